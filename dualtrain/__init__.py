@@ -1,0 +1,38 @@
+"""dualtrain: one spec, two frameworks, the same training run, proved.
+
+Importing this package imports no framework: a name loads its room when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dualtrain.errors import DualtrainError as DualtrainError
+    from dualtrain.errors import SpecError as SpecError
+    from dualtrain.plan import Plan as Plan
+    from dualtrain.spec import Spec as Spec
+
+__version__ = "0.1.0"
+
+_ROOMS = {
+    "DualtrainError": "dualtrain.errors",
+    "Plan": "dualtrain.plan",
+    "Spec": "dualtrain.spec",
+    "SpecError": "dualtrain.errors",
+}
+
+__all__ = ["DualtrainError", "Plan", "Spec", "SpecError"]
+
+
+def __getattr__(name: str) -> Any:
+    try:
+        room = _ROOMS[name]
+    except KeyError:
+        raise AttributeError(f"module 'dualtrain' has no attribute {name!r}") from None
+    return getattr(import_module(room), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

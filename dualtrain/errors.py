@@ -1,0 +1,79 @@
+"""One exception class per user mistake; each message is: where, the rule, what was received."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = [
+    "BackendError",
+    "CheckpointError",
+    "DataError",
+    "DualtrainError",
+    "LedgerError",
+    "PlanError",
+    "Problem",
+    "SpecError",
+    "TraceError",
+    "WorkerError",
+]
+
+
+class DualtrainError(Exception):
+    """Something the user gave cannot be used as it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One thing wrong with a spec: `where` it stands, the `rule` it breaks, what was `received`.
+
+    `file` and `line` are None for a spec that was built in Python.
+    """
+
+    where: str
+    rule: str
+    received: str | None = None
+    file: str | None = None
+    line: int | None = None
+
+    def __str__(self) -> str:
+        place = "".join(f"{part}:" for part in (self.file, self.line) if part is not None)
+        text = f"{self.where}: {self.rule}" if self.where else self.rule
+        if self.received is not None:
+            text = f"{text.rstrip('.')}. Received: {self.received}"
+        return f"{place} {text}" if place else text
+
+
+class SpecError(DualtrainError):
+    """A spec breaks one or more rules; `problems` holds all of them."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
+
+
+class PlanError(DualtrainError):
+    """A valid spec cannot be planned for the sizes it was given."""
+
+
+class DataError(DualtrainError):
+    """A data file cannot be read as the spec says."""
+
+
+class CheckpointError(DualtrainError):
+    """A checkpoint folder does not hold what the model needs."""
+
+
+class BackendError(DualtrainError):
+    """A backend or its framework is missing, or cannot do what the spec asks."""
+
+
+class LedgerError(DualtrainError):
+    """A parameter rule selects nothing."""
+
+
+class TraceError(DualtrainError):
+    """A trace file is not one, is cut short, or is of another format."""
+
+
+class WorkerError(DualtrainError):
+    """One side of a parity run failed in its own process."""

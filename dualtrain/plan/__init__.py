@@ -1,0 +1,7 @@
+"""Room 2, the plan: everything a framework could round its own way, decided once.
+
+`_plan.py` has the whole numbers, `_curves.py` the schedules' formulas. Pure Python and numpy.
+"""
+
+from dualtrain.plan._plan import Plan as Plan
+from dualtrain.plan._plan import resolve as resolve

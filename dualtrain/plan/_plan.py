@@ -1,0 +1,148 @@
+"""The plan: a spec and the run's sizes, resolved into whole numbers and one curve."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from dualtrain.errors import PlanError
+from dualtrain.plan._curves import Floats, factors
+from dualtrain.spec import InverseSqrt, Spec, Warmup
+
+__all__ = ["Plan", "resolve"]
+
+_ROUNDING = {"floor": math.floor, "ceil": math.ceil, "round": round}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a run will do, decided once, so that no framework can round it its own way.
+
+    The clock t = 0, 1, ... counts optimizer updates that were applied.
+    """
+
+    spec: Spec
+    micro_batches_per_epoch: int
+    """M, micro-batches over all processes."""
+    world_size: int
+    """Processes that share each micro-batch."""
+    updates_per_epoch: int
+    """ceil(M / accumulate) with tail `flush`, floor with `drop`."""
+    total_updates: int
+    """T."""
+    horizon: int
+    """H, where the schedule ends: T unless the spec says otherwise."""
+    warmup_updates: int
+    """W."""
+
+    def lr_at(self, t: int) -> float:
+        """The float64 rate that update t uses; defined for every t >= 0, past the end too.
+
+        >>> plan = spec.plan(micro_batches_per_epoch=4)  # linear, lr 0.1, W = 2, T = 4
+        >>> [plan.lr_at(t) for t in (0, 1, 2, 3, 4, 5)]
+        [0.0, 0.05, 0.1, 0.05, 0.0, 0.0]
+        """
+        return self.spec.optimizer.lr * self.factor_at(t)
+
+    def factor_at(self, t: int) -> float:
+        """lr_at(t) / base rate, before the multiplication: what `LambdaLR` and `LambdaDecay` take."""
+        if t < 0:
+            raise PlanError(f"t must be >= 0: updates are counted from 0. Received: {t}")
+        if t < len(self._table):
+            return float(self._table[t])
+        return float(self._factors(np.array([t], dtype=np.float64))[0])
+
+    def lr_curve(self) -> Floats:
+        """lr_at(t) for t = 0 ... T - 1: float64, shape (T,)."""
+        return self.spec.optimizer.lr * self._table[: self.total_updates]
+
+    def epoch_groups(self) -> list[range]:
+        """The accumulation groups of an epoch: for each update, its micro-batches' indices.
+
+        >>> spec.plan(micro_batches_per_epoch=5).epoch_groups()  # accumulate 2, tail flush
+        [range(0, 2), range(2, 4), range(4, 5)]
+        """
+        step = self.spec.batch.accumulate
+        end = min(self.updates_per_epoch * step, self.micro_batches_per_epoch)
+        return [range(start, min(start + step, end)) for start in range(0, end, step)]
+
+    def updates(self) -> Iterator[tuple[int, range]]:
+        """(epoch, micro-batches' indices) for each of the T updates, in order."""
+        groups = self.epoch_groups()
+        for index in range(self.total_updates):
+            epoch, position = divmod(index, len(groups))
+            yield epoch, groups[position]
+
+    @cached_property
+    def _table(self) -> Floats:
+        """factor(t) for t = 0 ... T."""
+        return self._factors(np.arange(self.total_updates + 1, dtype=np.float64))
+
+    def _factors(self, t: Floats) -> Floats:
+        return factors(
+            t, spec=self.spec, warmup_updates=self.warmup_updates, horizon=self.horizon
+        )
+
+
+def resolve(spec: Spec, *, micro_batches_per_epoch: int, world_size: int = 1) -> Plan:
+    """Turn a spec and the run's sizes into a `Plan`.
+
+    micro_batches_per_epoch: micro-batches in one pass over the data, over all processes.
+    world_size: processes; divides `batch.size`, and changes neither T nor the curve.
+
+    Raises `PlanError` when the sizes leave nothing to train or no room after warmup.
+    """
+    batch = spec.batch
+    if micro_batches_per_epoch < 1:
+        raise PlanError(f"micro_batches_per_epoch must be >= 1. Received: {micro_batches_per_epoch}")
+    if world_size < 1:
+        raise PlanError(f"world_size must be >= 1. Received: {world_size}")
+    if batch.size is not None and batch.size % world_size:
+        raise PlanError(
+            f"batch.size must be a multiple of world_size: it counts the samples of all processes. "
+            f"Received: size {batch.size}, world_size {world_size}"
+        )
+    per_epoch = micro_batches_per_epoch // batch.accumulate
+    if batch.tail == "flush" and micro_batches_per_epoch % batch.accumulate:
+        per_epoch += 1
+    if per_epoch == 0:
+        raise PlanError(
+            f"there is no update to make: with tail 'drop' an epoch needs at least batch.accumulate "
+            f"micro-batches. Received: {micro_batches_per_epoch} micro-batches, "
+            f"accumulate {batch.accumulate}"
+        )
+    epochs, updates = spec.duration.epochs, spec.duration.updates
+    total = updates if updates is not None else (epochs or 0) * per_epoch
+    horizon = spec.horizon if spec.horizon is not None else total
+    warmup = _warmup_updates(spec.warmup, horizon)
+    if warmup >= horizon:
+        raise PlanError(
+            f"warmup must be shorter than the schedule. "
+            f"Received: {warmup} warmup updates, horizon {horizon}"
+        )
+    if isinstance(spec.schedule, InverseSqrt) and spec.schedule.timescale is None and warmup == 0:
+        raise PlanError(
+            "schedule.timescale is needed when there are no warmup updates. Received: neither"
+        )
+    return Plan(
+        spec=spec,
+        micro_batches_per_epoch=micro_batches_per_epoch,
+        world_size=world_size,
+        updates_per_epoch=per_epoch,
+        total_updates=total,
+        horizon=horizon,
+        warmup_updates=warmup,
+    )
+
+
+def _warmup_updates(warmup: Warmup | None, horizon: int) -> int:
+    """W: `steps`, or the binary product proportion x horizon, rounded once."""
+    if warmup is None:
+        return 0
+    if warmup.proportion is None:
+        return warmup.steps or 0
+    return int(_ROUNDING[warmup.rounding or "floor"](warmup.proportion * horizon))

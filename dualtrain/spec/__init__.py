@@ -1,0 +1,25 @@
+"""Room 1, the spec: what the user wrote. Frozen, validated, holds no code.
+
+`_spec.py` is the whole; `_schedule.py`, `_dynamics.py` and `_task.py` are its parts.
+"""
+
+from dualtrain.spec._dynamics import Amp as Amp
+from dualtrain.spec._dynamics import Batch as Batch
+from dualtrain.spec._dynamics import Clip as Clip
+from dualtrain.spec._dynamics import Duration as Duration
+from dualtrain.spec._dynamics import LossScale as LossScale
+from dualtrain.spec._dynamics import Optimizer as Optimizer
+from dualtrain.spec._dynamics import Role as Role
+from dualtrain.spec._dynamics import WeightDecay as WeightDecay
+from dualtrain.spec._schedule import Constant as Constant
+from dualtrain.spec._schedule import Cosine as Cosine
+from dualtrain.spec._schedule import CosineWithRestarts as CosineWithRestarts
+from dualtrain.spec._schedule import InverseSqrt as InverseSqrt
+from dualtrain.spec._schedule import Linear as Linear
+from dualtrain.spec._schedule import Polynomial as Polynomial
+from dualtrain.spec._schedule import Schedule as Schedule
+from dualtrain.spec._schedule import Warmup as Warmup
+from dualtrain.spec._spec import Spec as Spec
+from dualtrain.spec._task import CheckpointModel as CheckpointModel
+from dualtrain.spec._task import FreshModel as FreshModel
+from dualtrain.spec._task import TextClassification as TextClassification

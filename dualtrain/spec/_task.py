@@ -1,0 +1,79 @@
+"""The task of a spec: which data, which model."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from dualtrain.spec._base import Count, Part, Proportion
+
+__all__ = ["CheckpointModel", "FreshModel", "TextClassification"]
+
+Text = Annotated[str, Field(min_length=1)]
+
+
+class FreshModel(Part):
+    """A model of a known family with random initial weights, the same ones in both frameworks."""
+
+    family: Literal["bert", "ernie", "roberta"]
+    """Architecture, as transformers and paddlenlp both have it."""
+    hidden_size: Count
+    """Width; a multiple of `heads`."""
+    layers: Count
+    """Transformer blocks."""
+    heads: Count
+    """Attention heads."""
+    intermediate_size: Count | None = None
+    """Width of the feed-forward layer; 4 x hidden_size if absent."""
+    max_length: Annotated[int, Field(ge=4)]
+    """Longest input, in tokens; longer texts are cut."""
+    vocab_size: Annotated[int, Field(ge=16)] = 8000
+    """Most tokens the tokenizer may learn from the train split."""
+    dropout: Proportion = 0.1
+    """For hidden states and attention. Parity runs set it to 0: masks cannot match."""
+
+    @model_validator(mode="after")
+    def _heads_divide_hidden_size(self) -> FreshModel:
+        if self.hidden_size % self.heads:
+            raise ValueError(
+                f"hidden_size must be a multiple of heads. "
+                f"Received: hidden_size {self.hidden_size}, heads {self.heads}"
+            )
+        return self
+
+
+class CheckpointModel(Part):
+    """A local Hugging Face checkpoint folder: config.json, model.safetensors, tokenizer."""
+
+    path: Text
+    """The folder, relative to the spec's."""
+    max_length: Annotated[int, Field(ge=4)]
+    """Longest input, in tokens; longer texts are cut."""
+    dropout: Proportion | None = None
+    """Instead of the checkpoint's own. Parity runs set it to 0: masks cannot match."""
+
+
+def _model_kind(value: Any) -> str:
+    has_path = "path" in value if isinstance(value, dict) else isinstance(value, CheckpointModel)
+    return "checkpoint" if has_path else "fresh"
+
+
+class TextClassification(Part):
+    """Texts and one label each, from CSV, TSV or JSON Lines files in UTF-8."""
+
+    name: Literal["text_classification"]
+    """The kind of task."""
+    train: Text
+    """File of the train split (.csv, .tsv, .jsonl), relative to the spec's folder."""
+    eval: Text | None = None
+    """File of the held-out split; absent means no evaluation."""
+    text: Text
+    """Name of the column with the text."""
+    label: Text
+    """Name of the column with the label; the classes are the train split's, sorted."""
+    model: Annotated[
+        Annotated[FreshModel, Tag("fresh")] | Annotated[CheckpointModel, Tag("checkpoint")],
+        Discriminator(_model_kind),
+    ]
+    """A fresh model, or `{path: folder}` to start from a checkpoint."""
