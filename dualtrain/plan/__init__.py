@@ -3,5 +3,7 @@
 `_plan.py` has the whole numbers, `_curves.py` the schedules' formulas. Pure Python and numpy.
 """
 
+from dualtrain.plan._curves import Curve as Curve
 from dualtrain.plan._plan import Plan as Plan
 from dualtrain.plan._plan import resolve as resolve
+from dualtrain.plan._plan import round_product as round_product

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import repeat
 
 import numpy as np
@@ -32,50 +33,65 @@ from dualtrain.spec import (
     InverseSqrt,
     Linear,
     Polynomial,
-    Spec,
+    Schedule,
 )
 
-__all__ = ["Floats", "factors"]
+__all__ = ["Curve", "Floats"]
 
 Floats = NDArray[np.float64]
 
 
-def factors(t: Floats, *, spec: Spec, warmup_updates: int, horizon: int) -> Floats:
-    """factor(t) for whole updates `t` >= 0 (float64, shape (n,)); the module text has the formula.
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """A schedule with its whole numbers: W warmup updates, horizon H, base rate lr."""
 
-    >>> # linear, W = 2, H = 4: 0.0, 0.5, 1.0, 0.5, 0.0, 0.0 at t = 0 ... 5
-    """
-    if not isinstance(spec.schedule, InverseSqrt):
-        t = np.minimum(t, horizon)
-    rising = t < warmup_updates
-    out = np.empty_like(t)
-    out[rising] = t[rising] / max(1, warmup_updates)
-    out[~rising] = _decay(t[~rising], spec, warmup_updates, horizon)
-    return out
+    schedule: Schedule
+    lr: float
+    warmup_updates: int
+    horizon: int
 
+    def factors(self, t: Floats) -> Floats:
+        """factor(t) for ascending whole updates t >= 0: float64, shape (n,) in and out.
 
-def _decay(t: Floats, spec: Spec, warmup: int, horizon: int) -> Floats:
-    """factor(t) from t = W on."""
-    span = max(1, horizon - warmup)
-    match spec.schedule:
-        case Constant():
-            return np.ones_like(t)
-        case Linear():
-            return np.maximum(0.0, (horizon - t) / span)
-        case Cosine(half_waves=half_waves):
-            angle = math.pi * (half_waves / 2) * 2.0 * ((t - warmup) / span)
-            return np.maximum(0.0, 0.5 * (1.0 + _libm(math.cos, angle)))
-        case CosineWithRestarts(cycles=cycles):
-            progress = (t - warmup) / span
-            wave = _libm(math.cos, math.pi * ((cycles * progress) % 1.0))
-            return np.where(progress >= 1.0, 0.0, np.maximum(0.0, 0.5 * (1.0 + wave)))
-        case Polynomial(power=power, end_lr=end_lr):
-            lr = spec.optimizer.lr
-            remaining = 1 - (t - warmup) / span
-            return ((lr - end_lr) * _power(remaining, power) + end_lr) / lr
-        case InverseSqrt(timescale=timescale):
-            scale = timescale if timescale is not None else warmup
-            return 1.0 / np.sqrt((t + (scale - warmup)) / scale)
+        >>> curve = Curve(schedule=Linear(name="linear"), lr=0.1, warmup_updates=2, horizon=4)
+        >>> curve.factors(np.arange(6.0)).tolist()
+        [0.0, 0.5, 1.0, 0.5, 0.0, 0.0]
+        """
+        end = max(self.horizon, self.warmup_updates)
+        if not isinstance(self.schedule, InverseSqrt) and t[-1] > end:
+            t = np.minimum(t, end)
+        peak = np.searchsorted(t, self.warmup_updates)  # index of the first update past warmup
+        out = np.empty_like(t)
+        np.divide(t[:peak], max(1, self.warmup_updates), out=out[:peak])
+        out[peak:] = self._decay(t[peak:])
+        return out
+
+    def factor_at(self, t: int) -> float:
+        """factor(t) of one update."""
+        return float(self.factors(np.array([t], dtype=np.float64))[0])
+
+    def _decay(self, t: Floats) -> Floats:
+        """factor(t) from t = W on."""
+        warmup, horizon = self.warmup_updates, self.horizon
+        span = max(1, horizon - warmup)
+        match self.schedule:
+            case Constant():
+                return np.ones_like(t)
+            case Linear():
+                return np.maximum(0.0, (horizon - t) / span)
+            case Cosine(half_waves=half_waves):
+                angle = math.pi * (half_waves / 2) * 2.0 * ((t - warmup) / span)
+                return np.maximum(0.0, 0.5 * (1.0 + _libm(math.cos, angle)))
+            case CosineWithRestarts(cycles=cycles):
+                progress = (t - warmup) / span
+                wave = _libm(math.cos, math.pi * ((cycles * progress) % 1.0))
+                return np.where(progress >= 1.0, 0.0, np.maximum(0.0, 0.5 * (1.0 + wave)))
+            case Polynomial(power=power, end_lr=end_lr):
+                remaining = 1 - (t - warmup) / span
+                return ((self.lr - end_lr) * _power(remaining, power) + end_lr) / self.lr
+            case InverseSqrt(timescale=timescale):
+                scale = timescale if timescale is not None else warmup
+                return 1.0 / np.sqrt((t + (scale - warmup)) / scale)
 
 
 def _power(base: Floats, exponent: float) -> Floats:

@@ -10,10 +10,10 @@ from functools import cached_property
 import numpy as np
 
 from dualtrain.errors import PlanError
-from dualtrain.plan._curves import Floats, factors
-from dualtrain.spec import InverseSqrt, Spec, Warmup
+from dualtrain.plan._curves import Curve, Floats
+from dualtrain.spec import InverseSqrt, Rounding, Spec, Warmup
 
-__all__ = ["Plan", "resolve"]
+__all__ = ["Plan", "resolve", "round_product"]
 
 _ROUNDING = {"floor": math.floor, "ceil": math.ceil, "round": round}
 
@@ -54,7 +54,7 @@ class Plan:
             raise PlanError(f"t must be >= 0: updates are counted from 0. Received: {t}")
         if t < len(self._table):
             return float(self._table[t])
-        return float(self._factors(np.array([t], dtype=np.float64))[0])
+        return self.curve.factor_at(t)
 
     def lr_curve(self) -> Floats:
         """lr_at(t) for t = 0 ... T - 1: float64, shape (T,)."""
@@ -78,14 +78,19 @@ class Plan:
             yield epoch, groups[position]
 
     @cached_property
+    def curve(self) -> Curve:
+        """The schedule with its whole numbers."""
+        return Curve(
+            schedule=self.spec.schedule,
+            lr=self.spec.optimizer.lr,
+            warmup_updates=self.warmup_updates,
+            horizon=self.horizon,
+        )
+
+    @cached_property
     def _table(self) -> Floats:
         """factor(t) for t = 0 ... T."""
-        return self._factors(np.arange(self.total_updates + 1, dtype=np.float64))
-
-    def _factors(self, t: Floats) -> Floats:
-        return factors(
-            t, spec=self.spec, warmup_updates=self.warmup_updates, horizon=self.horizon
-        )
+        return self.curve.factors(np.arange(self.total_updates + 1, dtype=np.float64))
 
 
 def resolve(spec: Spec, *, micro_batches_per_epoch: int, world_size: int = 1) -> Plan:
@@ -145,4 +150,13 @@ def _warmup_updates(warmup: Warmup | None, horizon: int) -> int:
         return 0
     if warmup.proportion is None:
         return warmup.steps or 0
-    return int(_ROUNDING[warmup.rounding or "floor"](warmup.proportion * horizon))
+    return round_product(warmup.proportion, horizon, warmup.rounding or "floor")
+
+
+def round_product(proportion: float, total: int, rounding: Rounding) -> int:
+    """A share of `total` as a whole number: the rounding of the binary product, once.
+
+    >>> [round_product(0.29, 100, rule) for rule in ("floor", "ceil", "round")]
+    [28, 29, 29]
+    """
+    return int(_ROUNDING[rounding](proportion * total))

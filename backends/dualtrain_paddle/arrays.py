@@ -1,0 +1,66 @@
+"""Numbers in and out: devices, numpy to tensors and back, random state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+import paddle
+from numpy.typing import NDArray
+
+from dualtrain.errors import BackendError
+
+__all__ = ["inference", "numbers", "open_device", "place", "seed_everything", "to_device", "to_numpy"]
+
+
+def open_device(name: str) -> Any:
+    """The place of `cpu`, `cuda` or `cuda:N`. Raises `BackendError` if it is not there.
+
+    Paddle's own name for a CUDA device is `gpu:N`; it becomes the current device, on which Paddle
+    makes parameters and tensors.
+    """
+    if name != "cpu":
+        index = int(name.partition(":")[2] or 0)
+        count = paddle.device.cuda.device_count() if paddle.is_compiled_with_cuda() else 0
+        if index >= count:
+            raise BackendError(f"device: paddle sees {count} CUDA devices. Received: {name!r}")
+        name = f"gpu:{index}"
+    return paddle.set_device(name)
+
+
+def seed_everything(seed: int) -> None:
+    """Seed the framework's generators (dropout; the weights and the data order are the core's)."""
+    paddle.seed(seed)
+
+
+def place(model: Any, device: Any) -> Any:
+    """The model, on the device."""
+    return model.to(device=device)
+
+
+def to_device(batch: Mapping[str, NDArray[Any]], device: Any) -> dict[str, Any]:
+    """A batch as tensors of the same types on the device."""
+    return {name: paddle.to_tensor(array, place=device) for name, array in batch.items()}
+
+
+def to_numpy(tensor: Any) -> NDArray[np.float32]:
+    """A tensor as float32 in numpy; waits for the device."""
+    array: NDArray[np.float32] = tensor.detach().astype("float32").numpy()
+    return array
+
+
+def numbers(scalars: Sequence[Any]) -> list[float]:
+    """The values of scalar tensors, with one wait for the device."""
+    if not scalars:
+        return []
+    stacked = paddle.stack([s.detach().reshape([]).astype("float64") for s in scalars])
+    values: list[float] = stacked.numpy().tolist()
+    return values
+
+
+def inference() -> AbstractContextManager[Any]:
+    """A context in which no gradients are recorded."""
+    context: AbstractContextManager[Any] = paddle.no_grad()
+    return context

@@ -1,0 +1,56 @@
+"""The native optimizer of a spec, wired by the ledger."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import paddle
+
+from dualtrain.ledger import decide
+from dualtrain.spec import Spec
+from dualtrain_paddle.clip import GlobalNormClip
+from dualtrain_paddle.decay import parameters
+
+__all__ = ["build_optimizer", "effective_decay"]
+
+
+def build_optimizer(spec: Spec, model: Any, *, clip: GlobalNormClip | None = None) -> Any:
+    """`paddle.optimizer.AdamW` over the model's trainable parameters, for any training script.
+
+    Decay goes through `apply_decay_param_fun`, fed with live `p.name` from the ledger, never
+    through parameter groups: Paddle clips each group by its own norm, and group settings stay on
+    the parameters for the next optimizer. Clipping happens inside `step()`.
+
+    clip: the clipper to install, to read its norms later; made from `spec.clip` when absent.
+    Raises `LedgerError` if an exclusion of the spec names no parameter.
+    """
+    ledger = decide(parameters(model), spec.weight_decay)
+    live = {p.name: p for p in model.parameters()}
+    trainable = [live[row.parameter.native] for row in ledger.rows if row.parameter.trainable]
+    for parameter in trainable:  # forget what an earlier optimizer's groups left behind
+        parameter.optimize_attr["learning_rate"] = 1.0
+        parameter.regularizer = None
+    decaying = frozenset(row.parameter.native for row in ledger.rows if row.decay > 0.0)
+    settings = spec.optimizer
+    if clip is None and spec.clip is not None:
+        clip = GlobalNormClip(spec.clip.global_norm)
+    return paddle.optimizer.AdamW(
+        learning_rate=settings.lr,
+        beta1=settings.betas[0],
+        beta2=settings.betas[1],
+        epsilon=settings.eps,
+        parameters=trainable,
+        weight_decay=float(spec.weight_decay.value if spec.weight_decay else 0.0),
+        apply_decay_param_fun=decaying.__contains__,
+        grad_clip=clip,
+    )
+
+
+def effective_decay(optimizer: Any, model: Any) -> dict[str, float]:
+    """Canonical name -> weight decay, as the live optimizer holds it."""
+    chosen, value = optimizer._apply_decay_param_fun, float(optimizer._coeff)
+    return {
+        p.name: value if chosen is None or chosen(p.native) else 0.0
+        for p in parameters(model)
+        if p.trainable
+    }

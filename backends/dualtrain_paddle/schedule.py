@@ -1,0 +1,82 @@
+"""The native schedule of a plan."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any
+
+from paddle.optimizer.lr import LambdaDecay
+
+from dualtrain.plan import Curve, Plan, round_product
+from dualtrain.spec import Constant, CosineWithRestarts, Linear, Polynomial
+from dualtrain_paddle._compat import paddlenlp_schedules
+
+__all__ = ["LinearDecayWithWarmup", "build_schedule"]
+
+
+def build_schedule(plan: Plan, optimizer: Any) -> Any:
+    """The schedule object that drives `optimizer`; call its `step()` after each update.
+
+    paddlenlp's own class where it equals `plan.lr_at(t)` at every t >= 0 (the conformance suite
+    shows it); otherwise `LambdaDecay` over the plan: for cosine, whose class takes whole waves
+    only, for inverse_sqrt, whose class rounds otherwise, and where paddlenlp cannot be imported.
+    """
+    schedule = _native(plan) or LambdaDecay(plan.spec.optimizer.lr, plan.factor_at)
+    optimizer.set_lr_scheduler(schedule)
+    return schedule
+
+
+def _native(plan: Plan) -> Any:
+    """paddlenlp's object for this plan, or None.
+
+    Whole numbers are Python ints: the classes take any other number for a proportion.
+    """
+    native = paddlenlp_schedules()
+    if native is None:
+        return None
+    lr, warmup, horizon = plan.spec.optimizer.lr, plan.warmup_updates, plan.horizon
+    match plan.spec.schedule:
+        case Constant():
+            return native.ConstScheduleWithWarmup(lr, warmup)
+        case Linear():
+            return native.LinearDecayWithWarmup(lr, horizon, warmup)
+        case CosineWithRestarts(cycles=cycles):
+            return native.CosineDecayWithWarmup(
+                lr, horizon, warmup, with_hard_restarts=True, num_cycles=float(cycles)
+            )
+        case Polynomial(power=power, end_lr=end_lr):
+            return native.PolyDecayWithWarmup(lr, horizon, warmup, lr_end=end_lr, power=power)
+        case _:
+            return None
+
+
+class LinearDecayWithWarmup(LambdaDecay):  # type: ignore[misc]
+    """paddlenlp's class of this name, where paddlenlp is missing; picklable, same numbers.
+
+    lr(t) = learning_rate * t / W for t < W, then
+    learning_rate * max(0, (total_steps - t) / max(1, total_steps - W)).
+
+    warmup: W itself if a whole number (numpy's too; paddlenlp takes `numpy.int64(10)` for a
+    proportion), else a proportion: W = floor(warmup * total_steps).
+
+    >>> schedule = LinearDecayWithWarmup(0.1, total_steps=4, warmup=0.5)
+    >>> [schedule(), *((schedule.step(), schedule())[1] for _ in range(4))]
+    [0.0, 0.05, 0.1, 0.05, 0.0]
+    """
+
+    def __init__(
+        self,
+        learning_rate: float,
+        total_steps: int,
+        warmup: float,
+        last_epoch: int = -1,
+        verbose: bool = False,
+    ) -> None:
+        steps = int(warmup) if isinstance(warmup, Integral) else None
+        curve = Curve(
+            schedule=Linear(name="linear"),
+            lr=learning_rate,
+            warmup_updates=round_product(warmup, total_steps, "floor") if steps is None else steps,
+            horizon=total_steps,
+        )
+        super().__init__(learning_rate, curve.factor_at, last_epoch, verbose)

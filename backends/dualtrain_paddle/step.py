@@ -1,0 +1,20 @@
+"""The two verbs of an update that the frameworks' optimizers do not share; the core does the rest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["clear_gradients", "learning_rate"]
+
+
+def learning_rate(optimizer: Any) -> float:
+    """The rate that the optimizer's next step uses, before Paddle rounds it to float32."""
+    return float(optimizer.get_lr())
+
+
+def clear_gradients(optimizer: Any) -> None:
+    """Set every gradient to None, so that a parameter without one stands still.
+
+    Paddle's default leaves zeros, with which momentum and decay go on moving it.
+    """
+    optimizer.clear_grad(set_to_zero=False)

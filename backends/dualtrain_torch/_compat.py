@@ -1,0 +1,38 @@
+"""What depends on the installed versions: every version check of this backend lives here."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import torch
+
+__all__ = ["supports_fused", "transformers_schedules", "versions"]
+
+
+def versions() -> dict[str, str]:
+    """Installed versions of the framework and the packages that change its numbers."""
+    found = {"torch": str(torch.__version__)}
+    for package in ("transformers", "numpy"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def supports_fused(parameters: list[Any]) -> bool:
+    """Whether the fused AdamW kernel takes these parameters: float, on the CPU or on CUDA.
+
+    torch has it on CUDA since 2.0 and on the CPU since 2.4, our lowest version.
+    """
+    return all(p.device.type in ("cpu", "cuda") and p.is_floating_point() for p in parameters)
+
+
+def transformers_schedules() -> Any:
+    """The module `transformers.optimization`, or None where transformers is not installed."""
+    try:
+        from transformers import optimization
+    except ImportError:
+        return None
+    return optimization

@@ -1,0 +1,66 @@
+"""The native optimizer of a spec, wired by the ledger."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from dualtrain.ledger import Ledger, decide
+from dualtrain.spec import Spec
+from dualtrain_torch._compat import supports_fused
+from dualtrain_torch.clip import GlobalNormClip
+from dualtrain_torch.decay import parameters
+
+__all__ = ["build_optimizer", "effective_decay"]
+
+
+def build_optimizer(spec: Spec, model: Any, *, clip: GlobalNormClip | None = None) -> Any:
+    """`torch.optim.AdamW` over the model's trainable parameters, for any training script.
+
+    Two parameter groups, with and without weight decay, from the ledger; the fused kernel where it
+    takes the parameters; clipping happens inside `step()`. A decaying weight becomes
+    w (1 - lr wd), the factor rounded to float32 once; Paddle rounds lr wd first.
+
+    clip: the clipper to install, to read its norms later; made from `spec.clip` when absent.
+    Raises `LedgerError` if an exclusion of the spec names no parameter.
+    """
+    ledger = decide(parameters(model), spec.weight_decay)
+    live = dict(model.named_parameters())
+    settings = spec.optimizer
+    groups = [
+        {"params": [live[name] for name in names], "weight_decay": decay}
+        for decay, names in _groups(ledger).items()
+    ]
+    optimizer = torch.optim.AdamW(
+        groups,
+        lr=settings.lr,
+        betas=settings.betas,
+        eps=settings.eps,
+        fused=supports_fused([p for group in groups for p in group["params"]]),
+    )
+    if clip is None and spec.clip is not None:
+        clip = GlobalNormClip(spec.clip.global_norm)
+    if clip is not None:
+        optimizer.register_step_pre_hook(clip)
+    return optimizer
+
+
+def effective_decay(optimizer: Any, model: Any) -> dict[str, float]:
+    """Canonical name -> weight decay, as the live optimizer holds it."""
+    held = {
+        id(p): float(group["weight_decay"])
+        for group in optimizer.param_groups
+        for p in group["params"]
+    }
+    live = dict(model.named_parameters())
+    return {p.name: held[id(live[p.native])] for p in parameters(model) if p.trainable}
+
+
+def _groups(ledger: Ledger) -> dict[float, list[str]]:
+    """Weight decay -> native names of the trainable parameters that get it."""
+    groups: dict[float, list[str]] = {}
+    for row in ledger.rows:
+        if row.parameter.trainable:
+            groups.setdefault(row.decay, []).append(row.parameter.native)
+    return groups

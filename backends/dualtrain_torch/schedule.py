@@ -1,0 +1,43 @@
+"""The native schedule of a plan."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch.optim.lr_scheduler import LambdaLR
+
+from dualtrain.plan import Plan
+from dualtrain.spec import Constant, CosineWithRestarts, InverseSqrt, Linear, Polynomial
+from dualtrain_torch._compat import transformers_schedules
+
+__all__ = ["build_schedule"]
+
+
+def build_schedule(plan: Plan, optimizer: Any) -> Any:
+    """The schedule object that drives `optimizer`; call its `step()` after each update.
+
+    transformers' own function where it equals `plan.lr_at(t)` at every t >= 0 (the conformance
+    suite shows it); otherwise `LambdaLR` over the plan: for cosine, which transformers lets climb
+    again past the horizon, and where transformers is not installed.
+    """
+    native = transformers_schedules()
+    schedule, warmup, horizon = plan.spec.schedule, plan.warmup_updates, plan.horizon
+    if native is None:
+        return LambdaLR(optimizer, plan.factor_at)
+    match schedule:
+        case Constant():
+            return native.get_constant_schedule_with_warmup(optimizer, warmup)
+        case Linear():
+            return native.get_linear_schedule_with_warmup(optimizer, warmup, horizon)
+        case CosineWithRestarts(cycles=cycles):
+            return native.get_cosine_with_hard_restarts_schedule_with_warmup(
+                optimizer, warmup, horizon, num_cycles=cycles
+            )
+        case Polynomial(power=power, end_lr=end_lr):
+            return native.get_polynomial_decay_schedule_with_warmup(
+                optimizer, warmup, horizon, lr_end=end_lr, power=power
+            )
+        case InverseSqrt(timescale=timescale):
+            return native.get_inverse_sqrt_schedule(optimizer, warmup, timescale=timescale)
+        case _:
+            return LambdaLR(optimizer, plan.factor_at)

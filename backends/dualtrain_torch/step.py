@@ -1,0 +1,17 @@
+"""The two verbs of an update that the frameworks' optimizers do not share; the core does the rest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["clear_gradients", "learning_rate"]
+
+
+def learning_rate(optimizer: Any) -> float:
+    """The rate that the optimizer's next step uses."""
+    return float(optimizer.param_groups[0]["lr"])
+
+
+def clear_gradients(optimizer: Any) -> None:
+    """Set every gradient to None, so that a parameter without one stands still."""
+    optimizer.zero_grad(set_to_none=True)

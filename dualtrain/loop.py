@@ -1,0 +1,184 @@
+"""The training loop, once for both backends: micro-batches in, updates out.
+
+The loop waits for the device only when it must report, at most twice a second.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dualtrain.data import batch_digest
+from dualtrain.errors import DataError
+from dualtrain.record import describe
+from dualtrain.run import Applied, Run, start
+from dualtrain.spec import Spec
+from dualtrain.trace import End, TraceWriter, Update
+
+__all__ = ["Batch", "Batches", "LossSum", "fit", "updates"]
+
+Batch = Mapping[str, NDArray[Any]]
+"""One micro-batch: the model's inputs by keyword, and `labels` (int64, -100 is not counted)."""
+
+Batches = Sequence[Batch] | Callable[[int], Sequence[Batch]]
+"""The micro-batches of every epoch, or a function of the epoch that gives them."""
+
+LossSum = Callable[[Any, dict[str, Any]], Any]
+"""(model, batch as tensors) -> the sum of the losses over the counted targets, a scalar tensor."""
+
+REPORT_EVERY = 0.5
+"""Seconds between two readings of numbers from the device."""
+
+
+def fit(
+    spec: Spec,
+    model: Any,
+    batches: Batches,
+    *,
+    backend: str | None = None,
+    loss: LossSum | None = None,
+    trace: Path | str | None = None,
+) -> tuple[Update, ...]:
+    """Train a model of yours, a torch or a Paddle one, as the spec says.
+
+    batches: each epoch's micro-batches, numpy in; the same number in every epoch.
+    backend: follows from the type of the model when absent.
+    loss: when absent, the cross-entropy of the model's logits against `labels`.
+    trace: file for the trace; the gradient norms are measured too then.
+
+    >>> dualtrain.fit(spec, model, [{"x": x, "labels": y}])[0].lr  # warmup starts at exactly 0
+    0.0
+    """
+    of_epoch = batches if callable(batches) else lambda epoch: batches
+    run = start(
+        spec,
+        model,
+        micro_batches_per_epoch=len(of_epoch(0)),
+        backend=backend,
+        measure=trace is not None,
+    )
+    if trace is None:
+        return tuple(updates(run, of_epoch, loss))
+    done = []
+    with TraceWriter(Path(trace), describe(run)) as writer:
+        for update in updates(run, of_epoch, loss):
+            writer.update(update)
+            done.append(update)
+        writer.end(End(correct=None, total=None, eval_loss=None, weights=None, initial_weights=None))
+    return tuple(done)
+
+
+def updates(
+    run: Run, batches: Callable[[int], Sequence[Batch]], loss: LossSum | None = None
+) -> Iterator[Update]:
+    """Make the plan's updates one after the other; yields them as their numbers are read."""
+    run.model.train()
+    current, micro_batches = -1, batches(0)
+    pending: list[_Pending] = []
+    read_at = time.monotonic()
+    for epoch, group in run.plan.updates():
+        if epoch != current:
+            current, micro_batches = epoch, batches(epoch)
+            _check_count(run, len(micro_batches), epoch)
+        pending.append(_update(run, [micro_batches[i] for i in group], loss or _cross_entropy(run)))
+        if time.monotonic() - read_at > REPORT_EVERY:
+            yield from _read(run, pending)
+            pending, read_at = [], time.monotonic()
+    yield from _read(run, pending)
+
+
+def _cross_entropy(run: Run) -> LossSum:
+    def loss(model: Any, tensors: dict[str, Any]) -> Any:
+        labels = tensors.pop("labels")
+        return run.backend.cross_entropy_sum(run.backend.logits(model, tensors), labels)
+
+    return loss
+
+
+def _check_count(run: Run, received: int, epoch: int) -> None:
+    expected = run.plan.micro_batches_per_epoch
+    if received != expected:
+        raise DataError(
+            f"every epoch must have as many micro-batches as the first, {expected}. "
+            f"Received: {received} in epoch {epoch}"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Pending:
+    """An update whose numbers are still on the device."""
+
+    applied: Applied
+    sums: list[Any]
+    counts: list[int]
+    divisors: list[float]
+    digests: tuple[str, ...]
+
+
+def _update(run: Run, group: Sequence[Batch], loss: LossSum) -> _Pending:
+    """One accumulation group: forward and backward of each micro-batch, then the update."""
+    counts = [_counted_targets(batch) for batch in group]
+    divisors = _divisors(run.plan.spec.batch.normalise, counts)
+    sums: list[Any] = []
+    applied = None
+    for batch, divisor in zip(group, divisors, strict=True):
+        with run.autocast():
+            loss_sum = loss(run.model, run.backend.to_device(batch, run.device))
+        applied = run.step(loss_sum, divisor=divisor)
+        sums.append(loss_sum.detach())
+    assert applied is not None, "the last micro-batch of a group makes its update"
+    return _Pending(
+        applied=applied,
+        sums=sums,
+        counts=counts,
+        divisors=divisors,
+        digests=tuple(batch_digest(batch) for batch in group),
+    )
+
+
+def _counted_targets(batch: Batch) -> int:
+    """Labels that are not -100; a custom loss without `labels` counts samples."""
+    labels = batch.get("labels")
+    if labels is None:
+        return len(next(iter(batch.values())))
+    count = int(np.count_nonzero(np.asarray(labels) != -100))
+    if count == 0:
+        raise DataError("a micro-batch must have at least one counted target. Received: none")
+    return count
+
+
+def _divisors(normalise: str, counts: Sequence[int]) -> list[float]:
+    """What each micro-batch's loss sum is divided by, so that the parts add up to the update's loss.
+
+    micro_mean: targets of the micro-batch x size of the group; token_mean: targets of the group.
+    """
+    if normalise == "token_mean":
+        return [sum(counts)] * len(counts)
+    return [count * len(counts) for count in counts]
+
+
+def _read(run: Run, pending: Sequence[_Pending]) -> Iterator[Update]:
+    """Fetch the numbers of several updates with one wait for the device."""
+    norms = [n for p in pending for n in (p.applied.grad_norm, p.applied.clipped_norm)]
+    values = iter(run.backend.numbers([s for p in pending for s in p.sums]))
+    norm_values = iter(run.backend.numbers([n for n in norms if n is not None]))
+    for p in pending:
+        sums = [next(values) for _ in p.sums]
+        applied = p.applied
+        yield Update(
+            t=applied.t,
+            lr=applied.lr,
+            loss=sum(s / d for s, d in zip(sums, p.divisors, strict=True)),
+            micro_losses=tuple(s / c for s, c in zip(sums, p.counts, strict=True)),
+            grad_norm=None if applied.grad_norm is None else next(norm_values),
+            clipped_norm=None if applied.clipped_norm is None else next(norm_values),
+            loss_scale=applied.loss_scale,
+            skipped=applied.skipped,
+            batches=p.digests,
+        )

@@ -1,0 +1,73 @@
+"""The header of a trace: what a run is, read from its live objects before the first update."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dualtrain.ledger import decide
+from dualtrain.run import Run
+from dualtrain.trace import Header, LedgerEntry
+
+__all__ = ["describe", "ledger_entries", "weight_digest"]
+
+
+def describe(
+    run: Run,
+    *,
+    probe: NDArray[np.float32] | None = None,
+    data_digest: str | None = None,
+    notes: Sequence[str] = (),
+) -> Header:
+    """The header of a run that has not begun.
+
+    probe: logits of the first batch in evaluation mode, (samples, classes).
+    """
+    plan = run.plan
+    weights = run.backend.dump_weights(run.model)
+    return Header(
+        backend=run.backend.NAME,
+        versions=run.backend.versions(),
+        device=str(run.device),
+        spec=plan.spec,
+        total_updates=plan.total_updates,
+        warmup_updates=plan.warmup_updates,
+        horizon=plan.horizon,
+        updates_per_epoch=plan.updates_per_epoch,
+        micro_batches_per_epoch=plan.micro_batches_per_epoch,
+        world_size=plan.world_size,
+        ledger=ledger_entries(run),
+        initial_digest={name: weight_digest(array) for name, array in sorted(weights.items())},
+        probe=None if probe is None else tuple(tuple(map(float, row)) for row in probe),
+        data_digest=data_digest,
+        notes=tuple(notes),
+    )
+
+
+def ledger_entries(run: Run) -> tuple[LedgerEntry, ...]:
+    """The ledger's rows beside the weight decay that the live optimizer really holds."""
+    held = run.backend.effective_decay(run.optimizer, run.model)
+    ledger = decide(run.backend.parameters(run.model), run.plan.spec.weight_decay)
+    return tuple(
+        LedgerEntry(
+            name=row.parameter.name,
+            native=row.parameter.native,
+            structured=row.parameter.structured,
+            shape=row.parameter.shape,
+            roles=row.roles,
+            rule=row.rule,
+            decay=row.decay,
+            effective_decay=held.get(row.parameter.name),
+            trainable=row.parameter.trainable,
+        )
+        for row in ledger.rows
+    )
+
+
+def weight_digest(array: NDArray[np.float32]) -> str:
+    """crc32 of a tensor's shape and bytes, 8 hex digits."""
+    start = zlib.crc32(repr(array.shape).encode())
+    return f"{zlib.crc32(np.ascontiguousarray(array).tobytes(), start):08x}"

@@ -1,0 +1,157 @@
+"""One training run in progress: the native objects of a plan, and the clock.
+
+The core counts micro-batches, groups and updates; the backend's verbs do the rest.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from dualtrain.backend import Backend, backend_of, load_backend
+from dualtrain.errors import BackendError, PlanError
+from dualtrain.plan import Plan
+from dualtrain.spec import Spec
+
+__all__ = ["Applied", "Run", "start"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Applied:
+    """One update that was made or, with non-finite float16 gradients, skipped.
+
+    The norms are scalar tensors on the device, None when not measured: reading one waits.
+    """
+
+    t: int
+    lr: float
+    skipped: bool
+    loss_scale: float | None
+    grad_norm: Any
+    clipped_norm: Any
+
+
+class Run:
+    """A step object for your own loop; made by `dualtrain.start`.
+
+    >>> for batch in batches:
+    ...     with run.autocast():
+    ...         loss = model(**batch).loss  # the micro-batch's mean
+    ...     run.step(loss)  # accumulates, and updates when its group is complete
+    """
+
+    def __init__(self, plan: Plan, model: Any, *, backend: Backend, device: Any, measure: bool):
+        spec = plan.spec
+        backend.check_amp(spec.amp, device)
+        self.plan = plan
+        self.model = model
+        self.device = device
+        self.backend = backend
+        self.clip = backend.GlobalNormClip(
+            spec.clip.global_norm if spec.clip else None, measure=measure
+        )
+        installed = self.clip if spec.clip or measure else None
+        self.optimizer = backend.build_optimizer(spec, model, clip=installed)
+        self.schedule = backend.build_schedule(plan, self.optimizer)
+        self.scaler = backend.build_scaler(spec.amp, device)
+        self.loss_scale = backend.loss_scale(self.scaler) if self.scaler is not None else None
+        self.t = 0
+        """The clock: updates applied so far."""
+        self._groups = plan.epoch_groups()
+        self._micro_batch = 0  # position in the epoch
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """The context for the forward pass and the loss."""
+        return self.backend.autocast(self.plan.spec.amp, self.device)
+
+    def step(self, loss: Any, *, divisor: float | None = None) -> Applied | None:
+        """Take one micro-batch's loss; make the update when its group is complete.
+
+        The gradient of loss / divisor is added to the group's. With `micro_mean` loss is the
+        micro-batch's mean and the divisor, when absent, the group's real size; with `token_mean`
+        loss is the micro-batch's sum and the divisor the group's number of counted targets.
+
+        Returns what was applied, or None inside a group and in a tail that is dropped.
+        """
+        position, self._micro_batch = self._micro_batch, self._micro_batch + 1
+        if self._micro_batch == self.plan.micro_batches_per_epoch:
+            self._micro_batch = 0
+        index = position // self.plan.spec.batch.accumulate
+        if index == len(self._groups):
+            return None
+        group = self._groups[index]
+        part = loss / self._divisor(divisor, len(group))
+        (part if self.scaler is None else self.scaler.scale(part)).backward()
+        return self._update() if position == group[-1] else None
+
+    def _divisor(self, divisor: float | None, group_size: int) -> float:
+        if divisor is not None:
+            return divisor
+        if self.plan.spec.batch.normalise == "token_mean":
+            raise PlanError(
+                "with batch.normalise 'token_mean' step() needs the divisor: the number of "
+                "counted targets in the whole group. Received: None"
+            )
+        return group_size
+
+    def _update(self) -> Applied:
+        lr = self.backend.learning_rate(self.optimizer)
+        scale = self.loss_scale
+        applied = self._apply()
+        self.backend.clear_gradients(self.optimizer)
+        done = Applied(
+            t=self.t,
+            lr=lr,
+            skipped=not applied,
+            loss_scale=scale,
+            grad_norm=self.clip.norm,
+            clipped_norm=self.clip.clipped_norm,
+        )
+        amp = self.plan.spec.amp
+        if applied or (amp is not None and amp.on_skip == "advance"):
+            self.schedule.step()
+            self.t += 1
+        return done
+
+    def _apply(self) -> bool:
+        """Unscale, clip and update; False if the scaler skipped the update."""
+        if self.scaler is None:
+            self.optimizer.step()
+            return True
+        self.scaler.unscale_(self.optimizer)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        before, after = self.loss_scale, self.backend.loss_scale(self.scaler)
+        self.loss_scale = after
+        return before is None or after >= before
+
+
+def start(
+    spec: Spec,
+    model: Any,
+    *,
+    micro_batches_per_epoch: int,
+    backend: str | None = None,
+    measure: bool = False,
+) -> Run:
+    """Begin a run on a model of yours: build the native optimizer, schedule and loss scaler.
+
+    backend: a name; when absent it follows from the type of the model.
+    measure: take the gradient norms before and after clipping at each update.
+    The model is moved to `spec.device`.
+    """
+    verbs = _backend_for(model, backend)
+    device = verbs.open_device(spec.device)
+    plan = spec.plan(micro_batches_per_epoch=micro_batches_per_epoch)
+    return Run(plan, verbs.place(model, device), backend=verbs, device=device, measure=measure)
+
+
+def _backend_for(model: Any, name: str | None) -> Backend:
+    """The backend of a model; a name that says otherwise is a mistake."""
+    found = backend_of(model)
+    if name is not None and load_backend(name).NAME != found.NAME:
+        raise BackendError(
+            f"backend must be that of the model, {found.NAME!r}. Received: {name!r}"
+        )
+    return found

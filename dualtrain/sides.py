@@ -1,0 +1,130 @@
+"""A parity run: both sides train at the same time, each in its own process, then are compared.
+
+    prepare the data once -> start the workers -> both ready: prove that they start alike -> "go"
+    -> both done: compare the traces -> write the report
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from queue import SimpleQueue
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from dualtrain.data import prepare
+from dualtrain.errors import WorkerError
+from dualtrain.parity import Comparison, compare_files, compare_headers
+from dualtrain.process import Done, Event, Failed, Progressed, Ready, Worker
+from dualtrain.report import write_report
+from dualtrain.spec import Spec
+from dualtrain.trace import Header
+from dualtrain.training import task_of
+from dualtrain.worker import Job
+
+__all__ = ["run_parity", "without_dropout"]
+
+SIDES = ("torch", "paddle")
+FLOOR = "torch-nudged"
+"""The first side once more, with one weight matrix moved by 1 ULP: the chaos floor."""
+
+
+def run_parity(
+    spec: Spec,
+    *,
+    report: Path,
+    pythons: Mapping[str, Path] | None = None,
+    floor: bool = False,
+    console: Console | None = None,
+) -> Comparison:
+    """Train both sides of the spec's task, compare them and write the report folder.
+
+    pythons: backend -> the interpreter that runs it; this one when absent.
+    floor: measure the chaos floor too, with a third run.
+
+    If the sides do not start alike (weights, or output on the first batch) nothing is trained.
+    Raises `WorkerError` if a side fails; nothing half-written is left in the report folder then.
+    """
+    spec = without_dropout(spec)
+    report = report.resolve()
+    names = [*SIDES, *([FLOOR] if floor else [])]
+    with tempfile.TemporaryDirectory(prefix="dualtrain-") as folder, ExitStack() as stack:
+        scratch = Path(folder)
+        prepare(spec).save(scratch / "data")
+        events: SimpleQueue[Event] = SimpleQueue()
+        workers = []
+        for name in names:
+            job = _job(name, spec, scratch, report)
+            python = (pythons or {}).get(job.backend) or Path(sys.executable)
+            workers.append(stack.enter_context(Worker(name, job, python, scratch, events)))
+        headers = _until_ready(len(names), events)
+        comparison = compare_headers(*(headers[name] for name in SIDES))
+        if comparison.starts_alike:
+            for worker in workers:
+                worker.go()
+            _until_done(names, events, console or Console())
+            comparison = compare_files(*(_trace(report, name) for name in names))
+    write_report(report, comparison)
+    return comparison
+
+
+def without_dropout(spec: Spec) -> Spec:
+    """The spec with dropout 0: masks cannot match across frameworks."""
+    task = task_of(spec)
+    model = task.model.model_copy(update={"dropout": 0.0})
+    task = task.model_copy(update={"model": model})
+    return spec.model_copy(update={"task": task}).located(spec.folder)
+
+
+def _job(name: str, spec: Spec, scratch: Path, report: Path) -> Job:
+    return Job(
+        backend=SIDES[0] if name == FLOOR else name,
+        spec=spec.model_dump_json(),
+        folder=str(spec.folder.resolve()),
+        data=str(scratch / "data"),
+        trace=str(_trace(report, name)),
+        output=str(report / name),
+        nudge=name == FLOOR,
+    )
+
+
+def _trace(report: Path, name: str) -> Path:
+    return report / f"{name}.trace.jsonl"
+
+
+def _until_ready(sides: int, events: SimpleQueue[Event]) -> dict[str, Header]:
+    """Every side's header, once all stand before their first update."""
+    headers: dict[str, Header] = {}
+    while len(headers) < sides:
+        match events.get():
+            case Ready(side, header):
+                headers[side] = header
+            case Failed(side, message):
+                raise WorkerError(f"the {side} side could not start: {message}")
+    return headers
+
+
+def _until_done(names: Sequence[str], events: SimpleQueue[Event], console: Console) -> None:
+    """Draw a bar for each side until the last one is done."""
+    columns = (
+        TextColumn("{task.description:>12}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("loss {task.fields[loss]:.4f}"),
+        TimeElapsedColumn(),
+    )
+    running = set(names)
+    with Progress(*columns, console=console) as progress:
+        bars = {name: progress.add_task(name, total=None, loss=float("nan")) for name in names}
+        while running:
+            match events.get():
+                case Progressed(side, done, total, loss):
+                    progress.update(bars[side], completed=done, total=total, loss=loss)
+                case Done(side):
+                    running.remove(side)
+                case Failed(side, message):
+                    raise WorkerError(f"the {side} side failed: {message}")

@@ -1,0 +1,195 @@
+"""One side of a task, start to end: data, model, initial weights, the loop, evaluation, files."""
+
+from __future__ import annotations
+
+import os
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dualtrain.backend import Backend, load_backend
+from dualtrain.data import EpochBatches, Prepared, batches_of_epoch, prepare
+from dualtrain.errors import SpecError
+from dualtrain.ledger import Ledger, decide
+from dualtrain.loop import Batch, updates
+from dualtrain.model import (
+    ModelConfig,
+    fresh_config,
+    initial_weights,
+    read_checkpoint_config,
+    save_checkpoint,
+    save_weights,
+)
+from dualtrain.record import describe
+from dualtrain.run import Run
+from dualtrain.spec import CheckpointModel, Spec, TextClassification
+from dualtrain.trace import End, Header, TraceWriter, Update
+
+__all__ = ["Observer", "Score", "ledger", "model_config", "train"]
+
+INITIAL_WEIGHTS = "initial.safetensors"
+FINAL_WEIGHTS = "model.safetensors"
+
+Weights = dict[str, NDArray[np.float32]]
+
+
+class Observer:
+    """What a caller may want to know while a side trains; this one does nothing."""
+
+    def ready(self, header: Header) -> None:
+        """Called before the first update; raise to stop."""
+
+    def updated(self, update: Update, total: int) -> None:
+        """Called for each update, some time after it was made."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """How a trained model does on the held-out split."""
+
+    correct: int
+    total: int
+    loss: float
+
+
+def train(
+    spec: Spec,
+    backend: str,
+    *,
+    data: Prepared | None = None,
+    trace: Path | None = None,
+    output: Path | None = None,
+    nudge: bool = False,
+    observer: Observer | None = None,
+) -> Score | None:
+    """Train the spec's task with one backend; its score, or None without an `eval` file.
+
+    data: the prepared data, when that has been done already.
+    trace: file for the trace; the gradient norms are measured too then.
+    output: folder for the trained model, a Hugging Face checkpoint; with `trace` for the initial
+        weights as well, so that the trace can be compared by how far training moved the weights.
+    nudge: move one weight matrix by 1 ULP before training, to measure the chaos floor.
+    """
+    observer = observer or Observer()
+    verbs = load_backend(backend)
+    device = verbs.open_device(spec.device)  # before any work: a missing device stops here
+    verbs.check_amp(spec.amp, device)
+    data = data if data is not None else prepare(spec)
+    config = model_config(spec, data)
+    model = verbs.build_model(config)
+    weights = _start_weights(spec, config, verbs, model, nudge=nudge)
+    verbs.load_weights(model, weights)
+    verbs.seed_everything(spec.seed)
+    batches = batches_of_epoch(spec, data)
+    run = Run(
+        spec.plan(micro_batches_per_epoch=len(batches(0))),
+        verbs.place(model, device),
+        backend=verbs,
+        device=device,
+        measure=trace is not None,
+    )
+    header = describe(
+        run, probe=_logits(run, batches(0)[0]), data_digest=data.digest, notes=_notes(config)
+    )
+    observer.ready(header)
+    with ExitStack() as stack:
+        writer = stack.enter_context(TraceWriter(trace, header)) if trace is not None else None
+        for update in updates(run, batches):
+            if writer is not None:
+                writer.update(update)
+            observer.updated(update, run.plan.total_updates)
+        score = _evaluate(run, data)
+        if output is not None:
+            save_checkpoint(output, config, verbs.dump_weights(run.model), data)
+            if writer is not None:
+                save_weights(output / INITIAL_WEIGHTS, weights)
+        if writer is not None:
+            writer.end(_end(score, trace, output))
+    return score
+
+
+def ledger(spec: Spec, backend: str) -> Ledger:
+    """What the spec's decay filter decides for every parameter of the task's model."""
+    verbs = load_backend(backend)
+    model = verbs.build_model(model_config(spec, prepare(spec)))
+    return decide(verbs.parameters(model), spec.weight_decay)
+
+
+def model_config(spec: Spec, data: Prepared) -> ModelConfig:
+    """The model that the task asks for, sized for its tokenizer and its classes."""
+    model, classes = task_of(spec).model, len(data.classes)
+    if isinstance(model, CheckpointModel):
+        folder = spec.folder / model.path
+        return read_checkpoint_config(folder, classes=classes, dropout=model.dropout)
+    return fresh_config(model, vocab_size=data.vocab_size, pad_id=data.pad_id, classes=classes)
+
+
+def task_of(spec: Spec) -> TextClassification:
+    """The spec's task. Raises `SpecError` if it has none."""
+    if spec.task is None:
+        raise SpecError.of("task", "is required to train from a spec alone", "nothing")
+    return spec.task
+
+
+def _start_weights(
+    spec: Spec, config: ModelConfig, backend: Backend, model: object, *, nudge: bool
+) -> Weights:
+    start = task_of(spec).model
+    folder = spec.folder / start.path if isinstance(start, CheckpointModel) else None
+    parameters = backend.parameters(model)
+    weights = initial_weights(parameters, config, seed=spec.seed, checkpoint=folder)
+    if nudge:
+        name = next(p.name for p in parameters if p.kind == "other" and len(p.shape) == 2)
+        weights[name] = np.nextafter(weights[name], np.float32(np.inf))
+    return weights
+
+
+def _notes(config: ModelConfig) -> list[str]:
+    if config.dropout or config.attention_dropout or config.classifier_dropout:
+        return []
+    return ["dropout is 0: masks cannot match across frameworks"]
+
+
+def _logits(run: Run, batch: Batch) -> NDArray[np.float32]:
+    """The logits of one batch in evaluation mode, (samples, classes)."""
+    run.model.eval()
+    with run.backend.inference(), run.autocast():
+        tensors = run.backend.to_device(batch, run.device)
+        return run.backend.to_numpy(run.backend.logits(run.model, tensors))
+
+
+def _evaluate(run: Run, data: Prepared) -> Score | None:
+    """Accuracy and mean cross-entropy (float64, in numpy) over the held-out split."""
+    if data.eval is None:
+        return None
+    correct, loss = 0, 0.0
+    for batch in EpochBatches(
+        data.eval, np.arange(len(data.eval)), run.plan.spec.batch.size or 1, data.pad_id
+    ):
+        logits = _logits(run, batch).astype(np.float64)
+        labels = batch["labels"]
+        correct += int((logits.argmax(axis=-1) == labels).sum())
+        logits -= logits.max(axis=-1, keepdims=True)
+        chosen = np.take_along_axis(logits, labels[:, None], axis=-1)[:, 0]
+        loss += float((np.log(np.exp(logits).sum(axis=-1)) - chosen).sum())
+    return Score(correct=correct, total=len(data.eval), loss=loss / len(data.eval))
+
+
+def _end(score: Score | None, trace: Path | None, output: Path | None) -> End:
+    def name(file: str) -> str | None:
+        if trace is None or output is None:
+            return None
+        return Path(os.path.relpath(output / file, trace.parent)).as_posix()
+
+    return End(
+        correct=score.correct if score else None,
+        total=score.total if score else None,
+        eval_loss=score.loss if score else None,
+        weights=name(FINAL_WEIGHTS),
+        initial_weights=name(INITIAL_WEIGHTS),
+    )
