@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from dualtrain.errors import SpecError as SpecError
     from dualtrain.plan import Plan as Plan
     from dualtrain.spec import Spec as Spec
+    from dualtrain.spec import load_spec as load_spec
 
 __version__ = "0.1.0"
 
@@ -21,9 +22,10 @@ _ROOMS = {
     "Plan": "dualtrain.plan",
     "Spec": "dualtrain.spec",
     "SpecError": "dualtrain.errors",
+    "load_spec": "dualtrain.spec",
 }
 
-__all__ = ["DualtrainError", "Plan", "Spec", "SpecError"]
+__all__ = ["DualtrainError", "Plan", "Spec", "SpecError", "load_spec"]
 
 
 def __getattr__(name: str) -> Any:

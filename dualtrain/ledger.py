@@ -14,7 +14,7 @@ from typing import Literal
 from dualtrain.errors import LedgerError
 from dualtrain.spec import WeightDecay
 
-__all__ = ["Kind", "Ledger", "Parameter", "Row", "decide", "roles_of"]
+__all__ = ["Kind", "Ledger", "Parameter", "Row", "decide", "kind_of", "roles_of"]
 
 Kind = Literal["norm", "embedding", "other"]
 """What the module that owns a parameter is."""
@@ -59,6 +59,18 @@ class Ledger:
     def decay(self) -> dict[str, float]:
         """Canonical name -> weight decay, for the parameters that train."""
         return {r.parameter.name: r.decay for r in self.rows if r.parameter.trainable}
+
+
+def kind_of(owner: type) -> Kind:
+    """What a module's class is, by its own name and those of the classes it derives from.
+
+    embedding: one is called `Embedding`. norm: one has "Norm" in its name, as `LayerNorm`,
+    `BatchNorm2d`, `BatchNorm2D` and `LlamaRMSNorm` have. Both frameworks name their layers so.
+    """
+    names = [base.__name__ for base in owner.__mro__]
+    if "Embedding" in names:
+        return "embedding"
+    return "norm" if any("Norm" in name for name in names) else "other"
 
 
 def roles_of(parameter: Parameter) -> tuple[str, ...]:

@@ -100,12 +100,13 @@ class Worker:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        assert self._process.stdin is not None
-        if self._process.poll() is None and kind is not None:
+        if kind is not None:
             self._process.terminate()
+        assert self._process.stdin is not None
         self._process.stdin.close()  # a side that still waits for "go" ends by itself
-        self._process.wait()
         self._reader.join()
+        with self._process:
+            pass  # waits for it and closes its pipes
 
     def go(self) -> None:
         """Let a ready side begin."""

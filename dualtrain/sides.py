@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,7 @@ from dualtrain.data import prepare
 from dualtrain.errors import WorkerError
 from dualtrain.parity import Comparison, compare_files, compare_headers
 from dualtrain.process import Done, Event, Failed, Progressed, Ready, Worker
-from dualtrain.report import write_report
+from dualtrain.report import REPORT_FILES, write_report
 from dualtrain.spec import Spec
 from dualtrain.trace import Header
 from dualtrain.training import task_of
@@ -52,13 +53,15 @@ def run_parity(
     spec = without_dropout(spec)
     report = report.resolve()
     names = [*SIDES, *([FLOOR] if floor else [])]
-    with tempfile.TemporaryDirectory(prefix="dualtrain-") as folder, ExitStack() as stack:
-        scratch = Path(folder)
+    report.parent.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(_aside(report)))
+        made = scratch / "report"
         prepare(spec).save(scratch / "data")
         events: SimpleQueue[Event] = SimpleQueue()
         workers = []
         for name in names:
-            job = _job(name, spec, scratch, report)
+            job = _job(name, spec, scratch)
             python = (pythons or {}).get(job.backend) or Path(sys.executable)
             workers.append(stack.enter_context(Worker(name, job, python, scratch, events)))
         headers = _until_ready(len(names), events)
@@ -67,8 +70,9 @@ def run_parity(
             for worker in workers:
                 worker.go()
             _until_done(names, events, console or Console())
-            comparison = compare_files(*(_trace(report, name) for name in names))
-    write_report(report, comparison)
+            comparison = compare_files(*(_trace(made, name) for name in names))
+        write_report(made, comparison)
+        _publish(made, report)
     return comparison
 
 
@@ -80,20 +84,39 @@ def without_dropout(spec: Spec) -> Spec:
     return spec.model_copy(update={"task": task}).located(spec.folder)
 
 
-def _job(name: str, spec: Spec, scratch: Path, report: Path) -> Job:
+def _aside(report: Path) -> tempfile.TemporaryDirectory[str]:
+    """A folder on the report's own disk, so that moving from one to the other is renaming."""
+    return tempfile.TemporaryDirectory(dir=report.parent, prefix=f".{report.name}-")
+
+
+def _publish(made: Path, report: Path) -> None:
+    """Replace what an earlier run left in the report folder by what this one made."""
+    report.mkdir(exist_ok=True)
+    sides = [name for side in (*SIDES, FLOOR) for name in (side, f"{side}.trace.jsonl")]
+    for name in (*sides, *REPORT_FILES):
+        if (report / name).is_dir():
+            shutil.rmtree(report / name)
+        else:
+            (report / name).unlink(missing_ok=True)
+    for entry in made.iterdir():
+        entry.rename(report / entry.name)
+
+
+def _job(name: str, spec: Spec, scratch: Path) -> Job:
+    made = scratch / "report"
     return Job(
         backend=SIDES[0] if name == FLOOR else name,
         spec=spec.model_dump_json(),
         folder=str(spec.folder.resolve()),
         data=str(scratch / "data"),
-        trace=str(_trace(report, name)),
-        output=str(report / name),
+        trace=str(_trace(made, name)),
+        output=str(made / name),
         nudge=name == FLOOR,
     )
 
 
-def _trace(report: Path, name: str) -> Path:
-    return report / f"{name}.trace.jsonl"
+def _trace(folder: Path, name: str) -> Path:
+    return folder / f"{name}.trace.jsonl"
 
 
 def _until_ready(sides: int, events: SimpleQueue[Event]) -> dict[str, Header]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from dualtrain.backend import Backend, load_backend
 from dualtrain.data import EpochBatches, Prepared, batches_of_epoch, prepare
-from dualtrain.errors import SpecError
+from dualtrain.errors import Problem, SpecError
 from dualtrain.ledger import Ledger, decide
 from dualtrain.loop import Batch, updates
 from dualtrain.model import (
@@ -105,7 +105,13 @@ def train(
             observer.updated(update, run.plan.total_updates)
         score = _evaluate(run, data)
         if output is not None:
-            save_checkpoint(output, config, verbs.dump_weights(run.model), data)
+            save_checkpoint(
+                output,
+                config,
+                verbs.dump_weights(run.model),
+                classes=data.classes,
+                tokenizer=data.tokenizer,
+            )
             if writer is not None:
                 save_weights(output / INITIAL_WEIGHTS, weights)
         if writer is not None:
@@ -132,7 +138,9 @@ def model_config(spec: Spec, data: Prepared) -> ModelConfig:
 def task_of(spec: Spec) -> TextClassification:
     """The spec's task. Raises `SpecError` if it has none."""
     if spec.task is None:
-        raise SpecError.of("task", "is required to train from a spec alone", "nothing")
+        raise SpecError(
+            (Problem(where="task", rule="is needed to train from a spec alone", received="nothing"),)
+        )
     return spec.task
 
 

@@ -20,6 +20,7 @@ from dualtrain_paddle.arrays import to_numpy as to_numpy
 from dualtrain_paddle.clip import GlobalNormClip as GlobalNormClip
 from dualtrain_paddle.decay import parameters as parameters
 from dualtrain_paddle.losses import cross_entropy_sum as cross_entropy_sum
+from dualtrain_paddle.models import build_linear as build_linear
 from dualtrain_paddle.models import build_model as build_model
 from dualtrain_paddle.models import logits as logits
 from dualtrain_paddle.optim import build_optimizer as build_optimizer

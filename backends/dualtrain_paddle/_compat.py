@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+# paddlepaddle 2.6.2 carries a zlib with which scipy 1.17 (paddlenlp needs it) fails when it is
+# imported after paddle; before, both work. 3.x does not mind either order.
+with suppress(ImportError):
+    import scipy.sparse  # noqa: F401
+
 import paddle
 
-__all__ = ["paddlenlp_schedules", "versions"]
+from dualtrain.errors import BackendError
+
+__all__ = ["native_models", "native_schedules", "versions"]
 
 
 def versions() -> dict[str, str]:
@@ -23,15 +32,26 @@ def versions() -> dict[str, str]:
     return found
 
 
+def native_models() -> Any:
+    """The package `paddlenlp.transformers`. Raises `BackendError` where it is missing or broken."""
+    try:
+        return _import_paddlenlp()
+    except Exception as error:  # each unfit dependency breaks it in its own way
+        raise BackendError(
+            "models of the Paddle backend come from paddlenlp 2.8.1, which must be importable: "
+            f"pip install 'dualtrain[paddle]'. Received: {type(error).__name__}: {error}"
+        ) from error
+
+
 @cache
-def paddlenlp_schedules() -> Any:
-    """The module `paddlenlp.transformers.optimization`, or None (said once) where it is broken.
+def native_schedules() -> Any:
+    """The package `paddlenlp.transformers`, or None (said once) where it is missing or broken.
 
     paddlenlp 2.8.1 fails at import with aistudio-sdk 0.3, datasets 4 and others, each in its own
     way; the schedules then come from the plan, with the same numbers.
     """
     try:
-        from paddlenlp.transformers import optimization
+        return _import_paddlenlp()
     except Exception as error:
         warnings.warn(
             f"paddlenlp cannot be imported ({type(error).__name__}: {error}); "
@@ -39,4 +59,16 @@ def paddlenlp_schedules() -> Any:
             stacklevel=2,
         )
         return None
-    return optimization
+
+
+def _import_paddlenlp() -> Any:
+    """Import paddlenlp without what its dependencies warn of and log."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.INFO)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from paddlenlp import transformers
+    finally:
+        logging.disable(disabled)
+    return transformers

@@ -48,7 +48,7 @@ def build_optimizer(spec: Spec, model: Any, *, clip: GlobalNormClip | None = Non
 
 def effective_decay(optimizer: Any, model: Any) -> dict[str, float]:
     """Canonical name -> weight decay, as the live optimizer holds it."""
-    chosen, value = optimizer._apply_decay_param_fun, float(optimizer._coeff)
+    chosen, value = optimizer._apply_decay_param_fun, float(optimizer._weight_decay)
     return {
         p.name: value if chosen is None or chosen(p.native) else 0.0
         for p in parameters(model)

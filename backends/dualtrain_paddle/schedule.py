@@ -9,7 +9,7 @@ from paddle.optimizer.lr import LambdaDecay
 
 from dualtrain.plan import Curve, Plan, round_product
 from dualtrain.spec import Constant, CosineWithRestarts, Linear, Polynomial
-from dualtrain_paddle._compat import paddlenlp_schedules
+from dualtrain_paddle._compat import native_schedules
 
 __all__ = ["LinearDecayWithWarmup", "build_schedule"]
 
@@ -31,7 +31,7 @@ def _native(plan: Plan) -> Any:
 
     Whole numbers are Python ints: the classes take any other number for a proportion.
     """
-    native = paddlenlp_schedules()
+    native = native_schedules()
     if native is None:
         return None
     lr, warmup, horizon = plan.spec.optimizer.lr, plan.warmup_updates, plan.horizon
@@ -50,7 +50,7 @@ def _native(plan: Plan) -> Any:
             return None
 
 
-class LinearDecayWithWarmup(LambdaDecay):  # type: ignore[misc]
+class LinearDecayWithWarmup(LambdaDecay):
     """paddlenlp's class of this name, where paddlenlp is missing; picklable, same numbers.
 
     lr(t) = learning_rate * t / W for t < W, then

@@ -20,6 +20,7 @@ from dualtrain_torch.arrays import to_numpy as to_numpy
 from dualtrain_torch.clip import GlobalNormClip as GlobalNormClip
 from dualtrain_torch.decay import parameters as parameters
 from dualtrain_torch.losses import cross_entropy_sum as cross_entropy_sum
+from dualtrain_torch.models import build_linear as build_linear
 from dualtrain_torch.models import build_model as build_model
 from dualtrain_torch.models import logits as logits
 from dualtrain_torch.optim import build_optimizer as build_optimizer

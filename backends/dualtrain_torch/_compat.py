@@ -7,7 +7,9 @@ from typing import Any
 
 import torch
 
-__all__ = ["supports_fused", "transformers_schedules", "versions"]
+from dualtrain.errors import BackendError
+
+__all__ = ["native_models", "native_schedules", "supports_fused", "versions"]
 
 
 def versions() -> dict[str, str]:
@@ -29,7 +31,19 @@ def supports_fused(parameters: list[Any]) -> bool:
     return all(p.device.type in ("cpu", "cuda") and p.is_floating_point() for p in parameters)
 
 
-def transformers_schedules() -> Any:
+def native_models() -> Any:
+    """The package `transformers`. Raises `BackendError` where it is missing or broken."""
+    try:
+        import transformers
+    except Exception as error:
+        raise BackendError(
+            "models of the torch backend come from transformers, which must be importable: "
+            f"pip install 'dualtrain[torch]'. Received: {type(error).__name__}: {error}"
+        ) from error
+    return transformers
+
+
+def native_schedules() -> Any:
     """The module `transformers.optimization`, or None where transformers is not installed."""
     try:
         from transformers import optimization

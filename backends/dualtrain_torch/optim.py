@@ -28,7 +28,7 @@ def build_optimizer(spec: Spec, model: Any, *, clip: GlobalNormClip | None = Non
     ledger = decide(parameters(model), spec.weight_decay)
     live = dict(model.named_parameters())
     settings = spec.optimizer
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"params": [live[name] for name in names], "weight_decay": decay}
         for decay, names in _groups(ledger).items()
     ]

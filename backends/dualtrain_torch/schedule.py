@@ -8,7 +8,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from dualtrain.plan import Plan
 from dualtrain.spec import Constant, CosineWithRestarts, InverseSqrt, Linear, Polynomial
-from dualtrain_torch._compat import transformers_schedules
+from dualtrain_torch._compat import native_schedules
 
 __all__ = ["build_schedule"]
 
@@ -20,7 +20,7 @@ def build_schedule(plan: Plan, optimizer: Any) -> Any:
     suite shows it); otherwise `LambdaLR` over the plan: for cosine, which transformers lets climb
     again past the horizon, and where transformers is not installed.
     """
-    native = transformers_schedules()
+    native = native_schedules()
     schedule, warmup, horizon = plan.spec.schedule, plan.warmup_updates, plan.horizon
     if native is None:
         return LambdaLR(optimizer, plan.factor_at)

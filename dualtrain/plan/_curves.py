@@ -103,4 +103,5 @@ def _libm(function: Callable[..., float], x: Floats, *more: repeat[float]) -> Fl
 
     numpy's vector forms may differ in the last bit (seen: `power` on AVX-512, numpy 2.4).
     """
-    return np.fromiter(map(function, memoryview(np.ascontiguousarray(x)), *more), float, len(x))
+    values = memoryview(np.ascontiguousarray(x))  # type: ignore[arg-type]  # numpy 2.4: no Buffer
+    return np.fromiter(map(function, values, *more), np.float64, len(x))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,7 +15,7 @@ from dualtrain.spec import InverseSqrt, Rounding, Spec, Warmup
 
 __all__ = ["Plan", "resolve", "round_product"]
 
-_ROUNDING = {"floor": math.floor, "ceil": math.ceil, "round": round}
+_ROUNDING: dict[str, Callable[[float], int]] = {"floor": math.floor, "ceil": math.ceil, "round": round}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,4 +159,4 @@ def round_product(proportion: float, total: int, rounding: Rounding) -> int:
     >>> [round_product(0.29, 100, rule) for rule in ("floor", "ceil", "round")]
     [28, 29, 29]
     """
-    return int(_ROUNDING[rounding](proportion * total))
+    return _ROUNDING[rounding](proportion * total)

@@ -1,6 +1,8 @@
 """Room 1, the spec: what the user wrote. Frozen, validated, holds no code.
 
-`_spec.py` is the whole; `_schedule.py`, `_dynamics.py` and `_task.py` are its parts.
+`_spec.py` is the whole; `_schedule.py`, `_dynamics.py` and `_task.py` are its parts. `_load.py`
+reads files: `_yaml.py`, `_toml.py` and `_json.py` give the data and the line of each key, and
+`_problems.py` says what is wrong in the words of the file.
 """
 
 from dualtrain.spec._dynamics import Amp as Amp
@@ -11,14 +13,17 @@ from dualtrain.spec._dynamics import LossScale as LossScale
 from dualtrain.spec._dynamics import Optimizer as Optimizer
 from dualtrain.spec._dynamics import Role as Role
 from dualtrain.spec._dynamics import WeightDecay as WeightDecay
+from dualtrain.spec._load import load_spec as load_spec
 from dualtrain.spec._schedule import Constant as Constant
 from dualtrain.spec._schedule import Cosine as Cosine
 from dualtrain.spec._schedule import CosineWithRestarts as CosineWithRestarts
 from dualtrain.spec._schedule import InverseSqrt as InverseSqrt
 from dualtrain.spec._schedule import Linear as Linear
 from dualtrain.spec._schedule import Polynomial as Polynomial
+from dualtrain.spec._schedule import Rounding as Rounding
 from dualtrain.spec._schedule import Schedule as Schedule
 from dualtrain.spec._schedule import Warmup as Warmup
+from dualtrain.spec._schema import spec_schema as spec_schema
 from dualtrain.spec._spec import Spec as Spec
 from dualtrain.spec._task import CheckpointModel as CheckpointModel
 from dualtrain.spec._task import FreshModel as FreshModel

@@ -1,12 +1,15 @@
-"""What every part of a spec has in common: frozen, keyword-only, nothing unknown, nothing guessed."""
+"""What every part of a spec has in common: frozen, keyword-only, nothing unknown or guessed."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-__all__ = ["Count", "Part", "Positive", "Proportion"]
+from dualtrain.errors import SpecError
+from dualtrain.spec._problems import problems_of
+
+__all__ = ["Count", "Part", "Positive", "Proportion", "distinct"]
 
 Positive = Annotated[float, Field(gt=0)]
 """A finite number above 0."""
@@ -23,6 +26,8 @@ class Part(BaseModel):
 
     `strict`: a value has the type it is written in; "5" is not 5 and true is not 1 (a whole number
     is a valid float). `allow_inf_nan=False`: a rate that is not a number is a mistake.
+
+    Raises `dualtrain.SpecError` with every broken rule at once.
     """
 
     model_config = ConfigDict(
@@ -32,3 +37,21 @@ class Part(BaseModel):
         allow_inf_nan=False,
         use_attribute_docstrings=True,
     )
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise SpecError(tuple(problems_of(error, type(self)))) from None
+
+    # Tells pydantic that this __init__ adds nothing to the validation of parts within parts;
+    # else it would call it for each of them, and the first broken rule would hide the others.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+
+def distinct(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse a list that says something twice."""
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            raise ValueError(f"must not repeat {value!r}. Received: {list(values)}")
+    return values

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-from dualtrain.spec._base import Count, Part, Positive
+from dualtrain.spec._base import Count, Part, Positive, distinct
 
 __all__ = [
     "Amp",
@@ -22,6 +22,7 @@ __all__ = [
 Beta = Annotated[float, Field(ge=0, lt=1)]
 Role = Literal["bias", "norm", "embedding", "one_dimensional"]
 Pattern = Annotated[str, Field(min_length=1)]
+Patterns = Annotated[tuple[Pattern, ...], Field(strict=False), AfterValidator(distinct)]
 
 
 class Optimizer(Part):
@@ -40,6 +41,13 @@ class Optimizer(Part):
     eps: Positive = 1e-8
     """Added outside the root, after bias correction, in both frameworks."""
 
+    @field_validator("betas", mode="before")
+    @classmethod
+    def _two(cls, betas: object) -> object:
+        if isinstance(betas, (list, tuple)) and len(betas) != 2:
+            raise ValueError("must be two numbers")
+        return betas
+
 
 class WeightDecay(Part):
     """How much the weights shrink at each update, and which parameters do not.
@@ -52,11 +60,11 @@ class WeightDecay(Part):
     """Decoupled decay: each update multiplies a decaying weight by 1 - lr x value."""
     kind: Literal["decoupled"] = "decoupled"
     """`decoupled`: AdamW's own; never added to the gradient."""
-    exclude: Annotated[tuple[Role, ...], Field(strict=False)] = ()
+    exclude: Annotated[tuple[Role, ...], Field(strict=False), AfterValidator(distinct)] = ()
     """Roles that do not decay, found from the module that owns the parameter."""
-    exclude_patterns: Annotated[tuple[Pattern, ...], Field(strict=False)] = ()
+    exclude_patterns: Patterns = ()
     """Globs (`*`, `?`, `[...]`, case-sensitive) over canonical names, e.g. `*.pooler.*`."""
-    exclude_substrings: Annotated[tuple[Pattern, ...], Field(strict=False)] = ()
+    exclude_substrings: Patterns = ()
     """The rule of old recipes, `any(s in name for s in [...])`: case-sensitive, over the
     framework's own structured names. On Hugging Face names "norm" misses every `LayerNorm`."""
 
@@ -111,11 +119,14 @@ class Amp(Part):
     """An update with non-finite gradients is skipped: the clock, and so the rate, holds or
     advances."""
 
-    @model_validator(mode="after")
-    def _only_float16_is_scaled(self) -> Amp:
-        if self.dtype == "bfloat16" and self.loss_scale is not None:
-            raise ValueError("loss_scale is for float16; with bfloat16 leave it out")
-        return self
+    @field_validator("loss_scale")
+    @classmethod
+    def _only_float16_is_scaled(
+        cls, scale: LossScale | None, info: ValidationInfo
+    ) -> LossScale | None:
+        if scale is not None and info.data.get("dtype") == "bfloat16":
+            raise ValueError("is for float16; with bfloat16 leave it out")
+        return scale
 
 
 class Duration(Part):

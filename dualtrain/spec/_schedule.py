@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from dualtrain.spec._base import Count, Part, Positive, Proportion
 
@@ -18,9 +18,12 @@ __all__ = [
     "InverseSqrt",
     "Linear",
     "Polynomial",
+    "Rounding",
     "Schedule",
     "Warmup",
 ]
+
+Rounding = Literal["floor", "ceil", "round"]
 
 
 class Warmup(Part):
@@ -34,17 +37,24 @@ class Warmup(Part):
     """W itself, in updates."""
     proportion: Proportion | None = None
     """W as a share of the horizon, converted once: rounding(proportion x horizon)."""
-    rounding: Literal["floor", "ceil", "round"] | None = None
+    rounding: Rounding | None = None
     """How the binary product becomes a whole number; `floor` if absent. paddlenlp's
     `LinearDecayWithWarmup` floors, Hugging Face's trainer takes the ceiling, PaddleOCR rounds
     half to even: 0.29 x 100 is 28 or 29."""
+
+    @field_validator("rounding")
+    @classmethod
+    def _only_a_proportion_is_rounded(
+        cls, rounding: Rounding | None, info: ValidationInfo
+    ) -> Rounding | None:
+        if rounding is not None and info.data.get("steps") is not None:
+            raise ValueError("goes with proportion; with steps leave it out")
+        return rounding
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Warmup:
         if (self.steps is None) == (self.proportion is None):
             raise ValueError("give either steps or proportion")
-        if self.steps is not None and self.rounding is not None:
-            raise ValueError("rounding goes with proportion; with steps leave it out")
         return self
 
 

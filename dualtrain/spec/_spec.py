@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_validator
 
 from dualtrain.spec._base import Count, Part
 from dualtrain.spec._dynamics import Amp, Batch, Clip, Duration, Optimizer, WeightDecay
@@ -16,6 +17,17 @@ if TYPE_CHECKING:
     from dualtrain.plan import Plan
 
 __all__ = ["Spec"]
+
+_DEVICE = "^(cpu|cuda(:[0-9]+)?)$"
+
+
+def _device(name: str) -> str:
+    if not re.fullmatch(_DEVICE, name):
+        raise ValueError("must be 'cpu', 'cuda' or 'cuda:<number>'")
+    return name
+
+
+Device = Annotated[str, AfterValidator(_device), Field(json_schema_extra={"pattern": _DEVICE})]
 
 
 class Spec(Part):
@@ -44,33 +56,53 @@ class Spec(Part):
     """Absent means float32."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
     """Of data order, initial weights and dropout."""
-    device: Annotated[str, Field(pattern=r"^(cpu|cuda(:\d+)?)$")] = "cpu"
+    device: Device = "cpu"
     """`cpu`, `cuda` or `cuda:1`, counted within CUDA_VISIBLE_DEVICES."""
     task: TextClassification | None = None
     """Data and model; absent when the caller brings both."""
 
     _folder: Path = PrivateAttr(default_factory=Path)
 
-    @model_validator(mode="after")
-    def _parts_fit_together(self) -> Spec:
-        if isinstance(self.schedule, Polynomial) and self.schedule.end_lr >= self.optimizer.lr:
+    @field_validator("schedule")
+    @classmethod
+    def _polynomial_falls(cls, schedule: Schedule, info: ValidationInfo) -> Schedule:
+        optimizer = info.data.get("optimizer")
+        if isinstance(schedule, Polynomial) and optimizer and schedule.end_lr >= optimizer.lr:
             raise ValueError(
-                f"schedule.end_lr must be below optimizer.lr. "
-                f"Received: end_lr {self.schedule.end_lr!r}, lr {self.optimizer.lr!r}"
+                f"end_lr must be below optimizer.lr. "
+                f"Received: end_lr {schedule.end_lr!r}, lr {optimizer.lr!r}"
             )
-        if self.task is not None and self.batch.size is None:
-            raise ValueError("batch.size is needed with a task")
-        return self
+        return schedule
+
+    @field_validator("task")
+    @classmethod
+    def _task_has_batch_size(
+        cls, task: TextClassification | None, info: ValidationInfo
+    ) -> TextClassification | None:
+        batch = info.data.get("batch")
+        if task is not None and batch is not None and batch.size is None:
+            raise ValueError("needs batch.size. Received: nothing")
+        return task
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both say the same; the folder is where a spec was found, not what it says."""
+        if not isinstance(other, Spec):
+            return NotImplemented
+        return self.__dict__ == other.__dict__
 
     @property
     def folder(self) -> Path:
         """The folder that the task's relative paths start from: the spec file's own."""
         return self._folder
 
+    def located(self, folder: Path) -> Spec:
+        """The same spec, its relative paths starting from `folder`."""
+        copy = self.model_copy()
+        copy._folder = folder
+        return copy
+
     def plan(self, *, micro_batches_per_epoch: int, world_size: int = 1) -> Plan:
         """Resolve this spec into whole numbers and a curve: see `dualtrain.Plan`."""
         from dualtrain.plan import resolve
 
-        return resolve(
-            self, micro_batches_per_epoch=micro_batches_per_epoch, world_size=world_size
-        )
+        return resolve(self, micro_batches_per_epoch=micro_batches_per_epoch, world_size=world_size)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator
 
 from dualtrain.spec._base import Count, Part, Proportion
 
@@ -33,14 +33,15 @@ class FreshModel(Part):
     dropout: Proportion = 0.1
     """For hidden states and attention. Parity runs set it to 0: masks cannot match."""
 
-    @model_validator(mode="after")
-    def _heads_divide_hidden_size(self) -> FreshModel:
-        if self.hidden_size % self.heads:
+    @field_validator("heads")
+    @classmethod
+    def _heads_divide_hidden_size(cls, heads: int, info: ValidationInfo) -> int:
+        hidden_size = info.data.get("hidden_size")
+        if hidden_size is not None and hidden_size % heads:
             raise ValueError(
-                f"hidden_size must be a multiple of heads. "
-                f"Received: hidden_size {self.hidden_size}, heads {self.heads}"
+                f"must divide hidden_size. Received: heads {heads}, hidden_size {hidden_size}"
             )
-        return self
+        return heads
 
 
 class CheckpointModel(Part):

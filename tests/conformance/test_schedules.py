@@ -111,9 +111,7 @@ schedules = st.one_of(
 
 
 @settings(
-    deadline=None,
     max_examples=120,
-    derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(

@@ -1,0 +1,54 @@
+# Everything below works on a machine that has only Python 3.10-3.12 (with pip and venv), make and git.
+PYTHON ?= python3
+EXAMPLE := examples/text_classification
+# The sides share the cores, and one thread keeps the order of every sum.
+export OMP_NUM_THREADS := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format parity-two-environments test-paddle-2.6 clean
+
+help: ## list the targets
+	@grep -E '^[a-z0-9.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 28
+
+demo: .venv/ready $(EXAMPLE)/data/train.csv ## the main job: one spec, both frameworks, proved alike
+	.venv/bin/dualtrain parity $(EXAMPLE)/spec.yaml --report report
+
+test: .venv/ready $(EXAMPLE)/data/train.csv ## all tests
+	.venv/bin/python -m pytest
+
+lint: .venv/lint-ready ## style and types
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/pyright --pythonpath .venv/bin/python
+
+format: .venv/lint-ready ## rewrite the sources in the house style
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+parity-two-environments: .venv-torch/ready .venv-paddle/ready $(EXAMPLE)/data/train.csv ## the main job, each side in an environment that has only its own framework
+	.venv-torch/bin/dualtrain parity $(EXAMPLE)/spec.yaml --report report-two-environments \
+		--torch-python .venv-torch/bin/python --paddle-python .venv-paddle/bin/python
+
+test-paddle-2.6: .venv-paddle-2.6/ready ## the conformance suite on paddlepaddle 2.6.2
+	DUALTRAIN_BACKENDS=paddle .venv-paddle-2.6/bin/python -m pytest tests/conformance
+
+clean: ## remove environments, reports and the demo's data
+	rm -rf .venv .venv-* report report-* $(EXAMPLE)/data
+
+$(EXAMPLE)/data/train.csv: $(EXAMPLE)/make_data.py
+	$(PYTHON) $<
+
+# An environment is ready when its stamp is newer than what it was made from.
+.venv/ready: requirements/development.txt pyproject.toml
+.venv-torch/ready: requirements/torch.txt pyproject.toml
+.venv-paddle/ready: requirements/paddle.txt pyproject.toml
+.venv-paddle-2.6/ready: requirements/paddle-2.6.txt pyproject.toml
+%/ready:
+	$(PYTHON) -m venv $*
+	$*/bin/pip install --quiet --requirement $< --editable ".[test]"
+	touch $@
+
+.venv/lint-ready: .venv/ready
+	.venv/bin/pip install --quiet --editable ".[lint]"
+	touch $@

@@ -1,0 +1,43 @@
+"""Weights in and out of a Paddle layer: float32 in numpy, canonical names and layouts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import paddle
+from numpy.typing import NDArray
+
+from dualtrain.model import NamedTensor, check_weights
+from dualtrain_paddle.decay import named_tensors
+
+__all__ = ["dump_weights", "load_weights"]
+
+
+def load_weights(model: paddle.nn.Layer, weights: Mapping[str, NDArray[np.float32]]) -> None:
+    """Copy the arrays into the model, cast to the type of each of its tensors.
+
+    weights: canonical name -> float32 array, for every parameter and running statistic, nothing
+    more and nothing less (a tied parameter once). Linear weights are transposed on the way.
+
+    Raises `CheckpointError` naming every tensor that does not fit, before anything is changed.
+    """
+    found = list(named_tensors(model))
+    check_weights({f.name: f.shape for f in found}, weights)
+    for f in found:
+        array = weights[f.name].T if f.is_transposed else weights[f.name]
+        f.tensor.set_value(paddle.to_tensor(array, dtype=f.tensor.dtype))
+
+
+def dump_weights(model: paddle.nn.Layer) -> dict[str, NDArray[np.float32]]:
+    """Canonical name -> a copy as float32, for every parameter and running statistic, by name.
+
+    bfloat16 and float16 become float32 exactly; float64 is rounded.
+    """
+    found = sorted(named_tensors(model), key=lambda f: f.name)
+    return {f.name: _array(f) for f in found}
+
+
+def _array(found: NamedTensor) -> NDArray[np.float32]:
+    array = found.tensor.detach().astype("float32").numpy()
+    return np.array(array.T if found.is_transposed else array, order="C")

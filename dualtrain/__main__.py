@@ -1,0 +1,5 @@
+"""`python -m dualtrain` is the command `dualtrain`."""
+
+from dualtrain.cli import main
+
+main()

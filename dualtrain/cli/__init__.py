@@ -1,0 +1,63 @@
+"""The command line: parses and calls; every command's work is done elsewhere.
+
+`_specs.py` has what needs a spec only, `_traces.py` what needs traces, `_runs.py` what trains;
+only the last imports a framework. Exit statuses: 0 done or parity, 1 a difference, 2 bad input.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from dualtrain import __version__
+from dualtrain.cli import _runs, _specs, _traces
+from dualtrain.errors import DualtrainError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    help="One spec, two frameworks, the same training run, proved.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+for command in (
+    _specs.check,
+    _specs.schema,
+    _specs.plan,
+    _specs.plot,
+    _runs.ledger,
+    _runs.train,
+    _runs.parity,
+    _traces.diff,
+):
+    app.command()(command)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command and exit; whatever the user can mend is text on standard error, status 2."""
+    try:
+        app(arguments)
+    except (DualtrainError, OSError) as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)

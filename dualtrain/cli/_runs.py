@@ -1,0 +1,106 @@
+"""Commands that need a framework: ledger, train, parity."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+from dualtrain.ledger import Ledger
+from dualtrain.spec import Spec, load_spec
+
+__all__ = ["ledger", "parity", "train"]
+
+SpecFile = Annotated[Path, typer.Argument(metavar="SPEC", help="YAML, TOML or JSON, with a task.")]
+Backend = Annotated[
+    str, typer.Option(envvar="DUALTRAIN_BACKEND", help="torch or paddle.", show_default=False)
+]
+Device = Annotated[str | None, typer.Option(help="cpu, cuda or cuda:1, instead of the spec's.")]
+
+
+def ledger(spec: SpecFile, backend: Backend) -> None:
+    """Show which parameters decay, and which rule decided."""
+    from dualtrain import training
+
+    _print_ledger(training.ledger(load_spec(spec), backend))
+
+
+def _print_ledger(ledger: Ledger) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in ("parameter", "native name", "shape", "roles", "rule", "decay"):
+        table.add_column(column, overflow="fold")
+    for row in ledger.rows:
+        parameter = row.parameter
+        decay = f"{row.decay:g}" if parameter.trainable else "frozen"
+        shape = " x ".join(map(str, parameter.shape))
+        table.add_row(
+            parameter.name, parameter.native, shape, ", ".join(row.roles), row.rule, decay
+        )
+    Console().print(table)
+    decaying = sum(decay > 0 for decay in ledger.decay().values())
+    print(f"{decaying} of {len(ledger.rows)} parameters decay")
+
+
+def train(
+    spec: SpecFile,
+    backend: Backend,
+    trace: Annotated[Path | None, typer.Option(help="File for the trace.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Folder for the trained model.")] = None,
+    device: Device = None,
+) -> None:
+    """Train a spec's task with one backend."""
+    from dualtrain import training
+
+    score = training.train(_on(load_spec(spec), device), backend, trace=trace, output=output)
+    if score is not None:
+        print(f"{score.correct} of {score.total} correct, loss {score.loss:.4f}")
+
+
+def parity(
+    spec: SpecFile,
+    report: Annotated[Path, typer.Option(help="Folder for traces, tables and plots.")] = Path(
+        "report"
+    ),
+    torch_python: Annotated[Path | None, typer.Option(help="Interpreter with torch.")] = None,
+    paddle_python: Annotated[Path | None, typer.Option(help="Interpreter with paddle.")] = None,
+    device: Device = None,
+    floor: Annotated[
+        bool, typer.Option("--floor", help="Also measure the chaos floor, with a third run.")
+    ] = False,
+) -> None:
+    """Train in both frameworks and compare; status 1: they differ."""
+    from rich.console import Console
+
+    from dualtrain.report import print_comparison
+    from dualtrain.sides import run_parity
+
+    pythons = {"torch": torch_python, "paddle": paddle_python}
+    console = Console()
+    comparison = run_parity(
+        _on(load_spec(spec), device),
+        report=report,
+        pythons={name: python for name, python in pythons.items() if python is not None},
+        floor=floor,
+        console=console,
+    )
+    print_comparison(comparison, console)
+    if not comparison.agrees:
+        raise typer.Exit(1)
+
+
+def _on(spec: Spec, device: str | None) -> Spec:
+    """The spec with another device."""
+    if device is None:
+        return spec
+    try:
+        Spec.model_validate(spec.model_dump() | {"device": device})
+    except ValidationError as error:
+        message = f"{error.errors()[0]['msg']}. Received: {device!r}"
+        raise typer.BadParameter(message, param_hint="--device") from None
+    return spec.model_copy(update={"device": device})

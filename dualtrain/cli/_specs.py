@@ -1,0 +1,119 @@
+"""Commands that need a spec and no framework: check, schema, plan, plot."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dualtrain.cli._sizes import count_micro_batches, plan_of
+from dualtrain.errors import SpecError
+from dualtrain.plan import Plan
+from dualtrain.spec import load_spec, spec_schema
+
+__all__ = ["check", "plan", "plot", "schema"]
+
+SpecFile = Annotated[Path, typer.Argument(metavar="SPEC", help="YAML, TOML or JSON.")]
+SpecFiles = Annotated[list[Path], typer.Argument(metavar="SPEC", help="YAML, TOML or JSON.")]
+MicroBatches = Annotated[
+    int | None,
+    typer.Option(min=1, help="In one epoch, over all processes; counted if the spec has a task."),
+]
+
+
+def check(specs: SpecFiles) -> None:
+    """Check specs; every broken rule with file and line."""
+    broken = False
+    for path in specs:
+        try:
+            load_spec(path)
+            print(f"{path}: ok")
+        except SpecError as error:
+            print(error, file=sys.stderr)
+            broken = True
+    if broken:
+        raise typer.Exit(2)
+
+
+def schema() -> None:
+    """Print the JSON Schema of a spec."""
+    print(json.dumps(spec_schema(), indent=2))
+
+
+def plan(
+    spec: SpecFile,
+    micro_batches: MicroBatches = None,
+    world_size: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="With the whole curve.")] = False,
+) -> None:
+    """Resolve a spec into whole numbers and a curve."""
+    loaded = load_spec(spec)
+    count = count_micro_batches(loaded, micro_batches)
+    resolved = plan_of(loaded, count, world_size=world_size)
+    facts = _facts(resolved, count)
+    if as_json:
+        print(json.dumps({**facts, "lr": resolved.lr_curve().tolist()}))
+        return
+    width = max(map(len, facts))
+    for name, value in {**facts, **_rates(resolved)}.items():
+        print(f"{name.replace('_', ' '):<{width}}  {'any' if value is None else value}")
+
+
+def _facts(plan: Plan, count: int | None) -> dict[str, Any]:
+    """The plan's whole numbers; None for those that need M where it is not known."""
+    groups, size = plan.epoch_groups(), plan.spec.batch.accumulate
+    return {
+        "total_updates": plan.total_updates,
+        "warmup_updates": plan.warmup_updates,
+        "horizon": plan.horizon,
+        "micro_batches_per_epoch": count,
+        "updates_per_epoch": None if count is None else len(groups),
+        "accumulate": size,
+        "tail": plan.spec.batch.tail,
+        "tail_micro_batches": None if count is None else count % size,
+        "world_size": plan.world_size,
+    }
+
+
+def _rates(plan: Plan) -> dict[str, float]:
+    curve = plan.lr_curve()
+    return {"first lr": float(curve[0]), "peak lr": float(curve.max()), "last lr": float(curve[-1])}
+
+
+def plot(
+    specs: SpecFiles,
+    micro_batches: MicroBatches = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help=".png or .svg; else drawn as text.")
+    ] = None,
+) -> None:
+    """Draw the learning-rate curves of specs."""
+    if output is not None and output.suffix not in (".png", ".svg"):
+        raise typer.BadParameter(
+            f"must end in .png or .svg. Received: {output}", param_hint="--output"
+        )
+    plans = {}
+    for path in specs:
+        spec = load_spec(path)
+        plans[str(path)] = plan_of(spec, count_micro_batches(spec, micro_batches))
+    if output is None:
+        _draw(plans)
+        return
+    from dualtrain.report import plot_lr
+
+    plot_lr(plans, output)
+
+
+def _draw(plans: dict[str, Plan]) -> None:
+    """One chart below the other, all with the same axes."""
+    from dualtrain.report import chart
+
+    top = max(plan.spec.optimizer.lr for plan in plans.values())
+    length = max(plan.total_updates for plan in plans.values())
+    for name, plan in plans.items():
+        sizes = f"T = {plan.total_updates}, W = {plan.warmup_updates}, H = {plan.horizon}"
+        print(f"{name}: {sizes}")
+        print(chart(plan.lr_curve(), top=top, length=length))

@@ -1,0 +1,90 @@
+"""CSV and TSV: one header line, then as many cells in every row as in the header.
+
+CSV is RFC 4180: a cell with a comma, a quote or a line end stands in double quotes, a quote in it
+is doubled. TSV is as IANA registered it: no quoting, so a quote is a character like any other and
+a cell holds neither tabs nor line ends.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from dualtrain.data._refusal import missing_column, refusal, shown
+from dualtrain.data._row import Row
+
+__all__ = ["read_csv", "read_tsv"]
+
+
+class _Csv(csv.excel):
+    strict = True  # a quote in the wrong place is an error, not a character
+
+
+class _Tsv(csv.excel_tab):
+    quoting = csv.QUOTE_NONE
+
+
+def read_csv(content: str, path: Path, columns: tuple[str, str]) -> Iterator[Row]:
+    """The rows of a CSV file's content; `columns`: the names of text and label."""
+    return _read(content, path, columns, _Csv)
+
+
+def read_tsv(content: str, path: Path, columns: tuple[str, str]) -> Iterator[Row]:
+    """The rows of a TSV file's content; `columns`: the names of text and label."""
+    return _read(content, path, columns, _Tsv)
+
+
+def _read(
+    content: str, path: Path, columns: tuple[str, str], dialect: type[csv.Dialect]
+) -> Iterator[Row]:
+    (line, header), *rows = _cells(content, path, dialect)
+    _check_header(header, columns, path, line)
+    if not rows:
+        raise refusal("must have rows below the header", path=path, received="none")
+    text, label = (header.index(column) for column in columns)
+    for line, cells in rows:
+        if len(cells) != len(header):
+            raise refusal(
+                f"must have as many cells as the header, {len(header)}",
+                path=path,
+                line=line,
+                received=f"{len(cells)}, the first being {shown(cells[0])}",
+            )
+        yield Row(line, cells[text], cells[label])
+
+
+def _cells(content: str, path: Path, dialect: type[csv.Dialect]) -> Iterator[tuple[int, list[str]]]:
+    """(first line, cells) of each row that is not empty."""
+    reader = csv.reader(io.StringIO(content, newline=""), dialect)
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise refusal(
+                f"must be well formed, each cell at most {csv.field_size_limit()} characters",
+                path=path,
+                line=line,
+                received=str(error),
+            ) from None
+        if cells:
+            yield line, cells
+
+
+def _check_header(header: list[str], columns: tuple[str, str], path: Path, line: int) -> None:
+    twice = [name for name, count in Counter(header).items() if count > 1]
+    if twice:
+        raise refusal(
+            "must give every column a name of its own",
+            path=path,
+            line=line,
+            received=f"{shown(twice[0])} twice or more",
+        )
+    for column in columns:
+        if column not in header:
+            raise missing_column(column, header, path=path, line=line)

@@ -1,0 +1,15 @@
+"""Models, framework-free: their configuration, their initial weights, what fits and what does not.
+
+A backend builds the model and lists its parameters; names and layouts here are canonical, which is
+what transformers and torch have.
+"""
+
+from dualtrain.model._call import logits as logits
+from dualtrain.model._checkpoint_config import read_checkpoint_config as read_checkpoint_config
+from dualtrain.model._config import ModelConfig as ModelConfig
+from dualtrain.model._config import fresh_config as fresh_config
+from dualtrain.model._initial import initial_weights as initial_weights
+from dualtrain.model._match import check_weights as check_weights
+from dualtrain.model._named import NamedTensor as NamedTensor
+from dualtrain.model._save import save_checkpoint as save_checkpoint
+from dualtrain.model._save import save_weights as save_weights

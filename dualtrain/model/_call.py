@@ -1,0 +1,47 @@
+"""Calling a model whoever wrote it: give it what it takes, find the logits in what it returns."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from dualtrain.errors import BackendError
+
+__all__ = ["logits"]
+
+
+def logits(model: Any, inputs: Mapping[str, Any]) -> Any:
+    """The model's logits for a batch, shape (samples, classes).
+
+    inputs: the batch's tensors by name. Those that the model's `forward` names are passed, so a
+    model without token types needs no wrapper; labels never are, since the loss is computed
+    outside. The model returns the logits, a tuple that starts with them, or an object that has
+    them as `.logits`.
+
+    Raises `BackendError` for a model that takes or returns anything else.
+    """
+    takes = _takes(getattr(model.forward, "__func__", model.forward))
+    accepted = {n: tensor for n, tensor in inputs.items() if n != "labels" and takes(n)}
+    if not accepted:
+        raise BackendError(
+            f"the model's forward must take at least one of {', '.join(inputs)} by name. "
+            f"Received: forward{inspect.signature(model.forward)}"
+        )
+    output = model(**accepted)
+    found = output[0] if isinstance(output, tuple) else getattr(output, "logits", output)
+    if not hasattr(found, "shape"):
+        raise BackendError(
+            f"the model must return a tensor, a tuple that starts with one, or an object with "
+            f".logits. Received: {type(output).__name__}"
+        )
+    return found
+
+
+@lru_cache(maxsize=64)
+def _takes(forward: Callable[..., Any]) -> Callable[[str], bool]:
+    """Whether a keyword is one that `forward` takes; a signature costs more than a small model."""
+    parameters = inspect.signature(forward).parameters
+    takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    return lambda name: takes_all or name in parameters

@@ -1,0 +1,118 @@
+"""What a model is built from, without naming a framework.
+
+transformers and paddlenlp spell the keywords of their configuration classes alike but disagree on
+their defaults (type_vocab_size 2 and 16, RoBERTa's pad token 1 and 0): here all are given.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from dualtrain.spec import FreshModel
+
+__all__ = ["KEYWORDS", "Family", "ModelConfig", "fresh_config"]
+
+Family = Literal["bert", "ernie", "roberta"]
+
+KEYWORDS = {
+    "vocab_size": "vocab_size",
+    "hidden_size": "hidden_size",
+    "layers": "num_hidden_layers",
+    "heads": "num_attention_heads",
+    "intermediate_size": "intermediate_size",
+    "max_positions": "max_position_embeddings",
+    "type_vocab_size": "type_vocab_size",
+    "pad_id": "pad_token_id",
+    "classes": "num_labels",
+    "hidden_act": "hidden_act",
+    "layer_norm_eps": "layer_norm_eps",
+    "dropout": "hidden_dropout_prob",
+    "attention_dropout": "attention_probs_dropout_prob",
+    "classifier_dropout": "classifier_dropout",
+    "initializer_range": "initializer_range",
+}
+"""Field of `ModelConfig` -> the name it has in config.json, in transformers and in paddlenlp."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """A sequence classification model of one of the three families."""
+
+    family: Family
+    """Architecture."""
+    vocab_size: int
+    """Rows of the word embedding."""
+    hidden_size: int
+    """Width; a multiple of `heads`."""
+    layers: int
+    """Transformer blocks."""
+    heads: int
+    """Attention heads."""
+    intermediate_size: int
+    """Width of the feed-forward layer."""
+    max_positions: int
+    """Rows of the position embedding."""
+    type_vocab_size: int
+    """Rows of the token type embedding."""
+    task_type_vocab_size: int = 0
+    """Rows of the task type embedding that ERNIE has since 2.0; 0 means there is none. Every
+    token has task type 0, the default of both frameworks."""
+    pad_id: int
+    """Token that fills a batch up."""
+    classes: int
+    """Columns of the logits."""
+    hidden_act: str
+    """Activation of the feed-forward layer, by the name both frameworks give it."""
+    layer_norm_eps: float
+    """Added to the variance; paddlenlp's ERNIE always takes 1e-12."""
+    dropout: float
+    """Of hidden states."""
+    attention_dropout: float
+    """Of attention probabilities."""
+    classifier_dropout: float
+    """Before the classification head."""
+    initializer_range: float
+    """Standard deviation of fresh weights."""
+
+    @property
+    def max_length(self) -> int:
+        """Longest input, in tokens. RoBERTa's first position is pad_id + 1, so it has fewer."""
+        return self.max_positions - _first_position(self.family, self.pad_id)
+
+    def keywords(self) -> dict[str, Any]:
+        """The keywords of the configuration classes of transformers and of paddlenlp alike."""
+        keywords = {name: getattr(self, field) for field, name in KEYWORDS.items()}
+        if self.task_type_vocab_size:
+            keywords |= {"use_task_id": True, "task_type_vocab_size": self.task_type_vocab_size}
+        return keywords
+
+
+def fresh_config(model: FreshModel, *, vocab_size: int, pad_id: int, classes: int) -> ModelConfig:
+    """The configuration of a fresh model, for a tokenizer and a number of classes.
+
+    What a spec leaves out is BERT's: gelu, two token types, layer_norm_eps 1e-12, fresh weights
+    of standard deviation 0.02.
+    """
+    return ModelConfig(
+        family=model.family,
+        vocab_size=vocab_size,
+        hidden_size=model.hidden_size,
+        layers=model.layers,
+        heads=model.heads,
+        intermediate_size=model.intermediate_size or 4 * model.hidden_size,
+        max_positions=model.max_length + _first_position(model.family, pad_id),
+        type_vocab_size=2,
+        pad_id=pad_id,
+        classes=classes,
+        hidden_act="gelu",
+        layer_norm_eps=1e-12,
+        dropout=model.dropout,
+        attention_dropout=model.dropout,
+        classifier_dropout=model.dropout,
+        initializer_range=0.02,
+    )
+
+
+def _first_position(family: Family, pad_id: int) -> int:
+    return pad_id + 1 if family == "roberta" else 0

@@ -1,0 +1,19 @@
+"""Room 5, parity: two traces, stage by stage; who differs, where first, which knob.
+
+Pure functions over data, no rendering (that is `dualtrain.report`). `_finding.py` says what a
+result is, `_tolerances.py` has every bound with its reason. `_static.py` compares what is known
+before training, `_updates.py` what happens in it, `_weights.py` where it ends, and `_compare.py`
+puts them in order. The verdict is symmetric.
+"""
+
+from dualtrain.parity._compare import compare as compare
+from dualtrain.parity._compare import compare_files as compare_files
+from dualtrain.parity._compare import compare_headers as compare_headers
+from dualtrain.parity._finding import Comparison as Comparison
+from dualtrain.parity._finding import Finding as Finding
+from dualtrain.parity._finding import ParityClass as ParityClass
+from dualtrain.parity._finding import Unit as Unit
+from dualtrain.parity._weights import Tensor as Tensor
+from dualtrain.parity._weights import Weights as Weights
+from dualtrain.parity._weights import WeightSet as WeightSet
+from dualtrain.parity._weights import read_weights as read_weights

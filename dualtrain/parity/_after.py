@@ -1,0 +1,41 @@
+"""What training arrived at: the final weights and the evaluation."""
+
+from __future__ import annotations
+
+from dualtrain.parity._finding import Measure
+from dualtrain.parity._numbers import distance
+from dualtrain.parity._tolerances import LOSS, ONE_EXAMPLE, Tolerance
+from dualtrain.parity._weights import Tensor, Weights
+from dualtrain.trace import Trace
+
+__all__ = ["evaluation", "update"]
+
+
+def update(weights: Weights) -> list[Measure]:
+    """The names that one side lacks, and each tensor that is judged; the gravest first."""
+    measures = [_tensor(tensor) for tensor in weights.judged]
+    if weights.alone or not measures:
+        alone = f"on one side only: {', '.join(weights.alone[:3])}"
+        measures.append(Measure(len(weights.alone), "names", detail=alone))
+    return sorted(measures, key=lambda measure: measure.severity, reverse=True)
+
+
+def _tensor(tensor: Tensor) -> Measure:
+    bound = Tolerance(tensor.bound, "x movement")
+    detail = f"{tensor.name} (moved {tensor.movement:.1e})"
+    return Measure(tensor.difference, "relative", bound, detail)
+
+
+def evaluation(a: Trace, b: Trace) -> list[Measure]:
+    """The examples in the evaluation split, how many were classified right, and their loss."""
+    x, y = a.end, b.end
+    if x.total is None and y.total is None:
+        return []
+    right = f"{x.correct} of {x.total} correct against {y.correct} of {y.total}"
+    loss = f"evaluation loss {x.eval_loss} against {y.eval_loss}"
+    unequal = Measure(distance(x.total, y.total), "examples", detail=right)
+    return [
+        *([unequal] if unequal.value else []),
+        Measure(distance(x.correct, y.correct), "examples", ONE_EXAMPLE, right),
+        Measure(distance(x.eval_loss, y.eval_loss), "absolute", LOSS, loss),
+    ]

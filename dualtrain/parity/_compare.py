@@ -1,0 +1,122 @@
+"""All stages, in order, and which difference comes first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from dualtrain.errors import TraceError
+from dualtrain.parity import _after as after
+from dualtrain.parity import _before as before
+from dualtrain.parity import _during as during
+from dualtrain.parity import _stages as stages
+from dualtrain.parity._finding import Comparison, Finding, Measure
+from dualtrain.parity._stages import AFTER, STAGES, Stage, make_finding
+from dualtrain.parity._weights import Weights, WeightSet, compare_weights, read_weights
+from dualtrain.trace import End, Header, Trace, read_trace
+
+__all__ = ["compare", "compare_files", "compare_headers"]
+
+_MEASURES: dict[Stage, Callable[[Trace, Trace], list[Measure]]] = {
+    stages.PLAN: before.plan,
+    stages.BATCHES: before.batches,
+    stages.DECAY: before.decay,
+    stages.INITIAL_WEIGHTS: before.initial_weights,
+    stages.INITIAL_OUTPUT: before.initial_output,
+    stages.LEARNING_RATE: during.learning_rate,
+    stages.LOSS: during.loss,
+    stages.ACCUMULATION: during.accumulation,
+    stages.CLIP: during.clip,
+    stages.LOSS_SCALE: during.loss_scale,
+    stages.EVALUATION: after.evaluation,
+}
+
+
+def compare(
+    a: Trace,
+    b: Trace,
+    *,
+    weights: tuple[WeightSet, WeightSet] | None = None,
+    floor: WeightSet | None = None,
+) -> Comparison:
+    """Compare two traces, and their weights if given, stage by stage.
+
+    weights: those of a and of b.
+    floor: those of a run again with one weight moved by 1 ULP, to be shown beside the measured
+    difference; it changes no verdict.
+
+    `compare(a, b)` and `compare(b, a)` come to the same verdict.
+    """
+    measured = {stage: measure(a, b) for stage, measure in _MEASURES.items()}
+    tensors = _compare_weights(a, b, weights, floor) if weights else None
+    measured[stages.UPDATE] = after.update(tensors) if tensors else []
+    specs = (a.header.spec, b.header.spec)
+    findings = {
+        stage: make_finding(stage, measured[stage], specs) for stage in STAGES if measured[stage]
+    }
+    if during.tail_only(a, b):
+        findings[stages.ACCUMULATION] = _blame_the_tail(findings[stages.ACCUMULATION])
+    differing = {_moment(s, f): f for s, f in findings.items() if not f.agrees}
+    return Comparison(
+        a=a,
+        b=b,
+        findings=tuple(findings.values()),
+        first=differing[min(differing)] if differing else None,
+        starts_alike=not any(phase == _BEFORE for phase, *_ in differing),
+        not_compared=tuple(f"{s.name} ({s.absent})" for s in STAGES if not measured[s]),
+        weights=tensors,
+    )
+
+
+def compare_files(a: Path, b: Path, floor: Path | None = None) -> Comparison:
+    """Compare two trace files, and the weights that both name beside them.
+
+    floor: the trace file of a's run again with one weight moved by 1 ULP.
+    Raises `TraceError` for a file that is not whole.
+    """
+    traces = read_trace(a), read_trace(b)
+    sets = read_weights(a, traces[0]), read_weights(b, traces[1])
+    weights = (sets[0], sets[1]) if sets[0] and sets[1] else None
+    again = read_weights(floor, read_trace(floor)) if floor is not None else None
+    if floor is not None and (weights is None or again is None):
+        raise TraceError(
+            "the chaos floor needs the weights of all three runs. Received: a trace that names none"
+        )
+    return compare(*traces, weights=weights, floor=again)
+
+
+def compare_headers(a: Header, b: Header) -> Comparison:
+    """Compare what is known before the first update."""
+    nothing = End(correct=None, total=None, eval_loss=None, weights=None, initial_weights=None)
+    return compare(Trace(a, (), nothing), Trace(b, (), nothing))
+
+
+def _compare_weights(
+    a: Trace, b: Trace, weights: tuple[WeightSet, WeightSet], floor: WeightSet | None
+) -> Weights:
+    entries = (*a.header.ledger, *b.header.ledger)
+    return compare_weights(
+        *weights,
+        decaying=frozenset(entry.name for entry in entries if entry.decay),
+        updates=max(len(a.updates), len(b.updates)),
+        floor=floor,
+    )
+
+
+def _blame_the_tail(finding: Finding) -> Finding:
+    return replace(
+        finding,
+        knob="batch.tail",
+        detail=f"{finding.detail}; only in groups shorter than batch.accumulate",
+    )
+
+
+_BEFORE, _DURING, _AFTER = 0, 1, 2
+
+
+def _moment(stage: Stage, finding: Finding) -> tuple[int, int, int]:
+    """When a difference shows: before, during or after training; then update; then stage."""
+    if finding.first_update is not None:
+        return _DURING, finding.first_update, STAGES.index(stage)
+    return _AFTER if stage in AFTER else _BEFORE, 0, STAGES.index(stage)

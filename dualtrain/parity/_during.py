@@ -1,0 +1,120 @@
+"""What happens in training, update by update; each function returns the measures of one stage."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from dualtrain.parity._finding import Measure
+from dualtrain.parity._numbers import distance, relative, ulps
+from dualtrain.parity._tolerances import GRADIENT_NORM, LOSS, NORM_FLOOR
+from dualtrain.trace import Trace, Update
+
+__all__ = ["accumulation", "clip", "learning_rate", "loss", "loss_scale", "paired", "tail_only"]
+
+
+def paired(a: Trace, b: Trace) -> Iterator[tuple[Update, Update]]:
+    """The updates of both, side by side; where one trace ends, the pairs end."""
+    return zip(a.updates, b.updates, strict=False)
+
+
+def learning_rate(a: Trace, b: Trace) -> list[Measure]:
+    """The rate each update used, in float64 steps."""
+    return [
+        Measure(
+            ulps(x.lr, y.lr),
+            "ULP",
+            detail=f"update {x.t}, lr: {x.lr!r} against {y.lr!r}",
+            update=x.t,
+        )
+        for x, y in paired(a, b)
+    ]
+
+
+def loss(a: Trace, b: Trace) -> list[Measure]:
+    """Every micro-batch's own mean loss; the gravest of each update."""
+    return [_micro_losses(x, y) for x, y in paired(a, b) if x.micro_losses or y.micro_losses]
+
+
+def _micro_losses(x: Update, y: Update) -> Measure:
+    left, right = x.micro_losses, y.micro_losses
+    if len(left) != len(right):
+        text = f"update {x.t}: {len(left)} micro-batches against {len(right)}"
+        return Measure(math.inf, "absolute", LOSS, text, x.t)
+    distances = [distance(p, q) for p, q in zip(left, right, strict=True)]
+    index = max(range(len(left)), key=distances.__getitem__)
+    text = _told(f"micro-batch {index}, loss", x, left[index], right[index])
+    return Measure(distances[index], "absolute", LOSS, text, x.t)
+
+
+def accumulation(a: Trace, b: Trace) -> list[Measure]:
+    """What the micro-batches add up to: the update's loss, and its gradient before clipping."""
+    return [
+        measure
+        for x, y in paired(a, b)
+        for measure in (
+            _relative("loss of the update", x, x.loss, y.loss),
+            *_norm("gradient norm", x, y, x.grad_norm, y.grad_norm),
+        )
+    ]
+
+
+def clip(a: Trace, b: Trace) -> list[Measure]:
+    """The gradient that the optimizer used, by its norm."""
+    return [
+        measure
+        for x, y in paired(a, b)
+        for measure in _norm("norm after clipping", x, y, x.clipped_norm, y.clipped_norm)
+    ]
+
+
+def _norm(
+    name: str, x: Update, y: Update, left: float | None, right: float | None
+) -> Iterator[Measure]:
+    """Nothing if neither has it, or if both skipped: the norm may overflow to inf or to nan."""
+    recorded = left is not None or right is not None
+    if recorded and not (x.skipped and y.skipped):
+        yield _relative(name, x, left, right)
+
+
+def _relative(name: str, update: Update, left: float | None, right: float | None) -> Measure:
+    value = relative(left, right, floor=NORM_FLOOR)
+    return Measure(value, "relative", GRADIENT_NORM, _told(name, update, left, right), update.t)
+
+
+def loss_scale(a: Trace, b: Trace) -> list[Measure]:
+    """The scale of each update's loss, and whether the update was skipped; with AMP only."""
+    if a.header.spec.amp is None and b.header.spec.amp is None:
+        return []
+    pairs = list(paired(a, b))
+    unequal = [(x.loss_scale, x.skipped) != (y.loss_scale, y.skipped) for x, y in pairs]
+    return [
+        Measure(
+            sum(unequal) if differs else 0,
+            "updates",
+            detail=f"update {x.t}: {_scaled(x)} against {_scaled(y)}",
+            update=x.t,
+        )
+        for (x, y), differs in zip(pairs, unequal, strict=True)
+    ]
+
+
+def _scaled(update: Update) -> str:
+    return f"{'skipped' if update.skipped else 'made'} at scale {update.loss_scale}"
+
+
+def tail_only(a: Trace, b: Trace) -> bool:
+    """Whether what adds up differs in groups shorter than `batch.accumulate` and nowhere else."""
+    differing = {m.update for m in accumulation(a, b) if m.parity == "different"}
+    full = a.header.spec.batch.accumulate
+    return bool(differing) and all(
+        len(x.micro_losses) < full for x in a.updates if x.t in differing
+    )
+
+
+def _told(name: str, update: Update, left: float | None, right: float | None) -> str:
+    return f"update {update.t}, {name}: {_number(left)} against {_number(right)}"
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:.7g}"

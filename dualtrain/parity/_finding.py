@@ -1,0 +1,108 @@
+"""What a comparison results in: one finding per stage."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from dualtrain.parity._tolerances import EXACT, Tolerance
+
+if TYPE_CHECKING:
+    from dualtrain.parity._weights import Weights
+    from dualtrain.trace import Trace
+
+__all__ = ["Comparison", "Finding", "Measure", "ParityClass", "Unit", "classify", "worst"]
+
+ParityClass = Literal["exact", "rounding", "different"]
+"""exact: equal. rounding: within the tolerance. different: beyond it."""
+
+Unit = Literal["absolute", "relative", "ULP", "names", "digests", "updates", "examples"]
+"""Of the largest difference; names, digests and updates count those that differ."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One measured difference: at one update, or of one tensor, or of a whole stage."""
+
+    value: float
+    """0 if equal; inf where a number stands against none."""
+    unit: Unit
+    tolerance: Tolerance = EXACT
+    detail: str = ""
+    """What it is and where, in a few words."""
+    update: int | None = None
+    """The clock of its update; None outside training."""
+
+    @property
+    def parity(self) -> ParityClass:
+        """The class of this one difference."""
+        return classify(self.value, self.tolerance.bound)
+
+    @property
+    def severity(self) -> tuple[bool, float]:
+        """Orders measures: beyond the tolerance first, then by how much of it they use."""
+        bound = self.tolerance.bound
+        value = math.inf if math.isnan(self.value) else self.value
+        return self.parity == "different", value / bound if bound else value
+
+
+def classify(value: float, bound: float) -> ParityClass:
+    """The parity class of a difference; a difference that is not a number is beyond any bound."""
+    if value == 0:
+        return "exact"
+    return "rounding" if value <= bound else "different"
+
+
+def worst(measures: Iterable[Measure]) -> Measure:
+    """The gravest of them; the earliest of equals."""
+    return max(measures, key=lambda measure: measure.severity)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What one stage of the comparison found."""
+
+    stage: str
+    """One of `STAGES`."""
+    parity: ParityClass
+    largest: float
+    """The largest difference; inf where one side has a number and the other none."""
+    unit: Unit
+    tolerance: Tolerance
+    first_update: int | None
+    """The clock t of the first update beyond the tolerance; None if there is none."""
+    detail: str
+    """Which parameter, tensor or batch; empty if everything is equal."""
+    knob: str
+    """The spec fields to look at."""
+
+    @property
+    def agrees(self) -> bool:
+        """Exact, or within the tolerance."""
+        return self.parity != "different"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Two traces, compared."""
+
+    a: Trace
+    b: Trace
+    findings: tuple[Finding, ...]
+    """In the order of the stages."""
+    first: Finding | None
+    """The first difference: before training, then the earliest update, then after training; at
+    the same moment the earliest stage. None if both agree."""
+    starts_alike: bool
+    """Whether nothing differs that is known before the first update."""
+    not_compared: tuple[str, ...]
+    """Stages that could not be compared, each with its reason."""
+    weights: Weights | None
+    """Tensor by tensor."""
+
+    @property
+    def agrees(self) -> bool:
+        """No stage differs."""
+        return self.first is None

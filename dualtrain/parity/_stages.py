@@ -1,0 +1,114 @@
+"""The stages in their order, and how measures become a finding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dualtrain.parity._finding import Finding, Measure, worst
+from dualtrain.spec import Spec
+
+__all__ = ["AFTER", "STAGES", "Stage", "differing_fields", "make_finding"]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage, the spec fields that decide it, and what it means if there is nothing to compare."""
+
+    name: str
+    knobs: tuple[str, ...]
+    absent: str = "neither trace records it"
+
+
+PLAN = Stage("plan", ("duration", "batch", "warmup", "horizon"))
+BATCHES = Stage("batches", ("task", "batch.size", "seed"))
+DECAY = Stage("decay", ("weight_decay",))
+INITIAL_WEIGHTS = Stage("initial weights", ("task.model", "seed"))
+INITIAL_OUTPUT = Stage("initial output", ("task.model",))
+LEARNING_RATE = Stage("learning rate", ("optimizer.lr", "schedule", "warmup", "horizon"))
+LOSS = Stage("loss", ("task.model.dropout", "amp"))
+ACCUMULATION = Stage("accumulation", ("batch.accumulate", "batch.normalise", "batch.tail"))
+CLIP = Stage("clip", ("clip",))
+LOSS_SCALE = Stage("loss scale", ("amp",), "AMP is off on both sides")
+UPDATE = Stage("update", ("optimizer", "weight_decay"), "no weights beside the traces")
+EVALUATION = Stage("evaluation", ("task.eval",), "neither trace has one")
+
+STAGES = (
+    PLAN,
+    BATCHES,
+    DECAY,
+    INITIAL_WEIGHTS,
+    INITIAL_OUTPUT,
+    LEARNING_RATE,
+    LOSS,
+    ACCUMULATION,
+    CLIP,
+    LOSS_SCALE,
+    UPDATE,
+    EVALUATION,
+)
+"""Earliest first: each stage builds on those before it."""
+
+AFTER = (UPDATE, EVALUATION)
+"""The stages after training; those whose differences carry no update are otherwise before it."""
+
+
+def make_finding(stage: Stage, measures: Sequence[Measure], specs: tuple[Spec, Spec]) -> Finding:
+    """The finding of a stage, from all that was measured for it.
+
+    `measures` come in the order of time. The largest difference is the gravest of them; the
+    detail is that of the first beyond its tolerance, for that is where to look. The knob is
+    those of the stage's spec fields in which the two specs differ, or else all of them.
+    """
+    gravest = worst(measures)
+    beyond = [measure for measure in measures if measure.parity == "different"]
+    shown = beyond[0] if beyond else gravest
+    fields = _fields_of(stage, specs) if beyond else {}
+    told = [shown.detail] if shown.value != 0 else []
+    return Finding(
+        stage=stage.name,
+        parity=gravest.parity,
+        largest=gravest.value,
+        unit=gravest.unit,
+        tolerance=gravest.tolerance,
+        first_update=shown.update if beyond else None,
+        detail="; ".join([*told, *_told(fields)]),
+        knob=", ".join(fields or stage.knobs),
+    )
+
+
+Fields = dict[str, tuple[Any, Any]]
+
+
+def differing_fields(a: Spec, b: Spec) -> Fields:
+    """Dotted name -> both values, for every field in which two specs differ; None is absent."""
+    left, right = _flat(a.model_dump(mode="json")), _flat(b.model_dump(mode="json"))
+    names = sorted(left.keys() | right.keys())
+    pairs = {name: (left.get(name), right.get(name)) for name in names}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def _fields_of(stage: Stage, specs: tuple[Spec, Spec]) -> Fields:
+    return {
+        name: values
+        for name, values in differing_fields(*specs).items()
+        if any(f"{name}.".startswith(f"{knob}.") for knob in stage.knobs)
+    }
+
+
+def _told(fields: Fields) -> list[str]:
+    told = [f"{name} {a!r} against {b!r}" for name, (a, b) in fields.items()]
+    return [f"the specs differ: {', '.join(told)}"] if told else []
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    return dict(_leaves(tree, prefix))
+
+
+def _leaves(tree: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value

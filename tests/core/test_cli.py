@@ -1,0 +1,343 @@
+"""The command line: its options, its output, its exit statuses, and what it does not import."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+import dualtrain
+from dualtrain.cli import app, main
+from dualtrain.ledger import Ledger, Parameter, Row
+from dualtrain.parity import compare
+from dualtrain.spec import Spec, load_spec
+from tests.modules import FRAMEWORKS, modules_after
+from tests.traces import make_trace, make_weights, with_update, write_run, write_trace
+
+EPOCHS = """\
+optimizer: {name: adamw, lr: 0.1}
+schedule: {name: linear}
+warmup: {proportion: 0.5}
+batch: {accumulate: 2}
+duration: {epochs: 2}
+"""
+UPDATES = EPOCHS.replace("{epochs: 2}", "{updates: 6}")
+TASK = EPOCHS.replace("{accumulate: 2}", "{size: 4, accumulate: 2}") + (
+    "task:\n"
+    "  {name: text_classification, train: train.csv, text: text, label: label,\n"
+    "   model: {family: bert, hidden_size: 8, layers: 1, heads: 2, max_length: 8}}\n"
+)
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the command: (exit status, standard output, standard error)."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as caught:
+            main([str(argument) for argument in arguments])
+        said = capsys.readouterr()
+        assert isinstance(caught.value.code, int)
+        return caught.value.code, said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> Callable[[str], Path]:
+    """Write a spec file; returns its path."""
+
+    def write(text: str) -> Path:
+        path = tmp_path / "spec.yaml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+Write = Callable[[str], Path]
+
+
+def test_commands_and_options_are_these() -> None:
+    commands: Any = get_command(app)
+    found = {
+        name: sorted(option for p in command.params for option in p.opts)
+        for name, command in commands.commands.items()
+    }
+    assert found == {
+        "check": ["specs"],
+        "schema": [],
+        "plan": ["--json", "--micro-batches", "--world-size", "spec"],
+        "plot": ["--micro-batches", "--output", "-o", "specs"],
+        "ledger": ["--backend", "spec"],
+        "train": ["--backend", "--device", "--output", "--trace", "spec"],
+        "parity": [
+            "--device",
+            "--floor",
+            "--paddle-python",
+            "--report",
+            "--torch-python",
+            "spec",
+        ],
+        "diff": ["--floor", "--report", "a", "b"],
+    }
+    assert [option for p in commands.params for option in p.opts] == ["--version"]
+
+
+def test_version(run: Run) -> None:
+    assert (0, f"{dualtrain.__version__}\n", "") == run("--version")
+
+
+def test_check_says_ok(run: Run, spec: Write) -> None:
+    path = spec(EPOCHS)
+    assert run("check", path, path) == (0, f"{path}: ok\n{path}: ok\n", "")
+
+
+def test_check_goes_on_after_a_bad_spec_and_exits_with_2(
+    run: Run, spec: Write, tmp_path: Path
+) -> None:
+    good, bad = spec(EPOCHS), tmp_path / "bad.yaml"
+    bad.write_text(EPOCHS.replace("lr: 0.1", "lr: -1"))
+    status, out, err = run("check", bad, good)
+    assert (status, out) == (2, f"{good}: ok\n")
+    assert err == f"{bad}:1: optimizer.lr: must be > 0. Received: -1\n"
+
+
+def test_schema_is_json(run: Run) -> None:
+    status, out, _ = run("schema")
+    assert (status, json.loads(out)["title"]) == (0, "dualtrain spec")
+
+
+def test_plan_in_words(run: Run, spec: Write) -> None:
+    status, out, _ = run("plan", spec(EPOCHS), "--micro-batches", 5)
+    assert status == 0
+    assert out == (
+        "total updates            6\n"
+        "warmup updates           3\n"
+        "horizon                  6\n"
+        "micro batches per epoch  5\n"
+        "updates per epoch        3\n"
+        "accumulate               2\n"
+        "tail                     flush\n"
+        "tail micro batches       1\n"
+        "world size               1\n"
+        "first lr                 0.0\n"
+        "peak lr                  0.1\n"
+        "last lr                  0.03333333333333333\n"
+    )
+
+
+def test_plan_as_json_has_the_curve(run: Run, spec: Write) -> None:
+    path = spec(EPOCHS)
+    status, out, _ = run("plan", path, "--micro-batches", 5, "--world-size", 2, "--json")
+    curve = load_spec(path).plan(micro_batches_per_epoch=5, world_size=2).lr_curve()
+    assert status == 0
+    assert json.loads(out) == {
+        "total_updates": 6,
+        "warmup_updates": 3,
+        "horizon": 6,
+        "micro_batches_per_epoch": 5,
+        "updates_per_epoch": 3,
+        "accumulate": 2,
+        "tail": "flush",
+        "tail_micro_batches": 1,
+        "world_size": 2,
+        "lr": curve.tolist(),
+    }
+
+
+def test_plan_needs_micro_batches_for_epochs(run: Run, spec: Write) -> None:
+    status, out, err = run("plan", spec(EPOCHS))
+    assert (status, out) == (2, "")
+    assert "--micro-batches" in err
+    assert "Traceback" not in err
+
+
+def test_plan_needs_no_micro_batches_for_updates(run: Run, spec: Write) -> None:
+    status, out, _ = run("plan", spec(UPDATES), "--json")
+    facts = json.loads(out)
+    assert (status, facts["total_updates"], facts["warmup_updates"]) == (0, 6, 3)
+    for name in ("micro_batches_per_epoch", "updates_per_epoch", "tail_micro_batches"):
+        assert facts[name] is None
+    assert "updates per epoch        any\n" in run("plan", spec(UPDATES))[1]
+
+
+def test_plan_counts_the_micro_batches_of_a_task(run: Run, spec: Write, tmp_path: Path) -> None:
+    rows = [f"text {i},{'yes' if i % 2 else 'no'}\n" for i in range(17)]
+    (tmp_path / "train.csv").write_text("text,label\n" + "".join(rows))
+    facts = json.loads(run("plan", spec(TASK), "--json")[1])
+    assert (facts["micro_batches_per_epoch"], facts["updates_per_epoch"]) == (5, 3)
+
+
+def test_a_plan_that_cannot_be_is_text_and_status_2(run: Run, spec: Write) -> None:
+    path = spec(EPOCHS.replace("{proportion: 0.5}", "{steps: 6}"))
+    status, out, err = run("plan", path, "--micro-batches", 5)
+    assert (status, out) == (2, "")
+    assert err == (
+        "warmup must be shorter than the schedule. Received: 6 warmup updates, horizon 6\n"
+    )
+
+
+def test_plot_draws_one_chart_per_spec_on_the_same_axes(
+    run: Run, spec: Write, tmp_path: Path
+) -> None:
+    short, long = spec(UPDATES), tmp_path / "long.yaml"
+    long.write_text(UPDATES.replace("{updates: 6}", "{updates: 12}"))
+    status, out, _ = run("plot", short, long)
+    assert status == 0
+    assert f"{short}: T = 6, W = 3, H = 6\n0.1 ┤" in out
+    assert f"{long}: T = 12, W = 6, H = 12\n0.1 ┤" in out
+    assert out.count("  0" + " " * 61 + "11\n") == 2
+
+
+@pytest.mark.parametrize(("suffix", "start"), [("png", b"\x89PNG"), ("svg", b"<?xml")])
+def test_plot_writes_files(
+    run: Run, spec: Write, tmp_path: Path, suffix: str, start: bytes
+) -> None:
+    output = tmp_path / f"lr.{suffix}"
+    assert run("plot", spec(EPOCHS), "--micro-batches", 5, "-o", output) == (0, "", "")
+    assert output.read_bytes().startswith(start)
+
+
+def test_plot_refuses_other_files(run: Run, spec: Write, tmp_path: Path) -> None:
+    status, _, err = run("plot", spec(UPDATES), "-o", tmp_path / "lr.bmp")
+    assert (status, ".png or .svg" in err) == (2, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["spec.yaml"]
+
+
+def test_diff_writes_a_report(run: Run, tmp_path: Path) -> None:
+    a = write_run(tmp_path / "a.jsonl", make_trace("torch"), make_weights())
+    b = write_run(tmp_path / "b.jsonl", make_trace("paddle"), make_weights(1e-6))
+    status, out, _ = run("diff", a, b, "--report", tmp_path / "report", "--floor", a)
+    assert status == 0
+    assert "chaos floor 0)" in out
+    assert json.loads((tmp_path / "report" / "summary.json").read_text())["agrees"] is True
+
+
+def test_diff_of_a_bad_file_is_text_and_status_2(run: Run, tmp_path: Path) -> None:
+    a = write_trace(tmp_path / "a.jsonl", make_trace())
+    b = tmp_path / "b.jsonl"
+    b.write_text("{}\n")
+    status, out, err = run("diff", a, b)
+    assert (status, out) == (2, "")
+    assert err == (
+        f"{b}:1: a trace's first line has 'format': 'dualtrain-trace'. Received: no 'format'\n"
+    )
+
+
+def test_a_report_that_cannot_be_written_is_text_and_status_2(run: Run, tmp_path: Path) -> None:
+    a = write_trace(tmp_path / "a.jsonl", make_trace())
+    status, _, err = run("diff", a, a, "--report", a / "report")
+    assert (status, "Not a directory" in err, "Traceback" in err) == (2, True, False)
+
+
+def parameter(name: str, *, trainable: bool = True) -> Parameter:
+    return Parameter(
+        name=name,
+        structured=name,
+        native=f"{name}.w_0",
+        shape=(2, 3),
+        kind="other",
+        trainable=trainable,
+    )
+
+
+def test_ledger_shows_a_row_per_parameter(
+    run: Run, spec: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = (
+        Row(parameter=parameter("a"), roles=(), rule="default", decay=0.01),
+        Row(parameter=parameter("b"), roles=("bias",), rule="role bias", decay=0.0),
+        Row(parameter=parameter("c", trainable=False), roles=(), rule="default", decay=0.01),
+    )
+    asked: list[object] = []
+
+    def ledger(spec: Spec, backend: str) -> Ledger:
+        asked.append(backend)
+        return Ledger(rows)
+
+    monkeypatch.setattr("dualtrain.training.ledger", ledger)
+    monkeypatch.setenv("DUALTRAIN_BACKEND", "paddle")
+    status, out, _ = run("ledger", spec(EPOCHS))
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert (status, asked) == (0, ["paddle"])
+    for line in (
+        "parameter native name shape roles rule decay",
+        "a a.w_0 2 x 3 default 0.01",
+        "b b.w_0 2 x 3 bias role bias 0",
+        "c c.w_0 2 x 3 default frozen",
+        "1 of 3 parameters decay",
+    ):
+        assert line in lines
+
+
+def test_train_needs_a_backend(run: Run, spec: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DUALTRAIN_BACKEND", raising=False)
+    status, _, err = run("train", spec(EPOCHS))
+    assert (status, "--backend" in err) == (2, True)
+
+
+def test_device_must_be_one(run: Run, spec: Write) -> None:
+    status, _, err = run("train", spec(EPOCHS), "--backend", "torch", "--device", "gpu")
+    assert (status, "'gpu'" in err, "Traceback" in err) == (2, True, False)
+
+
+@pytest.mark.parametrize("agree", [True, False])
+def test_parity_passes_its_options_on(
+    run: Run, spec: Write, monkeypatch: pytest.MonkeyPatch, agree: bool
+) -> None:
+    asked: dict[str, Any] = {}
+    a = make_trace()
+
+    def run_parity(spec: Spec, **options: Any) -> object:
+        asked.update(options, device=spec.device)
+        return compare(a, a if agree else with_update(a, 2, lr=1.0))
+
+    monkeypatch.setattr("dualtrain.sides.run_parity", run_parity)
+    arguments = ["--report", "r", "--torch-python", "p", "--device", "cuda:1", "--floor"]
+    status, out, _ = run("parity", spec(EPOCHS), *arguments)
+    del asked["console"]
+    assert asked == {
+        "device": "cuda:1",
+        "floor": True,
+        "pythons": {"torch": Path("p")},
+        "report": Path("r"),
+    }
+    assert (status, ("agree in" in out)) == (0 if agree else 1, agree)
+
+
+def modules_of(*arguments: object, before: str = "", path: Path | None = None) -> set[str]:
+    """The modules that a command has imported when it exits."""
+    command = list(map(str, arguments))
+    code = (
+        f"{before}\nfrom dualtrain.cli import main\n"
+        f"try: main({command!r})\nexcept SystemExit as end: assert end.code == 0, end.code"
+    )
+    return modules_after(code, path=path)
+
+
+def test_framework_free_commands_import_no_framework(spec: Write, tmp_path: Path) -> None:
+    path = spec(UPDATES)
+    trace = write_run(tmp_path / "a.jsonl", make_trace(), make_weights())
+    for arguments in (
+        ["check", path],
+        ["schema"],
+        ["plan", path],
+        ["plot", path],
+        ["plot", path, "-o", tmp_path / "lr.png"],
+        ["diff", trace, trace, "--report", tmp_path / "report"],
+        ["train", "--help"],
+    ):
+        assert modules_of(*arguments) & FRAMEWORKS == set()
+
+
+def test_the_check_for_frameworks_can_fail(tmp_path: Path) -> None:
+    (tmp_path / "paddle.py").touch()  # an empty stand-in
+    found = modules_of("schema", before="import paddle", path=tmp_path)
+    assert {"paddle"} == found & FRAMEWORKS

@@ -1,0 +1,325 @@
+"""What a model is built from: a spec's fresh model, or a checkpoint's config.json."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dualtrain.errors import CheckpointError
+from dualtrain.model import ModelConfig, fresh_config, read_checkpoint_config
+from dualtrain.model._config import Family
+from dualtrain.spec import FreshModel
+
+CONFIG = ModelConfig(
+    family="bert",
+    vocab_size=50,
+    hidden_size=8,
+    layers=2,
+    heads=4,
+    intermediate_size=32,
+    max_positions=16,
+    type_vocab_size=2,
+    pad_id=3,
+    classes=5,
+    hidden_act="gelu",
+    layer_norm_eps=1e-12,
+    dropout=0.1,
+    attention_dropout=0.1,
+    classifier_dropout=0.1,
+    initializer_range=0.02,
+)
+
+FILE = {
+    "model_type": "bert",
+    "vocab_size": 50,
+    "hidden_size": 8,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 32,
+    "max_position_embeddings": 16,
+    "type_vocab_size": 2,
+    "pad_token_id": 3,
+}
+"""What no config.json may lack."""
+
+
+def read(folder: Path, dropout: float | None = None, **fields: Any) -> ModelConfig:
+    """Write FILE with these fields changed (None: left out) and read it."""
+    values = {key: value for key, value in (FILE | fields).items() if value is not None}
+    (folder / "config.json").write_text(json.dumps(values))
+    return read_checkpoint_config(folder, classes=5, dropout=dropout)
+
+
+def error(folder: Path, **fields: Any) -> str:
+    """The error that reading it gives, without the file's name."""
+    with pytest.raises(CheckpointError) as caught:
+        read(folder, **fields)
+    return str(caught.value).replace(f"{folder / 'config.json'}: ", "")
+
+
+def test_a_fresh_model_has_what_the_spec_says_and_bert_s_defaults() -> None:
+    model = FreshModel(family="bert", hidden_size=8, layers=2, heads=4, max_length=16)
+
+    assert fresh_config(model, vocab_size=50, pad_id=3, classes=5) == CONFIG
+
+
+def test_a_fresh_model_keeps_its_own_feed_forward_width_and_dropout() -> None:
+    model = FreshModel(
+        family="ernie",
+        hidden_size=8,
+        layers=2,
+        heads=4,
+        intermediate_size=12,
+        max_length=16,
+        dropout=0.5,
+    )
+    expected = replace(
+        CONFIG,
+        family="ernie",
+        intermediate_size=12,
+        dropout=0.5,
+        attention_dropout=0.5,
+        classifier_dropout=0.5,
+    )
+
+    assert expected == fresh_config(model, vocab_size=50, pad_id=3, classes=5)
+
+
+@pytest.mark.parametrize(("family", "positions"), [("bert", 16), ("ernie", 16), ("roberta", 20)])
+def test_a_fresh_model_has_a_position_for_each_token(family: Family, positions: int) -> None:
+    """RoBERTa counts positions from pad_id + 1."""
+    model = FreshModel(family=family, hidden_size=8, layers=2, heads=4, max_length=16)
+    config = fresh_config(model, vocab_size=50, pad_id=3, classes=5)
+
+    assert (positions, 16) == (config.max_positions, config.max_length)
+
+
+def test_keywords_are_those_of_the_frameworks_configuration_classes() -> None:
+    assert CONFIG.keywords() == {
+        "vocab_size": 50,
+        "hidden_size": 8,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 32,
+        "max_position_embeddings": 16,
+        "type_vocab_size": 2,
+        "pad_token_id": 3,
+        "num_labels": 5,
+        "hidden_act": "gelu",
+        "layer_norm_eps": 1e-12,
+        "hidden_dropout_prob": 0.1,
+        "attention_probs_dropout_prob": 0.1,
+        "classifier_dropout": 0.1,
+        "initializer_range": 0.02,
+    }
+
+
+def test_keywords_of_an_ernie_with_task_types() -> None:
+    keywords = replace(CONFIG, family="ernie", task_type_vocab_size=3).keywords()
+
+    assert (keywords["use_task_id"], keywords["task_type_vocab_size"]) == (True, 3)
+
+
+def test_a_config_file_without_what_the_frameworks_agree_on(tmp_path: Path) -> None:
+    assert read(tmp_path) == CONFIG
+
+
+def test_a_config_file_with_everything(tmp_path: Path) -> None:
+    config = read(
+        tmp_path,
+        model_type="roberta",
+        hidden_act="relu",
+        layer_norm_eps=1e-5,
+        hidden_dropout_prob=0,
+        attention_probs_dropout_prob=0.2,
+        classifier_dropout=0.3,
+        initializer_range=0.05,
+        position_embedding_type="absolute",
+        is_decoder=False,
+        architectures=["RobertaForMaskedLM"],
+        vocab_size=51,
+    )
+    expected = replace(
+        CONFIG,
+        family="roberta",
+        hidden_act="relu",
+        layer_norm_eps=1e-5,
+        dropout=0,
+        attention_dropout=0.2,
+        classifier_dropout=0.3,
+        initializer_range=0.05,
+        vocab_size=51,
+    )
+
+    assert expected == config
+    assert config.max_length == 12
+
+
+def test_the_head_s_dropout_is_that_of_hidden_states_if_not_given(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(
+        json.dumps(FILE | {"classifier_dropout": None, "hidden_dropout_prob": 0.25})
+    )
+
+    assert read_checkpoint_config(tmp_path, classes=5, dropout=None).classifier_dropout == 0.25
+
+
+def test_the_spec_s_dropout_replaces_all_three(tmp_path: Path) -> None:
+    config = read(tmp_path, 0.0, hidden_dropout_prob=0.1, classifier_dropout=0.3)
+
+    assert (
+        config.dropout,
+        config.attention_dropout,
+        config.classifier_dropout,
+    ) == (0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("family", "use_task_id", "rows"), [("ernie", True, 4), ("ernie", False, 0), ("bert", True, 0)]
+)
+def test_task_types_are_ernie_s(tmp_path: Path, family: str, use_task_id: bool, rows: int) -> None:
+    config = read(tmp_path, model_type=family, use_task_id=use_task_id, task_type_vocab_size=4)
+
+    assert rows == config.task_type_vocab_size
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        (
+            {"model_type": "gpt2"},
+            "model_type: must be one of bert, ernie, roberta: the families that both frameworks "
+            'have. Received: "gpt2"',
+        ),
+        (
+            {"model_type": None},
+            "model_type: must be one of bert, ernie, roberta: the families that both frameworks "
+            "have. Received: nothing",
+        ),
+        ({"vocab_size": None}, "vocab_size: must be a whole number from 1. Received: nothing"),
+        ({"hidden_size": 8.0}, "hidden_size: must be a whole number from 1. Received: 8.0"),
+        (
+            {"num_hidden_layers": 0},
+            "num_hidden_layers: must be a whole number from 1. Received: 0",
+        ),
+        (
+            {"num_attention_heads": True},
+            "num_attention_heads: must be a whole number from 1. Received: true",
+        ),
+        (
+            {"type_vocab_size": "2"},
+            'type_vocab_size: must be a whole number from 1. Received: "2"',
+        ),
+        ({"pad_token_id": -1}, "pad_token_id: must be a whole number from 0. Received: -1"),
+        (
+            {"hidden_act": "gelu_new"},
+            "hidden_act: must be one of gelu, relu, silu, tanh: Paddle has no other under "
+            'transformers\' names. Received: "gelu_new"',
+        ),
+        ({"layer_norm_eps": 0}, "layer_norm_eps: must be a number above 0. Received: 0"),
+        (
+            {"hidden_dropout_prob": 1.0},
+            "hidden_dropout_prob: must be a number from 0 to below 1. Received: 1.0",
+        ),
+        (
+            {"classifier_dropout": "none"},
+            'classifier_dropout: must be a number from 0 to below 1, or null. Received: "none"',
+        ),
+        (
+            {"initializer_range": float("inf")},
+            "initializer_range: must be a number above 0. Received: Infinity",
+        ),
+        (
+            {"position_embedding_type": "relative_key"},
+            'position_embedding_type: must be "absolute": paddlenlp has no relative positions. '
+            'Received: "relative_key"',
+        ),
+        (
+            {"is_decoder": True},
+            "is_decoder: must be false: paddlenlp's models see both sides of a token. "
+            "Received: true",
+        ),
+        (
+            {"add_cross_attention": True},
+            "add_cross_attention: must be false: paddlenlp's models have no second input. "
+            "Received: true",
+        ),
+        (
+            {"model_type": "ernie", "layer_norm_eps": 1e-5},
+            "layer_norm_eps: must be 1e-12: paddlenlp's ERNIE takes no other; train both with it "
+            "by writing it there. Received: 1e-05",
+        ),
+        (
+            {"model_type": "ernie", "use_task_id": 1},
+            "use_task_id: must be true or false. Received: 1",
+        ),
+        (
+            {"hidden_size": 10},
+            "hidden_size: must be a multiple of num_attention_heads. "
+            "Received: hidden_size 10, num_attention_heads 4",
+        ),
+        (
+            {"pad_token_id": 50},
+            "pad_token_id: must be below vocab_size. Received: pad_token_id 50, vocab_size 50",
+        ),
+    ],
+)
+def test_bad_config_files(tmp_path: Path, fields: dict[str, Any], message: str) -> None:
+    assert message == error(tmp_path, **fields)
+
+
+def test_everything_wrong_is_named_with_its_file(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError) as caught:
+        read(tmp_path, vocab_size=0, hidden_act="mish")
+
+    path = tmp_path / "config.json"
+    assert (
+        f"{path}: vocab_size: must be a whole number from 1. Received: 0\n"
+        f"{path}: hidden_act: must be one of gelu, relu, silu, tanh: Paddle has no other under "
+        'transformers\' names. Received: "mish"'
+    ) == str(caught.value)
+
+
+def test_a_name_on_a_hub_is_not_a_checkpoint(tmp_path: Path) -> None:
+    folder = tmp_path / "bert-base-uncased"
+    with pytest.raises(CheckpointError) as caught:
+        read_checkpoint_config(folder, classes=2, dropout=None)
+
+    assert (
+        "a checkpoint is a local folder with config.json, model.safetensors and the tokenizer's "
+        f"files. Received: {folder}, without config.json"
+    ) == str(caught.value)
+
+
+def test_a_file_is_not_a_checkpoint(tmp_path: Path) -> None:
+    file = tmp_path / "model.safetensors"
+    file.touch()
+    with pytest.raises(CheckpointError, match="a checkpoint is a local folder"):
+        read_checkpoint_config(file, classes=2, dropout=None)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            b'{"model_type": }',
+            "must be JSON in UTF-8. Received: Expecting value: line 1 column 16 (char 15)",
+        ),
+        (b"[1]", "must be a JSON object. Received: [1]"),
+    ],
+)
+def test_files_that_are_no_json_object(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "config.json").write_bytes(content)
+    with pytest.raises(CheckpointError) as caught:
+        read_checkpoint_config(tmp_path, classes=2, dropout=None)
+
+    assert f"{tmp_path / 'config.json'}: {message}" == str(caught.value)
+
+
+def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(FILE), encoding="utf-16")
+    with pytest.raises(CheckpointError, match="must be JSON in UTF-8"):
+        read_checkpoint_config(tmp_path, classes=2, dropout=None)

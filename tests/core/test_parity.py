@@ -1,0 +1,196 @@
+"""Distances, and how final weights are judged."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dualtrain.errors import TraceError
+from dualtrain.parity import Finding, WeightSet, compare, compare_files
+from dualtrain.parity._numbers import distance, relative, ulps
+from dualtrain.trace import Trace
+from tests.traces import make_trace, make_weights, with_update, write_run, write_trace
+
+numbers = st.none() | st.floats()
+
+
+@given(numbers, numbers)
+def test_distances_are_symmetric_and_zero_for_the_same(a: float | None, b: float | None) -> None:
+    assert distance(a, b) == distance(b, a)
+    assert relative(a, b, floor=1e-3) == relative(b, a, floor=1e-3)
+    assert 0.0 == distance(a, a) == relative(a, a, floor=1e-3)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_the_next_float_is_one_ulp_away(a: float) -> None:
+    following = math.nextafter(a, math.inf)
+    expected = 1.0 if math.isfinite(following) else math.inf
+    assert (expected, expected, 0.0) == (ulps(a, following), ulps(following, a), ulps(a, a))
+
+
+def test_ulps_count_across_zero() -> None:
+    assert ulps(math.nextafter(0, -1), math.nextafter(0, 1)) == 2.0
+    assert ulps(0.0, -0.0) == 0.0
+
+
+def test_a_number_against_none_is_infinitely_far() -> None:
+    assert (math.inf, math.inf) == (distance(None, 0.0), relative(None, 0.0, floor=1.0))
+
+
+def test_near_zero_the_floor_is_the_measure() -> None:
+    assert relative(0.0, 1e-6, floor=1e-3) == 1e-3
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.floats(0, 2)), max_size=4), st.floats(-4e-5, 4e-5))
+def test_the_verdict_is_symmetric(changes: list[tuple[int, float]], noise: float) -> None:
+    a = b = make_trace()
+    for t, value in changes:
+        b = with_update(b, t, grad_norm=value, micro_losses=(value,))
+    x, y = make_weights(), make_weights(noise)
+    forth, back = compare(a, b, weights=(x, y)), compare(b, a, weights=(y, x))
+    assert [(f.stage, f.parity, f.largest) for f in forth.findings] == [
+        (f.stage, f.parity, f.largest) for f in back.findings
+    ]
+    assert (forth.first is None) == (back.first is None)
+
+
+def judge(a: WeightSet, b: WeightSet, *, decay: float = 0.0, trace: Trace | None = None) -> Finding:
+    """The finding of the weights alone."""
+    trace = trace or make_trace()
+    ledger = tuple(replace(entry, decay=decay) for entry in trace.header.ledger)
+    trace = replace(trace, header=replace(trace.header, ledger=ledger))
+    comparison = compare(trace, trace, weights=(a, b))
+    (finding,) = (f for f in comparison.findings if f.stage == "update")
+    return finding
+
+
+def weight_set(**tensors: tuple[list[float], list[float]]) -> WeightSet:
+    """Name -> (initial, final)."""
+    return WeightSet(
+        {name: np.array(initial, np.float32) for name, (initial, _) in tensors.items()},
+        {name: np.array(final, np.float32) for name, (_, final) in tensors.items()},
+    )
+
+
+def test_the_difference_is_relative_to_the_movement() -> None:
+    a = weight_set(w=([100.0, 0.0], [101.0, 0.0]))
+    b = weight_set(w=([100.0, 0.0], [101.0, 2.0**-10]))
+    finding = judge(a, b)
+    assert finding.largest == pytest.approx(2.0**-10)
+    assert (finding.unit, finding.parity) == ("relative", "different")
+
+
+@pytest.mark.parametrize(
+    ("noise", "parity"), [(0.0, "exact"), (5e-6, "rounding"), (2e-5, "different")]
+)
+def test_the_bar_stands_at_1e_5(noise: float, parity: str) -> None:
+    a = weight_set(w=([0.0], [1.0]))
+    b = weight_set(w=([0.0], [1.0 + noise]))
+    assert parity == judge(a, b).parity
+
+
+def test_a_decaying_tensor_is_allowed_its_rounding() -> None:
+    # six updates x 3e-8 x |w| 1000 = 1.8e-4 more, relative to a movement of 1
+    a = weight_set(**{"dense.weight": ([999.0], [1000.0])})
+    b = weight_set(**{"dense.weight": ([999.0], [1000.0001])})  # float32: 1.2e-4 more
+    assert (judge(a, b).parity, judge(a, b, decay=0.01).parity) == ("different", "rounding")
+
+
+def test_a_tensor_moved_by_rounding_alone_is_named_and_not_judged() -> None:
+    a = weight_set(w=([0.0], [0.1]), key=([0.0, 0.0], [5e-6, -5e-6]))
+    b = weight_set(w=([0.0], [0.1]), key=([0.0, 0.0], [-5e-6, 5e-6]))
+    comparison = compare(make_trace(), make_trace(), weights=(a, b))
+    assert comparison.agrees
+    assert comparison.weights is not None
+    (key,) = comparison.weights.by_rounding
+    assert key.name == "key"
+    assert [key.difference, key.movement] == pytest.approx([2.0, 5e-6])
+
+
+def test_a_tensor_that_stood_still_on_one_side_only_is_judged() -> None:
+    a = weight_set(w=([0.0], [0.1]), key=([0.0], [5e-6]))
+    b = weight_set(w=([0.0], [0.1]), key=([0.0], [1e-2]))
+    for finding in (judge(a, b), judge(b, a)):
+        assert (finding.parity, finding.detail) == ("different", "key (moved 1.0e-02)")
+
+
+def test_frozen_tensors_agree_if_they_are_equal() -> None:
+    a = weight_set(w=([0.0], [0.1]), frozen=([1.0], [1.0]))
+    b = weight_set(w=([0.0], [0.1]), frozen=([2.0], [2.0]))
+    assert (judge(a, a).parity, judge(a, b).parity) == ("exact", "different")
+    assert math.inf == judge(a, b).largest
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_weights_that_are_not_finite_differ(value: float) -> None:
+    a = weight_set(w=([0.0, 0.0], [0.1, 0.2]))
+    b = weight_set(w=([0.0, 0.0], [0.1, value]))
+    for finding in (judge(a, b), judge(b, a)):
+        assert finding.parity == "different"
+
+
+def test_another_shape_differs() -> None:
+    a = weight_set(w=([0.0, 0.0], [0.1, 0.2]))
+    b = weight_set(w=([0.0], [0.1]))
+    assert (math.inf, "different") == (judge(a, b).largest, judge(a, b).parity)
+
+
+def test_a_name_on_one_side_only_differs() -> None:
+    a = weight_set(w=([0.0], [0.1]))
+    b = weight_set(w=([0.0], [0.1]), extra=([0.0], [0.1]))
+    for finding in (judge(a, b), judge(b, a)):
+        assert (
+            finding.largest,
+            finding.unit,
+            finding.detail,
+        ) == (1, "names", "on one side only: extra")
+
+
+def test_the_chaos_floor_is_that_of_judged_tensors() -> None:
+    a = weight_set(w=([0.0], [1.0]), key=([0.0], [5e-6]))
+    floor = weight_set(w=([0.0], [1.0 + 2.0**-20]), key=([0.0], [-5e-6]))
+    weights = compare(make_trace(), make_trace(), weights=(a, a), floor=floor).weights
+    assert weights is not None
+    assert pytest.approx(weights.floor) == 2.0**-20
+
+
+def test_the_chaos_floor_of_another_model_is_refused() -> None:
+    a, other = make_weights(), weight_set(w=([0.0], [1.0]))
+    with pytest.raises(TraceError, match=r"same parameters. Received: 1 parameters against 2"):
+        compare(make_trace(), make_trace(), weights=(a, a), floor=other)
+
+
+def test_the_chaos_floor_needs_all_weights(tmp_path: Path) -> None:
+    a = write_run(tmp_path / "a.jsonl", make_trace(), make_weights())
+    bare = write_trace(tmp_path / "bare.jsonl", make_trace())
+    assert compare_files(a, a, a).agrees
+    for files in ((a, bare, a), (a, a, bare)):
+        with pytest.raises(TraceError, match="needs the weights of all three runs"):
+            compare_files(*files)
+
+
+def test_missing_weights_are_refused(tmp_path: Path) -> None:
+    path = write_run(tmp_path / "a.jsonl", make_trace(), make_weights())
+    (tmp_path / "a.final.safetensors").unlink()
+    with pytest.raises(TraceError, match=r"a\.final\.safetensors: weights are a safetensors file"):
+        compare_files(path, path)
+
+
+def test_weights_that_are_no_safetensors_are_refused(tmp_path: Path) -> None:
+    path = write_run(tmp_path / "a.jsonl", make_trace(), make_weights())
+    (tmp_path / "a.initial.safetensors").write_bytes(b"\x80\x04pickle")
+    with pytest.raises(TraceError, match=r"a\.initial\.safetensors: weights are a safetensors"):
+        compare_files(path, path)
+
+
+def test_initial_and_final_weights_must_be_of_one_model(tmp_path: Path) -> None:
+    mixed = WeightSet(make_weights().initial, weight_set(w=([0.0], [1.0])).final)
+    path = write_run(tmp_path / "a.jsonl", make_trace(), mixed)
+    with pytest.raises(TraceError, match="have the same names and shapes"):
+        compare_files(path, path)

@@ -1,0 +1,144 @@
+"""What a user reads when a good spec does not fit the sizes of a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dualtrain.errors import PlanError
+from dualtrain.spec import (
+    Batch,
+    Duration,
+    InverseSqrt,
+    Linear,
+    Optimizer,
+    Spec,
+    Warmup,
+)
+
+
+def spec_of(**values: Any) -> Spec:
+    """A spec of 100 updates, with the values that a test is about."""
+    good: dict[str, Any] = {
+        "optimizer": Optimizer(name="adamw", lr=0.1),
+        "schedule": Linear(name="linear"),
+        "duration": Duration(updates=100),
+    }
+    return Spec(**good | values)
+
+
+INVERSE_SQRT = InverseSqrt(name="inverse_sqrt")
+
+BAD = {
+    "warmup as long as the run": (
+        spec_of(warmup=Warmup(steps=100)),
+        {"micro_batches_per_epoch": 10},
+        "warmup must be shorter than the schedule. Received: 100 warmup updates, horizon 100",
+    ),
+    "warmup longer than the horizon, though not than the run": (
+        spec_of(warmup=Warmup(steps=60), horizon=50),
+        {"micro_batches_per_epoch": 10},
+        "warmup must be shorter than the schedule. Received: 60 warmup updates, horizon 50",
+    ),
+    "a proportion that the ceiling makes the whole run": (
+        spec_of(warmup=Warmup(proportion=0.995, rounding="ceil")),
+        {"micro_batches_per_epoch": 10},
+        "warmup must be shorter than the schedule. Received: 100 warmup updates, horizon 100",
+    ),
+    "one epoch of fewer updates than warmup": (
+        spec_of(warmup=Warmup(steps=3), duration=Duration(epochs=1), batch=Batch(accumulate=4)),
+        {"micro_batches_per_epoch": 10},
+        "warmup must be shorter than the schedule. Received: 3 warmup updates, horizon 3",
+    ),
+    "tail drop leaves nothing": (
+        spec_of(batch=Batch(accumulate=4, tail="drop")),
+        {"micro_batches_per_epoch": 3},
+        "there is no update to make: with tail 'drop' an epoch needs at least batch.accumulate "
+        "micro-batches. Received: 3 micro-batches, accumulate 4",
+    ),
+    "no micro-batches": (
+        spec_of(),
+        {"micro_batches_per_epoch": 0},
+        "micro_batches_per_epoch must be >= 1. Received: 0",
+    ),
+    "no processes": (
+        spec_of(),
+        {"micro_batches_per_epoch": 10, "world_size": 0},
+        "world_size must be >= 1. Received: 0",
+    ),
+    "processes that do not divide the micro-batch": (
+        spec_of(batch=Batch(size=32)),
+        {"micro_batches_per_epoch": 10, "world_size": 3},
+        "batch.size must be a multiple of world_size: it counts the samples of all processes. "
+        "Received: size 32, world_size 3",
+    ),
+    "inverse_sqrt without timescale and warmup": (
+        spec_of(schedule=INVERSE_SQRT),
+        {"micro_batches_per_epoch": 10},
+        "schedule.timescale is needed when there are no warmup updates. Received: neither",
+    ),
+    "inverse_sqrt whose warmup is rounded down to nothing": (
+        spec_of(schedule=INVERSE_SQRT, warmup=Warmup(proportion=0.009)),
+        {"micro_batches_per_epoch": 10},
+        "schedule.timescale is needed when there are no warmup updates. Received: neither",
+    ),
+}
+
+
+@pytest.mark.parametrize(("spec", "sizes", "expected"), BAD.values(), ids=BAD)
+def test_sizes_that_do_not_fit(spec: Spec, sizes: dict[str, int], expected: str) -> None:
+    """The message has the rule and the numbers that broke it."""
+    with pytest.raises(PlanError) as caught:
+        spec.plan(**sizes)
+
+    assert expected == str(caught.value)
+
+
+# The nearest sizes that do fit: each refusal above has its boundary here.
+GOOD = {
+    "warmup one shorter": (spec_of(warmup=Warmup(steps=99)), {"micro_batches_per_epoch": 10}),
+    "the floor of the same proportion": (
+        spec_of(warmup=Warmup(proportion=0.995)),
+        {"micro_batches_per_epoch": 10},
+    ),
+    "warmup longer than the run but not than the horizon": (
+        spec_of(warmup=Warmup(steps=150), horizon=200),
+        {"micro_batches_per_epoch": 10},
+    ),
+    "tail drop with one whole group": (
+        spec_of(batch=Batch(accumulate=4, tail="drop")),
+        {"micro_batches_per_epoch": 4},
+    ),
+    "tail flush with a short group": (
+        spec_of(batch=Batch(accumulate=4)),
+        {"micro_batches_per_epoch": 1},
+    ),
+    "processes that divide the micro-batch": (
+        spec_of(batch=Batch(size=32)),
+        {"micro_batches_per_epoch": 10, "world_size": 32},
+    ),
+    "inverse_sqrt with a timescale": (
+        spec_of(schedule=InverseSqrt(name="inverse_sqrt", timescale=1)),
+        {"micro_batches_per_epoch": 10},
+    ),
+    "inverse_sqrt with one warmup update": (
+        spec_of(schedule=INVERSE_SQRT, warmup=Warmup(proportion=0.01)),
+        {"micro_batches_per_epoch": 10},
+    ),
+}
+
+
+@pytest.mark.parametrize(("spec", "sizes"), GOOD.values(), ids=GOOD)
+def test_the_nearest_sizes_that_fit(spec: Spec, sizes: dict[str, int]) -> None:
+    assert spec.plan(**sizes).total_updates == 100
+
+
+@pytest.mark.parametrize("ask", ["lr_at", "factor_at"])
+def test_updates_are_counted_from_0(ask: str) -> None:
+    """A negative t is a mistake, not an index from the end."""
+    plan = spec_of().plan(micro_batches_per_epoch=10)
+    with pytest.raises(PlanError) as caught:
+        getattr(plan, ask)(-1)
+
+    assert str(caught.value) == "t must be >= 0: updates are counted from 0. Received: -1"

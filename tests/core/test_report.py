@@ -1,0 +1,188 @@
+"""The report: words, files and plots of a comparison."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from dualtrain.aside import write_aside
+from dualtrain.parity import Comparison, WeightSet, compare, compare_headers
+from dualtrain.report import chart, plot_lr, print_comparison, write_report
+from tests.traces import make_spec, make_trace, make_weights, with_update
+
+
+def differing() -> Comparison:
+    """A micro-batch's loss at update 3, and the weights."""
+    a = make_trace("torch")
+    b = with_update(make_trace("paddle"), 3, micro_losses=(math.inf, 0.26))
+    weights = make_weights(), make_weights(1e-3)
+    return compare(a, b, weights=weights, floor=make_weights(4e-6))
+
+
+def printed(comparison: Comparison) -> list[str]:
+    """The lines with words in them, one space between words."""
+    console = Console(width=80, file=io.StringIO(), record=True)
+    print_comparison(comparison, console)
+    lines = (" ".join(line.split()) for line in console.export_text().splitlines())
+    return [line for line in lines if line.strip("─")]
+
+
+def test_the_table_has_a_row_for_each_stage_and_ends_in_words() -> None:
+    assert printed(differing()) == [
+        "torch against paddle",
+        "largest first",
+        "stage parity difference tolerance update verdict",
+        "plan exact 0 0 agrees",
+        "batches exact 0 0 agrees",
+        "decay exact 0 0 agrees",
+        "initial weights exact 0 0 agrees",
+        "initial output exact 0 0.00012 agrees",
+        "learning rate exact 0 0 agrees",
+        "loss different inf absolute 1e-05 3 differs",
+        "accumulation exact 0 0.001 agrees",
+        "clip exact 0 0.001 agrees",
+        "update different 0.001 relative 1e-05 differs",
+        "evaluation exact 0 1 agrees",
+        "Final weights differ by at most 0.001 of their movement, in dense.bias (allowed",
+        "1e-05; chaos floor 4.1e-06).",
+        "Not compared: loss scale (AMP is off on both sides).",
+        "Dropout is 0: masks cannot match across frameworks.",
+        "torch and paddle differ. The first difference is in the stage 'loss': update 3,",
+        "micro-batch 0, loss: 0.25 against inf. Look at task.model.dropout, amp.",
+    ]
+
+
+def test_two_runs_of_one_backend_are_told_apart() -> None:
+    lines = printed(compare(make_trace("torch"), make_trace("torch")))
+    assert lines[-1] == "torch (a) and torch (b) agree in 10 stages over 6 updates."
+
+
+def test_tensors_moved_by_rounding_alone_are_listed() -> None:
+    weights = make_weights()
+    initial = dict(weights.initial) | {"key.bias": np.zeros(2, np.float32)}
+    a, b = (
+        WeightSet(initial, {**weights.final, "key.bias": np.array(key, np.float32)})
+        for key in ([1e-6, 0.0], [0.0, 1e-6])
+    )
+    text = " ".join(printed(compare(make_trace(), make_trace(), weights=(a, b))))
+    assert "key.bias moved by rounding alone (7.1e-07 against 8.7e-02 on the whole)" in text
+
+
+def test_the_summary_holds_every_finding(tmp_path: Path) -> None:
+    write_report(tmp_path, differing())
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert (summary["first"], summary["agrees"]) == ("loss", False)
+    assert [side["backend"] for side in summary["sides"]] == ["torch", "paddle"]
+    (loss,) = (f for f in summary["findings"] if f["stage"] == "loss")
+    assert loss == {
+        "stage": "loss",
+        "parity": "different",
+        "largest": "inf",
+        "unit": "absolute",
+        "tolerance": {"bound": 1e-5, "of": ""},
+        "first_update": 3,
+        "detail": "update 3, micro-batch 0, loss: 0.25 against inf",
+        "knob": "task.model.dropout, amp",
+        "agrees": False,
+    }
+    names = [tensor["name"] for tensor in summary["weights"]["tensors"]]
+    assert names == ["dense.bias", "dense.weight"]
+
+
+def test_the_summary_for_people_says_the_same(tmp_path: Path) -> None:
+    write_report(tmp_path, differing())
+    lines = (tmp_path / "summary.md").read_text().splitlines()
+    assert lines[0] == "# torch against paddle"
+    assert lines[2].startswith("torch and paddle differ. The first difference is in the stage")
+    assert (
+        "| loss | different | inf absolute | 1e-05 | 3 | differs "
+        "| update 3, micro-batch 0, loss: 0.25 against inf |"
+    ) in lines
+    assert "- torch: torch 3.3.1; cpu" in lines
+
+
+def test_the_report_folder_holds_these_files(tmp_path: Path) -> None:
+    write_report(tmp_path / "made", differing())
+    names = sorted(path.name for path in (tmp_path / "made").iterdir())
+    assert names == ["loss.png", "lr.png", "summary.json", "summary.md"]
+
+
+def test_runs_that_did_not_begin_have_no_loss_plot(tmp_path: Path) -> None:
+    write_report(tmp_path, compare_headers(make_trace().header, make_trace().header))
+    assert ((tmp_path / "lr.png").exists(), (tmp_path / "loss.png").exists()) == (True, False)
+
+
+@pytest.mark.parametrize("loss", [0.5, math.nan, math.inf])
+def test_equal_and_non_finite_losses_can_be_drawn(tmp_path: Path, loss: float) -> None:
+    a = make_trace()
+    a = replace(a, updates=tuple(replace(update, loss=loss) for update in a.updates))
+    write_report(tmp_path, compare(a, a))
+    assert (tmp_path / "loss.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_runs_of_unequal_length_can_be_drawn(tmp_path: Path) -> None:
+    write_report(tmp_path, compare(make_trace(), make_trace(duration={"epochs": 3})))
+    assert (tmp_path / "loss.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_curves_become_png_or_svg(tmp_path: Path) -> None:
+    plans = {"spec.yaml": make_spec().plan(micro_batches_per_epoch=5)}
+    plot_lr(plans, tmp_path / "lr.png")
+    plot_lr(plans, tmp_path / "lr.svg")
+    assert (tmp_path / "lr.png").read_bytes().startswith(b"\x89PNG")
+    root = ElementTree.parse(tmp_path / "lr.svg").getroot()
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["lr.png", "lr.svg"]
+
+
+def test_plotting_leaves_no_global_state(tmp_path: Path) -> None:
+    """pyplot, which keeps figures alive, is never imported."""
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from dualtrain.report import plot_lr\n"
+        "from tests.traces import make_spec\n"
+        "plot_lr({'a': make_spec().plan(micro_batches_per_epoch=5)}, Path(sys.argv[1]))\n"
+        "print('matplotlib.pyplot' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "lr.png")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
+def test_a_curve_in_text() -> None:
+    expected = [
+        "0.1 ┤⠀⠀⢀⠎⠢⡀",
+        "    │⠀⢠⠃⠀⠀⠈⠒⢄",
+        "  0 ┤⡰⠁⠀⠀⠀⠀⠀⠀⠁",  # T - 1 = 5, and the axis goes on to 7
+        "    └────────────",
+        "     0          7",
+    ]
+    spec = make_spec(duration={"epochs": 2}, warmup={"steps": 2})
+    curve = spec.plan(micro_batches_per_epoch=5).lr_curve()
+    drawn = chart(curve, top=0.1, length=8, width=12, height=3)
+    assert expected == drawn.splitlines()
+
+
+def test_a_curve_of_one_update_is_one_dot() -> None:
+    drawn = chart(np.array([0.5]), top=0.5, length=1, width=4, height=2)
+    assert drawn.splitlines() == ["0.5 ┤⠁", "  0 ┤", "    └────", "     0  0"]
+
+
+def test_a_file_written_aside_replaces_only_when_whole(tmp_path: Path) -> None:
+    path = tmp_path / "made" / "file"
+    with write_aside(path) as temporary:
+        temporary.write_text("old")
+    with pytest.raises(KeyboardInterrupt), write_aside(path) as temporary:
+        temporary.write_text("half")
+        raise KeyboardInterrupt
+    assert ("old", [path]) == (path.read_text(), list(path.parent.iterdir()))

@@ -1,0 +1,69 @@
+"""Typical porting mistakes, each as a patch of the Paddle side that makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import dualtrain_paddle
+import pytest
+
+from dualtrain import loop, training
+from dualtrain.data import batches_of_epoch
+from dualtrain.ledger import decide
+
+Fault = Callable[[pytest.MonkeyPatch], None]
+
+
+def decay_biases(patch: pytest.MonkeyPatch) -> None:
+    _decay_role(patch, "bias")
+
+
+def decay_norms(patch: pytest.MonkeyPatch) -> None:
+    _decay_role(patch, "norm")
+
+
+def _decay_role(patch: pytest.MonkeyPatch, role: str) -> None:
+    def wrong(parameters: Any, weight_decay: Any) -> Any:
+        kept = tuple(r for r in weight_decay.exclude if r != role)
+        return decide(parameters, weight_decay.model_copy(update={"exclude": kept}))
+
+    patch.setattr("dualtrain_paddle.optim.decide", wrong)
+
+
+def forget_the_clip(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("paddle.nn.ClipGradByGlobalNorm.__call__", lambda self, params_grads: params_grads)
+
+
+def leave_square_matrices_untransposed(patch: pytest.MonkeyPatch) -> None:
+    """In both directions, so that the weights look right and only the output tells."""
+    load, dump = dualtrain_paddle.load_weights, dualtrain_paddle.dump_weights
+
+    def turned(weights: Any) -> Any:
+        square = {n for n, w in weights.items() if w.ndim == 2 and w.shape[0] == w.shape[1]}
+        return {
+            n: w.T.copy() if n in square and "embeddings" not in n else w
+            for n, w in weights.items()
+        }
+
+    patch.setattr(dualtrain_paddle, "load_weights", lambda m, weights: load(m, turned(weights)))
+    patch.setattr(dualtrain_paddle, "dump_weights", lambda m: turned(dump(m)))
+
+
+def swap_two_batches(patch: pytest.MonkeyPatch) -> None:
+    def swapped(spec: Any, data: Any) -> Any:
+        right = batches_of_epoch(spec, data)
+
+        def of(epoch: int) -> Any:
+            batches = list(right(epoch))
+            if epoch == 1:
+                batches[2], batches[3] = batches[3], batches[2]
+            return batches
+
+        return of
+
+    patch.setattr(training, "batches_of_epoch", swapped)
+
+
+def divide_the_tail_by_the_full_count(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(loop, "_divisors", lambda normalise, counts: [count * 3 for count in counts])

@@ -1,0 +1,416 @@
+"""The comparer must object: for every stage, runs that differ there and only there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dualtrain.cli import main
+from dualtrain.parity import Comparison, WeightSet, compare, compare_headers
+from dualtrain.trace import Trace
+from tests.traces import make_trace, make_weights, with_update, write_run
+
+AMP: dict[str, Any] = {"amp": {"dtype": "float16"}}
+
+
+def header(**changes: Any) -> Callable[[Trace], Trace]:
+    return lambda trace: replace(trace, header=replace(trace.header, **changes))
+
+
+def end(**changes: Any) -> Callable[[Trace], Trace]:
+    return lambda trace: replace(trace, end=replace(trace.end, **changes))
+
+
+def update(t: int, **changes: Any) -> Callable[[Trace], Trace]:
+    return lambda trace: with_update(trace, t, **changes)
+
+
+def ledger(**changes: Any) -> Callable[[Trace], Trace]:
+    """Change the second entry, that of dense.weight."""
+
+    def change(trace: Trace) -> Trace:
+        bias, weight = trace.header.ledger
+        return header(ledger=(bias, replace(weight, **changes)))(trace)
+
+    return change
+
+
+def same(trace: Trace) -> Trace:
+    return trace
+
+
+@dataclass(frozen=True)
+class Case:
+    """How the second run differs from the first, and what the comparison must say."""
+
+    stage: str
+    detail: str
+    knob: str
+    change: Callable[[Trace], Trace] = same
+    first_update: int | None = None
+    weights: WeightSet | None = None
+    spec: dict[str, Any] | None = None
+
+
+CASES = {
+    "one more epoch planned": Case(
+        "plan",
+        "total_updates 6 against 9",
+        "duration, batch, warmup, horizon",
+        header(total_updates=9),
+    ),
+    "one more warmup update": Case(
+        "plan",
+        "warmup_updates 3 against 4",
+        "duration, batch, warmup, horizon",
+        header(warmup_updates=4),
+    ),
+    "another horizon": Case(
+        "plan",
+        "horizon 6 against 7",
+        "duration, batch, warmup, horizon",
+        header(horizon=7),
+    ),
+    "other data": Case(
+        "plan",
+        "micro_batches_per_epoch 5 against 6",
+        "duration, batch, warmup, horizon",
+        header(micro_batches_per_epoch=6),
+    ),
+    "more processes": Case(
+        "plan",
+        "world_size 1 against 2",
+        "duration, batch, warmup, horizon",
+        header(world_size=2),
+    ),
+    "stopped early": Case(
+        "plan",
+        "updates recorded 6 against 5",
+        "duration, batch, warmup, horizon",
+        lambda trace: replace(trace, updates=trace.updates[:-1]),
+    ),
+    "prepared otherwise": Case(
+        "batches",
+        "data digest 000000aa against 000000ab",
+        "task, batch.size, seed",
+        header(data_digest="000000ab"),
+    ),
+    "data digest on one side only": Case(
+        "batches",
+        "data digest 000000aa against None",
+        "task, batch.size, seed",
+        header(data_digest=None),
+    ),
+    "shuffled otherwise": Case(
+        "batches",
+        "update 1, micro-batch 1: digest 00000003 against 00000009",
+        "task, batch.size, seed",
+        update(1, batches=("00000002", "00000009")),
+        first_update=1,
+    ),
+    "decays otherwise": Case(
+        "decay",
+        "dense.weight: decay 0.01 against 0.0; effective decay 0.01 against 0.0",
+        "weight_decay",
+        ledger(decay=0.0, effective_decay=0.0),
+    ),
+    "decays otherwise in the live optimizer only": Case(
+        "decay",
+        "dense.weight: effective decay 0.01 against 0.0",
+        "weight_decay",
+        ledger(effective_decay=0.0),
+    ),
+    "another role": Case(
+        "decay",
+        "dense.weight: roles () against ('embedding',)",
+        "weight_decay",
+        ledger(roles=("embedding",)),
+    ),
+    "frozen on one side": Case(
+        "decay",
+        "dense.weight: trainable True against False",
+        "weight_decay",
+        ledger(trainable=False),
+    ),
+    "another name": Case(
+        "decay",
+        "dense.weight: the parameter is on one side only, "
+        "kernel: the parameter is on one side only",
+        "weight_decay",
+        ledger(name="kernel"),
+    ),
+    "other initial weights": Case(
+        "initial weights",
+        "dense.weight: digest 00000002 against 00000003",
+        "task.model, seed",
+        header(initial_digest={"dense.bias": "00000001", "dense.weight": "00000003"}),
+    ),
+    "square weight transposed": Case(
+        "initial output",
+        "sample 1, class 0: 1.5 against 1.5004",
+        "task.model",
+        header(probe=((0.25, -0.5), (1.5004, 2.0))),
+    ),
+    "other classes": Case(
+        "initial output",
+        "the logits have another shape",
+        "task.model",
+        header(probe=((0.25, -0.5, 0.0), (1.5, 2.0, 0.0))),
+    ),
+    "logits on one side only": Case(
+        "initial output",
+        "the logits have another shape",
+        "task.model",
+        header(probe=None),
+    ),
+    "rate off by one ULP": Case(
+        "learning rate",
+        f"update 4, lr: 0.06666666666666667 against {np.nextafter(0.1 * 2 / 3, 1)!s}",
+        "optimizer.lr, schedule, warmup, horizon",
+        update(4, lr=float(np.nextafter(0.1 * 2 / 3, 1))),
+        first_update=4,
+    ),
+    "micro-batch loss": Case(
+        "loss",
+        "update 3, micro-batch 1, loss: 0.26 against 0.26002",
+        "task.model.dropout, amp",
+        update(3, micro_losses=(0.25, 0.26002)),
+        first_update=3,
+    ),
+    "loss became nan": Case(
+        "loss",
+        "update 3, micro-batch 0, loss: 0.25 against nan",
+        "task.model.dropout, amp",
+        update(3, micro_losses=(float("nan"), 0.26)),
+        first_update=3,
+    ),
+    "a micro-batch lost": Case(
+        "loss",
+        "update 3: 2 micro-batches against 1",
+        "task.model.dropout, amp",
+        update(3, micro_losses=(0.25,)),
+        first_update=3,
+    ),
+    "accumulated sum, not mean": Case(
+        "accumulation",
+        "update 1, gradient norm: 1 against 2",
+        "batch.accumulate, batch.normalise, batch.tail",
+        update(1, grad_norm=2.0),
+        first_update=1,
+    ),
+    "loss divided otherwise": Case(
+        "accumulation",
+        "update 3, loss of the update: 0.255 against 0.51",
+        "batch.accumulate, batch.normalise, batch.tail",
+        update(3, loss=0.51),
+        first_update=3,
+    ),
+    "tail divided by the full group": Case(
+        "accumulation",
+        "update 2, gradient norm: 0.6666667 against 0.3333333; "
+        "only in groups shorter than batch.accumulate",
+        "batch.tail",
+        lambda trace: update(5, grad_norm=1 / 6)(update(2, grad_norm=1 / 3)(trace)),
+        first_update=2,
+    ),
+    "not clipped": Case(
+        "clip",
+        "update 0, norm after clipping: 1 against 2",
+        "clip",
+        update(0, clipped_norm=2.0),
+        first_update=0,
+    ),
+    "clipped norm on one side only": Case(
+        "clip",
+        "update 0, norm after clipping: 1 against none",
+        "clip",
+        update(0, clipped_norm=None),
+        first_update=0,
+    ),
+    "another loss scale": Case(
+        "loss scale",
+        "update 2: made at scale None against made at scale 32768.0",
+        "amp",
+        update(2, loss_scale=32768.0),
+        first_update=2,
+        spec=AMP,
+    ),
+    "skipped on one side": Case(
+        "loss scale",
+        "update 2: made at scale None against skipped at scale None",
+        "amp",
+        update(2, skipped=True),
+        first_update=2,
+        spec=AMP,
+    ),
+    "weights farther apart than rounding": Case(
+        "update",
+        "dense.bias (moved 8.6e-02)",
+        "optimizer, weight_decay",
+        weights=make_weights(1e-4),
+    ),
+    "two more right": Case(
+        "evaluation",
+        "61 of 80 correct against 63 of 80",
+        "task.eval",
+        end(correct=63),
+    ),
+    "another split": Case(
+        "evaluation",
+        "61 of 80 correct against 61 of 81",
+        "task.eval",
+        end(total=81),
+    ),
+    "evaluation loss": Case(
+        "evaluation",
+        "evaluation loss 0.5 against 0.51",
+        "task.eval",
+        end(eval_loss=0.51),
+    ),
+    "evaluated on one side only": Case(
+        "evaluation",
+        "61 of 80 correct against None of None",
+        "task.eval",
+        end(correct=None, total=None, eval_loss=None),
+    ),
+}
+
+
+def runs(case: Case) -> tuple[tuple[Trace, Trace], tuple[WeightSet, WeightSet]]:
+    spec = case.spec or {}
+    traces = make_trace("torch", **spec), case.change(make_trace("paddle", **spec))
+    return traces, (make_weights(), case.weights or make_weights())
+
+
+def differing(comparison: Comparison) -> list[str]:
+    return [finding.stage for finding in comparison.findings if not finding.agrees]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_difference_is_found_in_its_stage_and_in_no_other(name: str) -> None:
+    case = CASES[name]
+    (a, b), weights = runs(case)
+    comparison = compare(a, b, weights=weights)
+    assert [case.stage] == differing(comparison)
+    first = comparison.first
+    assert first is not None
+    expected = (case.stage, case.first_update, case.detail, case.knob, "different")
+    assert expected == (first.stage, first.first_update, first.detail, first.knob, first.parity)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_verdict_is_the_same_from_the_other_side(name: str) -> None:
+    case = CASES[name]
+    (a, b), (x, y) = runs(case)
+    comparison = compare(b, a, weights=(y, x))
+    assert [case.stage] == differing(comparison)
+    assert comparison.first is not None
+    assert case.first_update == comparison.first.first_update
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_diff_names_the_stage_and_exits_with_1(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case = CASES[name]
+    (a, b), (x, y) = runs(case)
+    files = write_run(tmp_path / "a.jsonl", a, x), write_run(tmp_path / "b.jsonl", b, y)
+    with pytest.raises(SystemExit) as caught:
+        main(["diff", *map(str, files)])
+    assert caught.value.code == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"torch and paddle differ. The first difference is in the stage '{case.stage}'" in said
+
+
+def test_diff_of_equal_runs_exits_with_0(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [
+        write_run(tmp_path / f"{name}.jsonl", make_trace(name), make_weights())
+        for name in ("torch", "paddle")
+    ]
+    with pytest.raises(SystemExit) as caught:
+        main(["diff", *map(str, files)])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out.endswith("torch and paddle agree in 11 stages over 6 updates.\n")
+
+
+def test_every_stage_has_a_case() -> None:
+    amp = make_trace(**AMP)
+    comparison = compare(amp, amp, weights=(make_weights(), make_weights()))
+    assert {finding.stage for finding in comparison.findings} == {c.stage for c in CASES.values()}
+    assert comparison.not_compared == ()
+
+
+def test_the_first_difference_is_the_earliest_update_then_the_earliest_stage() -> None:
+    a = make_trace()
+    late_rate = update(4, lr=0.5)(a)
+    both = update(3, grad_norm=9.0, clipped_norm=9.0)(late_rate)
+    for b, stage, moment in (
+        (late_rate, "learning rate", 4),
+        (both, "accumulation", 3),
+        (header(data_digest="x")(both), "batches", None),
+        (end(correct=0)(both), "accumulation", 3),
+    ):
+        first = compare(a, b).first
+        assert first is not None
+        assert (stage, moment) == (first.stage, first.first_update)
+
+
+def test_a_difference_of_the_specs_is_the_knob() -> None:
+    first = compare(make_trace(), make_trace(warmup={"steps": 2})).first
+    assert first is not None
+    assert first.knob == "warmup.proportion, warmup.steps"
+    assert first.detail == (
+        "warmup_updates 3 against 2; the specs differ: "
+        "warmup.proportion 0.5 against None, warmup.steps None against 2"
+    )
+
+
+def test_only_the_stages_own_fields_are_its_knob() -> None:
+    a, b = make_trace(), make_trace(optimizer={"name": "adamw", "lr": 0.2}, clip=None)
+    first = compare(a, b).first
+    assert first is not None
+    assert (first.stage, first.knob) == ("learning rate", "optimizer.lr")
+
+
+def test_headers_alone_tell_whether_two_runs_start_alike() -> None:
+    a = make_trace().header
+    assert compare_headers(a, a).starts_alike
+    for stage in ("plan", "batches", "decay", "initial weights", "initial output"):
+        case = next(c for c in CASES.values() if c.stage == stage and c.first_update is None)
+        changed = case.change(make_trace()).header
+        if changed != a:  # "stopped early" changes no header
+            comparison = compare_headers(a, changed)
+            assert (False, [stage]) == (comparison.starts_alike, differing(comparison))
+
+
+def test_a_difference_in_training_is_not_one_of_the_start() -> None:
+    a = make_trace()
+    assert compare(a, update(0, lr=1.0)(a)).starts_alike
+
+
+def test_what_neither_run_records_is_said_not_to_be_compared() -> None:
+    bare = header(probe=None, data_digest=None)(make_trace())
+    bare = end(correct=None, total=None, eval_loss=None)(bare)
+    unmeasured = [replace(u, batches=(), grad_norm=None, clipped_norm=None) for u in bare.updates]
+    bare = replace(bare, updates=tuple(unmeasured))
+    assert compare(bare, bare).not_compared == (
+        "batches (neither trace records it)",
+        "initial output (neither trace records it)",
+        "clip (neither trace records it)",
+        "loss scale (AMP is off on both sides)",
+        "update (no weights beside the traces)",
+        "evaluation (neither trace has one)",
+    )
+
+
+def test_what_both_skipped_may_overflow_in_its_own_way() -> None:
+    a = update(2, skipped=True, grad_norm=float("inf"), clipped_norm=float("nan"))
+    b = update(2, skipped=True, grad_norm=float("nan"), clipped_norm=float("nan"))
+    assert compare(a(make_trace(**AMP)), b(make_trace(**AMP))).agrees

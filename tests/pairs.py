@@ -1,0 +1,101 @@
+"""The same model in both frameworks, for the parity tests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import dualtrain_paddle.arrays
+import dualtrain_paddle.decay
+import dualtrain_paddle.models
+import dualtrain_paddle.weights
+import dualtrain_torch.arrays
+import dualtrain_torch.decay
+import dualtrain_torch.models
+import dualtrain_torch.weights
+from dualtrain.model import ModelConfig, initial_weights
+from dualtrain.model._config import Family
+
+__all__ = ["FAMILIES", "PADDLE", "SIDES", "TORCH", "Side", "make_batch", "make_config", "make_pair"]
+
+FAMILIES: tuple[Family, ...] = ("bert", "ernie", "roberta")
+
+Arrays = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Side:
+    """What the tests use of a backend, as modules."""
+
+    arrays: Any
+    decay: Any
+    models: Any
+    weights: Any
+
+    def run(self, model: Any, batch: Arrays) -> NDArray[np.float32]:
+        """The model's logits for a batch, in evaluation mode."""
+        model.eval()
+        inputs = self.arrays.to_device(batch, self.arrays.open_device("cpu"))
+        with self.arrays.inference():
+            output: NDArray[np.float32] = self.arrays.to_numpy(self.models.logits(model, inputs))
+        return output
+
+
+TORCH = Side(
+    dualtrain_torch.arrays, dualtrain_torch.decay, dualtrain_torch.models, dualtrain_torch.weights
+)
+PADDLE = Side(
+    dualtrain_paddle.arrays,
+    dualtrain_paddle.decay,
+    dualtrain_paddle.models,
+    dualtrain_paddle.weights,
+)
+SIDES = (TORCH, PADDLE)
+
+
+def make_config(family: Family, **changes: Any) -> ModelConfig:
+    """A tiny model; every Linear but the last is square, so that no shape tells its layout."""
+    fields: dict[str, Any] = {
+        "vocab_size": 40,
+        "hidden_size": 16,
+        "layers": 2,
+        "heads": 4,
+        "intermediate_size": 16,
+        "max_positions": 14,
+        "type_vocab_size": 2,
+        "pad_id": 1,
+        "classes": 3,
+        "hidden_act": "gelu",
+        "layer_norm_eps": 1e-12,
+        "dropout": 0.1,
+        "attention_dropout": 0.1,
+        "classifier_dropout": 0.1,
+        "initializer_range": 0.1,
+    }
+    return ModelConfig(family=family, **fields | changes)
+
+
+def make_batch(config: ModelConfig, seed: int = 0) -> Arrays:
+    """Six samples of 3 tokens to the most the model takes, padded."""
+    random = np.random.default_rng(seed)
+    shape = (6, config.max_length)
+    lengths = np.linspace(3, config.max_length, 6).astype(np.int64)
+    mask = (np.arange(config.max_length) < lengths[:, None]).astype(np.int64)
+    tokens = random.integers(config.pad_id + 1, config.vocab_size, shape)
+    return {
+        "input_ids": np.where(mask == 1, tokens, config.pad_id),
+        "token_type_ids": random.integers(0, config.type_vocab_size, shape) * mask,
+        "attention_mask": mask,
+    }
+
+
+def make_pair(config: ModelConfig, seed: int = 5) -> tuple[Any, Any]:
+    """The model in torch and in Paddle, from the same initial weights."""
+    models = tuple(side.models.build_model(config) for side in SIDES)
+    for side, model in zip(SIDES, models, strict=True):
+        weights = initial_weights(side.decay.parameters(model), config, seed=seed, checkpoint=None)
+        side.weights.load_weights(model, weights)
+    return models[0], models[1]
