@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dualtrain.errors import DualtrainError as DualtrainError
     from dualtrain.errors import SpecError as SpecError
+    from dualtrain.loop import fit as fit
+    from dualtrain.native import build_optimizer as build_optimizer
+    from dualtrain.native import build_schedule as build_schedule
     from dualtrain.plan import Plan as Plan
+    from dualtrain.run import start as start
     from dualtrain.spec import Spec as Spec
     from dualtrain.spec import load_spec as load_spec
 
@@ -22,10 +26,24 @@ _ROOMS = {
     "Plan": "dualtrain.plan",
     "Spec": "dualtrain.spec",
     "SpecError": "dualtrain.errors",
+    "build_optimizer": "dualtrain.native",
+    "build_schedule": "dualtrain.native",
+    "fit": "dualtrain.loop",
     "load_spec": "dualtrain.spec",
+    "start": "dualtrain.run",
 }
 
-__all__ = ["DualtrainError", "Plan", "Spec", "SpecError", "load_spec"]
+__all__ = [
+    "DualtrainError",
+    "Plan",
+    "Spec",
+    "SpecError",
+    "build_optimizer",
+    "build_schedule",
+    "fit",
+    "load_spec",
+    "start",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -101,13 +101,13 @@ def load_backend(name: str) -> Backend:
     return backend
 
 
-def backend_of(model: Any) -> Backend:
-    """The backend that a model belongs to, by the package of its base classes."""
-    roots = [cls.__module__.partition(".")[0] for cls in type(model).__mro__]
+def backend_of(native: Any) -> Backend:
+    """The backend that a model or an optimizer belongs to, by the package of its base classes."""
+    roots = [cls.__module__.partition(".")[0] for cls in type(native).__mro__]
     names = [name for name in backend_names() if name in roots]
     if len(names) != 1:
         raise BackendError(
-            f"the backend cannot be told from the model: it must be a module of one of "
-            f"{', '.join(map(repr, backend_names()))}. Received: {type(model).__name__}"
+            f"the backend cannot be told: this must be an object of one of "
+            f"{', '.join(map(repr, backend_names()))}. Received: {type(native).__name__}"
         )
     return load_backend(names[0])

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from typing import Literal
 
 from dualtrain.errors import LedgerError
-from dualtrain.spec import WeightDecay
+from dualtrain.spec import Role, WeightDecay
 
 __all__ = ["Kind", "Ledger", "Parameter", "Row", "decide", "kind_of", "roles_of"]
 
@@ -43,7 +43,7 @@ class Row:
     """A parameter and what was decided for it."""
 
     parameter: Parameter
-    roles: tuple[str, ...]
+    roles: tuple[Role, ...]
     rule: str
     """The rule that fired, e.g. `role norm`; `default` if none did."""
     decay: float
@@ -73,7 +73,7 @@ def kind_of(owner: type) -> Kind:
     return "norm" if any("Norm" in name for name in names) else "other"
 
 
-def roles_of(parameter: Parameter) -> tuple[str, ...]:
+def roles_of(parameter: Parameter) -> tuple[Role, ...]:
     """The roles of a parameter, most telling first; none for an ordinary weight matrix.
 
     `norm` and `embedding` come from the owner, `bias` from the attribute's name
@@ -82,7 +82,7 @@ def roles_of(parameter: Parameter) -> tuple[str, ...]:
     A LayerNorm's bias: ("bias", "norm", "one_dimensional").
     """
     attribute = parameter.structured.rpartition(".")[2]
-    roles = {
+    roles: dict[Role, bool] = {
         "bias": attribute.startswith("bias") or attribute.endswith("bias"),
         "norm": parameter.kind == "norm",
         "embedding": parameter.kind == "embedding",
@@ -130,7 +130,7 @@ def _rules(spec: WeightDecay) -> list[Rule]:
     ]
 
 
-def _holds(rule: Rule, parameter: Parameter, roles: tuple[str, ...]) -> bool:
+def _holds(rule: Rule, parameter: Parameter, roles: tuple[Role, ...]) -> bool:
     match rule:
         case ("role", role):
             return role in roles

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from dualtrain.data import batch_digest
 from dualtrain.errors import DataError
-from dualtrain.record import describe
+from dualtrain.header import describe
+from dualtrain.recorder import Recorder
 from dualtrain.run import Applied, Run, start
 from dualtrain.spec import Spec
-from dualtrain.trace import End, TraceWriter, Update
+from dualtrain.trace import Update
 
 __all__ = ["Batch", "Batches", "LossSum", "fit", "updates"]
 
@@ -44,6 +45,7 @@ def fit(
     backend: str | None = None,
     loss: LossSum | None = None,
     trace: Path | str | None = None,
+    output: Path | str | None = None,
 ) -> tuple[Update, ...]:
     """Train a model of yours, a torch or a Paddle one, as the spec says.
 
@@ -51,6 +53,8 @@ def fit(
     backend: follows from the type of the model when absent.
     loss: when absent, the cross-entropy of the model's logits against `labels`.
     trace: file for the trace; the gradient norms are measured too then.
+    output: folder for the final weights, and with `trace` for the initial ones too, both under
+        canonical names; `dualtrain diff` compares them.
 
     >>> dualtrain.fit(spec, model, [{"x": x, "labels": y}])[0].lr  # warmup starts at exactly 0
     0.0
@@ -63,15 +67,18 @@ def fit(
         backend=backend,
         measure=trace is not None,
     )
-    if trace is None:
-        return tuple(updates(run, of_epoch, loss))
-    done = []
-    with TraceWriter(Path(trace), describe(run)) as writer:
+    header = describe(run) if trace is not None else None
+    with Recorder(run, header, trace=_path(trace), output=_path(output)) as recorder:
+        done = []
         for update in updates(run, of_epoch, loss):
-            writer.update(update)
             done.append(update)
-        writer.end(End(correct=None, total=None, eval_loss=None, weights=None, initial_weights=None))
+            recorder.update(update)
+        recorder.end()
     return tuple(done)
+
+
+def _path(given: Path | str | None) -> Path | None:
+    return None if given is None else Path(given)
 
 
 def updates(

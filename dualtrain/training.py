@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,18 +17,15 @@ from dualtrain.model import (
     fresh_config,
     initial_weights,
     read_checkpoint_config,
-    save_checkpoint,
-    save_weights,
+    save_config,
 )
-from dualtrain.record import describe
+from dualtrain.header import describe
+from dualtrain.recorder import Recorder, Score
 from dualtrain.run import Run
 from dualtrain.spec import CheckpointModel, Spec, TextClassification
-from dualtrain.trace import End, Header, TraceWriter, Update
+from dualtrain.trace import Header, Update
 
 __all__ = ["Observer", "Score", "ledger", "model_config", "train"]
-
-INITIAL_WEIGHTS = "initial.safetensors"
-FINAL_WEIGHTS = "model.safetensors"
 
 Weights = dict[str, NDArray[np.float32]]
 
@@ -42,19 +34,10 @@ class Observer:
     """What a caller may want to know while a side trains; this one does nothing."""
 
     def ready(self, header: Header) -> None:
-        """Called before the first update; raise to stop."""
+        """Called before the first update of a run with a trace; raise to stop."""
 
     def updated(self, update: Update, total: int) -> None:
         """Called for each update, some time after it was made."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Score:
-    """How a trained model does on the held-out split."""
-
-    correct: int
-    total: int
-    loss: float
 
 
 def train(
@@ -93,29 +76,19 @@ def train(
         device=device,
         measure=trace is not None,
     )
-    header = describe(
-        run, probe=_logits(run, batches(0)[0]), data_digest=data.digest, notes=_notes(config)
-    )
-    observer.ready(header)
-    with ExitStack() as stack:
-        writer = stack.enter_context(TraceWriter(trace, header)) if trace is not None else None
+    header = None
+    if trace is not None:
+        probe = _logits(run, batches(0)[0])
+        header = describe(run, probe=probe, data_digest=data.digest, notes=_notes(config))
+        observer.ready(header)
+    with Recorder(run, header, trace=trace, output=output) as recorder:
         for update in updates(run, batches):
-            if writer is not None:
-                writer.update(update)
+            recorder.update(update)
             observer.updated(update, run.plan.total_updates)
         score = _evaluate(run, data)
         if output is not None:
-            save_checkpoint(
-                output,
-                config,
-                verbs.dump_weights(run.model),
-                classes=data.classes,
-                tokenizer=data.tokenizer,
-            )
-            if writer is not None:
-                save_weights(output / INITIAL_WEIGHTS, weights)
-        if writer is not None:
-            writer.end(_end(score, trace, output))
+            save_config(output, config, classes=data.classes, tokenizer=data.tokenizer)
+        recorder.end(score)
     return score
 
 
@@ -186,18 +159,3 @@ def _evaluate(run: Run, data: Prepared) -> Score | None:
         chosen = np.take_along_axis(logits, labels[:, None], axis=-1)[:, 0]
         loss += float((np.log(np.exp(logits).sum(axis=-1)) - chosen).sum())
     return Score(correct=correct, total=len(data.eval), loss=loss / len(data.eval))
-
-
-def _end(score: Score | None, trace: Path | None, output: Path | None) -> End:
-    def name(file: str) -> str | None:
-        if trace is None or output is None:
-            return None
-        return Path(os.path.relpath(output / file, trace.parent)).as_posix()
-
-    return End(
-        correct=score.correct if score else None,
-        total=score.total if score else None,
-        eval_loss=score.loss if score else None,
-        weights=name(FINAL_WEIGHTS),
-        initial_weights=name(INITIAL_WEIGHTS),
-    )

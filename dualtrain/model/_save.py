@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dualtrain.aside import write_aside
 from dualtrain.model._config import ModelConfig
 
-__all__ = ["save_checkpoint", "save_weights"]
+__all__ = ["save_config", "save_weights"]
 
 ARCHITECTURES = {
     "bert": "BertForSequenceClassification",
@@ -20,16 +20,13 @@ ARCHITECTURES = {
     "roberta": "RobertaForSequenceClassification",
 }
 
-Weights = Mapping[str, NDArray[np.float32]]
-
-
-def save_checkpoint(
-    folder: Path, config: ModelConfig, weights: Weights, *, classes: tuple[str, ...], tokenizer: str
+def save_config(
+    folder: Path, config: ModelConfig, *, classes: tuple[str, ...], tokenizer: str
 ) -> None:
-    """Write config.json, model.safetensors and tokenizer.json; the folder is made if needed.
+    """Write config.json and tokenizer.json, what a checkpoint has beside its weights.
 
-    weights: canonical names and layout. classes: label of each class number.
-    tokenizer: content of tokenizer.json.
+    classes: label of each class number. tokenizer: content of tokenizer.json.
+    The folder is made if needed.
     """
     described = {
         "architectures": [ARCHITECTURES[config.family]],
@@ -39,7 +36,6 @@ def save_checkpoint(
         "label2id": {label: number for number, label in enumerate(classes)},
     }
     del described["num_labels"]  # transformers derives it from id2label
-    save_weights(folder / "model.safetensors", weights)
     for name, text in (
         ("tokenizer.json", tokenizer),
         ("config.json", json.dumps(described, indent=2, ensure_ascii=False) + "\n"),
@@ -48,8 +44,8 @@ def save_checkpoint(
             temporary.write_text(text, encoding="utf-8")
 
 
-def save_weights(path: Path, weights: Weights) -> None:
-    """Write arrays as a safetensors file."""
+def save_weights(path: Path, weights: Mapping[str, NDArray[np.float32]]) -> None:
+    """Write arrays, canonical names and layout, as a safetensors file."""
     from safetensors.numpy import save_file
 
     with write_aside(path) as temporary:

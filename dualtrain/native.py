@@ -1,0 +1,30 @@
+"""The native objects alone, to drop into a training script that exists already."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dualtrain.backend import backend_of
+from dualtrain.plan import Plan
+from dualtrain.spec import Spec
+
+__all__ = ["build_optimizer", "build_schedule"]
+
+
+def build_optimizer(spec: Spec, model: Any) -> Any:
+    """The native AdamW of a model's framework: decay by the ledger, clipping inside `step()`.
+
+    The backend follows from the type of the model. With loss scaling in torch, call
+    `scaler.unscale_(optimizer)` before `scaler.step(optimizer)`.
+
+    Raises `LedgerError` if an exclusion of the spec names no parameter.
+    """
+    return backend_of(model).build_optimizer(spec, model)
+
+
+def build_schedule(plan: Plan, optimizer: Any) -> Any:
+    """The native schedule that drives `optimizer`; call its `step()` once after each update.
+
+    At t = 0 the optimizer already has `plan.lr_at(0)`. The backend follows from the optimizer.
+    """
+    return backend_of(optimizer).build_schedule(plan, optimizer)

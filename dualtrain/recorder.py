@@ -1,0 +1,86 @@
+"""The files of one run: its trace, and the initial and final weights that the trace names."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from dualtrain.model import save_weights
+from dualtrain.run import Run
+from dualtrain.trace import End, Header, TraceWriter, Update
+
+__all__ = ["Recorder", "Score"]
+
+INITIAL_WEIGHTS = "initial.safetensors"
+FINAL_WEIGHTS = "model.safetensors"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """How a trained model does on the held-out split."""
+
+    correct: int
+    total: int
+    loss: float
+    """Mean cross-entropy."""
+
+
+class Recorder:
+    """Writes the files of a run as it goes; a context manager, .
+
+    trace: file for the trace, with `header` as its first line; it appears when the run has ended.
+    output: folder for the final weights, and with a trace for the initial ones, under canonical
+        names. Without both nothing is written.
+    """
+
+    def __init__(
+        self, run: Run, header: Header | None, *, trace: Path | None, output: Path | None
+    ) -> None:
+        self._run, self._trace, self._output = run, trace, output
+        self._writer = TraceWriter(trace, header) if trace is not None and header else None
+
+    def __enter__(self) -> Recorder:
+        if self._writer is not None:
+            self._save(INITIAL_WEIGHTS)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._writer is not None:
+            self._writer.__exit__(kind, error, traceback)
+
+    def update(self, update: Update) -> None:
+        """Record one update."""
+        if self._writer is not None:
+            self._writer.update(update)
+
+    def end(self, score: Score | None = None) -> None:
+        """Record the final weights and the end of the run."""
+        self._save(FINAL_WEIGHTS)
+        if self._writer is not None:
+            self._writer.end(
+                End(
+                    correct=score.correct if score else None,
+                    total=score.total if score else None,
+                    eval_loss=score.loss if score else None,
+                    weights=self._relative(FINAL_WEIGHTS),
+                    initial_weights=self._relative(INITIAL_WEIGHTS),
+                )
+            )
+
+    def _save(self, file: str) -> None:
+        if self._output is not None:
+            weights = self._run.backend.dump_weights(self._run.model)
+            save_weights(self._output / file, weights)
+
+    def _relative(self, file: str) -> str | None:
+        """The file as seen from the trace's folder."""
+        if self._output is None or self._trace is None:
+            return None
+        return Path(os.path.relpath(self._output / file, self._trace.parent)).as_posix()

@@ -1,0 +1,95 @@
+"""Assertions for CI: two frameworks agree on the rate, on what decays, on where training ends.
+
+Each raises `AssertionError` that says what differs. They run in one process, so both frameworks
+must be installed in it; where that cannot be, compare traces with `dualtrain diff`.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from dualtrain.backend import Backend, backend_names, backend_of, load_backend
+from dualtrain.loop import Batches, LossSum, fit
+from dualtrain.parity import Comparison, compare_files
+from dualtrain.plan import Plan
+from dualtrain.spec import Spec
+
+__all__ = ["assert_decay_parity", "assert_lr_parity", "assert_update_parity"]
+
+PAST_THE_END = 10
+"""Updates past T at which the rate is looked at too."""
+
+
+def assert_lr_parity(
+    spec: Spec, *, micro_batches_per_epoch: int = 1, backends: Sequence[str] | None = None
+) -> None:
+    """The native schedule of every backend gives `plan.lr_at(t)`, equal as float64, at every t.
+
+    t goes from 0 past the end. backends: all that are installed when absent.
+    """
+    plan = spec.plan(micro_batches_per_epoch=micro_batches_per_epoch)
+    expected = [plan.lr_at(t) for t in range(plan.total_updates + PAST_THE_END)]
+    for name in backends or backend_names():
+        used = native_rates(load_backend(name), plan, len(expected))
+        for t, (right, rate) in enumerate(zip(expected, used, strict=True)):
+            assert rate == right, f"{name}: update {t} uses the rate {rate!r}, the plan says {right!r}"
+
+
+def native_rates(backend: Backend, plan: Plan, updates: int) -> list[float]:
+    """The rate that a backend's live optimizer holds at t = 0 ... updates - 1."""
+    spec = plan.spec.model_copy(update={"weight_decay": None})  # its rules need the real model
+    optimizer = backend.build_optimizer(spec, backend.build_linear(1, 1))
+    schedule = backend.build_schedule(plan, optimizer)
+    optimizer.step()  # without gradients nothing moves; torch warns if the schedule steps first
+    rates = []
+    for _ in range(updates):
+        rates.append(backend.learning_rate(optimizer))
+        schedule.step()
+    return rates
+
+
+def assert_decay_parity(spec: Spec, models: Sequence[Any]) -> None:
+    """The optimizers of all models decay the same parameters, by canonical name, alike.
+
+    models: the same model in each framework. What is compared is read back from the live
+    optimizers, not from the spec.
+    """
+    first, *others = [(backend_of(model).NAME, _effective_decay(spec, model)) for model in models]
+    for name, decay in others:
+        assert decay.keys() == first[1].keys(), (
+            f"{first[0]} and {name} do not have the same parameters; "
+            f"only one has {sorted(decay.keys() ^ first[1].keys())}"
+        )
+        differing = {n: (first[1][n], decay[n]) for n in decay if decay[n] != first[1][n]}
+        assert not differing, f"{first[0]} and {name} differ in weight decay: {differing}"
+
+
+def _effective_decay(spec: Spec, model: Any) -> dict[str, float]:
+    backend = backend_of(model)
+    return backend.effective_decay(backend.build_optimizer(spec, model), model)
+
+
+def assert_update_parity(
+    spec: Spec, models: Sequence[Any], batches: Batches, *, loss: LossSum | None = None
+) -> Comparison:
+    """Training moves the weights of two models alike, up to the rounding of float32.
+
+    models: the same model in each framework; the second gets the first one's weights, then each
+    is trained on `batches` as `dualtrain.fit` does. Set their dropout to 0. The comparison is
+    that of `dualtrain diff`; returned for a closer look.
+    """
+    first, second = models
+    backend_of(second).load_weights(second, backend_of(first).dump_weights(first))
+    with tempfile.TemporaryDirectory() as folder:
+        traces = [Path(folder) / f"{side}.trace.jsonl" for side in ("first", "second")]
+        for model, trace in zip(models, traces, strict=True):
+            fit(spec, model, batches, loss=loss, trace=trace, output=trace.with_suffix(""))
+        comparison = compare_files(*traces)
+    found = comparison.first
+    assert found is None, (
+        f"the first difference is in the stage {found.stage!r}: {found.detail}. Look at {found.knob}"
+    )
+    return comparison

@@ -1,0 +1,228 @@
+"""One update on every backend: clock, groups, divisors, clip, decay, and what the trace says of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from dualtrain import Spec, fit
+from dualtrain.backend import Backend
+from dualtrain.errors import BackendError, DataError, PlanError
+from dualtrain.run import Run, start
+from dualtrain.trace import read_trace
+
+WEIGHT: NDArray[np.float32] = np.array([[0.5, -1.0, 2.0], [1.5, 0.25, -0.5]], np.float32)
+BIAS: NDArray[np.float32] = np.array([0.1, -0.2], np.float32)
+
+
+def spec_of(**changes: Any) -> Spec:
+    parts: dict[str, Any] = {
+        "optimizer": {"name": "adamw", "lr": 0.1},
+        "schedule": {"name": "constant"},
+        "duration": {"epochs": 2},
+    }
+    return Spec(**(parts | changes))
+
+
+@pytest.fixture
+def linear(backend: Backend) -> Any:
+    """y = x WEIGHT.T + BIAS."""
+    model = backend.build_linear(3, 2)
+    backend.load_weights(model, {"weight": WEIGHT, "bias": BIAS})
+    return model
+
+
+def batch(samples: int = 4, seed: int = 0) -> dict[str, Any]:
+    random = np.random.RandomState(seed)
+    return {
+        "x": random.randn(samples, 3).astype("float32"),
+        "labels": random.randint(0, 2, samples),
+    }
+
+
+def classify(backend: Backend) -> Any:
+    """A loss for a bare Linear, whose input both frameworks name differently."""
+
+    def loss(model: Any, tensors: dict[str, Any]) -> Any:
+        return backend.cross_entropy_sum(model(tensors["x"]), tensors["labels"])
+
+    return loss
+
+
+def gradient(part: dict[str, Any], divisor: float) -> NDArray[np.float64]:
+    """d(cross-entropy sum / divisor) / d(WEIGHT, BIAS), flat, in float64."""
+    x = part["x"].astype(np.float64)
+    logits = x @ WEIGHT.T.astype(np.float64) + BIAS
+    p = np.exp(logits - logits.max(1, keepdims=True))
+    p /= p.sum(1, keepdims=True)
+    p[np.arange(len(x)), part["labels"]] -= 1.0
+    return np.concatenate([(p.T @ x).ravel(), p.sum(0)]) / divisor
+
+
+def run_of(backend: Backend, model: Any, spec: Spec, micro_batches: int) -> Run:
+    return start(spec, model, micro_batches_per_epoch=micro_batches, measure=True)
+
+
+def test_the_clock_counts_updates_and_the_tail_is_one_of_its_own(
+    backend: Backend, linear: Any
+) -> None:
+    run = run_of(backend, linear, spec_of(batch={"accumulate": 2}), 5)
+    clocks = []
+    for index in range(10):
+        part = backend.to_device(batch(seed=index), run.device)
+        applied = run.step(classify(backend)(run.model, part), divisor=4)
+        clocks.append(applied.t if applied is not None else None)
+    assert clocks == [None, 0, None, 1, 2, None, 3, None, 4, 5]
+    assert run.t == 6
+
+
+def test_a_dropped_tail_leaves_no_gradient(backend: Backend, linear: Any) -> None:
+    run = run_of(backend, linear, spec_of(batch={"accumulate": 2, "tail": "drop"}), 3)
+    applied = []
+    for index in range(6):
+        part = backend.to_device(batch(seed=index), run.device)
+        applied.append(run.step(classify(backend)(run.model, part), divisor=8))
+    assert [a is None for a in applied] == [True, False, True, True, False, True]
+    second = applied[4]
+    assert second is not None
+    assert second.t == 1
+
+
+@pytest.mark.parametrize("normalise", ["micro_mean", "token_mean"])
+def test_the_accumulated_gradient_is_that_of_the_formula(
+    backend: Backend, linear: Any, normalise: str, tmp_path: Path
+) -> None:
+    """Micro-batches of 5 and of 2 samples: the mean of means, or the mean over all 7."""
+    parts = [batch(5, seed=1), batch(2, seed=2)]
+    spec = spec_of(batch={"accumulate": 2, "normalise": normalise}, duration={"updates": 1})
+    (update,) = fit(spec, linear, parts, loss=classify(backend), trace=tmp_path / "trace.jsonl")
+    divisors = {"micro_mean": (10, 4), "token_mean": (7, 7)}[normalise]
+    expected = sum(gradient(p, d) for p, d in zip(parts, divisors, strict=True))
+    assert update.grad_norm == pytest.approx(float(np.linalg.norm(expected)), rel=1e-5)
+
+
+def test_a_short_group_is_divided_by_its_real_size(
+    backend: Backend, linear: Any, tmp_path: Path
+) -> None:
+    spec = spec_of(batch={"accumulate": 3}, duration={"epochs": 1})
+    part = batch(4, seed=3)
+    (update,) = fit(spec, linear, [part], loss=classify(backend), trace=tmp_path / "trace.jsonl")
+    expected = float(np.linalg.norm(gradient(part, 4)))
+    assert update.grad_norm == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("limit", [0.01, 1e6])
+def test_the_clip_is_c_over_max_of_norm_and_c(
+    backend: Backend, linear: Any, limit: float, tmp_path: Path
+) -> None:
+    spec = spec_of(clip={"global_norm": limit}, duration={"updates": 3})
+    updates = fit(
+        spec, linear, [batch()], loss=classify(backend), trace=tmp_path / "trace.jsonl"
+    )
+    for update in updates:
+        assert update.grad_norm is not None
+        expected = update.grad_norm * limit / max(update.grad_norm, limit)
+        assert update.clipped_norm == pytest.approx(expected, rel=1e-6)
+
+
+def test_without_a_clip_there_is_no_clipped_norm(
+    backend: Backend, linear: Any, tmp_path: Path
+) -> None:
+    (update,) = fit(
+        spec_of(duration={"updates": 1}),
+        linear,
+        [batch()],
+        loss=classify(backend),
+        trace=tmp_path / "trace.jsonl",
+    )
+    assert update.grad_norm is not None
+    assert update.clipped_norm is None
+
+
+def test_only_what_the_ledger_says_decays(backend: Backend, linear: Any) -> None:
+    """With gradients of zero, AdamW leaves w (1 - lr x decay)."""
+    spec = spec_of(weight_decay={"value": 0.5, "exclude": ["bias"]}, duration={"updates": 1})
+    run = run_of(backend, linear, spec, 1)
+    part = backend.to_device(batch(), run.device)
+    run.step(classify(backend)(run.model, part) * 0.0, divisor=1)
+    after = backend.dump_weights(run.model)
+    np.testing.assert_allclose(after["weight"], WEIGHT * (1 - 0.1 * 0.5), rtol=1e-6)
+    np.testing.assert_array_equal(after["bias"], BIAS)
+    assert backend.effective_decay(run.optimizer, run.model) == {"weight": 0.5, "bias": 0.0}
+
+
+def test_the_first_update_of_a_warmup_moves_nothing(backend: Backend, linear: Any) -> None:
+    spec = spec_of(warmup={"steps": 2}, duration={"updates": 3})
+    updates = fit(spec, linear, [batch()], loss=classify(backend))
+    assert [u.lr for u in updates] == [0.0, 0.05, 0.1]
+    fresh = backend.build_linear(3, 2)
+    backend.load_weights(fresh, {"weight": WEIGHT, "bias": BIAS})
+    fit(spec_of(warmup={"steps": 2}, duration={"updates": 3}), fresh, [batch()], loss=classify(backend))
+    for name, array in backend.dump_weights(fresh).items():
+        np.testing.assert_array_equal(array, backend.dump_weights(linear)[name])
+
+
+def test_labels_of_minus_100_are_not_counted(backend: Backend, linear: Any) -> None:
+    whole, masked = batch(2, seed=4), batch(6, seed=4)
+    masked["x"][:2], masked["labels"][:2] = whole["x"], whole["labels"]
+    masked["labels"][2:] = -100
+    spec = spec_of(duration={"updates": 1}, warmup={"steps": 0})
+    losses = []
+    for part in (whole, masked):
+        backend.load_weights(linear, {"weight": WEIGHT, "bias": BIAS})
+        losses.append(fit(spec, linear, [part], loss=classify(backend))[0].loss)
+    assert losses[1] == pytest.approx(losses[0], rel=1e-6)
+
+
+def test_a_batch_without_counted_targets_is_refused(backend: Backend, linear: Any) -> None:
+    empty = batch() | {"labels": np.full(4, -100)}
+    with pytest.raises(DataError, match="at least one counted target. Received: none"):
+        fit(spec_of(), linear, [empty], loss=classify(backend))
+
+
+def test_another_number_of_batches_in_a_later_epoch_is_refused(
+    backend: Backend, linear: Any
+) -> None:
+    with pytest.raises(DataError, match=r"first, 2. Received: 1 in epoch 1"):
+        fit(spec_of(), linear, lambda epoch: [batch()] * (2 - epoch), loss=classify(backend))
+
+
+def test_token_mean_needs_the_groups_count(backend: Backend, linear: Any) -> None:
+    run = run_of(backend, linear, spec_of(batch={"normalise": "token_mean"}), 1)
+    part = backend.to_device(batch(), run.device)
+    with pytest.raises(PlanError, match="counted targets in the whole group. Received: None"):
+        run.step(classify(backend)(run.model, part))
+
+
+def test_another_backend_than_the_models_is_refused(backend: Backend, linear: Any) -> None:
+    with pytest.raises(BackendError, match="backend must be one of .* Received: 'jax'"):
+        start(spec_of(), linear, micro_batches_per_epoch=1, backend="jax")
+
+
+def test_a_missing_device_is_refused(backend: Backend, linear: Any) -> None:
+    with pytest.raises(BackendError, match=r"^device: .* sees \d+ CUDA devices. Received: 'cuda:9'"):
+        start(spec_of(device="cuda:9"), linear, micro_batches_per_epoch=1)
+
+
+def test_a_failed_run_leaves_no_trace(backend: Backend, linear: Any, tmp_path: Path) -> None:
+    parts = [batch(), batch() | {"labels": np.full(4, -100)}]
+    with pytest.raises(DataError):
+        fit(spec_of(), linear, parts, loss=classify(backend), trace=tmp_path / "trace.jsonl")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_trace_is_what_fit_returns(backend: Backend, linear: Any, tmp_path: Path) -> None:
+    spec = spec_of(clip={"global_norm": 0.1}, weight_decay={"value": 0.1, "exclude": ["bias"]})
+    parts = [batch(seed=i) for i in range(3)]
+    updates = fit(spec, linear, parts, loss=classify(backend), trace=tmp_path / "trace.jsonl")
+    trace = read_trace(tmp_path / "trace.jsonl")
+    assert trace.updates == updates
+    assert trace.header.backend == backend.NAME
+    assert [(e.name, e.decay, e.effective_decay) for e in trace.header.ledger] == [
+        ("bias", 0.0, 0.0),
+        ("weight", 0.1, 0.1),
+    ]

@@ -1,0 +1,98 @@
+"""`dualtrain.testing`: each assertion passes where it should and objects where it must."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import paddle
+import pytest
+import torch
+
+from dualtrain import Spec
+from dualtrain.testing import assert_decay_parity, assert_lr_parity, assert_update_parity
+
+
+class TorchNet(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.hidden = torch.nn.Linear(4, 8)
+        self.norm = torch.nn.LayerNorm(8)
+        self.output = torch.nn.Linear(8, 3)
+
+    def forward(self, x: Any) -> Any:
+        return self.output(torch.tanh(self.norm(self.hidden(x))))
+
+
+class PaddleNet(paddle.nn.Layer):
+    def __init__(self, activation: Any = paddle.tanh) -> None:
+        super().__init__()
+        self.hidden = paddle.nn.Linear(4, 8)
+        self.norm = paddle.nn.LayerNorm(8)
+        self.output = paddle.nn.Linear(8, 3)
+        self.activation = activation
+
+    def forward(self, x: Any) -> Any:
+        return self.output(self.activation(self.norm(self.hidden(x))))
+
+
+SPEC = Spec(
+    optimizer={"name": "adamw", "lr": 1e-2},
+    schedule={"name": "cosine", "half_waves": 1},
+    warmup={"proportion": 0.1},
+    weight_decay={"value": 0.1, "exclude": ["bias", "norm"]},
+    clip={"global_norm": 0.5},
+    batch={"accumulate": 2},
+    duration={"epochs": 6},
+)
+
+
+def batches() -> list[dict[str, Any]]:
+    random = np.random.RandomState(0)
+    return [
+        {"x": random.randn(6, 4).astype("float32"), "labels": random.randint(0, 3, 6)}
+        for _ in range(5)
+    ]
+
+
+def test_lr_parity_holds() -> None:
+    assert_lr_parity(SPEC, micro_batches_per_epoch=5)
+
+
+def test_lr_parity_objects_to_another_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    rates = "dualtrain_paddle.learning_rate"
+    monkeypatch.setattr(rates, lambda optimizer: float(np.nextafter(optimizer.get_lr(), 1)))
+    with pytest.raises(AssertionError, match=r"^paddle: update 0 uses the rate 5e-324, the plan"):
+        assert_lr_parity(SPEC, micro_batches_per_epoch=5)
+
+
+def test_decay_parity_holds() -> None:
+    assert_decay_parity(SPEC, [TorchNet(), PaddleNet()])
+
+
+def test_decay_parity_objects_to_another_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dualtrain.ledger import decide
+
+    everything = SPEC.weight_decay.model_copy(update={"exclude": ()}) if SPEC.weight_decay else None
+    monkeypatch.setattr("dualtrain_paddle.optim.decide", lambda p, _: decide(p, everything))
+    with pytest.raises(AssertionError, match=r"^torch and paddle differ in weight decay: .*norm"):
+        assert_decay_parity(SPEC, [TorchNet(), PaddleNet()])
+
+
+def test_decay_parity_objects_to_another_model() -> None:
+    paddle_net = PaddleNet()
+    paddle_net.extra = paddle.nn.Linear(2, 2)
+    with pytest.raises(AssertionError, match=r"only one has \['extra.bias', 'extra.weight'\]"):
+        assert_decay_parity(SPEC, [TorchNet(), paddle_net])
+
+
+def test_update_parity_holds() -> None:
+    comparison = assert_update_parity(SPEC, [TorchNet(), PaddleNet()], batches())
+    assert comparison.weights is not None
+
+
+def test_update_parity_objects_to_another_model() -> None:
+    with pytest.raises(AssertionError, match=r"the first difference is in the stage 'loss'"):
+        assert_update_parity(
+            SPEC, [TorchNet(), PaddleNet(paddle.nn.functional.sigmoid)], batches()
+        )
