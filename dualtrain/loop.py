@@ -161,7 +161,7 @@ def _counted_targets(batch: Batch) -> int:
 
 
 def _divisors(normalise: str, counts: Sequence[int]) -> list[float]:
-    """What each micro-batch's loss sum is divided by, so that the parts add up to the update's loss.
+    """What each micro-batch's loss sum is divided by; the parts add up to the update's loss.
 
     micro_mean: targets of the micro-batch x size of the group; token_mean: targets of the group.
     """

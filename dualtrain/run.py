@@ -151,7 +151,5 @@ def _backend_for(model: Any, name: str | None) -> Backend:
     """The backend of a model; a name that says otherwise is a mistake."""
     found = backend_of(model)
     if name is not None and load_backend(name).NAME != found.NAME:
-        raise BackendError(
-            f"backend must be that of the model, {found.NAME!r}. Received: {name!r}"
-        )
+        raise BackendError(f"backend must be that of the model, {found.NAME!r}. Received: {name!r}")
     return found

@@ -1,7 +1,7 @@
 """A parity run: both sides train at the same time, each in its own process, then are compared.
 
-    prepare the data once -> start the workers -> both ready: prove that they start alike -> "go"
-    -> both done: compare the traces -> write the report
+prepare the data once -> start the workers -> both ready: prove that they start alike -> "go"
+-> both done: compare the traces -> write the report
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from dualtrain.bars import Bars
 from dualtrain.data import prepare
 from dualtrain.errors import WorkerError
 from dualtrain.parity import Comparison, compare_files, compare_headers
@@ -133,20 +133,12 @@ def _until_ready(sides: int, events: SimpleQueue[Event]) -> dict[str, Header]:
 
 def _until_done(names: Sequence[str], events: SimpleQueue[Event], console: Console) -> None:
     """Draw a bar for each side until the last one is done."""
-    columns = (
-        TextColumn("{task.description:>12}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("loss {task.fields[loss]:.4f}"),
-        TimeElapsedColumn(),
-    )
     running = set(names)
-    with Progress(*columns, console=console) as progress:
-        bars = {name: progress.add_task(name, total=None, loss=float("nan")) for name in names}
+    with Bars(names, console) as bars:
         while running:
             match events.get():
                 case Progressed(side, done, total, loss):
-                    progress.update(bars[side], completed=done, total=total, loss=loss)
+                    bars.show(side, done, total, loss)
                 case Done(side):
                     running.remove(side)
                 case Failed(side, message):

@@ -35,7 +35,9 @@ def assert_lr_parity(
     for name in backends or backend_names():
         used = native_rates(load_backend(name), plan, len(expected))
         for t, (right, rate) in enumerate(zip(expected, used, strict=True)):
-            assert rate == right, f"{name}: update {t} uses the rate {rate!r}, the plan says {right!r}"
+            assert rate == right, (
+                f"{name}: update {t} uses the rate {rate!r}, the plan says {right!r}"
+            )
 
 
 def native_rates(backend: Backend, plan: Plan, updates: int) -> list[float]:
@@ -90,6 +92,7 @@ def assert_update_parity(
         comparison = compare_files(*traces)
     found = comparison.first
     assert found is None, (
-        f"the first difference is in the stage {found.stage!r}: {found.detail}. Look at {found.knob}"
+        f"the first difference is in the stage {found.stage!r}: {found.detail}. "
+        f"Look at {found.knob}"
     )
     return comparison

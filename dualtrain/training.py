@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from dualtrain.backend import Backend, load_backend
 from dualtrain.data import EpochBatches, Prepared, batches_of_epoch, prepare
 from dualtrain.errors import Problem, SpecError
+from dualtrain.header import describe
 from dualtrain.ledger import Ledger, decide
 from dualtrain.loop import Batch, updates
 from dualtrain.model import (
@@ -19,7 +20,6 @@ from dualtrain.model import (
     read_checkpoint_config,
     save_config,
 )
-from dualtrain.header import describe
 from dualtrain.recorder import Recorder, Score
 from dualtrain.run import Run
 from dualtrain.spec import CheckpointModel, Spec, TextClassification
@@ -112,7 +112,11 @@ def task_of(spec: Spec) -> TextClassification:
     """The spec's task. Raises `SpecError` if it has none."""
     if spec.task is None:
         raise SpecError(
-            (Problem(where="task", rule="is needed to train from a spec alone", received="nothing"),)
+            (
+                Problem(
+                    where="task", rule="is needed to train from a spec alone", received="nothing"
+                ),
+            )
         )
     return spec.task
 

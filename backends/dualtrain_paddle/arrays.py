@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 
 from dualtrain.errors import BackendError
 
-__all__ = ["inference", "numbers", "open_device", "place", "seed_everything", "to_device", "to_numpy"]
+__all__ = [
+    "inference",
+    "numbers",
+    "open_device",
+    "place",
+    "seed_everything",
+    "to_device",
+    "to_numpy",
+]
 
 
 def open_device(name: str) -> Any:

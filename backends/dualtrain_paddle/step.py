@@ -1,4 +1,4 @@
-"""The two verbs of an update that the frameworks' optimizers do not share; the core does the rest."""
+"""The two verbs of an update in which the optimizers differ; the core does the rest."""
 
 from __future__ import annotations
 

@@ -23,9 +23,7 @@ def build_model(config: ModelConfig) -> Any:
     """
     native = native_models()
     family = config.family.capitalize()
-    settings = getattr(native, f"{family}Config")(
-        **config.keywords(), attn_implementation="eager"
-    )
+    settings = getattr(native, f"{family}Config")(**config.keywords(), attn_implementation="eager")
     model = getattr(native, f"{family}ForSequenceClassification")(settings)
     model.train()
     return model

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
 from dualtrain.ledger import Ledger
 from dualtrain.spec import Spec, load_spec
@@ -56,8 +55,13 @@ def train(
 ) -> None:
     """Train a spec's task with one backend."""
     from dualtrain import training
+    from dualtrain.bars import Bars
 
-    score = training.train(_on(load_spec(spec), device), backend, trace=trace, output=output)
+    loaded = _on(load_spec(spec), device)
+    with Bars([backend]) as bars:
+        score = training.train(
+            loaded, backend, trace=trace, output=output, observer=bars.observer(backend)
+        )
     if score is not None:
         print(f"{score.correct} of {score.total} correct, loss {score.loss:.4f}")
 
@@ -71,8 +75,8 @@ def parity(
     paddle_python: Annotated[Path | None, typer.Option(help="Interpreter with paddle.")] = None,
     device: Device = None,
     floor: Annotated[
-        bool, typer.Option("--floor", help="Also measure the chaos floor, with a third run.")
-    ] = False,
+        bool, typer.Option(help="Measure the chaos floor too, with a third run.")
+    ] = True,
 ) -> None:
     """Train in both frameworks and compare; status 1: they differ."""
     from rich.console import Console
@@ -98,9 +102,4 @@ def _on(spec: Spec, device: str | None) -> Spec:
     """The spec with another device."""
     if device is None:
         return spec
-    try:
-        Spec.model_validate(spec.model_dump() | {"device": device})
-    except ValidationError as error:
-        message = f"{error.errors()[0]['msg']}. Received: {device!r}"
-        raise typer.BadParameter(message, param_hint="--device") from None
-    return spec.model_copy(update={"device": device})
+    return Spec(**(spec.model_dump() | {"device": device})).located(spec.folder)

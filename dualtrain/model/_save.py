@@ -20,6 +20,7 @@ ARCHITECTURES = {
     "roberta": "RobertaForSequenceClassification",
 }
 
+
 def save_config(
     folder: Path, config: ModelConfig, *, classes: tuple[str, ...], tokenizer: str
 ) -> None:

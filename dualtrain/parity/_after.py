@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dualtrain.parity._finding import Measure
 from dualtrain.parity._numbers import distance
-from dualtrain.parity._tolerances import LOSS, ONE_EXAMPLE, Tolerance
+from dualtrain.parity._tolerances import Tolerance, bars
 from dualtrain.parity._weights import Tensor, Weights
 from dualtrain.trace import Trace
 
@@ -31,11 +31,13 @@ def evaluation(a: Trace, b: Trace) -> list[Measure]:
     x, y = a.end, b.end
     if x.total is None and y.total is None:
         return []
+    allowed = bars(a.header.spec, b.header.spec)
+    examples = Tolerance(max(1.0, allowed.examples * min(x.total or 0, y.total or 0)), "examples")
     right = f"{x.correct} of {x.total} correct against {y.correct} of {y.total}"
     loss = f"evaluation loss {x.eval_loss} against {y.eval_loss}"
     unequal = Measure(distance(x.total, y.total), "examples", detail=right)
     return [
         *([unequal] if unequal.value else []),
-        Measure(distance(x.correct, y.correct), "examples", ONE_EXAMPLE, right),
-        Measure(distance(x.eval_loss, y.eval_loss), "absolute", LOSS, loss),
+        Measure(distance(x.correct, y.correct), "examples", examples, right),
+        Measure(distance(x.eval_loss, y.eval_loss), "absolute", Tolerance(allowed.loss), loss),
     ]

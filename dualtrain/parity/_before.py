@@ -9,7 +9,7 @@ from typing import Any
 from dualtrain.parity._during import paired
 from dualtrain.parity._finding import Measure
 from dualtrain.parity._numbers import relative
-from dualtrain.parity._tolerances import PROBE
+from dualtrain.parity._tolerances import Tolerance, bars
 from dualtrain.trace import LedgerEntry, Trace
 
 __all__ = ["batches", "decay", "initial_output", "initial_weights", "plan"]
@@ -110,15 +110,16 @@ def _contrast(a: Mapping[str, Any] | None, b: Mapping[str, Any] | None) -> Itera
 def initial_output(a: Trace, b: Trace) -> list[Measure]:
     """The logits of one batch before training, relative to the larger (at least to 1)."""
     left, right = a.header.probe, b.header.probe
+    bar = Tolerance(bars(a.header.spec, b.header.spec).logits, "x larger logit (at least 1)")
     if left is None and right is None:
         return []
     if left is None or right is None or [*map(len, left)] != [*map(len, right)]:
-        return [Measure(math.inf, "relative", PROBE, "the logits have another shape")]
+        return [Measure(math.inf, "relative", bar, "the logits have another shape")]
     return [
         Measure(
             relative(x, y, floor=1.0),
             "relative",
-            PROBE,
+            bar,
             f"sample {sample}, class {label}: {x:.7g} against {y:.7g}",
         )
         for sample, rows in enumerate(zip(left, right, strict=True))

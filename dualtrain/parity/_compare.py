@@ -12,7 +12,9 @@ from dualtrain.parity import _before as before
 from dualtrain.parity import _during as during
 from dualtrain.parity import _stages as stages
 from dualtrain.parity._finding import Comparison, Finding, Measure
+from dualtrain.parity._floor import widened
 from dualtrain.parity._stages import AFTER, STAGES, Stage, make_finding
+from dualtrain.parity._tolerances import bars
 from dualtrain.parity._weights import Weights, WeightSet, compare_weights, read_weights
 from dualtrain.trace import End, Header, Trace, read_trace
 
@@ -32,24 +34,29 @@ _MEASURES: dict[Stage, Callable[[Trace, Trace], list[Measure]]] = {
     stages.EVALUATION: after.evaluation,
 }
 
+_CHAOTIC = (stages.LOSS, stages.ACCUMULATION, stages.CLIP)
+"""Stages whose numbers carry the rounding of the whole run; so do the weights."""
+
 
 def compare(
     a: Trace,
     b: Trace,
     *,
     weights: tuple[WeightSet, WeightSet] | None = None,
-    floor: WeightSet | None = None,
+    floor: tuple[Trace, WeightSet] | None = None,
 ) -> Comparison:
     """Compare two traces, and their weights if given, stage by stage.
 
     weights: those of a and of b.
-    floor: those of a run again with one weight moved by 1 ULP, to be shown beside the measured
-    difference; it changes no verdict.
+    floor: trace and weights of a, run again with one weight moved by 1 ULP (`_floor.py`).
 
     `compare(a, b)` and `compare(b, a)` come to the same verdict.
     """
     measured = {stage: measure(a, b) for stage, measure in _MEASURES.items()}
-    tensors = _compare_weights(a, b, weights, floor) if weights else None
+    if floor is not None:
+        for stage in _CHAOTIC:
+            measured[stage] = widened(measured[stage], _MEASURES[stage](a, floor[0]))
+    tensors = _compare_weights(a, b, weights, floor[1] if floor else None) if weights else None
     measured[stages.UPDATE] = after.update(tensors) if tensors else []
     specs = (a.header.spec, b.header.spec)
     findings = {
@@ -78,12 +85,17 @@ def compare_files(a: Path, b: Path, floor: Path | None = None) -> Comparison:
     traces = read_trace(a), read_trace(b)
     sets = read_weights(a, traces[0]), read_weights(b, traces[1])
     weights = (sets[0], sets[1]) if sets[0] and sets[1] else None
-    again = read_weights(floor, read_trace(floor)) if floor is not None else None
-    if floor is not None and (weights is None or again is None):
+    return compare(*traces, weights=weights, floor=_read_floor(floor, weights) if floor else None)
+
+
+def _read_floor(path: Path, weights: object) -> tuple[Trace, WeightSet]:
+    trace = read_trace(path)
+    again = read_weights(path, trace)
+    if weights is None or again is None:
         raise TraceError(
             "the chaos floor needs the weights of all three runs. Received: a trace that names none"
         )
-    return compare(*traces, weights=weights, floor=again)
+    return trace, again
 
 
 def compare_headers(a: Header, b: Header) -> Comparison:
@@ -98,6 +110,7 @@ def _compare_weights(
     entries = (*a.header.ledger, *b.header.ledger)
     return compare_weights(
         *weights,
+        allowed=bars(a.header.spec, b.header.spec),
         decaying=frozenset(entry.name for entry in entries if entry.decay),
         updates=max(len(a.updates), len(b.updates)),
         floor=floor,

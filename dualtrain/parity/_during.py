@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from dualtrain.parity._finding import Measure
 from dualtrain.parity._numbers import distance, relative, ulps
-from dualtrain.parity._tolerances import GRADIENT_NORM, LOSS, NORM_FLOOR
+from dualtrain.parity._tolerances import NORM_FLOOR, Tolerance, bars
 from dualtrain.trace import Trace, Update
 
 __all__ = ["accumulation", "clip", "learning_rate", "loss", "loss_scale", "paired", "tail_only"]
@@ -33,53 +33,66 @@ def learning_rate(a: Trace, b: Trace) -> list[Measure]:
 
 def loss(a: Trace, b: Trace) -> list[Measure]:
     """Every micro-batch's own mean loss; the gravest of each update."""
-    return [_micro_losses(x, y) for x, y in paired(a, b) if x.micro_losses or y.micro_losses]
+    bar = Tolerance(bars(a.header.spec, b.header.spec).loss)
+    return [_micro_losses(x, y, bar) for x, y in paired(a, b) if x.micro_losses or y.micro_losses]
 
 
-def _micro_losses(x: Update, y: Update) -> Measure:
+def _micro_losses(x: Update, y: Update, bar: Tolerance) -> Measure:
     left, right = x.micro_losses, y.micro_losses
     if len(left) != len(right):
         text = f"update {x.t}: {len(left)} micro-batches against {len(right)}"
-        return Measure(math.inf, "absolute", LOSS, text, x.t)
+        return Measure(math.inf, "absolute", bar, text, x.t)
     distances = [distance(p, q) for p, q in zip(left, right, strict=True)]
     index = max(range(len(left)), key=distances.__getitem__)
     text = _told(f"micro-batch {index}, loss", x, left[index], right[index])
-    return Measure(distances[index], "absolute", LOSS, text, x.t)
+    return Measure(distances[index], "absolute", bar, text, x.t)
 
 
 def accumulation(a: Trace, b: Trace) -> list[Measure]:
     """What the micro-batches add up to: the update's loss, and its gradient before clipping."""
+    bar = _relative_bar(a, b)
     return [
         measure
         for x, y in paired(a, b)
         for measure in (
-            _relative("loss of the update", x, x.loss, y.loss),
-            *_norm("gradient norm", x, y, x.grad_norm, y.grad_norm),
+            _relative("loss of the update", x, x.loss, y.loss, bar),
+            *_norm("gradient norm", (x, y), (x.grad_norm, y.grad_norm), bar),
         )
     ]
 
 
 def clip(a: Trace, b: Trace) -> list[Measure]:
     """The gradient that the optimizer used, by its norm."""
+    bar = _relative_bar(a, b)
     return [
         measure
         for x, y in paired(a, b)
-        for measure in _norm("norm after clipping", x, y, x.clipped_norm, y.clipped_norm)
+        for measure in _norm("norm after clipping", (x, y), (x.clipped_norm, y.clipped_norm), bar)
     ]
 
 
+def _relative_bar(a: Trace, b: Trace) -> Tolerance:
+    allowed = bars(a.header.spec, b.header.spec)
+    return Tolerance(allowed.norms, f"x larger value (at least {NORM_FLOOR})")
+
+
 def _norm(
-    name: str, x: Update, y: Update, left: float | None, right: float | None
+    name: str,
+    updates: tuple[Update, Update],
+    norms: tuple[float | None, float | None],
+    bar: Tolerance,
 ) -> Iterator[Measure]:
     """Nothing if neither has it, or if both skipped: the norm may overflow to inf or to nan."""
-    recorded = left is not None or right is not None
-    if recorded and not (x.skipped and y.skipped):
-        yield _relative(name, x, left, right)
+    x, y = updates
+    if norms != (None, None) and not (x.skipped and y.skipped):
+        yield _relative(name, x, *norms, bar)
 
 
-def _relative(name: str, update: Update, left: float | None, right: float | None) -> Measure:
+def _relative(
+    name: str, update: Update, left: float | None, right: float | None, bar: Tolerance
+) -> Measure:
     value = relative(left, right, floor=NORM_FLOOR)
-    return Measure(value, "relative", GRADIENT_NORM, _told(name, update, left, right), update.t)
+    return Measure(value, "relative", bar, _told(name, update, left, right), update.t)
 
 
 def loss_scale(a: Trace, b: Trace) -> list[Measure]:

@@ -2,8 +2,8 @@
 
 The metric is update-relative: |B - A|_2 / |movement|_2 of a tensor, where the movement is from its
 initial to its final values, on the side that moved it farther (so the verdict is the same from both
-sides). The bar is `WEIGHTS`; a tensor that decays is allowed
-updates x `DECAY_ROUNDING` x |w|_2 more.
+sides). The bar is `Bars.weights` plus what float32 storage does to the weights themselves:
+(sqrt(updates) x `STORAGE_ROUNDING` + updates x `DECAY_ROUNDING` if it decays) x |w|_2 / movement.
 
 Some tensors must be judged apart. The softmax cancels the biases of attention keys: their true
 gradient is zero, and AdamW, which divides by the gradient's own size, turns its rounding noise into
@@ -13,6 +13,9 @@ both sides less than `STILL` times as far as the parameters on the whole (root m
 by rounding alone: it is listed by name with its numbers, and nothing more is asked of it than to
 have begun equal and stayed that still. A tensor that moved on one side only is judged like any
 other, and so is a frozen one that began unequal.
+
+In mixed precision such noise moves those tensors as far as the others move, so that nothing tells
+them apart, and all parameters are judged together, as one tensor.
 """
 
 from __future__ import annotations
@@ -28,12 +31,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dualtrain.errors import TraceError
-from dualtrain.parity._tolerances import DECAY_ROUNDING, STILL, WEIGHTS
+from dualtrain.parity._floor import raised
+from dualtrain.parity._tolerances import DECAY_ROUNDING, STILL, STORAGE_ROUNDING, Bars
 from dualtrain.trace import Trace
 
 __all__ = ["Tensor", "WeightSet", "Weights", "compare_weights", "read_weights"]
 
 Arrays = Mapping[str, NDArray[np.float32]]
+Names = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -74,11 +79,6 @@ class Tensor:
     still: bool
     """Moved by rounding alone on both sides, and so not judged by the bound."""
 
-    @property
-    def agrees(self) -> bool:
-        """Within the bound, or still."""
-        return self.still or self.difference <= self.bound
-
 
 @dataclass(frozen=True, kw_only=True)
 class Weights:
@@ -88,16 +88,20 @@ class Weights:
     """Those that both sides have, in canonical order."""
     alone: tuple[str, ...]
     """The names that one side has and the other lacks."""
+    judged: tuple[Tensor, ...]
+    """What the verdict is about: the tensors that are not still, or all of them as one."""
     movement: float
     """Root mean square over all parameters, on the side that moved farther."""
+    bar: float
+    """The bound of the precision, before what float32 storage adds to it."""
     floor: float | None
-    """The chaos floor: the largest difference of judged tensors when side a runs again with one
+    """The chaos floor: the largest difference of what is judged when side a runs again with one
     weight moved by 1 ULP. None if that was not run."""
 
     @property
-    def judged(self) -> tuple[Tensor, ...]:
-        """The tensors that the bound is for."""
-        return tuple(tensor for tensor in self.tensors if not tensor.still)
+    def chaotic(self) -> bool:
+        """Whether the chaos floor is above the bar: the run magnifies rounding."""
+        return self.floor is not None and self.floor > self.bar
 
     @property
     def by_rounding(self) -> tuple[Tensor, ...]:
@@ -106,42 +110,67 @@ class Weights:
 
 
 def compare_weights(
-    a: WeightSet, b: WeightSet, *, decaying: frozenset[str], updates: int, floor: WeightSet | None
+    a: WeightSet,
+    b: WeightSet,
+    *,
+    allowed: Bars,
+    decaying: frozenset[str],
+    updates: int,
+    floor: WeightSet | None,
 ) -> Weights:
     """Compare the final weights under the names that both have.
 
     decaying: the names whose weights shrink at each of the `updates`.
     floor: side a again, with one weight moved by 1 ULP.
     """
-    names = sorted(a.final.keys() & b.final.keys())
-    tensors = tuple(_tensor(n, a, b, updates if n in decaying else 0) for n in names)
-    judged = [tensor.name for tensor in tensors if not tensor.still]
+    stored, shrunk = math.sqrt(updates) * STORAGE_ROUNDING, updates * DECAY_ROUNDING
+    noise = {} if floor is None else _noise(a, floor)
+    tensors = tuple(
+        _tensor(
+            name,
+            a,
+            b,
+            bar=raised(allowed.weights, noise.get(name, 0.0)),
+            rounding=stored + (shrunk if name in decaying else 0.0),
+        )
+        for name in sorted(a.final.keys() & b.final.keys())
+    )
+    judged = tuple(tensor for tensor in tensors if not tensor.still)
+    reached = max((noise.get(tensor.name, 0.0) for tensor in judged), default=0.0)
+    if allowed.weights_together:
+        reached = 0.0 if floor is None else _difference(a, floor, tuple(a.final))
+        judged = (
+            _together(a, b, tuple(t.name for t in tensors), raised(allowed.weights, reached)),
+        )
     return Weights(
         tensors=tensors,
         alone=tuple(sorted(a.final.keys() ^ b.final.keys())),
+        judged=judged,
         movement=max(a.overall, b.overall),
-        floor=None if floor is None else _highest(judged, a, floor),
+        bar=allowed.weights,
+        floor=None if floor is None else reached,
     )
 
 
-def _highest(names: list[str], a: WeightSet, floor: WeightSet) -> float:
-    if floor.final.keys() != a.final.keys():
+def _noise(a: WeightSet, again: WeightSet) -> dict[str, float]:
+    """Name -> the tensor's own chaos floor."""
+    if again.final.keys() != a.final.keys():
         raise TraceError(
             "the chaos floor is side a's own run again, so it has the same parameters. "
-            f"Received: {len(floor.final)} parameters against {len(a.final)}"
+            f"Received: {len(again.final)} parameters against {len(a.final)}"
         )
-    return max((_tensor(name, a, floor, 0).difference for name in names), default=0.0)
+    return {name: _difference(a, again, (name,)) for name in a.final}
 
 
-def _tensor(name: str, a: WeightSet, b: WeightSet, shrinks: int) -> Tensor:
+def _tensor(name: str, a: WeightSet, b: WeightSet, *, bar: float, rounding: float) -> Tensor:
+    """rounding: what float32 may do to the weights, relative to their own size."""
     x, y = a.final[name], b.final[name]
-    apart = _apart(x, y)
     moved = max(a.movement[name], b.movement[name])
-    allowed = shrinks * DECAY_ROUNDING * max(_norm(x), _norm(y))
+    stored = rounding * max(_norm(x), _norm(y))
     return Tensor(
         name=name,
-        difference=_ratio(apart, moved),
-        bound=WEIGHTS + _ratio(allowed, moved),
+        difference=_difference(a, b, (name,)),
+        bound=bar + (stored / moved if moved else 0.0),  # unmoved: no update rounded it
         movement=_rms(moved, x),
         still=(
             np.array_equal(a.initial[name], b.initial[name])
@@ -149,6 +178,24 @@ def _tensor(name: str, a: WeightSet, b: WeightSet, shrinks: int) -> Tensor:
             and b.stood_still(name)
         ),
     )
+
+
+def _together(a: WeightSet, b: WeightSet, names: Names, bar: float) -> Tensor:
+    """All parameters that both sides have, as one tensor."""
+    return Tensor(
+        name="all parameters together",
+        difference=_difference(a, b, names),
+        bound=bar,
+        movement=max(a.overall, b.overall),
+        still=False,
+    )
+
+
+def _difference(a: WeightSet, b: WeightSet, names: Names) -> float:
+    """|B - A|_2 over the movement of these tensors, on the side that moved them farther."""
+    apart = math.hypot(*(_apart(a.final[name], b.final[name]) for name in names))
+    moved = max(math.hypot(*(side.movement[name] for name in names)) for side in (a, b))
+    return _ratio(apart, moved)
 
 
 def _rms(norm: float, array: NDArray[Any]) -> float:

@@ -15,7 +15,11 @@ from dualtrain.spec import InverseSqrt, Rounding, Spec, Warmup
 
 __all__ = ["Plan", "resolve", "round_product"]
 
-_ROUNDING: dict[str, Callable[[float], int]] = {"floor": math.floor, "ceil": math.ceil, "round": round}
+_ROUNDING: dict[str, Callable[[float], int]] = {
+    "floor": math.floor,
+    "ceil": math.ceil,
+    "round": round,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +53,7 @@ class Plan:
         return self.spec.optimizer.lr * self.factor_at(t)
 
     def factor_at(self, t: int) -> float:
-        """lr_at(t) / base rate, before the multiplication: what `LambdaLR` and `LambdaDecay` take."""
+        """By what the base rate is multiplied: what `LambdaLR` and `LambdaDecay` take."""
         if t < 0:
             raise PlanError(f"t must be >= 0: updates are counted from 0. Received: {t}")
         if t < len(self._table):
@@ -103,7 +107,9 @@ def resolve(spec: Spec, *, micro_batches_per_epoch: int, world_size: int = 1) ->
     """
     batch = spec.batch
     if micro_batches_per_epoch < 1:
-        raise PlanError(f"micro_batches_per_epoch must be >= 1. Received: {micro_batches_per_epoch}")
+        raise PlanError(
+            f"micro_batches_per_epoch must be >= 1. Received: {micro_batches_per_epoch}"
+        )
     if world_size < 1:
         raise PlanError(f"world_size must be >= 1. Received: {world_size}")
     if batch.size is not None and batch.size % world_size:
@@ -116,8 +122,8 @@ def resolve(spec: Spec, *, micro_batches_per_epoch: int, world_size: int = 1) ->
         per_epoch += 1
     if per_epoch == 0:
         raise PlanError(
-            f"there is no update to make: with tail 'drop' an epoch needs at least batch.accumulate "
-            f"micro-batches. Received: {micro_batches_per_epoch} micro-batches, "
+            "there is no update to make: with tail 'drop' an epoch needs at least "
+            f"batch.accumulate micro-batches. Received: {micro_batches_per_epoch} micro-batches, "
             f"accumulate {batch.accumulate}"
         )
     epochs, updates = spec.duration.epochs, spec.duration.updates

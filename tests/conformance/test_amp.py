@@ -17,13 +17,14 @@ CAN = "cpu"  # every test here runs on it
 
 
 def amp_spec(**amp: Any) -> Spec:
-    return Spec(
-        optimizer={"name": "adamw", "lr": 0.1},
-        schedule={"name": "linear"},
-        duration={"updates": 40},
-        clip={"global_norm": 1.0},
-        amp={"dtype": "float16", **amp},
-    )
+    parts: dict[str, Any] = {
+        "optimizer": {"name": "adamw", "lr": 0.1},
+        "schedule": {"name": "linear"},
+        "duration": {"updates": 40},
+        "clip": {"global_norm": 1.0},
+        "amp": {"dtype": "float16", **amp},
+    }
+    return Spec(**parts)
 
 
 def started(backend: Backend, spec: Spec) -> Run:

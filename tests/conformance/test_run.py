@@ -120,9 +120,7 @@ def test_the_clip_is_c_over_max_of_norm_and_c(
     backend: Backend, linear: Any, limit: float, tmp_path: Path
 ) -> None:
     spec = spec_of(clip={"global_norm": limit}, duration={"updates": 3})
-    updates = fit(
-        spec, linear, [batch()], loss=classify(backend), trace=tmp_path / "trace.jsonl"
-    )
+    updates = fit(spec, linear, [batch()], loss=classify(backend), trace=tmp_path / "trace.jsonl")
     for update in updates:
         assert update.grad_norm is not None
         expected = update.grad_norm * limit / max(update.grad_norm, limit)
@@ -161,7 +159,12 @@ def test_the_first_update_of_a_warmup_moves_nothing(backend: Backend, linear: An
     assert [u.lr for u in updates] == [0.0, 0.05, 0.1]
     fresh = backend.build_linear(3, 2)
     backend.load_weights(fresh, {"weight": WEIGHT, "bias": BIAS})
-    fit(spec_of(warmup={"steps": 2}, duration={"updates": 3}), fresh, [batch()], loss=classify(backend))
+    fit(
+        spec_of(warmup={"steps": 2}, duration={"updates": 3}),
+        fresh,
+        [batch()],
+        loss=classify(backend),
+    )
     for name, array in backend.dump_weights(fresh).items():
         np.testing.assert_array_equal(array, backend.dump_weights(linear)[name])
 
@@ -204,7 +207,9 @@ def test_another_backend_than_the_models_is_refused(backend: Backend, linear: An
 
 
 def test_a_missing_device_is_refused(backend: Backend, linear: Any) -> None:
-    with pytest.raises(BackendError, match=r"^device: .* sees \d+ CUDA devices. Received: 'cuda:9'"):
+    with pytest.raises(
+        BackendError, match=r"^device: .* sees \d+ CUDA devices. Received: 'cuda:9'"
+    ):
         start(spec_of(device="cuda:9"), linear, micro_batches_per_epoch=1)
 
 

@@ -52,14 +52,14 @@ def plan_of(
     horizon: int | None,
     lr: float = 5e-5,
 ) -> Plan:
-    spec = Spec(
-        optimizer={"name": "adamw", "lr": lr},
-        schedule=schedule,
-        warmup=warmup,
-        horizon=horizon,
-        duration={"updates": updates},
-    )
-    return spec.plan(micro_batches_per_epoch=1)
+    parts: dict[str, Any] = {
+        "optimizer": {"name": "adamw", "lr": lr},
+        "schedule": schedule,
+        "warmup": warmup,
+        "horizon": horizon,
+        "duration": {"updates": updates},
+    }
+    return Spec(**parts).plan(micro_batches_per_epoch=1)
 
 
 def rates_used(backend: Backend, model: Any, plan: Plan) -> list[float]:

@@ -67,7 +67,7 @@ Write = Callable[[str], Path]
 def test_commands_and_options_are_these() -> None:
     commands: Any = get_command(app)
     found = {
-        name: sorted(option for p in command.params for option in p.opts)
+        name: sorted(o for p in command.params for o in (*p.opts, *p.secondary_opts))
         for name, command in commands.commands.items()
     }
     assert found == {
@@ -80,6 +80,7 @@ def test_commands_and_options_are_these() -> None:
         "parity": [
             "--device",
             "--floor",
+            "--no-floor",
             "--paddle-python",
             "--report",
             "--torch-python",
@@ -300,12 +301,12 @@ def test_parity_passes_its_options_on(
         return compare(a, a if agree else with_update(a, 2, lr=1.0))
 
     monkeypatch.setattr("dualtrain.sides.run_parity", run_parity)
-    arguments = ["--report", "r", "--torch-python", "p", "--device", "cuda:1", "--floor"]
+    arguments = ["--report", "r", "--torch-python", "p", "--device", "cuda:1", "--no-floor"]
     status, out, _ = run("parity", spec(EPOCHS), *arguments)
     del asked["console"]
     assert asked == {
         "device": "cuda:1",
-        "floor": True,
+        "floor": False,
         "pythons": {"torch": Path("p")},
         "report": Path("r"),
     }

@@ -95,11 +95,25 @@ def test_the_bar_stands_at_1e_5(noise: float, parity: str) -> None:
     assert parity == judge(a, b).parity
 
 
-def test_a_decaying_tensor_is_allowed_its_rounding() -> None:
-    # six updates x 3e-8 x |w| 1000 = 1.8e-4 more, relative to a movement of 1
+def test_a_weight_is_allowed_the_rounding_of_its_storage() -> None:
+    # sqrt(6 updates) x 2^-24 x |w| 1000 = 1.46e-4 more, relative to a movement of 1
+    a = weight_set(w=([999.0], [1000.0]))
+    near = weight_set(w=([999.0], [1000.00012]))  # float32: 1.22e-4 more
+    far = weight_set(w=([999.0], [1000.00018]))  # float32: 1.83e-4 more
+    assert (judge(a, near).parity, judge(a, far).parity) == ("rounding", "different")
+
+
+def test_a_decaying_tensor_is_allowed_its_rounding_too() -> None:
+    # six updates x 3e-8 x |w| 1000 = 1.8e-4 on top
     a = weight_set(**{"dense.weight": ([999.0], [1000.0])})
-    b = weight_set(**{"dense.weight": ([999.0], [1000.0001])})  # float32: 1.2e-4 more
+    b = weight_set(**{"dense.weight": ([999.0], [1000.00018])})
     assert (judge(a, b).parity, judge(a, b, decay=0.01).parity) == ("different", "rounding")
+
+
+def test_a_frozen_tensor_is_allowed_nothing() -> None:
+    a = weight_set(**{"dense.weight": ([1.0], [1.0])})
+    b = weight_set(**{"dense.weight": ([1.0 + 2e-7], [1.0 + 2e-7])})
+    assert judge(a, b, decay=0.01).parity == "different"
 
 
 def test_a_tensor_moved_by_rounding_alone_is_named_and_not_judged() -> None:
@@ -152,10 +166,40 @@ def test_a_name_on_one_side_only_differs() -> None:
         ) == (1, "names", "on one side only: extra")
 
 
+@pytest.mark.parametrize(("dtype", "ulp"), [("float16", 2.0**-10), ("bfloat16", 2.0**-7)])
+def test_mixed_precision_is_allowed_ulps_of_its_type(dtype: str, ulp: float) -> None:
+    a = make_trace(amp={"dtype": dtype})
+    for share, agrees in ((3.9, True), (4.1, False)):
+        losses = tuple(loss + share * ulp for loss in a.updates[1].micro_losses)
+        assert agrees == compare(a, with_update(a, 1, micro_losses=losses)).agrees
+
+
+def test_the_coarser_type_of_both_decides() -> None:
+    a, b = make_trace(amp={"dtype": "bfloat16"}), make_trace()
+    b = with_update(b, 1, micro_losses=tuple(x + 0.03 for x in b.updates[1].micro_losses))
+    assert (compare(a, b).agrees, compare(b, a).agrees) == (True, True)
+
+
+def test_in_mixed_precision_all_parameters_are_judged_as_one() -> None:
+    trace = make_trace(amp={"dtype": "bfloat16"})
+    a = weight_set(w=([0.0, 0.0], [3.0, 4.0]), key=([0.0], [0.1]))
+    b = weight_set(w=([0.0, 0.0], [3.0, 4.0]), key=([0.0], [-0.1]))
+    finding = judge(a, b, trace=trace)
+    assert finding.largest == pytest.approx(0.2 / 5.001)
+    assert finding.parity == "rounding"
+    far = weight_set(w=([0.0, 0.0], [3.0, 5.0]), key=([0.0], [0.1]))
+    assert judge(a, far, trace=trace).parity == "different"
+    weights = compare(trace, trace, weights=(a, a), floor=(trace, b)).weights
+    assert weights is not None
+    assert weights.floor == pytest.approx(0.2 / 5.001)
+
+
 def test_the_chaos_floor_is_that_of_judged_tensors() -> None:
     a = weight_set(w=([0.0], [1.0]), key=([0.0], [5e-6]))
     floor = weight_set(w=([0.0], [1.0 + 2.0**-20]), key=([0.0], [-5e-6]))
-    weights = compare(make_trace(), make_trace(), weights=(a, a), floor=floor).weights
+    weights = compare(
+        make_trace(), make_trace(), weights=(a, a), floor=(make_trace(), floor)
+    ).weights
     assert weights is not None
     assert pytest.approx(weights.floor) == 2.0**-20
 
@@ -163,7 +207,42 @@ def test_the_chaos_floor_is_that_of_judged_tensors() -> None:
 def test_the_chaos_floor_of_another_model_is_refused() -> None:
     a, other = make_weights(), weight_set(w=([0.0], [1.0]))
     with pytest.raises(TraceError, match=r"same parameters. Received: 1 parameters against 2"):
-        compare(make_trace(), make_trace(), weights=(a, a), floor=other)
+        compare(make_trace(), make_trace(), weights=(a, a), floor=(make_trace(), other))
+
+
+def test_a_measured_floor_raises_the_bars_of_training() -> None:
+    """Ten times what the run shows against itself, up to the same update; not before, not exact."""
+    a, again = make_trace(), with_losses(make_trace(), {2: 1e-5})
+    weights = weight_set(w=([0.0], [1.0]))
+
+    def differing(b: Trace, floor: tuple[Trace, WeightSet] | None) -> str | None:
+        first = compare(a, b, weights=(weights, weights), floor=floor).first
+        return None if first is None else f"{first.stage} {first.first_update}"
+
+    late, early = with_losses(a, {3: 5e-5}), with_losses(a, {1: 5e-5})
+    assert differing(late, None) == "loss 3"
+    assert differing(late, (again, weights)) is None
+    assert differing(early, (again, weights)) == "loss 1"
+
+
+def test_a_measured_floor_raises_the_bar_of_its_own_tensor() -> None:
+    a = weight_set(v=([0.0], [1.0]), w=([0.0], [1.0]))
+    b = weight_set(v=([0.0], [1.0]), w=([0.0], [1.0001]))
+    for again, agrees in (
+        (weight_set(v=([0.0], [1.0]), w=([0.0], [1.00002])), True),
+        (weight_set(v=([0.0], [1.00002]), w=([0.0], [1.0])), False),
+    ):
+        found = compare(make_trace(), make_trace(), weights=(a, b), floor=(make_trace(), again))
+        assert found.agrees == agrees
+
+
+def with_losses(trace: Trace, added: dict[int, float]) -> Trace:
+    """The trace with more loss in every micro-batch of some updates."""
+    updates = tuple(
+        replace(u, micro_losses=tuple(loss + added.get(u.t, 0.0) for loss in u.micro_losses))
+        for u in trace.updates
+    )
+    return replace(trace, updates=updates)
 
 
 def test_the_chaos_floor_needs_all_weights(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def differing() -> Comparison:
     a = make_trace("torch")
     b = with_update(make_trace("paddle"), 3, micro_losses=(math.inf, 0.26))
     weights = make_weights(), make_weights(1e-3)
-    return compare(a, b, weights=weights, floor=make_weights(4e-6))
+    return compare(a, b, weights=weights, floor=(a, make_weights(4e-6)))
 
 
 def printed(comparison: Comparison) -> list[str]:
@@ -51,10 +51,10 @@ def test_the_table_has_a_row_for_each_stage_and_ends_in_words() -> None:
         "loss different inf absolute 1e-05 3 differs",
         "accumulation exact 0 0.001 agrees",
         "clip exact 0 0.001 agrees",
-        "update different 0.001 relative 1e-05 differs",
+        "update different 0.001 relative 4.1e-05 differs",
         "evaluation exact 0 1 agrees",
         "Final weights differ by at most 0.001 of their movement, in dense.bias (allowed",
-        "1e-05; chaos floor 4.1e-06).",
+        "4.1e-05; chaos floor 4.1e-06).",
         "Not compared: loss scale (AMP is off on both sides).",
         "Dropout is 0: masks cannot match across frameworks.",
         "torch and paddle differ. The first difference is in the stage 'loss': update 3,",
@@ -75,7 +75,30 @@ def test_tensors_moved_by_rounding_alone_are_listed() -> None:
         for key in ([1e-6, 0.0], [0.0, 1e-6])
     )
     text = " ".join(printed(compare(make_trace(), make_trace(), weights=(a, b))))
-    assert "key.bias moved by rounding alone (7.1e-07 against 8.7e-02 on the whole)" in text
+    assert (
+        "Moved by rounding alone, and only that is asked of them, where the whole moved 8.7e-02: "
+        "key.bias (moved 7.1e-07, difference 1.4 of that)."
+    ) in text
+
+
+def test_weights_that_are_not_numbers_are_the_worst() -> None:
+    weights = make_weights(1e-7)
+    broken = np.full((4, 4), np.nan, np.float32)
+    b = WeightSet(weights.initial, {**weights.final, "dense.weight": broken})
+    text = " ".join(printed(compare(make_trace(), make_trace(), weights=(make_weights(), b))))
+    assert "Final weights differ by at most nan of their movement, in dense.weight" in text
+
+
+def test_a_chaos_floor_above_the_bar_is_said() -> None:
+    weights, said = make_weights(), "The chaos floor is above the bar"
+    for noise, expected in ((5e-6, False), (5e-5, True)):
+        comparison = compare(
+            make_trace(),
+            make_trace(),
+            weights=(weights, weights),
+            floor=(make_trace(), make_weights(noise)),
+        )
+        assert expected == (said in " ".join(printed(comparison)))
 
 
 def test_the_summary_holds_every_finding(tmp_path: Path) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import dualtrain_paddle
 import pytest
 
+import dualtrain_paddle
 from dualtrain import loop, training
 from dualtrain.data import batches_of_epoch
 from dualtrain.ledger import decide
@@ -32,7 +32,9 @@ def _decay_role(patch: pytest.MonkeyPatch, role: str) -> None:
 
 
 def forget_the_clip(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("paddle.nn.ClipGradByGlobalNorm.__call__", lambda self, params_grads: params_grads)
+    patch.setattr(
+        "paddle.nn.ClipGradByGlobalNorm.__call__", lambda self, params_grads: params_grads
+    )
 
 
 def leave_square_matrices_untransposed(patch: pytest.MonkeyPatch) -> None:

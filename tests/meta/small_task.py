@@ -10,11 +10,11 @@ from typing import Any
 from dualtrain import Spec
 
 WORDS = {
-    "fruit": "apple pear plum cherry grape melon".split(),
-    "metal": "iron copper tin zinc silver lead".split(),
-    "river": "rhine danube nile volga amur lena".split(),
+    "fruit": ["apple", "pear", "plum", "cherry", "grape", "melon"],
+    "metal": ["iron", "copper", "tin", "zinc", "silver", "lead"],
+    "river": ["rhine", "danube", "nile", "volga", "amur", "lena"],
 }
-FILLER = "the a of in and or is was near with old new".split()
+FILLER = ["the", "a", "of", "in", "and", "or", "is", "was", "near", "with", "old", "new"]
 
 
 def write_task(folder: Path, *, train: int = 76, held_out: int = 24) -> None:

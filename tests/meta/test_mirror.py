@@ -77,7 +77,6 @@ def differences(a: Surface, b: Surface) -> dict[tuple[str, str], str]:
     }
 
 
-
 def test_every_difference_has_a_reason_and_every_reason_a_difference() -> None:
     found = differences(*(surface(BACKENDS / tree) for tree in TREES))
     exported = {name for _, name in EXCEPTIONS}
@@ -86,7 +85,7 @@ def test_every_difference_has_a_reason_and_every_reason_a_difference() -> None:
         for key, text in found.items()
         if key not in EXCEPTIONS and not (key[0] == "__init__.py" and key[1] in exported)
     }
-    assert {} == unexplained
+    assert unexplained == {}
     assert EXCEPTIONS.keys() <= found.keys(), "an exception is no longer needed"
 
 
@@ -113,4 +112,4 @@ def test_an_extra_file_is_found(tmp_path: Path) -> None:
         (tmp_path / tree).mkdir()
     (tmp_path / TREES[0] / "extra.py").write_text('"""Nothing."""\n')
     found = differences(*(surface(tmp_path / tree) for tree in TREES))
-    assert [("extra.py", "")] == list(found)
+    assert list(found) == [("extra.py", "")]

@@ -44,7 +44,7 @@ def diff(folder: Path, other: Path, report: Path) -> tuple[Any, dict[str, Any]]:
 def test_without_a_fault_there_is_parity(folder: Path, tmp_path: Path) -> None:
     trace = tmp_path / "paddle.jsonl"
     train(small_spec(folder), "paddle", trace=trace, output=tmp_path / "paddle")
-    assert (0, {}) == diff(folder, trace, tmp_path / "report")
+    assert diff(folder, trace, tmp_path / "report") == (0, {})
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_another_warmup_rounding_is_found_and_named(folder: Path, tmp_path: Path
     spec = small_spec(folder, warmup={"proportion": 0.1, "rounding": "ceil"})
     train(spec, "paddle", trace=trace, output=tmp_path / "paddle")
     status, first = diff(folder, trace, tmp_path / "report")
-    assert (1, "plan", "warmup.rounding") == (status, first["stage"], first["knob"])
+    assert (status, first["stage"], first["knob"]) == (1, "plan", "warmup.rounding")
 
 
 FAULTY_PYTHON = """\

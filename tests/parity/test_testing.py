@@ -36,15 +36,16 @@ class PaddleNet(paddle.nn.Layer):
         return self.output(self.activation(self.norm(self.hidden(x))))
 
 
-SPEC = Spec(
-    optimizer={"name": "adamw", "lr": 1e-2},
-    schedule={"name": "cosine", "half_waves": 1},
-    warmup={"proportion": 0.1},
-    weight_decay={"value": 0.1, "exclude": ["bias", "norm"]},
-    clip={"global_norm": 0.5},
-    batch={"accumulate": 2},
-    duration={"epochs": 6},
-)
+PARTS: dict[str, Any] = {
+    "optimizer": {"name": "adamw", "lr": 1e-2},
+    "schedule": {"name": "cosine", "half_waves": 1},
+    "warmup": {"proportion": 0.1},
+    "weight_decay": {"value": 0.1, "exclude": ["bias", "norm"]},
+    "clip": {"global_norm": 0.5},
+    "batch": {"accumulate": 2},
+    "duration": {"epochs": 6},
+}
+SPEC = Spec(**PARTS)
 
 
 def batches() -> list[dict[str, Any]]:
@@ -93,6 +94,4 @@ def test_update_parity_holds() -> None:
 
 def test_update_parity_objects_to_another_model() -> None:
     with pytest.raises(AssertionError, match=r"the first difference is in the stage 'loss'"):
-        assert_update_parity(
-            SPEC, [TorchNet(), PaddleNet(paddle.nn.functional.sigmoid)], batches()
-        )
+        assert_update_parity(SPEC, [TorchNet(), PaddleNet(paddle.nn.functional.sigmoid)], batches())

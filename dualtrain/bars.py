@@ -1,0 +1,46 @@
+"""Progress bars, one for each side that trains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from dualtrain.trace import Update
+from dualtrain.training import Observer
+
+__all__ = ["Bars"]
+
+
+class Bars(Progress):
+    """A bar of updates and the latest loss for each name; a context manager."""
+
+    def __init__(self, names: Sequence[str], console: Console | None = None) -> None:
+        super().__init__(
+            TextColumn("{task.description:>12}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("loss {task.fields[loss]:.4f}"),
+            TimeElapsedColumn(),
+            console=console,
+        )
+        self._bars = {name: self.add_task(name, total=None, loss=float("nan")) for name in names}
+
+    def show(self, name: str, done: int, total: int, loss: float) -> None:
+        """Say how far a side is."""
+        self.update(self._bars[name], completed=done, total=total, loss=loss)
+
+    def observer(self, name: str) -> Observer:
+        """What moves a side's bar as it trains in this process."""
+        return _Moves(self, name)
+
+
+class _Moves(Observer):
+    def __init__(self, bars: Bars, name: str) -> None:
+        self._bars, self._name, self._done = bars, name, 0
+
+    def updated(self, update: Update, total: int) -> None:
+        """Move the bar by one update."""
+        self._done += 1
+        self._bars.show(self._name, self._done, total, update.loss)

@@ -1,0 +1,119 @@
+"""Curves as PNG or SVG files, through matplotlib's objects: no pyplot, so no global state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dualtrain.aside import write_aside
+from dualtrain.parity import Comparison
+from dualtrain.plan import Plan
+from dualtrain.report._words import side_names
+from dualtrain.trace import Header, Trace
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["plot_comparison", "plot_lr"]
+
+# Okabe and Ito's colours: told apart by colour-blind eyes too.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+_PALE = "#C8C8C8"
+
+
+def plot_lr(plans: Mapping[str, Plan], path: Path) -> None:
+    """Draw the curve of each plan, by name, into a .png or .svg file."""
+    figure = _figure(height=4.0)
+    axes = figure.subplots()
+    for index, (name, plan) in enumerate(plans.items()):
+        axes.plot(plan.lr_curve(), color=_COLOURS[index % len(_COLOURS)], label=name)
+    _label(axes, "learning rate")
+    _save(figure, path)
+
+
+def plot_comparison(folder: Path, comparison: Comparison) -> None:
+    """Write lr.png and, if either side made updates, loss.png."""
+    _save(_lr_figure(comparison), folder / "lr.png")
+    if comparison.a.updates or comparison.b.updates:
+        _save(_loss_figure(comparison), folder / "loss.png")
+
+
+def _lr_figure(comparison: Comparison) -> Figure:
+    """Both recorded curves, thin, over the closed form of each side's plan, thick."""
+    figure = _figure(height=4.0)
+    axes = figure.subplots()
+    for label, trace in (("closed form", comparison.a), (None, comparison.b)):
+        curve = _closed_form(trace.header)
+        axes.plot(curve, color=_PALE, linewidth=7, solid_capstyle="round", label=label)
+    recorded = [[update.lr for update in t.updates] for t in (comparison.a, comparison.b)]
+    _draw_sides(axes, comparison, recorded)
+    _label(axes, "learning rate")
+    return figure
+
+
+def _closed_form(header: Header) -> NDArray[np.float64]:
+    plan = header.spec.plan(
+        micro_batches_per_epoch=header.micro_batches_per_epoch, world_size=header.world_size
+    )
+    return plan.lr_curve()
+
+
+def _loss_figure(comparison: Comparison) -> Figure:
+    """Both losses, and below them how far they are apart, beside what the loss stage allows."""
+    figure = _figure(height=5.5)
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
+    losses = [_losses(comparison.a), _losses(comparison.b)]
+    _draw_sides(above, comparison, losses)
+    _label(above, "loss")
+    above.set_xlabel("")
+    allowed = {f.stage: f.tolerance.bound for f in comparison.findings}.get("loss")
+    if allowed is not None:
+        below.axhline(allowed, color="#999999", linestyle=":", label=f"allowed: {allowed:g}")
+    _draw_difference(below, *losses)
+    _label(below, "|difference|")
+    return figure
+
+
+def _losses(trace: Trace) -> list[float]:
+    return [update.loss for update in trace.updates]
+
+
+def _draw_sides(axes: Axes, comparison: Comparison, values: Sequence[Sequence[float]]) -> None:
+    """Side a solid, side b dashed over it, so that both show where they are equal."""
+    (left, right), (a, b) = side_names(comparison), values
+    axes.plot(a, color=_COLOURS[0], linewidth=2.4, label=left)
+    axes.plot(b, color=_COLOURS[1], linewidth=1.2, linestyle=(0, (4, 4)), label=right)
+
+
+def _draw_difference(axes: Axes, a: Sequence[float], b: Sequence[float]) -> None:
+    """On a logarithmic axis, where equal losses have no place and leave a gap."""
+    apart = np.array([abs(x - y) for x, y in zip(a, b, strict=False)])
+    axes.set_yscale("log")
+    axes.minorticks_off()
+    line = np.where(apart > 0, apart, np.nan)
+    label = f"measured; {np.count_nonzero(apart == 0)} of {len(apart)} updates equal"
+    axes.plot(line, ".-", color="#444444", markersize=4, linewidth=0.8, label=label)
+
+
+def _figure(*, height: float) -> Figure:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(8.0, height), layout="constrained")
+
+
+def _label(axes: Axes, quantity: str) -> None:
+    axes.set_xlabel("update t")
+    axes.set_ylabel(quantity)
+    axes.grid(color="#EEEEEE")
+    axes.set_axisbelow(True)
+    axes.legend(frameon=False)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with write_aside(path) as temporary:
+        figure.savefig(temporary, format=path.suffix[1:], dpi=150)

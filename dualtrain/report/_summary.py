@@ -1,0 +1,87 @@
+"""The comparison as files: summary.json for programs, summary.md for people."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from typing import Any
+
+from dualtrain.parity import Comparison, Finding
+from dualtrain.report._words import COLUMNS, cells, remarks, side_names, verdict
+from dualtrain.trace import Trace
+
+__all__ = ["as_dict", "markdown"]
+
+
+def as_dict(comparison: Comparison) -> dict[str, Any]:
+    """What summary.json holds; non-finite numbers are the strings inf and nan."""
+    summary = {
+        "agrees": comparison.agrees,
+        "verdict": verdict(comparison),
+        "remarks": remarks(comparison),
+        "sides": [_side(comparison.a), _side(comparison.b)],
+        "first": None if comparison.first is None else comparison.first.stage,
+        "findings": [_finding(finding) for finding in comparison.findings],
+        "not_compared": list(comparison.not_compared),
+        "weights": None if comparison.weights is None else asdict(comparison.weights),
+    }
+    jsonable: dict[str, Any] = _jsonable(summary)
+    return jsonable
+
+
+def _side(trace: Trace) -> dict[str, Any]:
+    header = trace.header
+    return {
+        "backend": header.backend,
+        "versions": header.versions,
+        "device": header.device,
+        "updates": len(trace.updates),
+        **asdict(trace.end),
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {**asdict(finding), "agrees": finding.agrees}
+
+
+def _jsonable(value: Any) -> Any:
+    match value:
+        case float():
+            return value if math.isfinite(value) else str(value)
+        case dict():
+            return {key: _jsonable(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_jsonable(item) for item in value]
+        case _:
+            return value
+
+
+def markdown(comparison: Comparison) -> str:
+    """What summary.md holds."""
+    lines = [
+        f"# {' against '.join(side_names(comparison))}",
+        "",
+        verdict(comparison),
+        "",
+        *_rows(comparison),
+        "",
+        *(f"- {remark}" for remark in remarks(comparison)),
+        "",
+        *(f"- {_described(trace)}" for trace in (comparison.a, comparison.b)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _rows(comparison: Comparison) -> list[str]:
+    columns = [*COLUMNS, "where"]
+    rows = [[*cells(f)[:3], str(f.tolerance), *cells(f)[4:], f.detail] for f in comparison.findings]
+    return [_row(columns), _row(["---"] * len(columns)), *map(_row, rows)]
+
+
+def _row(texts: list[str]) -> str:
+    return f"| {' | '.join(text.replace('|', chr(92) + '|') for text in texts)} |"
+
+
+def _described(trace: Trace) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in trace.header.versions.items())
+    return f"{trace.header.backend}: {versions}; {trace.header.device}"

@@ -1,0 +1,37 @@
+"""The comparison in the terminal."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Console, JustifyMethod
+from rich.table import Table
+from rich.text import Text
+
+from dualtrain.parity import Comparison, ParityClass
+from dualtrain.report._words import COLUMNS, cells, remarks, side_names, verdict
+
+__all__ = ["print_comparison"]
+
+_STYLES: dict[ParityClass, str] = {"exact": "green", "rounding": "green", "different": "bold red"}
+_RIGHT = ("largest difference", "tolerance", "first update")
+
+
+def print_comparison(comparison: Comparison, console: Console) -> None:
+    """Print the table, the remarks, and last the verdict in words."""
+    console.print(_table(comparison))
+    for remark in remarks(comparison):
+        console.print(Text(remark, style="dim"))
+    style = "bold green" if comparison.agrees else "bold red"
+    console.print(Text(verdict(comparison), style=style))
+
+
+def _table(comparison: Comparison) -> Table:
+    title = " against ".join(side_names(comparison))
+    table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for column in COLUMNS:
+        justify: JustifyMethod = "right" if column in _RIGHT else "left"
+        name = column.replace(" ", "\n")
+        table.add_column(name, justify=justify, vertical="bottom", no_wrap=True)
+    for finding in comparison.findings:
+        table.add_row(*cells(finding), style=_STYLES[finding.parity])
+    return table

@@ -1,0 +1,90 @@
+"""A comparison in words: the same ones in the terminal and in the summary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dualtrain.parity import Comparison, Finding, Tensor, Weights
+from dualtrain.trace import Trace
+
+__all__ = ["COLUMNS", "cells", "remarks", "side_names", "verdict"]
+
+COLUMNS = ("stage", "parity", "largest difference", "tolerance", "first update", "verdict")
+
+
+def side_names(comparison: Comparison) -> tuple[str, str]:
+    """The backends' names; with a letter if both are the same."""
+    a, b = comparison.a.header.backend, comparison.b.header.backend
+    return (a, b) if a != b else (f"{a} (a)", f"{b} (b)")
+
+
+def cells(finding: Finding) -> tuple[str, ...]:
+    """A finding's row, under `COLUMNS`."""
+    return (
+        finding.stage,
+        finding.parity,
+        f"{finding.largest:.2g} {finding.unit}" if finding.largest else "0",
+        f"{finding.tolerance.bound:.2g}",
+        "" if finding.first_update is None else str(finding.first_update),
+        "agrees" if finding.agrees else "differs",
+    )
+
+
+def verdict(comparison: Comparison) -> str:
+    """The result in one or two sentences."""
+    first = comparison.first
+    a, b = side_names(comparison)
+    if first is None:
+        updates = len(comparison.a.updates)
+        return f"{a} and {b} agree in {len(comparison.findings)} stages over {updates} updates."
+    return (
+        f"{a} and {b} differ. The first difference is in the stage {first.stage!r}: "
+        f"{first.detail}. Look at {first.knob}."
+    )
+
+
+def remarks(comparison: Comparison) -> list[str]:
+    """What a reader should know beside the verdict: one sentence each."""
+    absent = comparison.not_compared
+    return [
+        *_on_weights(comparison.weights),
+        *([f"Not compared: {', '.join(absent)}."] if absent else []),
+        *_notes(comparison.a, comparison.b),
+    ]
+
+
+def _on_weights(weights: Weights | None) -> Iterator[str]:
+    if weights is None:
+        return
+    worst = max(weights.judged, key=_severity, default=None)
+    if worst is not None:
+        floor = f"; chaos floor {weights.floor:.2g}" if weights.floor is not None else ""
+        yield (
+            f"Final weights differ by at most {worst.difference:.2g} of their movement, in "
+            f"{worst.name} (allowed {worst.bound:.2g}{floor})."
+        )
+    if weights.chaotic:
+        yield (
+            f"The chaos floor is above the bar of {weights.bar:.0e}: this run magnifies rounding, "
+            "so more is allowed. Fewer updates or a lower rate make a sharper proof."
+        )
+    if weights.by_rounding:
+        names = ", ".join(
+            f"{t.name} (moved {t.movement:.1e}, difference {t.difference:.2g} of that)"
+            for t in weights.by_rounding
+        )
+        yield (
+            "Moved by rounding alone, and only that is asked of them, where the whole moved "
+            f"{weights.movement:.1e}: {names}."
+        )
+
+
+def _severity(tensor: Tensor) -> tuple[bool, float]:
+    """Beyond the bound, as a difference that is not a number always is; then how far."""
+    return not tensor.difference <= tensor.bound, tensor.difference / tensor.bound
+
+
+def _notes(a: Trace, b: Trace) -> list[str]:
+    """Both headers' notes, each once."""
+    notes = dict.fromkeys((*a.header.notes, *b.header.notes))
+    return [f"{note[:1].upper()}{note[1:]}." for note in notes]
