@@ -52,75 +52,99 @@ class Backend(Protocol):
 
     def versions(self) -> dict[str, str]:
         """Package -> installed version, of all that changes the numbers."""
+        ...
 
     def open_device(self, name: str) -> Any:
         """The device `cpu`, `cuda` or `cuda:N`; `BackendError` if it is not there."""
+        ...
 
     def seed_everything(self, seed: int) -> None:
         """Seed the framework's generators."""
+        ...
 
     def place(self, model: Any, device: Any) -> Any:
         """The model, on the device."""
+        ...
 
     def to_device(self, batch: Mapping[str, NDArray[Any]], device: Any) -> dict[str, Any]:
         """A batch as tensors on the device."""
+        ...
 
     def to_numpy(self, tensor: Any) -> NDArray[np.float32]:
         """A tensor as float32 in numpy."""
+        ...
 
     def numbers(self, scalars: Sequence[Any]) -> list[float]:
         """The values of scalar tensors, with one wait for the device."""
+        ...
 
     def inference(self) -> AbstractContextManager[Any]:
         """A context in which no gradients are recorded."""
+        ...
 
     def build_model(self, config: ModelConfig) -> Any:
         """The family's sequence classification model."""
+        ...
 
     def build_linear(self, inputs: int, outputs: int) -> Any:
         """One Linear layer, the smallest model that trains."""
+        ...
 
     def logits(self, model: Any, inputs: Mapping[str, Any]) -> Any:
         """The model's logits for a batch of tensors."""
+        ...
 
     def parameters(self, model: Any) -> list[Parameter]:
         """Every parameter once, under its canonical name."""
+        ...
 
     def load_weights(self, model: Any, weights: Mapping[str, NDArray[Any]]) -> None:
         """Set the weights: canonical names and layout, float32, nothing missing or left over."""
+        ...
 
     def dump_weights(self, model: Any) -> dict[str, NDArray[np.float32]]:
         """The weights, as `load_weights` takes them."""
+        ...
 
     def build_optimizer(self, spec: Spec, model: Any, *, clip: Any = None) -> Any:
         """The native optimizer, wired by the ledger; it clips inside `step()`."""
+        ...
 
     def effective_decay(self, optimizer: Any, model: Any) -> dict[str, float]:
         """Canonical name -> weight decay, read back from the live optimizer."""
+        ...
 
     def build_schedule(self, plan: Plan, optimizer: Any) -> Any:
         """The native schedule that drives the optimizer by its `step()`."""
+        ...
 
     def check_amp(self, amp: Amp | None, device: Any) -> None:
         """`BackendError` for what the device cannot do."""
+        ...
 
     def autocast(self, amp: Amp | None, device: Any) -> AbstractContextManager[Any]:
         """The context of a forward pass."""
+        ...
 
     def build_scaler(self, amp: Amp | None, device: Any) -> Any:
         """The loss scaler of float16, or None: `scale`, `unscale_`, `step`, `update`."""
+        ...
 
     def loss_scale(self, scaler: Any) -> float:
         """The scale that the scaler holds now."""
+        ...
 
     def cross_entropy_sum(self, logits: Any, labels: Any) -> Any:
         """Sum of the cross-entropy over the labels that are not -100."""
+        ...
 
     def learning_rate(self, optimizer: Any) -> float:
         """The rate that the optimizer's next step uses."""
+        ...
 
     def clear_gradients(self, optimizer: Any) -> None:
         """Set every gradient to None."""
+        ...
 
 
 def backend_names() -> list[str]:

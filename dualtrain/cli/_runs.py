@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -102,4 +102,5 @@ def _on(spec: Spec, device: str | None) -> Spec:
     """The spec with another device."""
     if device is None:
         return spec
-    return Spec(**(spec.model_dump() | {"device": device})).located(spec.folder)
+    fields: dict[str, Any] = spec.model_dump() | {"device": device}
+    return Spec(**fields).located(spec.folder)

@@ -1,4 +1,4 @@
-"""The native schedule object of every backend gives `plan.lr_at(t)`, to the last bit, at every t."""
+"""The native schedule of every backend gives `plan.lr_at(t)`, to the last bit, at every t."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def write_task(folder: Path, *, train: int = 76, held_out: int = 24) -> None:
 
 
 def small_spec(folder: Path, **changes: Any) -> Spec:
-    """76 samples: 10 micro-batches (the last of 4), 4 updates an epoch (the last of 1), 3 epochs."""
+    """76 samples: 10 micro-batches (the last of 4), 4 updates an epoch (the last of 1)."""
     parts: dict[str, Any] = {
         "task": {
             "name": "text_classification",

@@ -1,4 +1,4 @@
-"""Each typical porting mistake, seeded on one side, is found and named; without one there is parity.
+"""Each typical porting mistake, seeded on one side, is found and named; without one, parity.
 
 The comparison is the command's own: its exit status and the first stage it names count.
 """

@@ -1,4 +1,4 @@
-"""300 updates of a BERT on real text: where training ends, Paddle against torch.
+"""300 updates of a BERT: where training ends, Paddle against torch.
 
 Everything that has to be right is on: warmup, decay, clipping, accumulation with a short tail. The
 measured difference is printed beside the chaos floor, torch against itself with one weight matrix
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from pydoc_data.topics import topics
 from typing import Any
 
 import numpy as np
@@ -23,21 +22,16 @@ from dualtrain.training import train
 UPDATES = 300
 
 
-def write_text(folder: Path) -> None:
-    """Paragraphs of Python's documentation: is one about statements, or about types?"""
-    kinds = {
-        "statements": ("assert", "for", "global", "import", "raise", "return", "try", "with"),
-        "types": ("typesmapping", "typesseq", "string-methods", "specialnames", "types"),
-    }
-    rows = [
-        (text, kind)
-        for kind, names in kinds.items()
-        for name in names
-        for paragraph in topics[name].split("\n\n")
-        if len(text := " ".join(paragraph.split())) > 60
-    ]
+def write_task(folder: Path) -> None:
+    """Sixteen words each, half of them from the vocabulary of the text's class."""
+    random = np.random.RandomState(0)
     with (folder / "train.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([("text", "kind"), *rows])
+        rows = csv.writer(file)
+        rows.writerow(["text", "kind"])
+        for kind in random.randint(0, 4, 996):
+            words = [*random.randint(0, 200, 8), *(random.randint(0, 50, 8) + 50 * kind)]
+            random.shuffle(words)
+            rows.writerow([" ".join(f"w{word}" for word in words), f"kind {kind}"])
 
 
 def spec_of(folder: Path) -> Spec:
@@ -52,12 +46,13 @@ def spec_of(folder: Path) -> Spec:
                 "hidden_size": 64,
                 "layers": 2,
                 "heads": 2,
-                "max_length": 32,
+                "intermediate_size": 128,
+                "max_length": 20,
                 "vocab_size": 1000,
                 "dropout": 0.0,
             },
         },
-        "optimizer": {"name": "adamw", "lr": 5e-4},
+        "optimizer": {"name": "adamw", "lr": 7e-4},
         "schedule": {"name": "linear"},
         "warmup": {"proportion": 0.1},
         "weight_decay": {"value": 0.01, "exclude": ["bias", "norm"]},
@@ -71,7 +66,7 @@ def spec_of(folder: Path) -> Spec:
 @pytest.fixture(scope="module")
 def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     folder = tmp_path_factory.mktemp("updates")
-    write_text(folder)
+    write_task(folder)
     spec = spec_of(folder)
     for name, backend in (("torch", "torch"), ("paddle", "paddle"), ("floor", "torch")):
         trace, output = folder / f"{name}.trace.jsonl", folder / name
@@ -91,7 +86,7 @@ def test_it_is_training_that_is_compared(comparison: Comparison) -> None:
     updates = comparison.a.updates
     assert any((u.grad_norm or 0.0) > 1.0 for u in updates)
     assert {len(u.micro_losses) for u in updates} == {1, 2}
-    assert np.mean([u.loss for u in updates[-20:]]) < 0.5 * updates[0].loss
+    assert np.mean([u.loss for u in updates[-20:]]) < 0.1 * updates[0].loss
 
 
 def test_weights_agree_tensor_by_tensor(
