@@ -31,7 +31,7 @@ def describe(
     return Header(
         backend=run.backend.NAME,
         versions=run.backend.versions(),
-        device=str(run.device),
+        device=plan.spec.device,
         spec=plan.spec,
         total_updates=plan.total_updates,
         warmup_updates=plan.warmup_updates,

@@ -15,7 +15,7 @@ __all__ = ["autocast", "build_scaler", "check_amp", "loss_scale"]
 
 def check_amp(amp: Amp | None, device: Any) -> None:
     """Refuse what the device cannot do: on the CPU Paddle silently switches AMP off."""
-    if amp is not None and not device.is_gpu_place():
+    if amp is not None and isinstance(device, paddle.CPUPlace):
         raise BackendError(
             "amp: Paddle's auto_cast and GradScaler do nothing on the CPU, so the run would be in "
             f"float32; use a CUDA device or leave amp out. Received: amp.dtype {amp.dtype!r} "
