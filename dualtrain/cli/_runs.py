@@ -27,21 +27,23 @@ def ledger(spec: SpecFile, backend: Backend) -> None:
 
 
 def _print_ledger(ledger: Ledger) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD)
-    for column in ("parameter", "native name", "shape", "roles", "rule", "decay"):
-        table.add_column(column, overflow="fold")
+    """One line a parameter, never wrapped: it is read by eye, by grep and by diff."""
+    rows = [("parameter", "native name", "shape", "roles", "rule", "decay")]
     for row in ledger.rows:
         parameter = row.parameter
-        decay = f"{row.decay:g}" if parameter.trainable else "frozen"
-        shape = " x ".join(map(str, parameter.shape))
-        table.add_row(
-            parameter.name, parameter.native, shape, ", ".join(row.roles), row.rule, decay
+        rows.append(
+            (
+                parameter.name,
+                parameter.native,
+                " x ".join(map(str, parameter.shape)),
+                ", ".join(row.roles),
+                row.rule,
+                f"{row.decay:g}" if parameter.trainable else "frozen",
+            )
         )
-    Console().print(table)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for cells in rows:
+        print("  ".join(f"{cell:<{n}}" for cell, n in zip(cells, widths, strict=True)).rstrip())
     decaying = sum(decay > 0 for decay in ledger.decay().values())
     print(f"{decaying} of {len(ledger.rows)} parameters decay")
 

@@ -14,7 +14,7 @@ from tokenizers import AddedToken, Tokenizer
 from tokenizers.decoders import ByteLevel as ByteLevelDecoder
 from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel
-from tokenizers.processors import RobertaProcessing
+from tokenizers.processors import TemplateProcessing
 
 from dualtrain.data._refusal import shown
 from dualtrain.data._wordpiece import PAD, SPECIAL_TOKENS, wordpiece
@@ -91,10 +91,10 @@ def _from_merges(folder: Path) -> Tokenizer:
             f"{folder}: vocab.json and merges.txt must fit together. Received: {error}"
         ) from None
     tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=prefix_space)
-    tokenizer.post_processor = RobertaProcessing(
-        sep=("</s>", vocabulary["</s>"]),
-        cls=("<s>", vocabulary["<s>"]),
-        add_prefix_space=prefix_space,
+    # Not RobertaProcessing: tokenizers 0.23 changed how it is made.
+    tokenizer.post_processor = TemplateProcessing(
+        single="<s> $A </s>",
+        special_tokens=[(token, vocabulary[token]) for token in ("<s>", "</s>")],
     )
     tokenizer.decoder = ByteLevelDecoder()
     tokenizer.add_special_tokens(
