@@ -6,6 +6,7 @@ from typing import Any
 
 import paddle
 
+from dualtrain.errors import BackendError
 from dualtrain.ledger import decide
 from dualtrain.spec import Spec
 from dualtrain_paddle.clip import GlobalNormClip
@@ -22,10 +23,11 @@ def build_optimizer(spec: Spec, model: Any, *, clip: GlobalNormClip | None = Non
     the parameters for the next optimizer. Clipping happens inside `step()`.
 
     clip: the clipper to install, to read its norms later; made from `spec.clip` when absent.
-    Raises `LedgerError` if an exclusion of the spec names no parameter.
+    Raises `LedgerError` if an exclusion of the spec names no parameter, `BackendError` if two
+    parameters share a name.
     """
     ledger = decide(parameters(model), spec.weight_decay)
-    live = {p.name: p for p in model.parameters()}
+    live = _by_native_name(model)
     trainable = [live[row.parameter.native] for row in ledger.rows if row.parameter.trainable]
     for parameter in trainable:  # forget what an earlier optimizer's groups left behind
         parameter.optimize_attr["learning_rate"] = 1.0
@@ -44,6 +46,18 @@ def build_optimizer(spec: Spec, model: Any, *, clip: GlobalNormClip | None = Non
         apply_decay_param_fun=decaying.__contains__,
         grad_clip=clip,
     )
+
+
+def _by_native_name(model: Any) -> dict[str, Any]:
+    """Native name -> parameter. Paddle's optimizers tell parameters apart by nothing else."""
+    live: dict[str, Any] = {}
+    for parameter in model.parameters():
+        if live.setdefault(parameter.name, parameter) is not parameter:
+            raise BackendError(
+                "every parameter of a Paddle model needs a name of its own; parts built under "
+                f"separate unique_name.guard() share theirs. Received: two {parameter.name!r}"
+            )
+    return live
 
 
 def effective_decay(optimizer: Any, model: Any) -> dict[str, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from numbers import Integral
 from typing import Any
 
+import numpy as np
 from paddle.optimizer.lr import LambdaDecay
 
 from dualtrain.plan import Curve, Plan, round_product
@@ -68,15 +69,18 @@ class LinearDecayWithWarmup(LambdaDecay):
         self,
         learning_rate: float,
         total_steps: int,
-        warmup: float,
+        warmup: float | np.integer[Any],
         last_epoch: int = -1,
         verbose: bool = False,
     ) -> None:
-        steps = int(warmup) if isinstance(warmup, Integral) else None
+        if isinstance(warmup, Integral):
+            warmup_updates = int(warmup)
+        else:
+            warmup_updates = round_product(float(warmup), total_steps, "floor")
         curve = Curve(
             schedule=Linear(name="linear"),
             lr=learning_rate,
-            warmup_updates=round_product(warmup, total_steps, "floor") if steps is None else steps,
+            warmup_updates=warmup_updates,
             horizon=total_steps,
         )
         super().__init__(learning_rate, curve.factor_at, last_epoch, verbose)

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dualtrain.parity._finding import Measure
-from dualtrain.parity._tolerances import FLOOR_FACTOR, Tolerance
+from dualtrain.parity._tolerances import Tolerance, raised
 
-__all__ = ["raised", "widened"]
+__all__ = ["widened"]
 
 
 def widened(measures: Sequence[Measure], floor: Sequence[Measure]) -> list[Measure]:
@@ -39,8 +39,3 @@ def widened(measures: Sequence[Measure], floor: Sequence[Measure]) -> list[Measu
         )
         for measure in measures
     ]
-
-
-def raised(bound: float, floor: float) -> float:
-    """A bar that is not below what the floor makes of it."""
-    return max(bound, FLOOR_FACTOR * floor) if math.isfinite(floor) else bound

@@ -8,6 +8,7 @@ the spec applied.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from dualtrain.spec import Spec
@@ -22,6 +23,7 @@ __all__ = [
     "Bars",
     "Tolerance",
     "bars",
+    "raised",
 ]
 
 
@@ -143,6 +145,12 @@ FLOOR_FACTOR = 10.0
 The floor is one sample: one rounding, in one matrix, once. Two frameworks round every sum in
 another way, at every update. Measured, Paddle against torch over the floor: 0.6 to 4.
 """
+
+
+def raised(bound: float, floor: float) -> float:
+    """A bar that is not below what the measured chaos floor makes of it."""
+    return max(bound, FLOOR_FACTOR * floor) if math.isfinite(floor) else bound
+
 
 STILL = 5e-2
 """A tensor whose movement is below this share of that of all parameters moved by rounding alone

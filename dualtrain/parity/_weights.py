@@ -31,8 +31,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dualtrain.errors import TraceError
-from dualtrain.parity._floor import raised
-from dualtrain.parity._tolerances import DECAY_ROUNDING, STILL, STORAGE_ROUNDING, Bars
+from dualtrain.parity._tolerances import (
+    DECAY_ROUNDING,
+    STILL,
+    STORAGE_ROUNDING,
+    Bars,
+    raised,
+)
 from dualtrain.trace import Trace
 
 __all__ = ["Tensor", "WeightSet", "Weights", "compare_weights", "read_weights"]

@@ -60,7 +60,8 @@ def gradient(part: dict[str, Any], divisor: float) -> NDArray[np.float64]:
     p = np.exp(logits - logits.max(1, keepdims=True))
     p /= p.sum(1, keepdims=True)
     p[np.arange(len(x)), part["labels"]] -= 1.0
-    return np.concatenate([(p.T @ x).ravel(), p.sum(0)]) / divisor
+    flat: NDArray[np.float64] = np.concatenate([(p.T @ x).ravel(), p.sum(0)]) / divisor
+    return flat
 
 
 def run_of(backend: Backend, model: Any, spec: Spec, micro_batches: int) -> Run:

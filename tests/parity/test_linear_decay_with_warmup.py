@@ -8,16 +8,16 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-import dualtrain_paddle
 import numpy as np
 import paddle
 import pytest
-from dualtrain_paddle import LinearDecayWithWarmup, _compat
 from hypothesis import given
 from hypothesis import strategies as st
 
+import dualtrain_paddle
 from dualtrain import Spec
 from dualtrain.testing import assert_lr_parity
+from dualtrain_paddle import LinearDecayWithWarmup, _compat
 
 NATIVE = _compat.native_schedules().LinearDecayWithWarmup
 
@@ -134,9 +134,7 @@ def test_without_paddlenlp_a_model_of_ones_own_trains(broken_paddlenlp: None) ->
     from dualtrain import start
 
     with pytest.warns(UserWarning, match="paddlenlp cannot be imported"):
-        run = start(
-            Spec(**parts), dualtrain_paddle.build_linear(1, 1), micro_batches_per_epoch=1
-        )
+        run = start(Spec(**parts), dualtrain_paddle.build_linear(1, 1), micro_batches_per_epoch=1)
     applied = run.step(run.model(paddle.ones([1, 1])).sum())
     assert applied is not None
     assert applied.lr == 0.01

@@ -11,6 +11,7 @@ import paddle
 import pytest
 import torch
 
+from dualtrain import Spec, build_optimizer
 from dualtrain.errors import BackendError, CheckpointError
 from tests.pairs import PADDLE, SIDES, TORCH, Side, make_config
 
@@ -301,3 +302,18 @@ def test_a_paddlenlp_encoder_inside_another_layer_has_canonical_names() -> None:
     assert expected == canonical(PADDLE, PaddleOwn())
     assert "norm1.weight" in [row["name"] for row in expected]
     assert canonical(TORCH, TorchOwn().body) == canonical(PADDLE, PaddleOwn().body)
+
+
+def test_two_parameters_of_one_native_name_are_refused() -> None:
+    """`apply_decay_param_fun` could not tell them apart."""
+    parts: dict[str, Any] = {
+        "optimizer": {"name": "adamw", "lr": 0.1},
+        "schedule": {"name": "constant"},
+        "duration": {"updates": 1},
+    }
+    layers = []
+    for _ in range(2):
+        with paddle.utils.unique_name.guard():
+            layers.append(paddle.nn.Linear(2, 2))
+    with pytest.raises(BackendError, match=r"share theirs\. Received: two 'linear_0\.w_0'$"):
+        build_optimizer(Spec(**parts), paddle.nn.Sequential(*layers))
