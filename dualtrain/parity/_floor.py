@@ -3,8 +3,8 @@
 Training magnifies rounding, some runs a thousand times more than others (a high rate, many
 updates). A difference between two frameworks that is no larger than a few times what one framework
 shows against itself is no evidence of a mistake. So where the floor was measured, no bar of
-training is below `FLOOR_FACTOR` times the floor: up to the same update for what happens in
-training, for the same tensor for the final weights. Exact stages stay exact.
+training is below a multiple of it: `FLOOR_UPDATES`, up to the same update, for losses and norms;
+`FLOOR_WEIGHTS`, for the same tensor, for the final weights. Exact stages stay exact.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dualtrain.parity._finding import Measure
-from dualtrain.parity._tolerances import Tolerance, raised
+from dualtrain.parity._tolerances import FLOOR_UPDATES, Tolerance, raised
 
 __all__ = ["widened"]
 
@@ -33,7 +33,7 @@ def widened(measures: Sequence[Measure], floor: Sequence[Measure]) -> list[Measu
         replace(
             measure,
             tolerance=Tolerance(
-                raised(measure.tolerance.bound, reached.get(measure.update, 0.0)),
+                raised(measure.tolerance.bound, reached.get(measure.update, 0.0), FLOOR_UPDATES),
                 measure.tolerance.of,
             ),
         )

@@ -16,7 +16,8 @@ from dualtrain.spec import Spec
 __all__ = [
     "DECAY_ROUNDING",
     "EXACT",
-    "FLOOR_FACTOR",
+    "FLOOR_UPDATES",
+    "FLOOR_WEIGHTS",
     "NORM_FLOOR",
     "STILL",
     "STORAGE_ROUNDING",
@@ -139,17 +140,19 @@ The frameworks round 1 - lr x decay to float32 in another way, and half an ULP j
 2^-25 = 3.0e-8. It shrinks every weight alike, so it adds up over the updates.
 """
 
-FLOOR_FACTOR = 10.0
-"""No bar is below this many times the measured chaos floor.
+FLOOR_WEIGHTS, FLOOR_UPDATES = 5.0, 30.0
+"""No bar is below this many times the measured chaos floor: the final weights', and those of
+losses and norms in training.
 
 The floor is one sample: one rounding, in one matrix, once. Two frameworks round every sum in
-another way, at every update. Measured, Paddle against torch over the floor: 0.6 to 4.
+another way, at every update. Measured, Paddle against torch over the floor: weights 0.6 to 4;
+losses and norms 0.7 to 25, since their largest values are single spikes.
 """
 
 
-def raised(bound: float, floor: float) -> float:
+def raised(bound: float, floor: float, factor: float) -> float:
     """A bar that is not below what the measured chaos floor makes of it."""
-    return max(bound, FLOOR_FACTOR * floor) if math.isfinite(floor) else bound
+    return max(bound, factor * floor) if math.isfinite(floor) else bound
 
 
 STILL = 5e-2

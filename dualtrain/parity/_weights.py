@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 from dualtrain.errors import TraceError
 from dualtrain.parity._tolerances import (
     DECAY_ROUNDING,
+    FLOOR_WEIGHTS,
     STILL,
     STORAGE_ROUNDING,
     Bars,
@@ -135,7 +136,7 @@ def compare_weights(
             name,
             a,
             b,
-            bar=raised(allowed.weights, noise.get(name, 0.0)),
+            bar=raised(allowed.weights, noise.get(name, 0.0), FLOOR_WEIGHTS),
             rounding=stored + (shrunk if name in decaying else 0.0),
         )
         for name in sorted(a.final.keys() & b.final.keys())
@@ -144,9 +145,8 @@ def compare_weights(
     reached = max((noise.get(tensor.name, 0.0) for tensor in judged), default=0.0)
     if allowed.weights_together:
         reached = 0.0 if floor is None else _difference(a, floor, tuple(a.final))
-        judged = (
-            _together(a, b, tuple(t.name for t in tensors), raised(allowed.weights, reached)),
-        )
+        bar = raised(allowed.weights, reached, FLOOR_WEIGHTS)
+        judged = (_together(a, b, tuple(tensor.name for tensor in tensors), bar),)
     return Weights(
         tensors=tensors,
         alone=tuple(sorted(a.final.keys() ^ b.final.keys())),
