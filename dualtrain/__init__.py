@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dualtrain.errors import DualtrainError as DualtrainError
     from dualtrain.errors import SpecError as SpecError
-    from dualtrain.loop import fit as fit
-    from dualtrain.native import build_optimizer as build_optimizer
-    from dualtrain.native import build_schedule as build_schedule
     from dualtrain.plan import Plan as Plan
-    from dualtrain.run import start as start
     from dualtrain.spec import Spec as Spec
     from dualtrain.spec import load_spec as load_spec
+    from dualtrain.training import build_optimizer as build_optimizer
+    from dualtrain.training import build_schedule as build_schedule
+    from dualtrain.training import fit as fit
+    from dualtrain.training import start as start
 
 __version__ = "0.1.0"
 
@@ -26,11 +26,11 @@ _ROOMS = {
     "Plan": "dualtrain.plan",
     "Spec": "dualtrain.spec",
     "SpecError": "dualtrain.errors",
-    "build_optimizer": "dualtrain.native",
-    "build_schedule": "dualtrain.native",
-    "fit": "dualtrain.loop",
+    "build_optimizer": "dualtrain.training",
+    "build_schedule": "dualtrain.training",
+    "fit": "dualtrain.training",
     "load_spec": "dualtrain.spec",
-    "start": "dualtrain.run",
+    "start": "dualtrain.training",
 }
 
 __all__ = [

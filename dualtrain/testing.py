@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from dualtrain.backend import Backend, backend_names, backend_of, load_backend
-from dualtrain.loop import Batches, LossSum, fit
 from dualtrain.parity import Comparison, compare_files
 from dualtrain.plan import Plan
 from dualtrain.spec import Spec
+from dualtrain.training import Batches, LossSum, fit
 
 __all__ = ["assert_decay_parity", "assert_lr_parity", "assert_update_parity"]
 

@@ -57,7 +57,7 @@ def train(
 ) -> None:
     """Train a spec's task with one backend."""
     from dualtrain import training
-    from dualtrain.bars import Bars
+    from dualtrain.sides import Bars
 
     loaded = _on(load_spec(spec), device)
     with Bars([backend]) as bars:

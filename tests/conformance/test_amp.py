@@ -11,7 +11,7 @@ import pytest
 from dualtrain import Spec
 from dualtrain.backend import Backend
 from dualtrain.errors import BackendError
-from dualtrain.run import Run, start
+from dualtrain.training import Run, start
 
 CAN = "cpu"  # every test here runs on it
 

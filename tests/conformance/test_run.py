@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from dualtrain import Spec, fit
 from dualtrain.backend import Backend
 from dualtrain.errors import BackendError, DataError, PlanError
-from dualtrain.run import Run, start
 from dualtrain.trace import read_trace
+from dualtrain.training import Run, start
 
 WEIGHT: NDArray[np.float32] = np.array([[0.5, -1.0, 2.0], [1.5, 0.25, -0.5]], np.float32)
 BIAS: NDArray[np.float32] = np.array([0.1, -0.2], np.float32)

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 import dualtrain_paddle
-from dualtrain import loop, training
 from dualtrain.data import batches_of_epoch
 from dualtrain.ledger import decide
 
@@ -64,8 +63,11 @@ def swap_two_batches(patch: pytest.MonkeyPatch) -> None:
 
         return of
 
-    patch.setattr(training, "batches_of_epoch", swapped)
+    patch.setattr("dualtrain.training._task.batches_of_epoch", swapped)
 
 
 def divide_the_tail_by_the_full_count(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(loop, "_divisors", lambda normalise, counts: [count * 3 for count in counts])
+    patch.setattr(
+        "dualtrain.training._loop._divisors",
+        lambda normalise, counts: [count * 3 for count in counts],
+    )

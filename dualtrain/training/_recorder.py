@@ -8,8 +8,8 @@ from pathlib import Path
 from types import TracebackType
 
 from dualtrain.model import save_weights
-from dualtrain.run import Run
 from dualtrain.trace import End, Header, TraceWriter, Update
+from dualtrain.training._run import Run
 
 __all__ = ["Recorder", "Score"]
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dualtrain.ledger import decide
-from dualtrain.run import Run
 from dualtrain.trace import Header, LedgerEntry
+from dualtrain.training._run import Run
 
 __all__ = ["describe", "ledger_entries", "weight_digest"]
 

@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 from dualtrain.backend import Backend, load_backend
 from dualtrain.data import EpochBatches, Prepared, batches_of_epoch, prepare
 from dualtrain.errors import Problem, SpecError
-from dualtrain.header import describe
 from dualtrain.ledger import Ledger, decide
-from dualtrain.loop import Batch, updates
 from dualtrain.model import (
     ModelConfig,
     fresh_config,
@@ -20,10 +18,12 @@ from dualtrain.model import (
     read_checkpoint_config,
     save_config,
 )
-from dualtrain.recorder import Recorder, Score
-from dualtrain.run import Run
 from dualtrain.spec import CheckpointModel, Spec, TextClassification
 from dualtrain.trace import Header, Update
+from dualtrain.training._header import describe
+from dualtrain.training._loop import Batch, updates
+from dualtrain.training._recorder import Recorder, Score
+from dualtrain.training._run import Run
 
 __all__ = ["Observer", "Score", "ledger", "model_config", "train"]
 

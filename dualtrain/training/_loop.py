@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from dualtrain.data import batch_digest
 from dualtrain.errors import DataError
-from dualtrain.header import describe
-from dualtrain.recorder import Recorder
-from dualtrain.run import Applied, Run, start
 from dualtrain.spec import Spec
 from dualtrain.trace import Update
+from dualtrain.training._header import describe
+from dualtrain.training._recorder import Recorder
+from dualtrain.training._run import Applied, Run, start
 
 __all__ = ["Batch", "Batches", "LossSum", "fit", "updates"]
 

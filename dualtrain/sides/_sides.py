@@ -16,12 +16,12 @@ from queue import SimpleQueue
 
 from rich.console import Console
 
-from dualtrain.bars import Bars
 from dualtrain.data import prepare
 from dualtrain.errors import WorkerError
 from dualtrain.parity import Comparison, compare_files, compare_headers
-from dualtrain.process import Done, Event, Failed, Progressed, Ready, Worker
 from dualtrain.report import REPORT_FILES, write_report
+from dualtrain.sides._bars import Bars
+from dualtrain.sides._process import Done, Event, Failed, Progressed, Ready, Worker
 from dualtrain.spec import Spec
 from dualtrain.trace import Header
 from dualtrain.training import task_of
