@@ -57,7 +57,9 @@ def _on_weights(weights: Weights | None) -> Iterator[str]:
     if weights is None:
         return
     worst = max(weights.judged, key=_severity, default=None)
-    if worst is not None:
+    if worst is not None and worst.difference == 0:
+        yield "Final weights are equal."
+    elif worst is not None:
         floor = f"; chaos floor {weights.floor:.2g}" if weights.floor is not None else ""
         yield (
             f"Final weights differ by at most {worst.difference:.2g} of their movement, in "

@@ -1,0 +1,84 @@
+"""When a side of a parity run fails: what is said, and that nothing half-written is left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dualtrain import DualtrainError, Spec
+from dualtrain.errors import DataError, WorkerError
+from dualtrain.sides import run_parity, without_dropout
+from tests.meta.small_task import small_spec, write_task
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_task(tmp_path)
+    return tmp_path
+
+
+def refused(spec: Spec, folder: Path, kind: type[DualtrainError], **options: Any) -> str:
+    """The message; an earlier report is as it was, and nothing else is new."""
+    report = folder / "report"
+    report.mkdir()
+    (report / "summary.md").write_text("earlier", encoding="utf-8")
+    before = sorted(folder.rglob("*"))
+    with pytest.raises(kind) as error:
+        run_parity(spec, report=report, floor=False, **options)
+    assert sorted(folder.rglob("*")) == before
+    assert (report / "summary.md").read_text(encoding="utf-8") == "earlier"
+    return str(error.value)
+
+
+def test_an_interpreter_that_is_none(folder: Path) -> None:
+    pythons = {"paddle": folder / "no-python"}
+    message = refused(small_spec(folder), folder, WorkerError, pythons=pythons)
+    assert message == (
+        "the paddle side needs a Python interpreter that runs. "
+        f"Received: '{folder}/no-python' (No such file or directory)"
+    )
+
+
+def test_an_interpreter_without_dualtrain(folder: Path) -> None:
+    python = folder / "python"
+    python.write_text("#!/bin/sh\necho No module named dualtrain >&2\nexit 1\n")
+    python.chmod(0o755)
+    message = refused(small_spec(folder), folder, WorkerError, pythons={"paddle": python})
+    assert message == ("the paddle side could not start: exit status 1\nNo module named dualtrain")
+
+
+def test_a_rule_that_matches_nothing(folder: Path) -> None:
+    decay = {"value": 0.1, "exclude_patterns": ["*.no_such_layer.*"]}
+    message = refused(small_spec(folder, weight_decay=decay), folder, WorkerError)
+    assert "side could not start: weight_decay.exclude_patterns: pattern" in message
+    assert "matches none of the model's 25 parameters" in message
+
+
+def test_a_data_file_that_is_missing(folder: Path) -> None:
+    (folder / "train.csv").unlink()
+    message = refused(small_spec(folder), folder, DataError)
+    assert message.startswith(f"{folder}/train.csv")
+
+
+def test_warmup_that_is_as_long_as_training(folder: Path) -> None:
+    message = refused(small_spec(folder, warmup={"steps": 12}), folder, WorkerError)
+    assert message.endswith(
+        "warmup must be shorter than the schedule. Received: 12 warmup updates, horizon 12"
+    )
+
+
+def test_amp_on_the_cpu_is_refused_by_paddle(folder: Path) -> None:
+    message = refused(small_spec(folder, amp={"dtype": "bfloat16"}), folder, WorkerError)
+    assert message.startswith("the paddle side could not start: amp: Paddle's auto_cast")
+
+
+def test_parity_runs_have_no_dropout(folder: Path) -> None:
+    task = small_spec(folder).task
+    assert task is not None
+    model = task.model.model_dump() | {"dropout": 0.3}
+    spec = without_dropout(small_spec(folder, task=task.model_dump() | {"model": model}))
+    assert spec.task is not None
+    assert spec.task.model.dropout == 0.0
+    assert spec.folder == folder
