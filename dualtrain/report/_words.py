@@ -47,10 +47,22 @@ def remarks(comparison: Comparison) -> list[str]:
     """What a reader should know beside the verdict: one sentence each."""
     absent = comparison.not_compared
     return [
+        *_on_evaluation(comparison),
         *_on_weights(comparison.weights),
         *([f"Not compared: {', '.join(absent)}."] if absent else []),
         *_notes(comparison.a, comparison.b),
     ]
+
+
+def _on_evaluation(comparison: Comparison) -> Iterator[str]:
+    ends = [(name, trace.end) for name, trace in _sides(comparison) if trace.end.total is not None]
+    if ends:
+        counts = ", ".join(f"{name} {end.correct} of {end.total}" for name, end in ends)
+        yield f"Held-out examples classified right: {counts}."
+
+
+def _sides(comparison: Comparison) -> Iterator[tuple[str, Trace]]:
+    return zip(side_names(comparison), (comparison.a, comparison.b), strict=True)
 
 
 def _on_weights(weights: Weights | None) -> Iterator[str]:

@@ -53,6 +53,7 @@ def test_the_table_has_a_row_for_each_stage_and_ends_in_words() -> None:
         "clip exact 0 0.001 agrees",
         "update different 0.001 relative 2.1e-05 differs",
         "evaluation exact 0 1 agrees",
+        "Held-out examples classified right: torch 61 of 80, paddle 61 of 80.",
         "Final weights differ by at most 0.001 of their movement, in dense.bias (allowed",
         "2.1e-05; chaos floor 4.1e-06).",
         "Not compared: loss scale (AMP is off on both sides).",
