@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 from dualtrain.model import save_weights
 from dualtrain.trace import End, Header, TraceWriter, Update
@@ -46,14 +45,9 @@ class Recorder:
             self._save(INITIAL_WEIGHTS)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._writer is not None:
-            self._writer.__exit__(kind, error, traceback)
+            self._writer.__exit__(*error)
 
     def update(self, update: Update) -> None:
         """Record one update."""
