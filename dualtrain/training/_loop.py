@@ -86,14 +86,16 @@ def updates(
 ) -> Iterator[Update]:
     """Make the plan's updates one after the other; yields them as their numbers are read."""
     run.model.train()
-    current, micro_batches = -1, batches(0)
+    loss = loss or _cross_entropy(run)
+    current: int | None = None
+    micro_batches: Sequence[Batch] = ()
     pending: list[_Pending] = []
     read_at = time.monotonic()
     for epoch, group in run.plan.updates():
         if epoch != current:
             current, micro_batches = epoch, batches(epoch)
             _check_count(run, len(micro_batches), epoch)
-        pending.append(_update(run, [micro_batches[i] for i in group], loss or _cross_entropy(run)))
+        pending.append(_update(run, [micro_batches[i] for i in group], loss))
         if time.monotonic() - read_at > REPORT_EVERY:
             yield from _read(run, pending)
             pending, read_at = [], time.monotonic()
@@ -102,6 +104,11 @@ def updates(
 
 def _cross_entropy(run: Run) -> LossSum:
     def loss(model: Any, tensors: dict[str, Any]) -> Any:
+        if "labels" not in tensors:
+            raise DataError(
+                "a micro-batch must have 'labels', or fit a loss of its own. "
+                f"Received: {', '.join(map(repr, tensors))}"
+            )
         labels = tensors.pop("labels")
         return run.backend.cross_entropy_sum(run.backend.logits(model, tensors), labels)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +27,6 @@ from dualtrain.training._recorder import Recorder, Score
 from dualtrain.training._run import Run
 
 __all__ = ["Observer", "Score", "ledger", "model_config", "train"]
-
-Weights = dict[str, NDArray[np.float32]]
 
 
 class Observer:
@@ -64,18 +63,15 @@ def train(
     verbs.check_amp(spec.amp, device)
     data = data if data is not None else prepare(spec)
     config = model_config(spec, data)
-    model = verbs.build_model(config)
-    weights = _start_weights(spec, config, verbs, model, nudge=nudge)
-    verbs.load_weights(model, weights)
-    verbs.seed_everything(spec.seed)
     batches = batches_of_epoch(spec, data)
     run = Run(
         spec.plan(micro_batches_per_epoch=len(batches(0))),
-        verbs.place(model, device),
+        verbs.place(_model(spec, config, verbs, nudge=nudge), device),
         backend=verbs,
         device=device,
         measure=trace is not None,
     )
+    verbs.seed_everything(spec.seed)
     header = None
     if trace is not None:
         probe = _logits(run, batches(0)[0])
@@ -85,7 +81,7 @@ def train(
         for update in updates(run, batches):
             recorder.update(update)
             observer.updated(update, run.plan.total_updates)
-        score = _evaluate(run, data)
+        score = _evaluate(run, data, batches(0).size)
         if output is not None:
             save_config(output, config, classes=data.classes, tokenizer=data.tokenizer)
         recorder.end(score)
@@ -111,19 +107,14 @@ def model_config(spec: Spec, data: Prepared) -> ModelConfig:
 def task_of(spec: Spec) -> TextClassification:
     """The spec's task. Raises `SpecError` if it has none."""
     if spec.task is None:
-        raise SpecError(
-            (
-                Problem(
-                    where="task", rule="is needed to train from a spec alone", received="nothing"
-                ),
-            )
-        )
+        rule = "is needed to train from a spec alone"
+        raise SpecError((Problem(where="task", rule=rule, received="nothing"),))
     return spec.task
 
 
-def _start_weights(
-    spec: Spec, config: ModelConfig, backend: Backend, model: object, *, nudge: bool
-) -> Weights:
+def _model(spec: Spec, config: ModelConfig, backend: Backend, *, nudge: bool) -> Any:
+    """The native model with its initial weights, the same ones in every framework."""
+    model = backend.build_model(config)
     start = task_of(spec).model
     folder = spec.folder / start.path if isinstance(start, CheckpointModel) else None
     parameters = backend.parameters(model)
@@ -131,7 +122,8 @@ def _start_weights(
     if nudge:
         name = next(p.name for p in parameters if p.kind == "other" and len(p.shape) == 2)
         weights[name] = np.nextafter(weights[name], np.float32(np.inf))
-    return weights
+    backend.load_weights(model, weights)
+    return model
 
 
 def _notes(config: ModelConfig) -> list[str]:
@@ -148,14 +140,12 @@ def _logits(run: Run, batch: Batch) -> NDArray[np.float32]:
         return run.backend.to_numpy(run.backend.logits(run.model, tensors))
 
 
-def _evaluate(run: Run, data: Prepared) -> Score | None:
+def _evaluate(run: Run, data: Prepared, size: int) -> Score | None:
     """Accuracy and mean cross-entropy (float64, in numpy) over the held-out split."""
     if data.eval is None:
         return None
     correct, loss = 0, 0.0
-    for batch in EpochBatches(
-        data.eval, np.arange(len(data.eval)), run.plan.spec.batch.size or 1, data.pad_id
-    ):
+    for batch in EpochBatches(data.eval, np.arange(len(data.eval)), size, data.pad_id):
         logits = _logits(run, batch).astype(np.float64)
         labels = batch["labels"]
         correct += int((logits.argmax(axis=-1) == labels).sum())

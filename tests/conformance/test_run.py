@@ -188,6 +188,16 @@ def test_a_batch_without_counted_targets_is_refused(backend: Backend, linear: An
         fit(spec_of(), linear, [empty], loss=classify(backend))
 
 
+def test_a_batch_without_labels_is_refused(backend: Backend, linear: Any) -> None:
+    with pytest.raises(DataError, match=r"must have 'labels', .* Received: 'x'$"):
+        fit(spec_of(), linear, [{"x": batch()["x"]}])
+
+
+def test_no_batches_at_all_are_refused(backend: Backend, linear: Any) -> None:
+    with pytest.raises(PlanError, match=r"micro_batches_per_epoch must be >= 1\. Received: 0"):
+        fit(spec_of(), linear, [])
+
+
 def test_another_number_of_batches_in_a_later_epoch_is_refused(
     backend: Backend, linear: Any
 ) -> None:
