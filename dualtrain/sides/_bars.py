@@ -25,11 +25,11 @@ class Bars(Progress):
             TimeElapsedColumn(),
             console=console,
         )
-        self._bars = {name: self.add_task(name, total=None, loss=float("nan")) for name in names}
+        self._bars = {name: self.add_task(name, visible=False, loss=0.0) for name in names}
 
     def show(self, name: str, done: int, total: int, loss: float) -> None:
-        """Say how far a side is."""
-        self.update(self._bars[name], completed=done, total=total, loss=loss)
+        """Say how far a side is; its bar appears when it has something to say."""
+        self.update(self._bars[name], completed=done, total=total, loss=loss, visible=True)
 
     def observer(self, name: str) -> Observer:
         """What moves a side's bar as it trains in this process."""

@@ -136,6 +136,10 @@ class Worker:
 
 
 def _environment() -> dict[str, str]:
-    """Ours, with one thread for each side: the sides share the cores, and sums keep their order."""
+    """Ours, with what a comparison of float32 needs.
+
+    One thread for each side: the sides share the cores, and sums keep their order. No TF32, whose
+    10 bits of mantissa the frameworks use in different places by default.
+    """
     threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-    return {**os.environ, **threads}
+    return {**os.environ, **threads, "NVIDIA_TF32_OVERRIDE": "0"}
