@@ -5,7 +5,7 @@ EXAMPLE := examples/text_classification
 export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format parity-two-environments test-paddle-2.6 clean
+.PHONY: help demo test lint docs format parity-two-environments test-paddle-2.6 clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 28
@@ -21,6 +21,9 @@ lint: .venv/lint-ready ## style and types
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/pyright --pythonpath .venv/bin/python
+
+docs: .venv/ready ## write docs/spec.md from the code
+	.venv/bin/python docs/make_spec_reference.py
 
 format: .venv/lint-ready ## rewrite the sources in the house style
 	.venv/bin/ruff check --fix .

@@ -1,0 +1,13 @@
+"""docs/spec.md is what its generator writes from the code as it is."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def test_the_reference_is_up_to_date() -> None:
+    reference = runpy.run_path(str(DOCS / "make_spec_reference.py"))["reference"]
+    assert (DOCS / "spec.md").read_text(encoding="utf-8") == reference()
