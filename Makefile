@@ -5,7 +5,7 @@ EXAMPLE := examples/text_classification
 export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs format parity-two-environments test-paddle-2.6 clean
+.PHONY: help demo test lint docs format parity-two-environments test-core test-paddle-2.6 clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 28
@@ -33,6 +33,9 @@ parity-two-environments: .venv-torch/ready .venv-paddle/ready $(EXAMPLE)/data/tr
 	.venv-torch/bin/dualtrain parity $(EXAMPLE)/spec.yaml --report report-two-environments \
 		--torch-python .venv-torch/bin/python --paddle-python .venv-paddle/bin/python
 
+test-core: .venv-core/ready $(EXAMPLE)/data/train.csv ## the tests that need no framework, where there is none
+	.venv-core/bin/python -m pytest tests/core tests/meta/test_compare.py tests/meta/test_mirror.py
+
 test-paddle-2.6: .venv-paddle-2.6/ready ## the conformance suite on paddlepaddle 2.6.2
 	DUALTRAIN_BACKENDS=paddle .venv-paddle-2.6/bin/python -m pytest tests/conformance
 
@@ -44,6 +47,7 @@ $(EXAMPLE)/data/train.csv: $(EXAMPLE)/make_data.py
 
 # An environment is ready when its stamp is newer than what it was made from.
 .venv/ready: requirements/development.txt pyproject.toml
+.venv-core/ready: requirements/core.txt pyproject.toml
 .venv-torch/ready: requirements/torch.txt pyproject.toml
 .venv-paddle/ready: requirements/paddle.txt pyproject.toml
 .venv-paddle-2.6/ready: requirements/paddle-2.6.txt pyproject.toml
