@@ -10,6 +10,7 @@ from dualtrain.data._batches import EpochBatches as EpochBatches
 from dualtrain.data._batches import batch_digest as batch_digest
 from dualtrain.data._batches import batches_of_epoch as batches_of_epoch
 from dualtrain.data._batches import collate as collate
+from dualtrain.data._batches import held_out_batches as held_out_batches
 from dualtrain.data._order import permutation as permutation
 from dualtrain.data._prepare import prepare as prepare
 from dualtrain.data._prepared import Prepared as Prepared

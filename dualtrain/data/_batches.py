@@ -15,7 +15,14 @@ from dualtrain.data._prepared import Prepared, Split
 from dualtrain.errors import Problem, SpecError
 from dualtrain.spec import Spec
 
-__all__ = ["Batch", "EpochBatches", "batch_digest", "batches_of_epoch", "collate"]
+__all__ = [
+    "Batch",
+    "EpochBatches",
+    "batch_digest",
+    "batches_of_epoch",
+    "collate",
+    "held_out_batches",
+]
 
 Batch = dict[str, NDArray[np.int64]]
 """A micro-batch's arrays by name: `input_ids`, `token_type_ids`, `attention_mask`, `labels`."""
@@ -56,17 +63,30 @@ def batches_of_epoch(spec: Spec, data: Prepared) -> Callable[[int], EpochBatches
 
     Raises `SpecError` if the spec has no batch.size.
     """
-    size = spec.batch.size
-    if size is None:
-        raise SpecError(
-            (Problem(where="batch.size", rule="is needed for batches", received="nothing"),)
-        )
+    size = _size(spec)
 
     def of(epoch: int) -> EpochBatches:
         order = permutation(spec.seed, epoch, len(data.train))
         return EpochBatches(data.train, order, size, data.pad_id)
 
     return of
+
+
+def held_out_batches(spec: Spec, data: Prepared) -> EpochBatches | None:
+    """The held-out split's micro-batches, in the order of its file; None if there is no such split.
+
+    Raises `SpecError` if the spec has no batch.size.
+    """
+    if data.eval is None:
+        return None
+    return EpochBatches(data.eval, np.arange(len(data.eval)), _size(spec), data.pad_id)
+
+
+def _size(spec: Spec) -> int:
+    if spec.batch.size is None:
+        problem = Problem(where="batch.size", rule="is needed for batches", received="nothing")
+        raise SpecError((problem,))
+    return spec.batch.size
 
 
 def collate(split: Split, indices: NDArray[np.int64], pad_id: int) -> Batch:

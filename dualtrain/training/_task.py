@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dualtrain.backend import Backend, load_backend
-from dualtrain.data import EpochBatches, Prepared, batches_of_epoch, prepare
+from dualtrain.data import EpochBatches, Prepared, batches_of_epoch, held_out_batches, prepare
 from dualtrain.errors import Problem, SpecError
 from dualtrain.ledger import Ledger, decide
 from dualtrain.model import (
@@ -26,7 +26,7 @@ from dualtrain.training._loop import Batch, updates
 from dualtrain.training._recorder import Recorder, Score
 from dualtrain.training._run import Run
 
-__all__ = ["Observer", "Score", "ledger", "model_config", "train"]
+__all__ = ["Observer", "ledger", "model_config", "task_of", "train"]
 
 
 class Observer:
@@ -81,7 +81,7 @@ def train(
         for update in updates(run, batches):
             recorder.update(update)
             observer.updated(update, run.plan.total_updates)
-        score = _evaluate(run, data, batches(0).size)
+        score = _evaluate(run, held_out_batches(spec, data))
         if output is not None:
             save_config(output, config, classes=data.classes, tokenizer=data.tokenizer)
         recorder.end(score)
@@ -140,16 +140,17 @@ def _logits(run: Run, batch: Batch) -> NDArray[np.float32]:
         return run.backend.to_numpy(run.backend.logits(run.model, tensors))
 
 
-def _evaluate(run: Run, data: Prepared, size: int) -> Score | None:
+def _evaluate(run: Run, batches: EpochBatches | None) -> Score | None:
     """Accuracy and mean cross-entropy (float64, in numpy) over the held-out split."""
-    if data.eval is None:
+    if batches is None:
         return None
     correct, loss = 0, 0.0
-    for batch in EpochBatches(data.eval, np.arange(len(data.eval)), size, data.pad_id):
+    for batch in batches:
         logits = _logits(run, batch).astype(np.float64)
         labels = batch["labels"]
         correct += int((logits.argmax(axis=-1) == labels).sum())
         logits -= logits.max(axis=-1, keepdims=True)
         chosen = np.take_along_axis(logits, labels[:, None], axis=-1)[:, 0]
         loss += float((np.log(np.exp(logits).sum(axis=-1)) - chosen).sum())
-    return Score(correct=correct, total=len(data.eval), loss=loss / len(data.eval))
+    total = len(batches.indices)
+    return Score(correct=correct, total=total, loss=loss / total)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from dualtrain.data import (
     batch_digest,
     batches_of_epoch,
     collate,
+    held_out_batches,
     permutation,
 )
 from dualtrain.errors import SpecError
@@ -137,6 +139,18 @@ class TestBatchesOfEpoch:
             batches_of_epoch(spec_of(Batch()), DATA)
 
         assert str(caught.value) == "batch.size: is needed for batches. Received: nothing"
+
+
+class TestHeldOutBatches:
+    def test_they_keep_the_order_of_the_file(self) -> None:
+        batches = held_out_batches(spec_of(Batch(size=2)), replace(DATA, eval=SPLIT))
+
+        assert batches is not None
+        assert batches.indices.tolist() == [0, 1, 2, 3, 4]
+        assert (batches.split, batches.size, batches.pad_id) == (SPLIT, 2, PAD)
+
+    def test_without_a_held_out_split(self) -> None:
+        assert held_out_batches(spec_of(Batch(size=2)), DATA) is None
 
 
 class TestCollate:
