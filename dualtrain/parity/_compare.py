@@ -62,7 +62,7 @@ def compare(
     findings = {
         stage: make_finding(stage, measured[stage], specs) for stage in STAGES if measured[stage]
     }
-    if during.tail_only(a, b):
+    if during.tail_only(a, measured[stages.ACCUMULATION]):
         findings[stages.ACCUMULATION] = _blame_the_tail(findings[stages.ACCUMULATION])
     differing = {_moment(s, f): f for s, f in findings.items() if not f.agrees}
     return Comparison(

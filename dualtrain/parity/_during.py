@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from dualtrain.parity._finding import Measure
 from dualtrain.parity._numbers import distance, relative, ulps
@@ -116,9 +116,9 @@ def _scaled(update: Update) -> str:
     return f"{'skipped' if update.skipped else 'made'} at scale {update.loss_scale}"
 
 
-def tail_only(a: Trace, b: Trace) -> bool:
+def tail_only(a: Trace, accumulated: Sequence[Measure]) -> bool:
     """Whether what adds up differs in groups shorter than `batch.accumulate` and nowhere else."""
-    differing = {m.update for m in accumulation(a, b) if m.parity == "different"}
+    differing = {m.update for m in accumulated if m.parity == "different"}
     full = a.header.spec.batch.accumulate
     return bool(differing) and all(
         len(x.micro_losses) < full for x in a.updates if x.t in differing

@@ -225,6 +225,17 @@ def test_a_measured_floor_raises_the_bars_of_training() -> None:
     assert differing(early, (again, weights)) == "loss 1"
 
 
+def test_what_the_floor_allows_is_not_blamed_on_the_tail() -> None:
+    """Apart by 0.6% in an epoch's short group: beyond the bar, within thirty times the floor."""
+    a, weights = make_trace(), weight_set(w=([0.0], [1.0]))
+    b, again = (with_update(a, 2, grad_norm=2 / 3 * (1 + x)) for x in (6e-3, 5e-4))
+    for floor, knob in ((None, "batch.tail"), ((again, weights), None)):
+        comparison = compare(a, b, weights=(weights, weights), floor=floor)
+        (finding,) = (f for f in comparison.findings if f.stage == "accumulation")
+        assert ("only in groups shorter" in finding.detail) == (floor is None)
+        assert knob == (comparison.first.knob if comparison.first else None)
+
+
 def test_a_measured_floor_raises_the_bar_of_its_own_tensor() -> None:
     a = weight_set(v=([0.0], [1.0]), w=([0.0], [1.0]))
     b = weight_set(v=([0.0], [1.0]), w=([0.0], [1.0001]))
