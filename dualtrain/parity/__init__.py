@@ -1,9 +1,11 @@
 """Room 5, parity: two traces, stage by stage; who differs, where first, which knob.
 
 Pure functions over data, no rendering (that is `dualtrain.report`). `_finding.py` says what a
-result is, `_tolerances.py` has every bound with its reason. `_static.py` compares what is known
-before training, `_updates.py` what happens in it, `_weights.py` where it ends, and `_compare.py`
-puts them in order. The verdict is symmetric.
+result is, `_tolerances.py` has every bound with its reason. `_before.py` measures what is known
+before training, `_during.py` what happens in it, `_after.py` what it arrived at, with `_weights.py`
+for the final weights; `_numbers.py` has the distances. `_stages.py` makes findings of the measures,
+`_floor.py` widens them to the chaos floor, and `_compare.py` puts all in order. The verdict is
+symmetric.
 """
 
 from dualtrain.parity._compare import compare as compare

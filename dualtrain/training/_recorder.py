@@ -27,7 +27,7 @@ class Score:
 
 
 class Recorder:
-    """Writes the files of a run as it goes; a context manager, .
+    """Writes the files of a run as it goes; a context manager.
 
     trace: file for the trace, with `header` as its first line; it appears when the run has ended.
     output: folder for the final weights, and with a trace for the initial ones, under canonical
