@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any
 
+from dualtrain import __version__
 from dualtrain.errors import WorkerError
 from dualtrain.trace import Header, header_from_json
 from dualtrain.worker import Job
@@ -56,6 +56,9 @@ Event = Ready | Progressed | Done | Failed
 LAST_LINES = 15
 """Of standard error, shown when a side dies."""
 
+LONGEST = 200
+"""Characters shown of a line that is no event."""
+
 
 class Worker:
     """A side's process; a context manager that leaves none behind.
@@ -80,6 +83,7 @@ class Worker:
                     stderr=log,
                     text=True,
                     encoding="utf-8",
+                    errors="replace",
                     env=_environment(),
                 )
         except OSError as error:
@@ -112,23 +116,31 @@ class Worker:
         assert self._process.stdout is not None
         ended = False
         for line in self._process.stdout:
-            event = self._event(json.loads(line))
+            event = self._event(line)
             ended = isinstance(event, Done | Failed)
             self._events.put(event)
         if not ended:
             status = self._process.wait()
             self._events.put(Failed(self.side, f"exit status {status}\n{self._last_lines()}"))
 
-    def _event(self, message: dict[str, Any]) -> Event:
-        match message:
-            case {"event": "ready", "header": header}:
-                return Ready(self.side, header_from_json(json.dumps(header)))
-            case {"event": "progress", "done": done, "total": total, "loss": loss}:
-                return Progressed(self.side, done, total, loss)
-            case {"event": "done"}:
-                return Done(self.side)
-            case _:
-                return Failed(self.side, str(message.get("message", message)))
+    def _event(self, line: str) -> Event:
+        try:
+            match json.loads(line):
+                case {"event": "ready", "header": header}:
+                    return Ready(self.side, header_from_json(json.dumps(header)))
+                case {"event": "progress", "done": done, "total": total, "loss": loss}:
+                    return Progressed(self.side, done, total, loss)
+                case {"event": "done"}:
+                    return Done(self.side)
+                case {"event": "error", "message": message}:
+                    return Failed(self.side, message)
+        except ValueError:  # of JSON and of the header alike
+            pass
+        return Failed(
+            self.side,
+            f"its interpreter must print nothing else and have dualtrain {__version__}. "
+            f"Received on standard output: {line.strip()[:LONGEST]!r}",
+        )
 
     def _last_lines(self) -> str:
         lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dualtrain import DualtrainError, Spec
+from dualtrain import DualtrainError, Spec, __version__
 from dualtrain.errors import DataError, WorkerError
 from dualtrain.sides import run_parity, without_dropout
 from tests.meta.small_task import small_spec, write_task
@@ -47,6 +47,21 @@ def test_an_interpreter_without_dualtrain(folder: Path) -> None:
     python.chmod(0o755)
     message = refused(small_spec(folder), folder, WorkerError, pythons={"paddle": python})
     assert message == ("the paddle side could not start: exit status 1\nNo module named dualtrain")
+
+
+@pytest.mark.parametrize(
+    "line", ["Welcome.", '{"event": "ready", "header": {"record": "header"}}', "[]"]
+)
+def test_an_interpreter_that_says_something_else(folder: Path, line: str) -> None:
+    """A greeting, or a header of another version: the run ends and does not wait for more."""
+    python = folder / "python"
+    python.write_text(f"#!/bin/sh\necho '{line}'\nexec sleep 60\n")
+    python.chmod(0o755)
+    message = refused(small_spec(folder), folder, WorkerError, pythons={"paddle": python})
+    assert message == (
+        "the paddle side could not start: its interpreter must print nothing else and have "
+        f"dualtrain {__version__}. Received on standard output: {line!r}"
+    )
 
 
 def test_a_rule_that_matches_nothing(folder: Path) -> None:
