@@ -53,10 +53,15 @@ def classify(backend: Backend) -> Any:
     return loss
 
 
-def gradient(part: dict[str, Any], divisor: float) -> NDArray[np.float64]:
-    """d(cross-entropy sum / divisor) / d(WEIGHT, BIAS), flat, in float64."""
+def gradient(
+    part: dict[str, Any],
+    divisor: float,
+    weight: NDArray[np.float32] = WEIGHT,
+    bias: NDArray[np.float32] = BIAS,
+) -> NDArray[np.float64]:
+    """d(cross-entropy sum / divisor) / d(weight, bias), flat, in float64."""
     x = part["x"].astype(np.float64)
-    logits = x @ WEIGHT.T.astype(np.float64) + BIAS
+    logits = x @ weight.T.astype(np.float64) + bias
     p = np.exp(logits - logits.max(1, keepdims=True))
     p /= p.sum(1, keepdims=True)
     p[np.arange(len(x)), part["labels"]] -= 1.0
@@ -82,15 +87,20 @@ def test_the_clock_counts_updates_and_the_tail_is_one_of_its_own(
 
 
 def test_a_dropped_tail_leaves_no_gradient(backend: Backend, linear: Any) -> None:
-    run = run_of(backend, linear, spec_of(batch={"accumulate": 2, "tail": "drop"}), 3)
+    """Nor does an update: the second group's gradient is its own (the rate is 0 at first)."""
+    spec = spec_of(batch={"accumulate": 2, "tail": "drop"}, warmup={"steps": 1})
+    run = run_of(backend, linear, spec, 3)
     applied = []
     for index in range(6):
         part = backend.to_device(batch(seed=index), run.device)
         applied.append(run.step(classify(backend)(run.model, part), divisor=8))
     assert [a is None for a in applied] == [True, False, True, True, False, True]
-    second = applied[4]
-    assert second is not None
-    assert second.t == 1
+    for t, indices in enumerate([(0, 1), (3, 4)]):
+        done = applied[indices[-1]]
+        assert done is not None
+        assert done.t == t
+        expected = np.linalg.norm(sum(gradient(batch(seed=i), 8) for i in indices))
+        assert backend.numbers([done.grad_norm]) == pytest.approx([float(expected)], rel=1e-5)
 
 
 @pytest.mark.parametrize("normalise", ["micro_mean", "token_mean"])
@@ -116,11 +126,54 @@ def test_a_short_group_is_divided_by_its_real_size(
     assert update.grad_norm == pytest.approx(expected, rel=1e-5)
 
 
+def test_a_loop_of_ones_own_divides_by_the_groups_real_size(backend: Backend, linear: Any) -> None:
+    """`step(loss)` takes means: a group of two and the tail of one, each divided by its size."""
+    spec = spec_of(batch={"accumulate": 2}, warmup={"steps": 1})
+    run = run_of(backend, linear, spec, 3)
+    norms = []
+    for index in range(3):
+        part = backend.to_device(batch(seed=index), run.device)
+        done = run.step(classify(backend)(run.model, part) / 4)
+        norms += [] if done is None else backend.numbers([done.grad_norm])
+    first = gradient(batch(seed=0), 8) + gradient(batch(seed=1), 8)
+    expected = [float(np.linalg.norm(g)) for g in (first, gradient(batch(seed=2), 4))]
+    assert norms == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_update_is_adamws_with_the_specs_numbers(backend: Backend, linear: Any) -> None:
+    """Three updates with betas and an eps of no framework's default, against float64.
+
+    The eps is as large as the clipped gradient, so that the update shows what was clipped.
+    """
+    lr, (b1, b2), eps, limit = 0.1, (0.7, 0.95), 0.01, 0.02
+    optimizer = {"name": "adamw", "lr": lr, "betas": [b1, b2], "eps": eps}
+    weight_decay = {"value": 0.5, "exclude": ["bias"]}
+    decay = np.repeat([0.5, 0.0], [6, 2])
+    spec = spec_of(optimizer=optimizer, weight_decay=weight_decay, clip={"global_norm": limit})
+    run = run_of(backend, linear, spec, 3)
+    w, m, v = np.append(WEIGHT, BIAS).astype(np.float64), np.zeros(8), np.zeros(8)
+    for k in (1, 2, 3):
+        before = backend.dump_weights(run.model)
+        g = gradient(batch(seed=k), 4, before["weight"], before["bias"])
+        g *= limit / max(float(np.linalg.norm(g)), limit)
+        m, v = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g**2
+        w *= 1 - lr * decay
+        w -= lr * (m / (1 - b1**k)) / (np.sqrt(v / (1 - b2**k)) + eps)
+        part = backend.to_device(batch(seed=k), run.device)
+        run.step(classify(backend)(run.model, part), divisor=4)
+        after = backend.dump_weights(run.model)
+        np.testing.assert_allclose(np.append(after["weight"], after["bias"]), w, rtol=1e-5)
+
+
 @pytest.mark.parametrize("limit", [0.01, 1e6])
 def test_the_clip_is_c_over_max_of_norm_and_c(
     backend: Backend, linear: Any, limit: float, tmp_path: Path
 ) -> None:
-    spec = spec_of(clip={"global_norm": limit}, duration={"updates": 3})
+    spec = spec_of(
+        clip={"global_norm": limit},
+        weight_decay={"value": 0.5, "exclude": ["bias"]},  # in torch, two parameter groups
+        duration={"updates": 3},
+    )
     updates = fit(spec, linear, [batch()], loss=classify(backend), trace=tmp_path / "trace.jsonl")
     for update in updates:
         assert update.grad_norm is not None
@@ -154,20 +207,32 @@ def test_only_what_the_ledger_says_decays(backend: Backend, linear: Any) -> None
     assert backend.effective_decay(run.optimizer, run.model) == {"weight": 0.5, "bias": 0.0}
 
 
+def test_a_parameter_without_a_gradient_stands_still(backend: Backend, linear: Any) -> None:
+    """Neither momentum nor decay moves it, though an earlier update gave it a gradient."""
+    run = run_of(backend, linear, spec_of(weight_decay={"value": 0.5}), 2)
+    part = backend.to_device(batch(), run.device)
+    run.step(classify(backend)(run.model, part), divisor=4)
+    before = backend.dump_weights(run.model)
+    run.step(run.model.weight.sum())
+    after = backend.dump_weights(run.model)
+    assert not np.array_equal(after["weight"], before["weight"])
+    np.testing.assert_array_equal(after["bias"], before["bias"])
+
+
 def test_the_first_update_of_a_warmup_moves_nothing(backend: Backend, linear: Any) -> None:
     spec = spec_of(warmup={"steps": 2}, duration={"updates": 3})
-    updates = fit(spec, linear, [batch()], loss=classify(backend))
-    assert [u.lr for u in updates] == [0.0, 0.05, 0.1]
-    fresh = backend.build_linear(3, 2)
-    backend.load_weights(fresh, {"weight": WEIGHT, "bias": BIAS})
-    fit(
-        spec_of(warmup={"steps": 2}, duration={"updates": 3}),
-        fresh,
-        [batch()],
-        loss=classify(backend),
-    )
-    for name, array in backend.dump_weights(fresh).items():
-        np.testing.assert_array_equal(array, backend.dump_weights(linear)[name])
+    run = run_of(backend, linear, spec, 1)
+    part = backend.to_device(batch(), run.device)
+    moved, rates = [], []
+    for _ in range(3):
+        before = backend.dump_weights(run.model)
+        done = run.step(classify(backend)(run.model, part), divisor=4)
+        assert done is not None
+        rates.append(done.lr)
+        after = backend.dump_weights(run.model)
+        moved.append(any(not np.array_equal(after[name], before[name]) for name in after))
+    assert rates == [0.0, 0.05, 0.1]
+    assert moved == [False, True, True]
 
 
 def test_labels_of_minus_100_are_not_counted(backend: Backend, linear: Any) -> None:

@@ -95,6 +95,19 @@ def test_the_bar_stands_at_1e_5(noise: float, parity: str) -> None:
     assert parity == judge(a, b).parity
 
 
+@pytest.mark.parametrize(("apart", "agrees"), [(0.9e-3, True), (1.1e-3, False)])
+@pytest.mark.parametrize("norm", ["grad_norm", "clipped_norm"])
+def test_the_bar_of_norms_stands_at_1e_3(norm: str, apart: float, agrees: bool) -> None:
+    a = make_trace()
+    assert agrees == compare(a, with_update(a, 1, **{norm: 1.0 - apart})).agrees
+
+
+@pytest.mark.parametrize(("apart", "agrees"), [(0.9e-5, True), (1.1e-5, False)])
+def test_the_bar_of_losses_stands_at_1e_5(apart: float, agrees: bool) -> None:
+    a = make_trace()
+    assert agrees == compare(a, with_losses(a, {1: apart})).agrees
+
+
 def test_a_weight_is_allowed_the_rounding_of_its_storage() -> None:
     # sqrt(6 updates) x 2^-24 x |w| 1000 = 1.46e-4 more, relative to a movement of 1
     a = weight_set(w=([999.0], [1000.0]))
@@ -223,6 +236,8 @@ def test_a_measured_floor_raises_the_bars_of_training() -> None:
     assert differing(late, None) == "loss 3"
     assert differing(late, (again, weights)) is None
     assert differing(early, (again, weights)) == "loss 1"
+    assert differing(with_losses(a, {3: 29e-5}), (again, weights)) is None
+    assert differing(with_losses(a, {3: 31e-5}), (again, weights)) == "loss 3"
 
 
 def test_what_the_floor_allows_is_not_blamed_on_the_tail() -> None:
@@ -237,10 +252,12 @@ def test_what_the_floor_allows_is_not_blamed_on_the_tail() -> None:
 
 
 def test_a_measured_floor_raises_the_bar_of_its_own_tensor() -> None:
+    """Five times what the tensor shows against itself."""
     a = weight_set(v=([0.0], [1.0]), w=([0.0], [1.0]))
     b = weight_set(v=([0.0], [1.0]), w=([0.0], [1.0001]))
     for again, agrees in (
         (weight_set(v=([0.0], [1.0]), w=([0.0], [1.00003])), True),
+        (weight_set(v=([0.0], [1.0]), w=([0.0], [1.000015])), False),
         (weight_set(v=([0.0], [1.00003]), w=([0.0], [1.0])), False),
     ):
         found = compare(make_trace(), make_trace(), weights=(a, b), floor=(make_trace(), again))

@@ -317,3 +317,26 @@ def test_two_parameters_of_one_native_name_are_refused() -> None:
             layers.append(paddle.nn.Linear(2, 2))
     with pytest.raises(BackendError, match=r"share theirs\. Received: two 'linear_0\.w_0'$"):
         build_optimizer(Spec(**parts), paddle.nn.Sequential(*layers))
+
+
+def test_an_earlier_optimizers_groups_leave_nothing_behind() -> None:
+    """Paddle writes a group's rate and regularizer on the parameters, for every later optimizer."""
+    parts: dict[str, Any] = {
+        "optimizer": {"name": "adamw", "lr": 0.1},
+        "schedule": {"name": "constant"},
+        "duration": {"updates": 1},
+    }
+    after = []
+    for groups_first in (False, True):
+        model = paddle.nn.Linear(2, 2)
+        initial = {"weight": np.eye(2, dtype=np.float32), "bias": np.ones(2, np.float32)}
+        PADDLE.weights.load_weights(model, initial)
+        if groups_first:
+            group = {"params": model.parameters(), "learning_rate": 0.5, "weight_decay": 99.0}
+            paddle.optimizer.Adam(parameters=[group])
+        optimizer = build_optimizer(Spec(**parts), model)
+        model(paddle.to_tensor([[1.0, -2.0]])).square().sum().backward()
+        optimizer.step()
+        after.append(PADDLE.weights.dump_weights(model))
+    for name, array in after[0].items():
+        np.testing.assert_array_equal(after[1][name], array)
