@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import typer
 
 from dualtrain.plan import Plan
@@ -28,12 +26,12 @@ def count_micro_batches(spec: Spec, given: int | None) -> int | None:
 
 
 def _counted(spec: Spec) -> int:
-    from dualtrain.data import read_table
+    from dualtrain.data import batch_count, read_table
 
     task, size = spec.task, spec.batch.size
     assert task is not None and size is not None, "a task has batch.size"
     table = read_table(spec.folder / task.train, text=task.text, label=task.label)
-    return math.ceil(len(table.texts) / size)
+    return batch_count(len(table.texts), size)
 
 
 def plan_of(spec: Spec, count: int | None, *, world_size: int = 1) -> Plan:

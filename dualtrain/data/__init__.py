@@ -7,6 +7,7 @@ turn it into micro-batches.
 
 from dualtrain.data._batches import Batch as Batch
 from dualtrain.data._batches import EpochBatches as EpochBatches
+from dualtrain.data._batches import batch_count as batch_count
 from dualtrain.data._batches import batch_digest as batch_digest
 from dualtrain.data._batches import batches_of_epoch as batches_of_epoch
 from dualtrain.data._batches import collate as collate

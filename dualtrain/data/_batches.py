@@ -18,6 +18,7 @@ from dualtrain.spec import Spec
 __all__ = [
     "Batch",
     "EpochBatches",
+    "batch_count",
     "batch_digest",
     "batches_of_epoch",
     "collate",
@@ -26,6 +27,11 @@ __all__ = [
 
 Batch = dict[str, NDArray[np.int64]]
 """A micro-batch's arrays by name: `input_ids`, `token_type_ids`, `attention_mask`, `labels`."""
+
+
+def batch_count(samples: int, size: int) -> int:
+    """Micro-batches in one pass: ceil(samples / size)."""
+    return -(-samples // size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +49,7 @@ class EpochBatches(Sequence[Batch]):
     pad_id: int
 
     def __len__(self) -> int:
-        """ceil(n / size)."""
-        return -(-len(self.indices) // self.size)
+        return batch_count(len(self.indices), self.size)
 
     @overload
     def __getitem__(self, index: int) -> Batch: ...

@@ -11,7 +11,7 @@ import numpy as np
 
 from dualtrain.errors import PlanError
 from dualtrain.plan._curves import Curve, Floats
-from dualtrain.spec import InverseSqrt, Rounding, Spec, Warmup
+from dualtrain.spec import Batch, InverseSqrt, Rounding, Spec, Warmup
 
 __all__ = ["Plan", "resolve", "round_product"]
 
@@ -105,27 +105,14 @@ def resolve(spec: Spec, *, micro_batches_per_epoch: int, world_size: int = 1) ->
 
     Raises `PlanError` when the sizes leave nothing to train or no room after warmup.
     """
-    batch = spec.batch
-    if micro_batches_per_epoch < 1:
-        raise PlanError(
-            f"micro_batches_per_epoch must be >= 1. Received: {micro_batches_per_epoch}"
-        )
     if world_size < 1:
         raise PlanError(f"world_size must be >= 1. Received: {world_size}")
-    if batch.size is not None and batch.size % world_size:
+    if spec.batch.size is not None and spec.batch.size % world_size:
         raise PlanError(
             f"batch.size must be a multiple of world_size: it counts the samples of all processes. "
-            f"Received: size {batch.size}, world_size {world_size}"
+            f"Received: size {spec.batch.size}, world_size {world_size}"
         )
-    per_epoch = micro_batches_per_epoch // batch.accumulate
-    if batch.tail == "flush" and micro_batches_per_epoch % batch.accumulate:
-        per_epoch += 1
-    if per_epoch == 0:
-        raise PlanError(
-            "there is no update to make: with tail 'drop' an epoch needs at least "
-            f"batch.accumulate micro-batches. Received: {micro_batches_per_epoch} micro-batches, "
-            f"accumulate {batch.accumulate}"
-        )
+    per_epoch = _updates_per_epoch(spec.batch, micro_batches_per_epoch)
     epochs, updates = spec.duration.epochs, spec.duration.updates
     total = updates if updates is not None else (epochs or 0) * per_epoch
     horizon = spec.horizon if spec.horizon is not None else total
@@ -148,6 +135,21 @@ def resolve(spec: Spec, *, micro_batches_per_epoch: int, world_size: int = 1) ->
         horizon=horizon,
         warmup_updates=warmup,
     )
+
+
+def _updates_per_epoch(batch: Batch, micro_batches: int) -> int:
+    """ceil(M / accumulate) with tail `flush`, floor with `drop`; at least 1."""
+    if micro_batches < 1:
+        raise PlanError(f"micro_batches_per_epoch must be >= 1. Received: {micro_batches}")
+    full, rest = divmod(micro_batches, batch.accumulate)
+    count = full + 1 if rest and batch.tail == "flush" else full
+    if count == 0:
+        raise PlanError(
+            "there is no update to make: with tail 'drop' an epoch needs at least "
+            f"batch.accumulate micro-batches. Received: {micro_batches} micro-batches, "
+            f"accumulate {batch.accumulate}"
+        )
+    return count
 
 
 def _warmup_updates(warmup: Warmup | None, horizon: int) -> int:

@@ -41,7 +41,9 @@ class Run:
     ...     run.step(loss)  # accumulates, and updates when its group is complete
     """
 
-    def __init__(self, plan: Plan, model: Any, *, backend: Backend, device: Any, measure: bool):
+    def __init__(
+        self, plan: Plan, model: Any, *, backend: Backend, device: Any, measure: bool
+    ) -> None:
         spec = plan.spec
         backend.check_amp(spec.amp, device)
         self.plan = plan
