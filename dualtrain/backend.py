@@ -7,8 +7,8 @@ import name. Nothing is imported before a backend is asked for.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
-from importlib.metadata import entry_points
+from contextlib import AbstractContextManager, suppress
+from importlib.metadata import PackageNotFoundError, entry_points, version
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,7 +20,7 @@ from dualtrain.model import ModelConfig
 from dualtrain.plan import Plan
 from dualtrain.spec import Amp, Spec
 
-__all__ = ["Backend", "Clip", "backend_names", "backend_of", "load_backend"]
+__all__ = ["Backend", "Clip", "backend_names", "backend_of", "installed", "load_backend"]
 
 
 class Clip(Protocol):
@@ -145,6 +145,15 @@ class Backend(Protocol):
     def clear_gradients(self, optimizer: Any) -> None:
         """Set every gradient to None."""
         ...
+
+
+def installed(*packages: str) -> dict[str, str]:
+    """Package -> version, for those that are installed."""
+    found = {}
+    for package in packages:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
 
 
 def backend_names() -> list[str]:

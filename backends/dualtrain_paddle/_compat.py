@@ -6,7 +6,6 @@ import logging
 import warnings
 from contextlib import suppress
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 # paddlepaddle 2.6.2 carries a zlib with which scipy 1.17 (paddlenlp needs it) fails when it is
@@ -16,6 +15,7 @@ with suppress(ImportError):
 
 import paddle
 
+from dualtrain.backend import installed
 from dualtrain.errors import BackendError
 
 __all__ = ["native_models", "native_schedules", "versions"]
@@ -23,13 +23,7 @@ __all__ = ["native_models", "native_schedules", "versions"]
 
 def versions() -> dict[str, str]:
     """Installed versions of the framework and the packages that change its numbers."""
-    found = {"paddlepaddle": str(paddle.__version__)}
-    for package in ("paddlenlp", "numpy"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+    return {"paddlepaddle": str(paddle.__version__), **installed("paddlenlp", "numpy")}
 
 
 def native_models() -> Any:

@@ -8,7 +8,8 @@ import numpy as np
 import paddle
 from numpy.typing import NDArray
 
-from dualtrain.model import NamedTensor, check_weights
+from dualtrain.model import check_weights
+from dualtrain_paddle.arrays import to_numpy
 from dualtrain_paddle.decay import named_tensors
 
 __all__ = ["dump_weights", "load_weights"]
@@ -35,9 +36,5 @@ def dump_weights(model: paddle.nn.Layer) -> dict[str, NDArray[np.float32]]:
     bfloat16 and float16 become float32 exactly; float64 is rounded.
     """
     found = sorted(named_tensors(model), key=lambda f: f.name)
-    return {f.name: _array(f) for f in found}
-
-
-def _array(found: NamedTensor) -> NDArray[np.float32]:
-    array = found.tensor.detach().astype("float32").numpy()
-    return np.array(array.T if found.is_transposed else array, order="C")
+    arrays = ((f, to_numpy(f.tensor)) for f in found)
+    return {f.name: np.array(a.T if f.is_transposed else a, order="C") for f, a in arrays}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
+import warnings
+from functools import cache
 from typing import Any
 
 import torch
 
+from dualtrain.backend import installed
 from dualtrain.errors import BackendError
 
 __all__ = ["native_models", "native_schedules", "supports_fused", "versions"]
@@ -14,13 +16,7 @@ __all__ = ["native_models", "native_schedules", "supports_fused", "versions"]
 
 def versions() -> dict[str, str]:
     """Installed versions of the framework and the packages that change its numbers."""
-    found = {"torch": str(torch.__version__)}
-    for package in ("transformers", "numpy"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+    return {"torch": str(torch.__version__), **installed("transformers", "numpy")}
 
 
 def supports_fused(parameters: list[Any]) -> bool:
@@ -43,10 +39,20 @@ def native_models() -> Any:
     return transformers
 
 
+@cache
 def native_schedules() -> Any:
-    """The module `transformers.optimization`, or None where transformers is not installed."""
+    """The module `transformers.optimization`, or None (said once) where it is missing or broken.
+
+    transformers 4 refuses to be imported beside packages outside its bounds; the schedules then
+    come from the plan, with the same numbers.
+    """
     try:
         from transformers import optimization
-    except ImportError:
+    except Exception as error:
+        warnings.warn(
+            f"transformers cannot be imported ({type(error).__name__}: {error}); "
+            "schedules come from dualtrain, with the same numbers",
+            stacklevel=2,
+        )
         return None
     return optimization

@@ -18,7 +18,7 @@ def build_schedule(plan: Plan, optimizer: Any) -> Any:
 
     transformers' own function where it equals `plan.lr_at(t)` at every t >= 0 (the conformance
     suite shows it); otherwise `LambdaLR` over the plan: for cosine, which transformers lets climb
-    again past the horizon, and where transformers is not installed.
+    again past the horizon, and where transformers cannot be imported.
     """
     native = native_schedules()
     schedule, warmup, horizon = plan.spec.schedule, plan.warmup_updates, plan.horizon

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from dualtrain.model import check_weights
+from dualtrain_torch.arrays import to_numpy
 from dualtrain_torch.decay import named_tensors
 
 __all__ = ["dump_weights", "load_weights"]
@@ -35,4 +36,4 @@ def dump_weights(model: torch.nn.Module) -> dict[str, NDArray[np.float32]]:
     bfloat16 and float16 become float32 exactly; float64 is rounded.
     """
     found = sorted(named_tensors(model), key=lambda f: f.name)
-    return {f.name: np.array(f.tensor.detach().float().cpu().numpy()) for f in found}
+    return {f.name: to_numpy(f.tensor).copy() for f in found}

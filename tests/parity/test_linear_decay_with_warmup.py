@@ -1,11 +1,9 @@
-"""Our `LinearDecayWithWarmup` beside paddlenlp's, and the backend without any paddlenlp."""
+"""Our `LinearDecayWithWarmup` beside paddlenlp's."""
 
 from __future__ import annotations
 
 import inspect
 import pickle
-import sys
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,9 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import dualtrain_paddle
-from dualtrain import Spec
-from dualtrain.testing import assert_lr_parity
 from dualtrain_paddle import LinearDecayWithWarmup, _compat
 
 NATIVE = _compat.native_schedules().LinearDecayWithWarmup
@@ -87,54 +82,3 @@ def test_it_drives_an_optimizer() -> None:
         optimizer.clear_grad()
         schedule.step()
     assert rates == [0.0, 0.05, 0.1, 0.05, 0.0]
-
-
-@pytest.fixture
-def broken_paddlenlp(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """`import paddlenlp` fails, as it does with aistudio-sdk 0.3."""
-    for name in [n for n in sys.modules if n.partition(".")[0] == "paddlenlp"]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "paddlenlp", None)
-    _compat.native_schedules.cache_clear()
-    yield
-    _compat.native_schedules.cache_clear()
-
-
-@pytest.mark.parametrize(
-    "schedule",
-    [
-        {"name": "linear"},
-        {"name": "constant"},
-        {"name": "cosine_with_restarts", "cycles": 2},
-        {"name": "polynomial", "power": 2, "end_lr": 1e-7},
-    ],
-    ids=lambda s: s["name"],
-)
-def test_without_paddlenlp_the_rates_are_the_same(
-    broken_paddlenlp: None, schedule: dict[str, Any]
-) -> None:
-    """It is said once; then the plan itself drives Paddle."""
-    parts: dict[str, Any] = {
-        "optimizer": {"name": "adamw", "lr": 0.01},
-        "schedule": schedule,
-        "warmup": {"proportion": 0.29},
-        "duration": {"updates": 100},
-    }
-    with pytest.warns(UserWarning, match=r"^paddlenlp cannot be imported .* the same numbers$"):
-        assert_lr_parity(Spec(**parts), backends=["paddle"])
-    assert_lr_parity(Spec(**parts), backends=["paddle"])  # a second warning would be an error
-
-
-def test_without_paddlenlp_a_model_of_ones_own_trains(broken_paddlenlp: None) -> None:
-    parts: dict[str, Any] = {
-        "optimizer": {"name": "adamw", "lr": 0.01},
-        "schedule": {"name": "linear"},
-        "duration": {"updates": 3},
-    }
-    from dualtrain import start
-
-    with pytest.warns(UserWarning, match="paddlenlp cannot be imported"):
-        run = start(Spec(**parts), dualtrain_paddle.build_linear(1, 1), micro_batches_per_epoch=1)
-    applied = run.step(run.model(paddle.ones([1, 1])).sum())
-    assert applied is not None
-    assert applied.lr == 0.01
