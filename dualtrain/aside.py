@@ -1,4 +1,4 @@
-"""Files written aside: nothing half-written ever stands under the final name."""
+"""Files written aside, synced, then renamed: nothing half-written stands under the final name."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ def write_aside(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         yield temporary
+        with temporary.open("r+b") as written:
+            os.fsync(written.fileno())  # else a power cut may leave the new name on an empty file
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -37,12 +37,13 @@ class Recorder:
     def __init__(
         self, run: Run, header: Header | None, *, trace: Path | None, output: Path | None
     ) -> None:
-        self._run, self._trace, self._output = run, trace, output
-        self._writer = TraceWriter(trace, header) if trace is not None and header else None
+        self._run, self._header, self._trace, self._output = run, header, trace, output
+        self._writer: TraceWriter | None = None
 
     def __enter__(self) -> Recorder:
-        if self._writer is not None:
+        if self._trace is not None and self._header is not None:
             self._save(INITIAL_WEIGHTS)
+            self._writer = TraceWriter(self._trace, self._header)  # last: nothing is left if not
         return self
 
     def __exit__(self, *error: object) -> None:

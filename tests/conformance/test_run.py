@@ -69,6 +69,13 @@ def gradient(
     return flat
 
 
+def loss_sum(part: dict[str, Any]) -> float:
+    """The cross-entropy with WEIGHT and BIAS, summed over the samples, in float64."""
+    logits = part["x"].astype(np.float64) @ WEIGHT.T.astype(np.float64) + BIAS
+    chosen = logits[np.arange(len(logits)), part["labels"]]
+    return float((np.log(np.exp(logits).sum(1)) - chosen).sum())
+
+
 def run_of(backend: Backend, model: Any, spec: Spec, micro_batches: int) -> Run:
     return start(spec, model, micro_batches_per_epoch=micro_batches, measure=True)
 
@@ -114,6 +121,10 @@ def test_the_accumulated_gradient_is_that_of_the_formula(
     divisors = {"micro_mean": (10, 4), "token_mean": (7, 7)}[normalise]
     expected = sum(gradient(p, d) for p, d in zip(parts, divisors, strict=True))
     assert update.grad_norm == pytest.approx(float(np.linalg.norm(expected)), rel=1e-5)
+    sums = [loss_sum(part) for part in parts]
+    assert update.micro_losses == pytest.approx([sums[0] / 5, sums[1] / 2], rel=1e-5)
+    loss = sum(s / d for s, d in zip(sums, divisors, strict=True))
+    assert update.loss == pytest.approx(loss, rel=1e-5)
 
 
 def test_a_short_group_is_divided_by_its_real_size(
@@ -294,6 +305,15 @@ def test_a_failed_run_leaves_no_trace(backend: Backend, linear: Any, tmp_path: P
     with pytest.raises(DataError):
         fit(spec_of(), linear, parts, loss=classify(backend), trace=tmp_path / "trace.jsonl")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_output_that_cannot_be_written_leaves_no_trace(
+    backend: Backend, linear: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError):
+        fit(spec_of(), linear, [batch()], trace=tmp_path / "t.jsonl", output=tmp_path / "file")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_the_trace_is_what_fit_returns(backend: Backend, linear: Any, tmp_path: Path) -> None:
