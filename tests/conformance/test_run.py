@@ -246,6 +246,18 @@ def test_the_first_update_of_a_warmup_moves_nothing(backend: Backend, linear: An
     assert moved == [False, True, True]
 
 
+def test_fit_trains_in_training_mode(backend: Backend, linear: Any) -> None:
+    linear.eval()
+    modes = []
+
+    def loss(model: Any, tensors: dict[str, Any]) -> Any:
+        modes.append(model.training)
+        return classify(backend)(model, tensors)
+
+    fit(spec_of(), linear, [batch()], loss=loss)
+    assert modes == [True, True]
+
+
 def test_labels_of_minus_100_are_not_counted(backend: Backend, linear: Any) -> None:
     whole, masked = batch(2, seed=4), batch(6, seed=4)
     masked["x"][:2], masked["labels"][:2] = whole["x"], whole["labels"]

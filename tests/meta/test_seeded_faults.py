@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from dualtrain.cli import main
+from dualtrain.trace import read_trace
 from dualtrain.training import train
 from tests.meta import faults
 from tests.meta.small_task import small_spec, write_task
@@ -124,3 +125,8 @@ def test_the_whole_command_exits_with_1(
     status, first = run(report, "parity", str(spec), "--paddle-python", str(faulty_python))
     assert (1, stage) == (status, first["stage"])
     assert trained == (report / "paddle.trace.jsonl").exists()
+    if trained:
+        plain, nudged = (
+            read_trace(report / f"{side}.trace.jsonl").header for side in ("torch", "torch-nudged")
+        )
+        assert len(plain.initial_digest.items() - nudged.initial_digest.items()) == 1

@@ -332,7 +332,7 @@ def test_an_earlier_optimizers_groups_leave_nothing_behind() -> None:
         initial = {"weight": np.eye(2, dtype=np.float32), "bias": np.ones(2, np.float32)}
         PADDLE.weights.load_weights(model, initial)
         if groups_first:
-            group = {"params": model.parameters(), "learning_rate": 0.5, "weight_decay": 99.0}
+            group: Any = {"params": model.parameters(), "learning_rate": 0.5, "weight_decay": 99.0}
             paddle.optimizer.Adam(parameters=[group])
         optimizer = build_optimizer(Spec(**parts), model)
         model(paddle.to_tensor([[1.0, -2.0]])).square().sum().backward()

@@ -1,0 +1,53 @@
+"""A whole task on every backend: what its dropout and its seed decide."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dualtrain.backend import Backend
+from dualtrain.parity import compare
+from dualtrain.trace import Trace, read_trace
+from dualtrain.training import train
+from tests.meta.small_task import small_spec, write_task
+
+
+def traced(
+    backend: Backend, folder: Path, *, dropout: float, seed: int = 42, nudge: bool = False
+) -> Trace:
+    """The trace of two updates."""
+    task = small_spec(folder).model_dump()["task"]
+    task["model"]["dropout"] = dropout
+    spec = small_spec(folder, task=task, seed=seed, warmup={"steps": 1}, duration={"updates": 2})
+    train(spec, backend.NAME, trace=folder / "trace.jsonl", nudge=nudge)
+    return read_trace(folder / "trace.jsonl")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_task(tmp_path)
+    return tmp_path
+
+
+def test_dropout_is_for_training_alone(backend: Backend, folder: Path) -> None:
+    """The output before training is that of the model without; the first losses are not."""
+    without, dropped = (traced(backend, folder, dropout=p) for p in (0.0, 0.5))
+    assert dropped.header.probe == without.header.probe
+    assert dropped.updates[0].micro_losses != without.updates[0].micro_losses
+
+
+def test_the_seed_decides_weights_order_and_dropout(backend: Backend, folder: Path) -> None:
+    first, again, other = (traced(backend, folder, dropout=0.5, seed=s) for s in (1, 1, 2))
+    assert (first.updates, first.end) == (again.updates, again.end)
+    assert first.header.initial_digest != other.header.initial_digest
+    assert first.updates[0].batches != other.updates[0].batches
+
+
+def test_a_nudge_moves_one_weight_matrix(backend: Backend, folder: Path) -> None:
+    """By so little that the output agrees; the run after it shows the chaos floor."""
+    plain, nudged = (traced(backend, folder, dropout=0.0, nudge=n) for n in (False, True))
+    agrees = {f.stage: f.agrees for f in compare(plain, nudged).findings}
+    assert (agrees["initial weights"], agrees["initial output"]) == (False, True)
+    digests = plain.header.initial_digest.items() - nudged.header.initial_digest.items()
+    assert len(digests) == 1
