@@ -19,7 +19,7 @@ from dualtrain.training import Batches, LossSum, fit
 
 __all__ = ["assert_decay_parity", "assert_lr_parity", "assert_update_parity"]
 
-PAST_THE_END = 10
+PAST_THE_END = 12
 """Updates past T at which the rate is looked at too."""
 
 

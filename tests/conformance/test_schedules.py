@@ -13,8 +13,7 @@ from dualtrain import Spec
 from dualtrain.backend import Backend
 from dualtrain.errors import PlanError
 from dualtrain.plan import Plan
-
-PAST_THE_END = 12
+from dualtrain.testing import PAST_THE_END, native_rates
 
 SCHEDULES = [
     {"name": "constant"},
@@ -62,16 +61,9 @@ def plan_of(
     return Spec(**parts).plan(micro_batches_per_epoch=1)
 
 
-def rates_used(backend: Backend, model: Any, plan: Plan) -> list[float]:
+def rates_used(backend: Backend, plan: Plan) -> list[float]:
     """What the live optimizer would use at t = 0 ... T - 1 and past the end."""
-    optimizer = backend.build_optimizer(plan.spec, model)
-    schedule = backend.build_schedule(plan, optimizer)
-    optimizer.step()  # without gradients; torch warns if the schedule moves first
-    used = []
-    for _ in range(plan.total_updates + PAST_THE_END):
-        used.append(backend.learning_rate(optimizer))
-        schedule.step()
-    return used
+    return native_rates(backend, plan, plan.total_updates + PAST_THE_END)
 
 
 def assert_equal_to_the_last_bit(plan: Plan, used: list[float]) -> None:
@@ -84,10 +76,10 @@ def assert_equal_to_the_last_bit(plan: Plan, used: list[float]) -> None:
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda s: "-".join(map(str, s.values())))
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_native_rates_equal_the_plan(
-    backend: Backend, model: Any, schedule: dict[str, Any], size: tuple[Any, ...]
+    backend: Backend, schedule: dict[str, Any], size: tuple[Any, ...]
 ) -> None:
     plan = plan_of(schedule, *size)
-    assert_equal_to_the_last_bit(plan, rates_used(backend, model, plan))
+    assert_equal_to_the_last_bit(plan, rates_used(backend, plan))
 
 
 proportions = st.floats(0, 0.99) | st.sampled_from([0.06, 0.07, 0.1, 0.14, 0.28, 0.29, 0.57, 0.58])
@@ -122,7 +114,6 @@ schedules = st.one_of(
 )
 def test_native_rates_equal_the_plan_for_random_specs(
     backend: Backend,
-    model: Any,
     schedule: dict[str, Any],
     updates: int,
     warmup: dict[str, Any],
@@ -132,12 +123,12 @@ def test_native_rates_equal_the_plan_for_random_specs(
         plan = plan_of(schedule, updates, warmup, None, lr)
     except PlanError:
         return  # warmup not shorter than training: refused for every backend
-    assert_equal_to_the_last_bit(plan, rates_used(backend, model, plan))
+    assert_equal_to_the_last_bit(plan, rates_used(backend, plan))
 
 
-def test_the_comparison_objects_to_one_ulp(backend: Backend, model: Any) -> None:
+def test_the_comparison_objects_to_one_ulp(backend: Backend) -> None:
     plan = plan_of({"name": "linear"}, 10, {"steps": 2}, None)
-    used = rates_used(backend, model, plan)
+    used = rates_used(backend, plan)
     used[5] = float(np.nextafter(used[5], 1.0))
     with pytest.raises(AssertionError):
         assert_equal_to_the_last_bit(plan, used)
