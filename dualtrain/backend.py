@@ -98,7 +98,7 @@ class Backend(Protocol):
         """Every parameter once, under its canonical name."""
         ...
 
-    def load_weights(self, model: Any, weights: Mapping[str, NDArray[Any]]) -> None:
+    def load_weights(self, model: Any, weights: Mapping[str, NDArray[np.float32]]) -> None:
         """Set the weights: canonical names and layout, float32, nothing missing or left over."""
         ...
 

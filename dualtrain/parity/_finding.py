@@ -65,7 +65,7 @@ class Finding:
     """What one stage of the comparison found."""
 
     stage: str
-    """One of `STAGES`."""
+    """The name of one of `STAGES`."""
     parity: ParityClass
     largest: float
     """The largest difference; inf where one side has a number and the other none."""

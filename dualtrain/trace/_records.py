@@ -101,7 +101,7 @@ class Header:
     data_digest: str | None
     """Of the prepared data."""
     notes: tuple[str, ...]
-    """Plain sentences, e.g. "dropout is set to 0: masks cannot match across frameworks"."""
+    """Plain sentences, e.g. "dropout is 0: masks cannot match across frameworks"."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,12 +1,14 @@
-"""A whole task on every backend: what its dropout and its seed decide."""
+"""A whole task on every backend: what its dropout and its seed decide, how it is scored."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dualtrain.backend import Backend
+from dualtrain.data import batches_of_epoch, prepare
 from dualtrain.parity import compare
 from dualtrain.trace import Trace, read_trace
 from dualtrain.training import train
@@ -51,3 +53,28 @@ def test_a_nudge_moves_one_weight_matrix(backend: Backend, folder: Path) -> None
     assert (agrees["initial weights"], agrees["initial output"]) == (False, True)
     digests = plain.header.initial_digest.items() - nudged.header.initial_digest.items()
     assert len(digests) == 1
+
+
+def test_the_score_is_of_the_weights_that_training_ends_with(
+    backend: Backend, folder: Path
+) -> None:
+    """At a rate of 0, over the train split in one batch: the loss and the output of update 0."""
+    task = small_spec(folder).model_dump()["task"] | {"eval": "train.csv"}
+    spec = small_spec(
+        folder,
+        task=task,
+        batch={"size": 76},
+        warmup={"steps": 1},
+        horizon=2,
+        duration={"updates": 1},
+    )
+    score = train(spec, backend.NAME, trace=folder / "trace.jsonl")
+    trace = read_trace(folder / "trace.jsonl")
+    labels = batches_of_epoch(spec, prepare(spec))(0)[0]["labels"]
+    assert trace.header.probe is not None
+    correct = int((np.argmax(trace.header.probe, axis=1) == labels).sum())
+    assert score is not None
+    assert (score.correct, score.total) == (correct, 76)
+    assert score.loss == pytest.approx(trace.updates[0].loss, rel=1e-6)
+    end = trace.end
+    assert (end.correct, end.total, end.eval_loss) == (score.correct, score.total, score.loss)
