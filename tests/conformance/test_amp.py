@@ -49,8 +49,11 @@ def test_amp_is_done_or_refused(backend: Backend, dtype: str) -> None:
     assert all(str(p.dtype).endswith("float32") for p in run.model.parameters())
 
 
-SCALES = """1024 1024 1024 1024 512 256 256 256 256 256
-512 256 256 256 256 256 512 512 256 128"""
+SCALE = {"init": 1024.0, "growth_factor": 4.0, "backoff_factor": 0.25, "growth_interval": 5}
+"""Each of the numbers another than the frameworks' default."""
+
+SCALES = """1024 1024 1024 1024 256 64 64 64 64 64
+256 64 64 64 64 64 256 256 64 16"""
 """The scale of each update with growth every 5 good ones and overflows at 3, 4, 10, 17, 18, 19."""
 
 
@@ -58,8 +61,7 @@ SCALES = """1024 1024 1024 1024 512 256 256 256 256 256
 def test_a_skipped_update_moves_nothing_but_the_scale(backend: Backend, on_skip: str) -> None:
     if CAN not in backend.AMP_DEVICES:
         pytest.skip("this backend has no AMP on the CPU; its own scaler: tests/parity/test_amp.py")
-    scale = {"init": 1024.0, "growth_interval": 5}
-    check_skips(backend, started(backend, amp_spec(loss_scale=scale, on_skip=on_skip)), on_skip)
+    check_skips(backend, started(backend, amp_spec(loss_scale=SCALE, on_skip=on_skip)), on_skip)
 
 
 def check_skips(backend: Backend, run: Run, on_skip: str) -> None:

@@ -13,7 +13,7 @@ import pytest
 from paddle.amp import grad_scaler
 
 from dualtrain.backend import load_backend
-from tests.conformance.test_amp import amp_spec, check_skips, started
+from tests.conformance.test_amp import SCALE, amp_spec, check_skips, started
 
 
 def _global_state() -> Any:
@@ -43,5 +43,4 @@ def amp_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("on_skip", ["hold", "advance"])
 def test_paddles_scaler_skips_like_torchs(amp_on_the_cpu: None, on_skip: str) -> None:
     backend = load_backend("paddle")
-    scale = {"init": 1024.0, "growth_interval": 5}
-    check_skips(backend, started(backend, amp_spec(loss_scale=scale, on_skip=on_skip)), on_skip)
+    check_skips(backend, started(backend, amp_spec(loss_scale=SCALE, on_skip=on_skip)), on_skip)
