@@ -10,6 +10,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 
+from pydantic import ValidationError
+
 from dualtrain import __version__
 from dualtrain.errors import WorkerError
 from dualtrain.trace import Header, header_from_json
@@ -55,9 +57,6 @@ Event = Ready | Progressed | Done | Failed
 
 LAST_LINES = 15
 """Of standard error, shown when a side dies."""
-
-LONGEST = 200
-"""Characters shown of a line that is no event."""
 
 
 class Worker:
@@ -117,30 +116,42 @@ class Worker:
         ended = False
         for line in self._process.stdout:
             event = self._event(line)
-            ended = isinstance(event, Done | Failed)
-            self._events.put(event)
+            if event is not None:
+                ended = isinstance(event, Done | Failed)
+                self._events.put(event)
         if not ended:
             status = self._process.wait()
             self._events.put(Failed(self.side, f"exit status {status}\n{self._last_lines()}"))
 
-    def _event(self, line: str) -> Event:
+    def _event(self, line: str) -> Event | None:
+        """None for what is no event: a script around the interpreter prints, a killed side's last
+        line is cut short."""
         try:
-            match json.loads(line):
-                case {"event": "ready", "header": header}:
-                    return Ready(self.side, header_from_json(json.dumps(header)))
-                case {"event": "progress", "done": done, "total": total, "loss": loss}:
-                    return Progressed(self.side, done, total, loss)
-                case {"event": "done"}:
-                    return Done(self.side)
-                case {"event": "error", "message": message}:
-                    return Failed(self.side, message)
-        except ValueError:  # of JSON and of the header alike
-            pass
-        return Failed(
-            self.side,
-            f"its interpreter must print nothing else and have dualtrain {__version__}. "
-            f"Received on standard output: {line.strip()[:LONGEST]!r}",
-        )
+            message = json.loads(line)
+        except ValueError:
+            return None
+        match message:
+            case {"event": "ready", "header": header}:
+                return self._ready(header)
+            case {"event": "progress", "done": done, "total": total, "loss": loss}:
+                return Progressed(self.side, done, total, loss)
+            case {"event": "done"}:
+                return Done(self.side)
+            case {"event": "error", "message": text}:
+                return Failed(self.side, text)
+            case _:
+                return None
+
+    def _ready(self, header: object) -> Ready | Failed:
+        try:
+            return Ready(self.side, header_from_json(json.dumps(header)))
+        except ValidationError as error:
+            place = ".".join(map(str, error.errors()[0]["loc"]))
+            return Failed(
+                self.side,
+                f"both sides need the same version of dualtrain, {__version__}. "
+                f"Received: a header whose {place!r} is not of this one",
+            )
 
     def _last_lines(self) -> str:
         lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -148,10 +159,6 @@ class Worker:
 
 
 def _environment() -> dict[str, str]:
-    """Ours, with what a comparison of float32 needs.
-
-    One thread for each side: the sides share the cores, and sums keep their order. No TF32, whose
-    10 bits of mantissa the frameworks use in different places by default.
-    """
+    """Ours, with one thread for each side: the sides share the cores, and sums keep their order."""
     threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-    return {**os.environ, **threads, "NVIDIA_TF32_OVERRIDE": "0"}
+    return {**os.environ, **threads}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,14 @@ def refused(spec: Spec, folder: Path, kind: type[DualtrainError], **options: Any
     return str(error.value)
 
 
+def script(folder: Path, *lines: str) -> Path:
+    """An interpreter that is a shell script."""
+    python = folder / "python"
+    python.write_text("\n".join(["#!/bin/sh", *lines, ""]))
+    python.chmod(0o755)
+    return python
+
+
 def test_an_interpreter_that_is_none(folder: Path) -> None:
     pythons = {"paddle": folder / "no-python"}
     message = refused(small_spec(folder), folder, WorkerError, pythons=pythons)
@@ -42,25 +51,31 @@ def test_an_interpreter_that_is_none(folder: Path) -> None:
 
 
 def test_an_interpreter_without_dualtrain(folder: Path) -> None:
-    python = folder / "python"
-    python.write_text("#!/bin/sh\necho No module named dualtrain >&2\nexit 1\n")
-    python.chmod(0o755)
+    python = script(folder, "echo No module named dualtrain >&2", "exit 1")
     message = refused(small_spec(folder), folder, WorkerError, pythons={"paddle": python})
     assert message == ("the paddle side could not start: exit status 1\nNo module named dualtrain")
 
 
-@pytest.mark.parametrize(
-    "line", ["Welcome.", '{"event": "ready", "header": {"record": "header"}}', "[]"]
-)
-def test_an_interpreter_that_says_something_else(folder: Path, line: str) -> None:
-    """A greeting, or a header of another version: the run ends and does not wait for more."""
-    python = folder / "python"
-    python.write_text(f"#!/bin/sh\necho '{line}'\nexec sleep 60\n")
-    python.chmod(0o755)
+def test_a_script_around_the_interpreter_may_print(folder: Path) -> None:
+    python = script(folder, "echo Loading module; echo 42", f'exec {sys.executable} "$@"')
+    spec = small_spec(folder, duration={"updates": 1})
+    run_parity(spec, report=folder / "report", pythons={"torch": python})
+    assert (folder / "report" / "torch.trace.jsonl").exists()
+
+
+def test_a_side_that_is_killed_in_the_middle_of_a_line(folder: Path) -> None:
+    python = script(folder, """printf '{"event": "ready", "head'""", "kill -9 $$")
+    message = refused(small_spec(folder), folder, WorkerError, pythons={"paddle": python})
+    assert message.startswith("the paddle side could not start: exit status -9")
+
+
+def test_a_side_with_another_version_of_dualtrain(folder: Path) -> None:
+    python = script(folder, """echo '{"event": "ready", "header": {"backend": "paddle"}}'""", "cat")
     message = refused(small_spec(folder), folder, WorkerError, pythons={"paddle": python})
     assert message == (
-        "the paddle side could not start: its interpreter must print nothing else and have "
-        f"dualtrain {__version__}. Received on standard output: {line!r}"
+        "the paddle side could not start: both sides need the same version of dualtrain, "
+        f"{__version__}. "
+        "Received: a header whose 'versions' is not of this one"
     )
 
 
