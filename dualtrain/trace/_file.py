@@ -50,10 +50,12 @@ class TraceWriter:
     """Writes a trace line by line; a context manager.
 
     The file appears under `path` when `end` is called. If the block is left before that, whether
-    by an error or not, nothing remains.
+    by an error or not, nothing remains. Raises `TraceError` if `path` is a folder.
     """
 
     def __init__(self, path: Path, header: Header) -> None:
+        if path.is_dir():
+            raise _error(path, None, "a trace is a file", "a folder")
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._aside = path.with_name(f".{path.name}.{os.getpid()}")

@@ -41,6 +41,8 @@ class Recorder:
         self._writer: TraceWriter | None = None
 
     def __enter__(self) -> Recorder:
+        if self._output is not None:  # now: one that cannot be made must not cost a training run
+            self._output.mkdir(parents=True, exist_ok=True)
         if self._trace is not None and self._header is not None:
             self._save(INITIAL_WEIGHTS)
             self._writer = TraceWriter(self._trace, self._header)  # last: nothing is left if not

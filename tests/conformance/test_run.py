@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dualtrain import Spec, fit
 from dualtrain.backend import Backend
-from dualtrain.errors import BackendError, DataError, PlanError
+from dualtrain.errors import BackendError, DataError, PlanError, TraceError
 from dualtrain.trace import read_trace
 from dualtrain.training import Run, start
 
@@ -326,6 +326,23 @@ def test_an_output_that_cannot_be_written_leaves_no_trace(
     with pytest.raises(OSError):
         fit(spec_of(), linear, [batch()], trace=tmp_path / "t.jsonl", output=tmp_path / "file")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("option", ["trace", "output"])
+def test_files_that_cannot_be_written_are_refused_before_training(
+    backend: Backend, linear: Any, tmp_path: Path, option: str
+) -> None:
+    (tmp_path / "output").write_text("a file")
+    (tmp_path / "trace").mkdir()
+
+    def loss(model: Any, tensors: dict[str, Any]) -> Any:
+        pytest.fail("training has begun")
+
+    files: dict[str, Any] = {option: tmp_path / option}
+    with pytest.raises((TraceError, FileExistsError)) as error:
+        fit(spec_of(), linear, [batch()], loss=loss, **files)
+    assert str(tmp_path / option) in str(error.value)
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "output", tmp_path / "trace"]
 
 
 def test_the_trace_is_what_fit_returns(backend: Backend, linear: Any, tmp_path: Path) -> None:
