@@ -17,7 +17,7 @@ from queue import SimpleQueue
 from rich.console import Console
 
 from dualtrain.data import prepare
-from dualtrain.errors import WorkerError
+from dualtrain.errors import DataError, WorkerError
 from dualtrain.parity import Comparison, compare_files, compare_headers
 from dualtrain.report import REPORT_FILES, write_report
 from dualtrain.sides._bars import Bars
@@ -49,9 +49,11 @@ def run_parity(
 
     If the sides do not start alike (weights, or output on the first batch) nothing is trained.
     Raises `WorkerError` if a side fails; nothing half-written is left in the report folder then.
+    Raises `DataError` for a report folder that is none, or holds what no earlier run has left.
     """
     spec = without_dropout(spec)
     report = report.resolve()
+    _check_report(report)
     names = [*SIDES, *([FLOOR] if floor else [])]
     report.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
@@ -87,6 +89,18 @@ def without_dropout(spec: Spec) -> Spec:
 def _aside(report: Path) -> tempfile.TemporaryDirectory[str]:
     """A folder on the report's own disk, so that moving from one to the other is renaming."""
     return tempfile.TemporaryDirectory(dir=report.parent, prefix=f".{report.name}-")
+
+
+def _check_report(report: Path) -> None:
+    """Refuse, before anything is trained, what `_publish` could not or should not replace."""
+    if report.exists() and not report.is_dir():
+        raise DataError(f"a report is a folder. Received: {report}, a file")
+    found = [side for side in (*SIDES, FLOOR) if (report / side).exists()]
+    if found and not (report / "summary.json").exists():
+        raise DataError(
+            f"a report replaces what an earlier one left, and nothing else. "
+            f"Received: {report}, with {found[0]!r} but no 'summary.json' in it"
+        )
 
 
 def _publish(made: Path, report: Path) -> None:

@@ -79,6 +79,24 @@ def test_a_side_with_another_version_of_dualtrain(folder: Path) -> None:
     )
 
 
+def test_a_report_that_is_a_file(folder: Path) -> None:
+    report = folder / "eval.csv"
+    with pytest.raises(DataError) as error:
+        run_parity(small_spec(folder), report=report)
+    assert str(error.value) == f"a report is a folder. Received: {report}, a file"
+
+
+def test_a_report_among_folders_of_the_users(folder: Path) -> None:
+    """A report has a folder `torch`; one that is not an earlier report's is not replaced."""
+    (folder / "torch").mkdir()
+    with pytest.raises(DataError) as error:
+        run_parity(small_spec(folder), report=folder)
+    assert str(error.value) == (
+        "a report replaces what an earlier one left, and nothing else. "
+        f"Received: {folder}, with 'torch' but no 'summary.json' in it"
+    )
+
+
 def test_a_rule_that_matches_nothing(folder: Path) -> None:
     decay = {"value": 0.1, "exclude_patterns": ["*.no_such_layer.*"]}
     message = refused(small_spec(folder, weight_decay=decay), folder, WorkerError)
