@@ -11,7 +11,7 @@ from safetensors.numpy import save_file
 
 from dualtrain.parity import WeightSet
 from dualtrain.spec import Spec
-from dualtrain.trace import End, Header, LedgerEntry, Trace, TraceWriter, Update
+from dualtrain.trace import End, Header, LedgerEntry, Trace, TraceWriter, Update, weights_digest
 
 __all__ = ["make_spec", "make_trace", "make_weights", "with_update", "write_run", "write_trace"]
 
@@ -123,5 +123,10 @@ def write_run(path: Path, trace: Trace, weights: WeightSet) -> Path:
     final, initial = f"{path.stem}.final.safetensors", f"{path.stem}.initial.safetensors"
     save_file(dict(weights.initial), path.with_name(initial))
     save_file(dict(weights.final), path.with_name(final))
-    end = replace(trace.end, weights=final, initial_weights=initial)
+    end = replace(
+        trace.end,
+        weights=final,
+        initial_weights=initial,
+        weights_digest=weights_digest(weights.final),
+    )
     return write_trace(path, replace(trace, end=end))

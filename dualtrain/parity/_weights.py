@@ -39,7 +39,7 @@ from dualtrain.parity._tolerances import (
     Bars,
     raised,
 )
-from dualtrain.trace import Trace
+from dualtrain.trace import Trace, weights_digest
 
 __all__ = ["Tensor", "WeightSet", "Weights", "compare_weights", "read_weights"]
 
@@ -225,7 +225,7 @@ def _norm(x: NDArray[Any]) -> float:
 def read_weights(path: Path, trace: Trace) -> WeightSet | None:
     """The weights that a trace's end names, beside the trace file `path`; None if it names none.
 
-    Raises `TraceError` if the files are not there or are not safetensors.
+    Raises `TraceError` if the files are not there, are not safetensors, or not this run's.
     """
     if trace.end.weights is None or trace.end.initial_weights is None:
         return None
@@ -235,6 +235,11 @@ def read_weights(path: Path, trace: Trace) -> WeightSet | None:
         raise TraceError(
             f"{path}: initial and final weights have the same names and shapes. "
             f"Received: {trace.end.initial_weights} and {trace.end.weights}, which do not"
+        )
+    if trace.end.weights_digest not in (None, weights_digest(final)):
+        raise TraceError(
+            f"{path}: {trace.end.weights} must hold the weights that this run ended with. "
+            "Received: those of another run"
         )
     return WeightSet(initial, final)
 

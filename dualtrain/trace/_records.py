@@ -148,3 +148,5 @@ class End:
     """File of the final weights, relative to the trace's folder."""
     initial_weights: str | None
     """File of the initial weights, relative to the trace's folder."""
+    weights_digest: str | None = None
+    """Of the final weights: tells when another run has replaced the file."""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dualtrain.ledger import decide
-from dualtrain.trace import Header, LedgerEntry
+from dualtrain.trace import Header, LedgerEntry, weight_digest
 from dualtrain.training._run import Run
 
-__all__ = ["describe", "ledger_entries", "weight_digest"]
+__all__ = ["describe", "ledger_entries"]
 
 
 def describe(
@@ -65,9 +64,3 @@ def ledger_entries(run: Run) -> tuple[LedgerEntry, ...]:
         )
         for row in ledger.rows
     )
-
-
-def weight_digest(array: NDArray[np.float32]) -> str:
-    """crc32 of a tensor's shape and bytes, 8 hex digits."""
-    start = zlib.crc32(repr(array.shape).encode())
-    return f"{zlib.crc32(np.ascontiguousarray(array).tobytes(), start):08x}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dualtrain.model import save_weights
-from dualtrain.trace import End, Header, TraceWriter, Update
+from dualtrain.trace import End, Header, TraceWriter, Update, weights_digest
 from dualtrain.training._run import Run
 
 __all__ = ["Recorder", "Score"]
@@ -59,7 +59,7 @@ class Recorder:
 
     def end(self, score: Score | None = None) -> None:
         """Record the final weights and the end of the run."""
-        self._save(FINAL_WEIGHTS)
+        digest = self._save(FINAL_WEIGHTS)
         if self._writer is not None:
             self._writer.end(
                 End(
@@ -68,13 +68,17 @@ class Recorder:
                     eval_loss=score.loss if score else None,
                     weights=self._relative(FINAL_WEIGHTS),
                     initial_weights=self._relative(INITIAL_WEIGHTS),
+                    weights_digest=digest,
                 )
             )
 
-    def _save(self, file: str) -> None:
-        if self._output is not None:
-            weights = self._run.backend.dump_weights(self._run.model)
-            save_weights(self._output / file, weights)
+    def _save(self, file: str) -> str | None:
+        """Write the weights as they are now, if there is a folder for them; their digest."""
+        if self._output is None:
+            return None
+        weights = self._run.backend.dump_weights(self._run.model)
+        save_weights(self._output / file, weights)
+        return weights_digest(weights)
 
     def _relative(self, file: str) -> str | None:
         """The file as seen from the trace's folder."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -287,6 +288,19 @@ def test_missing_weights_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.final.safetensors").unlink()
     with pytest.raises(TraceError, match=r"a\.final\.safetensors: weights are a safetensors file"):
         compare_files(path, path)
+
+
+def test_weights_that_another_run_has_replaced_are_refused(tmp_path: Path) -> None:
+    """Two runs with one output folder would else be compared by the weights of the later one."""
+    for name, noise in (("a", 0.0), ("b", 0.5)):
+        write_run(tmp_path / f"{name}.jsonl", make_trace(), make_weights(noise))
+    shutil.copy(tmp_path / "b.final.safetensors", tmp_path / "a.final.safetensors")
+    with pytest.raises(TraceError) as error:
+        compare_files(tmp_path / "a.jsonl", tmp_path / "b.jsonl")
+    assert str(error.value) == (
+        f"{tmp_path}/a.jsonl: a.final.safetensors must hold the weights that this run ended with. "
+        "Received: those of another run"
+    )
 
 
 def test_weights_that_are_no_safetensors_are_refused(tmp_path: Path) -> None:

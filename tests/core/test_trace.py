@@ -66,6 +66,7 @@ def test_the_file_is_one_header_one_line_per_update_and_one_end(tmp_path: Path) 
         "eval_loss": 0.5,
         "weights": None,
         "initial_weights": None,
+        "weights_digest": None,
     }
 
 
