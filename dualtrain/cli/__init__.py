@@ -6,6 +6,7 @@ only the last imports a framework. Exit statuses: 0 done or parity, 1 a differen
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -58,7 +59,11 @@ def _options(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command and exit; whatever the user can mend is text on standard error, status 2."""
+    """Run the command and exit; whatever the user can mend is text on standard error, status 2.
+
+    Ended by SIGTERM, as CI does it, the command cleans up as after Ctrl-C: status 143.
+    """
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         app(arguments)
     except (DualtrainError, OSError) as error:

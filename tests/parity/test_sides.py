@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +123,23 @@ def test_warmup_that_is_as_long_as_training(folder: Path) -> None:
 def test_amp_on_the_cpu_is_refused_by_paddle(folder: Path) -> None:
     message = refused(small_spec(folder, amp={"dtype": "bfloat16"}), folder, WorkerError)
     assert message.startswith("the paddle side could not start: amp: Paddle's auto_cast")
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_nothing_is_left_when_the_command_is_ended(
+    folder: Path, number: signal.Signals, status: int
+) -> None:
+    (folder / "spec.json").write_text(small_spec(folder).model_dump_json())
+    before = sorted(folder.iterdir())
+    command = [sys.executable, "-m", "dualtrain", "parity", "spec.json"]
+    with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE) as process:
+        while not list(folder.glob(".report-*/paddle.job.json")) and process.poll() is None:
+            time.sleep(0.05)
+        process.send_signal(number)
+        assert process.stderr is not None
+        assert b"Traceback" not in process.stderr.read()
+    assert process.returncode == status
+    assert sorted(folder.iterdir()) == before
 
 
 def test_parity_runs_have_no_dropout(folder: Path) -> None:
