@@ -73,8 +73,8 @@ def parity(
     report: Annotated[Path, typer.Option(help="Folder for traces, tables and plots.")] = Path(
         "report"
     ),
-    torch_python: Annotated[Path | None, typer.Option(help="Interpreter with torch.")] = None,
-    paddle_python: Annotated[Path | None, typer.Option(help="Interpreter with paddle.")] = None,
+    torch_python: Annotated[str | None, typer.Option(help="Interpreter with torch.")] = None,
+    paddle_python: Annotated[str | None, typer.Option(help="Interpreter with paddle.")] = None,
     device: Device = None,
     floor: Annotated[
         bool, typer.Option(help="Measure the chaos floor too, with a third run.")

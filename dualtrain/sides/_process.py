@@ -66,7 +66,7 @@ class Worker:
     """
 
     def __init__(
-        self, side: str, job: Job, python: Path, scratch: Path, events: SimpleQueue[Event]
+        self, side: str, job: Job, python: str | Path, scratch: Path, events: SimpleQueue[Event]
     ) -> None:
         self.side = side
         self._events = events

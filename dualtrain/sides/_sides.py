@@ -38,13 +38,14 @@ def run_parity(
     spec: Spec,
     *,
     report: Path,
-    pythons: Mapping[str, Path] | None = None,
+    pythons: Mapping[str, str | Path] | None = None,
     floor: bool = False,
     console: Console | None = None,
 ) -> Comparison:
     """Train both sides of the spec's task, compare them and write the report folder.
 
-    pythons: backend -> the interpreter that runs it; this one when absent.
+    pythons: backend -> the interpreter that runs it, as a shell would take it: one without a
+        folder is looked up in PATH, so `./python` must be text. This one when absent.
     floor: measure the chaos floor too, with a third run.
 
     If the sides do not start alike (weights, or output on the first batch) nothing is trained.
@@ -64,7 +65,7 @@ def run_parity(
         workers = []
         for name in names:
             job = _job(name, spec, scratch)
-            python = (pythons or {}).get(job.backend) or Path(sys.executable)
+            python = (pythons or {}).get(job.backend) or sys.executable
             workers.append(stack.enter_context(Worker(name, job, python, scratch, events)))
         headers = _until_ready(len(names), events)
         comparison = compare_headers(*(headers[name] for name in SIDES))

@@ -301,13 +301,13 @@ def test_parity_passes_its_options_on(
         return compare(a, a if agree else with_update(a, 2, lr=1.0))
 
     monkeypatch.setattr("dualtrain.sides.run_parity", run_parity)
-    arguments = ["--report", "r", "--torch-python", "p", "--device", "cuda:1", "--no-floor"]
+    arguments = ["--report", "r", "--torch-python", "./p", "--device", "cuda:1", "--no-floor"]
     status, out, _ = run("parity", spec(EPOCHS), *arguments)
     del asked["console"]
     assert asked == {
         "device": "cuda:1",
         "floor": False,
-        "pythons": {"torch": Path("p")},
+        "pythons": {"torch": "./p"},
         "report": Path("r"),
     }
     assert (status, ("agree in" in out)) == (0 if agree else 1, agree)

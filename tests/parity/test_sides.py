@@ -66,6 +66,15 @@ def test_a_script_around_the_interpreter_may_print(folder: Path) -> None:
     assert (folder / "report" / "torch.trace.jsonl").exists()
 
 
+def test_an_interpreter_in_the_current_folder(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script(folder, "exit 3")
+    monkeypatch.chdir(folder)
+    message = refused(small_spec(folder), folder, WorkerError, pythons={"torch": "./python"})
+    assert message.startswith("the torch side could not start: exit status 3")
+
+
 def test_a_side_that_is_killed_in_the_middle_of_a_line(folder: Path) -> None:
     python = script(folder, """printf '{"event": "ready", "head'""", "kill -9 $$")
     message = refused(small_spec(folder), folder, WorkerError, pythons={"paddle": python})
