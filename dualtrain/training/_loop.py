@@ -63,7 +63,7 @@ def fit(
     run = start(
         spec,
         model,
-        micro_batches_per_epoch=len(of_epoch(0)),
+        micro_batches_per_epoch=_count(of_epoch(0)),
         backend=backend,
         measure=trace is not None,
     )
@@ -94,7 +94,7 @@ def updates(
     for epoch, group in run.plan.updates():
         if epoch != current:
             current, micro_batches = epoch, batches(epoch)
-            _check_count(run, len(micro_batches), epoch)
+            _check_count(run, _count(micro_batches), epoch)
         pending.append(_update(run, [micro_batches[i] for i in group], loss))
         if time.monotonic() - read_at > REPORT_EVERY:
             yield from _read(run, pending)
@@ -113,6 +113,15 @@ def _cross_entropy(run: Run) -> LossSum:
         return run.backend.cross_entropy_sum(run.backend.logits(model, tensors), labels)
 
     return loss
+
+
+def _count(micro_batches: Sequence[Batch]) -> int:
+    if not (hasattr(micro_batches, "__len__") and hasattr(micro_batches, "__getitem__")):
+        raise DataError(
+            "an epoch's micro-batches must be a sequence, such as list(...) makes. "
+            f"Received: {type(micro_batches).__name__}"
+        )
+    return len(micro_batches)
 
 
 def _check_count(run: Run, received: int, epoch: int) -> None:
@@ -158,6 +167,11 @@ def _update(run: Run, group: Sequence[Batch], loss: LossSum) -> _Pending:
 
 def _counted_targets(batch: Batch) -> int:
     """Labels that are not -100; a custom loss without `labels` counts samples."""
+    if not isinstance(batch, Mapping) or not batch:
+        raise DataError(
+            "a micro-batch must be a mapping from the model's inputs to arrays. "
+            f"Received: {type(batch).__name__}{'' if batch else ', empty'}"
+        )
     labels = batch.get("labels")
     if labels is None:
         return len(next(iter(batch.values())))

@@ -281,6 +281,22 @@ def test_a_batch_without_labels_is_refused(backend: Backend, linear: Any) -> Non
         fit(spec_of(), linear, [{"x": batch()["x"]}])
 
 
+@pytest.mark.parametrize(
+    ("batches", "received"),
+    [
+        ([({"x": 1}, 2)], "tuple"),
+        ([{}], "dict, empty"),
+        (({} for _ in range(2)), "generator"),
+        (lambda epoch: iter([{}]), "list_iterator"),
+    ],
+)
+def test_batches_of_another_shape_are_refused(
+    backend: Backend, linear: Any, batches: Any, received: str
+) -> None:
+    with pytest.raises(DataError, match=rf"must be a .* Received: {received}$"):
+        fit(spec_of(), linear, batches)
+
+
 def test_no_batches_at_all_are_refused(backend: Backend, linear: Any) -> None:
     with pytest.raises(PlanError, match=r"micro_batches_per_epoch must be >= 1\. Received: 0"):
         fit(spec_of(), linear, [])
