@@ -44,9 +44,13 @@ def place(model: Any, device: Any) -> Any:
 
 
 def to_device(batch: Mapping[str, NDArray[Any]], device: Any) -> dict[str, Any]:
-    """A batch as tensors of the same types on the device, without waiting for the copy."""
+    """A batch as tensors of the same types on the device, without waiting for the copy.
+
+    Copies, as Paddle does: `from_numpy` alone shares the caller's memory, warns where that is
+    read-only, and takes no reversed axis.
+    """
     pinned = device.type == "cuda"
-    tensors = {name: torch.from_numpy(array) for name, array in batch.items()}
+    tensors = {n: torch.from_numpy(np.array(a, order="C")) for n, a in batch.items()}
     if not pinned:
         return tensors
     return {n: t.pin_memory().to(device, non_blocking=True) for n, t in tensors.items()}

@@ -281,6 +281,17 @@ def test_a_batch_without_labels_is_refused(backend: Backend, linear: Any) -> Non
         fit(spec_of(), linear, [{"x": batch()["x"]}])
 
 
+def test_a_batch_is_copied_whatever_its_memory_is_like(backend: Backend) -> None:
+    """Read-only (without a warning: those are errors here), reversed, and changed afterwards."""
+    given = batch()["x"]
+    backwards = given[:, ::-1]
+    backwards.flags.writeable = False
+    tensors = backend.to_device({"x": backwards}, backend.open_device("cpu"))
+    expected = backwards.copy()
+    given[:] = 0
+    np.testing.assert_array_equal(backend.to_numpy(tensors["x"]), expected)
+
+
 @pytest.mark.parametrize(
     ("batches", "received"),
     [
