@@ -68,7 +68,7 @@ class BackendError(DualtrainError):
 
 
 class LedgerError(DualtrainError):
-    """A parameter rule selects nothing."""
+    """A parameter rule selects nothing, or nothing trains."""
 
 
 class TraceError(DualtrainError):

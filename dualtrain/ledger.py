@@ -95,9 +95,14 @@ def decide(parameters: Iterable[Parameter], weight_decay: WeightDecay | None) ->
     """Apply the spec's decay filter to a model's parameters.
 
     The first exclusion that holds decides: roles, then patterns, then substrings, each in the
-    order written. Raises `LedgerError` for an exclusion that names no parameter at all.
+    order written. Raises `LedgerError` for an exclusion that names no parameter at all, and for
+    a model in which nothing trains.
     """
     found = sorted(parameters, key=lambda p: p.name)
+    if not any(parameter.trainable for parameter in found):
+        raise LedgerError(
+            f"the model must have a parameter that trains. Received: none of {len(found)}"
+        )
     spec = weight_decay if weight_decay is not None else WeightDecay(value=0.0)
     hits = {rule: False for rule in _rules(spec)}
     rows = []

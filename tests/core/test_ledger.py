@@ -232,3 +232,10 @@ def test_all_exclusions_that_match_nothing_are_named() -> None:
         "weight_decay.exclude_patterns: pattern 'a'",
         "weight_decay.exclude_substrings: substring 'b.c'",
     ]
+
+
+@pytest.mark.parametrize("model", [[], [parameter("dense.weight", trainable=False)]])
+def test_a_model_in_which_nothing_trains_is_refused(model: list[Parameter]) -> None:
+    """Its optimizer would fail in words of the framework's, in Paddle at the first update."""
+    with pytest.raises(LedgerError, match=rf"that trains\. Received: none of {len(model)}$"):
+        decide(model, None)
