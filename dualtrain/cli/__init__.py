@@ -66,6 +66,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         app(arguments)
-    except (DualtrainError, OSError) as error:
-        print(error, file=sys.stderr)
+    except (DualtrainError, OSError, MemoryError) as error:
+        print(str(error) or "out of memory", file=sys.stderr)
         sys.exit(2)

@@ -64,13 +64,13 @@ def plan(
 
 def _facts(plan: Plan, count: int | None) -> dict[str, Any]:
     """The plan's whole numbers; None for those that need M where it is not known."""
-    groups, size = plan.epoch_groups(), plan.spec.batch.accumulate
+    size = plan.spec.batch.accumulate
     return {
         "total_updates": plan.total_updates,
         "warmup_updates": plan.warmup_updates,
         "horizon": plan.horizon,
         "micro_batches_per_epoch": count,
-        "updates_per_epoch": None if count is None else len(groups),
+        "updates_per_epoch": None if count is None else plan.updates_per_epoch,
         "accumulate": size,
         "tail": plan.spec.batch.tail,
         "tail_micro_batches": None if count is None else count % size,

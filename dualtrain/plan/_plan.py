@@ -11,7 +11,7 @@ import numpy as np
 
 from dualtrain.errors import PlanError
 from dualtrain.plan._curves import Curve, Floats
-from dualtrain.spec import Batch, InverseSqrt, Rounding, Spec, Warmup
+from dualtrain.spec import LARGEST_COUNT, Batch, InverseSqrt, Rounding, Spec, Warmup
 
 __all__ = ["Plan", "resolve", "round_product"]
 
@@ -115,6 +115,8 @@ def resolve(spec: Spec, *, micro_batches_per_epoch: int, world_size: int = 1) ->
     per_epoch = _updates_per_epoch(spec.batch, micro_batches_per_epoch)
     epochs, updates = spec.duration.epochs, spec.duration.updates
     total = updates if updates is not None else (epochs or 0) * per_epoch
+    if total > LARGEST_COUNT:
+        raise PlanError(f"there must be at most {LARGEST_COUNT:.0e} updates. Received: {total}")
     horizon = spec.horizon if spec.horizon is not None else total
     warmup = _warmup_updates(spec.warmup, horizon)
     if warmup >= horizon:

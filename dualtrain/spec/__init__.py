@@ -5,6 +5,7 @@ reads files: `_yaml.py`, `_toml.py` and `_json.py` give the data and the line of
 `_problems.py` says what is wrong in the words of the file.
 """
 
+from dualtrain.spec._base import LARGEST_COUNT as LARGEST_COUNT
 from dualtrain.spec._dynamics import Amp as Amp
 from dualtrain.spec._dynamics import Batch as Batch
 from dualtrain.spec._dynamics import Clip as Clip

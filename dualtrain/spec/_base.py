@@ -9,12 +9,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from dualtrain.errors import SpecError
 from dualtrain.spec._problems import problems_of
 
-__all__ = ["Count", "Part", "Positive", "Proportion", "distinct"]
+__all__ = ["LARGEST_COUNT", "Count", "Part", "Positive", "Proportion", "distinct"]
 
-Positive = Annotated[float, Field(gt=0)]
-"""A finite number above 0."""
+LARGEST_COUNT = 10**15
+"""The largest count: float64, in which schedules are computed, holds it exactly."""
 
-Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0, le=1e300)]
+"""A finite number above 0, with room for a formula's factors."""
+
+Count = Annotated[int, Field(ge=1, le=LARGEST_COUNT)]
 """A whole number from 1."""
 
 Proportion = Annotated[float, Field(ge=0, lt=1)]

@@ -24,6 +24,7 @@ _RULES = {
     "greater_than_equal": "must be >= {ge:.12g}",
     "int_type": "must be a whole number",
     "less_than": "must be < {lt:.12g}",
+    "less_than_equal": "must be <= {le:.12g}",
     "model_attributes_type": "must be a mapping of keys to values",
     "model_type": "must be a mapping of keys to values",
     "string_too_short": "must not be empty",

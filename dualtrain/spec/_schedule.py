@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from dualtrain.spec._base import Count, Part, Positive, Proportion
+from dualtrain.spec._base import LARGEST_COUNT, Count, Part, Positive, Proportion
 
 __all__ = [
     "Constant",
@@ -33,7 +33,7 @@ class Warmup(Part):
     one step and 1.0 as the whole run).
     """
 
-    steps: Annotated[int, Field(ge=0)] | None = None
+    steps: Annotated[int, Field(ge=0, le=LARGEST_COUNT)] | None = None
     """W itself, in updates."""
     proportion: Proportion | None = None
     """W as a share of the horizon, converted once: rounding(proportion x horizon)."""

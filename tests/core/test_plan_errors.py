@@ -62,6 +62,11 @@ BAD = {
         {"micro_batches_per_epoch": 0},
         "micro_batches_per_epoch must be >= 1. Received: 0",
     ),
+    "more updates than float64 can count": (
+        spec_of(duration=Duration(epochs=10**15)),
+        {"micro_batches_per_epoch": 2},
+        "there must be at most 1e+15 updates. Received: 2000000000000000",
+    ),
     "no processes": (
         spec_of(),
         {"micro_batches_per_epoch": 10, "world_size": 0},
