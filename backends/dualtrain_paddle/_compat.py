@@ -13,7 +13,10 @@ from typing import Any
 with suppress(ImportError):
     import scipy.sparse  # noqa: F401
 
-import paddle
+# paddlepaddle 3.3.1 asks for a compiler's cache that nothing here uses.
+with warnings.catch_warnings():
+    warnings.filterwarnings("ignore", "No ccache found", UserWarning)
+    import paddle
 
 from dualtrain.backend import installed
 from dualtrain.errors import BackendError

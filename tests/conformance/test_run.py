@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -325,6 +327,12 @@ def test_token_mean_needs_the_groups_count(backend: Backend, linear: Any) -> Non
     part = backend.to_device(batch(), run.device)
     with pytest.raises(PlanError, match=r"counted targets in the whole group\. Received: None"):
         run.step(classify(backend)(run.model, part))
+
+
+def test_loading_a_backend_says_nothing(backend: Backend) -> None:
+    code = f"from dualtrain.backend import load_backend; load_backend({backend.NAME!r})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert (done.stdout, done.stderr) == (b"", b"")
 
 
 def test_another_backend_than_the_models_is_refused(backend: Backend, linear: Any) -> None:
