@@ -11,7 +11,16 @@ from safetensors.numpy import save_file
 
 from dualtrain.parity import WeightSet
 from dualtrain.spec import Spec
-from dualtrain.trace import End, Header, LedgerEntry, Trace, TraceWriter, Update, weights_digest
+from dualtrain.trace import (
+    End,
+    Header,
+    LedgerEntry,
+    Trace,
+    TraceWriter,
+    Update,
+    weight_digest,
+    weights_digest,
+)
 
 __all__ = ["make_spec", "make_trace", "make_weights", "with_update", "write_run", "write_trace"]
 
@@ -129,4 +138,6 @@ def write_run(path: Path, trace: Trace, weights: WeightSet) -> Path:
         initial_weights=initial,
         weights_digest=weights_digest(weights.final),
     )
-    return write_trace(path, replace(trace, end=end))
+    digests = {name: weight_digest(array) for name, array in weights.initial.items()}
+    header = replace(trace.header, initial_digest=digests)
+    return write_trace(path, replace(trace, header=header, end=end))

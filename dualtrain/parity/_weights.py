@@ -39,7 +39,7 @@ from dualtrain.parity._tolerances import (
     Bars,
     raised,
 )
-from dualtrain.trace import Trace, weights_digest
+from dualtrain.trace import Trace, weight_digest, weights_digest
 
 __all__ = ["Tensor", "WeightSet", "Weights", "compare_weights", "read_weights"]
 
@@ -236,12 +236,19 @@ def read_weights(path: Path, trace: Trace) -> WeightSet | None:
             f"{path}: initial and final weights have the same names and shapes. "
             f"Received: {trace.end.initial_weights} and {trace.end.weights}, which do not"
         )
+    digests = {name: weight_digest(array) for name, array in initial.items()}
+    if digests != trace.header.initial_digest:
+        raise _replaced(path, trace.end.initial_weights, "began with")
     if trace.end.weights_digest not in (None, weights_digest(final)):
-        raise TraceError(
-            f"{path}: {trace.end.weights} must hold the weights that this run ended with. "
-            "Received: those of another run"
-        )
+        raise _replaced(path, trace.end.weights, "ended with")
     return WeightSet(initial, final)
+
+
+def _replaced(path: Path, file: str, whose: str) -> TraceError:
+    return TraceError(
+        f"{path}: {file} must hold the weights that this run {whose}. "
+        "Received: those of another run"
+    )
 
 
 def _read_arrays(path: Path) -> Arrays:

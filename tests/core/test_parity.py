@@ -290,15 +290,19 @@ def test_missing_weights_are_refused(tmp_path: Path) -> None:
         compare_files(path, path)
 
 
-def test_weights_that_another_run_has_replaced_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("file", "verb"), [("initial", "began"), ("final", "ended")])
+def test_weights_that_another_run_has_replaced_are_refused(
+    tmp_path: Path, file: str, verb: str
+) -> None:
     """Two runs with one output folder would else be compared by the weights of the later one."""
-    for name, noise in (("a", 0.0), ("b", 0.5)):
-        write_run(tmp_path / f"{name}.jsonl", make_trace(), make_weights(noise))
-    shutil.copy(tmp_path / "b.final.safetensors", tmp_path / "a.final.safetensors")
+    a = write_run(tmp_path / "a.jsonl", make_trace(), make_weights())
+    later = WeightSet(make_weights().final, make_weights(0.5).final)
+    b = write_run(tmp_path / "b.jsonl", make_trace(), later)
+    shutil.copy(tmp_path / f"b.{file}.safetensors", tmp_path / f"a.{file}.safetensors")
     with pytest.raises(TraceError) as error:
-        compare_files(tmp_path / "a.jsonl", tmp_path / "b.jsonl")
+        compare_files(a, b)
     assert str(error.value) == (
-        f"{tmp_path}/a.jsonl: a.final.safetensors must hold the weights that this run ended with. "
+        f"{a}: a.{file}.safetensors must hold the weights that this run {verb} with. "
         "Received: those of another run"
     )
 

@@ -149,6 +149,7 @@ CASES = {
         "dense.weight: digest 00000002 against 00000003",
         "task.model, seed",
         header(initial_digest={"dense.bias": "00000001", "dense.weight": "00000003"}),
+        weights=WeightSet(make_weights().final, make_weights().final),
     ),
     "square weight transposed": Case(
         "initial output",
