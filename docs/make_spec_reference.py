@@ -24,6 +24,9 @@ prints the same as JSON Schema, `dualtrain check SPEC...` checks files. YAML, TO
 read; in YAML `5e-5` is a number and `no` is text, as in YAML 1.2.
 """
 
+TECHNICAL = 1e15
+"""A bound from here on is what float64 can hold, not what a run may need: it goes unsaid."""
+
 
 def reference() -> str:
     """The whole page."""
@@ -82,7 +85,8 @@ def values(annotation: Any, metadata: Any = ()) -> str:
     word = {int: "whole number", float: "number", str: "text"}[annotation]
     bounds = re.findall(r"\b(gt|ge|lt|le)=([^,)]+)", " ".join(map(repr, flat(metadata))))
     signs = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
-    limits = " and ".join(f"{signs[sign]} {bound}" for sign, bound in bounds)
+    told = [(sign, bound) for sign, bound in bounds if float(bound) < TECHNICAL]
+    limits = " and ".join(f"{signs[sign]} {bound}" for sign, bound in told)
     return f"{word} {limits}".strip()
 
 

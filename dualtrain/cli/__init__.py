@@ -1,13 +1,15 @@
 """The command line: parses and calls; every command's work is done elsewhere.
 
 `_specs.py` has what needs a spec only, `_traces.py` what needs traces, `_runs.py` what trains;
-only the last imports a framework. Exit statuses: 0 done or parity, 1 a difference, 2 bad input.
+only the last imports a framework. Exit statuses: 0 done or parity, 1 a difference, 2 bad input, 3 a
+fault of dualtrain itself.
 """
 
 from __future__ import annotations
 
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -69,3 +71,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (DualtrainError, OSError, MemoryError) as error:
         print(str(error) or "out of memory", file=sys.stderr)
         sys.exit(2)
+    except Exception:  # Python would exit with 1, which is the status of a difference
+        traceback.print_exc()
+        sys.exit(3)

@@ -272,6 +272,17 @@ def test_labels_of_minus_100_are_not_counted(backend: Backend, linear: Any) -> N
     assert losses[1] == pytest.approx(losses[0], rel=1e-6)
 
 
+@pytest.mark.parametrize("dtype", ["int32", "uint8"])
+def test_labels_may_be_any_whole_numbers(backend: Backend, linear: Any, dtype: str) -> None:
+    part = batch()
+    losses = []
+    for labels in (part["labels"], part["labels"].astype(dtype)):
+        backend.load_weights(linear, {"weight": WEIGHT, "bias": BIAS})
+        done = fit(spec_of(), linear, [part | {"labels": labels}], loss=classify(backend))
+        losses.append(done[0].loss)
+    assert losses[0] == losses[1]
+
+
 def test_a_batch_without_counted_targets_is_refused(backend: Backend, linear: Any) -> None:
     empty = batch() | {"labels": np.full(4, -100)}
     with pytest.raises(DataError, match=r"at least one counted target\. Received: none"):

@@ -352,3 +352,14 @@ def test_the_check_for_frameworks_can_fail(tmp_path: Path) -> None:
     (tmp_path / "paddle.py").touch()  # an empty stand-in
     found = modules_of("schema", before="import paddle", path=tmp_path)
     assert {"paddle"} == found & FRAMEWORKS
+
+
+def test_a_fault_of_our_own_is_not_taken_for_a_difference(
+    run: Run, spec: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(plan: object) -> object:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("dualtrain.plan.Plan.lr_curve", broken)
+    status, _, err = run("plan", spec(EPOCHS), "--micro-batches", "4")
+    assert (status, "ZeroDivisionError" in err) == (3, True)
