@@ -40,6 +40,9 @@ __all__ = ["Curve", "Floats"]
 
 Floats = NDArray[np.float64]
 
+_BLOCK = 2**15
+"""Updates computed at a time: the steps of a formula then stay in the processor's cache."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Curve:
@@ -57,18 +60,23 @@ class Curve:
         >>> curve.factors(np.arange(6.0)).tolist()
         [0.0, 0.5, 1.0, 0.5, 0.0, 0.0]
         """
-        end = max(self.horizon, self.warmup_updates)
-        if not isinstance(self.schedule, InverseSqrt) and t[-1] > end:
-            t = np.minimum(t, end)
-        peak = np.searchsorted(t, self.warmup_updates)  # index of the first update past warmup
         out = np.empty_like(t)
-        np.divide(t[:peak], max(1, self.warmup_updates), out=out[:peak])
-        out[peak:] = self._decay(t[peak:])
+        for start in range(0, len(t), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            out[block] = self._block(t[block])
         return out
 
     def factor_at(self, t: int) -> float:
         """factor(t) of one update."""
         return float(self.factors(np.array([t], dtype=np.float64))[0])
+
+    def _block(self, t: Floats) -> Floats:
+        end = max(self.horizon, self.warmup_updates)
+        if not isinstance(self.schedule, InverseSqrt) and t[-1] > end:
+            t = np.minimum(t, end)
+        peak = np.searchsorted(t, self.warmup_updates)  # index of the first update past warmup
+        rise = t[:peak] / max(1, self.warmup_updates)
+        return np.concatenate([rise, self._decay(t[peak:])]) if peak else self._decay(t)
 
     def _decay(self, t: Floats) -> Floats:
         """factor(t) from t = W on."""
@@ -84,7 +92,8 @@ class Curve:
                 return np.maximum(0.0, 0.5 * (1.0 + _libm(math.cos, angle)))
             case CosineWithRestarts(cycles=cycles):
                 progress = (t - warmup) / span
-                wave = _libm(math.cos, math.pi * ((cycles * progress) % 1.0))
+                phase = cycles * progress
+                wave = _libm(math.cos, math.pi * (phase - np.floor(phase)))  # mod 1, exactly
                 return np.where(progress >= 1.0, 0.0, np.maximum(0.0, 0.5 * (1.0 + wave)))
             case Polynomial(power=power, end_lr=end_lr):
                 remaining = 1 - (t - warmup) / span
