@@ -116,4 +116,10 @@ def _draw(plans: dict[str, Plan]) -> None:
     for name, plan in plans.items():
         sizes = f"T = {plan.total_updates}, W = {plan.warmup_updates}, H = {plan.horizon}"
         print(f"{name}: {sizes}")
-        print(chart(plan.lr_curve(), top=top, length=length))
+        try:
+            print(chart(plan.lr_curve(), top=top, length=length))
+        except UnicodeEncodeError as error:
+            raise typer.BadParameter(
+                f"is needed: a chart is drawn in Unicode. Received: a terminal of {error.encoding}",
+                param_hint="--output",
+            ) from None

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -363,3 +366,11 @@ def test_a_fault_of_our_own_is_not_taken_for_a_difference(
     monkeypatch.setattr("dualtrain.plan.Plan.lr_curve", broken)
     status, _, err = run("plan", spec(EPOCHS), "--micro-batches", "4")
     assert (status, "ZeroDivisionError" in err) == (3, True)
+
+
+def test_a_terminal_that_cannot_draw_is_told_of_files(spec: Write) -> None:
+    command = [sys.executable, "-m", "dualtrain", "plot", spec(EPOCHS), "--micro-batches", "4"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    assert "--output" in done.stderr
