@@ -369,7 +369,8 @@ def test_a_fault_of_our_own_is_not_taken_for_a_difference(
 
 
 def test_a_terminal_that_cannot_draw_is_told_of_files(spec: Write) -> None:
-    command = [sys.executable, "-m", "dualtrain", "plot", spec(EPOCHS), "--micro-batches", "4"]
+    file = str(spec(EPOCHS))
+    command = [sys.executable, "-m", "dualtrain", "plot", file, "--micro-batches", "4"]
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, "Traceback" in done.stderr) == (2, False)
