@@ -47,7 +47,16 @@ class Row:
     rule: str
     """The rule that fired, e.g. `role norm`; `default` if none did."""
     decay: float
-    """The decoupled weight decay it gets."""
+    """The weight decay it gets."""
+    lr_multiplier: float = 1.0
+    """What its learning rate is multiplied by."""
+    frozen: bool = False
+    """Whether the spec freezes it."""
+
+    @property
+    def trains(self) -> bool:
+        """Whether it gets gradients and updates."""
+        return self.parameter.trainable and not self.frozen
 
 
 @dataclass(frozen=True)
@@ -58,7 +67,7 @@ class Ledger:
 
     def decay(self) -> dict[str, float]:
         """Canonical name -> weight decay, for the parameters that train."""
-        return {r.parameter.name: r.decay for r in self.rows if r.parameter.trainable}
+        return {r.parameter.name: r.decay for r in self.rows if r.trains}
 
 
 def kind_of(owner: type) -> Kind:

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 import dualtrain_paddle.arrays
-import dualtrain_paddle.decay
 import dualtrain_paddle.models
+import dualtrain_paddle.tensors
 import dualtrain_paddle.weights
 import dualtrain_torch.arrays
-import dualtrain_torch.decay
 import dualtrain_torch.models
+import dualtrain_torch.tensors
 import dualtrain_torch.weights
 from dualtrain.model import ModelConfig, initial_weights
 from dualtrain.model._config import Family
@@ -31,7 +31,7 @@ class Side:
     """What the tests use of a backend, as modules."""
 
     arrays: Any
-    decay: Any
+    parameters: Any
     models: Any
     weights: Any
 
@@ -45,11 +45,14 @@ class Side:
 
 
 TORCH = Side(
-    dualtrain_torch.arrays, dualtrain_torch.decay, dualtrain_torch.models, dualtrain_torch.weights
+    dualtrain_torch.arrays,
+    dualtrain_torch.tensors.parameters,
+    dualtrain_torch.models,
+    dualtrain_torch.weights,
 )
 PADDLE = Side(
     dualtrain_paddle.arrays,
-    dualtrain_paddle.decay,
+    dualtrain_paddle.tensors.parameters,
     dualtrain_paddle.models,
     dualtrain_paddle.weights,
 )
@@ -96,6 +99,6 @@ def make_pair(config: ModelConfig, seed: int = 5) -> tuple[Any, Any]:
     """The model in torch and in Paddle, from the same initial weights."""
     models = tuple(side.models.build_model(config) for side in SIDES)
     for side, model in zip(SIDES, models, strict=True):
-        weights = initial_weights(side.decay.parameters(model), config, seed=seed, checkpoint=None)
+        weights = initial_weights(side.parameters(model), config, seed=seed, checkpoint=None)
         side.weights.load_weights(model, weights)
     return models[0], models[1]

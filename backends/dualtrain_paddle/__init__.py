@@ -18,7 +18,6 @@ from dualtrain_paddle.arrays import seed_everything as seed_everything
 from dualtrain_paddle.arrays import to_device as to_device
 from dualtrain_paddle.arrays import to_numpy as to_numpy
 from dualtrain_paddle.clip import GlobalNormClip as GlobalNormClip
-from dualtrain_paddle.decay import parameters as parameters
 from dualtrain_paddle.losses import cross_entropy_sum as cross_entropy_sum
 from dualtrain_paddle.models import build_linear as build_linear
 from dualtrain_paddle.models import build_model as build_model
@@ -29,6 +28,7 @@ from dualtrain_paddle.schedule import LinearDecayWithWarmup as LinearDecayWithWa
 from dualtrain_paddle.schedule import build_schedule as build_schedule
 from dualtrain_paddle.step import clear_gradients as clear_gradients
 from dualtrain_paddle.step import learning_rate as learning_rate
+from dualtrain_paddle.tensors import parameters as parameters
 from dualtrain_paddle.weights import dump_weights as dump_weights
 from dualtrain_paddle.weights import load_weights as load_weights
 

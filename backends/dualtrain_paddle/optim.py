@@ -10,7 +10,7 @@ from dualtrain.errors import BackendError
 from dualtrain.ledger import decide
 from dualtrain.spec import Spec
 from dualtrain_paddle.clip import GlobalNormClip
-from dualtrain_paddle.decay import parameters
+from dualtrain_paddle.tensors import parameters
 
 __all__ = ["build_optimizer", "effective_decay"]
 
@@ -28,7 +28,7 @@ def build_optimizer(spec: Spec, model: Any, *, clip: GlobalNormClip | None = Non
     """
     ledger = decide(parameters(model), spec.weight_decay)
     live = _by_native_name(model)
-    trainable = [live[row.parameter.native] for row in ledger.rows if row.parameter.trainable]
+    trainable = [live[row.parameter.native] for row in ledger.rows if row.trains]
     for parameter in trainable:  # forget what an earlier optimizer's groups left behind
         parameter.optimize_attr["learning_rate"] = 1.0
         parameter.regularizer = None

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dualtrain.model import check_weights
 from dualtrain_paddle.arrays import to_numpy
-from dualtrain_paddle.decay import named_tensors
+from dualtrain_paddle.tensors import named_tensors
 
 __all__ = ["dump_weights", "load_weights"]
 

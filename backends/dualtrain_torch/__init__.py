@@ -18,7 +18,6 @@ from dualtrain_torch.arrays import seed_everything as seed_everything
 from dualtrain_torch.arrays import to_device as to_device
 from dualtrain_torch.arrays import to_numpy as to_numpy
 from dualtrain_torch.clip import GlobalNormClip as GlobalNormClip
-from dualtrain_torch.decay import parameters as parameters
 from dualtrain_torch.losses import cross_entropy_sum as cross_entropy_sum
 from dualtrain_torch.models import build_linear as build_linear
 from dualtrain_torch.models import build_model as build_model
@@ -28,6 +27,7 @@ from dualtrain_torch.optim import effective_decay as effective_decay
 from dualtrain_torch.schedule import build_schedule as build_schedule
 from dualtrain_torch.step import clear_gradients as clear_gradients
 from dualtrain_torch.step import learning_rate as learning_rate
+from dualtrain_torch.tensors import parameters as parameters
 from dualtrain_torch.weights import dump_weights as dump_weights
 from dualtrain_torch.weights import load_weights as load_weights
 

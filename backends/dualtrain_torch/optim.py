@@ -10,7 +10,7 @@ from dualtrain.ledger import Ledger, decide
 from dualtrain.spec import Spec
 from dualtrain_torch._compat import supports_fused
 from dualtrain_torch.clip import GlobalNormClip
-from dualtrain_torch.decay import parameters
+from dualtrain_torch.tensors import parameters
 
 __all__ = ["build_optimizer", "effective_decay"]
 
@@ -61,6 +61,6 @@ def _groups(ledger: Ledger) -> dict[float, list[str]]:
     """Weight decay -> native names of the trainable parameters that get it."""
     groups: dict[float, list[str]] = {}
     for row in ledger.rows:
-        if row.parameter.trainable:
+        if row.trains:
             groups.setdefault(row.decay, []).append(row.parameter.native)
     return groups

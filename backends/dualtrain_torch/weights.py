@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dualtrain.model import check_weights
 from dualtrain_torch.arrays import to_numpy
-from dualtrain_torch.decay import named_tensors
+from dualtrain_torch.tensors import named_tensors
 
 __all__ = ["dump_weights", "load_weights"]
 

@@ -1,20 +1,17 @@
 """Room 1, the spec: what the user wrote. Frozen, validated, holds no code.
 
-`_spec.py` is the whole; `_schedule.py`, `_dynamics.py` and `_task.py` are its parts. `_load.py`
-reads files: `_yaml.py`, `_toml.py` and `_json.py` give the data and the line of each key, and
-`_problems.py` says what is wrong in the words of the file.
+`_spec.py` is the whole; `_optimizer.py`, `_schedule.py`, `_parameters.py`, `_update.py`, `_amp.py`
+and `_task.py` are its parts. `_load.py` reads files: `_yaml.py`, `_toml.py` and `_json.py` give the
+data and the line of each key, and `_problems.py` says what is wrong in the words of the file.
 """
 
+from dualtrain.spec._amp import Amp as Amp
+from dualtrain.spec._amp import LossScale as LossScale
 from dualtrain.spec._base import LARGEST_COUNT as LARGEST_COUNT
-from dualtrain.spec._dynamics import Amp as Amp
-from dualtrain.spec._dynamics import Batch as Batch
-from dualtrain.spec._dynamics import Clip as Clip
-from dualtrain.spec._dynamics import Duration as Duration
-from dualtrain.spec._dynamics import LossScale as LossScale
-from dualtrain.spec._dynamics import Optimizer as Optimizer
-from dualtrain.spec._dynamics import Role as Role
-from dualtrain.spec._dynamics import WeightDecay as WeightDecay
 from dualtrain.spec._load import load_spec as load_spec
+from dualtrain.spec._optimizer import Optimizer as Optimizer
+from dualtrain.spec._parameters import Role as Role
+from dualtrain.spec._parameters import WeightDecay as WeightDecay
 from dualtrain.spec._schedule import Constant as Constant
 from dualtrain.spec._schedule import Cosine as Cosine
 from dualtrain.spec._schedule import CosineWithRestarts as CosineWithRestarts
@@ -29,3 +26,6 @@ from dualtrain.spec._spec import Spec as Spec
 from dualtrain.spec._task import CheckpointModel as CheckpointModel
 from dualtrain.spec._task import FreshModel as FreshModel
 from dualtrain.spec._task import TextClassification as TextClassification
+from dualtrain.spec._update import Batch as Batch
+from dualtrain.spec._update import Clip as Clip
+from dualtrain.spec._update import Duration as Duration

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_validator
 
+from dualtrain.spec._amp import Amp
 from dualtrain.spec._base import Count, Part
-from dualtrain.spec._dynamics import Amp, Batch, Clip, Duration, Optimizer, WeightDecay
+from dualtrain.spec._optimizer import Optimizer
+from dualtrain.spec._parameters import WeightDecay
 from dualtrain.spec._schedule import Polynomial, Schedule, Warmup
 from dualtrain.spec._task import TextClassification
+from dualtrain.spec._update import Batch, Clip, Duration
 
 if TYPE_CHECKING:
     from dualtrain.plan import Plan

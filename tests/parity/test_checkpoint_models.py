@@ -59,7 +59,7 @@ def start(folder: Path) -> tuple[Any, Any]:
     config = read_checkpoint_config(folder, classes=3, dropout=None)
     models = tuple(side.models.build_model(config) for side in SIDES)
     for side, model in zip(SIDES, models, strict=True):
-        weights = initial_weights(side.decay.parameters(model), config, seed=5, checkpoint=folder)
+        weights = initial_weights(side.parameters(model), config, seed=5, checkpoint=folder)
         side.weights.load_weights(model, weights)
     return models[0], models[1]
 

@@ -26,7 +26,7 @@ NORMS = 25
 def base(side: Side, family: Family) -> list[Parameter]:
     """The parameters of a classifier of base depth; the width does not matter here."""
     model = side.models.build_model(make_config(family, layers=12, hidden_size=8, heads=2))
-    found: list[Parameter] = side.decay.parameters(model)
+    found: list[Parameter] = side.parameters(model)
     return found
 
 

@@ -52,7 +52,7 @@ def test_a_square_matrix_that_is_not_transposed_is_seen() -> None:
     config = make_config("bert")
     batch = make_batch(config)
     model = PADDLE.models.build_model(config)
-    weights = initial_weights(PADDLE.decay.parameters(model), config, seed=5, checkpoint=None)
+    weights = initial_weights(PADDLE.parameters(model), config, seed=5, checkpoint=None)
     PADDLE.weights.load_weights(model, weights)
     expected = PADDLE.run(model, batch)
     square = [n for n, a in weights.items() if a.ndim == 2 and a.shape[0] == a.shape[1]]
@@ -78,7 +78,7 @@ def test_padding_does_not_reach_the_logits(family: Family) -> None:
 @pytest.mark.parametrize("config", CONFIGS[:6])
 def test_weights_come_back_bit_for_bit(config: ModelConfig) -> None:
     models = make_pair(config)
-    weights = initial_weights(TORCH.decay.parameters(models[0]), config, seed=5, checkpoint=None)
+    weights = initial_weights(TORCH.parameters(models[0]), config, seed=5, checkpoint=None)
 
     for side, model in zip(SIDES, models, strict=True):
         dumped = side.weights.dump_weights(model)
@@ -94,7 +94,7 @@ def test_both_list_the_same_parameters(config: ModelConfig) -> None:
     """Canonical name, shape, kind, roles and trainable; the frameworks' own names differ."""
     listed = []
     for side in SIDES:
-        found = side.decay.parameters(side.models.build_model(config))
+        found = side.parameters(side.models.build_model(config))
         listed.append(
             {
                 p.name: (
@@ -115,14 +115,14 @@ def test_canonical_names_are_transformers(family: Family) -> None:
     model = TORCH.models.build_model(config)
 
     assert [name for name, _ in model.named_parameters()] == [
-        p.name for p in TORCH.decay.parameters(model)
+        p.name for p in TORCH.parameters(model)
     ]
 
 
 def test_native_names_repeat_in_one_process() -> None:
     """Paddle numbers parameters by a counter of the process; optimizer states go by these names."""
     names = [
-        [p.native for p in PADDLE.decay.parameters(PADDLE.models.build_model(make_config("bert")))]
+        [p.native for p in PADDLE.parameters(PADDLE.models.build_model(make_config("bert")))]
         for _ in range(2)
     ]
 

@@ -116,7 +116,7 @@ def some_weights() -> dict[str, Any]:
 
 @sides_and_models
 def test_parameters(side: Side, build: Callable[[], Any]) -> None:
-    found = side.decay.parameters(build())
+    found = side.parameters(build())
 
     assert [(p.name, p.shape, p.kind, p.trainable) for p in found] == LISTED
     assert [p.name for p in found] == [p.structured for p in found]
@@ -126,10 +126,10 @@ def test_native_names_are_those_of_the_framework_s_optimizer() -> None:
     torch_model, paddle_model = TorchModel(), PaddleModel()
 
     assert [name for name, _ in torch_model.named_parameters()] == [
-        p.native for p in TORCH.decay.parameters(torch_model)
+        p.native for p in TORCH.parameters(torch_model)
     ]
     assert [p.name for p in paddle_model.parameters() if "_mean" not in p.name][:3] == [
-        p.native for p in PADDLE.decay.parameters(paddle_model)
+        p.native for p in PADDLE.parameters(paddle_model)
     ][:3]
 
 
@@ -295,7 +295,7 @@ def test_a_paddlenlp_encoder_inside_another_layer_has_canonical_names() -> None:
             self.norm1 = paddle.nn.LayerNorm(16)
 
     def canonical(side: Side, model: Any) -> list[dict[str, Any]]:
-        rows = sorted(side.decay.parameters(model), key=lambda p: p.name)
+        rows = sorted(side.parameters(model), key=lambda p: p.name)
         return [{**asdict(p), "structured": None, "native": None} for p in rows]
 
     expected = canonical(TORCH, TorchOwn())
