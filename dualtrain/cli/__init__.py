@@ -63,9 +63,12 @@ def _options(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and exit; whatever the user can mend is text on standard error, status 2.
 
-    Ended by SIGTERM, as CI does it, the command cleans up as after Ctrl-C: status 143.
+    Ended by SIGTERM, as CI does it, or by SIGHUP, as a closed terminal does it, the command cleans
+    up as after Ctrl-C: status 143 or 129.
     """
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):  # Windows has no SIGHUP
+            signal.signal(getattr(signal, name), lambda number, frame: sys.exit(128 + number))
     try:
         app(arguments)
     except (DualtrainError, OSError, MemoryError) as error:

@@ -57,10 +57,10 @@ def train(
 ) -> None:
     """Train a spec's task with one backend."""
     from dualtrain import training
-    from dualtrain.sides import Bars
+    from dualtrain.sides import ProgressBars
 
     loaded = _on(load_spec(spec), device)
-    with Bars([backend]) as bars:
+    with ProgressBars([backend]) as bars:
         score = training.train(
             loaded, backend, trace=trace, output=output, observer=bars.observer(backend)
         )

@@ -20,8 +20,8 @@ from dualtrain.data import prepare
 from dualtrain.errors import DataError, WorkerError
 from dualtrain.parity import Comparison, compare_files, compare_headers
 from dualtrain.report import REPORT_FILES, write_report
-from dualtrain.sides._bars import Bars
 from dualtrain.sides._process import Done, Event, Failed, Progressed, Ready, Worker
+from dualtrain.sides._progress import ProgressBars
 from dualtrain.spec import Spec
 from dualtrain.trace import Header
 from dualtrain.training import task_of
@@ -149,7 +149,7 @@ def _until_ready(sides: int, events: SimpleQueue[Event]) -> dict[str, Header]:
 def _until_done(names: Sequence[str], events: SimpleQueue[Event], console: Console) -> None:
     """Draw a bar for each side until the last one is done."""
     running = set(names)
-    with Bars(names, console) as bars:
+    with ProgressBars(names, console) as bars:
         while running:
             match events.get():
                 case Progressed(side, done, total, loss):

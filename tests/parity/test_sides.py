@@ -134,7 +134,9 @@ def test_amp_on_the_cpu_is_refused_by_paddle(folder: Path) -> None:
     assert message.startswith("the paddle side could not start: amp: Paddle's auto_cast")
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_nothing_is_left_when_the_command_is_ended(
     folder: Path, number: signal.Signals, status: int
 ) -> None:

@@ -10,10 +10,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from dualtrain.trace import Update
 from dualtrain.training import Observer
 
-__all__ = ["Bars"]
+__all__ = ["ProgressBars"]
 
 
-class Bars(Progress):
+class ProgressBars(Progress):
     """A bar of updates and the latest loss for each name; a context manager."""
 
     def __init__(self, names: Sequence[str], console: Console | None = None) -> None:
@@ -37,7 +37,7 @@ class Bars(Progress):
 
 
 class _Moves(Observer):
-    def __init__(self, bars: Bars, name: str) -> None:
+    def __init__(self, bars: ProgressBars, name: str) -> None:
         self._bars, self._name, self._done = bars, name, 0
 
     def updated(self, update: Update, total: int) -> None:
