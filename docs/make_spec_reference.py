@@ -66,6 +66,8 @@ def shown(default: Any) -> str:
         return ""
     if isinstance(default, BaseModel):
         return "all defaults"
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
     return f"`{list(default) if isinstance(default, tuple) else default}`"
 
 
@@ -82,6 +84,8 @@ def values(annotation: Any, metadata: Any = ()) -> str:
         return f"list of {values(arguments[0])}"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return f"[{annotation.__name__}](#{annotation.__name__.lower()})"
+    if annotation is bool:
+        return "`true`, `false`"
     word = {int: "whole number", float: "number", str: "text"}[annotation]
     bounds = re.findall(r"\b(gt|ge|lt|le)=([^,)]+)", " ".join(map(repr, flat(metadata))))
     signs = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}

@@ -8,7 +8,7 @@ import paddle
 
 from dualtrain.errors import BackendError
 from dualtrain.ledger import decide
-from dualtrain.spec import Spec
+from dualtrain.spec import AdamW, Spec
 from dualtrain_paddle.clip import GlobalNormClip
 from dualtrain_paddle.tensors import parameters
 
@@ -34,6 +34,8 @@ def build_optimizer(spec: Spec, model: Any, *, clip: GlobalNormClip | None = Non
         parameter.regularizer = None
     decaying = frozenset(row.parameter.native for row in ledger.rows if row.decay > 0.0)
     settings = spec.optimizer
+    if not isinstance(settings, AdamW) or settings.amsgrad:
+        raise BackendError(f"only adamw is wired. Received: {settings.name!r}")
     if clip is None and spec.clip is not None:
         clip = GlobalNormClip(spec.clip.global_norm)
     return paddle.optimizer.AdamW(

@@ -6,8 +6,9 @@ from typing import Any
 
 import torch
 
+from dualtrain.errors import BackendError
 from dualtrain.ledger import Ledger, decide
-from dualtrain.spec import Spec
+from dualtrain.spec import AdamW, Spec
 from dualtrain_torch._compat import supports_fused
 from dualtrain_torch.clip import GlobalNormClip
 from dualtrain_torch.tensors import parameters
@@ -28,6 +29,8 @@ def build_optimizer(spec: Spec, model: Any, *, clip: GlobalNormClip | None = Non
     ledger = decide(parameters(model), spec.weight_decay)
     live = dict(model.named_parameters())
     settings = spec.optimizer
+    if not isinstance(settings, AdamW) or settings.amsgrad:
+        raise BackendError(f"only adamw is wired. Received: {settings.name!r}")
     groups: list[dict[str, Any]] = [
         {"params": [live[name] for name in names], "weight_decay": decay}
         for decay, names in _groups(ledger).items()

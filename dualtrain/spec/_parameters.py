@@ -23,9 +23,10 @@ class WeightDecay(Part):
     """
 
     value: Annotated[float, Field(ge=0)]
-    """Decoupled decay: each update multiplies a decaying weight by 1 - lr x value."""
-    kind: Literal["decoupled"] = "decoupled"
-    """`decoupled`: AdamW's own; never added to the gradient."""
+    """wd in the optimizer's update rule, for the parameters that decay."""
+    kind: Literal["decoupled", "coupled"] = "decoupled"
+    """What the optimizer can do: `decoupled` (adamw, lamb) acts on the weight itself, `coupled`
+    (all others) is added to the gradient after clipping: g + value x w."""
     exclude: Annotated[tuple[Role, ...], Field(strict=False), AfterValidator(distinct)] = ()
     """Roles that do not decay, found from the module that owns the parameter."""
     exclude_patterns: Patterns = ()

@@ -18,6 +18,7 @@ __all__ = ["problems_of", "shown"]
 
 # pydantic's error type -> our rule, filled from the error's context
 _RULES = {
+    "bool_type": "must be true or false",
     "finite_number": "must be finite",
     "float_type": "must be a number",
     "greater_than": "must be > {gt:.12g}",
@@ -65,6 +66,8 @@ def _explain(
             return steps, _unknown(str(steps[-1]), part.model_fields), None
         case "missing":
             return steps, "is required", "nothing"
+        case "union_tag_not_found" if not isinstance(details["input"], dict):
+            return steps, _RULES["model_type"], received
         case "union_tag_not_found":
             return (*steps, "name"), "is required", "nothing"
         case "union_tag_invalid":

@@ -10,9 +10,9 @@ from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_v
 
 from dualtrain.spec._amp import Amp
 from dualtrain.spec._base import Count, Part
-from dualtrain.spec._optimizer import Optimizer
+from dualtrain.spec._optimizer import AdamW, Lamb, Optimizer, Rprop
 from dualtrain.spec._parameters import WeightDecay
-from dualtrain.spec._schedule import Polynomial, Schedule, Warmup
+from dualtrain.spec._schedule import Constant, Polynomial, Schedule, Warmup
 from dualtrain.spec._task import TextClassification
 from dualtrain.spec._update import Batch, Clip, Duration
 
@@ -76,6 +76,44 @@ class Spec(Part):
                 f"Received: end_lr {schedule.end_lr!r}, lr {optimizer.lr!r}"
             )
         return schedule
+
+    @field_validator("schedule")
+    @classmethod
+    def _rprop_reads_the_rate_once(cls, schedule: Schedule, info: ValidationInfo) -> Schedule:
+        if isinstance(info.data.get("optimizer"), Rprop) and not isinstance(schedule, Constant):
+            raise ValueError(
+                "rprop takes only the first step sizes from the rate: must be constant. "
+                f"Received: {schedule.name!r}"
+            )
+        return schedule
+
+    @field_validator("warmup")
+    @classmethod
+    def _rprop_starts_with_its_rate(
+        cls, warmup: Warmup | None, info: ValidationInfo
+    ) -> Warmup | None:
+        if isinstance(info.data.get("optimizer"), Rprop) and warmup is not None:
+            raise ValueError(
+                "rprop takes only the first step sizes from the rate: leave warmup out"
+            )
+        return warmup
+
+    @field_validator("weight_decay")
+    @classmethod
+    def _decay_fits_the_optimizer(
+        cls, decay: WeightDecay | None, info: ValidationInfo
+    ) -> WeightDecay | None:
+        optimizer = info.data.get("optimizer")
+        if decay is None or optimizer is None:
+            return decay
+        if isinstance(optimizer, Rprop):
+            raise ValueError("rprop has none in either framework: leave weight_decay out")
+        fits = "decoupled" if isinstance(optimizer, (AdamW, Lamb)) else "coupled"
+        if decay.kind != fits:
+            raise ValueError(
+                f"kind must be {fits!r} with {optimizer.name}. Received: {decay.kind!r}"
+            )
+        return decay
 
     @field_validator("task")
     @classmethod

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dualtrain.errors import Problem, SpecError
-from dualtrain.spec import Clip, Duration, Optimizer, Polynomial, Spec, Warmup, load_spec
+from dualtrain.spec import AdamW, Clip, Duration, Polynomial, Spec, Warmup, load_spec
 
 GOOD = {
     "optimizer": "{name: adamw, lr: 5e-5}",
@@ -461,7 +461,7 @@ unknown key 'warmpu'; did you mean 'warmup'?"""
             r"Received: end_lr 0\.2, lr 0\.1$",
         ):
             Spec(
-                optimizer=Optimizer(name="adamw", lr=0.1),
+                optimizer=AdamW(name="adamw", lr=0.1),
                 schedule=Polynomial(name="polynomial", power=1.0, end_lr=0.2),
                 duration=Duration(updates=1),
             )
@@ -469,13 +469,14 @@ unknown key 'warmpu'; did you mean 'warmup'?"""
     def test_a_part_of_another_kind(self) -> None:
         values: dict[str, Any] = {
             "optimizer": Clip(global_norm=1.0),
-            "schedule": Optimizer(name="adamw", lr=0.1),
+            "schedule": AdamW(name="adamw", lr=0.1),
             "duration": {1: 2},
         }
         expected = f"""\
 optimizer: must be a mapping of keys to values. Received: Clip(global_norm=1.0)
 schedule.name: must be one of {SCHEDULES}. \
-Received: Optimizer(name='adamw', lr=0.1, betas=(0.9, 0.999), eps=1e-08)
+Received: AdamW(name='adamw', lr=0.1, betas=(0.9, 0.999), eps=1e-08, \
+amsgrad=False)
 duration[1]: Keys should be strings. Received: 1"""
 
         with pytest.raises(SpecError) as caught:

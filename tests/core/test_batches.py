@@ -22,7 +22,7 @@ from dualtrain.data import (
     permutation,
 )
 from dualtrain.errors import SpecError
-from dualtrain.spec import Batch, Duration, Linear, Optimizer, Spec
+from dualtrain.spec import AdamW, Batch, Duration, Linear, Spec
 
 PAD = 9
 
@@ -111,7 +111,7 @@ class TestEpochBatches:
 
 def spec_of(batch: Batch, *, seed: int = 42) -> Spec:
     return Spec(
-        optimizer=Optimizer(name="adamw", lr=1e-3),
+        optimizer=AdamW(name="adamw", lr=1e-3),
         schedule=Linear(name="linear"),
         duration=Duration(epochs=1),
         batch=batch,

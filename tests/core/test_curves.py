@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from dualtrain.plan import Plan
 from dualtrain.spec import (
+    AdamW,
     Batch,
     Constant,
     Cosine,
@@ -23,7 +24,6 @@ from dualtrain.spec import (
     Duration,
     InverseSqrt,
     Linear,
-    Optimizer,
     Polynomial,
     Rounding,
     Schedule,
@@ -35,7 +35,7 @@ from dualtrain.spec import (
 def plan_of(schedule: Schedule, **values: Any) -> Plan:
     """W = 4 and T = 12, but for the values given."""
     usual: dict[str, Any] = {
-        "optimizer": Optimizer(name="adamw", lr=1 / 2),
+        "optimizer": AdamW(name="adamw", lr=1 / 2),
         "duration": Duration(updates=12),
         "warmup": Warmup(steps=4),
     }
@@ -338,7 +338,7 @@ class TestUpdates:
 
     def plan(self, micro_batches: int = 10, world_size: int = 1, **values: Any) -> Plan:
         usual: dict[str, Any] = {
-            "optimizer": Optimizer(name="adamw", lr=1 / 2),
+            "optimizer": AdamW(name="adamw", lr=1 / 2),
             "schedule": LINEAR,
             "duration": Duration(epochs=2),
             "batch": Batch(size=8, accumulate=4),
@@ -417,7 +417,7 @@ def plans(draw: st.DrawFn, schedules: st.SearchStrategy[Schedule] = schedules) -
     horizon = draw(st.none() | st.integers(1, 300))
     warmup = draw(st.integers(0, (horizon or total) - 1))
     spec = Spec(
-        optimizer=Optimizer(name="adamw", lr=draw(st.floats(1e-9, 1e3))),
+        optimizer=AdamW(name="adamw", lr=draw(st.floats(1e-9, 1e3))),
         schedule=draw(schedules),
         duration=Duration(updates=total),
         warmup=Warmup(steps=warmup),
@@ -501,7 +501,7 @@ class TestAnyPlan:
         self, micro_batches: int, accumulate: int, epochs: int
     ) -> None:
         spec = Spec(
-            optimizer=Optimizer(name="adamw", lr=0.1),
+            optimizer=AdamW(name="adamw", lr=0.1),
             schedule=LINEAR,
             duration=Duration(epochs=epochs),
             batch=Batch(accumulate=accumulate),

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 import dualtrain
 from dualtrain.spec import (
+    AdamW,
     Amp,
     Batch,
     CheckpointModel,
@@ -26,7 +27,6 @@ from dualtrain.spec import (
     InverseSqrt,
     Linear,
     LossScale,
-    Optimizer,
     Polynomial,
     Schedule,
     Spec,
@@ -132,7 +132,7 @@ SPEC = Spec(
         label="label",
         model=FreshModel(family="bert", hidden_size=128, layers=2, heads=2, max_length=64),
     ),
-    optimizer=Optimizer(name="adamw", lr=5e-4, betas=(0.9, 0.999), eps=1e-8),
+    optimizer=AdamW(name="adamw", lr=5e-4, betas=(0.9, 0.999), eps=1e-8),
     schedule=Linear(name="linear"),
     warmup=Warmup(proportion=0.1),
     weight_decay=WeightDecay(value=0.01, exclude=("bias", "norm")),
@@ -305,7 +305,7 @@ models = st.one_of(
 specs: st.SearchStrategy[Spec] = parts(
     Spec,
     optimizer=parts(
-        Optimizer,
+        AdamW,
         name=st.just("adamw"),
         lr=positive,
         betas=st.tuples(proportion, proportion),

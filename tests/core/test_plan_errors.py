@@ -8,11 +8,11 @@ import pytest
 
 from dualtrain.errors import PlanError
 from dualtrain.spec import (
+    AdamW,
     Batch,
     Duration,
     InverseSqrt,
     Linear,
-    Optimizer,
     Spec,
     Warmup,
 )
@@ -21,7 +21,7 @@ from dualtrain.spec import (
 def spec_of(**values: Any) -> Spec:
     """A spec of 100 updates, with the values that a test is about."""
     good: dict[str, Any] = {
-        "optimizer": Optimizer(name="adamw", lr=0.1),
+        "optimizer": AdamW(name="adamw", lr=0.1),
         "schedule": Linear(name="linear"),
         "duration": Duration(updates=100),
     }

@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 
 from dualtrain.data import Prepared, Split, prepare
 from dualtrain.errors import DataError, SpecError
-from dualtrain.spec import Duration, Linear, Optimizer, Spec, load_spec
+from dualtrain.spec import AdamW, Duration, Linear, Spec, load_spec
 
 SPEC = """\
 task:
@@ -78,7 +78,7 @@ class TestPrepare:
     def test_without_a_task(self) -> None:
         """A spec may leave data and model to its caller; then there is nothing to prepare."""
         spec = Spec(
-            optimizer=Optimizer(name="adamw", lr=1e-3),
+            optimizer=AdamW(name="adamw", lr=1e-3),
             schedule=Linear(name="linear"),
             duration=Duration(epochs=1),
         )

@@ -1,0 +1,84 @@
+"""What a user reads when an optimizer, or what goes with it, is wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dualtrain.errors import SpecError
+from dualtrain.spec import Spec
+
+DECAY = {"weight_decay": {"value": 0.1}}
+RPROP = {"name": "rprop", "lr": 0.1, "step_sizes": [1e-6, 50]}
+
+CASES: dict[str, tuple[dict[str, Any], str]] = {
+    "what differs between the frameworks must be said": (
+        {"optimizer": {"name": "rmsprop", "lr": 0.1}},
+        "optimizer.rho: is required. Received: nothing\n"
+        "optimizer.eps: is required. Received: nothing",
+    ),
+    "a field of another optimizer": (
+        {"optimizer": {"name": "sgd", "lr": 0.1, "momentum": 0.9}},
+        "optimizer: unknown key 'momentum'; valid keys: 'name', 'lr'",
+    ),
+    "momentum of 0": (
+        {"optimizer": {"name": "momentum", "lr": 0.1, "momentum": 0}},
+        "optimizer.momentum: must be > 0. Received: 0",
+    ),
+    "a flag as a number": (
+        {"optimizer": {"name": "adam", "lr": 0.1, "amsgrad": 1}},
+        "optimizer.amsgrad: must be true or false. Received: 1",
+    ),
+    "asgd": (
+        {"optimizer": {"name": "asgd", "lr": 0.1}},
+        "optimizer: asgd is not one algorithm: torch averages weights (Polyak), Paddle averages "
+        "gradients over batches. Paddle's with batch_num 1 is sgd. Received: 'asgd'",
+    ),
+    "etas on one side of 1": (
+        {"optimizer": RPROP | {"etas": [1.2, 0.5]}},
+        "optimizer.etas: must be a number below 1, then one above. Received: [1.2, 0.5]",
+    ),
+    "step sizes that fall": (
+        {"optimizer": RPROP | {"step_sizes": [50, 1e-6]}},
+        "optimizer.step_sizes: must be the smallest, then the largest. Received: [50.0, 1e-06]",
+    ),
+    "step sizes without the rate": (
+        {"optimizer": RPROP | {"step_sizes": [1, 50]}},
+        "optimizer.step_sizes: must have lr between them. Received: step_sizes [1.0, 50.0], lr 0.1",
+    ),
+    "rprop with a schedule and warmup": (
+        {"optimizer": RPROP, "schedule": {"name": "linear"}, "warmup": {"steps": 1}},
+        "schedule: rprop takes only the first step sizes from the rate: must be constant. "
+        "Received: 'linear'\n"
+        "warmup: rprop takes only the first step sizes from the rate: leave warmup out. "
+        "Received: {'steps': 1}",
+    ),
+    "rprop with weight decay": (
+        {"optimizer": RPROP} | DECAY,
+        "weight_decay: rprop has none in either framework: leave weight_decay out. "
+        "Received: {'value': 0.1}",
+    ),
+    "decoupled decay where there is none": (
+        {"optimizer": {"name": "adam", "lr": 0.1}} | DECAY,
+        "weight_decay: kind must be 'coupled' with adam. Received: 'decoupled'",
+    ),
+    "coupled decay where there is none": (
+        {
+            "optimizer": {"name": "adamw", "lr": 0.1},
+            "weight_decay": {"value": 0.1, "kind": "coupled"},
+        },
+        "weight_decay: kind must be 'decoupled' with adamw. Received: 'coupled'",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_bad_optimizer(case: str) -> None:
+    """The whole message: where, the rule, what was received."""
+    changes, expected = CASES[case]
+    parts: dict[str, Any] = {"schedule": {"name": "constant"}, "duration": {"updates": 1}}
+    with pytest.raises(SpecError) as caught:
+        Spec(**(parts | changes))
+
+    assert expected == str(caught.value)
