@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dualtrain.errors import BackendError
-from dualtrain.ledger import Parameter
+from dualtrain.ledger import Ledger, Parameter
 from dualtrain.model import ModelConfig
 from dualtrain.plan import Plan
 from dualtrain.spec import Amp, Spec
@@ -98,6 +98,10 @@ class Backend(Protocol):
         """Every parameter once, under its canonical name."""
         ...
 
+    def freeze(self, model: Any, ledger: Ledger) -> None:
+        """Let parameters have gradients, or not, as the ledger says; hold its statistics."""
+        ...
+
     def load_weights(self, model: Any, weights: Mapping[str, NDArray[np.float32]]) -> None:
         """Set the weights: canonical names and layout, float32, nothing missing or left over."""
         ...
@@ -107,7 +111,7 @@ class Backend(Protocol):
         ...
 
     def build_optimizer(self, spec: Spec, model: Any, *, clip: Any = None) -> Any:
-        """The native optimizer, wired by the ledger; it clips inside `step()`."""
+        """The native optimizer, wired by the ledger; it clips inside `step()`. Freezes first."""
         ...
 
     def effective_decay(self, optimizer: Any, model: Any) -> dict[str, float]:

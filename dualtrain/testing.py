@@ -23,6 +23,14 @@ PAST_THE_END = 12
 """Updates past T at which the rate is looked at too."""
 
 
+_NO_PARAMETER_RULES = {
+    "weight_decay": None,
+    "lr_multipliers": (),
+    "layer_decay": None,
+    "freeze": None,
+}
+
+
 def assert_lr_parity(
     spec: Spec, *, micro_batches_per_epoch: int = 1, backends: Sequence[str] | None = None
 ) -> None:
@@ -42,7 +50,7 @@ def assert_lr_parity(
 
 def native_rates(backend: Backend, plan: Plan, updates: int) -> list[float]:
     """The rate that a backend's live optimizer holds at t = 0 ... updates - 1."""
-    spec = plan.spec.model_copy(update={"weight_decay": None})  # its rules need the real model
+    spec = plan.spec.model_copy(update=_NO_PARAMETER_RULES)  # they need the real model
     optimizer = backend.build_optimizer(spec, backend.build_linear(1, 1))
     schedule = backend.build_schedule(plan, optimizer)
     optimizer.step()  # without gradients nothing moves; torch warns if the schedule steps first

@@ -82,6 +82,10 @@ def _entry(name: str, roles: Any, decay: float) -> LedgerEntry:
         rule="role bias" if roles else "default",
         decay=decay,
         effective_decay=decay,
+        lr_rule="default",
+        lr_multiplier=1.0,
+        freeze_rule="default",
+        frozen=False,
         trainable=True,
     )
 

@@ -10,6 +10,7 @@ from dualtrain.errors import BackendError
 from dualtrain.ledger import decide
 from dualtrain.spec import AdamW, Spec
 from dualtrain_paddle.clip import GlobalNormClip
+from dualtrain_paddle.freeze import freeze
 from dualtrain_paddle.tensors import parameters
 
 __all__ = ["build_optimizer", "effective_decay"]
@@ -26,7 +27,8 @@ def build_optimizer(spec: Spec, model: Any, *, clip: GlobalNormClip | None = Non
     Raises `LedgerError` if an exclusion of the spec names no parameter, `BackendError` if two
     parameters share a name.
     """
-    ledger = decide(parameters(model), spec.weight_decay)
+    ledger = decide(parameters(model), spec)
+    freeze(model, ledger)
     live = _by_native_name(model)
     trainable = [live[row.parameter.native] for row in ledger.rows if row.trains]
     for parameter in trainable:  # forget what an earlier optimizer's groups left behind
@@ -64,9 +66,10 @@ def _by_native_name(model: Any) -> dict[str, Any]:
 
 def effective_decay(optimizer: Any, model: Any) -> dict[str, float]:
     """Canonical name -> weight decay, as the live optimizer holds it."""
+    held = {parameter.name for parameter in optimizer._parameter_list}
     chosen, value = optimizer._apply_decay_param_fun, float(optimizer._weight_decay)
     return {
         p.name: value if chosen is None or chosen(p.native) else 0.0
         for p in parameters(model)
-        if p.trainable
+        if p.native in held
     }

@@ -13,7 +13,10 @@ from paddle import nn
 from dualtrain.ledger import Parameter, kind_of
 from dualtrain.model import NamedTensor
 
-__all__ = ["named_tensors", "parameters"]
+__all__ = ["FROZEN", "named_tensors", "parameters"]
+
+FROZEN: str = "dualtrain_frozen"
+"""The attribute that marks a parameter which a spec froze, and another spec may thaw."""
 
 _ENCODERS = {
     "paddlenlp.transformers.bert.modeling.BertModel",
@@ -52,7 +55,7 @@ def parameters(model: nn.Layer) -> list[Parameter]:
             native=found.tensor.name,
             shape=found.shape,
             kind=kind_of(type(found.owner)),
-            trainable=not found.tensor.stop_gradient,
+            trainable=not found.tensor.stop_gradient or getattr(found.tensor, FROZEN, False),
         )
         for found in named_tensors(model)
         if found.is_parameter

@@ -11,6 +11,7 @@ from dualtrain.ledger import Ledger, decide
 from dualtrain.spec import AdamW, Spec
 from dualtrain_torch._compat import supports_fused
 from dualtrain_torch.clip import GlobalNormClip
+from dualtrain_torch.freeze import freeze
 from dualtrain_torch.tensors import parameters
 
 __all__ = ["build_optimizer", "effective_decay"]
@@ -26,7 +27,8 @@ def build_optimizer(spec: Spec, model: Any, *, clip: GlobalNormClip | None = Non
     clip: the clipper to install, to read its norms later; made from `spec.clip` when absent.
     Raises `LedgerError` if an exclusion of the spec names no parameter.
     """
-    ledger = decide(parameters(model), spec.weight_decay)
+    ledger = decide(parameters(model), spec)
+    freeze(model, ledger)
     live = dict(model.named_parameters())
     settings = spec.optimizer
     if not isinstance(settings, AdamW) or settings.amsgrad:
@@ -57,7 +59,9 @@ def effective_decay(optimizer: Any, model: Any) -> dict[str, float]:
         for p in group["params"]
     }
     live = dict(model.named_parameters())
-    return {p.name: held[id(live[p.native])] for p in parameters(model) if p.trainable}
+    return {
+        p.name: held[id(live[p.native])] for p in parameters(model) if id(live[p.native]) in held
+    }
 
 
 def _groups(ledger: Ledger) -> dict[float, list[str]]:

@@ -12,7 +12,10 @@ from torch import Tensor, nn
 from dualtrain.ledger import Parameter, kind_of
 from dualtrain.model import NamedTensor
 
-__all__ = ["named_tensors", "parameters"]
+__all__ = ["FROZEN", "named_tensors", "parameters"]
+
+FROZEN: str = "dualtrain_frozen"
+"""The attribute that marks a parameter which a spec froze, and another spec may thaw."""
 
 
 def parameters(model: nn.Module) -> list[Parameter]:
@@ -27,7 +30,7 @@ def parameters(model: nn.Module) -> list[Parameter]:
             native=found.structured,
             shape=found.shape,
             kind=kind_of(type(found.owner)),
-            trainable=found.tensor.requires_grad,
+            trainable=found.tensor.requires_grad or getattr(found.tensor, FROZEN, False),
         )
         for found in named_tensors(model)
         if found.is_parameter

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dualtrain.ledger import Ledger
+from dualtrain.ledger import Ledger, Row
 from dualtrain.spec import Spec, load_spec
 
 __all__ = ["ledger", "parity", "train"]
@@ -20,7 +20,7 @@ Device = Annotated[str | None, typer.Option(help="cpu, cuda or cuda:1, instead o
 
 
 def ledger(spec: SpecFile, backend: Backend) -> None:
-    """Show which parameters decay, and which rule decided."""
+    """Show what decays, how fast each parameter learns, what is frozen, and by which rule."""
     from dualtrain import training
 
     _print_ledger(training.ledger(load_spec(spec), backend))
@@ -28,7 +28,7 @@ def ledger(spec: SpecFile, backend: Backend) -> None:
 
 def _print_ledger(ledger: Ledger) -> None:
     """One line a parameter, never wrapped: it is read by eye, by grep and by diff."""
-    rows = [("parameter", "native name", "shape", "roles", "rule", "decay")]
+    rows = [("parameter", "native name", "shape", "roles", "rule", "decay", "lr rule", "lr")]
     for row in ledger.rows:
         parameter = row.parameter
         rows.append(
@@ -37,15 +37,22 @@ def _print_ledger(ledger: Ledger) -> None:
                 parameter.native,
                 " x ".join(map(str, parameter.shape)),
                 ", ".join(row.roles),
-                row.rule,
-                f"{row.decay:g}" if parameter.trainable else "frozen",
+                *_decisions(row),
             )
         )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for cells in rows:
         print("  ".join(f"{cell:<{n}}" for cell, n in zip(cells, widths, strict=True)).rstrip())
     decaying = sum(decay > 0 for decay in ledger.decay().values())
-    print(f"{decaying} of {len(ledger.rows)} parameters decay")
+    frozen = sum(not row.trains for row in ledger.rows)
+    print(f"{decaying} of {len(ledger.rows)} parameters decay, {frozen} are frozen")
+
+
+def _decisions(row: Row) -> tuple[str, str, str, str]:
+    """Of a parameter that trains its decay and its multiplier, of another why it does not."""
+    if not row.trains:
+        return row.freeze_rule, "frozen", "", ""
+    return row.rule, f"{row.decay:g}", row.lr_rule, f"x {row.lr_multiplier:g}"
 
 
 def train(

@@ -11,5 +11,6 @@ from dualtrain.model._config import fresh_config as fresh_config
 from dualtrain.model._initial import initial_weights as initial_weights
 from dualtrain.model._match import check_weights as check_weights
 from dualtrain.model._named import NamedTensor as NamedTensor
+from dualtrain.model._named import keepers as keepers
 from dualtrain.model._save import save_config as save_config
 from dualtrain.model._save import save_weights as save_weights

@@ -65,7 +65,7 @@ def _first_batch(a: tuple[str, ...], b: tuple[str, ...]) -> str:
 
 
 def decay(a: Trace, b: Trace) -> list[Measure]:
-    """Which parameters there are, their roles, and the decay decided and in effect for each."""
+    """Which parameters there are, their roles, what was decided for each and what is in effect."""
     left = {entry.name: _decision(entry) for entry in a.header.ledger}
     right = {entry.name: _decision(entry) for entry in b.header.ledger}
     return [_names(left, right)]
@@ -73,10 +73,12 @@ def decay(a: Trace, b: Trace) -> list[Measure]:
 
 def _decision(entry: LedgerEntry) -> dict[str, Any]:
     return {
-        "trainable": entry.trainable,
         "roles": entry.roles,
         "decay": entry.decay,
         "effective decay": entry.effective_decay,
+        "lr multiplier": entry.lr_multiplier,
+        "frozen": entry.frozen,
+        "trainable": entry.trainable,
     }
 
 

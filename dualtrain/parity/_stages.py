@@ -23,7 +23,7 @@ class Stage:
 
 PLAN = Stage("plan", ("duration", "batch", "warmup", "horizon"))
 BATCHES = Stage("batches", ("task", "batch.size", "seed"))
-DECAY = Stage("decay", ("weight_decay",))
+DECAY = Stage("decay", ("weight_decay", "lr_multipliers", "layer_decay", "freeze"))
 INITIAL_WEIGHTS = Stage("initial weights", ("task.model", "seed"))
 INITIAL_OUTPUT = Stage("initial output", ("task.model",))
 LEARNING_RATE = Stage("learning rate", ("optimizer.lr", "schedule", "warmup", "horizon"))

@@ -22,6 +22,9 @@ from dualtrain.spec._optimizer import Optimizer as Optimizer
 from dualtrain.spec._optimizer import RAdam as RAdam
 from dualtrain.spec._optimizer import RMSProp as RMSProp
 from dualtrain.spec._optimizer import Rprop as Rprop
+from dualtrain.spec._parameters import BatchStats as BatchStats
+from dualtrain.spec._parameters import Freeze as Freeze
+from dualtrain.spec._parameters import LrMultiplier as LrMultiplier
 from dualtrain.spec._parameters import Role as Role
 from dualtrain.spec._parameters import WeightDecay as WeightDecay
 from dualtrain.spec._schedule import Constant as Constant

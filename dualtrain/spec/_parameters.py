@@ -1,4 +1,4 @@
-"""What is decided parameter by parameter: which of them decay."""
+"""What is decided parameter by parameter: who decays, how fast each learns, which stand still."""
 
 from __future__ import annotations
 
@@ -6,9 +6,17 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from dualtrain.spec._base import Part, distinct
+from dualtrain.spec._base import Count, Part, Positive, distinct
 
-__all__ = ["Role", "WeightDecay"]
+__all__ = [
+    "BatchStats",
+    "Freeze",
+    "LayerDecay",
+    "LrMultiplier",
+    "LrMultipliers",
+    "Role",
+    "WeightDecay",
+]
 
 Role = Literal["bias", "norm", "embedding", "one_dimensional"]
 Pattern = Annotated[str, Field(min_length=1)]
@@ -34,3 +42,49 @@ class WeightDecay(Part):
     exclude_substrings: Patterns = ()
     """The rule of old recipes, `any(s in name for s in [...])`: case-sensitive, over the
     framework's own structured names. On Hugging Face names "norm" misses every `LayerNorm`."""
+    exclude_below_ndim: Count | None = None
+    """Parameters with fewer dimensions do not decay; 2 is the rule of timm: biases and the
+    scales of norms, by their shape alone. Absent means none."""
+
+
+class LrMultiplier(Part):
+    """The parameters of a pattern learn at `multiplier` times the rate of the schedule."""
+
+    pattern: Pattern
+    """Glob (`*`, `?`, `[...]`, case-sensitive) over canonical names, e.g. `classifier.*`."""
+    multiplier: Positive
+    """Times the rate of every update, decay included. To keep a parameter still, freeze it."""
+
+
+def _distinct_patterns(rules: tuple[LrMultiplier, ...]) -> tuple[LrMultiplier, ...]:
+    distinct(tuple(rule.pattern for rule in rules))
+    return rules
+
+
+LrMultipliers = Annotated[
+    tuple[LrMultiplier, ...], Field(strict=False), AfterValidator(_distinct_patterns)
+]
+LayerDecay = Annotated[float, Field(gt=0, le=1)]
+
+BatchStats = Literal["keep", "train"]
+
+
+def _some(patterns: tuple[str, ...]) -> tuple[str, ...]:
+    if not patterns:
+        raise ValueError("must name at least one pattern")
+    return patterns
+
+
+class Freeze(Part):
+    """Parameters that stand still: no gradient, no update, no decay, no part in the clip's norm.
+
+    A pattern that names no parameter of the model is an error. What the model already holds still
+    (`requires_grad`, `stop_gradient`) stays so.
+    """
+
+    patterns: Annotated[Patterns, AfterValidator(_some)]
+    """Globs (`*`, `?`, `[...]`, case-sensitive) over canonical names, e.g. `bert.*`."""
+    batch_stats: BatchStats = "train"
+    """`train`: running statistics follow the data wherever they do without freezing, as both
+    frameworks do natively. `keep`: a layer whose parameters all stand still normalises by its
+    running statistics in training too, and leaves them as they are."""

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_v
 from dualtrain.spec._amp import Amp
 from dualtrain.spec._base import Count, Part
 from dualtrain.spec._optimizer import AdamW, Lamb, Optimizer, Rprop
-from dualtrain.spec._parameters import WeightDecay
+from dualtrain.spec._parameters import Freeze, LayerDecay, LrMultipliers, WeightDecay
 from dualtrain.spec._schedule import Constant, Polynomial, Schedule, Warmup
 from dualtrain.spec._task import TextClassification
 from dualtrain.spec._update import Batch, Clip, Duration
@@ -51,6 +51,15 @@ class Spec(Part):
     """Update at which the schedule ends, when that is not the last one."""
     weight_decay: WeightDecay | None = None
     """Absent means none."""
+    lr_multipliers: LrMultipliers = ()
+    """The first whose pattern fits a parameter multiplies its rate; 1 where none does. A pattern
+    that fits no parameter of the model is an error."""
+    layer_decay: LayerDecay | None = None
+    """Layer-wise decay of the rate, above 0 to 1: r in r^n, where n counts the layers above a
+    parameter. Of L layers the last has n = 1 and the first n = L; the embeddings below have
+    L + 1, the head above 0. Multiplied with `lr_multipliers`. Absent means none."""
+    freeze: Freeze | None = None
+    """Absent means nothing."""
     clip: Clip | None = None
     """Absent means off."""
     batch: Batch = Batch()

@@ -16,7 +16,7 @@ from dualtrain.spec import Role, Spec
 __all__ = ["FORMAT", "VERSION", "End", "Header", "LedgerEntry", "Number", "Update"]
 
 FORMAT: Literal["dualtrain-trace"] = "dualtrain-trace"
-VERSION: Literal[1] = 1
+VERSION: Literal[2] = 2
 
 _NON_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
@@ -54,13 +54,21 @@ class LedgerEntry:
     roles: tuple[Role, ...]
     """Found from the owner, the attribute's name and the shape."""
     rule: str
-    """The rule that fired."""
+    """The rule that decided the decay."""
     decay: Number
     """What the core decided."""
     effective_decay: Number | None
     """Read back from the live optimizer; None if it does not hold the parameter."""
+    lr_rule: str
+    """The rules that decided the multiplier."""
+    lr_multiplier: Number
+    """Of the learning rate: what the core decided."""
+    freeze_rule: str
+    """The rule that decided the freezing."""
+    frozen: bool
+    """Whether the core decided to freeze it."""
     trainable: bool
-    """Whether it gets gradients."""
+    """Whether the live model lets it have gradients."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +79,7 @@ class Header:
 
     record: Literal["header"] = "header"
     format: Literal["dualtrain-trace"] = FORMAT
-    version: Literal[1] = VERSION
+    version: Literal[2] = VERSION
     backend: str
     """Which side this is, e.g. `paddle`."""
     versions: dict[str, str]

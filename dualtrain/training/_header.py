@@ -49,7 +49,7 @@ def describe(
 def ledger_entries(run: Run) -> tuple[LedgerEntry, ...]:
     """The ledger's rows beside the weight decay that the live optimizer really holds."""
     held = run.backend.effective_decay(run.optimizer, run.model)
-    ledger = decide(run.backend.parameters(run.model), run.plan.spec.weight_decay)
+    ledger = decide(run.backend.parameters(run.model), run.plan.spec)
     return tuple(
         LedgerEntry(
             name=row.parameter.name,
@@ -60,7 +60,11 @@ def ledger_entries(run: Run) -> tuple[LedgerEntry, ...]:
             rule=row.rule,
             decay=row.decay,
             effective_decay=held.get(row.parameter.name),
-            trainable=row.parameter.trainable,
+            lr_rule=row.lr_rule,
+            lr_multiplier=row.lr_multiplier,
+            freeze_rule=row.freeze_rule,
+            frozen=row.frozen,
+            trainable=row.trains,
         )
         for row in ledger.rows
     )

@@ -89,10 +89,10 @@ def train(
 
 
 def ledger(spec: Spec, backend: str) -> Ledger:
-    """What the spec's decay filter decides for every parameter of the task's model."""
+    """What the spec's rules decide for every parameter of the task's model."""
     verbs = load_backend(backend)
     model = verbs.build_model(model_config(spec, prepare(spec)))
-    return decide(verbs.parameters(model), spec.weight_decay)
+    return decide(verbs.parameters(model), spec)
 
 
 def model_config(spec: Spec, data: Prepared) -> ModelConfig:

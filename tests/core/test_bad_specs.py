@@ -17,8 +17,8 @@ GOOD = {
     "duration": "{updates: 100}",
 }
 KEYS = (
-    "'optimizer', 'schedule', 'duration', 'warmup', 'horizon', 'weight_decay', 'clip', 'batch', "
-    "'amp', 'seed', 'device', 'task'"
+    "'optimizer', 'schedule', 'duration', 'warmup', 'horizon', 'weight_decay', 'lr_multipliers', "
+    "'layer_decay', 'freeze', 'clip', 'batch', 'amp', 'seed', 'device', 'task'"
 )
 SCHEDULES = "'constant', 'linear', 'cosine', 'cosine_with_restarts', 'polynomial', 'inverse_sqrt'"
 

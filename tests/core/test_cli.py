@@ -266,9 +266,22 @@ def test_ledger_shows_a_row_per_parameter(
     run: Run, spec: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = (
-        Row(parameter=parameter("a"), roles=(), rule="default", decay=0.01),
+        Row(
+            parameter=parameter("a"),
+            roles=(),
+            rule="default",
+            decay=0.01,
+            lr_rule="pattern a",
+            lr_multiplier=0.5,
+        ),
         Row(parameter=parameter("b"), roles=("bias",), rule="role bias", decay=0.0),
-        Row(parameter=parameter("c", trainable=False), roles=(), rule="default", decay=0.01),
+        Row(
+            parameter=parameter("c", trainable=False),
+            roles=(),
+            rule="default",
+            decay=0.01,
+            freeze_rule="the model",
+        ),
     )
     asked: list[object] = []
 
@@ -282,11 +295,11 @@ def test_ledger_shows_a_row_per_parameter(
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert (status, asked) == (0, ["paddle"])
     for line in (
-        "parameter native name shape roles rule decay",
-        "a a.w_0 2 x 3 default 0.01",
-        "b b.w_0 2 x 3 bias role bias 0",
-        "c c.w_0 2 x 3 default frozen",
-        "1 of 3 parameters decay",
+        "parameter native name shape roles rule decay lr rule lr",
+        "a a.w_0 2 x 3 default 0.01 pattern a x 0.5",
+        "b b.w_0 2 x 3 bias role bias 0 default x 1",
+        "c c.w_0 2 x 3 the model frozen",
+        "1 of 3 parameters decay, 1 are frozen",
     ):
         assert line in lines
 

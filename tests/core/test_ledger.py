@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
 from dualtrain.errors import LedgerError
-from dualtrain.ledger import Kind, Ledger, Parameter, decide, kind_of, roles_of
-from dualtrain.spec import WeightDecay
+from dualtrain.ledger import Kind, Ledger, Parameter, decide, kind_of, places, roles_of
+from dualtrain.spec import Spec, WeightDecay
 
 
 def parameter(
@@ -36,6 +37,22 @@ MODEL = [
     parameter("block.LayerNorm.weight", (4,), "norm"),
     parameter("block.LayerNorm.bias", (4,), "norm"),
 ]
+
+
+def spec_of(**rules: Any) -> Spec:
+    """A spec with these parameter rules."""
+    return Spec.model_validate(
+        {
+            "optimizer": {"name": "adamw", "lr": 0.1},
+            "schedule": {"name": "constant"},
+            "duration": {"updates": 1},
+            **rules,
+        }
+    )
+
+
+def decaying(parameters: Iterable[Parameter], weight_decay: WeightDecay) -> Ledger:
+    return decide(parameters, spec_of(weight_decay=weight_decay))
 
 
 def outcome(ledger: Ledger) -> dict[str, tuple[str, float]]:
@@ -100,11 +117,11 @@ def test_kind_is_found_from_the_class_and_its_bases(owner: type, kind: Kind) -> 
 
 
 def test_without_weight_decay_nothing_decays() -> None:
-    assert dict.fromkeys([p.name for p in MODEL], 0.0) == decide(MODEL, None).decay()
+    assert dict.fromkeys([p.name for p in MODEL], 0.0) == decide(MODEL, spec_of()).decay()
 
 
 def test_without_exclusions_everything_decays() -> None:
-    ledger = decide(MODEL, WeightDecay(value=0.1))
+    ledger = decaying(MODEL, WeightDecay(value=0.1))
 
     assert dict.fromkeys(sorted(p.name for p in MODEL), ("default", 0.1)) == outcome(ledger)
 
@@ -112,12 +129,12 @@ def test_without_exclusions_everything_decays() -> None:
 def test_rows_are_in_canonical_order_however_the_backend_lists_them() -> None:
     spec = WeightDecay(value=0.1, exclude=("bias", "norm"))
 
-    assert decide(MODEL, spec) == decide(reversed(MODEL), spec)
-    assert sorted(p.name for p in MODEL) == [r.parameter.name for r in decide(MODEL, spec).rows]
+    assert decaying(MODEL, spec) == decaying(reversed(MODEL), spec)
+    assert sorted(p.name for p in MODEL) == [r.parameter.name for r in decaying(MODEL, spec).rows]
 
 
 def test_roles_decide() -> None:
-    ledger = decide(MODEL, WeightDecay(value=0.1, exclude=("bias", "norm")))
+    ledger = decaying(MODEL, WeightDecay(value=0.1, exclude=("bias", "norm")))
 
     assert outcome(ledger) == {
         "block.LayerNorm.bias": ("role bias", 0.0),
@@ -144,7 +161,7 @@ def test_roles_decide() -> None:
 )
 def test_the_first_exclusion_that_holds_is_named(fields: dict[str, Any], rule: str) -> None:
     """Roles before patterns before substrings; within each, the order written."""
-    ledger = decide(MODEL, WeightDecay(value=0.1, **fields))
+    ledger = decaying(MODEL, WeightDecay(value=0.1, **fields))
 
     assert (rule, 0.0) == outcome(ledger)["block.LayerNorm.bias"]
 
@@ -152,7 +169,7 @@ def test_the_first_exclusion_that_holds_is_named(fields: dict[str, Any], rule: s
 def test_an_exclusion_that_is_always_second_still_counts_as_matching() -> None:
     spec = WeightDecay(value=0.1, exclude=("bias",), exclude_patterns=("block.dense.bias",))
 
-    assert outcome(decide(MODEL, spec))["block.dense.bias"] == ("role bias", 0.0)
+    assert outcome(decaying(MODEL, spec))["block.dense.bias"] == ("role bias", 0.0)
 
 
 def test_patterns_are_about_canonical_names_and_substrings_about_structured_ones() -> None:
@@ -160,19 +177,19 @@ def test_patterns_are_about_canonical_names_and_substrings_about_structured_ones
     by_pattern = WeightDecay(value=0.1, exclude_patterns=("LayerNorm.*",))
     by_substring = WeightDecay(value=0.1, exclude_substrings=("norm",))
 
-    assert outcome(decide(model, by_pattern))["LayerNorm.weight"] == ("pattern LayerNorm.*", 0.0)
-    assert outcome(decide(model, by_substring))["LayerNorm.weight"] == ("substring norm", 0.0)
+    assert outcome(decaying(model, by_pattern))["LayerNorm.weight"] == ("pattern LayerNorm.*", 0.0)
+    assert outcome(decaying(model, by_substring))["LayerNorm.weight"] == ("substring norm", 0.0)
 
 
 def test_patterns_are_case_sensitive_globs() -> None:
-    ledger = decide(MODEL, WeightDecay(value=0.1, exclude_patterns=("block.[a-z]*.weight",)))
+    ledger = decaying(MODEL, WeightDecay(value=0.1, exclude_patterns=("block.[a-z]*.weight",)))
 
     assert [r.parameter.name for r in ledger.rows if r.decay == 0.0] == ["block.dense.weight"]
 
 
 def test_a_frozen_parameter_has_a_row_but_no_decay() -> None:
     model = [parameter("head.weight"), parameter("body.weight", trainable=False)]
-    ledger = decide(model, WeightDecay(value=0.1))
+    ledger = decaying(model, WeightDecay(value=0.1))
 
     assert [row.parameter.name for row in ledger.rows] == ["body.weight", "head.weight"]
     assert ledger.decay() == {"head.weight": 0.1}
@@ -212,7 +229,7 @@ def test_an_exclusion_that_matches_nothing_is_an_error(
     fields: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(LedgerError) as caught:
-        decide(MODEL[1:], WeightDecay(value=0.1, **fields))
+        decaying(MODEL[1:], WeightDecay(value=0.1, **fields))
 
     assert message == str(caught.value)
 
@@ -225,7 +242,7 @@ def test_all_exclusions_that_match_nothing_are_named() -> None:
         exclude_substrings=("b.c",),
     )
     with pytest.raises(LedgerError) as caught:
-        decide(MODEL[1:], spec)
+        decaying(MODEL[1:], spec)
 
     assert [line.partition(" matches none")[0] for line in str(caught.value).splitlines()] == [
         "weight_decay.exclude: role 'embedding'",
@@ -238,4 +255,171 @@ def test_all_exclusions_that_match_nothing_are_named() -> None:
 def test_a_model_in_which_nothing_trains_is_refused(model: list[Parameter]) -> None:
     """Its optimizer would fail in words of the framework's, in Paddle at the first update."""
     with pytest.raises(LedgerError, match=rf"that trains\. Received: none of {len(model)}$"):
-        decide(model, None)
+        decide(model, spec_of())
+
+
+def test_below_ndim_selects_by_shape_alone() -> None:
+    """timm's rule: `ndim <= 1` does not decay."""
+    model = [*MODEL, parameter("scale", ()), parameter("conv.weight", (2, 2, 3, 3))]
+    ledger = decaying(model, WeightDecay(value=0.1, exclude_below_ndim=2))
+
+    assert [n for n, decay in ledger.decay().items() if decay > 0.0] == [
+        "block.dense.weight",
+        "conv.weight",
+        "word.weight",
+    ]
+    assert outcome(ledger)["scale"] == ("ndim below 2", 0.0)
+
+
+def test_below_ndim_that_selects_nothing_is_an_error() -> None:
+    with pytest.raises(LedgerError) as caught:
+        decaying(MODEL, WeightDecay(value=0.1, exclude_below_ndim=1))
+
+    assert str(caught.value) == (
+        "weight_decay.exclude_below_ndim: ndim below 1 matches none of the model's 5 parameters. "
+        "Correct it, or leave it out."
+    )
+
+
+def rates(ledger: Ledger) -> dict[str, tuple[str, float]]:
+    return {row.parameter.name: (row.lr_rule, row.lr_multiplier) for row in ledger.rows}
+
+
+def test_the_first_pattern_that_fits_multiplies_the_rate() -> None:
+    rules = [
+        {"pattern": "*.bias", "multiplier": 2.0},
+        {"pattern": "block.*", "multiplier": 0.5},
+    ]
+    ledger = decide(MODEL, spec_of(lr_multipliers=rules))
+
+    assert rates(ledger) == {
+        "block.LayerNorm.bias": ("pattern *.bias", 2.0),
+        "block.LayerNorm.weight": ("pattern block.*", 0.5),
+        "block.dense.bias": ("pattern *.bias", 2.0),
+        "block.dense.weight": ("pattern block.*", 0.5),
+        "word.weight": ("default", 1.0),
+    }
+
+
+ENCODER = [
+    parameter("bert.embeddings.word_embeddings.weight", (9, 4), "embedding"),
+    parameter("bert.embeddings.LayerNorm.weight", (4,), "norm"),
+    *(parameter(f"bert.encoder.layer.{index}.dense.weight") for index in range(12)),
+    parameter("bert.pooler.dense.weight"),
+    parameter("classifier.0.weight"),
+]
+
+
+def test_layer_decay_counts_the_layers_above() -> None:
+    """Embeddings rate^(L+1), layer i rate^(L-i), head 1; a Sequential's number is no layer's."""
+    ledger = decide(ENCODER, spec_of(layer_decay=0.9))
+    layers = {
+        f"bert.encoder.layer.{i}.dense.weight": (
+            f"layer {i} of bert.encoder.layer",
+            0.9 ** (12 - i),
+        )
+        for i in range(12)
+    }
+
+    assert rates(ledger) == layers | {
+        "bert.embeddings.LayerNorm.weight": ("embeddings of bert.encoder.layer", 0.9**13),
+        "bert.embeddings.word_embeddings.weight": ("embeddings of bert.encoder.layer", 0.9**13),
+        "bert.pooler.dense.weight": ("head", 1.0),
+        "classifier.0.weight": ("head", 1.0),
+    }
+
+
+def test_layer_decay_is_multiplied_with_the_patterns() -> None:
+    rules = [{"pattern": "*.layer.11.*", "multiplier": 0.3}]
+    ledger = decide(ENCODER, spec_of(layer_decay=0.9, lr_multipliers=rules))
+
+    assert rates(ledger)["bert.encoder.layer.11.dense.weight"] == (
+        "pattern *.layer.11.*, layer 11 of bert.encoder.layer",
+        0.3 * 0.9,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "above"),
+    [
+        ("shared.weight", "embedding", 4),
+        ("encoder.embed_positions.weight", "embedding", 3),
+        ("decoder.embed_positions.weight", "embedding", 4),
+        ("encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight", "embedding", 2),
+        ("encoder.block.1.layer.1.DenseReluDense.wo.weight", "other", 1),
+        ("encoder.final_layer_norm.weight", "norm", 0),
+        ("decoder.block.0.layer.2.DenseReluDense.wo.weight", "other", 3),
+        ("decoder.block.2.layer.2.DenseReluDense.wo.weight", "other", 1),
+        ("lm_head.weight", "other", 0),
+    ],
+)
+def test_each_stack_of_layers_counts_by_its_own_numbers(name: str, kind: Kind, above: int) -> None:
+    """An encoder of 2 layers and a decoder of 3; what both share is below the deeper one."""
+    stacks = [
+        *(f"encoder.block.{i}.layer.0.SelfAttention.q.weight" for i in range(2)),
+        *(f"decoder.block.{i}.layer.0.SelfAttention.q.weight" for i in range(3)),
+    ]
+    found = [*(parameter(n) for n in stacks), parameter(name, kind=kind)]
+
+    assert above == places(found)[name].above
+
+
+def test_a_model_without_numbered_layers_has_no_layer_decay() -> None:
+    model = [*MODEL, parameter("layer1.0.weight"), parameter("features.0.weight")]
+    with pytest.raises(LedgerError) as caught:
+        decide(model, spec_of(layer_decay=0.9))
+
+    assert str(caught.value) == (
+        "layer_decay: the model must have numbered layers, as encoder.layer.0 is one; the number "
+        "must follow layer, layers, block, blocks, h or stages. Received: none in 7 parameters"
+    )
+
+
+def test_frozen_parameters_keep_their_row_and_lose_everything_else() -> None:
+    spec = spec_of(
+        weight_decay={"value": 0.1},
+        lr_multipliers=[{"pattern": "*", "multiplier": 0.5}],
+        freeze={"patterns": ["block.*"], "batch_stats": "keep"},
+    )
+    ledger = decide([*MODEL, parameter("held.weight", trainable=False)], spec)
+
+    assert {r.parameter.name: (r.freeze_rule, r.frozen, r.trains) for r in ledger.rows} == {
+        "block.LayerNorm.bias": ("pattern block.*", True, False),
+        "block.LayerNorm.weight": ("pattern block.*", True, False),
+        "block.dense.bias": ("pattern block.*", True, False),
+        "block.dense.weight": ("pattern block.*", True, False),
+        "held.weight": ("the model", False, False),
+        "word.weight": ("default", False, True),
+    }
+    assert ledger.decay() == {"word.weight": 0.1}
+    assert ledger.lr_multiplier() == {"word.weight": 0.5}
+    assert ledger.batch_stats == "keep"
+
+
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [
+        (
+            {"lr_multipliers": [{"pattern": "head.*", "multiplier": 2.0}]},
+            "lr_multipliers[0].pattern: pattern 'head.*' matches none of the model's 5 "
+            "parameters. Correct it, or leave it out.",
+        ),
+        (
+            {"freeze": {"patterns": ["word.*", "Block.*"]}},
+            "freeze.patterns: pattern 'Block.*' matches none of the model's 5 parameters. "
+            "Near: 'block.LayerNorm.bias'. Correct it, or leave it out.",
+        ),
+        (
+            {"freeze": {"patterns": ["*"]}},
+            "the model must have a parameter that trains. Received: none of 5, 5 of them frozen "
+            "by freeze.patterns",
+        ),
+    ],
+)
+def test_a_rule_that_names_nothing_or_leaves_nothing_is_an_error(
+    rules: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(LedgerError) as caught:
+        decide(MODEL, spec_of(**rules))
+
+    assert message == str(caught.value)

@@ -56,7 +56,7 @@ def test_the_file_is_one_header_one_line_per_update_and_one_end(tmp_path: Path) 
     trace = with_update(make_trace(), 1, grad_norm=math.inf, loss=math.nan, clipped_norm=-math.inf)
     lines = write_trace(tmp_path / "a.jsonl", trace).read_text().splitlines()
     header, *updates, end = map(json.loads, lines)
-    assert (header["format"], header["version"]) == ("dualtrain-trace", 1)
+    assert (header["format"], header["version"]) == ("dualtrain-trace", 2)
     assert [update["t"] for update in updates] == [0, 1, 2, 3, 4, 5]
     assert [updates[1][k] for k in ("grad_norm", "loss", "clipped_norm")] == ["inf", "nan", "-inf"]
     assert end == {
@@ -140,8 +140,8 @@ BROKEN: dict[str, tuple[Callable[[Lines], Lines], str]] = {
         "1: a trace's first line has 'format': 'dualtrain-trace'. Received: no 'format'",
     ),
     "another version": (
-        set_field(0, version=2),
-        "1: a trace's first line has 'version': 1. Received: 2",
+        set_field(0, version=1),
+        "1: a trace's first line has 'version': 2. Received: 1",
     ),
     "not an object": (
         lambda lines: [[]],
@@ -149,7 +149,7 @@ BROKEN: dict[str, tuple[Callable[[Lines], Lines], str]] = {
     ),
     "unknown field": (
         set_field(2, speed=3),
-        "3: update speed is not a field of dualtrain-trace 1. Received: 3",
+        "3: update speed is not a field of dualtrain-trace 2. Received: 3",
     ),
     "missing field": (
         drop_field(2, "lr"),

@@ -23,9 +23,10 @@ def decay_norms(patch: pytest.MonkeyPatch) -> None:
 
 
 def _decay_role(patch: pytest.MonkeyPatch, role: str) -> None:
-    def wrong(parameters: Any, weight_decay: Any) -> Any:
-        kept = tuple(r for r in weight_decay.exclude if r != role)
-        return decide(parameters, weight_decay.model_copy(update={"exclude": kept}))
+    def wrong(parameters: Any, spec: Any) -> Any:
+        kept = tuple(r for r in spec.weight_decay.exclude if r != role)
+        weight_decay = spec.weight_decay.model_copy(update={"exclude": kept})
+        return decide(parameters, spec.model_copy(update={"weight_decay": weight_decay}))
 
     patch.setattr("dualtrain_paddle.optim.decide", wrong)
 

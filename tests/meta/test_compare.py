@@ -30,6 +30,9 @@ def update(t: int, **changes: Any) -> Callable[[Trace], Trace]:
     return lambda trace: with_update(trace, t, **changes)
 
 
+PARAMETER_RULES = "weight_decay, lr_multipliers, layer_decay, freeze"
+
+
 def ledger(**changes: Any) -> Callable[[Trace], Trace]:
     """Change the second entry, that of dense.weight."""
 
@@ -116,32 +119,44 @@ CASES = {
     "decays otherwise": Case(
         "decay",
         "dense.weight: decay 0.01 against 0.0; effective decay 0.01 against 0.0",
-        "weight_decay",
+        PARAMETER_RULES,
         ledger(decay=0.0, effective_decay=0.0),
     ),
     "decays otherwise in the live optimizer only": Case(
         "decay",
         "dense.weight: effective decay 0.01 against 0.0",
-        "weight_decay",
+        PARAMETER_RULES,
         ledger(effective_decay=0.0),
     ),
     "another role": Case(
         "decay",
         "dense.weight: roles () against ('embedding',)",
-        "weight_decay",
+        PARAMETER_RULES,
         ledger(roles=("embedding",)),
+    ),
+    "learns otherwise": Case(
+        "decay",
+        "dense.weight: lr multiplier 1.0 against 0.1",
+        PARAMETER_RULES,
+        ledger(lr_multiplier=0.1),
+    ),
+    "frozen by one spec": Case(
+        "decay",
+        "dense.weight: frozen False against True; trainable True against False",
+        PARAMETER_RULES,
+        ledger(frozen=True, trainable=False),
     ),
     "frozen on one side": Case(
         "decay",
         "dense.weight: trainable True against False",
-        "weight_decay",
+        PARAMETER_RULES,
         ledger(trainable=False),
     ),
     "another name": Case(
         "decay",
         "dense.weight: the parameter is on one side only, "
         "kernel: the parameter is on one side only",
-        "weight_decay",
+        PARAMETER_RULES,
         ledger(name="kernel"),
     ),
     "other initial weights": Case(

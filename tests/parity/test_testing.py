@@ -74,8 +74,10 @@ def test_decay_parity_holds() -> None:
 def test_decay_parity_objects_to_another_set(monkeypatch: pytest.MonkeyPatch) -> None:
     from dualtrain.ledger import decide
 
-    everything = SPEC.weight_decay.model_copy(update={"exclude": ()}) if SPEC.weight_decay else None
-    monkeypatch.setattr("dualtrain_paddle.optim.decide", lambda p, _: decide(p, everything))
+    assert SPEC.weight_decay is not None
+    everything = SPEC.weight_decay.model_copy(update={"exclude": ()})
+    wrong = SPEC.model_copy(update={"weight_decay": everything})
+    monkeypatch.setattr("dualtrain_paddle.optim.decide", lambda p, _: decide(p, wrong))
     with pytest.raises(AssertionError, match=r"^torch and paddle differ in weight decay: .*norm"):
         assert_decay_parity(SPEC, [TorchNet(), PaddleNet()])
 

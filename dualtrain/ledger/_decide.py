@@ -1,0 +1,147 @@
+"""What is decided for every parameter: whether it decays, how fast it learns, whether it trains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from dualtrain.errors import LedgerError
+from dualtrain.ledger._layers import Place, places
+from dualtrain.ledger._parameter import Parameter, roles_of
+from dualtrain.ledger._rules import Rule, first, nothing_matched
+from dualtrain.spec import BatchStats, Role, Spec, WeightDecay
+
+__all__ = ["Ledger", "Row", "decide"]
+
+DEFAULT = "default"
+"""What is given as the rule where none fired."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A parameter and what was decided for it, each decision with the rule that fired."""
+
+    parameter: Parameter
+    roles: tuple[Role, ...]
+    rule: str
+    """Of the decay, e.g. `role norm`; `default` if none fired."""
+    decay: float
+    """The weight decay it gets."""
+    lr_rule: str = DEFAULT
+    """Of the multiplier, e.g. `pattern classifier.*, layer 3 of encoder.layer`."""
+    lr_multiplier: float = 1.0
+    """What its learning rate is multiplied by."""
+    freeze_rule: str = DEFAULT
+    """Of the freezing: a pattern, or `the model` where that holds it still already."""
+    frozen: bool = False
+    """Whether the spec freezes it."""
+
+    @property
+    def trains(self) -> bool:
+        """Whether it gets gradients and updates."""
+        return self.parameter.trainable and not self.frozen
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """All rows, in canonical order."""
+
+    rows: tuple[Row, ...]
+    batch_stats: BatchStats = "train"
+    """Of layers whose parameters all stand still."""
+
+    def decay(self) -> dict[str, float]:
+        """Canonical name -> weight decay, for the parameters that train."""
+        return {r.parameter.name: r.decay for r in self.rows if r.trains}
+
+    def lr_multiplier(self) -> dict[str, float]:
+        """Canonical name -> multiplier of the learning rate, for the parameters that train."""
+        return {r.parameter.name: r.lr_multiplier for r in self.rows if r.trains}
+
+
+def decide(parameters: Iterable[Parameter], spec: Spec) -> Ledger:
+    """Apply the spec's parameter rules to a model's parameters.
+
+    decay: 0 by the first exclusion that holds, in the order of the spec's fields and of each
+    list; else the spec's value. lr multiplier: that of the first pattern that fits, times
+    layer_decay^(layers above, see `places`), in float64. frozen: by the first pattern that fits.
+
+    A tied parameter has one row, under the first of its names.
+
+    Raises `LedgerError` for each rule that names no parameter at all, for layer_decay in a model
+    without numbered layers, and for a model in which nothing trains.
+
+    embeddings.weight of a 2-layer encoder with layer_decay 0.5: multiplier 0.5^3 = 0.125.
+    """
+    found = sorted(parameters, key=lambda p: p.name)
+    exclusions = _exclusions(spec.weight_decay)
+    multipliers = {
+        Rule(f"lr_multipliers[{index}].pattern", "pattern", part.pattern): part.multiplier
+        for index, part in enumerate(spec.lr_multipliers)
+    }
+    patterns = spec.freeze.patterns if spec.freeze is not None else ()
+    freezing = [Rule("freeze.patterns", "pattern", pattern) for pattern in patterns]
+    silent = nothing_matched([*exclusions, *multipliers, *freezing], found)
+    if silent:
+        raise LedgerError("\n".join(silent))
+    place = places(found) if spec.layer_decay is not None else {}
+    decay = spec.weight_decay.value if spec.weight_decay is not None else 0.0
+    rows = []
+    for parameter in found:
+        excluded, frozen = first(exclusions, parameter), first(freezing, parameter)
+        lr_rule, lr_multiplier = _rate(
+            first(multipliers, parameter), multipliers, place.get(parameter.name), spec.layer_decay
+        )
+        rows.append(
+            Row(
+                parameter=parameter,
+                roles=roles_of(parameter),
+                rule=str(excluded or DEFAULT),
+                decay=0.0 if excluded else decay,
+                lr_rule=lr_rule,
+                lr_multiplier=lr_multiplier,
+                freeze_rule=str(frozen or (DEFAULT if parameter.trainable else "the model")),
+                frozen=frozen is not None,
+            )
+        )
+    _check_something_trains(rows)
+    return Ledger(tuple(rows), spec.freeze.batch_stats if spec.freeze is not None else "train")
+
+
+def _exclusions(spec: WeightDecay | None) -> list[Rule]:
+    if spec is None:
+        return []
+    below = spec.exclude_below_ndim
+    return [
+        *(Rule("weight_decay.exclude", "role", role) for role in spec.exclude),
+        *(Rule("weight_decay.exclude_patterns", "pattern", p) for p in spec.exclude_patterns),
+        *(Rule("weight_decay.exclude_substrings", "substring", s) for s in spec.exclude_substrings),
+        *([] if below is None else [Rule(_BELOW, "ndim below", str(below))]),
+    ]
+
+
+_BELOW = "weight_decay.exclude_below_ndim"
+
+
+def _rate(
+    rule: Rule | None, multipliers: dict[Rule, float], place: Place | None, rate: float | None
+) -> tuple[str, float]:
+    """The rules behind a multiplier, and their product."""
+    told, product = [], 1.0
+    if rule is not None:
+        told.append(str(rule))
+        product *= multipliers[rule]
+    if place is not None and rate is not None:
+        told.append(place.text)
+        product *= rate**place.above
+    return ", ".join(told) or DEFAULT, product
+
+
+def _check_something_trains(rows: Sequence[Row]) -> None:
+    if any(row.trains for row in rows):
+        return
+    frozen = sum(row.frozen for row in rows)
+    by = f", {frozen} of them frozen by freeze.patterns" if frozen else ""
+    raise LedgerError(
+        f"the model must have a parameter that trains. Received: none of {len(rows)}{by}"
+    )

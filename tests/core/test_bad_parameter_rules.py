@@ -1,0 +1,70 @@
+"""What a user reads when a parameter rule of a spec is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dualtrain.errors import SpecError
+from dualtrain.spec import load_spec
+
+GOOD = "optimizer: {name: adamw, lr: 5e-5}\nschedule: {name: linear}\nduration: {updates: 9}\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (
+            "weight_decay: {value: 0.1, kind: l2}",
+            "weight_decay.kind: must be one of 'decoupled', 'coupled'. Received: 'l2'",
+        ),
+        (
+            "weight_decay: {value: 0.1, kind: coupled}",
+            "weight_decay: kind must be 'decoupled' with adamw. Received: 'coupled'",
+        ),
+        (
+            "weight_decay: {value: 0.1, exclude_below_ndim: 0}",
+            "weight_decay.exclude_below_ndim: must be >= 1. Received: 0",
+        ),
+        (
+            "lr_multipliers: {pattern: a, multiplier: 2}",
+            "lr_multipliers: must be a list. Received: {'pattern': 'a', 'multiplier': 2}",
+        ),
+        (
+            "lr_multipliers: [{pattern: a, multiplier: 0}]",
+            "lr_multipliers[0].multiplier: must be > 0. Received: 0",
+        ),
+        (
+            "lr_multipliers: [{pattern: a, lr: 5e-5}]",
+            "lr_multipliers[0].multiplier: is required. Received: nothing\n"
+            "spec.yaml:4: lr_multipliers[0]: unknown key 'lr'; "
+            "valid keys: 'pattern', 'multiplier'",
+        ),
+        (
+            "lr_multipliers: [{pattern: a, multiplier: 2}, {pattern: a, multiplier: 3}]",
+            "lr_multipliers: must not repeat 'a'. Received: ['a', 'a']",
+        ),
+        ("layer_decay: 0", "layer_decay: must be > 0. Received: 0"),
+        ("layer_decay: 1.5", "layer_decay: must be <= 1. Received: 1.5"),
+        ("freeze: [a]", "freeze: must be a mapping of keys to values. Received: ['a']"),
+        ("freeze: {batch_stats: keep}", "freeze.patterns: is required. Received: nothing"),
+        (
+            "freeze: {patterns: []}",
+            "freeze.patterns: must name at least one pattern. Received: []",
+        ),
+        (
+            "freeze: {patterns: [a], batch_stats: freeze}",
+            "freeze.batch_stats: must be one of 'keep', 'train'. Received: 'freeze'",
+        ),
+    ],
+)
+def test_one_bad_rule(
+    line: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("spec.yaml").write_text(f"{GOOD}{line}\n")
+    with pytest.raises(SpecError) as caught:
+        load_spec("spec.yaml")
+
+    assert f"spec.yaml:4: {message}" == str(caught.value)
