@@ -18,22 +18,18 @@ from dualtrain.errors import BackendError
 from dualtrain.ledger import Ledger, Parameter
 from dualtrain.model import ModelConfig
 from dualtrain.plan import Plan
-from dualtrain.spec import Amp, Spec
+from dualtrain.spec import Amp, Clip, Spec
 
-__all__ = ["Backend", "Clip", "backend_names", "backend_of", "installed", "load_backend"]
+__all__ = ["Backend", "Clipper", "backend_names", "backend_of", "installed", "load_backend"]
 
 
-class Clip(Protocol):
-    """A backend's `GlobalNormClip`: installed in the optimizer, it clips inside `step()`."""
+class Clipper(Protocol):
+    """What `build_clip` makes: installed in the optimizer, it clips inside `step()`."""
 
     norm: Any
+    """The joint norm of the last step's gradients, a scalar tensor; None if not measured."""
     clipped_norm: Any
-
-
-class MakeClip(Protocol):
-    """How a `Clip` is made; max_norm None only measures."""
-
-    def __call__(self, max_norm: float | None, *, measure: bool = False) -> Clip: ...
+    """The same after clipping; None without a clip."""
 
 
 class Backend(Protocol):
@@ -47,8 +43,6 @@ class Backend(Protocol):
     """The name of the framework and of the entry point."""
     AMP_DEVICES: tuple[str, ...]
     """Kinds of device on which autocast and loss scaling work."""
-    GlobalNormClip: MakeClip
-    """Makes a `Clip`."""
 
     def versions(self) -> dict[str, str]:
         """Package -> installed version, of all that changes the numbers."""
@@ -108,6 +102,10 @@ class Backend(Protocol):
 
     def dump_weights(self, model: Any) -> dict[str, NDArray[np.float32]]:
         """The weights, as `load_weights` takes them."""
+        ...
+
+    def build_clip(self, clip: Clip | None, *, measure: bool = False) -> Clipper | None:
+        """The object that clips; None where nothing is clipped and nothing measured."""
         ...
 
     def build_optimizer(self, spec: Spec, model: Any, *, clip: Any = None) -> Any:

@@ -1,4 +1,7 @@
-"""Clipping by the global norm, inside the optimizer's own `step()`."""
+"""Clipping, a class per kind: Paddle's own, inside the optimizer's `step()`, which also measure.
+
+Paddle calls them once per parameter group, so one norm is over all only without groups.
+"""
 
 from __future__ import annotations
 
@@ -6,29 +9,42 @@ from collections.abc import Sequence
 from typing import Any
 
 import paddle
+from paddle.nn.clip import ClipGradBase
 
-__all__ = ["GlobalNormClip", "global_norm"]
+from dualtrain.spec import Clip
+
+__all__ = ["GlobalNormClip", "NoClip", "NormClip", "ValueClip", "build_clip", "global_norm"]
+
+
+def build_clip(clip: Clip | None, *, measure: bool = False) -> Any:
+    """The object that clips an optimizer's gradients; None where there is nothing to do.
+
+    measure: take the joint norm of the gradients before and after clipping, at each step
+    (Paddle's classes do not tell those they compute).
+    """
+    if clip is None:
+        return NoClip(measure=True) if measure else None
+    kinds = {GlobalNormClip: clip.global_norm, NormClip: clip.norm, ValueClip: clip.value}
+    return next(kind(c, measure=measure) for kind, c in kinds.items() if c is not None)
 
 
 def global_norm(gradients: Sequence[Any]) -> Any:
-    """sqrt(sum of all squared elements), a scalar tensor on the device."""
+    """sqrt(sum of all squared elements), a scalar tensor on the device; None of no gradients."""
+    if not gradients:
+        return None
     return paddle.linalg.norm(paddle.stack([paddle.linalg.norm(g) for g in gradients]))
 
 
-class GlobalNormClip(paddle.nn.ClipGradByGlobalNorm):
-    """g * c / max(norm, c) for every gradient: Paddle's own clip, which can also measure.
+class _Measured(ClipGradBase):
+    """What all kinds share: the gradients' norm before and after clipping.
 
-    Paddle calls it once per parameter group, so it is one norm only without groups.
-
-    max_norm: c; None only measures. measure: take the norms before and after clipping (Paddle's
-    class does not tell the one it computes).
-    `norm` and `clipped_norm` are those of the last step: scalar tensors, None if not measured;
-    without max_norm `clipped_norm` stays None.
+    `norm` and `clipped_norm` are those of the last step: scalar tensors, None if not measured.
     """
 
-    def __init__(self, max_norm: float | None, *, measure: bool = False) -> None:
-        super().__init__(clip_norm=max_norm if max_norm is not None else float("inf"))
-        self.max_norm = max_norm
+    clips = True
+
+    def __init__(self, *limit: float, measure: bool = False) -> None:
+        super().__init__(*limit)
         self.measure = measure
         self.norm: Any = None
         self.clipped_norm: Any = None
@@ -37,15 +53,31 @@ class GlobalNormClip(paddle.nn.ClipGradByGlobalNorm):
     def __call__(self, params_grads: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
         """Clip the gradients that the optimizer is about to use."""
         if self.measure:
-            self.norm = _norm_of(params_grads)
-        if self.max_norm is None:
+            self.norm = global_norm([g for _, g in params_grads if g is not None])
+        if not self.clips:
             return params_grads
         clipped: list[tuple[Any, Any]] = super().__call__(params_grads)
         if self.measure:
-            self.clipped_norm = _norm_of(clipped)
+            self.clipped_norm = global_norm([g for _, g in clipped if g is not None])
         return clipped
 
 
-def _norm_of(params_grads: list[tuple[Any, Any]]) -> Any:
-    gradients = [g for _, g in params_grads if g is not None]
-    return global_norm(gradients) if gradients else None
+class NoClip(_Measured):
+    """Clips nothing and measures the norm; `clipped_norm` stays None."""
+
+    clips = False
+
+
+class GlobalNormClip(_Measured, paddle.nn.ClipGradByGlobalNorm):
+    """g * c / max(norm, c) for every gradient, one norm over all of them.
+
+    Gradients whose norm is c exactly stay as they are, to the bit.
+    """
+
+
+class NormClip(_Measured, paddle.nn.ClipGradByNorm):
+    """g * c / max(norm, c) for every gradient, each with its own norm."""
+
+
+class ValueClip(_Measured, paddle.nn.ClipGradByValue):
+    """min(max(g, -c), c) for every element of every gradient."""

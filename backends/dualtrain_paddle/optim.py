@@ -9,14 +9,14 @@ import paddle
 from dualtrain.errors import BackendError
 from dualtrain.ledger import decide
 from dualtrain.spec import AdamW, Spec
-from dualtrain_paddle.clip import GlobalNormClip
+from dualtrain_paddle.clip import build_clip
 from dualtrain_paddle.freeze import freeze
 from dualtrain_paddle.tensors import parameters
 
 __all__ = ["build_optimizer", "effective_decay"]
 
 
-def build_optimizer(spec: Spec, model: Any, *, clip: GlobalNormClip | None = None) -> Any:
+def build_optimizer(spec: Spec, model: Any, *, clip: Any = None) -> Any:
     """`paddle.optimizer.AdamW` over the model's trainable parameters, for any training script.
 
     Decay goes through `apply_decay_param_fun`, fed with live `p.name` from the ledger, never
@@ -38,8 +38,7 @@ def build_optimizer(spec: Spec, model: Any, *, clip: GlobalNormClip | None = Non
     settings = spec.optimizer
     if not isinstance(settings, AdamW) or settings.amsgrad:
         raise BackendError(f"only adamw is wired. Received: {settings.name!r}")
-    if clip is None and spec.clip is not None:
-        clip = GlobalNormClip(spec.clip.global_norm)
+    clip = clip if clip is not None else build_clip(spec.clip)
     return paddle.optimizer.AdamW(
         learning_rate=settings.lr,
         beta1=settings.betas[0],

@@ -1,34 +1,55 @@
-"""Clipping by the global norm, inside the optimizer's own `step()`."""
+"""Clipping, a class per kind: a step pre-hook, so that `optimizer.step()` clips as Paddle's does.
+
+No kind waits for the device.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 
 from dualtrain.errors import BackendError
+from dualtrain.spec import Clip
 
-__all__ = ["GlobalNormClip", "global_norm"]
+__all__ = ["GlobalNormClip", "NoClip", "NormClip", "ValueClip", "build_clip", "global_norm"]
+
+
+def build_clip(clip: Clip | None, *, measure: bool = False) -> Any:
+    """The object that clips an optimizer's gradients; None where there is nothing to do.
+
+    measure: take the joint norm of the gradients before and after clipping, at each step.
+    """
+    if clip is None:
+        return NoClip(measure=True) if measure else None
+    kinds = {GlobalNormClip: clip.global_norm, NormClip: clip.norm, ValueClip: clip.value}
+    return next(kind(c, measure=measure) for kind, c in kinds.items() if c is not None)
 
 
 def global_norm(gradients: Sequence[Any]) -> Any:
-    """sqrt(sum of all squared elements), a scalar tensor on the device."""
-    return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(list(gradients))))
+    """sqrt(sum of all squared elements), a scalar tensor on the device; None of no gradients."""
+    if not gradients:
+        return None
+    return torch.linalg.vector_norm(_norms(gradients))
 
 
-class GlobalNormClip:
-    """g * c / max(norm, c) for every gradient: a step pre-hook, as Paddle's optimizers clip.
+def _norms(gradients: Sequence[Any]) -> Any:
+    """The norm of each, in one tensor."""
+    return torch.stack(torch._foreach_norm(list(gradients)))
 
-    torch's `clip_grad_norm_` multiplies by c / (norm + 1e-6) instead. No wait for the device.
 
-    max_norm: c; None only measures. measure: keep the norm, and take it again after clipping.
-    `norm` and `clipped_norm` are those of the last step: scalar tensors, None if not measured;
-    without max_norm `clipped_norm` stays None.
+class _Measured:
+    """What all kinds share: their limit, and the gradients' norm before and after clipping.
+
+    `norm` and `clipped_norm` are those of the last step: scalar tensors, None if not measured.
     """
 
-    def __init__(self, max_norm: float | None, *, measure: bool = False) -> None:
-        self.max_norm = max_norm
+    clips = True
+
+    def __init__(self, limit: float = math.inf, *, measure: bool = False) -> None:
+        self.limit = limit
         self.measure = measure
         self.norm: Any = None
         self.clipped_norm: Any = None
@@ -43,13 +64,52 @@ class GlobalNormClip:
             )
         groups = optimizer.param_groups
         gradients = [p.grad for group in groups for p in group["params"] if p.grad is not None]
-        if not gradients:
-            return
-        norm = global_norm(gradients)
         if self.measure:
-            self.norm = norm
-        if self.max_norm is None:
+            self.norm = global_norm(gradients)
+        if not self.clips:
             return
-        torch._foreach_mul_(gradients, self.max_norm / torch.clamp(norm, min=self.max_norm))
+        if gradients:
+            self._clip(gradients)
         if self.measure:
             self.clipped_norm = global_norm(gradients)
+
+    def _clip(self, gradients: list[Any]) -> None:
+        raise NotImplementedError
+
+
+class NoClip(_Measured):
+    """Clips nothing and measures the norm; `clipped_norm` stays None."""
+
+    clips = False
+
+
+class GlobalNormClip(_Measured):
+    """g * c / max(norm, c) for every gradient, one norm over all of them.
+
+    torch's `clip_grad_norm_` multiplies by min(1, c / (norm + 1e-6)) instead. Gradients whose norm
+    is c exactly stay as they are, to the bit.
+    """
+
+    def _clip(self, gradients: list[Any]) -> None:
+        norm = self.norm if self.measure else global_norm(gradients)
+        torch._foreach_mul_(gradients, self.limit / torch.clamp(norm, min=self.limit))
+
+
+class NormClip(_Measured):
+    """g * c / max(norm, c) for every gradient, each with its own norm.
+
+    torch has no such clip of its own: `clip_grad_norm_` on one tensor at a time, but for the 1e-6
+    that it adds to the norm.
+    """
+
+    def _clip(self, gradients: list[Any]) -> None:
+        factors = self.limit / torch.clamp(_norms(gradients), min=self.limit)
+        torch._foreach_mul_(gradients, list(factors.unbind()))
+
+
+class ValueClip(_Measured):
+    """min(max(g, -c), c) for every element of every gradient."""
+
+    def _clip(self, gradients: list[Any]) -> None:
+        torch._foreach_clamp_min_(gradients, -self.limit)
+        torch._foreach_clamp_max_(gradients, self.limit)

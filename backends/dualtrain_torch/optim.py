@@ -10,14 +10,14 @@ from dualtrain.errors import BackendError
 from dualtrain.ledger import Ledger, decide
 from dualtrain.spec import AdamW, Spec
 from dualtrain_torch._compat import supports_fused
-from dualtrain_torch.clip import GlobalNormClip
+from dualtrain_torch.clip import build_clip
 from dualtrain_torch.freeze import freeze
 from dualtrain_torch.tensors import parameters
 
 __all__ = ["build_optimizer", "effective_decay"]
 
 
-def build_optimizer(spec: Spec, model: Any, *, clip: GlobalNormClip | None = None) -> Any:
+def build_optimizer(spec: Spec, model: Any, *, clip: Any = None) -> Any:
     """`torch.optim.AdamW` over the model's trainable parameters, for any training script.
 
     Two parameter groups, with and without weight decay, from the ledger; the fused kernel where it
@@ -44,8 +44,7 @@ def build_optimizer(spec: Spec, model: Any, *, clip: GlobalNormClip | None = Non
         eps=settings.eps,
         fused=supports_fused([p for group in groups for p in group["params"]]),
     )
-    if clip is None and spec.clip is not None:
-        clip = GlobalNormClip(spec.clip.global_norm)
+    clip = clip if clip is not None else build_clip(spec.clip)
     if clip is not None:
         optimizer.register_step_pre_hook(clip)
     return optimizer

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from dualtrain.spec._base import Count, Part, Positive
+from dualtrain.spec._base import Count, Part
 
 __all__ = ["Batch", "Clip", "Duration"]
 
@@ -26,13 +26,35 @@ class Batch(Part):
     size (Hugging Face); `drop` leaves it out. Nothing leaks into the next epoch."""
 
 
-class Clip(Part):
-    """Clipping of the gradients by their joint norm, after unscaling, before decay and update."""
+def _in_float32(threshold: float) -> float:
+    """Below float32's range c is 0, and c / max(norm, c) of a zero gradient 0 / 0."""
+    if threshold < 1e-30:
+        raise ValueError("must be >= 1e-30")
+    return threshold
 
-    global_norm: Positive
-    """c: every gradient is multiplied by c / max(norm, c), one norm over all trainable
-    parameters of the optimizer. This is Paddle's formula; torch's `clip_grad_norm_` multiplies
-    by c / (norm + 1e-6) instead."""
+
+Threshold = Annotated[float, Field(gt=0, le=1e30), AfterValidator(_in_float32)]
+
+
+class Clip(Part):
+    """Clipping of the gradients, after unscaling, before decay and update; one of three kinds.
+
+    It reaches the trainable parameters of the optimizer and no others. A zero gradient stays zero.
+    """
+
+    global_norm: Threshold | None = None
+    """c: every gradient is multiplied by c / max(norm, c), one norm over all gradients. This is
+    Paddle's formula; torch's `clip_grad_norm_` multiplies by min(1, c / (norm + 1e-6))."""
+    norm: Threshold | None = None
+    """c: every gradient is multiplied by c / max(norm, c), each with its own norm."""
+    value: Threshold | None = None
+    """c: every element g becomes min(max(g, -c), c)."""
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Clip:
+        if sum(c is not None for c in (self.global_norm, self.norm, self.value)) != 1:
+            raise ValueError("give one of global_norm, norm, value")
+        return self
 
 
 class Duration(Part):

@@ -50,11 +50,8 @@ class Run:
         self.model = model
         self.device = device
         self.backend = backend
-        self.clip = backend.GlobalNormClip(
-            spec.clip.global_norm if spec.clip else None, measure=measure
-        )
-        installed = self.clip if spec.clip or measure else None
-        self.optimizer = backend.build_optimizer(spec, model, clip=installed)
+        self.clip = backend.build_clip(spec.clip, measure=measure)
+        self.optimizer = backend.build_optimizer(spec, model, clip=self.clip)
         self.schedule = backend.build_schedule(plan, self.optimizer)
         self.scaler = backend.build_scaler(spec.amp, device)
         self.loss_scale = backend.loss_scale(self.scaler) if self.scaler is not None else None
@@ -107,8 +104,8 @@ class Run:
             lr=lr,
             skipped=not applied,
             loss_scale=scale,
-            grad_norm=self.clip.norm,
-            clipped_norm=self.clip.clipped_norm,
+            grad_norm=self.clip.norm if self.clip else None,
+            clipped_norm=self.clip.clipped_norm if self.clip else None,
         )
         amp = self.plan.spec.amp
         if applied or (amp is not None and amp.on_skip == "advance"):

@@ -473,7 +473,8 @@ unknown key 'warmpu'; did you mean 'warmup'?"""
             "duration": {1: 2},
         }
         expected = f"""\
-optimizer: must be a mapping of keys to values. Received: Clip(global_norm=1.0)
+optimizer: must be a mapping of keys to values. Received: \
+Clip(global_norm=1.0, norm=None, value=None)
 schedule.name: must be one of {SCHEDULES}. \
 Received: AdamW(name='adamw', lr=0.1, betas=(0.9, 0.999), eps=1e-08, \
 amsgrad=False)

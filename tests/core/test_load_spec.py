@@ -314,7 +314,7 @@ specs: st.SearchStrategy[Spec] = parts(
     schedule=schedules,
     duration=parts(Duration, epochs=counts) | parts(Duration, updates=counts),
     warmup=st.none()
-    | parts(Warmup, steps=st.integers(min_value=0))
+    | parts(Warmup, steps=st.integers(0, 10**12))
     | parts(
         Warmup,
         proportion=proportion,
@@ -328,7 +328,10 @@ specs: st.SearchStrategy[Spec] = parts(
         exclude=st.permutations(["bias", "norm", "embedding"]).map(tuple),
         exclude_patterns=st.lists(text, unique=True).map(tuple),
     ),
-    clip=st.none() | parts(Clip, global_norm=positive),
+    clip=st.none()
+    | st.sampled_from(["global_norm", "norm", "value"]).flatmap(
+        lambda kind: parts(Clip, **{kind: st.floats(1e-30, 1e30)})
+    ),
     batch=parts(Batch, size=counts, tail=st.sampled_from(["flush", "drop"])),
     amp=st.none()
     | parts(Amp, dtype=st.just("float16"), loss_scale=parts(LossScale, init=positive)),

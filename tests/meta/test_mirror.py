@@ -16,7 +16,6 @@ TREES = ("dualtrain_torch", "dualtrain_paddle")
 
 EXCEPTIONS = {
     ("_compat.py", "supports_fused"): "only torch has a choice of AdamW kernels",
-    ("clip.py", "GlobalNormClip.__call__"): "each framework calls its clip in its own way",
     ("schedule.py", "LinearDecayWithWarmup"): "replaces a class that only Paddle scripts import",
     ("schedule.py", "LinearDecayWithWarmup.__init__"): "as above",
 }
