@@ -19,8 +19,7 @@ def build_schedule(plan: Plan, optimizer: Any) -> Any:
     """The schedule object that drives `optimizer`; call its `step()` after each update.
 
     paddlenlp's own class where it equals `plan.lr_at(t)` at every t >= 0 (the conformance suite
-    shows it); otherwise `LambdaDecay` over the plan: for cosine, whose class takes whole waves
-    only, for inverse_sqrt, whose class rounds otherwise, and where paddlenlp cannot be imported.
+    shows it); otherwise `LambdaDecay` over the plan.
     """
     schedule = _native(plan) or LambdaDecay(plan.spec.optimizer.lr, plan.factor_at)
     optimizer.set_lr_scheduler(schedule)
@@ -32,7 +31,7 @@ def _native(plan: Plan) -> Any:
 
     Whole numbers are Python ints: the classes take any other number for a proportion.
     """
-    native = native_schedules()
+    native = native_schedules() if plan.curve.plain else None
     if native is None:
         return None
     lr, warmup, horizon = plan.spec.optimizer.lr, plan.warmup_updates, plan.horizon
@@ -45,7 +44,7 @@ def _native(plan: Plan) -> Any:
             return native.CosineDecayWithWarmup(
                 lr, horizon, warmup, with_hard_restarts=True, num_cycles=float(cycles)
             )
-        case Polynomial(power=power, end_lr=end_lr):
+        case Polynomial(power=power, end_lr=end_lr, cycle=False):
             return native.PolyDecayWithWarmup(lr, horizon, warmup, lr_end=end_lr, power=power)
         case _:
             return None
@@ -80,7 +79,7 @@ class LinearDecayWithWarmup(LambdaDecay):
         curve = Curve(
             schedule=Linear(name="linear"),
             lr=learning_rate,
-            warmup_updates=warmup_updates,
+            warmup=warmup_updates,
             horizon=total_steps,
         )
         super().__init__(learning_rate, curve.factor_at, last_epoch, verbose)

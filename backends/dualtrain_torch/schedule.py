@@ -17,10 +17,9 @@ def build_schedule(plan: Plan, optimizer: Any) -> Any:
     """The schedule object that drives `optimizer`; call its `step()` after each update.
 
     transformers' own function where it equals `plan.lr_at(t)` at every t >= 0 (the conformance
-    suite shows it); otherwise `LambdaLR` over the plan: for cosine, which transformers lets climb
-    again past the horizon, and where transformers cannot be imported.
+    suite shows it); otherwise `LambdaLR` over the plan.
     """
-    native = native_schedules()
+    native = native_schedules() if plan.curve.plain else None
     schedule, warmup, horizon = plan.spec.schedule, plan.warmup_updates, plan.horizon
     if native is None:
         return LambdaLR(optimizer, plan.factor_at)
@@ -33,7 +32,7 @@ def build_schedule(plan: Plan, optimizer: Any) -> Any:
             return native.get_cosine_with_hard_restarts_schedule_with_warmup(
                 optimizer, warmup, horizon, num_cycles=cycles
             )
-        case Polynomial(power=power, end_lr=end_lr):
+        case Polynomial(power=power, end_lr=end_lr, cycle=False):
             return native.get_polynomial_decay_schedule_with_warmup(
                 optimizer, warmup, horizon, lr_end=end_lr, power=power
             )

@@ -1,6 +1,7 @@
 """Room 2, the plan: everything a framework could round its own way, decided once.
 
-`_plan.py` has the whole numbers, `_curves.py` the schedules' formulas. Pure Python and numpy.
+`_plan.py` has the whole numbers, `_curves.py` and the files that it names the schedules' formulas.
+Pure Python and numpy.
 """
 
 from dualtrain.plan._curves import Curve as Curve

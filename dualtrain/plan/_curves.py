@@ -1,44 +1,41 @@
-"""Every schedule's formula, once: factor(t), by which the base rate is multiplied at update t.
+"""A schedule as a curve: factor(t), by which the base rate is multiplied at update t.
 
-The arithmetic is that of paddlenlp 2.8.1 and transformers, operation by operation in float64, so
-that equal means equal to the last bit. With W warmup updates and horizon H:
-
-    t < W    t / max(1, W)                                    every schedule
-    t >= W   constant              1
-             linear                max(0, (H - t) / max(1, H - W))
-             cosine                max(0, (1 + cos(pi h p)) / 2), h half-waves, p as below
-             cosine_with_restarts  max(0, (1 + cos(pi ((c p) mod 1))) / 2), and 0 from p = 1
-             polynomial            ((lr - end) (1 - p)^power + end) / lr
-             inverse_sqrt          1 / sqrt((t - W + timescale) / timescale)
-    p = (t - W) / max(1, H - W)
-
-Past the horizon the factor is that of t = H (transformers' cosine climbs again there);
-inverse_sqrt has no horizon and goes on falling.
+Every formula stands once: the rise in `_warmup.py`, then `_decays.py` (down to the horizon),
+`_steps.py` (count on), `_cycles.py` (rise again) or `_sequence.py` (one after the other). The
+arithmetic is the libraries' own, operation by operation in float64, so that equal means equal to
+the last bit; the closed form is the definition, where their classes multiply rate by rate.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import repeat
+from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dualtrain.plan import _cycles, _decays, _steps
+from dualtrain.plan._floats import Floats
+from dualtrain.plan._sequence import stretches
+from dualtrain.plan._warmup import rise
 from dualtrain.spec import (
-    Constant,
-    Cosine,
-    CosineWithRestarts,
+    CosineAnnealingWarmRestarts,
+    Cyclic,
+    Exponential,
     InverseSqrt,
-    Linear,
-    Polynomial,
+    InverseTime,
+    MultiStep,
+    NaturalExp,
+    Noam,
+    OneCycle,
+    Piecewise,
+    ReduceOnPlateau,
     Schedule,
+    Sequential,
+    Shape,
+    Step,
 )
 
-__all__ = ["Curve", "Floats"]
-
-Floats = NDArray[np.float64]
+__all__ = ["Curve"]
 
 _BLOCK = 2**15
 """Updates computed at a time: the steps of a formula then stay in the processor's cache."""
@@ -46,71 +43,116 @@ _BLOCK = 2**15
 
 @dataclass(frozen=True, kw_only=True)
 class Curve:
-    """A schedule with its whole numbers: W warmup updates, horizon H, base rate lr."""
+    """A schedule with its whole numbers. It counts updates, or epochs of `updates_per_count`."""
 
     schedule: Schedule
     lr: float
-    warmup_updates: int
+    """The base rate."""
+    warmup: int
+    """W, the count at which the schedule takes over from the rise."""
     horizon: int
+    """H, the count at which the schedule ends, if it does."""
+    start: float = 0.0
+    """The factor at t = 0, if there is a rise."""
+    shape: Shape = "linear"
+    """Of the rise."""
+    origin: int = 0
+    """The count from which the schedule counts: 0, or W with warmup counted `before`."""
+    updates_per_count: int = 1
+    """Updates for which the rate holds."""
+
+    @property
+    def plain(self) -> bool:
+        """Whether it rises in a line from 0 and counts updates, as the libraries' classes do."""
+        risen = not self.warmup or (self.start == 0.0 and self.shape == "linear")
+        return risen and self.updates_per_count == 1
 
     def factors(self, t: Floats) -> Floats:
         """factor(t) for ascending whole updates t >= 0: float64, shape (n,) in and out.
 
-        >>> curve = Curve(schedule=Linear(name="linear"), lr=0.1, warmup_updates=2, horizon=4)
+        >>> curve = Curve(schedule=Linear(name="linear"), lr=0.1, warmup=2, horizon=4)
         >>> curve.factors(np.arange(6.0)).tolist()
         [0.0, 0.5, 1.0, 0.5, 0.0, 0.0]
         """
         out = np.empty_like(t)
         for start in range(0, len(t), _BLOCK):
             block = slice(start, start + _BLOCK)
-            out[block] = self._block(t[block])
+            out[block] = self._block(self._counts(t[block]))
         return out
 
     def factor_at(self, t: int) -> float:
         """factor(t) of one update."""
         return float(self.factors(np.array([t], dtype=np.float64))[0])
 
+    def momenta(self, t: Floats) -> Floats | None:
+        """The momentum at ascending whole updates t >= 0; None when it is not cycled."""
+        if not isinstance(self.schedule, OneCycle | Cyclic):
+            return None
+        s = np.maximum(0.0, self._counts(t) - self.origin)
+        return _cycles.momenta(self.schedule, s, horizon=self.horizon - self.origin)
+
+    def _counts(self, t: Floats) -> Floats:
+        """Updates or epochs before update t."""
+        return t if self.updates_per_count == 1 else np.floor(t / self.updates_per_count)
+
     def _block(self, t: Floats) -> Floats:
-        end = max(self.horizon, self.warmup_updates)
-        if not isinstance(self.schedule, InverseSqrt) and t[-1] > end:
-            t = np.minimum(t, end)
-        peak = np.searchsorted(t, self.warmup_updates)  # index of the first update past warmup
-        rise = t[:peak] / max(1, self.warmup_updates)
-        return np.concatenate([rise, self._decay(t[peak:])]) if peak else self._decay(t)
+        peak = int(np.searchsorted(t, self.warmup))  # index of the first count past the rise
+        if peak == 0:
+            return self._past_the_rise(t)
+        risen = rise(t[:peak], self.warmup, self.start, self.shape)
+        if peak == len(t):
+            return risen
+        return np.concatenate([risen, self._past_the_rise(t[peak:])])
 
-    def _decay(self, t: Floats) -> Floats:
+    def _past_the_rise(self, t: Floats) -> Floats:
         """factor(t) from t = W on."""
-        warmup, horizon = self.warmup_updates, self.horizon
-        span = max(1, horizon - warmup)
+        lr, warmup, horizon, origin = self.lr, self.warmup, self.horizon, self.origin
         match self.schedule:
-            case Constant():
-                return np.ones_like(t)
-            case Linear():
-                return np.maximum(0.0, (horizon - t) / span)
-            case Cosine(half_waves=half_waves):
-                angle = math.pi * (half_waves / 2) * 2.0 * ((t - warmup) / span)
-                return np.maximum(0.0, 0.5 * (1.0 + _libm(math.cos, angle)))
-            case CosineWithRestarts(cycles=cycles):
-                progress = (t - warmup) / span
-                phase = cycles * progress
-                wave = _libm(math.cos, math.pi * (phase - np.floor(phase)))  # mod 1, exactly
-                return np.where(progress >= 1.0, 0.0, np.maximum(0.0, 0.5 * (1.0 + wave)))
-            case Polynomial(power=power, end_lr=end_lr):
-                remaining = 1 - (t - warmup) / span
-                return ((self.lr - end_lr) * _power(remaining, power) + end_lr) / self.lr
-            case InverseSqrt(timescale=timescale):
-                scale = timescale if timescale is not None else warmup
-                return 1.0 / np.sqrt((t + (scale - warmup)) / scale)
+            case Sequential():
+                return self._phases(t - origin)
+            case OneCycle() | Cyclic() | CosineAnnealingWarmRestarts() as cycle:
+                return _cycles.factors(cycle, t - origin, lr=lr, horizon=horizon - origin)
+            case (
+                Step()
+                | MultiStep()
+                | Piecewise()
+                | Exponential()
+                | NaturalExp()
+                | InverseTime()
+                | Noam()
+                | InverseSqrt()
+            ) as counted:
+                return _steps.factors(counted, t, lr=lr, warmup=warmup, origin=origin)
+            case ReduceOnPlateau():
+                return np.ones_like(t)  # until a metric says otherwise
+            case decay:
+                return _decays.factors(decay, t, lr=lr, warmup=warmup, horizon=horizon)
 
+    def _phases(self, s: Floats) -> Floats:
+        """Each stretch of a sequence by its own curve."""
+        ends = np.searchsorted(s, [begin for begin, _ in self._parts[1:]])
+        parts = np.split(s, ends)
+        factors = [
+            curve._past_the_rise(part - begin)
+            for (begin, curve), part in zip(self._parts, parts, strict=True)
+            if len(part)
+        ]
+        return np.concatenate(factors)
 
-def _power(base: Floats, exponent: float) -> Floats:
-    return base if exponent == 1.0 else _libm(math.pow, base, repeat(exponent))
-
-
-def _libm(function: Callable[..., float], x: Floats, *more: repeat[float]) -> Floats:
-    """`function` of each element by the C library, as the frameworks' own Python code computes it.
-
-    numpy's vector forms may differ in the last bit (seen: `power` on AVX-512, numpy 2.4).
-    """
-    values = memoryview(np.ascontiguousarray(x))  # type: ignore[arg-type]  # numpy 2.4: no Buffer
-    return np.fromiter(map(function, values, *more), np.float64, len(x))
+    @cached_property
+    def _parts(self) -> list[tuple[int, Curve]]:
+        """Where each phase of a sequence begins, and its curve."""
+        assert isinstance(self.schedule, Sequential)
+        inside, length = self.warmup - self.origin, self.horizon - self.origin
+        return [
+            (
+                part.begin,
+                Curve(
+                    schedule=part.schedule,
+                    lr=self.lr,
+                    warmup=part.warmup,
+                    horizon=part.length,
+                ),
+            )
+            for part in stretches(self.schedule, warmup=inside, horizon=length)
+        ]

@@ -10,8 +10,10 @@ from functools import cached_property
 import numpy as np
 
 from dualtrain.errors import PlanError
-from dualtrain.plan._curves import Curve, Floats
-from dualtrain.spec import LARGEST_COUNT, Batch, InverseSqrt, Rounding, Spec, Warmup
+from dualtrain.plan._curves import Curve
+from dualtrain.plan._fit import check_fit
+from dualtrain.plan._floats import Floats
+from dualtrain.spec import LARGEST_COUNT, Batch, Rounding, Spec, Warmup
 
 __all__ = ["Plan", "resolve", "round_product"]
 
@@ -39,7 +41,8 @@ class Plan:
     total_updates: int
     """T."""
     horizon: int
-    """H, where the schedule ends: T unless the spec says otherwise."""
+    """H, the update at which the schedule ends: T unless the spec says otherwise, and W more when
+    warmup is counted before it."""
     warmup_updates: int
     """W."""
 
@@ -59,6 +62,15 @@ class Plan:
         if t < len(self._table):
             return float(self._table[t])
         return self.curve.factor_at(t)
+
+    def momentum_at(self, t: int) -> float | None:
+        """The momentum that update t uses, where the schedule cycles it; None elsewhere."""
+        if t < 0:
+            raise PlanError(f"t must be >= 0: updates are counted from 0. Received: {t}")
+        if self._momenta is None or t < len(self._momenta):
+            return None if self._momenta is None else float(self._momenta[t])
+        momenta = self.curve.momenta(np.array([t], dtype=np.float64))
+        return None if momenta is None else float(momenta[0])
 
     def lr_curve(self) -> Floats:
         """lr_at(t) for t = 0 ... T - 1: float64, shape (T,)."""
@@ -84,17 +96,28 @@ class Plan:
     @cached_property
     def curve(self) -> Curve:
         """The schedule with its whole numbers."""
+        unit = _updates_per_count(self.spec, self.updates_per_epoch)
+        form, warmup = self.spec.warmup or Warmup(steps=0), self.warmup_updates // unit
         return Curve(
             schedule=self.spec.schedule,
             lr=self.spec.optimizer.lr,
-            warmup_updates=self.warmup_updates,
-            horizon=self.horizon,
+            warmup=warmup,
+            horizon=self.horizon // unit,
+            start=form.start,
+            shape=form.shape,
+            origin=warmup if form.counted == "before" else 0,
+            updates_per_count=unit,
         )
 
     @cached_property
     def _table(self) -> Floats:
         """factor(t) for t = 0 ... T."""
         return self.curve.factors(np.arange(self.total_updates + 1, dtype=np.float64))
+
+    @cached_property
+    def _momenta(self) -> Floats | None:
+        """The momentum for t = 0 ... T - 1, where it is cycled."""
+        return self.curve.momenta(np.arange(self.total_updates, dtype=np.float64))
 
 
 def resolve(spec: Spec, *, micro_batches_per_epoch: int, world_size: int = 1) -> Plan:
@@ -117,25 +140,29 @@ def resolve(spec: Spec, *, micro_batches_per_epoch: int, world_size: int = 1) ->
     total = updates if updates is not None else (epochs or 0) * per_epoch
     if total > LARGEST_COUNT:
         raise PlanError(f"there must be at most {LARGEST_COUNT:.0e} updates. Received: {total}")
-    horizon = spec.horizon if spec.horizon is not None else total
-    warmup = _warmup_updates(spec.warmup, horizon)
-    if warmup >= horizon:
+    unit = _updates_per_count(spec, per_epoch)
+    length = spec.horizon if spec.horizon is not None else -(-total // unit)
+    warmup = _warmup_counts(spec.warmup, length)
+    before = spec.warmup is not None and spec.warmup.counted == "before"
+    if max(warmup, length) * unit > LARGEST_COUNT:
+        raise PlanError(
+            f"the schedule must end within {LARGEST_COUNT:.0e} updates. "
+            f"Received: {max(warmup, length)} epochs of {unit} updates"
+        )
+    if warmup >= length and not before:
         raise PlanError(
             f"warmup must be shorter than the schedule. "
-            f"Received: {warmup} warmup updates, horizon {horizon}"
+            f"Received: {warmup} warmup {spec.schedule.per}s, horizon {length}"
         )
-    if isinstance(spec.schedule, InverseSqrt) and spec.schedule.timescale is None and warmup == 0:
-        raise PlanError(
-            "schedule.timescale is needed when there are no warmup updates. Received: neither"
-        )
+    check_fit(spec.schedule, warmup=warmup, horizon=length, before=before)
     return Plan(
         spec=spec,
         micro_batches_per_epoch=micro_batches_per_epoch,
         world_size=world_size,
         updates_per_epoch=per_epoch,
         total_updates=total,
-        horizon=horizon,
-        warmup_updates=warmup,
+        horizon=(warmup + length if before else length) * unit,
+        warmup_updates=warmup * unit,
     )
 
 
@@ -154,7 +181,12 @@ def _updates_per_epoch(batch: Batch, micro_batches: int) -> int:
     return count
 
 
-def _warmup_updates(warmup: Warmup | None, horizon: int) -> int:
+def _updates_per_count(spec: Spec, updates_per_epoch: int) -> int:
+    """What the schedule counts, in updates."""
+    return updates_per_epoch if spec.schedule.per == "epoch" else 1
+
+
+def _warmup_counts(warmup: Warmup | None, horizon: int) -> int:
     """W: `steps`, or the binary product proportion x horizon, rounded once."""
     if warmup is None:
         return 0

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from itertools import pairwise
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dualtrain.errors import SpecError
 from dualtrain.spec._problems import problems_of
 
-__all__ = ["LARGEST_COUNT", "Count", "Part", "Positive", "Proportion", "distinct"]
+__all__ = [
+    "LARGEST_COUNT",
+    "Count",
+    "Part",
+    "Per",
+    "Positive",
+    "Proportion",
+    "Rate",
+    "ascending",
+    "distinct",
+]
 
 LARGEST_COUNT = 10**15
 """The largest count: float64, in which schedules are computed, holds it exactly."""
@@ -22,6 +33,18 @@ Count = Annotated[int, Field(ge=1, le=LARGEST_COUNT)]
 
 Proportion = Annotated[float, Field(ge=0, lt=1)]
 """A number from 0 to below 1."""
+
+Rate = Annotated[float, Field(ge=0, le=1e300)]
+"""A learning rate itself, not a factor of the base rate."""
+
+Per = Annotated[
+    Literal["update", "epoch"],
+    Field(
+        description="What is counted. With `epoch` the rate is that of epoch t // updates per "
+        "epoch, and every count here, in warmup and in horizon is of epochs."
+    ),
+]
+"""What a schedule counts."""
 
 
 class Part(BaseModel):
@@ -57,4 +80,13 @@ def distinct(values: tuple[str, ...]) -> tuple[str, ...]:
     for index, value in enumerate(values):
         if value in values[:index]:
             raise ValueError(f"must not repeat {value!r}. Received: {list(values)}")
+    return values
+
+
+def ascending(values: tuple[int, ...]) -> tuple[int, ...]:
+    """Refuse counts that are none, unsorted or repeated: torch would sort them or act twice."""
+    if not values or any(a >= b for a, b in pairwise(values)):
+        raise ValueError(
+            f"must be one or more counts, each above the last. Received: {list(values)}"
+        )
     return values

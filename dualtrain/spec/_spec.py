@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_validator
 
+from dualtrain.spec._agree import check_momentum, check_rates, check_rise
 from dualtrain.spec._amp import Amp
 from dualtrain.spec._base import Count, Part
+from dualtrain.spec._decays import Constant
 from dualtrain.spec._optimizer import AdamW, Lamb, Optimizer, Rprop
 from dualtrain.spec._parameters import Freeze, LayerDecay, LrMultipliers, WeightDecay
-from dualtrain.spec._schedule import Constant, Polynomial, Schedule, Warmup
+from dualtrain.spec._schedule import Schedule
 from dualtrain.spec._task import TextClassification
 from dualtrain.spec._update import Batch, Clip, Duration
+from dualtrain.spec._warmup import Warmup
 
 if TYPE_CHECKING:
     from dualtrain.plan import Plan
@@ -46,9 +49,10 @@ class Spec(Part):
     duration: Duration
     """When training ends."""
     warmup: Warmup | None = None
-    """The rise from 0; absent means none."""
+    """The rise; absent means none."""
     horizon: Count | None = None
-    """Update at which the schedule ends, when that is not the last one."""
+    """Update at which the schedule ends, when that is not the last one; with `per: epoch` an
+    epoch."""
     weight_decay: WeightDecay | None = None
     """Absent means none."""
     lr_multipliers: LrMultipliers = ()
@@ -77,13 +81,11 @@ class Spec(Part):
 
     @field_validator("schedule")
     @classmethod
-    def _polynomial_falls(cls, schedule: Schedule, info: ValidationInfo) -> Schedule:
+    def _schedule_fits_the_optimizer(cls, schedule: Schedule, info: ValidationInfo) -> Schedule:
         optimizer = info.data.get("optimizer")
-        if isinstance(schedule, Polynomial) and optimizer and schedule.end_lr >= optimizer.lr:
-            raise ValueError(
-                f"end_lr must be below optimizer.lr. "
-                f"Received: end_lr {schedule.end_lr!r}, lr {optimizer.lr!r}"
-            )
+        if optimizer is not None:
+            check_rates(schedule, optimizer.lr)
+            check_momentum(schedule, optimizer)
         return schedule
 
     @field_validator("schedule")
@@ -123,6 +125,14 @@ class Spec(Part):
                 f"kind must be {fits!r} with {optimizer.name}. Received: {decay.kind!r}"
             )
         return decay
+
+    @field_validator("warmup")
+    @classmethod
+    def _one_rise(cls, warmup: Warmup | None, info: ValidationInfo) -> Warmup | None:
+        schedule = info.data.get("schedule")
+        if warmup is not None and schedule is not None:
+            check_rise(schedule)
+        return warmup
 
     @field_validator("task")
     @classmethod

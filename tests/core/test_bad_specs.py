@@ -20,7 +20,12 @@ KEYS = (
     "'optimizer', 'schedule', 'duration', 'warmup', 'horizon', 'weight_decay', 'lr_multipliers', "
     "'layer_decay', 'freeze', 'clip', 'batch', 'amp', 'seed', 'device', 'task'"
 )
-SCHEDULES = "'constant', 'linear', 'cosine', 'cosine_with_restarts', 'polynomial', 'inverse_sqrt'"
+SCHEDULES = (
+    "'constant', 'linear', 'cosine', 'cosine_with_restarts', 'polynomial', 'inverse_sqrt', 'step', "
+    "'multistep', 'piecewise', 'exponential', 'natural_exp', 'inverse_time', 'noam', "
+    "'cosine_with_min_lr', 'linear_annealing', 'cosine_annealing', 'warmup_stable_decay', "
+    "'one_cycle', 'cyclic', 'cosine_annealing_warm_restarts', 'reduce_on_plateau', 'sequential'"
+)
 
 
 def message_of(name: str, content: str | bytes) -> str:
@@ -118,7 +123,7 @@ device: gpu
         """\
 spec.yaml:1: optimizer.lr: is required. Received: nothing
 spec.yaml:3: optimizer.betas[1]: must be < 1. Received: 2
-spec.yaml:4: schedule: unknown key 'colour'; valid keys: 'name', 'power', 'end_lr'
+spec.yaml:4: schedule: unknown key 'colour'; valid keys: 'name', 'power', 'end_lr', 'cycle', 'per'
 spec.yaml:6: unknown key 'warmpu'; did you mean 'warmup'?
 spec.yaml:8: clip.global_norm: must be > 0. Received: -1
 spec.yaml:10: key 'seed' is given twice, first on line 9
@@ -434,7 +439,7 @@ class TestInPython:
         expected = """\
 optimizer.lr: must be > 0. Received: -1.0
 optimizer.betas: must be two numbers. Received: [0.9]
-schedule: unknown key 'power'; valid keys: 'name'
+schedule: unknown key 'power'; did you mean 'per'?
 duration: is required. Received: nothing
 clip.global_norm: must be > 0. Received: 0
 unknown key 'warmpu'; did you mean 'warmup'?"""
