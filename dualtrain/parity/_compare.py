@@ -1,9 +1,8 @@
-"""All stages, in order, and which difference comes first."""
+"""Two traces, through all stages in order."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from dualtrain.errors import TraceError
@@ -11,9 +10,10 @@ from dualtrain.parity import _after as after
 from dualtrain.parity import _before as before
 from dualtrain.parity import _during as during
 from dualtrain.parity import _stages as stages
-from dualtrain.parity._finding import Comparison, Finding, Measure
+from dualtrain.parity._finding import Comparison, Measure
+from dualtrain.parity._first import explained, first_difference, starts_alike
 from dualtrain.parity._floor import widened
-from dualtrain.parity._stages import AFTER, STAGES, Stage, make_finding
+from dualtrain.parity._stages import STAGES, Stage, make_finding
 from dualtrain.parity._tolerances import bars
 from dualtrain.parity._weights import Weights, WeightSet, compare_weights, read_weights
 from dualtrain.trace import End, Header, Trace, read_trace
@@ -62,15 +62,13 @@ def compare(
     findings = {
         stage: make_finding(stage, measured[stage], specs) for stage in STAGES if measured[stage]
     }
-    if during.tail_only(a, measured[stages.ACCUMULATION]):
-        findings[stages.ACCUMULATION] = _blame_the_tail(findings[stages.ACCUMULATION])
-    differing = {_moment(s, f): f for s, f in findings.items() if not f.agrees}
+    told = explained(findings, a, measured[stages.ACCUMULATION])
     return Comparison(
         a=a,
         b=b,
-        findings=tuple(findings.values()),
-        first=differing[min(differing)] if differing else None,
-        starts_alike=not any(phase == _BEFORE for phase, *_ in differing),
+        findings=tuple(told.values()),
+        first=first_difference(told),
+        starts_alike=starts_alike(told),
         not_compared=tuple(f"{s.name} ({s.absent})" for s in STAGES if not measured[s]),
         weights=tensors,
     )
@@ -115,21 +113,3 @@ def _compare_weights(
         updates=max(len(a.updates), len(b.updates)),
         floor=floor,
     )
-
-
-def _blame_the_tail(finding: Finding) -> Finding:
-    return replace(
-        finding,
-        knob="batch.tail",
-        detail=f"{finding.detail}; only in groups shorter than batch.accumulate",
-    )
-
-
-_BEFORE, _DURING, _AFTER = 0, 1, 2
-
-
-def _moment(stage: Stage, finding: Finding) -> tuple[int, int, int]:
-    """When a difference shows: before, during or after training; then update; then stage."""
-    if finding.first_update is not None:
-        return _DURING, finding.first_update, STAGES.index(stage)
-    return _AFTER if stage in AFTER else _BEFORE, 0, STAGES.index(stage)

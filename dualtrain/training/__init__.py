@@ -1,8 +1,8 @@
 """Training: the backend's verbs driven by one core, written once for both frameworks.
 
 `_run.py` is one run and its clock, `_loop.py` the loop over micro-batches, `_task.py` a whole task
-from its data to its evaluation. `_header.py` and `_recorder.py` put down what happens, for the
-trace. `_native.py` gives the native objects alone.
+from its data to its evaluation. `_header.py`, `_probe.py` and `_recorder.py` put down what
+happens, for the trace. `_native.py` gives the native objects alone.
 """
 
 from dualtrain.training._loop import Batch as Batch

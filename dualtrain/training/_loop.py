@@ -19,6 +19,7 @@ from dualtrain.errors import DataError
 from dualtrain.spec import Spec
 from dualtrain.trace import Update
 from dualtrain.training._header import describe
+from dualtrain.training._probe import probe
 from dualtrain.training._recorder import Recorder
 from dualtrain.training._run import Applied, Run, start
 
@@ -60,14 +61,17 @@ def fit(
     0.0
     """
     of_epoch = batches if callable(batches) else lambda epoch: batches
+    first = of_epoch(0)
     run = start(
         spec,
         model,
-        micro_batches_per_epoch=_count(of_epoch(0)),
+        micro_batches_per_epoch=_count(first),
         backend=backend,
         measure=trace is not None,
     )
-    header = describe(run) if trace is not None else None
+    header = None
+    if trace is not None:  # a loss of the user's own may take more than logits: no probe then
+        header = describe(run, probe=None if loss else _probe(run, first[0]))
     with Recorder(run, header, trace=_path(trace), output=_path(output)) as recorder:
         done = []
         for update in updates(run, of_epoch, loss):
@@ -113,6 +117,11 @@ def _cross_entropy(run: Run) -> LossSum:
         return run.backend.cross_entropy_sum(run.backend.logits(model, tensors), labels)
 
     return loss
+
+
+def _probe(run: Run, batch: Batch) -> NDArray[np.float32]:
+    _counted_targets(batch)  # refuses what is no batch
+    return probe(run, batch)
 
 
 def _count(micro_batches: Sequence[Batch]) -> int:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dualtrain.backend import Backend, load_backend
 from dualtrain.data import EpochBatches, Prepared, batches_of_epoch, held_out_batches, prepare
@@ -22,7 +21,8 @@ from dualtrain.model import (
 from dualtrain.spec import CheckpointModel, Spec, TextClassification
 from dualtrain.trace import Header, Update
 from dualtrain.training._header import describe
-from dualtrain.training._loop import Batch, updates
+from dualtrain.training._loop import updates
+from dualtrain.training._probe import evaluation_logits
 from dualtrain.training._recorder import Recorder, Score
 from dualtrain.training._run import Run
 
@@ -74,8 +74,12 @@ def train(
     verbs.seed_everything(spec.seed)
     header = None
     if trace is not None:
-        probe = _logits(run, batches(0)[0])
-        header = describe(run, probe=probe, data_digest=data.digest, notes=_notes(config))
+        header = describe(
+            run,
+            probe=evaluation_logits(run, batches(0)[0]),
+            data_digest=data.digest,
+            notes=_notes(config),
+        )
         observer.ready(header)
     with Recorder(run, header, trace=trace, output=output) as recorder:
         for update in updates(run, batches):
@@ -132,21 +136,13 @@ def _notes(config: ModelConfig) -> list[str]:
     return ["dropout is 0: masks cannot match across frameworks"]
 
 
-def _logits(run: Run, batch: Batch) -> NDArray[np.float32]:
-    """The logits of one batch in evaluation mode, (samples, classes)."""
-    run.model.eval()
-    with run.backend.inference(), run.autocast():
-        tensors = run.backend.to_device(batch, run.device)
-        return run.backend.to_numpy(run.backend.logits(run.model, tensors))
-
-
 def _evaluate(run: Run, batches: EpochBatches | None) -> Score | None:
     """Accuracy and mean cross-entropy (float64, in numpy) over the held-out split."""
     if batches is None:
         return None
     correct, loss = 0, 0.0
     for batch in batches:
-        logits = _logits(run, batch).astype(np.float64)
+        logits = evaluation_logits(run, batch).astype(np.float64)
         labels = batch["labels"]
         correct += int((logits.argmax(axis=-1) == labels).sum())
         logits -= logits.max(axis=-1, keepdims=True)

@@ -369,8 +369,9 @@ def test_an_output_that_cannot_be_written_leaves_no_trace(
     backend: Backend, linear: Any, tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
+    files: dict[str, Any] = {"trace": tmp_path / "t.jsonl", "output": tmp_path / "file"}
     with pytest.raises(OSError):
-        fit(spec_of(), linear, [batch()], trace=tmp_path / "t.jsonl", output=tmp_path / "file")
+        fit(spec_of(), linear, [batch()], loss=classify(backend), **files)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 

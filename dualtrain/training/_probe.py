@@ -1,0 +1,29 @@
+"""The model's output before training, for the trace: sides that start alike give the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dualtrain.training._run import Run
+
+__all__ = ["evaluation_logits", "probe"]
+
+MOST = 64
+"""Samples (of a sequence: tokens) and classes of a probe; enough to tell two models apart."""
+
+
+def evaluation_logits(run: Run, batch: Any) -> NDArray[np.float32]:
+    """The logits of one batch in evaluation mode, (..., classes)."""
+    run.model.eval()
+    with run.backend.inference(), run.autocast():
+        tensors = run.backend.to_device(batch, run.device)
+        return run.backend.to_numpy(run.backend.logits(run.model, tensors))
+
+
+def probe(run: Run, batch: Any) -> NDArray[np.float32]:
+    """The first of these logits, (samples, classes)."""
+    logits = np.atleast_1d(evaluation_logits(run, batch))
+    return logits.reshape(-1, logits.shape[-1])[:MOST, :MOST]

@@ -1,0 +1,213 @@
+"""Typical porting mistakes, each as data: how it is made, and what parity must say.
+
+A mistake is made on one side, by a patch of its run or by another spec; the other side is right.
+`docs/parity.md` has what each costs, `docs/make_mistake_table.py` measures it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import paddle
+import pytest
+
+import dualtrain_paddle
+from tests.meta.faults import Fault, forget_the_clip, leave_square_matrices_untransposed
+
+__all__ = ["MISTAKES", "Mistake"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mistake:
+    """One mistake, switched on alone."""
+
+    title: str
+    """Its line in the table."""
+    stage: str
+    """The stage in which parity must find the first difference."""
+    told: str
+    """What the finding's detail must say, a regular expression."""
+    knob: str
+    """A spec field that it must name."""
+    first_update: int | None = None
+    """The clock of the first difference."""
+    side: str = "paddle"
+    """Where it is made."""
+    fault: Fault | None = None
+    """How; None if another spec makes it."""
+    spec: Mapping[str, Any] = field(default_factory=dict)
+    """What stands in the spec of both sides instead of the usual."""
+    wrong: Mapping[str, Any] = field(default_factory=dict)
+    """What stands in the spec of the wrong side alone."""
+    in_losses: bool = True
+    """Whether a loss differs by 1e-2 or more anywhere."""
+    at_once: bool = False
+    """Whether the loss of update 0 differs."""
+
+
+def _decay(patch: pytest.MonkeyPatch, chosen: Callable[[Any], Callable[[str], bool]]) -> None:
+    """Replace the live optimizer's filter by chosen(model), a function of `p.name`."""
+    build = dualtrain_paddle.build_optimizer
+
+    def wrong(spec: Any, model: Any, **settings: Any) -> Any:
+        optimizer = build(spec, model, **settings)
+        optimizer._apply_decay_param_fun = chosen(model)
+        return optimizer
+
+    patch.setattr(dualtrain_paddle, "build_optimizer", wrong)
+
+
+def _decays(name: str) -> bool:
+    """The recipe's own words."""
+    return not any(part in name for part in ("bias", "norm"))
+
+
+def filter_native_names(patch: pytest.MonkeyPatch) -> None:
+    """A bias of Linear is called `linear_0.b_0`, which has no "bias" in it."""
+    _decay(patch, lambda model: _decays)
+
+
+def pass_structured_names(patch: pytest.MonkeyPatch) -> None:
+    """`apply_decay_param_fun` is asked about `linear_0.w_0` and finds no such name."""
+    _decay(patch, lambda model: {n for n, _ in model.named_parameters() if _decays(n)}.__contains__)
+
+
+def decay_everything(patch: pytest.MonkeyPatch) -> None:
+    _decay(patch, lambda model: lambda name: True)
+
+
+def clip_each_group_by_itself(patch: pytest.MonkeyPatch) -> None:
+    """What parameter groups do in Paddle: the clip is called once per group."""
+    clip = paddle.nn.ClipGradByGlobalNorm.__call__
+
+    def by_group(self: Any, params_grads: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+        decaying = [pair for pair in params_grads if pair[0].ndim > 1]
+        others = [pair for pair in params_grads if pair[0].ndim == 1]
+        return [*clip(self, decaying), *clip(self, others)]
+
+    patch.setattr("paddle.nn.ClipGradByGlobalNorm.__call__", by_group)
+
+
+def use_the_built_in_mean(patch: pytest.MonkeyPatch) -> None:
+    """Paddle 3 divides it by all labels, -100 or not."""
+
+    def summed(logits: Any, labels: Any) -> Any:
+        classes = logits.shape[-1]
+        mean = paddle.nn.functional.cross_entropy(
+            logits.reshape([-1, classes]), labels.reshape([-1]), ignore_index=-100
+        )
+        return mean * (labels != -100).astype("float32").sum()
+
+    patch.setattr(dualtrain_paddle, "cross_entropy_sum", summed)
+
+
+def step_the_schedule_first(patch: pytest.MonkeyPatch) -> None:
+    build = dualtrain_paddle.build_schedule
+
+    def ahead(plan: Any, optimizer: Any) -> Any:
+        schedule = build(plan, optimizer)
+        schedule.step()
+        return schedule
+
+    patch.setattr(dualtrain_paddle, "build_schedule", ahead)
+
+
+COSINE: Mapping[str, Any] = {"schedule": {"name": "cosine", "half_waves": 1}}
+
+MISTAKES = {
+    "biases decay": Mistake(
+        title="the decay filter is given Paddle's own names: biases decay",
+        stage="decay",
+        told=r"dense\.bias: effective decay 0\.0 against 0\.1",
+        knob="weight_decay",
+        fault=filter_native_names,
+        in_losses=False,
+    ),
+    "nothing decays": Mistake(
+        title="`apply_decay_param_fun` is given structured names: nothing decays",
+        stage="decay",
+        told=r"word_embeddings\.weight: effective decay 0\.1 against 0\.0",
+        knob="weight_decay",
+        fault=pass_structured_names,
+        in_losses=False,
+    ),
+    "everything decays": Mistake(
+        title="no filter: everything decays",
+        stage="decay",
+        told=r"LayerNorm\.weight: effective decay 0\.0 against 0\.1",
+        knob="weight_decay",
+        fault=decay_everything,
+        in_losses=False,
+    ),
+    "norms decay": Mistake(
+        title='"norm" is sought in Hugging Face names: every `LayerNorm.weight` decays',
+        stage="decay",
+        told=r"LayerNorm\.weight: decay 0\.1 against 0\.0",
+        knob="weight_decay.exclude",
+        side="torch",
+        # What it comes to; in `exclude_substrings` "norm" is refused, for it matches nothing.
+        wrong={"weight_decay": {"value": 0.1, "exclude": ["bias"]}},
+        in_losses=False,
+    ),
+    "clipped by group": Mistake(
+        title="two parameter groups in Paddle: the norm is clipped per group",
+        stage="clip",
+        told=r"update 0, norm after clipping: 0\.5 against 0\.5\d",
+        knob="clip",
+        first_update=0,
+        fault=clip_each_group_by_itself,
+        in_losses=False,
+    ),
+    "warmup rounded up": Mistake(
+        title="12 against 13 warmup updates (floor, ceil)",
+        stage="plan",
+        told=r"warmup_updates 12 against 13",
+        knob="warmup.rounding",
+        wrong={"warmup": {"proportion": 0.104, "rounding": "ceil"}},
+    ),
+    "whole cosine wave": Mistake(
+        title="`CosineDecayWithWarmup` against `get_cosine_schedule_with_warmup`, both at defaults",
+        stage="learning rate",
+        told=r"update 13, lr: ",
+        knob="schedule.half_waves",
+        first_update=13,
+        spec=COSINE,
+        wrong={"schedule": {"name": "cosine", "half_waves": 2}},
+    ),
+    "schedule first": Mistake(
+        title="the schedule is stepped once before the first update",
+        stage="learning rate",
+        told=r"update 0, lr: 0\.0 against 0\.00025",
+        knob="schedule",
+        first_update=0,
+        fault=step_the_schedule_first,
+    ),
+    "no clip": Mistake(
+        title="clipping is forgotten",
+        stage="clip",
+        told=r"update 0, norm after clipping: 0\.5 against 0\.97",
+        knob="clip",
+        first_update=0,
+        fault=forget_the_clip,
+    ),
+    "built-in mean": Mistake(
+        title="Paddle's built-in mean over labels of which some are -100",
+        stage="loss",
+        told=r"update 0, micro-batch 0, loss: ",
+        knob="task.model.dropout",
+        first_update=0,
+        fault=use_the_built_in_mean,
+        at_once=True,
+    ),
+    "not transposed": Mistake(
+        title="square Linear weights copied without transposing them",
+        stage="initial output",
+        told=r"sample \d+, class \d: ",
+        knob="task.model",
+        fault=leave_square_matrices_untransposed,
+        in_losses=False,
+        at_once=True,
+    ),
+}

@@ -1,0 +1,91 @@
+"""Each typical mistake, alone, is found by parity and named; docs/parity.md has what it costs.
+
+With every rule right both frameworks end as far apart as one framework from itself.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+import pytest
+
+from docs.make_mistake_table import ACCUMULATED, FLOOR, RIGHT, stated
+from dualtrain.parity import compare_files
+from tests.meta.mistakes import MISTAKES
+from tests.meta.token_task import Bench, Cost
+
+STATED = stated()
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    return Bench(tmp_path_factory.mktemp("bench"))
+
+
+def same_order(measured: float, stated: float) -> bool:
+    """Whether two numbers are at most half a power of ten apart; below 1e-6 all is rounding."""
+    if max(measured, stated) < 1e-6:
+        return True
+    return min(measured, stated) > 0 and abs(math.log10(measured / stated)) <= 0.5
+
+
+def disagreeing(measured: Cost, stated: Cost) -> list[str]:
+    """The numbers that are not of the order that the page states."""
+    names = ("weights", "loss", "first_loss")
+    pairs = {name: (getattr(measured, name), getattr(stated, name)) for name in names}
+    return [f"{n}: {a:.1e}, stated {b:.1e}" for n, (a, b) in pairs.items() if not same_order(a, b)]
+
+
+def test_the_table_is_about_these_mistakes() -> None:
+    assert [*STATED][:3] == [RIGHT, ACCUMULATED, FLOOR]
+    assert {m.title: m.stage for m in MISTAKES.values()} == {
+        title: stage for title, (stage, _) in [*STATED.items()][3:]
+    }
+
+
+def test_another_order_of_magnitude_is_noticed() -> None:
+    cost = Cost(weights=1e-3, loss=1e-2, first_loss=0.0)
+    near = Cost(weights=2e-3, loss=4e-3, first_loss=0.0)
+    assert disagreeing(near, cost) == []
+    far = Cost(weights=1e-4, loss=5e-2, first_loss=1e-5)
+    assert [text.partition(":")[0] for text in disagreeing(far, cost)] == [
+        "weights",
+        "loss",
+        "first_loss",
+    ]
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_with_every_rule_right_the_chaos_floor_is_reached(bench: Bench, accumulate: int) -> None:
+    recipe = {"batch": {"accumulate": accumulate}}
+    torch, paddle = bench.right("torch", recipe), bench.right("paddle", recipe)
+    again = bench.right("torch", recipe, nudge=True)
+    comparison = compare_files(torch, paddle, again)
+    assert comparison.agrees
+    assert comparison.weights is not None and not comparison.weights.chaotic
+    right, floor = bench.cost(torch, paddle), bench.cost(torch, again)
+    assert right.weights <= 1e-5 and right.loss <= 1e-5
+    assert same_order(right.weights, floor.weights)
+    title = {1: RIGHT, 2: ACCUMULATED}[accumulate]
+    assert same_order(right.weights, STATED[title][1].weights)
+    assert same_order(floor.weights, STATED[FLOOR][1].weights)
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_found_and_named_and_costs_what_the_page_says(bench: Bench, name: str) -> None:
+    mistake = MISTAKES[name]
+    torch, paddle = bench.sides(mistake)
+    right = mistake.side != "torch"  # the floor is the torch side's own
+    floor = bench.right("torch", mistake.spec, nudge=True) if right else None
+    comparison = compare_files(torch, paddle, floor)
+    first = comparison.first
+    assert not comparison.agrees and first is not None
+    assert (mistake.stage, mistake.first_update) == (first.stage, first.first_update)
+    assert mistake.knob in first.knob.split(", ")
+    assert re.search(mistake.told, first.detail), first.detail
+    cost = bench.cost(torch, paddle)
+    assert disagreeing(cost, STATED[mistake.title][1]) == []
+    assert cost.weights > 1e-4
+    assert mistake.in_losses == (cost.loss >= 1e-2)
+    assert mistake.at_once == (cost.first_loss > 1e-5)
