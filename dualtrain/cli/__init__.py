@@ -1,8 +1,8 @@
 """The command line: parses and calls; every command's work is done elsewhere.
 
-`_specs.py` has what needs a spec only, `_traces.py` what needs traces, `_runs.py` what trains;
-only the last imports a framework. Exit statuses: 0 done or parity, 1 a difference, 2 bad input, 3 a
-fault of dualtrain itself.
+`_specs.py` and `_meaning.py` have what needs a spec only, `_traces.py` what needs traces,
+`_runs.py` what trains; only the last imports a framework. Exit statuses: 0 done or parity, 1 a
+difference, 2 bad input, 3 a fault of dualtrain itself.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from dualtrain import __version__
-from dualtrain.cli import _runs, _specs, _traces
+from dualtrain.cli import _meaning, _runs, _specs, _traces
 from dualtrain.errors import DualtrainError
 
 __all__ = ["app", "main"]
@@ -34,6 +34,7 @@ for command in (
     _specs.schema,
     _specs.plan,
     _specs.plot,
+    _meaning.compare,
     _runs.ledger,
     _runs.train,
     _runs.parity,

@@ -1,0 +1,52 @@
+"""Commands that say what a spec means and need no framework: explain, compare."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dualtrain.cli._sizes import count_micro_batches, plan_of
+from dualtrain.spec import load_spec
+
+__all__ = ["compare"]
+
+SpecFile = Annotated[Path, typer.Argument(metavar="SPEC", help="YAML, TOML or JSON.")]
+MicroBatches = Annotated[
+    int | None,
+    typer.Option(min=1, help="In one epoch, over all processes; counted if the spec has a task."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+
+
+def compare(
+    spec: SpecFile,
+    dialects: Annotated[
+        str | None, typer.Option(help="Separated by commas; all of them if absent.")
+    ] = None,
+    micro_batches: MicroBatches = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a spec's numbers mean in each library: T, W, tail, rates."""
+    from dualtrain.dialects import DIALECTS, compare
+    from dualtrain.report import dialect_lines, dialects_as_dict
+
+    names = list(DIALECTS) if dialects is None else dialects.split(",")
+    unknown = [name for name in names if name not in DIALECTS]
+    if unknown:
+        raise typer.BadParameter(
+            f"must be of {', '.join(DIALECTS)}. Received: {', '.join(map(repr, unknown))}",
+            param_hint="--dialects",
+        )
+    loaded = load_spec(spec)
+    count = count_micro_batches(loaded, micro_batches)
+    plan = plan_of(loaded, count)
+    found = compare(plan, [DIALECTS[name] for name in names])
+    counted = count is not None
+    if as_json:
+        print(json.dumps(dialects_as_dict(plan, found, counted=counted)))
+        return
+    for line in dialect_lines(plan, found, counted=counted):
+        print(line)

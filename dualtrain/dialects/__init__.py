@@ -1,0 +1,26 @@
+"""Dialects: how libraries read the numbers of a recipe, as data, beside how a spec reads them.
+
+`_dialect.py` says what a dialect is; `_paddlenlp.py` and `_transformers.py` are the dialects.
+`_read.py` translates a spec into one, `_remarks.py` names what has no number, and `_compare.py`
+puts the result beside dualtrain's own plan.
+"""
+
+from dualtrain.dialects._compare import Apart as Apart
+from dualtrain.dialects._compare import Compared as Compared
+from dualtrain.dialects._compare import compare as compare
+from dualtrain.dialects._compare import rates_apart as rates_apart
+from dualtrain.dialects._dialect import Dialect as Dialect
+from dualtrain.dialects._dialect import Limit as Limit
+from dualtrain.dialects._dialect import Native as Native
+from dualtrain.dialects._dialect import Rule as Rule
+from dualtrain.dialects._paddlenlp import PADDLENLP as PADDLENLP
+from dualtrain.dialects._paddlenlp import PADDLENLP_TRAINER as PADDLENLP_TRAINER
+from dualtrain.dialects._read import Reading as Reading
+from dualtrain.dialects._read import read as read
+from dualtrain.dialects._transformers import HF4 as HF4
+from dualtrain.dialects._transformers import HF5 as HF5
+
+DIALECTS: dict[str, Dialect] = {
+    dialect.name: dialect for dialect in (PADDLENLP, PADDLENLP_TRAINER, HF4, HF5)
+}
+"""All dialects, by name."""

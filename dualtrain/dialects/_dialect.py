@@ -1,0 +1,97 @@
+"""What a dialect is: one library's rules for the fields that libraries read differently.
+
+Everything here is data. A value stands beside the place in the library that it was read from;
+`None` instead of a rule means that the library leaves it to a loop of your own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, TypeVar
+
+from dualtrain.spec import Rounding
+
+__all__ = ["Dialect", "Limit", "Native", "Rule"]
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class Rule(Generic[Value]):
+    """A value, and the function or class of the library that shows it."""
+
+    value: Value
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """What a library asks of a schedule's field, beyond what the spec asks."""
+
+    rule: str
+    """In words that go before "Received:"."""
+    holds: Callable[[Any], bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Native:
+    """A schedule as a library has it; fields are named as in the spec."""
+
+    called: str
+    """Its class, function or `lr_scheduler_type`."""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    """Fields that one may leave out, and what they then are."""
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    """Fields that the library has no argument for, and what they always are."""
+    without_warmup: Mapping[str, Any] = field(default_factory=dict)
+    """What fields that are left out are when nothing warms up."""
+    limits: Mapping[str, Limit] = field(default_factory=dict)
+    """What it asks of fields that it takes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dialect:
+    """How one library reads a recipe's numbers."""
+
+    name: str
+    """As `dualtrain compare --dialects` takes it."""
+    package: str
+    """The library, as pip knows it."""
+    version: str
+    """The version whose source was read; the tests run it."""
+    part: str
+    """The part of the library that is meant."""
+    schedules: Mapping[str, Native]
+    """By the spec's name. A schedule that is not here is one that the library does not have."""
+    warmup_fields: Rule[str]
+    """How warmup is written."""
+    warmup_rounding: Rule[Rounding]
+    """How proportion x T becomes W."""
+    leftovers: Rule[Literal["flush", "leak"]] | None
+    """What becomes of the micro-batches that fill no group. `flush`: they are an update of their
+    own, divided by their number. `leak`: updates per epoch are floored, and the first update of
+    the next epoch takes them in without dividing by more."""
+    horizon: Rule[Literal["any", "last update"]]
+    """Where a schedule may end."""
+    token_mean: Rule[Literal["never", "causal, counted before the shift", "causal"]] | None
+    """Which losses are divided by the group's counted targets; else each micro-batch's mean."""
+    clip_epsilon: Rule[float]
+    """What the global norm has added before it divides c."""
+    clip_default: Rule[float] | None
+    """c where none is given."""
+    logged_lr: Rule[Literal["used", "next"]] | None
+    """Whether the rate in the logs is that of the update just made, or of the next."""
+    loss_scale_init: Rule[float]
+    """The first loss scale of float16."""
+    on_skip: Rule[Literal["hold"]] | None
+    """What the schedule does at an update with non-finite gradients."""
+    undecayed: Rule[str] | None
+    """Which parameters do not decay."""
+    labels: Rule[Literal["data", "model"]]
+    """Who shifts the labels of a causal language model."""
+
+    @property
+    def title(self) -> str:
+        """For people: the library, its version, the part of it."""
+        return f"{self.package} {self.version}, {self.part}"

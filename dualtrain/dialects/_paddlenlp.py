@@ -1,0 +1,75 @@
+"""PaddleNLP 2.8.1: its schedule classes in a loop of your own, and its Trainer."""
+
+from __future__ import annotations
+
+from dualtrain.dialects._dialect import Dialect, Limit, Native, Rule
+
+__all__ = ["PADDLENLP", "PADDLENLP_TRAINER"]
+
+_WHOLE_WAVES = Limit(
+    rule="half_waves must be even: num_cycles must be an int, or the class raises AssertionError",
+    holds=lambda half_waves: half_waves % 2 == 0,
+)
+
+PADDLENLP = Dialect(
+    name="paddlenlp",
+    package="paddlenlp",
+    version="2.8.1",
+    part="its schedule classes in a loop of your own",
+    schedules={
+        "constant": Native(called="ConstScheduleWithWarmup"),
+        "linear": Native(called="LinearDecayWithWarmup"),
+        "cosine": Native(
+            called="CosineDecayWithWarmup",
+            defaults={"half_waves": 2.0},
+            limits={"half_waves": _WHOLE_WAVES},
+        ),
+        "cosine_with_restarts": Native(
+            called="CosineDecayWithWarmup(with_hard_restarts=True)", defaults={"cycles": 0.5}
+        ),
+        "polynomial": Native(called="PolyDecayWithWarmup", defaults={"power": 1.0, "end_lr": 1e-7}),
+    },
+    warmup_fields=Rule(
+        "`warmup`: an int is steps, all else a proportion (1 is one update, 1.0 the whole run)",
+        "LinearDecayWithWarmup",
+    ),
+    warmup_rounding=Rule("floor", "LinearDecayWithWarmup"),
+    leftovers=None,
+    horizon=Rule("any", "LinearDecayWithWarmup(total_steps)"),
+    token_mean=None,
+    clip_epsilon=Rule(0.0, "paddle.nn.ClipGradByGlobalNorm"),
+    clip_default=None,
+    logged_lr=None,
+    loss_scale_init=Rule(65536.0, "paddle.amp.GradScaler"),
+    on_skip=None,
+    undecayed=None,
+    labels=Rule("data", "LlamaPretrainingCriterion"),
+)
+
+PADDLENLP_TRAINER = Dialect(
+    name="paddlenlp-trainer",
+    package="paddlenlp",
+    version="2.8.1",
+    part="its Trainer",
+    schedules={
+        "constant": Native(called="constant_with_warmup"),
+        "linear": Native(called="linear"),
+        "cosine": Native(called="cosine", defaults={"half_waves": 1.0}),
+        "polynomial": Native(called="polynomial", defaults={"power": 1.0, "end_lr": 1e-7}),
+    },
+    warmup_fields=Rule("`warmup_steps`, or `warmup_ratio` if that is 0", "Trainer.create_scheduler"),
+    # TrainingArguments.get_warmup_steps takes the ceiling; the Trainer does not call it.
+    warmup_rounding=Rule("floor", "Trainer.create_scheduler"),
+    leftovers=Rule("leak", "Trainer._inner_training_loop"),
+    horizon=Rule("last update", "Trainer.create_scheduler"),
+    token_mean=Rule("never", "Trainer.training_step"),
+    clip_epsilon=Rule(0.0, "Trainer.create_optimizer"),
+    clip_default=Rule(1.0, "TrainingArguments.max_grad_norm"),
+    logged_lr=Rule("next", "Trainer._maybe_log_save_evaluate"),
+    loss_scale_init=Rule(32768.0, "TrainingArguments.scale_loss"),
+    on_skip=Rule("hold", "Trainer._inner_training_loop"),
+    undecayed=Rule(
+        "parameters with 'bias' or 'norm' in their structured name", "Trainer.create_optimizer"
+    ),
+    labels=Rule("data", "LlamaPretrainingCriterion"),
+)

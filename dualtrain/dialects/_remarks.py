@@ -1,0 +1,112 @@
+"""What a library does differently besides T, W and the curve: rules over a spec and a dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from dualtrain.dialects._dialect import Dialect
+from dualtrain.dialects._read import Reading
+from dualtrain.plan import Plan
+from dualtrain.spec import LossScale, Spec
+
+__all__ = ["remarks"]
+
+
+def remarks(plan: Plan, reading: Reading) -> tuple[str, ...]:
+    """One sentence for each rule in which the library and the spec part."""
+    dialect, spec = reading.dialect, plan.spec
+    return tuple(
+        [
+            *_leftovers(plan, reading),
+            *(text for rule in _RULES for text in rule(spec, dialect)),
+        ]
+    )
+
+
+def _leftovers(plan: Plan, reading: Reading) -> Iterator[str]:
+    asked, rule = plan.spec.batch.accumulate, reading.dialect.leftovers
+    if rule is None or reading.plan is None:
+        return
+    used = reading.plan.spec.batch.accumulate
+    if used != asked:
+        yield f"accumulate becomes {used}: an epoch has no more micro-batches"
+    if reading.leak:
+        yield (
+            f"the last {reading.leak} micro-batch(es) of an epoch join the first update of the next, "
+            f"which then has {used + reading.leak} and is divided by {used} all the same; those "
+            "of the last epoch are never used"
+        )
+
+
+def _horizon(spec: Spec, dialect: Dialect) -> Iterator[str]:
+    if spec.horizon is not None and dialect.horizon.value == "last update":
+        yield f"has no horizon: the schedule ends with the run, not at t = {spec.horizon}"
+
+
+def _schedule(spec: Spec, dialect: Dialect) -> Iterator[str]:
+    native = dialect.schedules.get(spec.schedule.name)
+    for name, value in () if native is None else native.fixed.items():
+        asked = getattr(spec.schedule, name)
+        if asked is not None and asked != value:
+            yield f"has no schedule.{name}: {asked!r} is dropped without a word"
+
+
+def _token_mean(spec: Spec, dialect: Dialect) -> Iterator[str]:
+    if dialect.token_mean is None:
+        return
+    match spec.batch.normalise, dialect.token_mean.value:
+        case "token_mean", "never":
+            yield "has no token_mean: it takes the mean of the micro-batches' means"
+        case "token_mean", "causal":
+            yield "takes token_mean for causal language models only"
+        case "token_mean", _:
+            yield (
+                "takes token_mean for causal language models only, and counts the targets before "
+                "the shift, so the first label of each sequence too"
+            )
+        case "micro_mean", "causal" | "causal, counted before the shift":
+            if spec.batch.accumulate > 1:
+                yield "takes token_mean for causal language models, whatever is asked"
+
+
+def _clip(spec: Spec, dialect: Dialect) -> Iterator[str]:
+    default, epsilon = dialect.clip_default, dialect.clip_epsilon.value
+    if spec.clip is None and default is not None:
+        yield f"clips by global norm {default.value:g} unless max_grad_norm is 0"
+    if spec.clip is not None and epsilon:
+        yield f"clips by c / (norm + {epsilon:g}), not by c / max(norm, c)"
+
+
+def _loss_scale(spec: Spec, dialect: Dialect) -> Iterator[str]:
+    if spec.amp is None or spec.amp.dtype != "float16":
+        return
+    asked, value = (spec.amp.loss_scale or LossScale()).init, dialect.loss_scale_init.value
+    if asked != value:
+        yield f"starts with a loss scale of {value:g} if none is given, the spec with {asked:g}"
+
+
+def _on_skip(spec: Spec, dialect: Dialect) -> Iterator[str]:
+    if spec.amp is not None and spec.amp.on_skip == "advance" and dialect.on_skip is not None:
+        yield "holds the schedule at a skipped update, where the spec advances it"
+
+
+def _decay(spec: Spec, dialect: Dialect) -> Iterator[str]:
+    if spec.weight_decay is not None and dialect.undecayed is not None:
+        yield f"does not decay {dialect.undecayed.value}"
+
+
+def _logged(spec: Spec, dialect: Dialect) -> Iterator[str]:
+    if dialect.logged_lr is not None and dialect.logged_lr.value == "next":
+        yield "logs the next update's rate, not the one used, rounded to four digits"
+
+
+_RULES: tuple[Callable[[Spec, Dialect], Iterator[str]], ...] = (
+    _horizon,
+    _schedule,
+    _token_mean,
+    _clip,
+    _loss_scale,
+    _on_skip,
+    _decay,
+    _logged,
+)

@@ -1,0 +1,67 @@
+"""Hugging Face transformers, its Trainer: 4.57.6 (`hf4`) and 5.23.0 (`hf5`)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from dualtrain.dialects._dialect import Dialect, Native, Rule
+
+__all__ = ["HF4", "HF5"]
+
+HF4 = Dialect(
+    name="hf4",
+    package="transformers",
+    version="4.57.6",
+    part="its Trainer",
+    schedules={
+        "constant": Native(called="constant_with_warmup"),
+        "linear": Native(called="linear"),
+        "cosine": Native(called="cosine", defaults={"half_waves": 1.0}),
+        "cosine_with_restarts": Native(called="cosine_with_restarts", defaults={"cycles": 1.0}),
+        "polynomial": Native(called="polynomial", defaults={"power": 1.0, "end_lr": 1e-7}),
+        # get_scheduler drops lr_scheduler_kwargs on its way to this one.
+        "inverse_sqrt": Native(
+            called="inverse_sqrt",
+            fixed={"timescale": None},
+            without_warmup={"timescale": 10_000},
+        ),
+    },
+    warmup_fields=Rule(
+        "`warmup_steps`, or `warmup_ratio` if that is 0", "TrainingArguments.get_warmup_steps"
+    ),
+    warmup_rounding=Rule("ceil", "TrainingArguments.get_warmup_steps"),
+    leftovers=Rule("flush", "Trainer.set_initial_training_values"),
+    horizon=Rule("last update", "Trainer.create_scheduler"),
+    token_mean=Rule("causal, counted before the shift", "Trainer._get_num_items_in_batch"),
+    clip_epsilon=Rule(1e-6, "torch.nn.utils.clip_grad_norm_"),
+    clip_default=Rule(1.0, "TrainingArguments.max_grad_norm"),
+    logged_lr=Rule("used", "Trainer._inner_training_loop"),
+    loss_scale_init=Rule(65536.0, "torch.amp.GradScaler"),
+    on_skip=Rule("hold", "Trainer._inner_training_loop"),
+    undecayed=Rule(
+        "parameters of a LayerNorm, and those named bias, layernorm, rmsnorm, norm or *_norm",
+        "Trainer.get_decay_parameter_names",
+    ),
+    labels=Rule("model", "ForCausalLMLoss"),
+)
+
+HF5 = replace(
+    HF4,
+    name="hf5",
+    version="5.23.0",
+    schedules={
+        **HF4.schedules,
+        "inverse_sqrt": Native(
+            called="inverse_sqrt",
+            defaults={"timescale": None},
+            without_warmup={"timescale": 10_000},
+        ),
+    },
+    warmup_fields=Rule(
+        "`warmup_steps`: below 1 a proportion, else steps (1.0 is one update, 5.5 are 5)",
+        "TrainingArguments.get_warmup_steps",
+    ),
+    token_mean=Rule("causal", "Trainer._get_num_items_in_batch"),
+    logged_lr=Rule("used", "Trainer._run_epoch"),
+    on_skip=Rule("hold", "Trainer._run_epoch"),
+)
