@@ -22,8 +22,9 @@ lint: .venv/lint-ready ## style and types
 	.venv/bin/mypy
 	.venv/bin/pyright --pythonpath .venv/bin/python
 
-docs: .venv/ready ## write docs/spec.md from the code
+docs: .venv/ready ## write the generated pages of docs/ from the code
 	.venv/bin/python docs/make_spec_reference.py
+	.venv/bin/python docs/make_dialects.py
 
 format: .venv/lint-ready ## rewrite the sources in the house style
 	.venv/bin/ruff check --fix .

@@ -90,6 +90,10 @@ class Dialect:
     """Which parameters do not decay."""
     labels: Rule[Literal["data", "model"]]
     """Who shifts the labels of a causal language model."""
+    optimizers: Rule[tuple[str, ...]] | None
+    """The spec's optimizers that it makes with the numbers of the spec."""
+    lacks: Rule[tuple[str, ...]] | None
+    """The spec's fields that it has no argument for."""
 
     @property
     def title(self) -> str:

@@ -44,6 +44,8 @@ PADDLENLP = Dialect(
     on_skip=None,
     undecayed=None,
     labels=Rule("data", "LlamaPretrainingCriterion"),
+    optimizers=None,
+    lacks=None,
 )
 
 PADDLENLP_TRAINER = Dialect(
@@ -57,7 +59,9 @@ PADDLENLP_TRAINER = Dialect(
         "cosine": Native(called="cosine", defaults={"half_waves": 1.0}),
         "polynomial": Native(called="polynomial", defaults={"power": 1.0, "end_lr": 1e-7}),
     },
-    warmup_fields=Rule("`warmup_steps`, or `warmup_ratio` if that is 0", "Trainer.create_scheduler"),
+    warmup_fields=Rule(
+        "`warmup_steps`, or `warmup_ratio` if that is 0", "Trainer.create_scheduler"
+    ),
     # TrainingArguments.get_warmup_steps takes the ceiling; the Trainer does not call it.
     warmup_rounding=Rule("floor", "Trainer.create_scheduler"),
     leftovers=Rule("leak", "Trainer._inner_training_loop"),
@@ -72,4 +76,6 @@ PADDLENLP_TRAINER = Dialect(
         "parameters with 'bias' or 'norm' in their structured name", "Trainer.create_optimizer"
     ),
     labels=Rule("data", "LlamaPretrainingCriterion"),
+    optimizers=Rule(("adamw",), "Trainer.get_optimizer_cls_and_kwargs"),
+    lacks=Rule(("lr_multipliers", "layer_decay", "freeze", "ema"), "TrainingArguments"),
 )

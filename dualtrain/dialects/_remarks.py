@@ -32,15 +32,15 @@ def _leftovers(plan: Plan, reading: Reading) -> Iterator[str]:
         yield f"accumulate becomes {used}: an epoch has no more micro-batches"
     if reading.leak:
         yield (
-            f"the last {reading.leak} micro-batch(es) of an epoch join the first update of the next, "
-            f"which then has {used + reading.leak} and is divided by {used} all the same; those "
-            "of the last epoch are never used"
+            f"has {reading.leak} left over of each epoch's micro-batches: they leak into the first "
+            f"update of the next, which then has {used + reading.leak} and is divided by {used} "
+            "all the same; those of the last epoch are never used"
         )
 
 
 def _horizon(spec: Spec, dialect: Dialect) -> Iterator[str]:
     if spec.horizon is not None and dialect.horizon.value == "last update":
-        yield f"has no horizon: the schedule ends with the run, not at t = {spec.horizon}"
+        yield f"has no horizon: its schedule ends with the run, not at t = {spec.horizon}"
 
 
 def _schedule(spec: Spec, dialect: Dialect) -> Iterator[str]:
@@ -48,7 +48,7 @@ def _schedule(spec: Spec, dialect: Dialect) -> Iterator[str]:
     for name, value in () if native is None else native.fixed.items():
         asked = getattr(spec.schedule, name)
         if asked is not None and asked != value:
-            yield f"has no schedule.{name}: {asked!r} is dropped without a word"
+            yield f"has no schedule.{name}, and drops {asked!r} without a word"
 
 
 def _token_mean(spec: Spec, dialect: Dialect) -> Iterator[str]:
@@ -95,12 +95,25 @@ def _decay(spec: Spec, dialect: Dialect) -> Iterator[str]:
         yield f"does not decay {dialect.undecayed.value}"
 
 
+def _optimizer(spec: Spec, dialect: Dialect) -> Iterator[str]:
+    if dialect.optimizers is not None and spec.optimizer.name not in dialect.optimizers.value:
+        yield f"cannot make the optimizer {spec.optimizer.name!r} with the spec's numbers"
+
+
+def _lacks(spec: Spec, dialect: Dialect) -> Iterator[str]:
+    for name in () if dialect.lacks is None else dialect.lacks.value:
+        if getattr(spec, name, None):
+            yield f"has no argument for {name}"
+
+
 def _logged(spec: Spec, dialect: Dialect) -> Iterator[str]:
     if dialect.logged_lr is not None and dialect.logged_lr.value == "next":
         yield "logs the next update's rate, not the one used, rounded to four digits"
 
 
 _RULES: tuple[Callable[[Spec, Dialect], Iterator[str]], ...] = (
+    _optimizer,
+    _lacks,
     _horizon,
     _schedule,
     _token_mean,

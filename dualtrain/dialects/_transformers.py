@@ -43,6 +43,9 @@ HF4 = Dialect(
         "Trainer.get_decay_parameter_names",
     ),
     labels=Rule("model", "ForCausalLMLoss"),
+    # Its other optimizers that the spec has take no argument but the rate.
+    optimizers=Rule(("adamw", "sgd"), "Trainer.get_optimizer_cls_and_kwargs"),
+    lacks=Rule(("lr_multipliers", "layer_decay", "freeze", "ema"), "TrainingArguments"),
 )
 
 HF5 = replace(
@@ -63,5 +66,9 @@ HF5 = replace(
     ),
     token_mean=Rule("causal", "Trainer._get_num_items_in_batch"),
     logged_lr=Rule("used", "Trainer._run_epoch"),
+    # It passes optim_args on to SGD and Adagrad.
+    optimizers=Rule(
+        ("adamw", "sgd", "momentum", "adagrad"), "Trainer.get_optimizer_cls_and_kwargs"
+    ),
     on_skip=Rule("hold", "Trainer._run_epoch"),
 )

@@ -68,7 +68,7 @@ def _below(plan: Plan, one: Compared) -> Iterator[str]:
         yield ""
         yield f"{dialect.name}: {dialect.title}"
         if native is not None:
-            yield f"  - {plan.spec.schedule.name} is {native.called}"
+            yield f"  - schedule {plan.spec.schedule.name} is `{native.called}`"
         if plan.spec.warmup is not None:
             yield f"  - warmup is {dialect.warmup_fields.value}"
     if one.reading.refusal is not None:

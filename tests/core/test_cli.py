@@ -78,6 +78,7 @@ def test_commands_and_options_are_these() -> None:
         "schema": [],
         "plan": ["--json", "--micro-batches", "--world-size", "spec"],
         "plot": ["--micro-batches", "--output", "-o", "specs"],
+        "compare": ["--dialects", "--json", "--micro-batches", "spec"],
         "ledger": ["--backend", "spec"],
         "train": ["--backend", "--device", "--output", "--trace", "spec"],
         "parity": [
@@ -358,6 +359,7 @@ def test_framework_free_commands_import_no_framework(spec: Write, tmp_path: Path
         ["plan", path],
         ["plot", path],
         ["plot", path, "-o", tmp_path / "lr.png"],
+        ["compare", path],
         ["diff", trace, trace, "--report", tmp_path / "report"],
         ["train", "--help"],
     ):

@@ -1,4 +1,4 @@
-"""docs/spec.md is what its generator writes from the code as it is."""
+"""The generated pages are what their generators write from the code as it is."""
 
 from __future__ import annotations
 
@@ -11,3 +11,8 @@ DOCS = Path(__file__).parents[2] / "docs"
 def test_the_reference_is_up_to_date() -> None:
     reference = runpy.run_path(str(DOCS / "make_spec_reference.py"))["reference"]
     assert (DOCS / "spec.md").read_text(encoding="utf-8") == reference()
+
+
+def test_the_dialects_are_up_to_date() -> None:
+    page = runpy.run_path(str(DOCS / "make_dialects.py"))["page"]
+    assert (DOCS / "dialects.md").read_text(encoding="utf-8") == page()

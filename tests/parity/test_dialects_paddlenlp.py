@@ -24,6 +24,7 @@ native = _compat.native_models()
 with warnings.catch_warnings():  # its dependencies', on import
     warnings.simplefilter("ignore")
     from paddlenlp.trainer import Trainer, TrainingArguments
+    from paddlenlp.trainer.training_args import OptimizerNames
 
 FIELDS = TrainingArguments.__dataclass_fields__
 LR = 5e-5
@@ -102,16 +103,14 @@ def test_a_class_may_end_before_the_run() -> None:
 
 
 @given(proportion=st.floats(0, 0.9), updates=st.integers(2, 300))
-def test_warmup_is_rounded_as_the_class_and_the_trainer_do(
-    proportion: float, updates: int
-) -> None:
+def test_warmup_is_rounded_as_the_class_and_the_trainer_do(proportion: float, updates: int) -> None:
     spec = spec_of({"name": "linear"}, {"proportion": proportion}, duration={"updates": updates})
-    for dialect, build in (
-        (PADDLENLP, lambda: native.LinearDecayWithWarmup(LR, updates, proportion)),
-        (PADDLENLP_TRAINER, lambda: scheduler_of("linear", updates, warmup_ratio=proportion)),
+    for dialect, scheduler in (
+        (PADDLENLP, native.LinearDecayWithWarmup(LR, updates, proportion)),
+        (PADDLENLP_TRAINER, scheduler_of("linear", updates, warmup_ratio=proportion)),
     ):
         (reading,) = readings_of(spec, dialect)
-        assert curve_of(reading) == rates(build(), updates)
+        assert curve_of(reading) == rates(scheduler, updates)
 
 
 def scheduler_of(kind: str, updates: int, **arguments: Any) -> Any:
@@ -260,6 +259,19 @@ def test_more_micro_batches_to_an_update_than_an_epoch_has(tmp_path: Path) -> No
         learning_rate=LR,
     ).train()
     assert (run.samples, run.used) == ([[0, 1, 2]] * 2, curve_of(reading))
+
+
+def test_it_makes_one_optimizer_and_has_no_argument_for_the_rest() -> None:
+    make = Trainer.get_optimizer_cls_and_kwargs
+    arguments = SimpleNamespace(
+        optim=OptimizerNames.ADAMW, adam_beta1=0.9, adam_beta2=0.99, adam_epsilon=1e-7
+    )
+    cls, keywords = make(arguments)
+    assert cls is paddle.optimizer.AdamW
+    assert keywords == {"beta1": 0.9, "beta2": 0.99, "epsilon": 1e-7}
+    assert {kind.value for kind in OptimizerNames} == {"adamw", "adafactor"}  # the spec has one
+    assert PADDLENLP_TRAINER.lacks is not None
+    assert set(PADDLENLP_TRAINER.lacks.value) & set(FIELDS) == set()
 
 
 def test_defaults() -> None:

@@ -150,10 +150,48 @@ def test_defaults() -> None:
     assert ("warmup_ratio" in FIELDS) == (MAJOR < 5)
 
 
+def optimizer_of(optim: str, more: str | None = None) -> tuple[Any, dict[str, Any]]:
+    arguments = SimpleNamespace(
+        optim=optim,
+        optim_args=more,
+        learning_rate=0.1,
+        adam_beta1=0.9,
+        adam_beta2=0.99,
+        adam_epsilon=1e-7,
+        optim_target_modules=None,
+    )
+    made: tuple[Any, dict[str, Any]] = Trainer.get_optimizer_cls_and_kwargs(arguments)
+    return made
+
+
+def test_the_optimizers() -> None:
+    """Version 4 drops what it is asked of SGD and Adagrad besides the rate; 5 passes it on."""
+    assert DIALECT.optimizers is not None
+    passed = {"adamw", "sgd"}
+    cls, keywords = optimizer_of("adamw_torch")
+    assert cls is torch.optim.AdamW
+    assert keywords == {"lr": 0.1, "betas": (0.9, 0.99), "eps": 1e-7}
+    assert optimizer_of("sgd") == (torch.optim.SGD, {"lr": 0.1})
+    if optimizer_of("sgd", "momentum=0.9,nesterov=true")[1].keys() == {
+        "lr",
+        "momentum",
+        "nesterov",
+    }:
+        passed.add("momentum")
+    if optimizer_of("adagrad", "eps=1e-6") == (torch.optim.Adagrad, {"lr": 0.1, "eps": 1e-6}):
+        passed.add("adagrad")
+    assert passed == set(DIALECT.optimizers.value)
+
+
+def test_it_has_no_argument_for_the_rest() -> None:
+    assert DIALECT.lacks is not None
+    assert set(DIALECT.lacks.value) & set(FIELDS) == set()
+
+
 def test_a_number_of_updates_may_be_a_float_from_version_5_on() -> None:
     """1.0 is one update; paddlenlp's 1.0 is the whole run."""
-    for given, expected in ((1.0, 1), (5.5, 5 if MAJOR >= 5 else 5.5)):
-        arguments = SimpleNamespace(warmup_steps=given, warmup_ratio=0.0)
+    for steps, expected in ((1.0, 1), (5.5, 5 if MAJOR >= 5 else 5.5)):
+        arguments = SimpleNamespace(warmup_steps=steps, warmup_ratio=0.0)
         assert TrainingArguments.get_warmup_steps(arguments, 100) == expected
 
 
@@ -183,9 +221,9 @@ def test_targets_are_counted_as_said() -> None:
     )
     count = Trainer._get_num_items_in_batch(trainer, [{"labels": labels}], torch.device("cpu"))
     assert DIALECT.token_mean is not None
-    assert int(count) == {"causal, counted before the shift": 7, "causal": 5}[
-        DIALECT.token_mean.value
-    ]
+    assert (
+        int(count) == {"causal, counted before the shift": 7, "causal": 5}[DIALECT.token_mean.value]
+    )
 
 
 def test_the_model_shifts_the_labels() -> None:
@@ -194,7 +232,9 @@ def test_the_model_shifts_the_labels() -> None:
     logits = torch.randn(2, 5, 7, generator=generator)
     labels = torch.randint(7, (2, 5), generator=generator)
     found = ForCausalLMLoss(logits, labels, vocab_size=7)
-    shifted = torch.nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten())
+    shifted = torch.nn.functional.cross_entropy(
+        logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten()
+    )
     assert found.item() == pytest.approx(shifted.item(), rel=1e-6)
 
 

@@ -1,0 +1,227 @@
+"""What the same numbers mean in each library; the claims about the libraries are in tests/parity.
+
+Sizes here: 10 micro-batches of which 4 make an update, 2 epochs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dualtrain.dialects import DIALECTS, Compared, compare, rates_apart
+from dualtrain.plan import Plan
+from dualtrain.spec import Spec
+
+
+def plan_of(count: int = 10, **changes: Any) -> Plan:
+    fields: dict[str, Any] = {
+        "optimizer": {"name": "adamw", "lr": 0.1},
+        "schedule": {"name": "linear"},
+        "warmup": {"proportion": 0.3},
+        "batch": {"accumulate": 4},
+        "duration": {"epochs": 2},
+    }
+    return Spec.model_validate(fields | changes).plan(micro_batches_per_epoch=count)
+
+
+def compared(plan: Plan, *names: str) -> tuple[Compared, ...]:
+    return compare(plan, [DIALECTS[name] for name in names or DIALECTS])
+
+
+def sizes(one: Compared) -> tuple[int, int, int]:
+    plan = one.reading.plan
+    assert plan is not None
+    return plan.total_updates, plan.updates_per_epoch, plan.warmup_updates
+
+
+def test_the_four_dialects() -> None:
+    """0.3 of 6 updates are 1.8; the floor of it, and the ceiling. PaddleNLP's Trainer makes 4."""
+    expected = {
+        "paddlenlp": (6, 3, 1),
+        "paddlenlp-trainer": (4, 2, 1),
+        "hf4": (6, 3, 2),
+        "hf5": (6, 3, 2),
+    }
+    assert expected == {one.reading.dialect.name: sizes(one) for one in compared(plan_of())}
+
+
+def test_what_differs_from_the_spec() -> None:
+    """Rates of the spec: 0 .1 .08 .06 .04 .02; of hf4: 0 .05 .1 .075 .05 .025."""
+    paddlenlp, trainer, hf4, _ = compared(plan_of())
+    assert paddlenlp.apart is not None and trainer.apart is not None and hf4.apart is not None
+    assert (paddlenlp.apart.largest, paddlenlp.apart.first) == (0.0, None)
+    # 0 .1 .0667 .0333, and then nothing
+    assert (trainer.apart.largest_at, trainer.apart.first) == (3, 2)
+    assert trainer.apart.largest == pytest.approx(0.06 - 0.1 / 3)
+    assert (hf4.apart.largest, hf4.apart.largest_at, hf4.apart.first) == (0.05, 1, 1)
+
+
+def test_a_run_that_ends_earlier_differs_where_it_ends() -> None:
+    plan = plan_of(schedule={"name": "constant"}, warmup=None)
+    (one,) = compared(plan, "paddlenlp-trainer")
+    assert one.apart is not None
+    assert (one.apart.largest, one.apart.largest_at, one.apart.first) == (0.0, None, 4)
+
+
+def test_rates_apart_is_nothing_for_the_same_plan() -> None:
+    apart = rates_apart(plan_of(), plan_of())
+    assert (apart.largest, apart.largest_at, apart.first) == (0.0, None, None)
+
+
+def test_the_leak_is_told() -> None:
+    (one,) = compared(plan_of(), "paddlenlp-trainer")
+    assert one.reading.leak == 2
+    assert (
+        "has 2 left over of each epoch's micro-batches: they leak into the first update of the "
+        "next, which then has 6 and is divided by 4 all the same; those of the last epoch are "
+        "never used"
+    ) in one.remarks
+
+
+def test_full_groups_do_not_leak() -> None:
+    (one,) = compared(plan_of(12), "paddlenlp-trainer")
+    assert (one.reading.leak, sizes(one)) == (0, (6, 3, 1))
+    assert not any("leak" in remark for remark in one.remarks)
+
+
+def test_paddlenlps_trainer_shrinks_accumulate_to_the_epoch() -> None:
+    (one,) = compared(plan_of(3, warmup=None), "paddlenlp-trainer")
+    assert sizes(one) == (2, 1, 0)
+    assert "accumulate becomes 3: an epoch has no more micro-batches" in one.remarks
+
+
+def test_a_tail_that_the_spec_drops_is_an_update_in_hf() -> None:
+    plan = plan_of(batch={"accumulate": 4, "tail": "drop"})
+    assert plan.total_updates == 4
+    assert sizes(compared(plan, "hf4")[0])[0] == 6
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "expected"),
+    [
+        ("paddlenlp", 2.0, [2.0]),
+        ("paddlenlp", 4.0, [4.0, 2.0]),
+        ("paddlenlp", 1.0, [None, 2.0]),  # num_cycles 0.5: AssertionError
+        ("hf4", 1.0, [1.0]),
+        ("hf4", 2.0, [2.0, 1.0]),
+    ],
+)
+def test_a_cosine_given_and_left_out(name: str, asked: float, expected: list[Any]) -> None:
+    plan = plan_of(schedule={"name": "cosine", "half_waves": asked})
+    readings = [one.reading for one in compared(plan, name)]
+    found = [None if r.plan is None else r.plan.spec.schedule.half_waves for r in readings]  # type: ignore[union-attr]
+    assert expected == found
+    assert [r.left_out for r in readings] == [(), ("half_waves",)][: len(expected)]
+
+
+def test_hf4_drops_the_timescale_that_hf5_takes() -> None:
+    plan = plan_of(schedule={"name": "inverse_sqrt", "timescale": 5})
+    hf4, hf5, _ = compared(plan, "hf4", "hf5")
+    scales = [one.reading.plan.spec.schedule.timescale for one in (hf4, hf5)]  # type: ignore[union-attr]
+    assert scales == [None, 5]
+    assert "has no schedule.timescale, and drops 5 without a word" in hf4.remarks
+
+
+def test_without_warmup_the_timescale_left_out_is_10000() -> None:
+    plan = plan_of(schedule={"name": "inverse_sqrt", "timescale": 5}, warmup=None)
+    readings = [one.reading for one in compared(plan, "hf5")]
+    assert [r.plan.spec.schedule.timescale for r in readings] == [5, 10_000]  # type: ignore[union-attr]
+
+
+def test_a_schedule_that_a_library_does_not_have() -> None:
+    plan = plan_of(schedule={"name": "inverse_sqrt"})
+    for one in compared(plan, "paddlenlp", "paddlenlp-trainer"):
+        assert (one.reading.plan, one.apart) == (None, None)
+        assert one.reading.refusal == "has no schedule 'inverse_sqrt'"
+
+
+def test_a_default_that_cannot_be_is_a_refusal_with_the_rule() -> None:
+    """lr_end is 1e-7 unless given, and the base rate is lower."""
+    low = {"name": "polynomial", "power": 1.0, "end_lr": 0.0}
+    plan = plan_of(schedule=low, optimizer={"name": "adamw", "lr": 1e-8})
+    given, bare = compared(plan, "hf4")
+    assert given.reading.refusal is None
+    assert "end_lr must be below optimizer.lr" in str(bare.reading.refusal)
+
+
+def test_the_horizon_is_the_last_update_in_the_trainers() -> None:
+    plan = plan_of(horizon=3)
+    for name, horizon in (("paddlenlp", 3), ("hf4", 6)):
+        (one,) = compared(plan, name)
+        assert one.reading.plan is not None
+        assert one.reading.plan.horizon == horizon
+
+
+AMP = {"dtype": "float16", "on_skip": "advance"}
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "remark"),
+    [
+        ("hf4", {"horizon": 3}, "has no horizon: its schedule ends with the run, not at t = 3"),
+        ("hf4", {}, "clips by global norm 1 unless max_grad_norm is 0"),
+        (
+            "hf4",
+            {"clip": {"global_norm": 1.0}},
+            "clips by c / (norm + 1e-06), not by c / max(norm, c)",
+        ),
+        (
+            "paddlenlp-trainer",
+            {"amp": AMP},
+            "starts with a loss scale of 32768 if none is given, the spec with 65536",
+        ),
+        (
+            "hf5",
+            {"amp": AMP},
+            "holds the schedule at a skipped update, where the spec advances it",
+        ),
+        (
+            "paddlenlp-trainer",
+            {"weight_decay": {"value": 0.1}},
+            "does not decay parameters with 'bias' or 'norm' in their structured name",
+        ),
+        (
+            "paddlenlp-trainer",
+            {},
+            "logs the next update's rate, not the one used, rounded to four digits",
+        ),
+        (
+            "hf4",
+            {"batch": {"normalise": "token_mean"}},
+            "takes token_mean for causal language models only, and counts the targets before the "
+            "shift, so the first label of each sequence too",
+        ),
+        (
+            "hf5",
+            {"batch": {"normalise": "token_mean"}},
+            "takes token_mean for causal language models only",
+        ),
+        ("hf5", {}, "takes token_mean for causal language models, whatever is asked"),
+        (
+            "paddlenlp-trainer",
+            {"batch": {"normalise": "token_mean"}},
+            "has no token_mean: it takes the mean of the micro-batches' means",
+        ),
+        (
+            "hf4",
+            {"optimizer": {"name": "momentum", "lr": 0.1, "momentum": 0.9}},
+            "cannot make the optimizer 'momentum' with the spec's numbers",
+        ),
+        ("hf5", {"layer_decay": 0.8}, "has no argument for layer_decay"),
+    ],
+)
+def test_what_has_no_number_is_remarked(name: str, changes: Any, remark: str) -> None:
+    """And only where it applies: a spec without it gets no such remark."""
+    assert remark in compared(plan_of(**changes), name)[0].remarks
+
+
+def test_a_loop_of_your_own_has_nothing_to_remark() -> None:
+    plan = plan_of(clip={"global_norm": 1.0}, amp=AMP, weight_decay={"value": 0.1}, layer_decay=0.8)
+    assert compared(plan, "paddlenlp")[0].remarks == ()
+
+
+def test_nothing_is_remarked_that_does_not_apply() -> None:
+    plan = plan_of(12, clip={"global_norm": 1.0}, batch={"accumulate": 1})
+    (one,) = compared(plan, "hf5")
+    assert one.remarks == ("clips by c / (norm + 1e-06), not by c / max(norm, c)",)
