@@ -116,6 +116,10 @@ class Backend(Protocol):
         """Canonical name -> weight decay, read back from the live optimizer."""
         ...
 
+    def effective_lr_multiplier(self, optimizer: Any, model: Any) -> dict[str, float]:
+        """Canonical name -> multiplier of the rate, read back from the live optimizer."""
+        ...
+
     def build_schedule(self, plan: Plan, optimizer: Any) -> Any:
         """The native schedule that drives the optimizer by its `step()`."""
         ...
@@ -141,7 +145,7 @@ class Backend(Protocol):
         ...
 
     def learning_rate(self, optimizer: Any) -> float:
-        """The rate that the optimizer's next step uses."""
+        """The rate that the optimizer's next step uses, before multipliers."""
         ...
 
     def clear_gradients(self, optimizer: Any) -> None:

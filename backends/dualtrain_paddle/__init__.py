@@ -25,6 +25,7 @@ from dualtrain_paddle.models import build_model as build_model
 from dualtrain_paddle.models import logits as logits
 from dualtrain_paddle.optim import build_optimizer as build_optimizer
 from dualtrain_paddle.optim import effective_decay as effective_decay
+from dualtrain_paddle.optim import effective_lr_multiplier as effective_lr_multiplier
 from dualtrain_paddle.schedule import LinearDecayWithWarmup as LinearDecayWithWarmup
 from dualtrain_paddle.schedule import build_schedule as build_schedule
 from dualtrain_paddle.step import clear_gradients as clear_gradients

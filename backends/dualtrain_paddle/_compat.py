@@ -6,6 +6,7 @@ import logging
 import warnings
 from contextlib import suppress
 from functools import cache
+from inspect import signature
 from typing import Any
 
 # paddlepaddle 2.6.2 carries a zlib with which scipy 1.17 (paddlenlp needs it) fails when it is
@@ -21,12 +22,27 @@ with warnings.catch_warnings():
 from dualtrain.backend import installed
 from dualtrain.errors import BackendError
 
-__all__ = ["native_models", "native_schedules", "versions"]
+__all__ = ["native_class", "native_models", "native_schedules", "versions"]
 
 
 def versions() -> dict[str, str]:
     """Installed versions of the framework and the packages that change its numbers."""
     return {"paddlepaddle": str(paddle.__version__), **installed("paddlenlp", "numpy")}
+
+
+def native_class(name: str, *, amsgrad: bool = False) -> Any:
+    """The class `paddle.optimizer.<name>`.
+
+    Raises `BackendError` where the installed Paddle lacks it, or its amsgrad: NAdam, RAdam, Rprop
+    and amsgrad came with Paddle 3.
+    """
+    found = getattr(paddle.optimizer, name, None)
+    if found is None or (amsgrad and "amsgrad" not in signature(found).parameters):
+        raise BackendError(
+            f"optimizer {name}{' with amsgrad' if amsgrad else ''} needs paddlepaddle 3. "
+            f"Received: {paddle.__version__}"
+        )
+    return found
 
 
 def native_models() -> Any:

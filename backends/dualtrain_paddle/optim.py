@@ -4,51 +4,39 @@ from __future__ import annotations
 
 from typing import Any
 
-import paddle
-
 from dualtrain.errors import BackendError
 from dualtrain.ledger import decide
-from dualtrain.spec import AdamW, Spec
+from dualtrain.spec import Spec
 from dualtrain_paddle.clip import build_clip
 from dualtrain_paddle.freeze import freeze
+from dualtrain_paddle.optimizers import native_optimizer
 from dualtrain_paddle.tensors import parameters
 
-__all__ = ["build_optimizer", "effective_decay"]
+__all__ = ["build_optimizer", "effective_decay", "effective_lr_multiplier"]
 
 
 def build_optimizer(spec: Spec, model: Any, *, clip: Any = None) -> Any:
-    """`paddle.optimizer.AdamW` over the model's trainable parameters, for any training script.
+    """`paddle.optimizer.AdamW` or another over the model's trainable parameters, for any script.
 
-    Decay goes through `apply_decay_param_fun`, fed with live `p.name` from the ledger, never
-    through parameter groups: Paddle clips each group by its own norm, and group settings stay on
-    the parameters for the next optimizer. Clipping happens inside `step()`.
+    Never parameter groups: Paddle clips each by its own norm, and their settings stay on the
+    parameters for the next optimizer. Decoupled decay goes through `apply_decay_param_fun`, fed
+    with live `p.name` from the ledger; coupled decay and lr multipliers are kept by the optimizer,
+    a subclass of the native one. Clipping happens inside `step()`, before coupled decay. State has
+    the same names in every process.
 
     clip: the clipper to install, to read its norms later; made from `spec.clip` when absent.
-    Raises `LedgerError` if an exclusion of the spec names no parameter, `BackendError` if two
-    parameters share a name.
+    Raises `LedgerError` if a rule of the spec names no parameter, `BackendError` if two
+    parameters share a name or the installed Paddle lacks the optimizer.
     """
     ledger = decide(parameters(model), spec)
     freeze(model, ledger)
     live = _by_native_name(model)
-    trainable = [live[row.parameter.native] for row in ledger.rows if row.trains]
-    for parameter in trainable:  # forget what an earlier optimizer's groups left behind
+    rows = [(live[row.parameter.native], row) for row in ledger.rows if row.trains]
+    for parameter, _ in rows:  # forget what an earlier optimizer's groups left behind
         parameter.optimize_attr["learning_rate"] = 1.0
         parameter.regularizer = None
-    decaying = frozenset(row.parameter.native for row in ledger.rows if row.decay > 0.0)
-    settings = spec.optimizer
-    if not isinstance(settings, AdamW) or settings.amsgrad:
-        raise BackendError(f"only adamw is wired. Received: {settings.name!r}")
     clip = clip if clip is not None else build_clip(spec.clip)
-    return paddle.optimizer.AdamW(
-        learning_rate=settings.lr,
-        beta1=settings.betas[0],
-        beta2=settings.betas[1],
-        epsilon=settings.eps,
-        parameters=trainable,
-        weight_decay=float(spec.weight_decay.value if spec.weight_decay else 0.0),
-        apply_decay_param_fun=decaying.__contains__,
-        grad_clip=clip,
-    )
+    return native_optimizer(spec.optimizer, rows, clip)
 
 
 def _by_native_name(model: Any) -> dict[str, Any]:
@@ -65,10 +53,23 @@ def _by_native_name(model: Any) -> dict[str, Any]:
 
 def effective_decay(optimizer: Any, model: Any) -> dict[str, float]:
     """Canonical name -> weight decay, as the live optimizer holds it."""
-    held = {parameter.name for parameter in optimizer._parameter_list}
-    chosen, value = optimizer._apply_decay_param_fun, float(optimizer._weight_decay)
+    held = {parameter.name: parameter for parameter in optimizer._parameter_list}
     return {
-        p.name: value if chosen is None or chosen(p.native) else 0.0
-        for p in parameters(model)
-        if p.native in held
+        p.name: _decay_of(optimizer, held[p.native]) for p in parameters(model) if p.native in held
     }
+
+
+def effective_lr_multiplier(optimizer: Any, model: Any) -> dict[str, float]:
+    """Canonical name -> multiplier of the learning rate, as the live optimizer holds it."""
+    held = {parameter.name for parameter in optimizer._parameter_list}
+    return {p.name: optimizer._multipliers[p.native] for p in parameters(model) if p.native in held}
+
+
+def _decay_of(optimizer: Any, parameter: Any) -> float:
+    if hasattr(optimizer, "_apply_decay_param_fun"):
+        chosen = optimizer._apply_decay_param_fun(parameter.name)
+        return float(optimizer._weight_decay) if chosen else 0.0
+    if hasattr(optimizer, "_exclude_from_weight_decay_fn"):
+        excluded = optimizer._exclude_from_weight_decay_fn(parameter)
+        return 0.0 if excluded else float(optimizer._lamb_weight_decay)
+    return float(optimizer._coupled.get(parameter.name, 0.0))

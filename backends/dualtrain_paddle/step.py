@@ -8,7 +8,7 @@ __all__ = ["clear_gradients", "learning_rate"]
 
 
 def learning_rate(optimizer: Any) -> float:
-    """The rate that the optimizer's next step uses, before Paddle rounds it to float32."""
+    """The rate that the optimizer's next step uses, before multipliers and rounding to float32."""
     return float(optimizer.get_lr())
 
 

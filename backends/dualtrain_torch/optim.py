@@ -4,46 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
-from dualtrain.errors import BackendError
 from dualtrain.ledger import Ledger, decide
-from dualtrain.spec import AdamW, Spec
-from dualtrain_torch._compat import supports_fused
+from dualtrain.spec import Spec
 from dualtrain_torch.clip import build_clip
 from dualtrain_torch.freeze import freeze
+from dualtrain_torch.optimizers import native_optimizer
 from dualtrain_torch.tensors import parameters
 
-__all__ = ["build_optimizer", "effective_decay"]
+__all__ = ["build_optimizer", "effective_decay", "effective_lr_multiplier"]
 
 
 def build_optimizer(spec: Spec, model: Any, *, clip: Any = None) -> Any:
-    """`torch.optim.AdamW` over the model's trainable parameters, for any training script.
+    """`torch.optim.AdamW` or another over the model's trainable parameters, for any script.
 
-    Two parameter groups, with and without weight decay, from the ledger; the fused kernel where it
-    takes the parameters; clipping happens inside `step()`. A decaying weight becomes
-    w (1 - lr wd), the factor rounded to float32 once; Paddle rounds lr wd first.
+    A parameter group for each weight decay and lr multiplier, from the ledger; the group's `lr`
+    is the base rate times its multiplier, and a schedule moves every group. The first group's
+    multiplier is 1; it is empty where no parameter's is. Adam and AdamW use the fused kernel
+    where it takes the parameters. Clipping happens inside `step()`, before coupled decay.
+
+    AdamW rounds the factor 1 - lr wd to float32 once; Paddle rounds lr wd first.
 
     clip: the clipper to install, to read its norms later; made from `spec.clip` when absent.
-    Raises `LedgerError` if an exclusion of the spec names no parameter.
+    Raises `LedgerError` if a rule of the spec names no parameter.
     """
     ledger = decide(parameters(model), spec)
     freeze(model, ledger)
-    live = dict(model.named_parameters())
-    settings = spec.optimizer
-    if not isinstance(settings, AdamW) or settings.amsgrad:
-        raise BackendError(f"only adamw is wired. Received: {settings.name!r}")
-    groups: list[dict[str, Any]] = [
-        {"params": [live[name] for name in names], "weight_decay": decay}
-        for decay, names in _groups(ledger).items()
-    ]
-    optimizer = torch.optim.AdamW(
-        groups,
-        lr=settings.lr,
-        betas=settings.betas,
-        eps=settings.eps,
-        fused=supports_fused([p for group in groups for p in group["params"]]),
-    )
+    optimizer = native_optimizer(spec.optimizer, _groups(ledger, model, spec.optimizer.lr))
     clip = clip if clip is not None else build_clip(spec.clip)
     if clip is not None:
         optimizer.register_step_pre_hook(clip)
@@ -52,21 +38,47 @@ def build_optimizer(spec: Spec, model: Any, *, clip: Any = None) -> Any:
 
 def effective_decay(optimizer: Any, model: Any) -> dict[str, float]:
     """Canonical name -> weight decay, as the live optimizer holds it."""
-    held = {
-        id(p): float(group["weight_decay"])
-        for group in optimizer.param_groups
-        for p in group["params"]
+    held = _group_of(optimizer, model)
+    return {name: float(group["weight_decay"]) for name, group in held.items()}
+
+
+def effective_lr_multiplier(optimizer: Any, model: Any) -> dict[str, float]:
+    """Canonical name -> multiplier of the learning rate, as the live optimizer holds it.
+
+    It is the group's rate over the base rate, before any schedule.
+    """
+    base = optimizer.defaults["lr"]
+    return {
+        name: _quotient(group.get("initial_lr", group["lr"]), base, group.get("lr_multiplier"))
+        for name, group in _group_of(optimizer, model).items()
     }
+
+
+def _quotient(rate: float, base: float, multiplier: float | None) -> float:
+    """rate / base; the multiplier itself where their product is the rate to the last bit."""
+    return multiplier if multiplier is not None and base * multiplier == rate else rate / base
+
+
+def _group_of(optimizer: Any, model: Any) -> dict[str, dict[str, Any]]:
+    """Canonical name -> the parameter group that holds it."""
+    held = {id(p): group for group in optimizer.param_groups for p in group["params"]}
     live = dict(model.named_parameters())
     return {
         p.name: held[id(live[p.native])] for p in parameters(model) if id(live[p.native]) in held
     }
 
 
-def _groups(ledger: Ledger) -> dict[float, list[str]]:
-    """Weight decay -> native names of the trainable parameters that get it."""
-    groups: dict[float, list[str]] = {}
+def _groups(ledger: Ledger, model: Any, lr: float) -> list[dict[str, Any]]:
+    """One group for each (multiplier, decay) of the trainable parameters, those of 1 first."""
+    live = dict(model.named_parameters())
+    members: dict[tuple[float, float], list[Any]] = {}
     for row in ledger.rows:
         if row.trains:
-            groups.setdefault(row.decay, []).append(row.parameter.native)
-    return groups
+            key = (row.lr_multiplier, row.decay)
+            members.setdefault(key, []).append(live[row.parameter.native])
+    if all(rate != 1.0 for rate, _ in members):
+        members[1.0, 0.0] = []
+    return [
+        {"params": params, "weight_decay": decay, "lr": lr * rate, "lr_multiplier": rate}
+        for (rate, decay), params in sorted(members.items(), key=lambda m: m[0][0] != 1.0)
+    ]

@@ -8,7 +8,7 @@ __all__ = ["clear_gradients", "learning_rate"]
 
 
 def learning_rate(optimizer: Any) -> float:
-    """The rate that the optimizer's next step uses."""
+    """The rate that the optimizer's next step uses, before multipliers: the first group's is 1."""
     return float(optimizer.param_groups[0]["lr"])
 
 

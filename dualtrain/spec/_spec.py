@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_validator
 
@@ -98,16 +98,15 @@ class Spec(Part):
             )
         return schedule
 
-    @field_validator("warmup")
+    @field_validator("warmup", "weight_decay", "lr_multipliers", "layer_decay")
     @classmethod
-    def _rprop_starts_with_its_rate(
-        cls, warmup: Warmup | None, info: ValidationInfo
-    ) -> Warmup | None:
-        if isinstance(info.data.get("optimizer"), Rprop) and warmup is not None:
+    def _rprop_has_none(cls, value: Any, info: ValidationInfo) -> Any:
+        if value and isinstance(info.data.get("optimizer"), Rprop):
             raise ValueError(
-                "rprop takes only the first step sizes from the rate: leave warmup out"
+                "rprop takes only the first step sizes from the rate, and no framework gives it "
+                f"decay: leave {info.field_name} out"
             )
-        return warmup
+        return value
 
     @field_validator("weight_decay")
     @classmethod
@@ -117,8 +116,6 @@ class Spec(Part):
         optimizer = info.data.get("optimizer")
         if decay is None or optimizer is None:
             return decay
-        if isinstance(optimizer, Rprop):
-            raise ValueError("rprop has none in either framework: leave weight_decay out")
         fits = "decoupled" if isinstance(optimizer, (AdamW, Lamb)) else "coupled"
         if decay.kind != fits:
             raise ValueError(

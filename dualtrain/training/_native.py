@@ -12,7 +12,7 @@ __all__ = ["build_optimizer", "build_schedule"]
 
 
 def build_optimizer(spec: Spec, model: Any) -> Any:
-    """The native AdamW of a model's framework: decay by the ledger, clipping inside `step()`.
+    """The native optimizer of a model's framework, wired by the ledger; it clips in `step()`.
 
     The backend follows from the type of the model. With loss scaling in torch, call
     `scaler.unscale_(optimizer)` before `scaler.step(optimizer)`.

@@ -47,17 +47,22 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         {"optimizer": RPROP | {"step_sizes": [1, 50]}},
         "optimizer.step_sizes: must have lr between them. Received: step_sizes [1.0, 50.0], lr 0.1",
     ),
-    "rprop with a schedule and warmup": (
-        {"optimizer": RPROP, "schedule": {"name": "linear"}, "warmup": {"steps": 1}},
+    "rprop with a schedule": (
+        {"optimizer": RPROP, "schedule": {"name": "linear"}},
         "schedule: rprop takes only the first step sizes from the rate: must be constant. "
-        "Received: 'linear'\n"
-        "warmup: rprop takes only the first step sizes from the rate: leave warmup out. "
-        "Received: {'steps': 1}",
+        "Received: 'linear'",
     ),
-    "rprop with weight decay": (
-        {"optimizer": RPROP} | DECAY,
-        "weight_decay: rprop has none in either framework: leave weight_decay out. "
-        "Received: {'value': 0.1}",
+    "rprop with what it cannot have": (
+        {"optimizer": RPROP, "warmup": {"steps": 1}, "layer_decay": 0.5} | DECAY,
+        "\n".join(
+            f"{field}: rprop takes only the first step sizes from the rate, and no framework "
+            f"gives it decay: leave {field} out. Received: {value}"
+            for field, value in [
+                ("warmup", "{'steps': 1}"),
+                ("weight_decay", "{'value': 0.1}"),
+                ("layer_decay", "0.5"),
+            ]
+        ),
     ),
     "decoupled decay where there is none": (
         {"optimizer": {"name": "adam", "lr": 0.1}} | DECAY,

@@ -16,6 +16,11 @@ TREES = ("dualtrain_torch", "dualtrain_paddle")
 
 EXCEPTIONS = {
     ("_compat.py", "supports_fused"): "only torch has a choice of AdamW kernels",
+    ("_compat.py", "native_class"): "only Paddle's versions differ in their optimizers",
+    ("optimizers.py", "Adamax"): "torch's has its eps elsewhere",
+    ("optimizers.py", "Lamb"): "torch has none",
+    ("optimizers.py", "RMSProp"): "torch's has its eps elsewhere",
+    ("optimizers.py", "native_optimizer"): "torch has groups, Paddle must not have them",
     ("schedule.py", "LinearDecayWithWarmup"): "replaces a class that only Paddle scripts import",
     ("schedule.py", "LinearDecayWithWarmup.__init__"): "as above",
 }
