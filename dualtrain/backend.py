@@ -140,8 +140,8 @@ class Backend(Protocol):
         """The scale that the scaler holds now."""
         ...
 
-    def cross_entropy_sum(self, logits: Any, labels: Any) -> Any:
-        """Sum of the cross-entropy over the labels that are not -100."""
+    def cross_entropy_sum(self, logits: Any, labels: Any, *, label_smoothing: float = 0.0) -> Any:
+        """Sum of the cross-entropy over the targets that count (`dualtrain/targets.py`)."""
         ...
 
     def learning_rate(self, optimizer: Any) -> float:

@@ -6,19 +6,37 @@ from typing import Any
 
 import paddle
 
+from dualtrain.targets import IGNORED, check_shapes
+
 __all__ = ["cross_entropy_sum"]
 
 
-def cross_entropy_sum(logits: Any, labels: Any) -> Any:
-    """Sum of -log softmax(logits)[label] over the labels that are not -100, in float32.
+def cross_entropy_sum(logits: Any, labels: Any, *, label_smoothing: float = 0.0) -> Any:
+    """Sum over the targets of -sum_c q_c log softmax(logits)_c, in float32.
 
-    logits: (..., classes); labels: whole numbers of any width, (...). Never the built-in mean:
-    Paddle 3.x divides it by all targets, ignored ones too.
+    logits: (..., classes). labels: class numbers of any width, (...), where -100 does not count;
+    or floats, (..., classes): q itself, where a row of zeros does not count.
+    label_smoothing: e; q, the one-hot label or the soft one, becomes (1 - e) q + e / classes.
+    Paddle's own smoothing refuses ignored labels.
+
+    Never the built-in mean: Paddle 3.x divides it by all targets, ignored ones too. Raises
+    `DataError` if the shapes do not fit.
     """
+    soft = bool(labels.is_floating_point())
+    check_shapes(logits.shape, labels.shape, soft=soft)
     classes = logits.shape[-1]
-    return paddle.nn.functional.cross_entropy(
-        logits.astype("float32").reshape([-1, classes]),
-        labels.reshape([-1]).astype("int64"),
-        ignore_index=-100,
-        reduction="sum",
+    logits = logits.astype("float32")
+    if soft:
+        labels = labels.astype("float32")
+        even = labels.sum(-1, keepdim=True) / classes
+        targets = (1.0 - label_smoothing) * labels + label_smoothing * even
+        return -(targets * paddle.nn.functional.log_softmax(logits, -1)).sum()
+    logits, labels = logits.reshape([-1, classes]), labels.reshape([-1]).astype("int64")
+    one_hot = paddle.nn.functional.cross_entropy(
+        logits, labels, ignore_index=IGNORED, reduction="sum"
     )
+    if label_smoothing == 0.0:
+        return one_hot
+    even = paddle.nn.functional.log_softmax(logits, -1).mean(-1)
+    even = paddle.where(labels != IGNORED, even, paddle.zeros_like(even))
+    return (1.0 - label_smoothing) * one_hot - label_smoothing * even.sum()

@@ -6,19 +6,34 @@ from typing import Any
 
 import torch
 
+from dualtrain.targets import IGNORED, check_shapes
+
 __all__ = ["cross_entropy_sum"]
 
 
-def cross_entropy_sum(logits: Any, labels: Any) -> Any:
-    """Sum of -log softmax(logits)[label] over the labels that are not -100, in float32.
+def cross_entropy_sum(logits: Any, labels: Any, *, label_smoothing: float = 0.0) -> Any:
+    """Sum over the targets of -sum_c q_c log softmax(logits)_c, in float32.
 
-    logits: (..., classes); labels: whole numbers of any width, (...). Never the built-in mean:
-    Paddle 3.x divides it by all targets, ignored ones too.
+    logits: (..., classes). labels: class numbers of any width, (...), where -100 does not count;
+    or floats, (..., classes): q itself, where a row of zeros does not count.
+    label_smoothing: e; q, the one-hot label or the soft one, becomes (1 - e) q + e / classes.
+
+    Never the built-in mean: Paddle 3.x divides it by all targets, ignored ones too. Raises
+    `DataError` if the shapes do not fit.
     """
+    soft = bool(labels.is_floating_point())
+    check_shapes(logits.shape, labels.shape, soft=soft)
     classes = logits.shape[-1]
+    logits = logits.float()
+    if soft:
+        labels = labels.float()
+        even = labels.sum(-1, keepdim=True) / classes
+        targets = (1.0 - label_smoothing) * labels + label_smoothing * even
+        return -(targets * torch.log_softmax(logits, -1)).sum()
     return torch.nn.functional.cross_entropy(
-        logits.float().reshape(-1, classes),
+        logits.reshape(-1, classes),
         labels.reshape(-1).long(),
-        ignore_index=-100,
+        ignore_index=IGNORED,
+        label_smoothing=label_smoothing,
         reduction="sum",
     )

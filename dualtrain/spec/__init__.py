@@ -1,9 +1,10 @@
 """Room 1, the spec: what the user wrote. Frozen, validated, holds no code.
 
 `_spec.py` is the whole; `_optimizer.py`, `_schedule.py` (with the files that it names),
-`_warmup.py`, `_parameters.py`, `_update.py`, `_amp.py` and `_task.py` are its parts, `_agree.py`
-what they must have in common. `_load.py` reads files: `_yaml.py`, `_toml.py` and `_json.py` give
-the data and the line of each key, and `_problems.py` says what is wrong in the words of the file.
+`_warmup.py`, `_parameters.py`, `_update.py`, `_loss.py`, `_amp.py` and `_task.py` are its parts,
+`_agree.py` what they must have in common. `_load.py` reads files: `_yaml.py`, `_toml.py` and
+`_json.py` give the data and the line of each key, and `_problems.py` says what is wrong in the
+words of the file.
 """
 
 from dualtrain.spec._amp import Amp as Amp
@@ -23,6 +24,7 @@ from dualtrain.spec._decays import LinearAnnealing as LinearAnnealing
 from dualtrain.spec._decays import Polynomial as Polynomial
 from dualtrain.spec._decays import WarmupStableDecay as WarmupStableDecay
 from dualtrain.spec._load import load_spec as load_spec
+from dualtrain.spec._loss import Loss as Loss
 from dualtrain.spec._optimizer import SGD as SGD
 from dualtrain.spec._optimizer import Adadelta as Adadelta
 from dualtrain.spec._optimizer import Adagrad as Adagrad
@@ -62,6 +64,7 @@ from dualtrain.spec._task import TextClassification as TextClassification
 from dualtrain.spec._update import Batch as Batch
 from dualtrain.spec._update import Clip as Clip
 from dualtrain.spec._update import Duration as Duration
+from dualtrain.spec._update import Ema as Ema
 from dualtrain.spec._warmup import Rounding as Rounding
 from dualtrain.spec._warmup import Shape as Shape
 from dualtrain.spec._warmup import Warmup as Warmup

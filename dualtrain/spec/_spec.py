@@ -12,6 +12,7 @@ from dualtrain.spec._agree import check_momentum, check_rates, check_rise
 from dualtrain.spec._amp import Amp
 from dualtrain.spec._base import Count, Part
 from dualtrain.spec._decays import Constant
+from dualtrain.spec._loss import Loss
 from dualtrain.spec._optimizer import AdamW, Lamb, Optimizer, Rprop
 from dualtrain.spec._parameters import Freeze, LayerDecay, LrMultipliers, WeightDecay
 from dualtrain.spec._schedule import Schedule
@@ -68,6 +69,9 @@ class Spec(Part):
     """Absent means off."""
     batch: Batch = Batch()
     """Samples, micro-batches, updates."""
+    loss: Loss | None = None
+    """Absent means plain cross-entropy, the labels shifted already; a loss function of the
+    caller's own excludes it."""
     amp: Amp | None = None
     """Absent means float32."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
@@ -139,6 +143,19 @@ class Spec(Part):
         batch = info.data.get("batch")
         if task is not None and batch is not None and batch.size is None:
             raise ValueError("needs batch.size. Received: nothing")
+        return task
+
+    @field_validator("task")
+    @classmethod
+    def _one_label_a_text(
+        cls, task: TextClassification | None, info: ValidationInfo
+    ) -> TextClassification | None:
+        loss = info.data.get("loss")
+        if task is not None and loss is not None and loss.shift_labels:
+            raise ValueError(
+                "a text has one label, which cannot be shifted: leave loss.shift_labels out. "
+                "Received: true"
+            )
         return task
 
     def __eq__(self, other: object) -> bool:

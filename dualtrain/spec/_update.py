@@ -1,4 +1,4 @@
-"""What an update is made of, and how many there are: micro-batches, clipping, duration."""
+"""What an update is made of, and how many there are: micro-batches, clipping, EMA, duration."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from dualtrain.spec._base import Count, Part
+from dualtrain.spec._base import Count, Part, Proportion
 
-__all__ = ["Batch", "Clip", "Duration"]
+__all__ = ["Batch", "Clip", "Duration", "Ema"]
 
 
 class Batch(Part):
@@ -55,6 +55,24 @@ class Clip(Part):
         if sum(c is not None for c in (self.global_norm, self.norm, self.value)) != 1:
             raise ValueError("give one of global_norm, norm, value")
         return self
+
+
+class Ema(Part):
+    """An exponential moving average of the weights, beside the weights that train.
+
+    After each applied update, the k-th for k = 0, 1, ...: average <- d average + (1 - d) weight,
+    with d = `decay`. The averages start as the initial weights (torch's `AveragedModel` starts as
+    those after the first update, Paddle's static one at zero, with a correction). They cover the
+    parameters that train, a tied one once; running statistics are those of the moment. Evaluation
+    takes the averages. paddlenlp's class of 2.8.1 adds d where it should multiply by it, and never
+    writes the averages into the model.
+    """
+
+    decay: Proportion
+    """d."""
+    warmup: bool = False
+    """`true`: d = min(decay, (1 + k) / (10 + k)), so that a short run does not end near its initial
+    weights."""
 
 
 class Duration(Part):

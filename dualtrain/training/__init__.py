@@ -1,16 +1,16 @@
 """Training: the backend's verbs driven by one core, written once for both frameworks.
 
-`_run.py` is one run and its clock, `_loop.py` the loop over micro-batches, `_task.py` a whole task
-from its data to its evaluation. `_header.py`, `_probe.py` and `_recorder.py` put down what
-happens, for the trace. `_native.py` gives the native objects alone.
+`_run.py` is one run and its clock, `_loop.py` the loop over micro-batches, `_objective.py` the loss
+of one, `_task.py` a whole task from its data to its evaluation. `_header.py`, `_probe.py` and
+`_recorder.py` put down what happens, for the trace. `_native.py` gives the native objects alone.
 """
 
-from dualtrain.training._loop import Batch as Batch
 from dualtrain.training._loop import Batches as Batches
-from dualtrain.training._loop import LossSum as LossSum
 from dualtrain.training._loop import fit as fit
 from dualtrain.training._native import build_optimizer as build_optimizer
 from dualtrain.training._native import build_schedule as build_schedule
+from dualtrain.training._objective import Batch as Batch
+from dualtrain.training._objective import LossSum as LossSum
 from dualtrain.training._recorder import Score as Score
 from dualtrain.training._run import Applied as Applied
 from dualtrain.training._run import Run as Run

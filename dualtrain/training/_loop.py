@@ -6,33 +6,25 @@ The loop waits for the device only when it must report, at most twice a second.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from dualtrain.data import batch_digest
 from dualtrain.errors import DataError
 from dualtrain.spec import Spec
 from dualtrain.trace import Update
 from dualtrain.training._header import describe
+from dualtrain.training._objective import Batch, LossSum, Objective, objective_of
 from dualtrain.training._probe import probe
 from dualtrain.training._recorder import Recorder
 from dualtrain.training._run import Applied, Run, start
 
-__all__ = ["Batch", "Batches", "LossSum", "fit", "updates"]
-
-Batch = Mapping[str, NDArray[Any]]
-"""One micro-batch: the model's inputs by keyword, and `labels` (int64, -100 is not counted)."""
+__all__ = ["Batches", "fit", "updates"]
 
 Batches = Sequence[Batch] | Callable[[int], Sequence[Batch]]
 """The micro-batches of every epoch, or a function of the epoch that gives them."""
-
-LossSum = Callable[[Any, dict[str, Any]], Any]
-"""(model, batch as tensors) -> the sum of the losses over the counted targets, a scalar tensor."""
 
 REPORT_EVERY = 0.5
 """Seconds between two readings of numbers from the device."""
@@ -52,7 +44,7 @@ def fit(
 
     batches: each epoch's micro-batches, numpy in; the same number in every epoch.
     backend: follows from the type of the model when absent.
-    loss: when absent, the cross-entropy of the model's logits against `labels`.
+    loss: when absent, the cross-entropy of the logits against `labels`, as `spec.loss` says.
     trace: file for the trace; the gradient norms are measured too then.
     output: folder for the final weights, and with `trace` for the initial ones too, both under
         canonical names; `dualtrain diff` compares them.
@@ -69,12 +61,15 @@ def fit(
         backend=backend,
         measure=trace is not None,
     )
+    objective = objective_of(run, loss)
     header = None
-    if trace is not None:  # a loss of the user's own may take more than logits: no probe then
-        header = describe(run, probe=None if loss else _probe(run, first[0]))
+    if trace is not None:
+        objective.count(first[0])  # refuses what is no batch
+        # A loss of the user's own may take more than logits: no probe then.
+        header = describe(run, probe=None if loss else probe(run, first[0]))
     with Recorder(run, header, trace=_path(trace), output=_path(output)) as recorder:
         done = []
-        for update in updates(run, of_epoch, loss):
+        for update in updates(run, of_epoch, objective):
             done.append(update)
             recorder.update(update)
         recorder.end()
@@ -86,11 +81,14 @@ def _path(given: Path | str | None) -> Path | None:
 
 
 def updates(
-    run: Run, batches: Callable[[int], Sequence[Batch]], loss: LossSum | None = None
+    run: Run, batches: Callable[[int], Sequence[Batch]], objective: Objective | None = None
 ) -> Iterator[Update]:
-    """Make the plan's updates one after the other; yields them as their numbers are read."""
+    """Make the plan's updates one after the other; yields them as their numbers are read.
+
+    objective: the spec's own when absent.
+    """
     run.model.train()
-    loss = loss or _cross_entropy(run)
+    objective = objective or objective_of(run)
     current: int | None = None
     micro_batches: Sequence[Batch] = ()
     pending: list[_Pending] = []
@@ -99,29 +97,11 @@ def updates(
         if epoch != current:
             current, micro_batches = epoch, batches(epoch)
             _check_count(run, _count(micro_batches), epoch)
-        pending.append(_update(run, [micro_batches[i] for i in group], loss))
+        pending.append(_update(run, [micro_batches[i] for i in group], objective))
         if time.monotonic() - read_at > REPORT_EVERY:
             yield from _read(run, pending)
             pending, read_at = [], time.monotonic()
     yield from _read(run, pending)
-
-
-def _cross_entropy(run: Run) -> LossSum:
-    def loss(model: Any, tensors: dict[str, Any]) -> Any:
-        if "labels" not in tensors:
-            raise DataError(
-                "a micro-batch must have 'labels', or fit a loss of its own. "
-                f"Received: {', '.join(map(repr, tensors))}"
-            )
-        labels = tensors.pop("labels")
-        return run.backend.cross_entropy_sum(run.backend.logits(model, tensors), labels)
-
-    return loss
-
-
-def _probe(run: Run, batch: Batch) -> NDArray[np.float32]:
-    _counted_targets(batch)  # refuses what is no batch
-    return probe(run, batch)
 
 
 def _count(micro_batches: Sequence[Batch]) -> int:
@@ -153,15 +133,15 @@ class _Pending:
     digests: tuple[str, ...]
 
 
-def _update(run: Run, group: Sequence[Batch], loss: LossSum) -> _Pending:
+def _update(run: Run, group: Sequence[Batch], objective: Objective) -> _Pending:
     """One accumulation group: forward and backward of each micro-batch, then the update."""
-    counts = [_counted_targets(batch) for batch in group]
+    counts = [objective.count(batch) for batch in group]
     divisors = _divisors(run.plan.spec.batch.normalise, counts)
     sums: list[Any] = []
     applied = None
     for batch, divisor in zip(group, divisors, strict=True):
         with run.autocast():
-            loss_sum = loss(run.model, run.backend.to_device(batch, run.device))
+            loss_sum = objective.loss_sum(run.model, run.backend.to_device(batch, run.device))
         applied = run.step(loss_sum, divisor=divisor)
         sums.append(loss_sum.detach())
     assert applied is not None, "the last micro-batch of a group makes its update"
@@ -172,22 +152,6 @@ def _update(run: Run, group: Sequence[Batch], loss: LossSum) -> _Pending:
         divisors=divisors,
         digests=tuple(batch_digest(batch) for batch in group),
     )
-
-
-def _counted_targets(batch: Batch) -> int:
-    """Labels that are not -100; a custom loss without `labels` counts samples."""
-    if not isinstance(batch, Mapping) or not batch:
-        raise DataError(
-            "a micro-batch must be a mapping from the model's inputs to arrays. "
-            f"Received: {type(batch).__name__}{'' if batch else ', empty'}"
-        )
-    labels = batch.get("labels")
-    if labels is None:
-        return len(next(iter(batch.values())))
-    count = int(np.count_nonzero(np.asarray(labels) != -100))
-    if count == 0:
-        raise DataError("a micro-batch must have at least one counted target. Received: none")
-    return count
 
 
 def _divisors(normalise: str, counts: Sequence[int]) -> list[float]:

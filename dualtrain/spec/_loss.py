@@ -1,0 +1,23 @@
+"""The loss of a classifier: cross-entropy, and what its labels mean."""
+
+from __future__ import annotations
+
+from dualtrain.spec._base import Part, Proportion
+
+__all__ = ["Loss"]
+
+
+class Loss(Part):
+    """Cross-entropy of the model's logits against `labels`, summed over the targets that count.
+
+    Labels are class numbers, of which -100 does not count, or floats, one per class (soft labels),
+    where a row of zeros does not count. `batch.normalise` says what the sum is divided by. The
+    class axis is the last one. Evaluation takes the plain cross-entropy.
+    """
+
+    label_smoothing: Proportion = 0.0
+    """e: a target q becomes (1 - e) q + e / classes."""
+    shift_labels: bool = False
+    """Who shifts the labels of a causal model. `true`: dualtrain, logits at a position against the
+    label of the next one; the targets are counted after that (transformers 4 counts before, one too
+    many per row whose first label counts). `false`: the data is shifted already."""

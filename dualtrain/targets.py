@@ -1,0 +1,59 @@
+"""Targets: which labels the loss counts, who shifts them, what shape they have.
+
+Class numbers: a label that is not -100 counts. Soft labels, floats, one per class: a row that is
+not all zeros counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dualtrain.errors import DataError
+
+__all__ = ["IGNORED", "are_soft", "check_shapes", "count", "shift_labels", "shift_logits"]
+
+IGNORED = -100
+"""The class number that does not count."""
+
+
+def are_soft(labels: NDArray[Any]) -> bool:
+    """Whether labels are one float per class."""
+    return labels.dtype.kind == "f"
+
+
+def count(labels: NDArray[Any]) -> int:
+    """How many targets the loss is a sum over.
+
+    >>> count(np.array([1, -100, 0])), count(np.array([[0.9, 0.1], [0.0, 0.0]]))
+    (2, 1)
+    """
+    counted = labels.any(axis=-1) if are_soft(labels) else labels != IGNORED
+    return int(np.count_nonzero(counted))
+
+
+def shift_labels(labels: Any, *, soft: bool) -> Any:
+    """The labels that a causal model's logits are held against: those of the next position.
+
+    labels: (..., positions), soft ones (..., positions, classes); arrays or tensors.
+    """
+    return labels[..., 1:, :] if soft else labels[..., 1:]
+
+
+def shift_logits(logits: Any) -> Any:
+    """A causal model's logits without the last position's; (..., positions, classes)."""
+    return logits[..., :-1, :]
+
+
+def check_shapes(logits: Sequence[int], labels: Sequence[int], *, soft: bool) -> None:
+    """Raise `DataError` unless there is one label, or one row of soft ones, per row of logits."""
+    needed = tuple(logits) if soft else tuple(logits)[:-1]
+    if tuple(labels) != needed:
+        kind = "soft labels (floats)" if soft else "labels"
+        raise DataError(
+            f"{kind} for logits of shape {tuple(logits)} must have the shape {needed}: "
+            f"the class axis is the last. Received: {tuple(labels)}"
+        )

@@ -1,0 +1,65 @@
+"""What a user reads when the spec's clip, loss or averages are wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dualtrain.errors import SpecError
+from dualtrain.spec import Spec
+
+TASK = {
+    "batch": {"size": 8},
+    "task": {
+        "name": "text_classification",
+        "train": "train.csv",
+        "text": "text",
+        "label": "label",
+        "model": {"path": "model", "max_length": 8},
+    },
+}
+
+CASES: dict[str, tuple[dict[str, Any], str]] = {
+    "two kinds of clip": (
+        {"clip": {"norm": 1.0, "value": 1.0}},
+        "clip: give one of global_norm, norm, value. Received: {'norm': 1.0, 'value': 1.0}",
+    ),
+    "no kind of clip": (
+        {"clip": {}},
+        "clip: give one of global_norm, norm, value. Received: {}",
+    ),
+    "a threshold that float32 rounds to 0": (
+        {"clip": {"norm": 1e-50}},
+        "clip.norm: must be >= 1e-30. Received: 1e-50",
+    ),
+    "a threshold beyond float32": (
+        {"clip": {"value": 1e40}},
+        "clip.value: must be <= 1e+30. Received: 1e+40",
+    ),
+    "all of a target smoothed away": (
+        {"loss": {"label_smoothing": 1}},
+        "loss.label_smoothing: must be < 1. Received: 1",
+    ),
+    "a flag as text": (
+        {"loss": {"shift_labels": "yes"}},
+        "loss.shift_labels: must be true or false. Received: 'yes'",
+    ),
+    "labels of texts, shifted": (
+        TASK | {"loss": {"shift_labels": True}},
+        "task: a text has one label, which cannot be shifted: leave loss.shift_labels out. "
+        "Received: true",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "expected"), CASES.values(), ids=CASES.keys())
+def test_what_is_wrong(changes: dict[str, Any], expected: str) -> None:
+    parts: dict[str, Any] = {
+        "optimizer": {"name": "adamw", "lr": 0.1},
+        "schedule": {"name": "constant"},
+        "duration": {"updates": 10},
+    }
+    with pytest.raises(SpecError) as caught:
+        Spec(**parts | changes)
+    assert expected == str(caught.value)
