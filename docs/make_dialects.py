@@ -30,6 +30,7 @@ WORDS = {
     "warmup_rounding": "proportion x T becomes W by",
     "leftovers": "micro-batches that fill no group",
     "horizon": "a schedule ends at",
+    "per": "a schedule counts each",
     "token_mean": "losses divided by the group's targets",
     "clip_epsilon": "added to the norm when clipping",
     "clip_default": "clip, if none is given",
@@ -57,7 +58,8 @@ def page() -> str:
             *_table(["", *map(_code, DIALECTS)], (_source_row(name, dialects) for name in WORDS)),
             "## Schedules\n",
             "By the spec's names, with the values that fields have where a recipe leaves them",
-            "out, in the spec's terms. An empty cell: the library has no such schedule.\n",
+            "out, in the spec's terms. Warmup is linear, from 0, unless a cell says otherwise.",
+            "An empty cell: the library has no such schedule; Paddle itself may.\n",
             *_table(["", *map(_code, DIALECTS)], _schedule_rows(dialects)),
         ]
     )
@@ -102,6 +104,10 @@ def _native(native: Native) -> str:
     parts += [
         f"{name} {_shown(value, native, name)}, always" for name, value in native.fixed.items()
     ]
+    if len(native.shapes) > 1:
+        parts.append(f"warmup {', '.join(native.shapes)}")
+    if native.rises_from_min_lr:
+        parts.append("warmup from min_lr")
     parts += [limit.rule for limit in native.limits.values()]
     return "; ".join(parts)
 
@@ -110,7 +116,7 @@ def _shown(value: Any, native: Native, name: str) -> str:
     if value is not None:
         return f"{value:g}" if isinstance(value, float) else str(value)
     without = native.without_warmup.get(name)
-    return "W" if without is None else f"W, or {without} without warmup"
+    return "absent" if without is None else f"absent, or {without} without warmup"
 
 
 def _code(text: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
-from dualtrain.spec import Rounding
+from dualtrain.spec import Rounding, Shape
 
 __all__ = ["Dialect", "Limit", "Native", "Rule"]
 
@@ -48,6 +48,10 @@ class Native:
     """What fields that are left out are when nothing warms up."""
     limits: Mapping[str, Limit] = field(default_factory=dict)
     """What it asks of fields that it takes."""
+    shapes: tuple[Shape, ...] = ("linear",)
+    """The shapes that its warmup can have."""
+    rises_from_min_lr: bool = False
+    """Whether its warmup starts at min_lr; else at 0."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +78,8 @@ class Dialect:
     the next epoch takes them in without dividing by more."""
     horizon: Rule[Literal["any", "last update"]]
     """Where a schedule may end."""
+    per: Rule[tuple[Literal["update", "epoch"], ...]]
+    """What a schedule may count."""
     token_mean: Rule[Literal["never", "causal, counted before the shift", "causal"]] | None
     """Which losses are divided by the group's counted targets; else each micro-batch's mean."""
     clip_epsilon: Rule[float]

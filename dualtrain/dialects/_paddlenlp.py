@@ -6,6 +6,7 @@ from dualtrain.dialects._dialect import Dialect, Limit, Native, Rule
 
 __all__ = ["PADDLENLP", "PADDLENLP_TRAINER"]
 
+_ENDS = Limit(rule="cycle must be false: there is no such argument", holds=lambda cycle: not cycle)
 _WHOLE_WAVES = Limit(
     rule="half_waves must be even: num_cycles must be an int, or the class raises AssertionError",
     holds=lambda half_waves: half_waves % 2 == 0,
@@ -27,7 +28,13 @@ PADDLENLP = Dialect(
         "cosine_with_restarts": Native(
             called="CosineDecayWithWarmup(with_hard_restarts=True)", defaults={"cycles": 0.5}
         ),
-        "polynomial": Native(called="PolyDecayWithWarmup", defaults={"power": 1.0, "end_lr": 1e-7}),
+        "polynomial": Native(
+            called="PolyDecayWithWarmup",
+            defaults={"power": 1.0, "end_lr": 1e-7},
+            limits={"cycle": _ENDS},
+        ),
+        "cosine_annealing": Native(called="CosineAnnealingWithWarmupDecay"),
+        "linear_annealing": Native(called="LinearAnnealingWithWarmupDecay"),
     },
     warmup_fields=Rule(
         "`warmup`: an int is steps, all else a proportion (1 is one update, 1.0 the whole run)",
@@ -36,6 +43,7 @@ PADDLENLP = Dialect(
     warmup_rounding=Rule("floor", "LinearDecayWithWarmup"),
     leftovers=None,
     horizon=Rule("any", "LinearDecayWithWarmup(total_steps)"),
+    per=Rule(("update", "epoch"), "LRScheduler.step"),
     token_mean=None,
     clip_epsilon=Rule(0.0, "paddle.nn.ClipGradByGlobalNorm"),
     clip_default=None,
@@ -57,7 +65,11 @@ PADDLENLP_TRAINER = Dialect(
         "constant": Native(called="constant_with_warmup"),
         "linear": Native(called="linear"),
         "cosine": Native(called="cosine", defaults={"half_waves": 1.0}),
-        "polynomial": Native(called="polynomial", defaults={"power": 1.0, "end_lr": 1e-7}),
+        "polynomial": Native(
+            called="polynomial",
+            defaults={"power": 1.0, "end_lr": 1e-7},
+            limits={"cycle": _ENDS},
+        ),
     },
     warmup_fields=Rule(
         "`warmup_steps`, or `warmup_ratio` if that is 0", "Trainer.create_scheduler"
@@ -66,6 +78,7 @@ PADDLENLP_TRAINER = Dialect(
     warmup_rounding=Rule("floor", "Trainer.create_scheduler"),
     leftovers=Rule("leak", "Trainer._inner_training_loop"),
     horizon=Rule("last update", "Trainer.create_scheduler"),
+    per=Rule(("update",), "Trainer._inner_training_loop"),
     token_mean=Rule("never", "Trainer.training_step"),
     clip_epsilon=Rule(0.0, "Trainer.create_optimizer"),
     clip_default=Rule(1.0, "TrainingArguments.max_grad_norm"),

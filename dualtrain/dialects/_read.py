@@ -5,15 +5,16 @@ A dialect only sets fields; T, W and the curve come from `dualtrain.plan`, as ev
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from dualtrain.dialects._dialect import Dialect, Native
 from dualtrain.errors import PlanError, SpecError
 from dualtrain.plan import Plan
-from dualtrain.spec import Spec
+from dualtrain.spec import ReduceOnPlateau, Spec, Warmup
 
-__all__ = ["Reading", "read"]
+__all__ = ["Reading", "read", "warmup_fields"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,9 +22,9 @@ class Reading:
     """What a library makes of a spec; `plan` is None where it refuses, and `refusal` says why."""
 
     dialect: Dialect
-    left_out: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
     """Fields of the schedule at the library's own defaults; none when all are as in the spec."""
-    plan: Plan | None
+    plan: Plan | None = None
     refusal: str | None = None
     leak: int = 0
     """Micro-batches of an epoch that only count in the next one's first update."""
@@ -39,54 +40,75 @@ def read(spec: Spec, dialect: Dialect, *, micro_batches_per_epoch: int) -> tuple
     [2.0, 1.0]
     """
     native = dialect.schedules.get(spec.schedule.name)
-    if native is None:
-        refusal = f"has no schedule {spec.schedule.name!r}"
-        return (Reading(dialect=dialect, left_out=(), plan=None, refusal=refusal),)
-    warms = spec.warmup is not None and bool(spec.warmup.steps or spec.warmup.proportion)
-    given = _schedule(spec, native, {}, warms)
-    bare = _schedule(spec, native, native.defaults, warms)
-    readings = [_reading(spec, dialect, given, (), micro_batches_per_epoch)]
-    if bare != given:
-        left_out = tuple(name for name in native.defaults if bare[name] != given[name])
-        readings.append(_reading(spec, dialect, bare, left_out, micro_batches_per_epoch))
+    refusal = _refusal(spec, dialect, native)
+    if native is None or refusal is not None:
+        return (Reading(dialect=dialect, refusal=refusal),)
+    given, bare = _schedule(spec, native, {}), _schedule(spec, native, native.defaults)
+    readings = [_reading(spec, dialect, native, given, (), micro_batches_per_epoch)]
+    left_out = tuple(name for name in native.defaults if bare[name] != given[name])
+    if left_out:
+        readings.append(_reading(spec, dialect, native, bare, left_out, micro_batches_per_epoch))
     return tuple(readings)
 
 
-def _schedule(spec: Spec, native: Native, changes: Any, warms: bool) -> dict[str, Any]:
+def _refusal(spec: Spec, dialect: Dialect, native: Native | None) -> str | None:
+    """Why a library has no place for the schedule, if it has none."""
+    if isinstance(spec.schedule, ReduceOnPlateau):
+        return "the rate follows a metric: there is no curve to compare"
+    if native is None:
+        return f"has no schedule {spec.schedule.name!r}"
+    if spec.schedule.per not in dialect.per.value:
+        return f"moves its schedule at every update. Received: per {spec.schedule.per!r}"
+    return None
+
+
+def warmup_fields(
+    native: Native, schedule: Mapping[str, Any], warmup: Warmup, lr: float
+) -> dict[str, Any]:
+    """The form that a library's warmup has, whatever the spec's own has."""
+    return {
+        "start": schedule["min_lr"] / lr if native.rises_from_min_lr else 0.0,
+        "shape": warmup.shape if warmup.shape in native.shapes else "linear",
+        "counted": "inside",
+    }
+
+
+def _schedule(spec: Spec, native: Native, changes: Any) -> dict[str, Any]:
     fields = {**spec.schedule.model_dump(), **changes, **native.fixed}
+    warms = spec.warmup is not None and bool(spec.warmup.steps or spec.warmup.proportion)
     if not warms:
-        absent = {n: v for n, v in native.without_warmup.items() if fields[n] is None}
-        fields.update(absent)
+        fields.update({n: v for n, v in native.without_warmup.items() if fields[n] is None})
     return fields
 
 
 def _reading(
     spec: Spec,
     dialect: Dialect,
+    native: Native,
     schedule: dict[str, Any],
     left_out: tuple[str, ...],
     micro_batches: int,
 ) -> Reading:
-    native = dialect.schedules[spec.schedule.name]
     for name, limit in native.limits.items():
         if not limit.holds(schedule[name]):
             refusal = f"{limit.rule}. Received: {schedule[name]!r}"
-            return Reading(dialect=dialect, left_out=left_out, plan=None, refusal=refusal)
+            return Reading(dialect=dialect, left_out=left_out, refusal=refusal)
     fields = spec.model_dump() | {"schedule": schedule}
     if dialect.horizon.value == "last update":
         fields["horizon"] = None
-    if spec.warmup is not None and spec.warmup.proportion is not None:
-        fields["warmup"]["rounding"] = dialect.warmup_rounding.value
+    if spec.warmup is not None:
+        fields["warmup"] |= warmup_fields(native, schedule, spec.warmup, spec.optimizer.lr)
+        if spec.warmup.proportion is not None:
+            fields["warmup"]["rounding"] = dialect.warmup_rounding.value
     leak = 0
     if dialect.leftovers is not None:
         accumulate = spec.batch.accumulate
         if dialect.leftovers.value == "leak":
             accumulate = min(accumulate, micro_batches)  # so says a warning of the Trainer's
             leak = micro_batches % accumulate
-        tail = "drop" if leak else "flush"
-        fields["batch"] |= {"accumulate": accumulate, "tail": tail}
+        fields["batch"] |= {"accumulate": accumulate, "tail": "drop" if leak else "flush"}
     try:
         plan = Spec(**fields).plan(micro_batches_per_epoch=micro_batches)
     except (SpecError, PlanError) as error:
-        return Reading(dialect=dialect, left_out=left_out, plan=None, refusal=str(error))
+        return Reading(dialect=dialect, left_out=left_out, refusal=str(error))
     return Reading(dialect=dialect, left_out=left_out, plan=plan, leak=leak)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from dualtrain.dialects._dialect import Dialect
-from dualtrain.dialects._read import Reading
+from dualtrain.dialects._read import Reading, warmup_fields
 from dualtrain.plan import Plan
 from dualtrain.spec import LossScale, Spec
 
@@ -49,6 +49,18 @@ def _schedule(spec: Spec, dialect: Dialect) -> Iterator[str]:
         asked = getattr(spec.schedule, name)
         if asked is not None and asked != value:
             yield f"has no schedule.{name}, and drops {asked!r} without a word"
+
+
+def _warmup(spec: Spec, dialect: Dialect) -> Iterator[str]:
+    native = dialect.schedules.get(spec.schedule.name)
+    if native is None or spec.warmup is None:
+        return
+    lr = spec.optimizer.lr
+    for name, value in warmup_fields(native, vars(spec.schedule), spec.warmup, lr).items():
+        asked = getattr(spec.warmup, name)
+        if asked != value:
+            shown = f"{value:g}" if isinstance(value, float) else repr(value)
+            yield f"has warmup.{name} {shown}, always; {asked!r} cannot be said"
 
 
 def _token_mean(spec: Spec, dialect: Dialect) -> Iterator[str]:
@@ -116,6 +128,7 @@ _RULES: tuple[Callable[[Spec, Dialect], Iterator[str]], ...] = (
     _lacks,
     _horizon,
     _schedule,
+    _warmup,
     _token_mean,
     _clip,
     _loss_scale,

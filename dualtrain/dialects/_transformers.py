@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dualtrain.dialects._dialect import Dialect, Native, Rule
+from dualtrain.dialects._dialect import Dialect, Limit, Native, Rule
 
 __all__ = ["HF4", "HF5"]
+
+_ENDS = Limit(rule="cycle must be false: there is no such argument", holds=lambda cycle: not cycle)
 
 HF4 = Dialect(
     name="hf4",
@@ -18,7 +20,18 @@ HF4 = Dialect(
         "linear": Native(called="linear"),
         "cosine": Native(called="cosine", defaults={"half_waves": 1.0}),
         "cosine_with_restarts": Native(called="cosine_with_restarts", defaults={"cycles": 1.0}),
-        "polynomial": Native(called="polynomial", defaults={"power": 1.0, "end_lr": 1e-7}),
+        "cosine_with_min_lr": Native(called="cosine_with_min_lr", defaults={"half_waves": 1.0}),
+        "polynomial": Native(
+            called="polynomial",
+            defaults={"power": 1.0, "end_lr": 1e-7},
+            limits={"cycle": _ENDS},
+        ),
+        "warmup_stable_decay": Native(
+            called="warmup_stable_decay",
+            defaults={"shape": "cosine", "half_waves": 1.0, "min_lr": 0.0, "stable": None},
+            shapes=("linear", "cosine", "one_minus_sqrt"),
+            rises_from_min_lr=True,
+        ),
         # get_scheduler drops lr_scheduler_kwargs on its way to this one.
         "inverse_sqrt": Native(
             called="inverse_sqrt",
@@ -32,6 +45,7 @@ HF4 = Dialect(
     warmup_rounding=Rule("ceil", "TrainingArguments.get_warmup_steps"),
     leftovers=Rule("flush", "Trainer.set_initial_training_values"),
     horizon=Rule("last update", "Trainer.create_scheduler"),
+    per=Rule(("update",), "Trainer._inner_training_loop"),
     token_mean=Rule("causal, counted before the shift", "Trainer._get_num_items_in_batch"),
     clip_epsilon=Rule(1e-6, "torch.nn.utils.clip_grad_norm_"),
     clip_default=Rule(1.0, "TrainingArguments.max_grad_norm"),
@@ -64,6 +78,7 @@ HF5 = replace(
         "`warmup_steps`: below 1 a proportion, else steps (1.0 is one update, 5.5 are 5)",
         "TrainingArguments.get_warmup_steps",
     ),
+    per=Rule(("update",), "Trainer._run_epoch"),
     token_mean=Rule("causal", "Trainer._get_num_items_in_batch"),
     logged_lr=Rule("used", "Trainer._run_epoch"),
     # It passes optim_args on to SGD and Adagrad.

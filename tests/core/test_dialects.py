@@ -136,6 +136,40 @@ def test_a_schedule_that_a_library_does_not_have() -> None:
         assert one.reading.refusal == "has no schedule 'inverse_sqrt'"
 
 
+def test_a_curve_that_follows_a_metric_is_not_compared() -> None:
+    plateau = {
+        "name": "reduce_on_plateau",
+        "mode": "min",
+        "factor": 0.5,
+        "patience": 1,
+        "threshold": 0.0,
+        "threshold_mode": "rel",
+        "cooldown": 0,
+        "min_lr": 0.0,
+        "eps": 0.0,
+    }
+    (one,) = compared(plan_of(schedule=plateau), "hf4")
+    assert one.reading.refusal == "the rate follows a metric: there is no curve to compare"
+
+
+def test_the_trainers_count_no_epochs() -> None:
+    """In a loop of your own a schedule may step once an epoch."""
+    plan = plan_of(schedule={"name": "linear", "per": "epoch"}, warmup=None)
+    own, hf4 = compared(plan, "paddlenlp", "hf4")
+    assert own.apart is not None
+    assert (own.apart.first, hf4.reading.refusal) == (
+        None,
+        "moves its schedule at every update. Received: per 'epoch'",
+    )
+
+
+def test_a_polynomial_that_never_ends_is_paddles_own() -> None:
+    plan = plan_of(schedule={"name": "polynomial", "power": 1.0, "end_lr": 0.0, "cycle": True})
+    assert compared(plan, "hf4")[0].reading.refusal == (
+        "cycle must be false: there is no such argument. Received: True"
+    )
+
+
 def test_a_default_that_cannot_be_is_a_refusal_with_the_rule() -> None:
     """lr_end is 1e-7 unless given, and the base rate is lower."""
     low = {"name": "polynomial", "power": 1.0, "end_lr": 0.0}
@@ -209,6 +243,23 @@ AMP = {"dtype": "float16", "on_skip": "advance"}
             "cannot make the optimizer 'momentum' with the spec's numbers",
         ),
         ("hf5", {"layer_decay": 0.8}, "has no argument for layer_decay"),
+        (
+            "paddlenlp",
+            {"warmup": {"steps": 2, "shape": "cosine"}},
+            "has warmup.shape 'linear', always; 'cosine' cannot be said",
+        ),
+        (
+            "hf4",
+            {
+                "schedule": {
+                    "name": "warmup_stable_decay",
+                    "decay": 2,
+                    "shape": "linear",
+                    "min_lr": 0.02,
+                }
+            },
+            "has warmup.start 0.2, always; 0.0 cannot be said",
+        ),
     ],
 )
 def test_what_has_no_number_is_remarked(name: str, changes: Any, remark: str) -> None:

@@ -89,6 +89,26 @@ def test_every_curve_is_the_classes(
         assert curve_of(reading) == rates(build(LR, **arguments, **passed))
 
 
+@pytest.mark.parametrize("min_lr", [0.0, 1e-6])
+@pytest.mark.parametrize("warmup", [0, 7])
+@pytest.mark.parametrize(
+    ("name", "build"),
+    [
+        ("linear_annealing", native.LinearAnnealingWithWarmupDecay),
+        ("cosine_annealing", native.CosineAnnealingWithWarmupDecay),
+    ],
+)
+def test_megatrons_classes_round_once_less(
+    name: str, build: Callable[..., Any], warmup: int, min_lr: float
+) -> None:
+    """A factor is rounded before it multiplies the base rate: at most 2 ULP."""
+    spec = spec_of({"name": name, "min_lr": min_lr}, {"steps": warmup})
+    (reading,) = readings_of(spec, PADDLENLP)
+    found = np.array(rates(build(LR, min_lr, warmup, 100)))
+    apart = np.abs(np.array(curve_of(reading)) - found) / np.spacing(found)
+    assert apart.max() <= 2
+
+
 def test_a_half_wave_cannot_be_asked_for() -> None:
     given, bare = readings_of(spec_of({"name": "cosine", "half_waves": 1.0}, None), PADDLENLP)
     with pytest.raises(AssertionError):

@@ -27,6 +27,11 @@ KEYWORDS = {
     "power": lambda value: {"power": value},
     "end_lr": lambda value: {"lr_end": value},
     "timescale": lambda value: {"timescale": value},
+    "min_lr": lambda value: {"min_lr": value},
+    "min_lr_ratio": lambda value: {"min_lr_ratio": value},
+    "stable": lambda value: {"num_stable_steps": value},
+    "decay": lambda value: {"num_decay_steps": value},
+    "shape": lambda value: {"decay_type": value.replace("one_minus_sqrt", "1-sqrt")},
 }
 """The spec's fields as `lr_scheduler_kwargs`."""
 
@@ -39,6 +44,17 @@ SCHEDULES: list[dict[str, Any]] = [
     {"name": "polynomial", "power": 2.0, "end_lr": 1e-6},
     {"name": "inverse_sqrt"},
     {"name": "inverse_sqrt", "timescale": 30},
+    {"name": "cosine_with_min_lr", "half_waves": 3.0, "min_lr": 1e-6},
+    {"name": "warmup_stable_decay", "decay": 20, "shape": "linear", "min_lr": 1e-5},
+    {"name": "warmup_stable_decay", "stable": 30, "decay": 20, "shape": "linear", "min_lr": 0.0},
+    {
+        "name": "warmup_stable_decay",
+        "decay": 20,
+        "shape": "cosine",
+        "half_waves": 3.0,
+        "min_lr": 0.0,
+    },
+    {"name": "warmup_stable_decay", "decay": 20, "shape": "one_minus_sqrt", "min_lr": 0.0},
 ]
 
 
@@ -74,6 +90,8 @@ def real_curve(kind: str, keywords: Any, warmup: Any, updates: int, lr: float) -
 
 def keywords_of(spec: Spec, without: tuple[str, ...]) -> dict[str, Any]:
     given = spec.schedule.model_dump(exclude={"name", *without})
+    if spec.schedule.name == "warmup_stable_decay" and "min_lr" in given:
+        given["min_lr_ratio"] = given.pop("min_lr") / spec.optimizer.lr
     return {
         keyword: argument
         for field, value in given.items()
@@ -86,6 +104,7 @@ def test_the_version_is_the_one_that_was_read() -> None:
     assert DIALECT.version == transformers.__version__
 
 
+@pytest.mark.filterwarnings("ignore:Both num_training_steps:UserWarning")
 @pytest.mark.parametrize("warmup", [None, {"steps": 7}, {"proportion": 0.07}])
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda s: "-".join(map(str, s.values())))
 def test_every_curve_is_the_trainers(schedule: dict[str, Any], warmup: dict[str, Any]) -> None:
@@ -98,6 +117,23 @@ def test_every_curve_is_the_trainers(schedule: dict[str, Any], warmup: dict[str,
         assert reading.plan is not None
         keywords = keywords_of(spec, reading.left_out)
         assert reading.plan.lr_curve().tolist() == real_curve(kind, keywords, warmup, 100, 5e-5)
+
+
+@pytest.mark.filterwarnings("ignore:Both num_training_steps:UserWarning")
+@pytest.mark.parametrize("shape", ["linear", "cosine", "one_minus_sqrt"])
+def test_a_stable_schedule_rises_from_its_lowest_rate(shape: str) -> None:
+    """In each of the warmup's shapes."""
+    schedule = {"name": "warmup_stable_decay", "decay": 20, "shape": "linear", "min_lr": 1e-5}
+    reading = reading_of(spec_of(schedule, {"steps": 10, "shape": shape}))
+    keywords = {
+        "num_decay_steps": 20,
+        "decay_type": "linear",
+        "min_lr_ratio": 1e-5 / 5e-5,
+        "warmup_type": shape.replace("one_minus_sqrt", "1-sqrt"),
+    }
+    assert reading.plan is not None
+    found = real_curve("warmup_stable_decay", keywords, {"steps": 10}, 100, 5e-5)
+    assert reading.plan.lr_curve().tolist() == found
 
 
 def test_it_has_no_other_schedule_of_the_specs() -> None:
