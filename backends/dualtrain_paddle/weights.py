@@ -19,14 +19,15 @@ def load_weights(model: paddle.nn.Layer, weights: Mapping[str, NDArray[np.float3
     """Copy the arrays into the model, cast to the type of each of its tensors.
 
     weights: canonical name -> float32 array, for every parameter and running statistic, nothing
-    more and nothing less (a tied parameter once). Linear weights are transposed on the way.
+    more and nothing less (a tied parameter once). Linear weights are transposed on the way,
+    and the heads of a fused query-key-value tensor reordered.
 
     Raises `CheckpointError` naming every tensor that does not fit, before anything is changed.
     """
     found = list(named_tensors(model))
     check_weights({f.name: f.shape for f in found}, weights)
     for f in found:
-        array = weights[f.name].T if f.is_transposed else weights[f.name]
+        array = f.to_native(weights[f.name])
         f.tensor.set_value(paddle.to_tensor(array, dtype=f.tensor.dtype))
 
 
@@ -37,4 +38,4 @@ def dump_weights(model: paddle.nn.Layer) -> dict[str, NDArray[np.float32]]:
     """
     found = sorted(named_tensors(model), key=lambda f: f.name)
     arrays = ((f, to_numpy(f.tensor)) for f in found)
-    return {f.name: np.array(a.T if f.is_transposed else a, order="C") for f, a in arrays}
+    return {f.name: np.array(f.to_canonical(a), order="C") for f, a in arrays}

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from dualtrain.ledger import Ledger
 from dualtrain.model._match import Shape
 
@@ -28,6 +31,27 @@ class NamedTensor(NamedTuple):
     """False for the running statistics of batch normalisation."""
     is_transposed: bool
     """True where the framework keeps it the other way round than canonical."""
+    interleaved_heads: int = 1
+    """h, where its last axis is (h, 3, size) and canonical is (3, h, size): query, key and value
+    in one tensor, head by head."""
+
+    def to_canonical(self, native: NDArray[np.float32]) -> NDArray[np.float32]:
+        """An array in the framework's layout, in canonical layout: a view, if need be a copy."""
+        array = native.T if self.is_transposed else native
+        return array if self.interleaved_heads == 1 else _swapped(array, self.interleaved_heads, 3)
+
+    def to_native(self, canonical: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The way back."""
+        heads = self.interleaved_heads
+        array = canonical if heads == 1 else _swapped(canonical, 3, heads)
+        return array.T if self.is_transposed else array
+
+
+def _swapped(array: NDArray[np.float32], outer: int, inner: int) -> NDArray[np.float32]:
+    """The last axis as (inner, outer, size) instead of (outer, inner, size)."""
+    *lead, last = array.shape
+    split = array.reshape(*lead, outer, inner, last // (outer * inner))
+    return split.swapaxes(-3, -2).reshape(array.shape)
 
 
 def keepers(tensors: Iterable[NamedTensor], ledger: Ledger) -> list[Any]:

@@ -21,6 +21,12 @@ EXCEPTIONS = {
     ("optimizers.py", "Lamb"): "torch has none",
     ("optimizers.py", "RMSProp"): "torch's has its eps elsewhere",
     ("optimizers.py", "native_optimizer"): "torch has groups, Paddle must not have them",
+    **{
+        ("names.py", name): "torch's names and layouts are the canonical ones"
+        for name in ("", "Base", "Base.holds", "Names", "base_of", "canonical")
+    },
+    ("names.py", "interleaved_heads"): "as above",
+    ("names.py", "is_transposed"): "as above",
     ("schedule.py", "LinearDecayWithWarmup"): "replaces a class that only Paddle scripts import",
     ("schedule.py", "LinearDecayWithWarmup.__init__"): "as above",
 }

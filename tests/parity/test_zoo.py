@@ -1,0 +1,163 @@
+"""The zoo: the same model on both sides, by names, by layout, by ledger, and after some updates."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dualtrain.ledger import Ledger, Parameter, decide
+from tests import zoo
+
+every_model = pytest.mark.parametrize("name", zoo.NAMES)
+
+
+@cache
+def models(name: str) -> zoo.Pair:
+    """A pair that no test trains."""
+    return zoo.pair(name, batches=1)
+
+
+def parameters(name: str) -> tuple[list[Parameter], list[Parameter]]:
+    torch_side, paddle_side = (
+        backend.parameters(model)
+        for backend, model in zip(zoo.BACKENDS, models(name).models, strict=True)
+    )
+    return torch_side, paddle_side
+
+
+@every_model
+def test_both_sides_give_the_same_output(name: str) -> None:
+    """So every tensor went where it belongs, in its layout, square ones too."""
+    pair, outputs = models(name), []
+    for backend, model in zip(zoo.BACKENDS, pair.models, strict=True):
+        model.eval()
+        tensors = backend.to_device(pair.batches[0], backend.open_device("cpu"))
+        with backend.inference():
+            outputs.append(backend.to_numpy(backend.logits(model, tensors)))
+
+    assert np.abs(outputs[0]).max() > 0.1
+    np.testing.assert_allclose(outputs[1], outputs[0], rtol=0, atol=1e-5)
+
+
+@every_model
+def test_both_sides_have_the_same_parameters(name: str) -> None:
+    expected, actual = (
+        sorted((p.name, p.shape, p.kind, p.trainable) for p in side) for side in parameters(name)
+    )
+
+    assert expected == actual
+
+
+@every_model
+def test_weights_come_back_as_they_went(name: str) -> None:
+    expected, actual = (
+        backend.dump_weights(model)
+        for backend, model in zip(zoo.BACKENDS, models(name).models, strict=True)
+    )
+
+    assert list(expected) == list(actual)
+    for tensor, array in expected.items():
+        np.testing.assert_array_equal(actual[tensor], array)
+
+
+def decisions(ledger: Ledger) -> dict[str, tuple[Any, ...]]:
+    return {
+        row.parameter.name: (
+            row.parameter.shape,
+            row.roles,
+            (row.decay, row.rule),
+            (row.lr_multiplier, row.lr_rule),
+            (row.trains, row.freeze_rule),
+        )
+        for row in ledger.rows
+    }
+
+
+RULES: dict[str, dict[str, Any]] = {
+    "roles": {},
+    "dimensions": {"weight_decay": {"value": 0.1, "exclude_below_ndim": 2}},
+    "patterns": {
+        "weight_decay": {"value": 0.1, "exclude_patterns": ["*.weight"]},
+        "lr_multipliers": [{"pattern": "*0*", "multiplier": 0.5}],
+    },
+    "layers": {"layer_decay": 0.8},
+    "frozen": {"freeze": {"patterns": ["*.0.*"], "batch_stats": "keep"}},
+}
+CNN_RULES: dict[str, dict[str, Any]] = {
+    "patterns": {"lr_multipliers": [{"pattern": "*1*", "multiplier": 0.5}]},
+    "frozen": {"freeze": {"patterns": ["*1.*"], "batch_stats": "keep"}},
+}
+CASES = [(n, r) for n in zoo.NAMES for r in RULES if (n, r) != ("cnn", "layers")]
+
+
+@pytest.mark.parametrize(("name", "rules"), CASES)
+def test_both_ledgers_decide_alike(name: str, rules: str) -> None:
+    changes = RULES[rules] | (CNN_RULES if name == "cnn" else {}).get(rules, {})
+    spec = zoo.spec_of(name, **changes)
+    expected, actual = (decisions(decide(side, spec)) for side in parameters(name))
+
+    assert expected == actual
+
+
+@pytest.mark.parametrize(
+    ("name", "tensors", "by_role", "by_ndim", "naive_torch", "naive_paddle"),
+    [
+        ("bert", 41, 17, 17, 22, 17),
+        ("ernie", 41, 17, 17, 22, 17),
+        ("roberta", 41, 17, 17, 22, 17),
+        ("electra", 43, 18, 18, 23, 18),
+        ("gpt", 28, 10, 10, 15, 10),
+        ("t5", 60, 45, 45, 43, 43),
+        ("llama", 21, 16, 16, 16, 16),
+        ("cnn", 8, 3, 3, 3, 3),
+    ],
+)
+def test_what_the_filters_select(
+    name: str, tensors: int, by_role: int, by_ndim: int, naive_torch: int, naive_paddle: int
+) -> None:
+    """Roles and dimensions select the same on both sides; the recipes' `["bias", "norm"]` over
+    structured names misses `LayerNorm` and `ln_1` on transformers' side, and takes T5's
+    `relative_attention_bias` for a bias on both."""
+
+    def naive(side: list[Parameter]) -> int:
+        return sum("bias" not in p.structured and "norm" not in p.structured for p in side)
+
+    def decaying(side: list[Parameter], **weight_decay: Any) -> int:
+        spec = zoo.spec_of(name, weight_decay={"value": 0.1, **weight_decay})
+        return sum(decay > 0 for decay in decide(side, spec).decay().values())
+
+    roles = zoo.spec_of(name).weight_decay
+    assert roles is not None
+    for side, expected in zip(parameters(name), (naive_torch, naive_paddle), strict=True):
+        assert (tensors, by_role, by_ndim, expected) == (
+            len(side),
+            decaying(side, exclude=roles.exclude),
+            decaying(side, exclude_below_ndim=2),
+            naive(side),
+        )
+
+
+@every_model
+def test_training_moves_both_sides_alike(name: str, tmp_path: Path) -> None:
+    comparison = zoo.train(name, tmp_path, updates=10, batches=5)
+
+    assert comparison.weights is not None
+    assert comparison.first is None, comparison.first
+
+
+@pytest.mark.parametrize(
+    ("name", "first"), [("gpt", "transformer.wte.weight"), ("t5", "shared.weight")]
+)
+def test_a_tied_weight_is_one_parameter_under_its_first_name(name: str, first: str) -> None:
+    """It decays once, is clipped once and moves once: training agrees with it in both."""
+    for backend, model in zip(zoo.BACKENDS, models(name).models, strict=True):
+        names = [p.name for p in backend.parameters(model)]
+        optimizer = backend.build_optimizer(zoo.spec_of(name), model)
+
+        assert names.count(first) == 1
+        assert not any("lm_head" in name for name in names)
+        assert list(backend.effective_decay(optimizer, model)).count(first) == 1

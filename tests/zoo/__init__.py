@@ -1,0 +1,140 @@
+"""The zoo: small models that exist in both frameworks, with the same weights on both sides.
+
+`pair(name)` gives a torch and a Paddle model, micro-batches and a spec, for `fit` as they are: the
+default loss fits all of them, since labels are shifted in the data. Dropout is 0. Each model is a
+`Breed`: how it is built on each side, and what its batches look like.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import dualtrain_paddle
+import dualtrain_torch
+from dualtrain.backend import Backend
+from dualtrain.ledger import Parameter
+from dualtrain.parity import Comparison, compare_files
+from dualtrain.spec import Spec
+from dualtrain.training import fit
+from tests.zoo._breed import Arrays, Breed
+from tests.zoo._causal import GPT, LLAMA
+from tests.zoo._encoders import BERT, ELECTRA, ERNIE, ROBERTA
+from tests.zoo._images import CNN
+from tests.zoo._t5 import T5
+
+__all__ = ["BACKENDS", "NAMES", "Pair", "build", "pair", "spec_of", "train"]
+
+_ZOO: dict[str, Breed] = {
+    "bert": BERT,
+    "ernie": ERNIE,
+    "roberta": ROBERTA,
+    "electra": ELECTRA,
+    "gpt": GPT,
+    "t5": T5,
+    "llama": LLAMA,
+    "cnn": CNN,
+}
+
+NAMES = tuple(_ZOO)
+"""Of the models."""
+
+BACKENDS: tuple[Backend, Backend] = (dualtrain_torch, dualtrain_paddle)
+"""In the order of a pair's models."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A model in both frameworks, from the same weights, and what to train it on."""
+
+    models: tuple[Any, Any]
+    """torch's, Paddle's."""
+    batches: list[Arrays]
+    """Micro-batches, numpy, each with `labels`."""
+    spec: Spec
+    """AdamW, warmup, linear decay, decay by role, one clip."""
+
+
+def pair(name: str, *, updates: int = 20, batches: int = 8, seed: int = 0, **spec: Any) -> Pair:
+    """A model of the zoo in both frameworks.
+
+    updates: how many the spec makes. batches: micro-batches in an epoch. spec: fields to change.
+    """
+    random = np.random.default_rng(seed)
+    return Pair(
+        (build(name, "torch", seed=seed), build(name, "paddle", seed=seed)),
+        [_ZOO[name].batch(random) for _ in range(batches)],
+        spec_of(name, updates=updates, **spec),
+    )
+
+
+def build(name: str, backend: str, *, seed: int = 0) -> Any:
+    """One side's model, in training mode; its weights follow from the seed, alike on both sides."""
+    torch_side, paddle_side = BACKENDS
+    breed = _ZOO[name]
+    verbs, model = (
+        (torch_side, breed.in_torch())
+        if backend == torch_side.NAME
+        else (paddle_side, breed.in_paddle())
+    )
+    weights = verbs.dump_weights(model)
+    kinds = {parameter.name: parameter for parameter in verbs.parameters(model)}
+    random = np.random.default_rng(seed)
+    verbs.load_weights(
+        model, {n: _initial(kinds.get(n), w, random) for n, w in sorted(weights.items())}
+    )
+    model.train()
+    return model
+
+
+def _initial(
+    parameter: Parameter | None, found: NDArray[np.float32], random: np.random.Generator
+) -> NDArray[np.float32]:
+    """Normal with a deviation of 0.1; biases 0, norms and running statistics as found."""
+    if parameter is None or parameter.kind == "norm":
+        return found
+    if len(parameter.shape) == 1:
+        return np.zeros_like(found)
+    return random.normal(0.0, 0.1, parameter.shape).astype(np.float32)
+
+
+def spec_of(name: str, *, updates: int = 20, **changes: Any) -> Spec:
+    """The zoo's spec for one of its models."""
+    fields: dict[str, Any] = {
+        "optimizer": {"name": "adamw", "lr": 1e-3},
+        "schedule": {"name": "linear"},
+        "warmup": {"proportion": 0.1},
+        "weight_decay": {"value": 0.1, "exclude": _ZOO[name].exclude},
+        "clip": {"global_norm": 1.0},
+        "duration": {"updates": updates},
+    }
+    return Spec.model_validate(fields | changes)
+
+
+def train(name: str, folder: Path, **how: Any) -> Comparison:
+    """Train both sides of a pair and compare them, the chaos floor measured beside.
+
+    how: as `pair` takes it. The floor is torch against itself, one weight matrix moved by 1 ULP.
+    """
+    made, again = pair(name, **how), pair(name, **how).models[0]
+    _nudge(again)
+    for file, model in zip(_FILES, (*made.models, again), strict=True):
+        fit(made.spec, model, made.batches, trace=folder / file, output=folder / Path(file).stem)
+    return compare_files(*(folder / file for file in _FILES))
+
+
+_FILES = ("torch.jsonl", "paddle.jsonl", "again.jsonl")
+
+
+def _nudge(model: Any) -> None:
+    """Move the first weight matrix of a torch model by 1 ULP."""
+    side = BACKENDS[0]
+    weights = side.dump_weights(model)
+    matrices = (p for p in side.parameters(model) if p.kind == "other" and len(p.shape) >= 2)
+    name = next(matrices).name
+    weights[name] = np.nextafter(weights[name], np.float32(np.inf))
+    side.load_weights(model, weights)

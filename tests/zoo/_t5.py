@@ -1,0 +1,56 @@
+"""T5: an encoder and a decoder, relative positions, one table of tokens for all three uses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from dualtrain_paddle._compat import native_models as paddlenlp
+from dualtrain_torch._compat import native_models as transformers
+from tests.zoo._breed import SAMPLES, VOCABULARY, Arrays, Breed, sentences
+
+__all__ = ["T5"]
+
+LENGTH, ANSWER = 10, 6
+
+
+def _batch(random: np.random.Generator) -> Arrays:
+    """The answer is the sentence's beginning, backwards."""
+    tokens = sentences(random, LENGTH)
+    lengths = random.integers(ANSWER, LENGTH + 1, SAMPLES)
+    mask = (np.arange(LENGTH) < lengths[:, None]).astype(np.int64)
+    labels = tokens[:, :ANSWER][:, ::-1].copy()
+    start = np.zeros((SAMPLES, 1), np.int64)
+    return {
+        "input_ids": tokens * mask,
+        "attention_mask": mask,
+        "decoder_input_ids": np.concatenate([start, labels[:, :-1]], axis=1),
+        "labels": labels,
+    }
+
+
+def _t5(package: Any) -> Any:
+    """One layer more in the decoder, so that each stack counts for itself."""
+    config = package.T5Config(
+        vocab_size=VOCABULARY,
+        d_model=32,
+        d_kv=8,
+        d_ff=32,
+        num_layers=2,
+        num_decoder_layers=3,
+        num_heads=4,
+        relative_attention_num_buckets=8,
+        feed_forward_proj="relu",
+        dropout_rate=0.0,
+        use_cache=False,
+    )
+    return package.T5ForConditionalGeneration(config)
+
+
+T5 = Breed(
+    in_torch=lambda: _t5(transformers()),
+    in_paddle=lambda: _t5(paddlenlp()),
+    batch=_batch,
+    exclude=("norm",),
+)
