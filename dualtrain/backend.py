@@ -6,7 +6,7 @@ import name. Nothing is imported before a backend is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from typing import Any, Protocol
@@ -120,8 +120,14 @@ class Backend(Protocol):
         """Canonical name -> multiplier of the rate, read back from the live optimizer."""
         ...
 
-    def build_schedule(self, plan: Plan, optimizer: Any) -> Any:
-        """The native schedule that drives the optimizer by its `step()`."""
+    def build_schedule(
+        self, plan: Plan, optimizer: Any, *, rate_at: Callable[[int], float] | None = None
+    ) -> Any:
+        """The native schedule that drives the optimizer by its `step()`.
+
+        rate_at: gives the rate of update t, where metrics decide and the plan does not know it.
+        `last_epoch` of the schedule is t.
+        """
         ...
 
     def check_amp(self, amp: Amp | None, device: Any) -> None:

@@ -10,6 +10,7 @@ __all__ = [
     "DataError",
     "DualtrainError",
     "LedgerError",
+    "MetricError",
     "PlanError",
     "Problem",
     "SpecError",
@@ -69,6 +70,10 @@ class BackendError(DualtrainError):
 
 class LedgerError(DualtrainError):
     """A parameter rule selects nothing, or nothing trains."""
+
+
+class MetricError(DualtrainError):
+    """A metric that a schedule waits for is missing, unasked for, or no number to judge by."""
 
 
 class TraceError(DualtrainError):

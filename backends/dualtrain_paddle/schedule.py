@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from numbers import Integral
 from typing import Any
 
@@ -15,13 +16,20 @@ from dualtrain_paddle._compat import native_schedules
 __all__ = ["LinearDecayWithWarmup", "build_schedule"]
 
 
-def build_schedule(plan: Plan, optimizer: Any) -> Any:
+def build_schedule(
+    plan: Plan, optimizer: Any, *, rate_at: Callable[[int], float] | None = None
+) -> Any:
     """The schedule object that drives `optimizer`; call its `step()` after each update.
 
     paddlenlp's own class where it equals `plan.lr_at(t)` at every t >= 0 (the conformance suite
     shows it); otherwise `LambdaDecay` over the plan.
+
+    rate_at: gives the rates instead of the plan, which does not know those of reduce_on_plateau.
     """
-    schedule = _native(plan) or LambdaDecay(plan.spec.optimizer.lr, plan.factor_at)
+    if rate_at is not None:
+        schedule = LambdaDecay(1.0, rate_at)  # over a base of 1: lr (rate / lr) may round
+    else:
+        schedule = _native(plan) or LambdaDecay(plan.spec.optimizer.lr, plan.factor_at)
     optimizer.set_lr_scheduler(schedule)
     return schedule
 

@@ -12,7 +12,7 @@ import typer
 from dualtrain.cli._sizes import count_micro_batches, plan_of
 from dualtrain.errors import SpecError
 from dualtrain.plan import Plan
-from dualtrain.spec import load_spec, spec_schema
+from dualtrain.spec import ReduceOnPlateau, load_spec, spec_schema
 
 __all__ = ["check", "plan", "plot", "schema"]
 
@@ -55,7 +55,7 @@ def plan(
     resolved = plan_of(loaded, count, world_size=world_size)
     facts = _facts(resolved, count)
     if as_json:
-        print(json.dumps({**facts, "lr": resolved.lr_curve().tolist()}))
+        print(json.dumps({**facts, "lr": _curve(resolved)}))
         return
     width = max(map(len, facts))
     for name, value in {**facts, **_rates(resolved)}.items():
@@ -78,7 +78,14 @@ def _facts(plan: Plan, count: int | None) -> dict[str, Any]:
     }
 
 
-def _rates(plan: Plan) -> dict[str, float]:
+def _curve(plan: Plan) -> list[float] | None:
+    """lr_at(t) for t = 0 ... T - 1; None where metrics decide."""
+    return None if isinstance(plan.spec.schedule, ReduceOnPlateau) else plan.lr_curve().tolist()
+
+
+def _rates(plan: Plan) -> dict[str, Any]:
+    if isinstance(plan.spec.schedule, ReduceOnPlateau):
+        return {"lr": "depends on the metrics that training reports"}
     curve = plan.lr_curve()
     return {"first lr": float(curve[0]), "peak lr": float(curve.max()), "last lr": float(curve[-1])}
 
@@ -111,13 +118,14 @@ def _draw(plans: dict[str, Plan]) -> None:
     """One chart below the other, all with the same axes."""
     from dualtrain.report import chart
 
+    curves = {name: plan.lr_curve() for name, plan in plans.items()}  # all, or nothing is drawn
     top = max(plan.spec.optimizer.lr for plan in plans.values())
     length = max(plan.total_updates for plan in plans.values())
     for name, plan in plans.items():
         sizes = f"T = {plan.total_updates}, W = {plan.warmup_updates}, H = {plan.horizon}"
         print(f"{name}: {sizes}")
         try:
-            print(chart(plan.lr_curve(), top=top, length=length))
+            print(chart(curves[name], top=top, length=length))
         except UnicodeEncodeError as error:
             raise typer.BadParameter(
                 f"is needed: a chart is drawn in Unicode. Received: a terminal of {error.encoding}",

@@ -13,7 +13,7 @@ from dualtrain.errors import PlanError
 from dualtrain.plan._curves import Curve
 from dualtrain.plan._fit import check_fit
 from dualtrain.plan._floats import Floats
-from dualtrain.spec import LARGEST_COUNT, Batch, Rounding, Spec, Warmup
+from dualtrain.spec import LARGEST_COUNT, Batch, ReduceOnPlateau, Rounding, Spec, Warmup
 
 __all__ = ["Plan", "resolve", "round_product"]
 
@@ -111,7 +111,12 @@ class Plan:
 
     @cached_property
     def _table(self) -> Floats:
-        """factor(t) for t = 0 ... T."""
+        """factor(t) for t = 0 ... T. Raises `PlanError` if metrics decide."""
+        if isinstance(self.spec.schedule, ReduceOnPlateau):
+            raise PlanError(
+                "the rates of 'reduce_on_plateau' depend on the metrics that training reports: "
+                "no plan knows them before"
+            )
         return self.curve.factors(np.arange(self.total_updates + 1, dtype=np.float64))
 
     @cached_property

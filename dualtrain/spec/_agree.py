@@ -14,8 +14,9 @@ from dualtrain.spec._optimizer import Momentum, Optimizer
 from dualtrain.spec._plateau import ReduceOnPlateau
 from dualtrain.spec._schedule import Schedule, Sequential
 from dualtrain.spec._steps import Noam, Piecewise
+from dualtrain.spec._task import TextClassification
 
-__all__ = ["check_momentum", "check_rates", "check_rise"]
+__all__ = ["check_metric", "check_momentum", "check_rates", "check_rise"]
 
 
 def check_rates(schedule: Schedule, lr: float) -> None:
@@ -77,6 +78,22 @@ def check_momentum(schedule: Schedule, optimizer: Optimizer) -> None:
         raise ValueError(
             "momentum.high must be optimizer.momentum: the cycle begins there. "
             f"Received: high {schedule.momentum.high!r}, momentum {optimizer.momentum!r}"
+        )
+
+
+def check_metric(schedule: Schedule, task: TextClassification) -> None:
+    """A task can give reduce_on_plateau its metric: the loss on the held-out split."""
+    if not isinstance(schedule, ReduceOnPlateau):
+        return
+    if task.eval is None:
+        raise ValueError(
+            "the schedule 'reduce_on_plateau' judges by the held-out loss: needs eval. "
+            "Received: nothing"
+        )
+    if schedule.mode != "min":
+        raise ValueError(
+            "the schedule 'reduce_on_plateau' judges by the held-out loss: its mode must be "
+            f"'min'. Received: {schedule.mode!r}"
         )
 
 

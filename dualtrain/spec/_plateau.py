@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from dualtrain.spec._base import LARGEST_COUNT, Part, Per, Rate
 
@@ -37,3 +37,12 @@ class ReduceOnPlateau(Part):
     eps: Annotated[float, Field(ge=0)]
     """A cut by no more than this is not made."""
     per: Per = "update"
+
+    @model_validator(mode="after")
+    def _something_is_better(self) -> ReduceOnPlateau:
+        if (self.mode, self.threshold_mode) == ("min", "rel") and self.threshold >= 1:
+            raise ValueError(
+                "threshold must be below 1 with mode 'min' and threshold_mode 'rel': nothing is "
+                f"better by all of itself. Received: {self.threshold}"
+            )
+        return self

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_validator
 
-from dualtrain.spec._agree import check_momentum, check_rates, check_rise
+from dualtrain.spec._agree import check_metric, check_momentum, check_rates, check_rise
 from dualtrain.spec._amp import Amp
 from dualtrain.spec._base import Count, Part
 from dualtrain.spec._decays import Constant
@@ -156,6 +156,16 @@ class Spec(Part):
                 "a text has one label, which cannot be shifted: leave loss.shift_labels out. "
                 "Received: true"
             )
+        return task
+
+    @field_validator("task")
+    @classmethod
+    def _task_gives_the_metric(
+        cls, task: TextClassification | None, info: ValidationInfo
+    ) -> TextClassification | None:
+        schedule = info.data.get("schedule")
+        if task is not None and schedule is not None:
+            check_metric(schedule, task)
         return task
 
     def __eq__(self, other: object) -> bool:

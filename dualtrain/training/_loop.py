@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from dualtrain.data import batch_digest
-from dualtrain.errors import DataError
-from dualtrain.spec import Spec
+from dualtrain.errors import DataError, MetricError
+from dualtrain.spec import ReduceOnPlateau, Spec
 from dualtrain.trace import Update
 from dualtrain.training._header import describe
 from dualtrain.training._objective import Batch, LossSum, Objective, objective_of
@@ -21,10 +21,13 @@ from dualtrain.training._probe import probe
 from dualtrain.training._recorder import Recorder
 from dualtrain.training._run import Applied, Run, start
 
-__all__ = ["Batches", "fit", "updates"]
+__all__ = ["Batches", "Metric", "fit", "updates"]
 
 Batches = Sequence[Batch] | Callable[[int], Sequence[Batch]]
 """The micro-batches of every epoch, or a function of the epoch that gives them."""
+
+Metric = Callable[[Any], float]
+"""The model -> how well it does, a finite number that reduce_on_plateau judges by."""
 
 REPORT_EVERY = 0.5
 """Seconds between two readings of numbers from the device."""
@@ -37,6 +40,7 @@ def fit(
     *,
     backend: str | None = None,
     loss: LossSum | None = None,
+    metric: Metric | None = None,
     trace: Path | str | None = None,
     output: Path | str | None = None,
 ) -> tuple[Update, ...]:
@@ -45,6 +49,8 @@ def fit(
     batches: each epoch's micro-batches, numpy in; the same number in every epoch.
     backend: follows from the type of the model when absent.
     loss: when absent, the cross-entropy of the logits against `labels`, as `spec.loss` says.
+    metric: for the schedule reduce_on_plateau, and only for it; called with the model at the end
+        of each epoch that another one follows.
     trace: file for the trace; the gradient norms are measured too then.
     output: folder for the final weights, and with `trace` for the initial ones too, both under
         canonical names; `dualtrain diff` compares them.
@@ -52,6 +58,7 @@ def fit(
     >>> dualtrain.fit(spec, model, [{"x": x, "labels": y}])[0].lr  # warmup starts at exactly 0
     0.0
     """
+    _check_metric(spec, metric)
     of_epoch = batches if callable(batches) else lambda epoch: batches
     first = of_epoch(0)
     run = start(
@@ -69,7 +76,7 @@ def fit(
         header = describe(run, probe=None if loss else probe(run, first[0]))
     with Recorder(run, header, trace=_path(trace), output=_path(output)) as recorder:
         done = []
-        for update in updates(run, of_epoch, objective):
+        for update in updates(run, of_epoch, objective, metric):
             done.append(update)
             recorder.update(update)
         recorder.end()
@@ -81,7 +88,10 @@ def _path(given: Path | str | None) -> Path | None:
 
 
 def updates(
-    run: Run, batches: Callable[[int], Sequence[Batch]], objective: Objective | None = None
+    run: Run,
+    batches: Callable[[int], Sequence[Batch]],
+    objective: Objective | None = None,
+    metric: Metric | None = None,
 ) -> Iterator[Update]:
     """Make the plan's updates one after the other; yields them as their numbers are read.
 
@@ -95,6 +105,9 @@ def updates(
     read_at = time.monotonic()
     for epoch, group in run.plan.updates():
         if epoch != current:
+            if metric is not None and current is not None:
+                run.report(metric(run.model))
+                run.model.train()  # a metric is taken in evaluation mode
             current, micro_batches = epoch, batches(epoch)
             _check_count(run, _count(micro_batches), epoch)
         pending.append(_update(run, [micro_batches[i] for i in group], objective))
@@ -102,6 +115,21 @@ def updates(
             yield from _read(run, pending)
             pending, read_at = [], time.monotonic()
     yield from _read(run, pending)
+
+
+def _check_metric(spec: Spec, metric: Metric | None) -> None:
+    """A metric is there if, and only if, the schedule waits for one."""
+    waits = isinstance(spec.schedule, ReduceOnPlateau)
+    if waits and metric is None:
+        raise MetricError(
+            "the schedule 'reduce_on_plateau' needs a metric: a function of the model. "
+            "Received: none"
+        )
+    if metric is not None and not waits:
+        raise MetricError(
+            "a metric is for the schedule 'reduce_on_plateau' only. "
+            f"Received: one, with the schedule {spec.schedule.name!r}"
+        )
 
 
 def _count(micro_batches: Sequence[Batch]) -> int:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from dualtrain.backend import Backend, backend_of, load_backend
-from dualtrain.errors import BackendError, PlanError
-from dualtrain.plan import Plan
-from dualtrain.spec import Spec
+from dualtrain.errors import BackendError, MetricError, PlanError
+from dualtrain.plan import Plan, Plateau
+from dualtrain.spec import ReduceOnPlateau, Spec
 
 __all__ = ["Applied", "Run", "start"]
 
@@ -52,7 +52,10 @@ class Run:
         self.backend = backend
         self.clip = backend.build_clip(spec.clip, measure=measure)
         self.optimizer = backend.build_optimizer(spec, model, clip=self.clip)
-        self.schedule = backend.build_schedule(plan, self.optimizer)
+        waits = isinstance(spec.schedule, ReduceOnPlateau)
+        self._plateau = Plateau(plan) if waits else None
+        rate_at = self._plateau.rate_at if self._plateau is not None else None
+        self.schedule = backend.build_schedule(plan, self.optimizer, rate_at=rate_at)
         self.scaler = backend.build_scaler(spec.amp, device)
         self.loss_scale = backend.loss_scale(self.scaler) if self.scaler is not None else None
         self.t = 0
@@ -83,6 +86,25 @@ class Run:
         part = loss / self._divisor(divisor, len(group))
         (part if self.scaler is None else self.scaler.scale(part)).backward()
         return self._update() if position == group[-1] else None
+
+    def report(self, metric: float) -> None:
+        """Take a metric for the schedule `reduce_on_plateau`; the next update uses its rate.
+
+        Call it at the end of each epoch, or whenever you evaluate: `patience` counts the calls,
+        but for those during warmup, which are not looked at.
+
+        Raises `MetricError` if the metric is not finite, or the schedule takes none.
+        """
+        if self._plateau is None:
+            raise MetricError(
+                "a metric is for the schedule 'reduce_on_plateau' only. "
+                f"Received: {metric!r}, with the schedule {self.plan.spec.schedule.name!r}"
+            )
+        before = self._plateau.rate_at(self.t)
+        self._plateau.report(metric, self.t)
+        if self._plateau.rate_at(self.t) != before:
+            self.schedule.last_epoch -= 1  # the same step once more, with the new rate
+            self.schedule.step()
 
     def _divisor(self, divisor: float | None, group_size: int) -> float:
         if divisor is not None:

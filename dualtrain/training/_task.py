@@ -18,10 +18,10 @@ from dualtrain.model import (
     read_checkpoint_config,
     save_config,
 )
-from dualtrain.spec import CheckpointModel, Spec, TextClassification
+from dualtrain.spec import CheckpointModel, ReduceOnPlateau, Spec, TextClassification
 from dualtrain.trace import Header, Update
 from dualtrain.training._header import describe
-from dualtrain.training._loop import updates
+from dualtrain.training._loop import Metric, updates
 from dualtrain.training._probe import evaluation_logits
 from dualtrain.training._recorder import Recorder, Score
 from dualtrain.training._run import Run
@@ -82,7 +82,7 @@ def train(
         )
         observer.ready(header)
     with Recorder(run, header, trace=trace, output=output) as recorder:
-        for update in updates(run, batches):
+        for update in updates(run, batches, metric=_metric(run, data)):
             recorder.update(update)
             observer.updated(update, run.plan.total_updates)
         score = _evaluate(run, held_out_batches(spec, data))
@@ -128,6 +128,20 @@ def _model(spec: Spec, config: ModelConfig, backend: Backend, *, nudge: bool) ->
         weights[name] = np.nextafter(weights[name], np.float32(np.inf))
     backend.load_weights(model, weights)
     return model
+
+
+def _metric(run: Run, data: Prepared) -> Metric | None:
+    """The held-out loss, for a schedule that waits for a metric."""
+    if not isinstance(run.plan.spec.schedule, ReduceOnPlateau):
+        return None
+    batches = held_out_batches(run.plan.spec, data)
+
+    def held_out_loss(model: Any) -> float:
+        score = _evaluate(run, batches)
+        assert score is not None, "a spec with reduce_on_plateau has an eval file"
+        return score.loss
+
+    return held_out_loss
 
 
 def _notes(config: ModelConfig) -> list[str]:

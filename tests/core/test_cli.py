@@ -35,6 +35,12 @@ TASK = EPOCHS.replace("{accumulate: 2}", "{size: 4, accumulate: 2}") + (
     "   model: {family: bert, hidden_size: 8, layers: 1, heads: 2, max_length: 8}}\n"
 )
 
+PLATEAU = UPDATES.replace(
+    "{name: linear}",
+    "{name: reduce_on_plateau, mode: min, factor: 0.5, patience: 2, threshold: 0,"
+    " threshold_mode: abs, cooldown: 0, min_lr: 0, eps: 0}",
+)
+
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -165,6 +171,25 @@ def test_plan_as_json_has_the_curve(run: Run, spec: Write) -> None:
         "world_size": 2,
         "lr": curve.tolist(),
     }
+
+
+def test_plan_says_in_words_that_metrics_decide(run: Run, spec: Write) -> None:
+    path = spec(PLATEAU)
+    status, out, _ = run("plan", path)
+    assert status == 0
+    assert out.endswith("\nlr                       depends on the metrics that training reports\n")
+    assert json.loads(run("plan", path, "--json")[1])["lr"] is None
+
+
+def test_plot_says_in_words_that_metrics_decide(run: Run, spec: Write, tmp_path: Path) -> None:
+    path = spec(PLATEAU)
+    for output in ([], ["-o", tmp_path / "lr.png"]):
+        status, out, err = run("plot", path, *output)
+        assert (status, out) == (2, "")
+        assert err == (
+            "the rates of 'reduce_on_plateau' depend on the metrics that training reports: no "
+            "plan knows them before\n"
+        )
 
 
 def test_plan_needs_micro_batches_for_epochs(run: Run, spec: Write) -> None:

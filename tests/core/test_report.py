@@ -18,6 +18,8 @@ from rich.console import Console
 from dualtrain.aside import write_aside
 from dualtrain.parity import Comparison, WeightSet, compare, compare_headers
 from dualtrain.report import chart, plot_lr, print_comparison, write_report
+from dualtrain.spec import Spec
+from tests.plateaus import plateau_spec
 from tests.traces import make_spec, make_trace, make_weights, with_update
 
 
@@ -157,6 +159,15 @@ def test_equal_and_non_finite_losses_can_be_drawn(tmp_path: Path, loss: float) -
 def test_runs_of_unequal_length_can_be_drawn(tmp_path: Path) -> None:
     write_report(tmp_path, compare(make_trace(), make_trace(duration={"epochs": 3})))
     assert (tmp_path / "loss.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_rates_that_metrics_decided_can_be_drawn(tmp_path: Path) -> None:
+    """There is no closed form to draw beneath them."""
+    a = make_trace()
+    spec = Spec(**a.header.spec.model_dump() | {"schedule": plateau_spec().schedule})
+    a = replace(a, header=replace(a.header, spec=spec))
+    write_report(tmp_path, compare(a, a))
+    assert (tmp_path / "lr.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_curves_become_png_or_svg(tmp_path: Path) -> None:

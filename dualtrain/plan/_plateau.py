@@ -1,0 +1,89 @@
+"""reduce_on_plateau: the one schedule whose rate depends on how training goes."""
+
+from __future__ import annotations
+
+import math
+
+from dualtrain.errors import MetricError
+from dualtrain.plan._plan import Plan
+from dualtrain.spec import ReduceOnPlateau
+
+__all__ = ["Plateau"]
+
+
+class Plateau:
+    """The state of `reduce_on_plateau`: the rate that follows from the metrics so far.
+
+    For each reported metric m, with best = inf (mode `max`: -inf), bad = cooling = 0 at first:
+
+        m is better: best = m, bad = 0;  else: bad += 1
+        cooling > 0: cooling -= 1, bad = 0
+        bad > patience: the rate is cut, cooling = cooldown, bad = 0
+
+        better, mode min:  m < best (1 - threshold)   threshold_mode rel
+                           m < best - threshold       threshold_mode abs
+                mode max:  m > best (1 + threshold),  m > best + threshold
+        cut: new = max(rate factor, min_lr); made if rate - new > eps
+
+    That is torch's `ReduceLROnPlateau`, equal in every rate. Paddle's `ReduceOnPlateau` looks at no
+    metric while it cools down, so with cooldown > 0 it may cut at another time. Both go on with a
+    metric that is not a number (Paddle then finds no better one ever again); here it is refused.
+
+    Warmup comes first: at t < W the rate is that of the rise, and no metric is looked at.
+
+    >>> plateau = Plateau(plan)  # mode min, patience 1, factor 0.5; lr 0.1, no warmup
+    >>> for t, loss in enumerate([3.0, 2.0, 2.0, 2.0], start=1):
+    ...     plateau.report(loss, t)
+    >>> plateau.rate_at(5)
+    0.05
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        assert isinstance(plan.spec.schedule, ReduceOnPlateau)
+        self._plan = plan
+        self._schedule = plan.spec.schedule
+        self._rate = plan.spec.optimizer.lr
+        self._best = math.inf if self._schedule.mode == "min" else -math.inf
+        self._bad = 0
+        self._cooling = 0
+
+    def rate_at(self, t: int) -> float:
+        """The float64 rate of update t, the next one, as the metrics so far have it."""
+        if t < self._plan.warmup_updates:
+            return self._plan.spec.optimizer.lr * self._plan.curve.factor_at(t)
+        return self._rate
+
+    def report(self, metric: float, t: int) -> None:
+        """Take a metric before update t. Raises `MetricError` if it is not finite."""
+        metric = float(metric)
+        if not math.isfinite(metric):
+            raise MetricError(f"a metric must be a finite number. Received: {metric}")
+        if t < self._plan.warmup_updates:
+            return
+        if self._better(metric):
+            self._best, self._bad = metric, 0
+        else:
+            self._bad += 1
+        if self._cooling > 0:
+            self._cooling -= 1
+            self._bad = 0
+        if self._bad > self._schedule.patience:
+            self._cut()
+            self._cooling, self._bad = self._schedule.cooldown, 0
+
+    def _better(self, metric: float) -> bool:
+        best, threshold = self._best, self._schedule.threshold
+        match self._schedule.mode, self._schedule.threshold_mode:
+            case "min", "rel":
+                return metric < best * (1.0 - threshold)
+            case "min", _:
+                return metric < best - threshold
+            case _, "rel":
+                return metric > best * (threshold + 1.0)
+            case _:
+                return metric > best + threshold
+
+    def _cut(self) -> None:
+        new = max(self._rate * self._schedule.factor, self._schedule.min_lr)
+        if self._rate - new > self._schedule.eps:
+            self._rate = new
