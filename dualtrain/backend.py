@@ -20,7 +20,15 @@ from dualtrain.model import ModelConfig
 from dualtrain.plan import Plan
 from dualtrain.spec import Amp, Clip, Spec
 
-__all__ = ["Backend", "Clipper", "backend_names", "backend_of", "installed", "load_backend"]
+__all__ = [
+    "Backend",
+    "Clipper",
+    "Masters",
+    "backend_names",
+    "backend_of",
+    "installed",
+    "load_backend",
+]
 
 
 class Clipper(Protocol):
@@ -32,17 +40,29 @@ class Clipper(Protocol):
     """The same after clipping; None without a clip."""
 
 
+class Masters(Protocol):
+    """A backend's float32 master weights of a model held in a low type."""
+
+    def collect_gradients(self) -> None:
+        """Add what a backward pass left in the model to the masters' gradients."""
+        ...
+
+    def write_back(self) -> None:
+        """Round the masters into the model."""
+        ...
+
+
 class Backend(Protocol):
     """The verbs of a backend package: only what differs between frameworks.
 
-    A model, an optimizer, a schedule and a loss scaler are the framework's own native objects; a
-    device is whatever `open_device` gives.
+    A model, an optimizer and a schedule are the framework's own native objects; a device is
+    whatever `open_device` gives.
     """
 
     NAME: str
     """The name of the framework and of the entry point."""
     AMP_DEVICES: tuple[str, ...]
-    """Kinds of device on which autocast and loss scaling work."""
+    """Kinds of device on which autocast works."""
 
     def versions(self) -> dict[str, str]:
         """Package -> installed version, of all that changes the numbers."""
@@ -138,12 +158,16 @@ class Backend(Protocol):
         """The context of a forward pass."""
         ...
 
-    def build_scaler(self, amp: Amp | None, device: Any) -> Any:
-        """The loss scaler of float16, or None: `scale`, `unscale_`, `step`, `update`."""
+    def scaled(self, loss: Any, scale: float) -> Any:
+        """loss x scale, in float32."""
         ...
 
-    def loss_scale(self, scaler: Any) -> float:
-        """The scale that the scaler holds now."""
+    def unscale(self, optimizer: Any, scale: float) -> bool:
+        """Divide the optimizer's gradients by the scale, in place; whether all were finite."""
+        ...
+
+    def build_masters(self, amp: Amp | None, model: Any, optimizer: Any) -> Masters | None:
+        """Level O2: cast the model, give the optimizer float32 masters; None below it."""
         ...
 
     def cross_entropy_sum(self, logits: Any, labels: Any, *, label_smoothing: float = 0.0) -> Any:
@@ -156,6 +180,10 @@ class Backend(Protocol):
 
     def clear_gradients(self, optimizer: Any) -> None:
         """Set every gradient to None."""
+        ...
+
+    def skip_step(self, optimizer: Any) -> None:
+        """In place of the optimizer's `step()` when an update is skipped."""
         ...
 
 

@@ -7,9 +7,9 @@ global to the process; AMP does nothing on the CPU, so it is refused there; deca
 
 from dualtrain_paddle._compat import versions as versions
 from dualtrain_paddle.amp import autocast as autocast
-from dualtrain_paddle.amp import build_scaler as build_scaler
 from dualtrain_paddle.amp import check_amp as check_amp
-from dualtrain_paddle.amp import loss_scale as loss_scale
+from dualtrain_paddle.amp import scaled as scaled
+from dualtrain_paddle.amp import unscale as unscale
 from dualtrain_paddle.arrays import inference as inference
 from dualtrain_paddle.arrays import numbers as numbers
 from dualtrain_paddle.arrays import open_device as open_device
@@ -20,6 +20,7 @@ from dualtrain_paddle.arrays import to_numpy as to_numpy
 from dualtrain_paddle.clip import build_clip as build_clip
 from dualtrain_paddle.freeze import freeze as freeze
 from dualtrain_paddle.losses import cross_entropy_sum as cross_entropy_sum
+from dualtrain_paddle.masters import build_masters as build_masters
 from dualtrain_paddle.models import build_linear as build_linear
 from dualtrain_paddle.models import build_model as build_model
 from dualtrain_paddle.models import logits as logits
@@ -30,6 +31,7 @@ from dualtrain_paddle.schedule import LinearDecayWithWarmup as LinearDecayWithWa
 from dualtrain_paddle.schedule import build_schedule as build_schedule
 from dualtrain_paddle.step import clear_gradients as clear_gradients
 from dualtrain_paddle.step import learning_rate as learning_rate
+from dualtrain_paddle.step import skip_step as skip_step
 from dualtrain_paddle.tensors import parameters as parameters
 from dualtrain_paddle.weights import dump_weights as dump_weights
 from dualtrain_paddle.weights import load_weights as load_weights

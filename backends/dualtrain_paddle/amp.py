@@ -1,53 +1,75 @@
-"""Automatic mixed precision: the autocast context and the loss scaler of a spec."""
+"""Automatic mixed precision: the autocast context, and loss scaling's two verbs."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import paddle
+from paddle import _legacy_C_ops
+from paddle.base import core
 
 from dualtrain.errors import BackendError
-from dualtrain.spec import Amp, LossScale
+from dualtrain.spec import Amp
 
-__all__ = ["autocast", "build_scaler", "check_amp", "loss_scale"]
+__all__ = ["autocast", "check_amp", "scaled", "unscale"]
 
 
 def check_amp(amp: Amp | None, device: Any) -> None:
     """Refuse what the device cannot do: on the CPU Paddle silently switches AMP off."""
     if amp is not None and isinstance(device, paddle.CPUPlace):
         raise BackendError(
-            "amp: Paddle's auto_cast and GradScaler do nothing on the CPU, so the run would be in "
+            "amp: Paddle's auto_cast does nothing on the CPU, so the run would be in "
             f"float32; use a CUDA device or leave amp out. Received: amp.dtype {amp.dtype!r} "
             f"on {device}"
         )
 
 
 def autocast(amp: Amp | None, device: Any) -> AbstractContextManager[Any]:
-    """The context of a forward pass."""
+    """The context of a forward pass; `amp.float32_operators` go into `custom_black_list`."""
     if amp is None:
         return nullcontext()
-    context: AbstractContextManager[Any] = paddle.amp.auto_cast(dtype=amp.dtype, level=amp.level)
+    context: AbstractContextManager[Any] = paddle.amp.auto_cast(
+        dtype=amp.dtype,
+        level=amp.level,
+        custom_black_list=[own for name in amp.float32_operators for own in _OPERATORS[name]],
+    )
     return context
 
 
-def build_scaler(amp: Amp | None, device: Any) -> Any:
-    """The dynamic loss scaler of float16; None without AMP and with bfloat16.
+def scaled(loss: Any, scale: float) -> Any:
+    """loss x scale in float32: 65536, where scaling starts, is infinite in float16."""
+    return loss.astype("float32") * scale
 
-    Paddle's `scaler.scale` would switch itself off for good under any dtype but float16.
+
+def unscale(optimizer: Any, scale: float) -> bool:
+    """Divide the optimizer's gradients by the scale, in place; whether all of them were finite.
+
+    By `GradScaler`'s own operator, and like it with one wait for the device. The optimizer hears
+    nothing of it: what `GradScaler` tells it would silently skip a later plain `step()`.
     """
-    if amp is None or amp.dtype != "float16":
-        return None
-    settings = amp.loss_scale or LossScale()
-    return paddle.amp.GradScaler(
-        init_loss_scaling=settings.init,
-        incr_ratio=settings.growth_factor,
-        decr_ratio=settings.backoff_factor,
-        incr_every_n_steps=settings.growth_interval,
-        decr_every_n_nan_or_inf=1,
-    )
+    eager: Any = core.eager
+    alike = eager.get_grads_lists(optimizer._parameter_list)  # float16, bfloat16, float32
+    divisor = paddle.to_tensor([scale], dtype="float32")
+    found = []
+    for gradients in filter(None, alike):
+        found.append(paddle.to_tensor([False]))
+        _legacy_C_ops.check_finite_and_unscale(gradients, divisor, gradients, found[-1])
+    return not (found and bool(paddle.concat(found).any()))
 
 
-def loss_scale(scaler: Any) -> float:
-    """The scale that the scaler holds now; waits for the device."""
-    return float(scaler.state_dict()["scale"].item())
+_OPERATORS: Mapping[str, Sequence[str]] = {
+    "cross_entropy": ("softmax_with_cross_entropy", "nll_loss"),
+    "exp": ("exp",),
+    "gelu": ("gelu",),
+    "layer_norm": ("layer_norm",),
+    "log": ("log",),
+    "log_softmax": ("log_softmax",),
+    "matmul": ("matmul_v2", "linear_v2", "fused_gemm_epilogue", "bmm", "addmm", "mv", "einsum"),
+    "mean": ("mean", "reduce_mean"),
+    "pow": ("pow", "elementwise_pow"),
+    "softmax": ("softmax",),
+    "sum": ("reduce_sum",),
+}
+"""Neutral name -> the names that Paddle's autocast knows the operators by."""

@@ -1,10 +1,10 @@
-"""The two verbs of an update in which the optimizers differ; the core does the rest."""
+"""The verbs of an update in which the optimizers differ; the core does the rest."""
 
 from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["clear_gradients", "learning_rate"]
+__all__ = ["clear_gradients", "learning_rate", "skip_step"]
 
 
 def learning_rate(optimizer: Any) -> float:
@@ -18,3 +18,7 @@ def clear_gradients(optimizer: Any) -> None:
     Paddle's default leaves zeros, with which momentum and decay go on moving it.
     """
     optimizer.clear_grad(set_to_zero=False)
+
+
+def skip_step(optimizer: Any) -> None:
+    """In place of `step()` when an update is skipped: Paddle's schedules do not ask."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from dualtrain.model import check_weights
 from dualtrain_paddle.arrays import to_numpy
+from dualtrain_paddle.masters import master_of
 from dualtrain_paddle.tensors import named_tensors
 
 __all__ = ["dump_weights", "load_weights"]
@@ -27,15 +28,17 @@ def load_weights(model: paddle.nn.Layer, weights: Mapping[str, NDArray[np.float3
     found = list(named_tensors(model))
     check_weights({f.name: f.shape for f in found}, weights)
     for f in found:
-        array = f.to_native(weights[f.name])
-        f.tensor.set_value(paddle.to_tensor(array, dtype=f.tensor.dtype))
+        for tensor in (f.tensor, master_of(f.tensor)):
+            array = f.to_native(weights[f.name])
+            tensor.set_value(paddle.to_tensor(array, dtype=tensor.dtype))
 
 
 def dump_weights(model: paddle.nn.Layer) -> dict[str, NDArray[np.float32]]:
     """Canonical name -> a copy as float32, for every parameter and running statistic, by name.
 
-    bfloat16 and float16 become float32 exactly; float64 is rounded.
+    bfloat16 and float16 become float32 exactly; float64 is rounded. At AMP level O2 they are the
+    master weights.
     """
     found = sorted(named_tensors(model), key=lambda f: f.name)
-    arrays = ((f, to_numpy(f.tensor)) for f in found)
+    arrays = ((f, to_numpy(master_of(f.tensor))) for f in found)
     return {f.name: np.array(f.to_canonical(a), order="C") for f, a in arrays}

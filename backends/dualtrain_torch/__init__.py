@@ -7,9 +7,9 @@ as Paddle's does.
 
 from dualtrain_torch._compat import versions as versions
 from dualtrain_torch.amp import autocast as autocast
-from dualtrain_torch.amp import build_scaler as build_scaler
 from dualtrain_torch.amp import check_amp as check_amp
-from dualtrain_torch.amp import loss_scale as loss_scale
+from dualtrain_torch.amp import scaled as scaled
+from dualtrain_torch.amp import unscale as unscale
 from dualtrain_torch.arrays import inference as inference
 from dualtrain_torch.arrays import numbers as numbers
 from dualtrain_torch.arrays import open_device as open_device
@@ -20,6 +20,7 @@ from dualtrain_torch.arrays import to_numpy as to_numpy
 from dualtrain_torch.clip import build_clip as build_clip
 from dualtrain_torch.freeze import freeze as freeze
 from dualtrain_torch.losses import cross_entropy_sum as cross_entropy_sum
+from dualtrain_torch.masters import build_masters as build_masters
 from dualtrain_torch.models import build_linear as build_linear
 from dualtrain_torch.models import build_model as build_model
 from dualtrain_torch.models import logits as logits
@@ -29,6 +30,7 @@ from dualtrain_torch.optim import effective_lr_multiplier as effective_lr_multip
 from dualtrain_torch.schedule import build_schedule as build_schedule
 from dualtrain_torch.step import clear_gradients as clear_gradients
 from dualtrain_torch.step import learning_rate as learning_rate
+from dualtrain_torch.step import skip_step as skip_step
 from dualtrain_torch.tensors import parameters as parameters
 from dualtrain_torch.weights import dump_weights as dump_weights
 from dualtrain_torch.weights import load_weights as load_weights

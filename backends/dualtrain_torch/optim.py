@@ -8,6 +8,7 @@ from dualtrain.ledger import Ledger, decide
 from dualtrain.spec import Spec
 from dualtrain_torch.clip import build_clip
 from dualtrain_torch.freeze import freeze
+from dualtrain_torch.masters import master_of
 from dualtrain_torch.optimizers import native_optimizer
 from dualtrain_torch.tensors import parameters
 
@@ -63,9 +64,8 @@ def _group_of(optimizer: Any, model: Any) -> dict[str, dict[str, Any]]:
     """Canonical name -> the parameter group that holds it."""
     held = {id(p): group for group in optimizer.param_groups for p in group["params"]}
     live = dict(model.named_parameters())
-    return {
-        p.name: held[id(live[p.native])] for p in parameters(model) if id(live[p.native]) in held
-    }
+    moved = {p.name: id(master_of(live[p.native])) for p in parameters(model)}
+    return {name: held[key] for name, key in moved.items() if key in held}
 
 
 def _groups(ledger: Ledger, model: Any, lr: float) -> list[dict[str, Any]]:

@@ -1,10 +1,10 @@
-"""The two verbs of an update in which the optimizers differ; the core does the rest."""
+"""The verbs of an update in which the optimizers differ; the core does the rest."""
 
 from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["clear_gradients", "learning_rate"]
+__all__ = ["clear_gradients", "learning_rate", "skip_step"]
 
 
 def learning_rate(optimizer: Any) -> float:
@@ -15,3 +15,8 @@ def learning_rate(optimizer: Any) -> float:
 def clear_gradients(optimizer: Any) -> None:
     """Set every gradient to None, so that a parameter without one stands still."""
     optimizer.zero_grad(set_to_none=True)
+
+
+def skip_step(optimizer: Any) -> None:
+    """In place of `step()` when an update is skipped: torch's schedules ask whether one was."""
+    optimizer._opt_called = True  # or torch warns that the schedule is stepped before it

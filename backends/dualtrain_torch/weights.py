@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from dualtrain.model import check_weights
 from dualtrain_torch.arrays import to_numpy
+from dualtrain_torch.masters import master_of
 from dualtrain_torch.tensors import named_tensors
 
 __all__ = ["dump_weights", "load_weights"]
@@ -27,13 +28,15 @@ def load_weights(model: torch.nn.Module, weights: Mapping[str, NDArray[np.float3
     check_weights({f.name: f.shape for f in found}, weights)
     with torch.no_grad():
         for f in found:
-            f.tensor.copy_(torch.tensor(weights[f.name]))
+            for tensor in (f.tensor, master_of(f.tensor)):
+                tensor.copy_(torch.tensor(weights[f.name]))
 
 
 def dump_weights(model: torch.nn.Module) -> dict[str, NDArray[np.float32]]:
     """Canonical name -> a copy as float32, for every parameter and running statistic, by name.
 
-    bfloat16 and float16 become float32 exactly; float64 is rounded.
+    bfloat16 and float16 become float32 exactly; float64 is rounded. At AMP level O2 they are the
+    master weights.
     """
     found = sorted(named_tensors(model), key=lambda f: f.name)
-    return {f.name: to_numpy(f.tensor).copy() for f in found}
+    return {f.name: to_numpy(master_of(f.tensor)).copy() for f in found}

@@ -1,11 +1,12 @@
 """Room 2, the plan: everything a framework could round its own way, decided once.
 
 `_plan.py` has the whole numbers, `_curves.py` and the files that it names the schedules' formulas,
-`_plateau.py` the one that looks at a metric.
-Pure Python and numpy.
+`_plateau.py` the one that looks at a metric, `_loss_scale.py` the state machine of float16's loss
+scaling. Pure Python and numpy.
 """
 
 from dualtrain.plan._curves import Curve as Curve
+from dualtrain.plan._loss_scale import Scaling as Scaling
 from dualtrain.plan._plan import Plan as Plan
 from dualtrain.plan._plan import resolve as resolve
 from dualtrain.plan._plan import round_product as round_product

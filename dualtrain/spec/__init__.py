@@ -8,6 +8,7 @@ words of the file.
 """
 
 from dualtrain.spec._amp import Amp as Amp
+from dualtrain.spec._amp import Float32Operator as Float32Operator
 from dualtrain.spec._amp import LossScale as LossScale
 from dualtrain.spec._base import LARGEST_COUNT as LARGEST_COUNT
 from dualtrain.spec._cycles import CosineAnnealingWarmRestarts as CosineAnnealingWarmRestarts

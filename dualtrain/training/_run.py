@@ -11,7 +11,7 @@ from typing import Any
 
 from dualtrain.backend import Backend, backend_of, load_backend
 from dualtrain.errors import BackendError, MetricError, PlanError
-from dualtrain.plan import Plan, Plateau
+from dualtrain.plan import Plan, Plateau, Scaling
 from dualtrain.spec import ReduceOnPlateau, Spec
 
 __all__ = ["Applied", "Run", "start"]
@@ -21,7 +21,8 @@ __all__ = ["Applied", "Run", "start"]
 class Applied:
     """One update that was made or, with non-finite float16 gradients, skipped.
 
-    The norms are scalar tensors on the device, None when not measured: reading one waits.
+    The norms are scalar tensors on the device: reading one waits. They are None when not measured
+    and when the update was skipped, for then nothing was clipped.
     """
 
     t: int
@@ -52,12 +53,12 @@ class Run:
         self.backend = backend
         self.clip = backend.build_clip(spec.clip, measure=measure)
         self.optimizer = backend.build_optimizer(spec, model, clip=self.clip)
+        self.masters = backend.build_masters(spec.amp, model, self.optimizer)
         waits = isinstance(spec.schedule, ReduceOnPlateau)
         self._plateau = Plateau(plan) if waits else None
         rate_at = self._plateau.rate_at if self._plateau is not None else None
         self.schedule = backend.build_schedule(plan, self.optimizer, rate_at=rate_at)
-        self.scaler = backend.build_scaler(spec.amp, device)
-        self.loss_scale = backend.loss_scale(self.scaler) if self.scaler is not None else None
+        self.scaling = Scaling.of(spec.amp)
         self.t = 0
         """The clock: updates applied so far."""
         self._groups = plan.epoch_groups()
@@ -83,8 +84,11 @@ class Run:
         if index == len(self._groups):
             return None
         group = self._groups[index]
-        part = loss / self._divisor(divisor, len(group))
-        (part if self.scaler is None else self.scaler.scale(part)).backward()
+        if self.scaling is not None:
+            loss = self.backend.scaled(loss, self.scaling.scale)
+        (loss / self._divisor(divisor, len(group))).backward()
+        if self.masters is not None:
+            self.masters.collect_gradients()
         return self._update() if position == group[-1] else None
 
     def report(self, metric: float) -> None:
@@ -118,7 +122,7 @@ class Run:
 
     def _update(self) -> Applied:
         lr = self.backend.learning_rate(self.optimizer)
-        scale = self.loss_scale
+        scale = self.scaling.scale if self.scaling is not None else None
         applied = self._apply()
         self.backend.clear_gradients(self.optimizer)
         done = Applied(
@@ -126,8 +130,8 @@ class Run:
             lr=lr,
             skipped=not applied,
             loss_scale=scale,
-            grad_norm=self.clip.norm if self.clip else None,
-            clipped_norm=self.clip.clipped_norm if self.clip else None,
+            grad_norm=self.clip.norm if self.clip and applied else None,
+            clipped_norm=self.clip.clipped_norm if self.clip and applied else None,
         )
         amp = self.plan.spec.amp
         if applied or (amp is not None and amp.on_skip == "advance"):
@@ -136,16 +140,17 @@ class Run:
         return done
 
     def _apply(self) -> bool:
-        """Unscale, clip and update; False if the scaler skipped the update."""
-        if self.scaler is None:
-            self.optimizer.step()
-            return True
-        self.scaler.unscale_(self.optimizer)
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
-        before, after = self.loss_scale, self.backend.loss_scale(self.scaler)
-        self.loss_scale = after
-        return before is None or after >= before
+        """Unscale, clip and update; False if the gradients were not finite and nothing moved."""
+        if self.scaling is not None:
+            finite = self.backend.unscale(self.optimizer, self.scaling.scale)
+            self.scaling = self.scaling.after(finite=finite)
+            if not finite:
+                self.backend.skip_step(self.optimizer)
+                return False
+        self.optimizer.step()
+        if self.masters is not None:
+            self.masters.write_back()
+        return True
 
 
 def start(

@@ -334,7 +334,9 @@ specs: st.SearchStrategy[Spec] = parts(
     ),
     batch=parts(Batch, size=counts, tail=st.sampled_from(["flush", "drop"])),
     amp=st.none()
-    | parts(Amp, dtype=st.just("float16"), loss_scale=parts(LossScale, init=positive)),
+    | parts(
+        Amp, dtype=st.just("float16"), loss_scale=parts(LossScale, init=st.floats(1.0, 2.0**24))
+    ),
     seed=st.integers(0, 2**32 - 1),
     device=st.sampled_from(["cpu", "cuda", "cuda:1"]),
     task=st.none()

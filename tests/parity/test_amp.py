@@ -1,46 +1,307 @@
-"""Paddle's own `GradScaler`, which switches itself off on the CPU, with its place check patched.
-
-Autocast has no effect here: what is tested is the scaler and what the core does around it.
-"""
+"""Loss scaling against both frameworks' `GradScaler`s; O2 and float32 operators on both sides."""
 
 from __future__ import annotations
 
 import importlib
+import math
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
+import numpy as np
+import paddle
 import pytest
+import torch
+import torch.nn.functional as F
 from paddle.amp import grad_scaler
 
+from dualtrain import Spec
 from dualtrain.backend import load_backend
-from tests.conformance.test_amp import SCALE, amp_spec, check_skips, started
+from dualtrain.errors import BackendError
+from dualtrain.plan import Scaling
+from dualtrain.spec import Amp, Float32Operator, LossScale
+from dualtrain.training import start
+from tests.pairs import TORCH, make_batch, make_config
+from tests.parity import ask_paddle_amp
+from tests.parity.test_user_models import BATCH, PaddleModel, TorchModel, some_weights
+
+PATTERNS = 1000
+UPDATES = 30
+PARTS: dict[str, Any] = {
+    "optimizer": {"name": "adamw", "lr": 0.1},
+    "schedule": {"name": "constant"},
+    "duration": {"updates": 10},
+}
+OVERFLOWS = (math.inf, -math.inf, math.nan)
 
 
-def _global_state() -> Any:
-    """Where Paddle keeps the type of the last autocast; without float16 the scaler does nothing."""
-    return importlib.import_module("paddle.amp.auto_cast").amp_global_state()
+def amp_of(**fields: Any) -> Amp:
+    return Amp(**fields)
+
+
+def pattern_of(seed: int, backoff_intervals: Sequence[int]) -> tuple[LossScale, list[bool]]:
+    """Settings and a pattern of finite and other updates, from never to nearly always.
+
+    The factors are float32 numbers, since Paddle rounds them to such. Neither scaler has a floor or
+    a ceiling, so these are out of reach: 30 updates move the scale by 2^60 at most.
+    """
+    random = np.random.default_rng(seed)
+    settings = LossScale(
+        init=float(2.0 ** random.integers(-4, 17)),
+        growth_factor=float(np.float32(random.choice([2.0, 4.0, random.uniform(1.1, 4.0)]))),
+        backoff_factor=float(np.float32(random.choice([0.5, 0.25, random.uniform(0.25, 0.95)]))),
+        growth_interval=int(random.integers(1, 7)),
+        backoff_interval=int(random.choice(backoff_intervals)),
+        floor=2.0**-126,
+        ceiling=2.0**126,
+    )
+    return settings, (random.random(UPDATES) >= random.random()).tolist()
+
+
+def ours(settings: LossScale, finite: Sequence[bool]) -> list[tuple[float, bool]]:
+    """(scale, whether the update is skipped) at each update, by the core."""
+    scaling = Scaling.of(Amp(dtype="float16", loss_scale=settings))
+    assert scaling is not None
+    done = []
+    for good in finite:
+        done.append((scaling.scale, not good))
+        scaling = scaling.after(finite=good)
+    return [*done, (scaling.scale, False)]
+
+
+def gradients(finite: Sequence[bool]) -> Iterator[float]:
+    for index, good in enumerate(finite):
+        yield 1.0 if good else OVERFLOWS[index % 3]
+
+
+def torchs(settings: LossScale, finite: Sequence[bool]) -> list[tuple[float, bool]]:
+    """The same by `torch.amp.GradScaler`."""
+    weight = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([weight], 1.0)
+    scaler = torch.amp.GradScaler(
+        "cpu",
+        init_scale=settings.init,
+        growth_factor=settings.growth_factor,
+        backoff_factor=settings.backoff_factor,
+        growth_interval=settings.growth_interval,
+    )
+    done = []
+    for gradient in gradients(finite):
+        scale, before = scaler.get_scale(), weight.item()
+        weight.grad = scaler.scale(torch.tensor([gradient]))
+        scaler.step(optimizer)
+        scaler.update()
+        done.append((scale, weight.item() == before))
+    return [*done, (scaler.get_scale(), False)]
+
+
+def paddles(settings: LossScale, finite: Sequence[bool]) -> list[tuple[float, bool]]:
+    """The same by `paddle.amp.GradScaler`."""
+    weight = paddle.create_parameter(
+        [1], "float32", default_initializer=paddle.nn.initializer.Constant(0.0)
+    )
+    optimizer = paddle.optimizer.SGD(1.0, [weight])
+    scaler = paddle.amp.GradScaler(
+        init_loss_scaling=settings.init,
+        incr_ratio=settings.growth_factor,
+        decr_ratio=settings.backoff_factor,
+        incr_every_n_steps=settings.growth_interval,
+        decr_every_n_nan_or_inf=settings.backoff_interval,
+    )
+    done = []
+    for gradient in gradients(finite):
+        scale, before = float(scaler._scale), float(weight)
+        weight.grad = scaler.scale(paddle.to_tensor([gradient]))
+        scaler.step(optimizer)
+        scaler.update()
+        done.append((scale, float(weight) == before))
+    return [*done, (float(scaler._scale), False)]
 
 
 @pytest.fixture
-def amp_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make Paddle believe that the CPU is a GPU while the scaler is built."""
+def scaler_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make Paddle believe, when it builds a scaler, that the CPU is a GPU."""
     gpu = SimpleNamespace(
         is_gpu_place=lambda: True, is_xpu_place=lambda: False, is_custom_place=lambda: False
     )
     tracer = SimpleNamespace(_expected_place=gpu)
-    monkeypatch.setattr("dualtrain_paddle.check_amp", lambda amp, device: None)
-    real = grad_scaler.GradScaler.__init__
-
-    def patched(self, *args, **settings):  # type: ignore[no-untyped-def]
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(grad_scaler, "_dygraph_tracer", lambda: tracer)
-            real(self, *args, **settings)
-
-    monkeypatch.setattr(grad_scaler.GradScaler, "__init__", patched)
-    monkeypatch.setattr(_global_state(), "amp_dtype", "float16")
+    monkeypatch.setattr(grad_scaler, "_dygraph_tracer", lambda: tracer)
+    # Where Paddle keeps the type of the last autocast; without float16 the scaler does nothing.
+    state = importlib.import_module("paddle.amp.auto_cast").amp_global_state()
+    monkeypatch.setattr(state, "amp_dtype", "float16")
 
 
-@pytest.mark.parametrize("on_skip", ["hold", "advance"])
-def test_paddles_scaler_skips_like_torchs(amp_on_the_cpu: None, on_skip: str) -> None:
-    backend = load_backend("paddle")
-    check_skips(backend, started(backend, amp_spec(loss_scale=SCALE, on_skip=on_skip)), on_skip)
+def test_the_core_scales_and_skips_as_torch_does() -> None:
+    """Every scale and every skip of 1,000 random patterns of overflow, as float64."""
+    for seed in range(PATTERNS):
+        settings, finite = pattern_of(seed, [1])  # torch has no other backoff_interval
+        assert ours(settings, finite) == torchs(settings, finite), f"seed {seed}"
+
+
+@pytest.mark.usefixtures("scaler_on_the_cpu")
+@pytest.mark.parametrize("backoff_intervals", [[1], [2, 3, 4]])
+def test_the_core_scales_and_skips_as_paddle_does(backoff_intervals: list[int]) -> None:
+    for seed in range(PATTERNS):
+        settings, finite = pattern_of(seed, backoff_intervals)
+        assert ours(settings, finite) == paddles(settings, finite), f"seed {seed}"
+
+
+def test_the_patterns_skip_and_make_updates() -> None:
+    """From none to nearly all updates of a pattern overflow, and half of all on the whole."""
+    shares = [np.mean(pattern_of(seed, [1])[1]) for seed in range(PATTERNS)]
+    assert min(shares) < 0.05
+    assert max(shares) > 0.95
+    assert np.mean(shares) == pytest.approx(0.5, abs=0.05)
+
+
+# O2
+
+LOW = {"table.weight", "conv.weight", "conv.bias", "dense.weight", "dense.bias"}
+"""What is held in the low type: all but the norms' own."""
+
+
+@pytest.mark.parametrize(("name", "build"), [("torch", TorchModel), ("paddle", PaddleModel)])
+def test_o2_casts_all_but_norms_and_keeps_masters(name: str, build: Callable[[], Any]) -> None:
+    """A tied matrix has one master, a frozen vector one that the optimizer does not know."""
+    backend, model, weights = load_backend(name), build(), some_weights()
+    backend.load_weights(model, weights)
+    optimizer = backend.build_optimizer(Spec(**PARTS), model)
+    masters = backend.build_masters(Amp(dtype="bfloat16", level="O2"), model, optimizer)
+    tensors = importlib.import_module(f"dualtrain_{name}.tensors")
+    found = {f.name: f.tensor for f in tensors.named_tensors(model)}
+    assert {n for n, tensor in found.items() if "bfloat16" in str(tensor.dtype)} == LOW
+    assert found["dense.bias"] is model.dense.bias
+    assert model.output.weight is model.table.weight
+    assert masters is not None
+    dumped = backend.dump_weights(model)
+    assert all(np.array_equal(dumped[n], weights[n]) for n in weights.keys() | dumped.keys())
+    assert backend.effective_decay(optimizer, model).keys() == found.keys() - {
+        *("dense.bias", "batch_norm.running_mean", "batch_norm.running_var")
+    }
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_o2_trains_every_kind_of_layer_in_torch(dtype: str) -> None:
+    """Forward, backward and updates in the low type; Paddle has no such kernels on the CPU."""
+    model = TorchModel()
+    amp: dict[str, Any] = {"dtype": dtype, "level": "O2"}
+    if dtype == "float16":
+        amp["loss_scale"] = {"init": 256.0}  # the gradients overflow at 65536
+    run = start(Spec(**PARTS | {"amp": amp}), model, micro_batches_per_epoch=1)
+    before = run.backend.dump_weights(model)
+    labels = torch.arange(4)
+    for _ in range(3):
+        with run.autocast():
+            loss = F.cross_entropy(model(torch.from_numpy(BATCH["input_ids"])), labels)
+        applied = run.step(loss)
+        assert applied is not None
+        assert not applied.skipped
+    after = run.backend.dump_weights(model)
+    # A bias before a batch norm has no gradient but rounding's.
+    moved = {n for n in before if not np.array_equal(before[n], after[n])} | {"conv.bias"}
+    assert moved == before.keys() - {"dense.bias"}
+
+
+# Operators kept in float32
+
+Y = torch.arange(4)
+TORCH_CALLS: dict[str, list[Callable[[Any], Any]]] = {
+    "cross_entropy": [lambda x: F.cross_entropy(x, Y), lambda x: F.nll_loss(x, Y)],
+    "exp": [torch.exp, lambda x: x.exp()],
+    "gelu": [F.gelu, torch.nn.GELU()],
+    "layer_norm": [lambda x: F.layer_norm(x, (4,)), torch.nn.LayerNorm(4)],
+    "log": [torch.log, lambda x: x.log()],
+    "log_softmax": [lambda x: F.log_softmax(x, -1), lambda x: x.log_softmax(-1)],
+    "matmul": [
+        lambda x: x @ x,
+        lambda x: torch.bmm(x[None], x[None]),
+        lambda x: torch.einsum("ij,jk->ik", x, x),
+        lambda x: torch.einsum("ij,jk->ik", [x, x]),
+        lambda x: torch.addmm(x, x, x),
+        torch.nn.Linear(4, 4),
+    ],
+    "mean": [torch.mean, lambda x: x.mean(0)],
+    "pow": [lambda x: x**2, lambda x: torch.pow(x, 0.5), lambda x: 2**x],
+    "softmax": [lambda x: F.softmax(x, -1), torch.nn.Softmax(-1)],
+    "sum": [torch.sum, lambda x: x.sum(0)],
+}
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("name", get_args(Float32Operator))
+def test_torch_keeps_an_operator_in_float32(name: str, dtype: str) -> None:
+    """Its own type and the gradient's, whatever form it is called in; the others stay low."""
+    x = (torch.rand(4, 4) + 0.5).to(getattr(torch, dtype)).requires_grad_()
+    backend, device = load_backend("torch"), torch.device("cpu")
+    with backend.autocast(amp_of(dtype=dtype, float32_operators=[name]), device):
+        kept = [call(x) for call in TORCH_CALLS[name]]
+        low = [call(x) for call in TORCH_CALLS["gelu" if name == "matmul" else "matmul"]]
+    assert {y.dtype for y in kept} == {torch.float32}
+    assert {y.dtype for y in low} == {x.dtype}
+    sum(y.sum() for y in kept).backward()
+    assert x.grad is not None
+    assert x.grad.dtype == x.dtype
+
+
+def test_torch_refuses_an_operator_out_of_reach() -> None:
+    backend, device = load_backend("torch"), torch.device("cpu")
+    amp = Amp(dtype="bfloat16", float32_operators=("softmax", "exp"))
+    q = torch.rand(1, 4, 4)
+    with (
+        backend.autocast(amp, device),
+        pytest.raises(BackendError, match=r"\['softmax'\] in scaled_dot_product_attention"),
+    ):
+        F.scaled_dot_product_attention(q, q, q)
+
+
+def test_torchs_bert_computes_what_is_kept_in_float32() -> None:
+    """Seen by hooks: with `matmul` kept, every Linear of the model; without, none."""
+    config, device = make_config("bert"), torch.device("cpu")
+    model = TORCH.models.build_model(config)
+    seen: list[torch.dtype] = []
+    for module in model.modules():
+        if isinstance(module, torch.nn.Linear):
+            module.register_forward_hook(lambda m, args, output: seen.append(output.dtype))
+    for kept, expected in (([], torch.bfloat16), (["matmul", "softmax"], torch.float32)):
+        seen.clear()
+        device = torch.device("cpu")
+        with load_backend("torch").autocast(
+            amp_of(dtype="bfloat16", float32_operators=kept), device
+        ):
+            TORCH.models.logits(model, TORCH.arrays.to_device(make_batch(config), device))
+        assert len(seen) > 10
+        assert set(seen) == {expected}
+
+
+def test_paddles_black_list_has_the_names_that_its_autocast_uses() -> None:
+    """Each operator, called in each form, asks for its type under a name that is in the list.
+
+    With the place check faked. On the CPU Paddle then computes all operators in float32, so the
+    types themselves say nothing; its log has the names.
+    """
+    environment = {**os.environ, "GLOG_v": "6", "GLOG_logtostderr": "1"}
+    done = subprocess.run(
+        [sys.executable, ask_paddle_amp.__file__],
+        capture_output=True,
+        env=environment,
+        check=True,
+    )
+    blocks = re.split(r"^@ ", done.stderr.decode(errors="replace"), flags=re.MULTILINE)[1:-1]
+    assert len(blocks) == sum(map(len, ask_paddle_amp.CALLS.values()))
+    names = set()
+    for block in blocks:
+        name, listed = re.match(r"(\w+) \[(.*)\]", block).groups()  # type: ignore[union-attr]
+        names.add(name)
+        asked = set(re.findall(r"GetAmpDestDtype: op\((\w+)\)", block))
+        kept = {text.strip("'") for text in listed.split(", ")}
+        assert asked - AROUND <= kept, name
+        assert asked & kept, name
+    assert names == set(get_args(Float32Operator))
+
+
+AROUND = {"elementwise_mul", "not_equal", "squeeze2", "unsqueeze2"}
+"""What `F.cross_entropy` and this test's own `x[None]` call besides the operator."""

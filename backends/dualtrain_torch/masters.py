@@ -1,0 +1,77 @@
+"""Master weights: at AMP level O2 the model holds low parameters, the optimizer float32 ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from dualtrain.errors import BackendError
+from dualtrain.ledger import kind_of
+from dualtrain.spec import Amp
+from dualtrain_torch.tensors import named_tensors
+
+__all__ = ["Masters", "build_masters", "master_of"]
+
+
+class Masters:
+    """Casts a model's float32 parameters, norms' excepted, and gives the optimizer their masters.
+
+    Gradients move to the masters after each backward pass, so they add up, are unscaled and are
+    clipped in float32; the moved masters are rounded into the model after each step. The masters
+    keep the first values unrounded. A tied parameter has one master, a frozen one has one too,
+    for `dump_weights`. Paddle's own O2, `paddle.amp.decorate`, casts LayerNorms too in bfloat16,
+    makes its masters from the rounded weights, and adds gradients up in the low type.
+    """
+
+    def __init__(self, amp: Amp, model: Any, optimizer: Any) -> None:
+        low = getattr(torch, amp.dtype)
+        for found in named_tensors(model):
+            parameter = found.tensor
+            if not found.is_parameter or kind_of(type(found.owner)) == "norm":
+                continue
+            if parameter.dtype == torch.float32:
+                parameter.dualtrain_master = torch.nn.Parameter(
+                    parameter.detach().clone(), requires_grad=parameter.requires_grad
+                )
+                parameter.data = parameter.detach().to(low)
+        held = [p for group in optimizer.param_groups for p in group["params"]]
+        self._low = [p for p in held if master_of(p) is not p]
+        for group in optimizer.param_groups:
+            group["params"] = [master_of(p) for p in group["params"]]
+        for parameter in self._low:  # Adagrad begins with a state
+            if parameter in optimizer.state:
+                optimizer.state[parameter.dualtrain_master] = optimizer.state.pop(parameter)
+
+    def collect_gradients(self) -> None:
+        """Add what a backward pass left in the model to the masters' gradients."""
+        for parameter in self._low:
+            master, gradient = parameter.dualtrain_master, parameter.grad
+            if gradient is not None:
+                held = master.grad
+                master.grad = gradient.float() if held is None else held + gradient
+                parameter.grad = None
+
+    @torch.no_grad()
+    def write_back(self) -> None:
+        """Round the masters into the model."""
+        if self._low:
+            torch._foreach_copy_(self._low, [p.dualtrain_master for p in self._low])
+
+
+def build_masters(amp: Amp | None, model: Any, optimizer: Any) -> Masters | None:
+    """The masters of a model and its new optimizer; None below level O2.
+
+    Raises `BackendError` if the model has masters already, which no other optimizer would move.
+    """
+    if any(master_of(found.tensor) is not found.tensor for found in named_tensors(model)):
+        raise BackendError(
+            "the model must be a fresh one, or loaded anew from the weights of the last run. "
+            "Received: one whose parameters an earlier run at amp.level 'O2' cast"
+        )
+    return Masters(amp, model, optimizer) if amp is not None and amp.level == "O2" else None
+
+
+def master_of(parameter: Any) -> Any:
+    """The tensor that training moves: the parameter's master, or the parameter itself."""
+    return getattr(parameter, "dualtrain_master", parameter)
