@@ -128,6 +128,10 @@ class Backend(Protocol):
         """The object that clips; None where nothing is clipped and nothing measured."""
         ...
 
+    def use_biased_variance(self, model: Any) -> None:
+        """Let the running variances of batch normalisation follow Paddle's rule."""
+        ...
+
     def build_optimizer(self, spec: Spec, model: Any, *, clip: Any = None) -> Any:
         """The native optimizer, wired by the ledger; it clips inside `step()`. Freezes first."""
         ...

@@ -52,6 +52,7 @@ class Run:
         self.device = device
         self.backend = backend
         self.clip = backend.build_clip(spec.clip, measure=measure)
+        backend.use_biased_variance(model)
         self.optimizer = backend.build_optimizer(spec, model, clip=self.clip)
         self.masters = backend.build_masters(spec.amp, model, self.optimizer)
         waits = isinstance(spec.schedule, ReduceOnPlateau)
