@@ -61,7 +61,7 @@ def test_the_table_has_a_row_for_each_stage_and_ends_in_words() -> None:
         "Not compared: loss scale (AMP is off on both sides).",
         "Dropout is 0: masks cannot match across frameworks.",
         "torch and paddle differ. The first difference is in the stage 'loss': update 3,",
-        "micro-batch 0, loss: 0.25 against inf. Look at task.model.dropout, amp.",
+        "micro-batch 0, loss: 0.25 against inf. Look at loss, task.model.dropout, amp.",
     ]
 
 
@@ -118,7 +118,7 @@ def test_the_summary_holds_every_finding(tmp_path: Path) -> None:
         "tolerance": {"bound": 1e-5, "of": ""},
         "first_update": 3,
         "detail": "update 3, micro-batch 0, loss: 0.25 against inf",
-        "knob": "task.model.dropout, amp",
+        "knob": "loss, task.model.dropout, amp",
         "agrees": False,
     }
     names = [tensor["name"] for tensor in summary["weights"]["tensors"]]

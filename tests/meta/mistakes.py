@@ -12,8 +12,10 @@ from typing import Any
 
 import paddle
 import pytest
+import torch
 
 import dualtrain_paddle
+import dualtrain_torch.optimizers
 from tests.meta.faults import Fault, forget_the_clip, leave_square_matrices_untransposed
 
 __all__ = ["MISTAKES", "Mistake"]
@@ -93,7 +95,7 @@ def clip_each_group_by_itself(patch: pytest.MonkeyPatch) -> None:
 def use_the_built_in_mean(patch: pytest.MonkeyPatch) -> None:
     """Paddle 3 divides it by all labels, -100 or not."""
 
-    def summed(logits: Any, labels: Any) -> Any:
+    def summed(logits: Any, labels: Any, *, label_smoothing: float) -> Any:
         classes = logits.shape[-1]
         mean = paddle.nn.functional.cross_entropy(
             logits.reshape([-1, classes]), labels.reshape([-1]), ignore_index=-100
@@ -114,6 +116,19 @@ def step_the_schedule_first(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(dualtrain_paddle, "build_schedule", ahead)
 
 
+def use_the_other_rmsprop(patch: pytest.MonkeyPatch) -> None:
+    """torch's own adds eps outside the root."""
+
+    def native(groups: Any, *, rho: float, **settings: Any) -> Any:
+        return torch.optim.RMSprop(groups, alpha=rho, **settings)
+
+    patch.setattr(dualtrain_torch.optimizers, "RMSProp", native)
+
+
+RMSPROP: Mapping[str, Any] = {
+    "optimizer": {"name": "rmsprop", "lr": 1e-3, "rho": 0.95, "eps": 1e-6},
+    "weight_decay": {"value": 0.1, "kind": "coupled", "exclude": ["bias", "norm"]},
+}
 COSINE: Mapping[str, Any] = {"schedule": {"name": "cosine", "half_waves": 1}}
 
 MISTAKES = {
@@ -192,11 +207,20 @@ MISTAKES = {
         first_update=0,
         fault=forget_the_clip,
     ),
+    "eps outside": Mistake(
+        title="torch's RMSprop, eps outside the root, against Paddle's, inside",
+        stage="update",
+        told=r"by update \d+: its gradient agrees, the next loss does not",
+        knob="optimizer",
+        side="torch",
+        fault=use_the_other_rmsprop,
+        spec=RMSPROP,
+    ),
     "built-in mean": Mistake(
         title="Paddle's built-in mean over labels of which some are -100",
         stage="loss",
         told=r"update 0, micro-batch 0, loss: ",
-        knob="task.model.dropout",
+        knob="loss",
         first_update=0,
         fault=use_the_built_in_mean,
         at_once=True,
