@@ -84,6 +84,7 @@ def _entry(name: str, roles: Any, decay: float) -> LedgerEntry:
         effective_decay=decay,
         lr_rule="default",
         lr_multiplier=1.0,
+        effective_lr_multiplier=1.0,
         freeze_rule="default",
         frozen=False,
         trainable=True,

@@ -77,6 +77,7 @@ def _decision(entry: LedgerEntry) -> dict[str, Any]:
         "decay": entry.decay,
         "effective decay": entry.effective_decay,
         "lr multiplier": entry.lr_multiplier,
+        "effective lr multiplier": entry.effective_lr_multiplier,
         "frozen": entry.frozen,
         "trainable": entry.trainable,
     }

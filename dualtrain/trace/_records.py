@@ -63,12 +63,14 @@ class LedgerEntry:
     """The rules that decided the multiplier."""
     lr_multiplier: Number
     """Of the learning rate: what the core decided."""
+    effective_lr_multiplier: Number | None
+    """Read back from the live optimizer; None if it does not hold the parameter."""
     freeze_rule: str
     """The rule that decided the freezing."""
     frozen: bool
     """Whether the core decided to freeze it."""
     trainable: bool
-    """Whether the live model lets it have gradients."""
+    """Whether it trains: neither the spec nor the model itself holds it still."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -47,8 +47,9 @@ def describe(
 
 
 def ledger_entries(run: Run) -> tuple[LedgerEntry, ...]:
-    """The ledger's rows beside the weight decay that the live optimizer really holds."""
-    held = run.backend.effective_decay(run.optimizer, run.model)
+    """The ledger's rows beside what the live optimizer really holds."""
+    decay = run.backend.effective_decay(run.optimizer, run.model)
+    multiplier = run.backend.effective_lr_multiplier(run.optimizer, run.model)
     ledger = decide(run.backend.parameters(run.model), run.plan.spec)
     return tuple(
         LedgerEntry(
@@ -59,9 +60,10 @@ def ledger_entries(run: Run) -> tuple[LedgerEntry, ...]:
             roles=row.roles,
             rule=row.rule,
             decay=row.decay,
-            effective_decay=held.get(row.parameter.name),
+            effective_decay=decay.get(row.parameter.name),
             lr_rule=row.lr_rule,
             lr_multiplier=row.lr_multiplier,
+            effective_lr_multiplier=multiplier.get(row.parameter.name),
             freeze_rule=row.freeze_rule,
             frozen=row.frozen,
             trainable=row.trains,

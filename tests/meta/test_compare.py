@@ -140,6 +140,12 @@ CASES = {
         PARAMETER_RULES,
         ledger(lr_multiplier=0.1),
     ),
+    "learns otherwise in the live optimizer only": Case(
+        "decay",
+        "dense.weight: effective lr multiplier 1.0 against 0.1",
+        PARAMETER_RULES,
+        ledger(effective_lr_multiplier=0.1),
+    ),
     "frozen by one spec": Case(
         "decay",
         "dense.weight: frozen False against True; trainable True against False",

@@ -103,42 +103,54 @@ def test_both_ledgers_decide_alike(name: str, rules: str) -> None:
     assert expected == actual
 
 
+BIAS_NORM, LAYER_NORM = ("bias", "norm"), ("bias", "LayerNorm.weight")
+"""`any(nd in n for nd in [...])`, as recipes for Paddle and for transformers write it."""
+
+
 @pytest.mark.parametrize(
-    ("name", "tensors", "by_role", "by_ndim", "naive_torch", "naive_paddle"),
+    ("name", "tensors", "right", "recipes"),
     [
-        ("bert", 41, 17, 17, 22, 17),
-        ("ernie", 41, 17, 17, 22, 17),
-        ("roberta", 41, 17, 17, 22, 17),
-        ("electra", 43, 18, 18, 23, 18),
-        ("gpt", 28, 10, 10, 15, 10),
-        ("t5", 60, 45, 45, 43, 43),
-        ("llama", 21, 16, 16, 16, 16),
-        ("cnn", 8, 3, 3, 3, 3),
+        ("bert", 41, 17, (22, 17, 17, 22, 31)),
+        ("ernie", 41, 17, (22, 17, 17, 22, 31)),
+        ("roberta", 41, 17, (22, 17, 17, 22, 31)),
+        ("electra", 43, 18, (23, 18, 18, 23, 33)),
+        ("gpt", 28, 10, (15, 15, 10, 15, 18)),
+        ("t5", 60, 45, (43, 58, 43, 58, 45)),
+        ("llama", 21, 16, (16, 21, 16, 21, 21)),
+        ("cnn", 8, 3, (3, 5, 3, 5, 4)),
     ],
 )
 def test_what_the_filters_select(
-    name: str, tensors: int, by_role: int, by_ndim: int, naive_torch: int, naive_paddle: int
+    name: str, tensors: int, right: int, recipes: tuple[int, ...]
 ) -> None:
-    """Roles and dimensions select the same on both sides; the recipes' `["bias", "norm"]` over
-    structured names misses `LayerNorm` and `ln_1` on transformers' side, and takes T5's
-    `relative_attention_bias` for a bias on both."""
+    """Roles and dimensions select the same tensors on both sides; substrings depend on the names:
+    transformers' and paddlenlp's structured ones, and Paddle's `linear_0.b_0`.
 
-    def naive(side: list[Parameter]) -> int:
-        return sum("bias" not in p.structured and "norm" not in p.structured for p in side)
+    T5's `relative_attention_bias` is a table that decays by its role, and a bias to a substring.
+    """
+    torch_side, paddle_side = parameters(name)
+    structured = [[p.structured for p in side] for side in (torch_side, paddle_side)]
+    native = [p.native for p in paddle_side]
 
-    def decaying(side: list[Parameter], **weight_decay: Any) -> int:
-        spec = zoo.spec_of(name, weight_decay={"value": 0.1, **weight_decay})
-        return sum(decay > 0 for decay in decide(side, spec).decay().values())
+    def kept(names: list[str], substrings: tuple[str, str]) -> int:
+        return sum(not any(text in name for text in substrings) for name in names)
 
+    assert recipes == (
+        *(kept(names, rule) for names in structured for rule in (BIAS_NORM, LAYER_NORM)),
+        kept(native, BIAS_NORM),
+    )
     roles = zoo.spec_of(name).weight_decay
-    assert roles is not None
-    for side, expected in zip(parameters(name), (naive_torch, naive_paddle), strict=True):
-        assert (tensors, by_role, by_ndim, expected) == (
+    for side in (torch_side, paddle_side):
+        assert (tensors, right, right) == (
             len(side),
-            decaying(side, exclude=roles.exclude),
-            decaying(side, exclude_below_ndim=2),
-            naive(side),
+            decaying(name, side, value=0.1, exclude=roles.exclude if roles else ()),
+            decaying(name, side, value=0.1, exclude_below_ndim=2),
         )
+
+
+def decaying(name: str, side: list[Parameter], **weight_decay: Any) -> int:
+    spec = zoo.spec_of(name, weight_decay=weight_decay)
+    return sum(decay > 0 for decay in decide(side, spec).decay().values())
 
 
 @every_model
@@ -161,3 +173,46 @@ def test_a_tied_weight_is_one_parameter_under_its_first_name(name: str, first: s
         assert names.count(first) == 1
         assert not any("lm_head" in name for name in names)
         assert list(backend.effective_decay(optimizer, model)).count(first) == 1
+
+
+EVERY_RULE: dict[str, Any] = {
+    "weight_decay": {"value": 0.1, "exclude_below_ndim": 2},
+    "lr_multipliers": [{"pattern": "classifier.*", "multiplier": 5.0}],
+    "layer_decay": 0.8,
+    "freeze": {"patterns": ["*.embeddings.*"]},
+}
+
+
+@pytest.mark.parametrize("name", ["bert", "electra"])
+def test_training_under_every_rule_moves_both_sides_alike(name: str, tmp_path: Path) -> None:
+    comparison = zoo.train(name, tmp_path, updates=20, batches=5, **EVERY_RULE)
+
+    assert comparison.first is None, comparison.first
+    entries = {entry.name: entry for entry in comparison.b.header.ledger}
+    embeddings = entries[f"{name}.embeddings.word_embeddings.weight"]
+    dense = entries[f"{name}.encoder.layer.1.output.dense.weight"]
+    head = next(entry for entry in entries.values() if entry.name.startswith("classifier."))
+    assert (embeddings.frozen, embeddings.effective_lr_multiplier) == (True, None)
+    assert (dense.lr_multiplier, dense.effective_lr_multiplier) == (0.8, 0.8)
+    assert (head.lr_multiplier, head.effective_lr_multiplier) == (5.0, 5.0)
+
+
+@pytest.mark.parametrize(
+    ("rule", "knob"),
+    [
+        ({"layer_decay": None}, "effective lr multiplier"),
+        ({"lr_multipliers": ()}, "effective lr multiplier"),
+        ({"freeze": None}, "effective decay"),
+    ],
+)
+def test_a_rule_that_one_side_forgets_is_found(
+    rule: dict[str, Any], knob: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "dualtrain_paddle.optim.decide",
+        lambda parameters, spec: decide(parameters, spec.model_copy(update=rule)),
+    )
+    comparison = zoo.train("bert", tmp_path, updates=2, batches=2, **EVERY_RULE)
+
+    assert comparison.first is not None
+    assert (comparison.first.stage, knob in comparison.first.detail) == ("decay", True)

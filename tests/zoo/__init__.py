@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import paddle
 from numpy.typing import NDArray
 
 import dualtrain_paddle
@@ -76,11 +77,12 @@ def build(name: str, backend: str, *, seed: int = 0) -> Any:
     """One side's model, in training mode; its weights follow from the seed, alike on both sides."""
     torch_side, paddle_side = BACKENDS
     breed = _ZOO[name]
-    verbs, model = (
-        (torch_side, breed.in_torch())
-        if backend == torch_side.NAME
-        else (paddle_side, breed.in_paddle())
-    )
+    verbs: Backend
+    if backend == torch_side.NAME:
+        verbs, model = torch_side, breed.in_torch()
+    else:
+        with paddle.utils.unique_name.guard():  # so that native names repeat
+            verbs, model = paddle_side, breed.in_paddle()
     weights = verbs.dump_weights(model)
     kinds = {parameter.name: parameter for parameter in verbs.parameters(model)}
     random = np.random.default_rng(seed)
