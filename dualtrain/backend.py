@@ -182,6 +182,10 @@ class Backend(Protocol):
         """The rate that the optimizer's next step uses, before multipliers."""
         ...
 
+    def set_momentum(self, optimizer: Any, momentum: float) -> None:
+        """Set the momentum that the next step of a `momentum` optimizer uses."""
+        ...
+
     def clear_gradients(self, optimizer: Any) -> None:
         """Set every gradient to None."""
         ...

@@ -11,14 +11,15 @@ __all__ = ["count_micro_batches", "plan_of"]
 
 
 def count_micro_batches(spec: Spec, given: int | None) -> int | None:
-    """M; None when it is neither given nor countable nor needed (the duration is in updates)."""
+    """M; None when it is neither given nor countable nor needed (all is in updates)."""
     if given is not None:
         return given
     if spec.task is not None:
         return _counted(spec)
-    if spec.duration.updates is None:
+    if spec.duration.updates is None or spec.schedule.per == "epoch":
+        what = "duration" if spec.duration.updates is None else "schedule"
         raise typer.BadParameter(
-            "is needed: the duration is in epochs, and the spec has no task whose data could be "
+            f"is needed: the {what} is in epochs, and the spec has no task whose data could be "
             "counted. Received: nothing",
             param_hint="--micro-batches",
         )
@@ -35,7 +36,7 @@ def _counted(spec: Spec) -> int:
 
 
 def plan_of(spec: Spec, count: int | None, *, world_size: int = 1) -> Plan:
-    """The plan for M micro-batches, or for any M when the duration is in updates.
+    """The plan for M micro-batches, or for any M when all is in updates.
 
     T, W, H and the curve are then the same for every M; one update per epoch will do.
     """

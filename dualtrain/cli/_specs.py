@@ -55,7 +55,9 @@ def plan(
     resolved = plan_of(loaded, count, world_size=world_size)
     facts = _facts(resolved, count)
     if as_json:
-        print(json.dumps({**facts, "lr": _curve(resolved)}))
+        momentum = resolved.momentum_curve()
+        cycled = {} if momentum is None else {"momentum": momentum.tolist()}
+        print(json.dumps({**facts, "lr": _curve(resolved), **cycled}))
         return
     width = max(map(len, facts))
     for name, value in {**facts, **_rates(resolved)}.items():
@@ -86,8 +88,16 @@ def _curve(plan: Plan) -> list[float] | None:
 def _rates(plan: Plan) -> dict[str, Any]:
     if isinstance(plan.spec.schedule, ReduceOnPlateau):
         return {"lr": "depends on the metrics that training reports"}
-    curve = plan.lr_curve()
-    return {"first lr": float(curve[0]), "peak lr": float(curve.max()), "last lr": float(curve[-1])}
+    lr, momentum = plan.lr_curve(), plan.momentum_curve()
+    rates = {"first lr": float(lr[0]), "peak lr": float(lr.max()), "last lr": float(lr[-1])}
+    if momentum is None:
+        return rates
+    return {
+        **rates,
+        "first momentum": float(momentum[0]),
+        "lowest momentum": float(momentum.min()),
+        "last momentum": float(momentum[-1]),
+    }
 
 
 def plot(
@@ -119,7 +129,8 @@ def _draw(plans: dict[str, Plan]) -> None:
     from dualtrain.report import chart
 
     curves = {name: plan.lr_curve() for name, plan in plans.items()}  # all, or nothing is drawn
-    top = max(plan.spec.optimizer.lr for plan in plans.values())
+    peak = max(float(curve.max()) for curve in curves.values())
+    top = peak or max(plan.spec.optimizer.lr for plan in plans.values())
     length = max(plan.total_updates for plan in plans.values())
     for name, plan in plans.items():
         sizes = f"T = {plan.total_updates}, W = {plan.warmup_updates}, H = {plan.horizon}"

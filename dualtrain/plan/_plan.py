@@ -67,14 +67,18 @@ class Plan:
         """The momentum that update t uses, where the schedule cycles it; None elsewhere."""
         if t < 0:
             raise PlanError(f"t must be >= 0: updates are counted from 0. Received: {t}")
-        if self._momenta is None or t < len(self._momenta):
-            return None if self._momenta is None else float(self._momenta[t])
+        if self._momenta is not None and t < len(self._momenta):
+            return float(self._momenta[t])
         momenta = self.curve.momenta(np.array([t], dtype=np.float64))
         return None if momenta is None else float(momenta[0])
 
     def lr_curve(self) -> Floats:
         """lr_at(t) for t = 0 ... T - 1: float64, shape (T,)."""
         return self.spec.optimizer.lr * self._table[: self.total_updates]
+
+    def momentum_curve(self) -> Floats | None:
+        """momentum_at(t) for t = 0 ... T - 1, where the schedule cycles it; None elsewhere."""
+        return self._momenta
 
     def epoch_groups(self) -> list[range]:
         """The accumulation groups of an epoch: for each update, its micro-batches' indices.

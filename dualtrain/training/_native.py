@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dualtrain.backend import backend_of
+from dualtrain.errors import PlanError
 from dualtrain.plan import Plan
 from dualtrain.spec import Spec
 
@@ -26,5 +27,12 @@ def build_schedule(plan: Plan, optimizer: Any) -> Any:
     """The native schedule that drives `optimizer`; call its `step()` once after each update.
 
     At t = 0 the optimizer already has `plan.lr_at(0)`. The backend follows from the optimizer.
+
+    Raises `PlanError` if the momentum is cycled too: a schedule moves nothing but the rate.
     """
+    if plan.momentum_at(0) is not None:
+        raise PlanError(
+            "a native schedule cannot cycle the momentum: use dualtrain.fit or start, or leave "
+            f"schedule.momentum out. Received: {plan.spec.schedule.name!r} with momentum"
+        )
     return backend_of(optimizer).build_schedule(plan, optimizer)

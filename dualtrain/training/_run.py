@@ -124,6 +124,9 @@ class Run:
     def _update(self) -> Applied:
         lr = self.backend.learning_rate(self.optimizer)
         scale = self.scaling.scale if self.scaling is not None else None
+        momentum = self.plan.momentum_at(self.t)
+        if momentum is not None:
+            self.backend.set_momentum(self.optimizer, momentum)
         applied = self._apply()
         self.backend.clear_gradients(self.optimizer)
         done = Applied(
