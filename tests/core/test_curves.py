@@ -9,7 +9,6 @@ from __future__ import annotations
 from math import sqrt
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,31 +25,10 @@ from dualtrain.spec import (
     Linear,
     Polynomial,
     Rounding,
-    Schedule,
     Spec,
     Warmup,
 )
-
-
-def plan_of(schedule: Schedule, **values: Any) -> Plan:
-    """W = 4 and T = 12, but for the values given."""
-    usual: dict[str, Any] = {
-        "optimizer": AdamW(name="adamw", lr=1 / 2),
-        "duration": Duration(updates=12),
-        "warmup": Warmup(steps=4),
-    }
-    return Spec(**usual | values, schedule=schedule).plan(micro_batches_per_epoch=5)
-
-
-def rates(plan: Plan, column: dict[int, float]) -> dict[int, float]:
-    """What the plan says at the updates of a column."""
-    return {t: plan.lr_at(t) for t in column}
-
-
-def close_to(column: dict[int, float]) -> Any:
-    """Equal but for the rounding of roots and cosines: 2 units in the last place of the base."""
-    return pytest.approx(column, rel=0, abs=2**-52)
-
+from tests.plans import close_to, plan_of, rates
 
 LINEAR = Linear(name="linear")
 INVERSE_SQRT = InverseSqrt(name="inverse_sqrt")
@@ -399,99 +377,7 @@ class TestUpdates:
         assert one.lr_curve().tolist() == four.lr_curve().tolist()
 
 
-factors = st.floats(0.01, 10)
-inverse_sqrts = st.integers(1, 1000).map(lambda x: InverseSqrt(name="inverse_sqrt", timescale=x))
-schedules: st.SearchStrategy[Schedule] = st.one_of(
-    st.just(Constant(name="constant")),
-    st.just(LINEAR),
-    factors.map(lambda x: Cosine(name="cosine", half_waves=x)),
-    factors.map(lambda x: CosineWithRestarts(name="cosine_with_restarts", cycles=x)),
-    inverse_sqrts,
-)
-
-
-@st.composite
-def plans(draw: st.DrawFn, schedules: st.SearchStrategy[Schedule] = schedules) -> Plan:
-    """Any plan of up to 200 updates that fits."""
-    total = draw(st.integers(1, 200))
-    horizon = draw(st.none() | st.integers(1, 300))
-    warmup = draw(st.integers(0, (horizon or total) - 1))
-    spec = Spec(
-        optimizer=AdamW(name="adamw", lr=draw(st.floats(1e-9, 1e3))),
-        schedule=draw(schedules),
-        duration=Duration(updates=total),
-        warmup=Warmup(steps=warmup),
-        horizon=horizon,
-    )
-    return spec.plan(micro_batches_per_epoch=7)
-
-
-@st.composite
-def polynomials(draw: st.DrawFn) -> Plan:
-    """The same for the schedule whose end depends on the base rate."""
-    plan = draw(plans(st.just(LINEAR)))
-    schedule = Polynomial(
-        name="polynomial",
-        power=draw(factors),
-        end_lr=plan.spec.optimizer.lr * draw(st.floats(0, 0.99)),
-    )
-    spec = plan.spec.model_copy(update={"schedule": schedule})
-    return spec.plan(micro_batches_per_epoch=7)
-
-
-any_plan = plans() | polynomials()
-
-
-class TestAnyPlan:
-    @given(plan=any_plan)
-    def test_the_curve_has_a_rate_for_each_update(self, plan: Plan) -> None:
-        curve = plan.lr_curve()
-
-        assert curve.dtype == np.float64
-        assert curve.shape == (plan.total_updates,)
-        assert np.isfinite(curve).all()
-        assert (curve >= 0).all()
-
-    @given(plan=any_plan)
-    def test_the_curve_is_lr_at_to_the_last_bit(self, plan: Plan) -> None:
-        assert plan.lr_curve().tolist() == [plan.lr_at(t) for t in range(plan.total_updates)]
-
-    @given(plan=any_plan, t=st.integers(0, 400))
-    def test_a_rate_does_not_depend_on_when_training_ends(self, plan: Plan, t: int) -> None:
-        """Past the table of a plan the rate is that of a longer run with the same horizon."""
-        spec = plan.spec.model_copy(
-            update={"duration": Duration(updates=401), "horizon": plan.horizon}
-        )
-        longer = spec.plan(micro_batches_per_epoch=7)
-
-        assert longer.lr_at(t) == plan.lr_at(t)
-
-    @given(plan=any_plan, t=st.integers(0, 400))
-    def test_a_rate_is_the_base_rate_times_the_factor(self, plan: Plan, t: int) -> None:
-        assert plan.lr_at(t) == plan.spec.optimizer.lr * plan.factor_at(t)
-
-    @given(plan=plans(), t=st.integers(0, 400))
-    def test_no_rate_is_above_the_base_rate(self, plan: Plan, t: int) -> None:
-        assert 0 <= plan.factor_at(t) <= 1
-
-    @given(plan=polynomials(), t=st.integers(0, 400))
-    def test_a_polynomial_rounds_four_times(self, plan: Plan, t: int) -> None:
-        """So its peak may be off by the last bits, as paddlenlp's is."""
-        assert 0 <= plan.factor_at(t) <= 1 + 2**-51
-
-    @given(plan=plans())
-    def test_warmup_rises_from_0_to_the_base_rate(self, plan: Plan) -> None:
-        peak = plan.warmup_updates
-        rise = [plan.factor_at(t) for t in range(peak + 1)]
-
-        assert [t / peak for t in range(peak + 1)] == rise if peak else rise == [1.0]
-
-    @given(plan=plans(st.just(LINEAR) | inverse_sqrts) | polynomials())
-    def test_monotone_schedules_never_rise_after_warmup(self, plan: Plan) -> None:
-        fall = [plan.factor_at(t) for t in range(plan.warmup_updates, plan.horizon + 2)]
-
-        assert sorted(fall, reverse=True) == fall
-
+class TestAnySizes:
     @given(
         micro_batches=st.integers(1, 60),
         accumulate=st.integers(1, 12),

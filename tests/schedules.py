@@ -1,0 +1,145 @@
+"""Any spec that is about its schedule, for Hypothesis: as the keywords of `Spec`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+__all__ = ["NAMES", "parts"]
+
+Parts = dict[str, Any]
+
+factors = st.floats(0.01, 10)
+below_one = st.floats(0.01, 0.99)
+counts = st.integers(1, 60)
+
+
+def _of(name: str, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Parts]:
+    return st.fixed_dictionaries({"name": st.just(name), **fields})
+
+
+def _below(lr: float) -> st.SearchStrategy[float]:
+    return st.just(0.0) | st.floats(0.01, 0.99).map(lambda share: lr * share)
+
+
+def _ascending(most: int = 4) -> st.SearchStrategy[list[int]]:
+    return st.lists(counts, min_size=1, max_size=most, unique=True).map(sorted)
+
+
+def _piecewise(lr: float) -> st.SearchStrategy[Parts]:
+    rates = st.floats(0, 3).map(lambda share: lr * share)
+    return _ascending().flatmap(
+        lambda boundaries: _of(
+            "piecewise",
+            boundaries=st.just(boundaries),
+            values=st.lists(rates, min_size=len(boundaries), max_size=len(boundaries)).map(
+                lambda rest: [lr, *rest]
+            ),
+        )
+    )
+
+
+def _stable_decay(lr: float) -> st.SearchStrategy[Parts]:
+    common: Parts = {"stable": st.none() | st.integers(0, 20), "decay": st.integers(1, 20)}
+    common["min_lr"] = _below(lr)
+    name = "warmup_stable_decay"
+    return _of(name, **common, shape=st.sampled_from(["linear", "one_minus_sqrt"])) | _of(
+        name, **common, shape=st.just("cosine"), half_waves=factors
+    )
+
+
+def _one_cycle(lr: float) -> st.SearchStrategy[Parts]:
+    ends: Parts = {"start_lr": _below(lr), "end_lr": _below(lr)}
+    ends["shape"] = st.sampled_from(["cosine", "linear"])
+    return _of("one_cycle", **ends, rise=st.floats(0.1, 0.9)) | _of(
+        "one_cycle", **ends, rise=st.floats(0.1, 0.49), three_phase=st.just(True)
+    )
+
+
+def _cyclic(lr: float) -> st.SearchStrategy[Parts]:
+    common: Parts = {"max_lr": st.floats(1.1, 9).map(lambda times: lr * times)}
+    common |= {"up": counts, "down": counts}
+    return _of("cyclic", **common, mode=st.sampled_from(["triangular", "triangular2"])) | _of(
+        "cyclic",
+        **common,
+        mode=st.just("exp_range"),
+        gamma=below_one,
+        scale_per=st.sampled_from(["cycle", "update", None]),
+    )
+
+
+def _table(lr: float) -> dict[str, st.SearchStrategy[Parts]]:
+    """Name -> any schedule of that name; those that can be a phase."""
+    below = _below(lr)
+    return {
+        "constant": _of("constant"),
+        "linear": _of("linear"),
+        "cosine": _of("cosine", half_waves=factors),
+        "cosine_with_restarts": _of("cosine_with_restarts", cycles=factors),
+        "polynomial": _of("polynomial", power=factors, end_lr=below, cycle=st.booleans()),
+        "inverse_sqrt": _of("inverse_sqrt", timescale=st.integers(1, 1000)),
+        "step": _of("step", every=counts, gamma=below_one),
+        "multistep": _of("multistep", milestones=_ascending(), gamma=below_one),
+        "piecewise": _piecewise(lr),
+        "exponential": _of("exponential", gamma=below_one),
+        "natural_exp": _of("natural_exp", gamma=factors),
+        "inverse_time": _of("inverse_time", gamma=factors),
+        "noam": _of("noam", d_model=st.integers(1, 4096), warmup_steps=counts),
+        "cosine_with_min_lr": _of("cosine_with_min_lr", half_waves=factors, min_lr=below),
+        "linear_annealing": _of("linear_annealing", min_lr=below),
+        "cosine_annealing": _of("cosine_annealing", min_lr=below),
+        "warmup_stable_decay": _stable_decay(lr),
+        "one_cycle": _one_cycle(lr),
+        "cyclic": _cyclic(lr),
+        "cosine_annealing_warm_restarts": _of(
+            "cosine_annealing_warm_restarts",
+            first=counts,
+            multiplier=st.integers(1, 3),
+            min_lr=below,
+        ),
+    }
+
+
+NAMES = (*_table(1.0), "sequential")
+"""Every schedule whose rate follows from the clock alone."""
+
+
+@st.composite
+def _sequences(draw: st.DrawFn, lr: float) -> Parts:
+    lengths = draw(st.lists(st.integers(1, 40), min_size=1, max_size=3))
+    anything = st.one_of(*_table(lr).values())
+    phases = [{"schedule": draw(anything), "updates": length} for length in lengths]
+    return {"name": "sequential", "phases": [*phases, {"schedule": draw(anything)}]}
+
+
+@st.composite
+def _warmups(draw: st.DrawFn) -> Parts:
+    rounding = st.sampled_from(["floor", "ceil", "round"])
+    length = draw(
+        st.fixed_dictionaries({"steps": st.integers(0, 60)})
+        | st.fixed_dictionaries({"proportion": st.floats(0, 0.99), "rounding": rounding})
+    )
+    return {
+        **length,
+        "start": draw(st.just(0.0) | below_one),
+        "shape": draw(st.sampled_from(["linear", "cosine", "one_minus_sqrt"])),
+        "counted": draw(st.sampled_from(["inside", "before"])),
+    }
+
+
+@st.composite
+def parts(draw: st.DrawFn, names: tuple[str, ...] = NAMES, updates: int = 200) -> Parts:
+    """The keywords of any spec with a schedule of these names. It need not fit its sizes."""
+    lr = draw(st.floats(1e-9, 1e3))
+    name = draw(st.sampled_from(names))
+    schedule = draw(_sequences(lr) if name == "sequential" else _table(lr)[name])
+    first = schedule["phases"][0]["schedule"] if name == "sequential" else schedule
+    rises_alone = first["name"] in ("noam", "one_cycle")
+    return {
+        "optimizer": {"name": "adamw", "lr": lr},
+        "schedule": {**schedule, "per": draw(st.sampled_from(["update", "epoch"]))},
+        "duration": {"updates": draw(st.integers(1, updates))},
+        "warmup": None if rises_alone else draw(st.none() | _warmups()),
+        "horizon": draw(st.none() | st.integers(1, updates + 100)),
+    }
