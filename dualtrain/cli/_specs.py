@@ -11,7 +11,7 @@ import typer
 
 from dualtrain.cli._sizes import count_micro_batches, plan_of
 from dualtrain.errors import SpecError
-from dualtrain.plan import Plan
+from dualtrain.plan import Plan, decay_note
 from dualtrain.spec import ReduceOnPlateau, load_spec, spec_schema
 
 __all__ = ["check", "plan", "plot", "schema"]
@@ -54,6 +54,9 @@ def plan(
     count = count_micro_batches(loaded, micro_batches)
     resolved = plan_of(loaded, count, world_size=world_size)
     facts = _facts(resolved, count)
+    note = decay_note(resolved)
+    if note is not None:
+        print(f"note: {note}", file=sys.stderr)
     if as_json:
         momentum = resolved.momentum_curve()
         cycled = {} if momentum is None else {"momentum": momentum.tolist()}

@@ -6,6 +6,7 @@ scaling. Pure Python and numpy.
 """
 
 from dualtrain.plan._curves import Curve as Curve
+from dualtrain.plan._decay_note import decay_note as decay_note
 from dualtrain.plan._loss_scale import Scaling as Scaling
 from dualtrain.plan._plan import Plan as Plan
 from dualtrain.plan._plan import resolve as resolve

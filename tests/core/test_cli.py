@@ -144,6 +144,14 @@ def test_plan_in_words(run: Run, spec: Write) -> None:
     )
 
 
+def test_plan_notes_a_weight_decay_that_cannot_act(run: Run, spec: Write) -> None:
+    """On standard error, so that --json stays JSON."""
+    path = spec(UPDATES.replace("lr: 0.1", "lr: 1e-6") + "weight_decay: {value: 0.01}\n")
+    status, out, err = run("plan", path, "--json")
+    assert (status, "lr" in json.loads(out)) == (0, True)
+    assert err.startswith("note: no weight will decay: ")
+
+
 def test_plan_counts_micro_batches_without_listing_them(run: Run, spec: Write) -> None:
     status, out, _ = run("plan", spec(UPDATES), "--micro-batches", 10**14)
     assert (status, "updates per epoch        50000000000000" in out) == (0, True)

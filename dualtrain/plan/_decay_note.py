@@ -1,0 +1,41 @@
+"""What float32 leaves of a weight decay that is too small for it."""
+
+from __future__ import annotations
+
+from dualtrain.plan._plan import Plan
+from dualtrain.spec import AdamW, ReduceOnPlateau
+
+__all__ = ["decay_note"]
+
+NOTHING = 2.0**-25
+"""Half the distance from 1 to the float32 below it: 1 minus no more than this is 1."""
+INEXACT = 1e-6
+"""Below this, rounding changes the decay by per cents."""
+
+
+def decay_note(plan: Plan) -> str | None:
+    """A sentence for a plan whose decoupled weight decay float32 cannot apply; None for others.
+
+    AdamW multiplies a weight by 1 - lr wd at each update. Up to lr wd = 2^-25 = 3e-8 that is 1 in
+    float32, and no weight decays; below 1e-6 the decay is another than asked, and not the same
+    in torch, which rounds the factor, as in Paddle, which rounds each weight: docs/optimizers.md
+    has the sizes. Judged at the highest rate of the run. LAMB's decay and coupled decay become
+    part of the update, and are not rounded away.
+
+    lr 1e-6 and weight decay 0.01: a note; lr 1e-3 and 0.01: None.
+    """
+    decay = plan.spec.weight_decay
+    if decay is None or not isinstance(plan.spec.optimizer, AdamW):
+        return None
+    falls = isinstance(plan.spec.schedule, ReduceOnPlateau)  # from the base rate, unknown when
+    highest = plan.spec.optimizer.lr if falls else float(plan.lr_curve().max())
+    product = highest * decay.value
+    if product == 0 or product >= INEXACT:
+        return None
+    told = f"lr x weight_decay.value is at most {product:.2g}"
+    if product <= NOTHING:
+        return f"no weight will decay: {told}, and in float32 1 - {product:.2g} is 1"
+    return (
+        f"weight decay will be inexact: {told}; below {INEXACT:g} float32 distorts it, in torch "
+        "and Paddle differently"
+    )
