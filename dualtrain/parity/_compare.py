@@ -56,17 +56,7 @@ def compare(
     if floor is not None:
         for stage in _CHAOTIC:
             measured[stage] = widened(measured[stage], _MEASURES[stage](a, floor[0]))
-    variances = _incomparable(a, b, weights) if weights else frozenset()
-    tensors = (
-        _compare_weights(
-            a,
-            b,
-            (weights[0].without(variances), weights[1].without(variances)),
-            floor[1].without(variances) if floor else None,
-        )
-        if weights
-        else None
-    )
+    tensors = _compare_weights(a, b, weights, floor[1] if floor else None) if weights else None
     measured[stages.UPDATE] = after.update(tensors) if tensors else []
     specs = (a.header.spec, b.header.spec)
     findings = {
@@ -79,10 +69,7 @@ def compare(
         findings=tuple(told.values()),
         first=first_difference(told),
         starts_alike=starts_alike(told),
-        not_compared=(
-            *(f"{s.name} ({s.absent})" for s in STAGES if not measured[s]),
-            *([_VARIANCES] if variances else []),
-        ),
+        not_compared=tuple(f"{s.name} ({s.absent})" for s in STAGES if not measured[s]),
         weights=tensors,
     )
 
@@ -126,17 +113,3 @@ def _compare_weights(
         updates=max(len(a.updates), len(b.updates)),
         floor=floor,
     )
-
-
-_VARIANCES = (
-    "running variances (of n values torch keeps the unbiased variance, Paddle the biased one: the "
-    "frameworks' differ by the factor (n - 1) / n)"
-)
-
-
-def _incomparable(a: Trace, b: Trace, weights: tuple[WeightSet, WeightSet]) -> frozenset[str]:
-    """Names of the running variances that two different frameworks moved, each in its own way."""
-    if a.header.backend == b.header.backend:
-        return frozenset()
-    moved = {name for side in weights for name, distance in side.movement.items() if distance}
-    return frozenset(name for name in moved if name.rpartition(".")[2] == "running_var")

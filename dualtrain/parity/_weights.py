@@ -66,12 +66,6 @@ class WeightSet:
         squares = sum(moved**2 for moved in self.movement.values())
         return math.sqrt(squares / elements) if elements else 0.0
 
-    def without(self, names: frozenset[str]) -> WeightSet:
-        """The others."""
-        initial = {name: array for name, array in self.initial.items() if name not in names}
-        final = {name: array for name, array in self.final.items() if name not in names}
-        return WeightSet(initial, final)
-
     def stood_still(self, name: str) -> bool:
         """Whether a tensor moved by rounding alone, if at all."""
         return _rms(self.movement[name], self.final[name]) <= STILL * self.overall
