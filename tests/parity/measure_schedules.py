@@ -1,0 +1,205 @@
+"""A row of the table of native schedules, run on both sides: the live native object, and the plan.
+
+Neither side is trusted: each rate is read from the optimizer or schedule that a user would have.
+"""
+
+from __future__ import annotations
+
+import importlib
+import random
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+
+from dualtrain.parity._numbers import relative, ulps
+from dualtrain.plan import Plan, Plateau
+from dualtrain.spec import Spec
+from tests.parity.native_schedules import UPDATES, Call, Expected, Row, rows
+
+__all__ = ["RATES", "REPORTS", "SERIES", "Measured", "measure", "measure_row", "module_of"]
+
+RATES = (0.1, 1e-3, 3e-4)
+"""The base rates with which every row is measured; the largest distance counts."""
+
+PAST_THE_END = 12
+"""Updates past T that are looked at too."""
+
+ROUNDING = 1e-9
+"""Rates that are further apart than this, relatively, do not differ by rounding alone."""
+
+SERIES, REPORTS = 300, 60
+"""For a schedule that is driven by a metric: random series, and metrics in each."""
+
+Setting = tuple[float, float | None]
+"""The rate and, where it is cycled, the momentum of one update."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What became of one row with all base rates."""
+
+    row: Row
+    """With the first of them."""
+    found: Expected
+    ulps: float = 0.0
+    """The largest distance in float64 steps."""
+    t: int = 0
+    """The update at which it is, and the base rate with which."""
+    lr: float = 0.0
+    float32: int = 0
+    """Of how many updates, with all base rates, the rates differ after rounding to float32."""
+    past: bool = False
+    """Whether it leaves the spec, or raises, past the end."""
+    series: int = 0
+    """Series of metrics after which the rates differ."""
+
+
+def measure() -> list[Measured]:
+    """Every row of the table."""
+    tables = ([(lr, row) for row in rows(lr)] for lr in RATES)
+    return [measure_row(same) for same in zip(*tables, strict=True)]
+
+
+def measure_row(same: Sequence[tuple[float, Row]]) -> Measured:
+    """One row, with all base rates."""
+    row = same[0][1]
+    if not row.spec:
+        return Measured(row=row, found="refused")
+    if row.spec["schedule"]["name"] == "reduce_on_plateau":
+        count = sum(_differing_series(lr, row) for lr, row in same)
+        return Measured(row=row, found="different" if count else "exact", series=count)
+    found = [_compared(lr, row) for lr, row in same]
+    worst = max(found, key=lambda m: (m.found == "different", m.ulps))
+    return replace(worst, row=row, float32=sum(m.float32 for m in found))
+
+
+def _compared(lr: float, row: Row) -> Measured:
+    native = list(native_settings(row, lr, UPDATES + PAST_THE_END))
+    plan = spec_of(row).plan(micro_batches_per_epoch=1)
+    ours = [(plan.lr_at(t), plan.momentum_at(t)) for t in range(UPDATES + PAST_THE_END)]
+    past = len(native) < len(ours) or any(
+        not _close(a, b) for a, b in zip(native[UPDATES:], ours[UPDATES:], strict=True)
+    )
+    until = UPDATES if past else len(ours)
+    pairs = list(zip(native[:until], ours[:until], strict=True))
+    apart = [_apart(a, b) for a, b in pairs]
+    largest, close = max(apart), all(_close(a, b) for a, b in pairs)
+    return Measured(
+        row=row,
+        found="exact" if largest == 0 else "rounded" if close else "different",
+        ulps=largest,
+        t=apart.index(largest),
+        lr=lr,
+        float32=sum(np.float32(a) != np.float32(b) for (a, _), (b, _) in pairs),
+        past=past,
+    )
+
+
+def spec_of(row: Row) -> Spec:
+    """The spec that the row says is the same."""
+    optimizer: dict[str, Any] = {"name": "adamw", "lr": row.lr}
+    if row.momentum is not None:
+        optimizer = {"name": "momentum", "lr": row.lr, "momentum": row.momentum}
+    parts: dict[str, Any] = {"optimizer": optimizer, "duration": {"updates": UPDATES}}
+    return Spec(**parts, **row.spec)
+
+
+def _apart(a: Setting, b: Setting) -> float:
+    """Float64 steps between two settings; cycled against not cycled is infinitely far."""
+    if (a[1] is None) != (b[1] is None):
+        return float("inf")
+    return max(ulps(a[0], b[0]), ulps(a[1] or 0.0, b[1] or 0.0))
+
+
+def _close(a: Setting, b: Setting) -> bool:
+    return all(relative(x, y, floor=1e-30) < ROUNDING for x, y in zip(a, b, strict=True))
+
+
+def native_settings(row: Row, lr: float, updates: int) -> Iterator[Setting]:
+    """What the live native object gives for t = 0, 1, ..., as long as it does not raise."""
+    optimizer = _optimizer(lr, row.momentum)
+    schedule = build(row.call, optimizer)
+    for _ in range(updates):
+        if _is_torch(row.call):
+            group = optimizer.param_groups[0]
+            yield group["lr"], group["momentum"] if "max_momentum" in group else None
+            optimizer.step()
+        else:
+            yield schedule(), None
+        try:
+            schedule.step()
+        except ValueError:
+            return
+
+
+@cache
+def module_of(name: str) -> ModuleType:
+    """A module with native schedules; paddlenlp's import warns of what its dependencies do."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return importlib.import_module(name)
+
+
+def build(call: Call, optimizer: Any) -> Any:
+    """The native object; calls among the arguments are built too."""
+    made = {name: _built(value, optimizer) for name, value in call.arguments.items()}
+    maker = getattr(module_of(call.module), call.name)
+    return maker(optimizer=optimizer, **made) if _is_torch(call) else maker(**made)
+
+
+def _built(value: Any, optimizer: Any) -> Any:
+    if isinstance(value, list):
+        return [_built(item, optimizer) for item in value]
+    return build(value, optimizer) if isinstance(value, Call) else value
+
+
+def _is_torch(call: Call) -> bool:
+    return call.module.startswith(("torch", "transformers"))
+
+
+def _optimizer(lr: float, momentum: float | None) -> torch.optim.Optimizer:
+    parameters = [torch.nn.Parameter(torch.zeros(1))]
+    if momentum is None:
+        return torch.optim.AdamW(parameters, lr)
+    return torch.optim.SGD(parameters, lr, momentum)
+
+
+def _differing_series(lr: float, row: Row) -> int:
+    """In how many random series of metrics the native rates are not the core's."""
+    plan = spec_of(row).plan(micro_batches_per_epoch=1)
+    return sum(
+        _native_rates(lr, row, metrics) != _our_rates(plan, metrics) for metrics in _series()
+    )
+
+
+def _our_rates(plan: Plan, metrics: Sequence[float]) -> list[float]:
+    plateau = Plateau(plan)
+    rates = []
+    for t, metric in enumerate(metrics, start=1):
+        plateau.report(metric, t)
+        rates.append(plateau.rate_at(t))
+    return rates
+
+
+def _native_rates(lr: float, row: Row, metrics: Sequence[float]) -> list[float]:
+    optimizer = _optimizer(lr, None)
+    schedule = build(row.call, optimizer)
+    rates = []
+    for metric in metrics:
+        schedule.step(metric)
+        rates.append(optimizer.param_groups[0]["lr"] if _is_torch(row.call) else schedule())
+    return rates
+
+
+def _series() -> Iterator[list[float]]:
+    """Metrics that fall, with noise: long enough for several cuts."""
+    for seed in range(SERIES):
+        source = random.Random(seed)
+        noise = source.choice([0.01, 0.1, 1.0])
+        yield [2.0 / (1 + 0.2 * report) + source.gauss(0.0, noise) for report in range(REPORTS)]
