@@ -95,7 +95,7 @@ def clip_each_group_by_itself(patch: pytest.MonkeyPatch) -> None:
 def use_the_built_in_mean(patch: pytest.MonkeyPatch) -> None:
     """Paddle 3 divides it by all labels, -100 or not."""
 
-    def summed(logits: Any, labels: Any, *, label_smoothing: float) -> Any:
+    def summed(logits: Any, labels: Any, **settings: Any) -> Any:
         classes = logits.shape[-1]
         mean = paddle.nn.functional.cross_entropy(
             logits.reshape([-1, classes]), labels.reshape([-1]), ignore_index=-100
@@ -108,8 +108,8 @@ def use_the_built_in_mean(patch: pytest.MonkeyPatch) -> None:
 def step_the_schedule_first(patch: pytest.MonkeyPatch) -> None:
     build = dualtrain_paddle.build_schedule
 
-    def ahead(plan: Any, optimizer: Any) -> Any:
-        schedule = build(plan, optimizer)
+    def ahead(plan: Any, optimizer: Any, **settings: Any) -> Any:
+        schedule = build(plan, optimizer, **settings)
         schedule.step()
         return schedule
 
@@ -212,6 +212,7 @@ MISTAKES = {
         stage="update",
         told=r"by update \d+: its gradient agrees, the next loss does not",
         knob="optimizer",
+        first_update=1,  # update 0 has the rate 0
         side="torch",
         fault=use_the_other_rmsprop,
         spec=RMSPROP,
