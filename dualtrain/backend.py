@@ -150,7 +150,7 @@ class Backend(Protocol):
         """The native schedule that drives the optimizer by its `step()`.
 
         rate_at: gives the rate of update t, where metrics decide and the plan does not know it.
-        `last_epoch` of the schedule is t.
+        The schedule's `last_epoch` is t, and may be set back to have a rate taken anew.
         """
         ...
 

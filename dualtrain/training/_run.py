@@ -108,6 +108,7 @@ class Run:
         before = self._plateau.rate_at(self.t)
         self._plateau.report(metric, self.t)
         if self._plateau.rate_at(self.t) != before:
+            self.backend.skip_step(self.optimizer)  # there may have been no update yet
             self.schedule.last_epoch -= 1  # the same step once more, with the new rate
             self.schedule.step()
 

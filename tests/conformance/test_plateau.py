@@ -103,6 +103,16 @@ def test_a_loop_of_ones_own_reports(backend: Backend, linear: Any) -> None:
     assert used == [0.1, 0.1, 0.1, 0.05]
 
 
+def test_metrics_before_the_first_update_count(backend: Backend, linear: Any) -> None:
+    run = start(plateau_spec(), linear, micro_batches_per_epoch=1)
+    run.report(1.0)
+    run.report(1.0)
+    part = backend.to_device(batches(1)[0], run.device)
+    done = run.step(classify(backend)(linear, part), divisor=4)
+    assert done is not None
+    assert done.lr == 0.05
+
+
 def test_a_multiplier_multiplies_the_rate_that_metrics_left(backend: Backend, linear: Any) -> None:
     """A gradient of 1 with plain SGD: a parameter moves by its own rate."""
     parts = plateau_spec().model_dump() | {
