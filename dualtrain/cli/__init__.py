@@ -34,6 +34,7 @@ for command in (
     _specs.schema,
     _specs.plan,
     _specs.plot,
+    _meaning.explain,
     _meaning.compare,
     _runs.ledger,
     _runs.train,

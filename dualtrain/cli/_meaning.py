@@ -11,7 +11,7 @@ import typer
 from dualtrain.cli._sizes import count_micro_batches, plan_of
 from dualtrain.spec import load_spec
 
-__all__ = ["compare"]
+__all__ = ["compare", "explain"]
 
 SpecFile = Annotated[Path, typer.Argument(metavar="SPEC", help="YAML, TOML or JSON.")]
 MicroBatches = Annotated[
@@ -19,6 +19,21 @@ MicroBatches = Annotated[
     typer.Option(min=1, help="In one epoch, over all processes; counted if the spec has a task."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+
+
+def explain(spec: SpecFile, micro_batches: MicroBatches = None, as_json: AsJson = False) -> None:
+    """Say what a spec will do, and what in it is probably not meant."""
+    from dualtrain.explain import explain
+    from dualtrain.report import explanation_as_dict, explanation_lines
+
+    loaded = load_spec(spec)
+    count = count_micro_batches(loaded, micro_batches)
+    explanation = explain(plan_of(loaded, count), counted=count is not None)
+    if as_json:
+        print(json.dumps(explanation_as_dict(explanation)))
+        return
+    for line in explanation_lines(explanation):
+        print(line)
 
 
 def compare(

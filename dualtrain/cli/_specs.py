@@ -11,6 +11,7 @@ import typer
 
 from dualtrain.cli._sizes import count_micro_batches, plan_of
 from dualtrain.errors import SpecError
+from dualtrain.explain import whole_numbers
 from dualtrain.plan import Plan, decay_note
 from dualtrain.spec import ReduceOnPlateau, load_spec, spec_schema
 
@@ -53,7 +54,7 @@ def plan(
     loaded = load_spec(spec)
     count = count_micro_batches(loaded, micro_batches)
     resolved = plan_of(loaded, count, world_size=world_size)
-    facts = _facts(resolved, count)
+    facts = whole_numbers(resolved, counted=count is not None)
     note = decay_note(resolved)
     if note is not None:
         print(f"note: {note}", file=sys.stderr)
@@ -65,22 +66,6 @@ def plan(
     width = max(map(len, facts))
     for name, value in {**facts, **_rates(resolved)}.items():
         print(f"{name.replace('_', ' '):<{width}}  {'any' if value is None else value}")
-
-
-def _facts(plan: Plan, count: int | None) -> dict[str, Any]:
-    """The plan's whole numbers; None for those that need M where it is not known."""
-    size = plan.spec.batch.accumulate
-    return {
-        "total_updates": plan.total_updates,
-        "warmup_updates": plan.warmup_updates,
-        "horizon": plan.horizon,
-        "micro_batches_per_epoch": count,
-        "updates_per_epoch": None if count is None else plan.updates_per_epoch,
-        "accumulate": size,
-        "tail": plan.spec.batch.tail,
-        "tail_micro_batches": None if count is None else count % size,
-        "world_size": plan.world_size,
-    }
 
 
 def _curve(plan: Plan) -> list[float] | None:

@@ -38,6 +38,139 @@ def run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
     return run
 
 
+def test_explain_in_words(run: Run) -> None:
+    status, out, _ = run("explain", SPEC, "--micro-batches", 10)
+    assert status == 0
+    assert out == (
+        "Updates\n"
+        "  T = 6: 2 epochs of 3 updates.\n"
+        "  An epoch has 10 micro-batches.\n"
+        "  4 micro-batches make an update. Its loss is the mean of their mean losses.\n"
+        "  The last update of an epoch has 2 micro-batches, as its divisor.\n"
+        "Learning rate\n"
+        "  Schedule linear; base rate 0.1.\n"
+        "  Warmup: W = 1 (proportion 0.3, start 0, shape linear, counted inside).\n"
+        "  The schedule ends at H = 6.\n"
+        "  t = 0  warmup  0\n"
+        "  t = 1  linear  0.1 to 0.02 at t = 5\n"
+        "Each update\n"
+        "  Optimizer adamw (lr 0.1, betas [0.9, 0.999], eps 1e-08).\n"
+        "  Loss: cross-entropy, or your own.\n"
+        "  Gradients are clipped: global_norm 1.\n"
+        "  float32 throughout.\n"
+        "Parameters\n"
+        "  Nothing decays.\n"
+        "  Nothing is frozen.\n"
+        "Around it\n"
+        "  Seed 42; device cpu.\n"
+        "\n"
+        "note: first-update-is-idle (warmup.start)\n"
+        "  update 0 has rate 0.\n"
+        "  Why it matters: it moves no weight, only the optimizer's moments; paddlenlp and "
+        "transformers do the same, torchtitan starts at 1 / (W + 1).\n"
+        "\n"
+        "note: proportion-is-rounded (warmup.rounding)\n"
+        "  0.3 x 6 is 1.7999999999999998: floor 1, ceil 2, round 2.\n"
+        "  Why it matters: paddlenlp rounds down, the Trainers of Hugging Face up, PaddleOCR to "
+        "the nearest.\n"
+        "\n"
+        "note: tail-is-short (batch.tail)\n"
+        "  the last update of each epoch has 2 of 4 micro-batches: each counts 2 times as much as "
+        "the others.\n"
+        "  Why it matters: it is an update of its own, divided by its real size, as in Hugging "
+        "Face's Trainer; PaddleNLP's leaks it into the next epoch.\n"
+    )
+
+
+ALL = """\
+optimizer: {name: adamw, lr: 0.1, amsgrad: true}
+schedule: {name: multistep, milestones: [2, 3], gamma: 0.1, per: epoch}
+weight_decay: {value: 0.01, exclude: [bias, norm]}
+lr_multipliers: [{pattern: "head.*", multiplier: 10}]
+layer_decay: 0.8
+freeze: {patterns: ["bert.*"], batch_stats: keep}
+loss: {label_smoothing: 0.1}
+batch: {size: 8, accumulate: 5, normalise: token_mean, tail: drop}
+amp: {dtype: float16}
+device: cuda
+duration: {epochs: 4}
+"""
+
+
+def test_explain_tells_every_part_of_a_spec(run: Run) -> None:
+    _, out, _ = run("explain", ALL, "--micro-batches", 13)
+    for line in (
+        "  T = 8: 4 epochs of 2 updates.",
+        "  A micro-batch has 8 samples, over all processes.",
+        "  3 micro-batches at the end of each epoch are left out.",
+        "  Schedule multistep (milestones [2, 3], gamma 0.1, per epoch); base rate 0.1.",
+        "  It counts epochs: a rate holds for 2 updates.",
+        "  No warmup: W = 0.",
+        "  The schedule has no end.",
+        "  t = 0  multistep         0.1 to 0.1 at t = 3",
+        "  t = 4  past milestone 2  0.01 to 0.01 at t = 5",
+        "  Loss: label_smoothing 0.1.",
+        "  Gradients are not clipped.",
+        "  Weight decay value 0.01, kind decoupled, exclude [bias, norm].",
+        "  Rate x 10 for head.*.",
+        "  Rate x 0.8 for each layer above a parameter.",
+        "  Frozen: patterns [bert.*], batch_stats keep.",
+        "  Seed 42; device cuda.",
+    ):
+        assert line in out.splitlines()
+    assert "  Optimizer adamw (lr 0.1, betas [0.9, 0.999], eps 1e-08, amsgrad true)." in out
+    assert "  Mixed precision: dtype float16, level O1" in out
+    assert "  Loss scale: init 65536, growth_factor 2, backoff_factor 0.5" in out
+
+
+def test_explain_without_sizes_says_nothing_of_epochs(run: Run) -> None:
+    status, out, _ = run("explain", SPEC.replace("{epochs: 2}", "{updates: 6}"))
+    assert (status, "  T = 6, however many epochs that takes.\n" in out) == (0, True)
+    assert "An epoch" not in out
+    assert "tail" not in out
+
+
+def test_explain_says_that_a_rate_follows_a_metric(run: Run) -> None:
+    plateau = (
+        "{name: reduce_on_plateau, mode: min, factor: 0.5, patience: 1, threshold: 0, "
+        "threshold_mode: rel, cooldown: 0, min_lr: 0, eps: 0}"
+    )
+    text = SPEC.replace("{name: linear}", plateau).replace("warmup: {proportion: 0.3}\n", "")
+    status, out, _ = run("explain", text, "--micro-batches", 12)
+    assert status == 0
+    assert "  It follows the metrics that training reports: no plan knows its rates.\n" in out
+
+
+def test_explain_tells_how_many_phases_it_leaves_out(run: Run) -> None:
+    _, out, _ = run(
+        "explain",
+        SPEC.replace("{name: linear}", "{name: step, every: 1, gamma: 0.9}").replace(
+            "{epochs: 2}", "{updates: 99}"
+        ),
+    )
+    assert "  and so on\n" in out
+
+
+def test_explain_as_json(run: Run) -> None:
+    status, out, _ = run("explain", SPEC, "--micro-batches", 10, "--json")
+    found = json.loads(out)
+    assert (status, found["total_updates"], found["warmup_updates"]) == (0, 6, 1)
+    assert (found["tail_micro_batches"], found["updates_per_epoch"]) == (2, 3)
+    assert found["spans"][0] == {
+        "what": "warmup",
+        "begin": 0,
+        "end": 1,
+        "first_lr": 0.0,
+        "last_lr": 0.0,
+    }
+    assert [concern["rule"] for concern in found["concerns"]] == [
+        "first-update-is-idle",
+        "proportion-is-rounded",
+        "tail-is-short",
+    ]
+    assert set(found["concerns"][0]) == {"rule", "level", "where", "found", "reason"}
+
+
 def test_compare_has_a_line_a_reading_and_says_what_else_differs(run: Run) -> None:
     names = "paddlenlp,paddlenlp-trainer,hf5"
     status, out, _ = run("compare", SPEC, "--micro-batches", 10, "--dialects", names)

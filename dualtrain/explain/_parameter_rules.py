@@ -1,0 +1,94 @@
+"""What may not be meant about weight decay, multipliers and frozen parameters."""
+
+from __future__ import annotations
+
+from dualtrain.explain._concern import Rule
+from dualtrain.plan import Plan, decay_note
+
+__all__ = ["PARAMETER_RULES"]
+
+
+def _everything_decays(plan: Plan) -> str | None:
+    decay = plan.spec.weight_decay
+    if decay is None or not decay.value:
+        return None
+    if decay.exclude or decay.exclude_patterns or decay.exclude_substrings:
+        return None
+    if decay.exclude_below_ndim is not None:
+        return None
+    return "no parameter is excluded: biases and the scales of norms decay too"
+
+
+def _by_substring(plan: Plan) -> str | None:
+    decay = plan.spec.weight_decay
+    if decay is None or not decay.exclude_substrings:
+        return None
+    return f"exclude_substrings {list(decay.exclude_substrings)}"
+
+
+def _decays_nothing(plan: Plan) -> str | None:
+    decay = plan.spec.weight_decay
+    return "value 0" if decay is not None and not decay.value else None
+
+
+def _coupled_adam(plan: Plan) -> str | None:
+    decay, name = plan.spec.weight_decay, plan.spec.optimizer.name
+    if decay is None or not decay.value or name not in ("adam", "nadam", "radam", "adamax"):
+        return None
+    return f"{name} with coupled decay"
+
+
+def _statistics_move(plan: Plan) -> str | None:
+    freeze = plan.spec.freeze
+    return "batch_stats: train" if freeze is not None and freeze.batch_stats == "train" else None
+
+
+PARAMETER_RULES = (
+    Rule(
+        name="decay-is-too-small",
+        level="warning",
+        where="weight_decay.value",
+        reason="AdamW multiplies a weight by 1 - lr x value: at 5e-7 torch decays 5 % too little "
+        "and Paddle 0.2 %, below 3e-8 neither decays at all",
+        finds=decay_note,
+    ),
+    Rule(
+        name="everything-decays",
+        level="warning",
+        where="weight_decay.exclude",
+        reason="recipes of both libraries leave them out; it never shows in a loss curve and moves "
+        "the weights a hundred times more than rounding does",
+        finds=_everything_decays,
+    ),
+    Rule(
+        name="excluded-by-substring",
+        level="warning",
+        where="weight_decay.exclude_substrings",
+        reason="it looks at each framework's own names: 'norm' finds PaddleNLP's norm1 and misses "
+        "Hugging Face's LayerNorm; roles find both",
+        finds=_by_substring,
+    ),
+    Rule(
+        name="coupled-decay-in-adam",
+        level="note",
+        where="optimizer.name",
+        reason="it is added to the gradient and divided by its size; AdamW's is not",
+        finds=_coupled_adam,
+    ),
+    Rule(
+        name="decays-nothing",
+        level="note",
+        where="weight_decay.value",
+        reason="its exclusions are checked against the model all the same",
+        finds=_decays_nothing,
+    ),
+    Rule(
+        name="statistics-move",
+        level="note",
+        where="freeze.batch_stats",
+        reason="the running mean and variance of a frozen BatchNorm follow the data in both "
+        "frameworks; keep holds them",
+        finds=_statistics_move,
+    ),
+)
+"""In the order in which they are told."""

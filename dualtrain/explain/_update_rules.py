@@ -1,0 +1,105 @@
+"""What may not be meant about micro-batches, mixed precision and the model's dropout."""
+
+from __future__ import annotations
+
+from dualtrain.explain._concern import Rule
+from dualtrain.plan import Plan
+
+__all__ = ["UPDATE_RULES"]
+
+
+def _rest(plan: Plan) -> int:
+    """Micro-batches of the last, short group of an epoch; 0 if it is as long as the others."""
+    return plan.micro_batches_per_epoch % plan.spec.batch.accumulate
+
+
+def _tail_is_short(plan: Plan) -> str | None:
+    batch, rest = plan.spec.batch, _rest(plan)
+    if not rest or batch.tail != "flush" or plan.updates_per_epoch == 1:
+        return None
+    how = f"the last update of each epoch has {rest} of {batch.accumulate} micro-batches"
+    if batch.normalise == "token_mean":
+        return how
+    return f"{how}: each counts {batch.accumulate / rest:.3g} times as much as the others"
+
+
+def _tail_is_dropped(plan: Plan) -> str | None:
+    batch, rest = plan.spec.batch, _rest(plan)
+    if not rest or batch.tail != "drop":
+        return None
+    return f"{rest} of {plan.micro_batches_per_epoch} micro-batches of each epoch are not used"
+
+
+def _group_is_the_epoch(plan: Plan) -> str | None:
+    count, accumulate = plan.micro_batches_per_epoch, plan.spec.batch.accumulate
+    if count >= accumulate:
+        return None
+    return f"accumulate {accumulate}, and an epoch has {count} micro-batches"
+
+
+def _amp_on_the_cpu(plan: Plan) -> str | None:
+    spec = plan.spec
+    return f"amp.dtype {spec.amp.dtype} on cpu" if spec.amp and spec.device == "cpu" else None
+
+
+def _rate_moves_on_skips(plan: Plan) -> str | None:
+    amp = plan.spec.amp
+    return "a skipped update moves the rate" if amp and amp.on_skip == "advance" else None
+
+
+def _dropout(plan: Plan) -> str | None:
+    task = plan.spec.task
+    if task is None or task.model.dropout == 0:
+        return None
+    if task.model.dropout is None:
+        return "dropout is that of the checkpoint"
+    return f"dropout {task.model.dropout:g}"
+
+
+UPDATE_RULES = (
+    Rule(
+        name="tail-is-dropped",
+        level="warning",
+        where="batch.tail",
+        reason="which ones changes with the order of each epoch",
+        finds=_tail_is_dropped,
+    ),
+    Rule(
+        name="group-is-the-epoch",
+        level="warning",
+        where="batch.accumulate",
+        reason="every update is a short group, divided by its real size",
+        finds=_group_is_the_epoch,
+    ),
+    Rule(
+        name="amp-on-the-cpu",
+        level="warning",
+        where="amp",
+        reason="Paddle's auto_cast and GradScaler do nothing on the CPU, so its backend refuses "
+        "the spec there",
+        finds=_amp_on_the_cpu,
+    ),
+    Rule(
+        name="tail-is-short",
+        level="note",
+        where="batch.tail",
+        reason="it is an update of its own, divided by its real size, as in Hugging Face's "
+        "Trainer; PaddleNLP's leaks it into the next epoch",
+        finds=_tail_is_short,
+    ),
+    Rule(
+        name="rate-moves-on-skips",
+        level="note",
+        where="amp.on_skip",
+        reason="the Trainers of PaddleNLP and Hugging Face hold it",
+        finds=_rate_moves_on_skips,
+    ),
+    Rule(
+        name="dropout-in-training",
+        level="note",
+        where="task.model.dropout",
+        reason="masks cannot match across frameworks: `parity` sets it to 0, `train` keeps it",
+        finds=_dropout,
+    ),
+)
+"""In the order in which they are told."""

@@ -1,0 +1,178 @@
+"""An explanation in plain words, and as data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from pydantic import BaseModel
+
+from dualtrain.explain import Explanation, Span, has_horizon, whole_numbers
+from dualtrain.plan import Plan
+from dualtrain.spec import LossScale, Spec
+
+__all__ = ["explanation_as_dict", "explanation_lines"]
+
+
+def explanation_as_dict(explanation: Explanation) -> dict[str, Any]:
+    """The numbers, the phases of the rate, the concerns."""
+    numbers = whole_numbers(explanation.plan, counted=explanation.counted)
+    return {
+        **numbers,
+        "spans": [asdict(span) for span in explanation.spans],
+        "concerns": [asdict(concern) for concern in explanation.concerns],
+    }
+
+
+def explanation_lines(explanation: Explanation) -> Iterator[str]:
+    """One subject a paragraph; no line is wrapped."""
+    plan, spec = explanation.plan, explanation.plan.spec
+    yield "Updates"
+    yield from _indented(_updates(plan, explanation.counted))
+    yield "Learning rate"
+    yield from _indented(_rate(plan, explanation.spans))
+    yield "Each update"
+    yield from _indented(_each_update(spec))
+    yield "Parameters"
+    yield from _indented(_parameters(spec))
+    yield "Around it"
+    yield from _indented(_around(spec))
+    yield from _concerns(explanation)
+
+
+def _indented(lines: Iterator[str]) -> Iterator[str]:
+    yield from (f"  {line}" for line in lines)
+
+
+def _updates(plan: Plan, counted: bool) -> Iterator[str]:
+    spec, total = plan.spec, plan.total_updates
+    batch = spec.batch
+    if spec.duration.epochs is not None:
+        epochs = _count(spec.duration.epochs, "epoch")
+        yield f"T = {total}: {epochs} of {_count(plan.updates_per_epoch, 'update')}."
+    else:
+        yield f"T = {total}, however many epochs that takes."
+    if counted:
+        yield f"An epoch has {_count(plan.micro_batches_per_epoch, 'micro-batch', 'es')}."
+    if batch.size is not None:
+        yield f"A micro-batch has {_count(batch.size, 'sample')}, over all processes."
+    if batch.accumulate == 1:
+        yield "Each micro-batch is an update."
+        return
+    yield f"{batch.accumulate} micro-batches make an update. {_NORMALISE[batch.normalise]}"
+    if counted:
+        yield _tail(plan)
+
+
+_NORMALISE = {
+    "micro_mean": "Its loss is the mean of their mean losses.",
+    "token_mean": "Its loss is the sum of all their losses over the number of counted targets.",
+}
+
+
+def _tail(plan: Plan) -> str:
+    rest = plan.micro_batches_per_epoch % plan.spec.batch.accumulate
+    if not rest:
+        return "An epoch fills all its updates."
+    if plan.spec.batch.tail == "drop":
+        return f"{_count(rest, 'micro-batch', 'es')} at the end of each epoch are left out."
+    return f"The last update of an epoch has {_count(rest, 'micro-batch', 'es')}, as its divisor."
+
+
+def _rate(plan: Plan, spans: tuple[Span, ...]) -> Iterator[str]:
+    spec = plan.spec
+    yield f"Schedule {_fields(spec.schedule)}; base rate {spec.optimizer.lr:g}."
+    if spec.schedule.per == "epoch":
+        yield f"It counts epochs: a rate holds for {_count(plan.updates_per_epoch, 'update')}."
+    if spec.warmup is None:
+        yield "No warmup: W = 0."
+    else:
+        yield f"Warmup: W = {plan.warmup_updates} ({_fields(spec.warmup)})."
+    if has_horizon(spec.schedule):
+        yield f"The schedule ends at H = {plan.horizon}."
+    else:
+        yield "The schedule has no end."
+    if not spans:
+        yield "It follows the metrics that training reports: no plan knows its rates."
+        return
+    begins = [f"t = {span.begin}" for span in spans]
+    width, what_width = max(map(len, begins)), max(len(span.what) for span in spans)
+    for begin, span in zip(begins, spans, strict=True):
+        rates = f"{span.first_lr:.6g}"
+        if span.end > span.begin + 1:
+            rates += f" to {span.last_lr:.6g} at t = {span.end - 1}"
+        yield f"{begin:<{width}}  {span.what:<{what_width}}  {rates}"
+    if spans[-1].end < plan.total_updates:
+        yield "and so on"
+
+
+def _each_update(spec: Spec) -> Iterator[str]:
+    yield f"Optimizer {_fields(spec.optimizer)}."
+    yield f"Loss: {_fields(spec.loss) if spec.loss is not None else 'cross-entropy, or your own'}."
+    if spec.clip is None:
+        yield "Gradients are not clipped."
+    else:
+        yield f"Gradients are clipped: {_fields(spec.clip)}."
+    if spec.amp is None:
+        yield "float32 throughout."
+        return
+    yield f"Mixed precision: {_fields(spec.amp)}."
+    if spec.amp.dtype == "float16" and spec.amp.loss_scale is None:
+        yield f"Loss scale: {_fields(LossScale())}."
+
+
+def _parameters(spec: Spec) -> Iterator[str]:
+    decay = spec.weight_decay
+    yield "Nothing decays." if decay is None else f"Weight decay {_fields(decay)}."
+    for multiplier in spec.lr_multipliers:
+        yield f"Rate x {multiplier.multiplier:g} for {multiplier.pattern}."
+    if spec.layer_decay is not None:
+        yield f"Rate x {spec.layer_decay:g} for each layer above a parameter."
+    yield "Nothing is frozen." if spec.freeze is None else f"Frozen: {_fields(spec.freeze)}."
+
+
+def _around(spec: Spec) -> Iterator[str]:
+    yield f"Seed {spec.seed}; device {spec.device}."
+    if spec.task is not None:
+        yield f"Task {spec.task.name}: {spec.task.train}; model {_fields(spec.task.model)}."
+
+
+def _concerns(explanation: Explanation) -> Iterator[str]:
+    for concern in explanation.concerns:
+        yield ""
+        yield f"{concern.level}: {concern.rule} ({concern.where})"
+        yield f"  {concern.found}."
+        yield f"  Why it matters: {concern.reason}."
+
+
+def _fields(part: BaseModel) -> str:
+    """A part's name and its fields that say something, as the spec names them."""
+    told = {name: getattr(part, name) for name in type(part).model_fields}
+    name = told.pop("name", None)
+    if told.get("per") == "update":
+        del told["per"]
+    listed = [f"{key} {_shown(value)}" for key, value in told.items() if _says_something(value)]
+    if name is None:
+        return ", ".join(listed)
+    return f"{name} ({', '.join(listed)})" if listed else str(name)
+
+
+def _says_something(value: object) -> bool:
+    return value is not None and value is not False and value != ()
+
+
+def _shown(value: object) -> str:
+    match value:
+        case BaseModel():
+            return f"({_fields(value)})"
+        case tuple():
+            return f"[{', '.join(map(_shown, value))}]"
+        case float():
+            return f"{value:g}"
+        case _:
+            return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _count(number: int, what: str, plural: str = "s") -> str:
+    return f"{number} {what}{'' if number == 1 else plural}"

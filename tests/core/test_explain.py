@@ -1,0 +1,421 @@
+"""Explanations: where each phase of the rate begins, and what each rule fires at.
+
+T = 100 and base rate 0.1 unless a test says otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dualtrain.explain import MOST_SPANS, RULES, Concern, explain, spans
+from dualtrain.plan import Plan
+from dualtrain.spec import Spec
+
+
+def plan_of(count: int = 10, **changes: Any) -> Plan:
+    fields: dict[str, Any] = {
+        "optimizer": {"name": "adamw", "lr": 0.1},
+        "schedule": {"name": "linear"},
+        "duration": {"updates": 100},
+    }
+    return Spec.model_validate(fields | changes).plan(micro_batches_per_epoch=count)
+
+
+def concerns_of(plan: Plan) -> dict[str, Concern]:
+    return {concern.rule: concern for concern in explain(plan).concerns}
+
+
+def schedule(name: str, **fields: Any) -> dict[str, Any]:
+    return {"schedule": {"name": name, **fields}}
+
+
+def steps(number: int, **fields: Any) -> dict[str, Any]:
+    return {"warmup": {"steps": number, **fields}}
+
+
+def decay(value: float = 0.1, **fields: Any) -> dict[str, Any]:
+    return {"weight_decay": {"value": value, **fields}}
+
+
+def adamw(lr: float) -> dict[str, Any]:
+    return {"optimizer": {"name": "adamw", "lr": lr}}
+
+
+def task(dropout: float) -> dict[str, Any]:
+    model = {"family": "bert", "hidden_size": 8, "layers": 1, "heads": 2, "max_length": 8}
+    fields = {"name": "text_classification", "train": "t.csv", "text": "a", "label": "b"}
+    return {"task": {**fields, "model": {**model, "dropout": dropout}}, "batch": {"size": 4}}
+
+
+WSD = {"decay": 30, "shape": "linear", "min_lr": 0.0}
+CYCLE = {"max_lr": 0.5, "up": 10, "down": 5, "mode": "triangular"}
+RESTARTS = {"first": 10, "multiplier": 2, "min_lr": 0.0}
+PLATEAU = {
+    "name": "reduce_on_plateau",
+    "mode": "min",
+    "factor": 0.5,
+    "patience": 1,
+    "threshold": 0.0,
+    "threshold_mode": "rel",
+    "cooldown": 0,
+    "min_lr": 0.0,
+    "eps": 0.0,
+}
+
+FIRES: list[tuple[str, dict[str, Any], str]] = [
+    ("warmup-is-long", steps(51), "W = 51 of T = 100 updates"),
+    (
+        "first-updates-are-idle",
+        {"duration": {"epochs": 10}, **steps(2), **schedule("linear", per="epoch")},
+        "updates 0 to 9 have rate 0",
+    ),
+    (
+        "last-updates-are-idle",
+        {"horizon": 60},
+        "the last 40 updates have rate 0: the schedule ends at t = 60",
+    ),
+    (
+        "schedule-never-ends",
+        {"horizon": 200},
+        "the schedule ends at t = 200, the run before t = 100: its last rate is 0.0505, the "
+        "schedule's 0",
+    ),
+    (
+        "schedule-never-ends",
+        steps(10, counted="before"),
+        "the schedule ends at t = 110, the run before t = 100: its last rate is 0.011, the "
+        "schedule's 0",
+    ),
+    (
+        "horizon-has-no-effect",
+        {"horizon": 50, **schedule("constant")},
+        "horizon 50, and constant has no end",
+    ),
+    (
+        "rate-comes-back",
+        schedule("cosine", half_waves=2),
+        "half_waves 2: the last update has rate 0.0999",
+    ),
+    (
+        "rate-comes-back",
+        schedule(
+            "sequential",
+            phases=[
+                {"schedule": {"name": "constant"}, "updates": 50},
+                {"schedule": {"name": "cosine", "half_waves": 4}},
+            ],
+        ),
+        "half_waves 4: the last update has rate 0.0984",
+    ),
+    (
+        "wave-is-cut",
+        schedule("cosine", half_waves=1.5),
+        "half_waves 1.5: the last half-wave is cut short",
+    ),
+    (
+        "last-descent-is-cut",
+        schedule("cosine_with_restarts", cycles=0.5),
+        "cycles 0.5: the rate before the horizon is 0.0508",
+    ),
+    (
+        "last-cycle-is-cut",
+        schedule("cosine_annealing_warm_restarts", **RESTARTS),
+        "the last cycle would end at t = 150, and T = 100: 0.0709 is left",
+    ),
+    (
+        "proportion-only-binary",
+        {"warmup": {"proportion": 0.07}},
+        "0.07 x 100 is 7.000000000000001: floor 7, ceil 8, round 7",
+    ),
+    (
+        "never-reached",
+        schedule("multistep", milestones=[30, 100], gamma=0.1),
+        "'past milestone 100' would begin at t = 100, and T = 100",
+    ),
+    (
+        "never-reached",
+        schedule("step", every=100, gamma=0.1),
+        "'step 1' would begin at t = 100, and T = 100",
+    ),
+    (
+        "never-reached",
+        {**schedule("warmup_stable_decay", stable=90, **WSD), "horizon": 150},
+        "'at min_lr' would begin at t = 120, and T = 100",
+    ),
+    (
+        "does-not-add-up",
+        {**schedule("warmup_stable_decay", stable=50, **WSD), **steps(10)},
+        "warmup, stable and decay are 10 + 50 + 30 of 100",
+    ),
+    ("first-update-is-idle", steps(10), "update 0 has rate 0"),
+    (
+        "proportion-is-rounded",
+        {"warmup": {"proportion": 0.155}},
+        "0.155 x 100 is 15.5: floor 15, ceil 16, round 16",
+    ),
+    (
+        "stays-at-its-end",
+        {"horizon": 60, **schedule("linear_annealing", min_lr=0.01)},
+        "the rate stays at 0.01 for the last 40 updates",
+    ),
+    (
+        "ends-above-zero",
+        schedule("polynomial", power=1.0, end_lr=0.01),
+        "the lowest rate is 0.01",
+    ),
+    ("momentum-stays", schedule("cyclic", **CYCLE), "cyclic moves the rate alone"),
+    ("waits-for-a-metric", {"schedule": PLATEAU}, "no plan knows its rates"),
+    (
+        "tail-is-dropped",
+        {"batch": {"accumulate": 4, "tail": "drop"}},
+        "2 of 10 micro-batches of each epoch are not used",
+    ),
+    (
+        "group-is-the-epoch",
+        {"batch": {"accumulate": 11}},
+        "accumulate 11, and an epoch has 10 micro-batches",
+    ),
+    ("amp-on-the-cpu", {"amp": {"dtype": "bfloat16"}}, "amp.dtype bfloat16 on cpu"),
+    (
+        "tail-is-short",
+        {"batch": {"accumulate": 4}},
+        "the last update of each epoch has 2 of 4 micro-batches: each counts 2 times as much as "
+        "the others",
+    ),
+    (
+        "tail-is-short",
+        {"batch": {"accumulate": 4, "normalise": "token_mean"}},
+        "the last update of each epoch has 2 of 4 micro-batches",
+    ),
+    (
+        "rate-moves-on-skips",
+        {"amp": {"dtype": "float16", "on_skip": "advance"}},
+        "a skipped update moves the rate",
+    ),
+    ("dropout-in-training", task(0.1), "dropout 0.1"),
+    (
+        "decay-is-too-small",
+        {**decay(0.01), **adamw(1e-6)},
+        "no weight will decay: lr x weight_decay.value is at most 1e-08, and in float32 1 - 1e-08 "
+        "is 1",
+    ),
+    (
+        "everything-decays",
+        decay(),
+        "no parameter is excluded: biases and the scales of norms decay too",
+    ),
+    (
+        "excluded-by-substring",
+        decay(exclude_substrings=["bias", "norm"]),
+        "exclude_substrings ['bias', 'norm']",
+    ),
+    (
+        "coupled-decay-in-adam",
+        {
+            **decay(kind="coupled", exclude=["bias"]),
+            "optimizer": {"name": "adam", "lr": 0.1, "betas": [0.9, 0.999], "eps": 1e-8},
+        },
+        "adam with coupled decay",
+    ),
+    ("decays-nothing", decay(0.0), "value 0"),
+    ("statistics-move", {"freeze": {"patterns": ["a"]}}, "batch_stats: train"),
+]
+
+SILENT: list[tuple[str, dict[str, Any]]] = [
+    ("warmup-is-long", steps(50)),
+    ("first-updates-are-idle", steps(10)),
+    ("first-update-is-idle", steps(10, start=0.1)),
+    ("last-updates-are-idle", {}),
+    ("schedule-never-ends", {"horizon": 200, **schedule("constant")}),
+    ("horizon-has-no-effect", {"horizon": 50}),
+    ("horizon-has-no-effect", {"horizon": 50, "warmup": {"proportion": 0.1}}),
+    ("rate-comes-back", schedule("cosine", half_waves=3)),
+    ("wave-is-cut", schedule("cosine", half_waves=2)),
+    ("last-descent-is-cut", schedule("cosine_with_restarts", cycles=2.0)),
+    (
+        "last-cycle-is-cut",
+        {**schedule("cosine_annealing_warm_restarts", **RESTARTS), "duration": {"updates": 70}},
+    ),
+    ("proportion-only-binary", {"warmup": {"proportion": 0.155}}),
+    ("proportion-is-rounded", {"warmup": {"proportion": 0.07}}),
+    ("proportion-is-rounded", {"warmup": {"proportion": 0.1}}),
+    ("never-reached", schedule("multistep", milestones=[30, 99], gamma=0.1)),
+    ("never-reached", schedule("warmup_stable_decay", stable=70, **WSD)),
+    ("does-not-add-up", schedule("warmup_stable_decay", stable=70, **WSD)),
+    ("stays-at-its-end", {"horizon": 60}),
+    ("ends-above-zero", schedule("polynomial", power=1.0, end_lr=0.0)),
+    ("tail-is-dropped", {"batch": {"accumulate": 5, "tail": "drop"}}),
+    ("group-is-the-epoch", {"batch": {"accumulate": 10}}),
+    ("amp-on-the-cpu", {"amp": {"dtype": "bfloat16"}, "device": "cuda"}),
+    ("tail-is-short", {"batch": {"accumulate": 5}}),
+    ("tail-is-short", {"batch": {"accumulate": 11}}),
+    ("rate-moves-on-skips", {"amp": {"dtype": "float16"}}),
+    ("dropout-in-training", task(0.0)),
+    ("decay-is-too-small", {**decay(0.01), **adamw(1e-4)}),
+    ("everything-decays", decay(exclude_below_ndim=2)),
+    ("everything-decays", decay(0.0)),
+    ("excluded-by-substring", decay(exclude=["bias"])),
+    ("statistics-move", {"freeze": {"patterns": ["a"], "batch_stats": "keep"}}),
+]
+
+
+@pytest.mark.parametrize(("rule", "changes", "found"), FIRES, ids=lambda value: str(value)[:40])
+def test_a_rule_fires_and_says_what_it_found(
+    rule: str, changes: dict[str, Any], found: str
+) -> None:
+    assert found == concerns_of(plan_of(**changes))[rule].found
+
+
+@pytest.mark.parametrize(("rule", "changes"), SILENT, ids=lambda value: str(value)[:40])
+def test_a_rule_is_silent_at_its_boundary(rule: str, changes: dict[str, Any]) -> None:
+    assert rule not in concerns_of(plan_of(**changes))
+
+
+def test_every_rule_is_tested_and_has_its_own_name() -> None:
+    names = [rule.name for rule in RULES]
+    assert len(names) == len(set(names))
+    assert {rule for rule, _, _ in FIRES} == set(names)
+
+
+def test_a_plain_run_has_no_concern() -> None:
+    assert explain(plan_of()).concerns == ()
+
+
+def test_warnings_come_before_notes() -> None:
+    levels = [c.level for c in explain(plan_of(**steps(10), **decay(), horizon=60)).concerns]
+    assert levels == ["warning", "warning", "note"]
+
+
+def told(plan: Plan) -> list[tuple[str, int, int]]:
+    return [(span.what, span.begin, span.end) for span in spans(plan)]
+
+
+PHASES = [
+    {"schedule": {"name": "constant"}, "updates": 30},
+    {"schedule": {"name": "linear"}},
+]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, [("linear", 0, 100)]),
+        (steps(10), [("warmup", 0, 10), ("linear", 10, 100)]),
+        (
+            {**steps(10), "horizon": 60},
+            [("warmup", 0, 10), ("linear", 10, 60), ("past the horizon", 60, 100)],
+        ),
+        (
+            {**schedule("step", every=30, gamma=0.1), **steps(10, counted="before")},
+            [("warmup", 0, 10), ("step", 10, 40), ("step 1", 40, 70), ("step 2", 70, 100)],
+        ),
+        (
+            {**schedule("step", every=30, gamma=0.1), **steps(40)},
+            [("warmup", 0, 40), ("step", 40, 60), ("step 2", 60, 90), ("step 3", 90, 100)],
+        ),
+        (
+            schedule("multistep", milestones=[30, 80, 120], gamma=0.1),
+            [("multistep", 0, 30), ("past milestone 30", 30, 80), ("past milestone 80", 80, 100)],
+        ),
+        (
+            schedule("piecewise", boundaries=[40], values=[0.1, 0.01]),
+            [("piecewise", 0, 40), ("past boundary 40", 40, 100)],
+        ),
+        (
+            schedule("cosine_with_restarts", cycles=3.0),
+            [
+                ("cosine_with_restarts", 0, 34),
+                ("restart 1", 34, 67),
+                ("restart 2", 67, 100),
+            ],
+        ),
+        (
+            {**schedule("polynomial", power=1.0, end_lr=0.0, cycle=True), "horizon": 40},
+            [
+                ("polynomial", 0, 41),
+                ("lengthened 1 times", 41, 81),
+                ("lengthened 2 times", 81, 100),
+            ],
+        ),
+        (
+            {**schedule("warmup_stable_decay", **WSD), **steps(10)},
+            [("warmup", 0, 10), ("stable", 10, 70), ("decay", 70, 100)],
+        ),
+        (
+            schedule("warmup_stable_decay", stable=20, **WSD),
+            [("stable", 0, 20), ("decay", 20, 50), ("at min_lr", 50, 100)],
+        ),
+        (
+            schedule("one_cycle", start_lr=0.01, end_lr=0.0, rise=0.3, shape="cosine"),
+            [("rise", 0, 29), ("fall", 29, 100)],
+        ),
+        (
+            schedule(
+                "one_cycle", start_lr=0.01, end_lr=0.0, rise=0.3, shape="linear", three_phase=True
+            ),
+            [("rise", 0, 29), ("fall", 29, 58), ("last fall", 58, 100)],
+        ),
+        (
+            {**schedule("cyclic", **CYCLE), "duration": {"updates": 20}},
+            [("up 1", 0, 10), ("down 1", 10, 15), ("up 2", 15, 20)],
+        ),
+        (
+            schedule("cosine_annealing_warm_restarts", **RESTARTS),
+            [
+                ("cosine_annealing_warm_restarts", 0, 10),
+                ("restart 1", 10, 30),
+                ("restart 2", 30, 70),
+                ("restart 3", 70, 100),
+            ],
+        ),
+        (schedule("noam", d_model=64, warmup_steps=20), [("rise", 0, 20), ("fall", 20, 100)]),
+        (
+            {**schedule("sequential", phases=PHASES), **steps(10)},
+            [("warmup", 0, 10), ("constant", 10, 30), ("linear", 30, 100)],
+        ),
+        (
+            {
+                **schedule("step", every=3, gamma=0.1, per="epoch"),
+                "batch": {"accumulate": 2},
+                "duration": {"epochs": 7},
+            },
+            [("step", 0, 15), ("step 1", 15, 30), ("step 2", 30, 35)],
+        ),
+        ({"schedule": PLATEAU}, []),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+def test_where_each_phase_begins(changes: Any, expected: list[tuple[str, int, int]]) -> None:
+    assert expected == told(plan_of(**changes))
+
+
+def test_the_peaks_and_restarts_are_where_the_curve_has_them() -> None:
+    """Each phase after the first begins where the curve turns up or down, or jumps."""
+    for changes in (
+        schedule("cosine_with_restarts", cycles=3.0),
+        schedule("cyclic", **CYCLE),
+        schedule("one_cycle", start_lr=0.01, end_lr=0.0, rise=0.3, shape="cosine"),
+        {**schedule("polynomial", power=1.0, end_lr=0.0, cycle=True), "horizon": 40},
+        schedule("cosine_annealing_warm_restarts", **RESTARTS),
+    ):
+        plan = plan_of(**changes)
+        curve = plan.lr_curve()
+        for span in spans(plan)[1:]:
+            before, here = curve[span.begin - 1] - curve[span.begin - 2], curve[span.begin]
+            after = curve[span.begin + 1] - here
+            assert before * after < 0 or abs(here - curve[span.begin - 1]) > 3 * abs(after)
+
+
+def test_rates_are_those_of_the_first_and_last_update_of_a_phase() -> None:
+    plan = plan_of(**steps(10))
+    warmup, linear = spans(plan)
+    assert (warmup.first_lr, warmup.last_lr) == (plan.lr_at(0), plan.lr_at(9))
+    assert (linear.first_lr, linear.last_lr) == (plan.lr_at(10), plan.lr_at(99))
+
+
+def test_only_the_first_phases_of_many_are_told() -> None:
+    plan = plan_of(**schedule("step", every=1, gamma=0.99), duration={"updates": 10**6})
+    found = spans(plan)
+    assert (len(found), found[-1].end) == (MOST_SPANS, MOST_SPANS)
