@@ -50,12 +50,13 @@ def unscale(optimizer: Any, scale: float) -> bool:
     nothing of it: what `GradScaler` tells it would silently skip a later plain `step()`.
     """
     eager: Any = core.eager
+    operators: Any = _legacy_C_ops
     alike = eager.get_grads_lists(optimizer._parameter_list)  # float16, bfloat16, float32
     divisor = paddle.to_tensor([scale], dtype="float32")
     found = []
     for gradients in filter(None, alike):
         found.append(paddle.to_tensor([False]))
-        _legacy_C_ops.check_finite_and_unscale(gradients, divisor, gradients, found[-1])
+        operators.check_finite_and_unscale(gradients, divisor, gradients, found[-1])
     return not (found and bool(paddle.concat(found).any()))
 
 

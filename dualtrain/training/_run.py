@@ -166,7 +166,7 @@ def start(
     backend: str | None = None,
     measure: bool = False,
 ) -> Run:
-    """Begin a run on a model of yours: build the native optimizer, schedule and loss scaler.
+    """Begin a run on a model of yours: build the native optimizer and schedule.
 
     backend: a name; when absent it follows from the type of the model.
     measure: take the gradient norms before and after clipping at each update.

@@ -58,7 +58,7 @@ def test_masters_move_as_weights_do_in_float32(backend: Backend, case: str, dtyp
     model = [backend.to_numpy(p).ravel() for p in o2.model.parameters()]
     ulp = {"float16": 2.0**-10, "bfloat16": 2.0**-7}[dtype]
     moved = np.sort(np.concatenate(model)), np.sort(weights(plain))
-    np.testing.assert_allclose(*moved, rtol=ulp / 2)
+    np.testing.assert_allclose(*moved, rtol=ulp)  # not half of it: Paddle 2.6 truncates on the CPU
     assert not np.array_equal(*moved)
 
 
@@ -77,7 +77,8 @@ def test_weights_can_be_loaded_over_masters(backend: Backend) -> None:
     dumped = backend.dump_weights(run.model)
     assert all(np.array_equal(dumped[name], array) for name, array in new.items())
     held = sorted(float(v) for p in run.model.parameters() for v in backend.to_numpy(p).ravel())
-    assert held == [0.30078125] * 4 + [0.69921875] * 2
+    assert held == pytest.approx([0.3] * 4 + [0.7] * 2, rel=2**-7)
+    assert held != pytest.approx([0.3] * 4 + [0.7] * 2, rel=1e-4)
 
 
 def test_an_overflow_skips_the_masters_update(backend: Backend) -> None:

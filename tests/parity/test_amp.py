@@ -31,16 +31,20 @@ from tests.parity.test_user_models import BATCH, PaddleModel, TorchModel, some_w
 
 PATTERNS = 1000
 UPDATES = 30
-PARTS: dict[str, Any] = {
-    "optimizer": {"name": "adamw", "lr": 0.1},
-    "schedule": {"name": "constant"},
-    "duration": {"updates": 10},
-}
 OVERFLOWS = (math.inf, -math.inf, math.nan)
 
 
 def amp_of(**fields: Any) -> Amp:
     return Amp(**fields)
+
+
+def spec_of(**changes: Any) -> Spec:
+    parts: dict[str, Any] = {
+        "optimizer": {"name": "adamw", "lr": 0.1},
+        "schedule": {"name": "constant"},
+        "duration": {"updates": 10},
+    }
+    return Spec(**(parts | changes))
 
 
 def pattern_of(seed: int, backoff_intervals: Sequence[int]) -> tuple[LossScale, list[bool]]:
@@ -105,7 +109,7 @@ def paddles(settings: LossScale, finite: Sequence[bool]) -> list[tuple[float, bo
         [1], "float32", default_initializer=paddle.nn.initializer.Constant(0.0)
     )
     optimizer = paddle.optimizer.SGD(1.0, [weight])
-    scaler = paddle.amp.GradScaler(
+    scaler: Any = paddle.amp.GradScaler(
         init_loss_scaling=settings.init,
         incr_ratio=settings.growth_factor,
         decr_ratio=settings.backoff_factor,
@@ -169,7 +173,7 @@ def test_o2_casts_all_but_norms_and_keeps_masters(name: str, build: Callable[[],
     """A tied matrix has one master, a frozen vector one that the optimizer does not know."""
     backend, model, weights = load_backend(name), build(), some_weights()
     backend.load_weights(model, weights)
-    optimizer = backend.build_optimizer(Spec(**PARTS), model)
+    optimizer = backend.build_optimizer(spec_of(), model)
     masters = backend.build_masters(Amp(dtype="bfloat16", level="O2"), model, optimizer)
     tensors = importlib.import_module(f"dualtrain_{name}.tensors")
     found = {f.name: f.tensor for f in tensors.named_tensors(model)}
@@ -191,7 +195,7 @@ def test_o2_trains_every_kind_of_layer_in_torch(dtype: str) -> None:
     amp: dict[str, Any] = {"dtype": dtype, "level": "O2"}
     if dtype == "float16":
         amp["loss_scale"] = {"init": 256.0}  # the gradients overflow at 65536
-    run = start(Spec(**PARTS | {"amp": amp}), model, micro_batches_per_epoch=1)
+    run = start(spec_of(amp=amp), model, micro_batches_per_epoch=1)
     before = run.backend.dump_weights(model)
     labels = torch.arange(4)
     for _ in range(3):
@@ -242,7 +246,7 @@ def test_torch_keeps_an_operator_in_float32(name: str, dtype: str) -> None:
         low = [call(x) for call in TORCH_CALLS["gelu" if name == "matmul" else "matmul"]]
     assert {y.dtype for y in kept} == {torch.float32}
     assert {y.dtype for y in low} == {x.dtype}
-    sum(y.sum() for y in kept).backward()
+    torch.stack([y.sum() for y in kept]).sum().backward()
     assert x.grad is not None
     assert x.grad.dtype == x.dtype
 
