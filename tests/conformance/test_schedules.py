@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from dualtrain import Spec
@@ -14,6 +14,7 @@ from dualtrain.backend import Backend
 from dualtrain.errors import PlanError
 from dualtrain.plan import Plan
 from dualtrain.testing import PAST_THE_END, native_rates
+from tests.schedules import parts
 
 SCHEDULES = [
     {"name": "constant"},
@@ -27,6 +28,61 @@ SCHEDULES = [
     {"name": "polynomial", "power": 1, "end_lr": 1e-7},
     {"name": "polynomial", "power": 2.5, "end_lr": 0},
     {"name": "inverse_sqrt", "timescale": 7},
+    {"name": "step", "every": 3, "gamma": 0.9},
+    {"name": "multistep", "milestones": [2, 9], "gamma": 0.3},
+    {"name": "piecewise", "boundaries": [2, 9], "values": [5e-5, 7e-5, 1e-6]},
+    {"name": "exponential", "gamma": 0.99},
+    {"name": "natural_exp", "gamma": 0.01},
+    {"name": "inverse_time", "gamma": 0.1},
+    {"name": "cosine_with_min_lr", "half_waves": 1, "min_lr": 1e-6},
+    {"name": "linear_annealing", "min_lr": 1e-6},
+    {"name": "cosine_annealing", "min_lr": 1e-6},
+    {"name": "warmup_stable_decay", "decay": 1, "shape": "one_minus_sqrt", "min_lr": 1e-6},
+    {"name": "cyclic", "max_lr": 3e-4, "up": 2, "down": 3, "mode": "triangular2"},
+    {"name": "cyclic", "max_lr": 3e-4, "up": 2, "down": 3, "mode": "exp_range", "gamma": 0.99},
+    {"name": "cosine_annealing_warm_restarts", "first": 3, "multiplier": 2, "min_lr": 1e-6},
+    {"name": "polynomial", "power": 2, "end_lr": 1e-7, "cycle": True},
+]
+
+# These rise by themselves, or their counts do not fit into each of the sizes.
+ALONE = [
+    {"name": "noam", "d_model": 512, "warmup_steps": 9},
+    {"name": "one_cycle", "start_lr": 2e-6, "end_lr": 2e-10, "rise": 0.3, "shape": "cosine"},
+    {
+        "name": "one_cycle",
+        "start_lr": 2e-6,
+        "end_lr": 2e-10,
+        "rise": 0.3,
+        "shape": "linear",
+        "three_phase": True,
+    },
+    {
+        "name": "warmup_stable_decay",
+        "stable": 9,
+        "decay": 30,
+        "shape": "cosine",
+        "half_waves": 1,
+        "min_lr": 0,
+    },
+    {
+        "name": "sequential",
+        "phases": [
+            {"schedule": {"name": "linear"}, "updates": 20},
+            {
+                "schedule": {"name": "one_cycle", "start_lr": 0, "end_lr": 0}
+                | {"rise": 0.5, "shape": "linear"},
+            },
+        ],
+    },
+]
+
+# Forms of warmup that no native class has.
+WARMUPS = [
+    {"steps": 7, "start": 0.3},
+    {"steps": 7, "shape": "cosine"},
+    {"proportion": 0.29, "shape": "one_minus_sqrt", "start": 0.1},
+    {"steps": 7, "counted": "before"},
+    {"steps": 50, "counted": "before", "shape": "cosine", "start": 0.01},
 ]
 
 SIZES = [
@@ -47,18 +103,19 @@ SIZES = [
 def plan_of(
     schedule: dict[str, Any],
     updates: int,
-    warmup: dict[str, Any],
+    warmup: dict[str, Any] | None,
     horizon: int | None,
     lr: float = 5e-5,
+    micro_batches: int = 1,
 ) -> Plan:
-    parts: dict[str, Any] = {
+    values: dict[str, Any] = {
         "optimizer": {"name": "adamw", "lr": lr},
         "schedule": schedule,
         "warmup": warmup,
         "horizon": horizon,
         "duration": {"updates": updates},
     }
-    return Spec(**parts).plan(micro_batches_per_epoch=1)
+    return Spec(**values).plan(micro_batches_per_epoch=micro_batches)
 
 
 def rates_used(backend: Backend, plan: Plan) -> list[float]:
@@ -80,6 +137,34 @@ def test_native_rates_equal_the_plan(
 ) -> None:
     plan = plan_of(schedule, *size)
     assert_equal_to_the_last_bit(plan, rates_used(backend, plan))
+
+
+@pytest.mark.parametrize("schedule", ALONE, ids=lambda s: s["name"])
+@pytest.mark.parametrize("horizon", [None, 60])
+def test_native_rates_without_warmup(
+    backend: Backend, schedule: dict[str, Any], horizon: int | None
+) -> None:
+    plan = plan_of(schedule, 45, None, horizon)
+    assert_equal_to_the_last_bit(plan, rates_used(backend, plan))
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES[:12], ids=lambda s: "-".join(map(str, s.values())))
+@pytest.mark.parametrize("warmup", WARMUPS, ids=str)
+def test_native_rates_after_any_warmup(
+    backend: Backend, schedule: dict[str, Any], warmup: dict[str, Any]
+) -> None:
+    """A native class that knows only a line from 0, inside, must not be taken here."""
+    plan = plan_of(schedule, 45, warmup, None)
+    assert_equal_to_the_last_bit(plan, rates_used(backend, plan))
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES[:12], ids=lambda s: "-".join(map(str, s.values())))
+def test_native_rates_per_epoch(backend: Backend, schedule: dict[str, Any]) -> None:
+    """The schedule steps with each update, the rate changes with each epoch."""
+    plan = plan_of(schedule | {"per": "epoch"}, 45, {"steps": 2}, None, micro_batches=7)
+    used = rates_used(backend, plan)
+    assert_equal_to_the_last_bit(plan, used)
+    assert [used[t - t % 7] for t in range(len(used))] == used
 
 
 proportions = st.floats(0, 0.99) | st.sampled_from([0.06, 0.07, 0.1, 0.14, 0.28, 0.29, 0.57, 0.58])
@@ -123,6 +208,19 @@ def test_native_rates_equal_the_plan_for_random_specs(
         plan = plan_of(schedule, updates, warmup, None, lr)
     except PlanError:
         return  # warmup not shorter than training: refused for every backend
+    assert_equal_to_the_last_bit(plan, rates_used(backend, plan))
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(values=parts())
+def test_native_rates_equal_the_plan_for_any_schedule(
+    backend: Backend, values: dict[str, Any]
+) -> None:
+    """Every name, any warmup, per update or epoch."""
+    try:
+        plan = Spec(**values).plan(micro_batches_per_epoch=3)
+    except PlanError:
+        reject()
     assert_equal_to_the_last_bit(plan, rates_used(backend, plan))
 
 

@@ -1,0 +1,87 @@
+"""A cycled momentum reaches the update: v = m(t) v + g, then w = w - lr(t) v, worked out here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dualtrain import Spec, build_optimizer, build_schedule, start
+from dualtrain.backend import Backend
+from dualtrain.errors import PlanError
+
+UPDATES = 9
+
+CYCLES: list[dict[str, Any]] = [
+    {"name": "one_cycle", "start_lr": 0.01, "end_lr": 0.001, "rise": 0.4, "shape": "cosine"},
+    {"name": "cyclic", "max_lr": 0.3, "up": 2, "down": 3, "mode": "triangular2"},
+]
+
+
+def spec_of(cycle: dict[str, Any], *, cycled: bool = True, **optimizer: Any) -> Spec:
+    momentum = {"momentum": {"low": 0.2, "high": 0.9}} if cycled else {}
+    values: dict[str, Any] = {
+        "optimizer": {"name": "momentum", "lr": 0.1, "momentum": 0.9} | optimizer,
+        "schedule": cycle | momentum,
+        "duration": {"updates": UPDATES},
+    }
+    return Spec(**values)
+
+
+def trained(backend: Backend, spec: Spec) -> list[float]:
+    """The one weight after each update; its gradient is 1, 2, 3, ..."""
+    run = start(spec, backend.build_linear(1, 1), micro_batches_per_epoch=1)
+    zero = {name: np.zeros_like(w) for name, w in backend.dump_weights(run.model).items()}
+    backend.load_weights(run.model, zero)
+    after = []
+    for t in range(UPDATES):
+        x = backend.to_device({"x": np.full((1, 1), t + 1, np.float32)}, run.device)["x"]
+        run.step(run.model(x).sum())
+        after.append(float(backend.dump_weights(run.model)["weight"].item()))
+    return after
+
+
+def by_hand(spec: Spec, momenta: list[float], *, nesterov: bool = False) -> list[float]:
+    plan = spec.plan(micro_batches_per_epoch=1)
+    w, v, after = 0.0, 0.0, []
+    for t, momentum in enumerate(momenta):
+        v = momentum * v + (t + 1)
+        w -= plan.lr_at(t) * ((t + 1) + momentum * v if nesterov else v)
+        after.append(w)
+    return after
+
+
+@pytest.mark.parametrize("nesterov", [False, True], ids=["plain", "nesterov"])
+@pytest.mark.parametrize("cycle", CYCLES, ids=lambda cycle: cycle["name"])
+def test_the_update_uses_the_momentum_of_its_t(
+    backend: Backend, cycle: dict[str, Any], nesterov: bool
+) -> None:
+    spec = spec_of(cycle, nesterov=nesterov)
+    curve = spec.plan(micro_batches_per_epoch=1).momentum_curve()
+    assert curve is not None
+    expected = by_hand(spec, curve.tolist(), nesterov=nesterov)
+
+    assert pytest.approx(expected, rel=1e-6) == trained(backend, spec)
+
+
+@pytest.mark.parametrize("cycle", CYCLES, ids=lambda cycle: cycle["name"])
+def test_it_stays_unless_asked(backend: Backend, cycle: dict[str, Any]) -> None:
+    """And then the weights are others: the test above can fail."""
+    spec = spec_of(cycle, cycled=False)
+    after = trained(backend, spec)
+
+    assert pytest.approx(by_hand(spec, [0.9] * UPDATES), rel=1e-6) == after
+    assert pytest.approx(after, rel=1e-2) != trained(backend, spec_of(cycle))
+
+
+def test_a_schedule_alone_cannot_cycle_it(backend: Backend) -> None:
+    spec = spec_of(CYCLES[1])
+    optimizer = build_optimizer(spec, backend.build_linear(1, 1))
+    with pytest.raises(PlanError) as caught:
+        build_schedule(spec.plan(micro_batches_per_epoch=1), optimizer)
+
+    assert str(caught.value) == (
+        "a native schedule cannot cycle the momentum: use dualtrain.fit or start, or leave "
+        "schedule.momentum out. Received: 'cyclic' with momentum"
+    )
