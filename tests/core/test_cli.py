@@ -208,6 +208,42 @@ def test_plan_needs_micro_batches_for_epochs(run: Run, spec: Write) -> None:
     assert "Traceback" not in err
 
 
+def test_plan_needs_micro_batches_for_a_schedule_of_epochs(run: Run, spec: Write) -> None:
+    """Though the duration is in updates."""
+    path = spec(UPDATES.replace("linear", "linear, per: epoch"))
+    status, out, err = run("plan", path)
+    assert (status, out) == (2, "")
+    assert "the schedule is in epochs" in err
+    facts = json.loads(run("plan", path, "--micro-batches", 3, "--json")[1])
+    assert (facts["warmup_updates"], facts["horizon"]) == (2, 6)
+    assert facts["lr"] == [0, 0, 0.1, 0.1, 0.05, 0.05]
+
+
+def test_plan_shows_a_cycled_momentum(run: Run, spec: Write) -> None:
+    path = spec(
+        "optimizer: {name: momentum, lr: 0.1, momentum: 0.75}\n"
+        "schedule: {name: cyclic, max_lr: 0.2, up: 2, down: 2, mode: triangular,"
+        " momentum: {low: 0.25, high: 0.75}}\n"
+        "duration: {updates: 6}\n"
+    )
+    assert json.loads(run("plan", path, "--json")[1])["momentum"] == [
+        *(0.75, 0.5, 0.25),  # up: the rate's peak
+        *(0.5, 0.75, 0.5),
+    ]
+    out = run("plan", path)[1]
+    assert "first momentum           0.75\nlowest momentum          0.25\n" in out
+    assert "last momentum            0.5\n" in out
+
+
+def test_plot_reaches_a_peak_above_the_base_rate(run: Run, spec: Write) -> None:
+    cyclic = "{name: cyclic, max_lr: 0.4, up: 2, down: 2, mode: triangular}"
+    path = spec(
+        UPDATES.replace("{name: linear}", cyclic).replace("{proportion: 0.5}", "{steps: 0}")
+    )
+    status, out, _ = run("plot", path)
+    assert (status, "\n0.4 ┤" in out) == (0, True)
+
+
 def test_plan_needs_no_micro_batches_for_updates(run: Run, spec: Write) -> None:
     status, out, _ = run("plan", spec(UPDATES), "--json")
     facts = json.loads(out)
