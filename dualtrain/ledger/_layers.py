@@ -38,7 +38,8 @@ def places(parameters: Sequence[Parameter]) -> dict[str, Place]:
     path, and belong to the stack that shares most of their path (among equals the deepest).
 
     BERT of 12 layers: `bert.embeddings.*` 13, `bert.encoder.layer.0.*` 12, layer 11 1,
-    `bert.pooler.*` 0. BEiT and timm count so too; ELECTRA's own code gives the last layer 0.
+    `bert.pooler.*` 0. So counts paddlenlp's `layerwise_lr_decay`, which knows encoders only and
+    gives every parameter of a GPT's or a LLaMA's layers 0.
 
     Raises `LedgerError` for a model without numbered layers.
     """

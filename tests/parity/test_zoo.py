@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from dualtrain.ledger import Ledger, Parameter, decide
+from dualtrain_paddle._compat import native_models
 from tests import zoo
 
 every_model = pytest.mark.parametrize("name", zoo.NAMES)
@@ -216,3 +217,19 @@ def test_a_rule_that_one_side_forgets_is_found(
 
     assert comparison.first is not None
     assert (comparison.first.stage, knob in comparison.first.detail) == ("decay", True)
+
+
+@pytest.mark.parametrize("name", ["bert", "ernie", "roberta", "electra"])
+def test_layer_decay_of_an_encoder_is_that_of_paddlenlp(name: str) -> None:
+    native_models()  # paddlenlp's import, without its noise
+    from paddlenlp.ops.optimizer import adamwdl
+
+    model = models(name).models[1]
+    static = {parameter.name: path for path, parameter in model.named_parameters()}
+    expected = {
+        parameter.name: adamwdl.layerwise_lr_decay(0.8, static, 2, parameter)
+        for parameter in model.parameters()
+    }
+    ledger = decide(parameters(name)[1], zoo.spec_of(name, layer_decay=0.8))
+
+    assert expected == {row.parameter.native: row.lr_multiplier for row in ledger.rows}
