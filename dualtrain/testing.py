@@ -15,7 +15,7 @@ from dualtrain.backend import Backend, backend_names, backend_of, load_backend
 from dualtrain.parity import Comparison, compare_files
 from dualtrain.plan import Plan
 from dualtrain.spec import Spec
-from dualtrain.training import Batches, LossSum, fit
+from dualtrain.training import Batches, LossSum, Metric, fit
 
 __all__ = ["assert_decay_parity", "assert_lr_parity", "assert_update_parity"]
 
@@ -83,20 +83,33 @@ def _effective_decay(spec: Spec, model: Any) -> dict[str, float]:
 
 
 def assert_update_parity(
-    spec: Spec, models: Sequence[Any], batches: Batches, *, loss: LossSum | None = None
+    spec: Spec,
+    models: Sequence[Any],
+    batches: Batches,
+    *,
+    loss: LossSum | None = None,
+    metric: Metric | None = None,
 ) -> Comparison:
     """Training moves the weights of two models alike, up to the rounding of float32.
 
     models: the same model in each framework; the second gets the first one's weights, then each
-    is trained on `batches` as `dualtrain.fit` does. Set their dropout to 0. The comparison is
-    that of `dualtrain diff`; returned for a closer look.
+    is trained on `batches` as `dualtrain.fit` does, with its `loss` and `metric`. Set their
+    dropout to 0. The comparison is that of `dualtrain diff`; returned for a closer look.
     """
     first, second = models
     backend_of(second).load_weights(second, backend_of(first).dump_weights(first))
     with tempfile.TemporaryDirectory() as folder:
         traces = [Path(folder) / f"{side}.trace.jsonl" for side in ("first", "second")]
         for model, trace in zip(models, traces, strict=True):
-            fit(spec, model, batches, loss=loss, trace=trace, output=trace.with_suffix(""))
+            fit(
+                spec,
+                model,
+                batches,
+                loss=loss,
+                metric=metric,
+                trace=trace,
+                output=trace.with_suffix(""),
+            )
         comparison = compare_files(*traces)
     found = comparison.first
     assert found is None, (

@@ -6,6 +6,7 @@ of one, `_task.py` a whole task from its data to its evaluation. `_header.py`, `
 """
 
 from dualtrain.training._loop import Batches as Batches
+from dualtrain.training._loop import Metric as Metric
 from dualtrain.training._loop import fit as fit
 from dualtrain.training._native import build_optimizer as build_optimizer
 from dualtrain.training._native import build_schedule as build_schedule

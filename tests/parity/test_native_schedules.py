@@ -70,6 +70,17 @@ def test_what_is_refused_has_no_spec() -> None:
         assert (row.expected == "refused") == (not row.spec), row.call
 
 
+def test_paddles_warmup_around_reduce_on_plateau_is_no_schedule() -> None:
+    """Refused: the rate falls though nobody reported a metric, since the update's number rises."""
+    inner = paddle.optimizer.lr.ReduceOnPlateau(0.1, patience=1)
+    schedule = paddle.optimizer.lr.LinearWarmup(inner, 2, 0.0, 0.1)
+    rates = []
+    for _ in range(8):
+        rates.append(schedule())
+        schedule.step()
+    assert rates == pytest.approx([0.0, 0.05, 0.1, 0.1, 0.01, 0.01, 0.001, 0.001])
+
+
 @pytest.mark.parametrize(
     ("gamma", "found"),
     [(0.999, "exact"), (0.999 + 2**-53, "rounded"), (0.999 + 1e-9, "different")],

@@ -16,9 +16,10 @@ from paddle.optimizer.lr import ReduceOnPlateau
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from dualtrain import fit
-from dualtrain.backend import load_backend
+from dualtrain.backend import backend_of, load_backend
 from dualtrain.parity import compare_files
 from dualtrain.plan import Plateau
+from dualtrain.testing import assert_update_parity
 from tests.plateaus import plateau_spec
 
 Rule = dict[str, Any]
@@ -145,6 +146,22 @@ def test_both_frameworks_agree_on_the_same_metrics(tmp_path: Path) -> None:
     metrics = [3.0, 2.0, 2.0, 2.5]
     comparison = compare_files(*(traced(name, metrics, tmp_path) for name in ("torch", "paddle")))
     assert comparison.first is None
+
+
+def test_a_metric_of_the_model_in_ci() -> None:
+    """The weights grow, so that the second metric and each later one cut the rate."""
+    models = [load_backend(name).build_linear(3, 2) for name in ("torch", "paddle")]
+
+    def metric(model: Any) -> float:
+        return float(np.square(backend_of(model).dump_weights(model)["weight"]).sum())
+
+    def loss(model: Any, tensors: dict[str, Any]) -> Any:
+        return -(model(tensors["x"]) ** 2).sum()
+
+    comparison = assert_update_parity(
+        plateau_spec(), models, [{"x": np.eye(2, 3, dtype=np.float32)}], loss=loss, metric=metric
+    )
+    assert [update.lr for update in comparison.a.updates] == [0.1, 0.1, 0.05, 0.025, 0.0125]
 
 
 def test_another_metric_shows_as_another_rate(tmp_path: Path) -> None:

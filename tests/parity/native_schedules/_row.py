@@ -71,7 +71,7 @@ RECURSIVE = "each rate is computed from the last one, so its rounding adds up"
 ANGLE = "rounds the cosine's angle in another order"
 RATIO = "takes the ratio itself; in the spec it is min_lr / lr, rounded"
 CLIMBS = "climbs again; the spec stays at the end"
-RAISES = "raises; the spec stays at the end"
+RAISES = "goes on falling for an update, then raises; the spec stays at the end"
 BETA = "with an Adam it cycles the first beta; Paddle's Adams keep products of theirs"
 
 WHOLE_RATE: Mapping[str, Any] = {
