@@ -21,6 +21,7 @@ from dualtrain.plan import Plan
 from dualtrain.spec import Amp, Clip, Spec
 
 __all__ = [
+    "Averages",
     "Backend",
     "Clipper",
     "Masters",
@@ -49,6 +50,18 @@ class Masters(Protocol):
 
     def write_back(self) -> None:
         """Round the masters into the model."""
+        ...
+
+
+class Averages(Protocol):
+    """A backend's `Averages`: the moving averages of a model's weights, beside them."""
+
+    def update(self, decay: float) -> None:
+        """average <- decay average + (1 - decay) weight."""
+        ...
+
+    def applied(self) -> AbstractContextManager[None]:
+        """A context in which the model has the averages for weights."""
         ...
 
 
@@ -168,6 +181,10 @@ class Backend(Protocol):
 
     def unscale(self, optimizer: Any, scale: float) -> bool:
         """Divide the optimizer's gradients by the scale, in place; whether all were finite."""
+        ...
+
+    def build_averages(self, model: Any) -> Averages:
+        """The averages of the weights that train; they start as the weights of now."""
         ...
 
     def build_masters(self, amp: Amp | None, model: Any, optimizer: Any) -> Masters | None:

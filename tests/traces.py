@@ -112,15 +112,21 @@ def with_update(trace: Trace, t: int, **changes: Any) -> Trace:
     return replace(trace, updates=tuple(updates))
 
 
-def make_weights(noise: float = 0.0) -> WeightSet:
-    """Weights that moved by about 0.1, the final ones off by `noise` relative to the movement."""
+def make_weights(noise: float = 0.0, averages: float | None = None) -> WeightSet:
+    """Weights that moved by about 0.1, the final ones off by `noise` relative to the movement.
+
+    averages: how far off the averages are, which moved half as far; None makes none.
+    """
     random = np.random.default_rng(7)
-    initial, final = {}, {}
+    initial, final, averaged = {}, {}, {}
     for name, shape in {"dense.bias": (4,), "dense.weight": (4, 4)}.items():
         initial[name] = random.normal(size=shape).astype(np.float32)
         movement = 0.1 * random.normal(size=shape)
         final[name] = (initial[name] + movement * (1 + noise)).astype(np.float32)
-    return WeightSet(initial, final)
+        if averages is not None:
+            half = 0.5 * movement * (1 + averages)
+            averaged[name] = (initial[name] + half).astype(np.float32)
+    return WeightSet(initial, final, averaged or None)
 
 
 def write_trace(path: Path, trace: Trace) -> Path:
@@ -143,6 +149,11 @@ def write_run(path: Path, trace: Trace, weights: WeightSet) -> Path:
         initial_weights=initial,
         weights_digest=weights_digest(weights.final),
     )
+    if weights.averages is not None:
+        averages = f"{path.stem}.ema.safetensors"
+        save_file(dict(weights.averages), path.with_name(averages))
+        digest = weights_digest(weights.averages)
+        end = replace(end, averages=averages, averages_digest=digest)
     digests = {name: weight_digest(array) for name, array in weights.initial.items()}
     header = replace(trace.header, initial_digest=digests)
     return write_trace(path, replace(trace, header=header, end=end))

@@ -17,6 +17,7 @@ from dualtrain_torch.arrays import place as place
 from dualtrain_torch.arrays import seed_everything as seed_everything
 from dualtrain_torch.arrays import to_device as to_device
 from dualtrain_torch.arrays import to_numpy as to_numpy
+from dualtrain_torch.averages import build_averages as build_averages
 from dualtrain_torch.batch_norm import use_biased_variance as use_biased_variance
 from dualtrain_torch.clip import build_clip as build_clip
 from dualtrain_torch.freeze import freeze as freeze

@@ -8,7 +8,7 @@ from dualtrain.parity._tolerances import Tolerance, bars
 from dualtrain.parity._weights import Tensor, Weights
 from dualtrain.trace import Trace
 
-__all__ = ["evaluation", "update"]
+__all__ = ["averages", "evaluation", "update"]
 
 
 def update(weights: Weights) -> list[Measure]:
@@ -18,6 +18,13 @@ def update(weights: Weights) -> list[Measure]:
         alone = f"on one side only: {', '.join(weights.alone[:3])}"
         measures.append(Measure(len(weights.alone), "names", detail=alone))
     return sorted(measures, key=lambda measure: measure.severity, reverse=True)
+
+
+def averages(weights: Weights | None, *, one_sided: bool) -> list[Measure]:
+    """The same of the weights' moving averages, which one side may lack altogether."""
+    if one_sided:
+        return [Measure(1, "names", detail="averages of the weights on one side only")]
+    return update(weights) if weights is not None else []
 
 
 def _tensor(tensor: Tensor) -> Measure:

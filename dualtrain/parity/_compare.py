@@ -56,8 +56,14 @@ def compare(
     if floor is not None:
         for stage in _CHAOTIC:
             measured[stage] = widened(measured[stage], _MEASURES[stage](a, floor[0]))
-    tensors = _compare_weights(a, b, weights, floor[1] if floor else None) if weights else None
+    again = floor[1] if floor is not None else None
+    tensors = _compare_weights(a, b, weights, again) if weights else None
     measured[stages.UPDATE] = after.update(tensors) if tensors else []
+    x, y = (side.averaged for side in weights) if weights else (None, None)
+    averages = (
+        _compare_weights(a, b, (x, y), again.averaged if again else None) if x and y else None
+    )
+    measured[stages.AVERAGES] = after.averages(averages, one_sided=(x is None) != (y is None))
     specs = (a.header.spec, b.header.spec)
     findings = {
         stage: make_finding(stage, measured[stage], specs) for stage in STAGES if measured[stage]
@@ -69,8 +75,11 @@ def compare(
         findings=tuple(told.values()),
         first=first_difference(told),
         starts_alike=starts_alike(told),
-        not_compared=tuple(f"{s.name} ({s.absent})" for s in STAGES if not measured[s]),
+        not_compared=tuple(
+            f"{s.name} ({s.absent})" for s in STAGES if s.absent and not measured[s]
+        ),
         weights=tensors,
+        averages=averages,
     )
 
 

@@ -101,6 +101,8 @@ class Comparison:
     """Stages that could not be compared, each with its reason."""
     weights: Weights | None
     """Tensor by tensor."""
+    averages: Weights | None
+    """The same of the weights' moving averages; None where a side has none."""
 
     @property
     def agrees(self) -> bool:

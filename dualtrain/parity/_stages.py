@@ -32,6 +32,7 @@ ACCUMULATION = Stage("accumulation", ("batch.accumulate", "batch.normalise", "ba
 CLIP = Stage("clip", ("clip",))
 LOSS_SCALE = Stage("loss scale", ("amp",), "AMP is off on both sides")
 UPDATE = Stage("update", ("optimizer", "weight_decay"), "no weights beside the traces")
+AVERAGES = Stage("averages", ("ema",), "")
 EVALUATION = Stage("evaluation", ("task.eval",), "neither trace has one")
 
 STAGES = (
@@ -46,11 +47,12 @@ STAGES = (
     CLIP,
     LOSS_SCALE,
     UPDATE,
+    AVERAGES,
     EVALUATION,
 )
 """Earliest first: each stage builds on those before it."""
 
-AFTER = (UPDATE, EVALUATION)
+AFTER = (UPDATE, AVERAGES, EVALUATION)
 """The stages after training; those whose differences carry no update are otherwise before it."""
 
 

@@ -53,6 +53,13 @@ class WeightSet:
 
     initial: Arrays
     final: Arrays
+    averages: Arrays | None = None
+    """The final moving averages; None of a run without."""
+
+    @property
+    def averaged(self) -> WeightSet | None:
+        """From the same initial weights to the averages."""
+        return None if self.averages is None else WeightSet(self.initial, self.averages)
 
     @cached_property
     def movement(self) -> dict[str, float]:
@@ -241,7 +248,16 @@ def read_weights(path: Path, trace: Trace) -> WeightSet | None:
         raise _replaced(path, trace.end.initial_weights, "began with")
     if trace.end.weights_digest not in (None, weights_digest(final)):
         raise _replaced(path, trace.end.weights, "ended with")
-    return WeightSet(initial, final)
+    return WeightSet(initial, final, _read_averages(path, trace, final))
+
+
+def _read_averages(path: Path, trace: Trace, final: Arrays) -> Arrays | None:
+    if trace.end.averages is None:
+        return None
+    averages = _read_arrays(path.parent / trace.end.averages)
+    if trace.end.averages_digest != weights_digest(averages) or averages.keys() != final.keys():
+        raise _replaced(path, trace.end.averages, "ended with")
+    return averages
 
 
 def _replaced(path: Path, file: str, whose: str) -> TraceError:

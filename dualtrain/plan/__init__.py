@@ -5,6 +5,7 @@
 scaling. Pure Python and numpy.
 """
 
+from dualtrain.plan._averages import decay_at as decay_at
 from dualtrain.plan._curves import Curve as Curve
 from dualtrain.plan._decay_note import decay_note as decay_note
 from dualtrain.plan._loss_scale import Scaling as Scaling

@@ -24,6 +24,7 @@ def as_dict(comparison: Comparison) -> dict[str, Any]:
         "findings": [_finding(finding) for finding in comparison.findings],
         "not_compared": list(comparison.not_compared),
         "weights": None if comparison.weights is None else asdict(comparison.weights),
+        "averages": None if comparison.averages is None else asdict(comparison.averages),
     }
     jsonable: dict[str, Any] = _jsonable(summary)
     return jsonable

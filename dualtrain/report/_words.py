@@ -49,6 +49,7 @@ def remarks(comparison: Comparison) -> list[str]:
     return [
         *_on_evaluation(comparison),
         *_on_weights(comparison.weights),
+        *(_farthest(comparison.averages, "Their averages") if comparison.averages else []),
         *([f"Not compared: {', '.join(absent)}."] if absent else []),
         *_notes(comparison.a, comparison.b),
     ]
@@ -68,15 +69,7 @@ def _sides(comparison: Comparison) -> Iterator[tuple[str, Trace]]:
 def _on_weights(weights: Weights | None) -> Iterator[str]:
     if weights is None:
         return
-    worst = max(weights.judged, key=_severity, default=None)
-    if worst is not None and worst.difference == 0:
-        yield "Final weights are equal."
-    elif worst is not None:
-        floor = f"; chaos floor {weights.floor:.2g}" if weights.floor is not None else ""
-        yield (
-            f"Final weights differ by at most {worst.difference:.2g} of their movement, in "
-            f"{worst.name} (allowed {worst.bound:.2g}{floor})."
-        )
+    yield from _farthest(weights, "Final weights")
     if weights.chaotic:
         yield (
             f"The chaos floor is above the bar of {weights.bar:.0e}: this run magnifies rounding, "
@@ -90,6 +83,18 @@ def _on_weights(weights: Weights | None) -> Iterator[str]:
         yield (
             "Moved by rounding alone, and only that is asked of them, where the whole moved "
             f"{weights.movement:.1e}: {names}."
+        )
+
+
+def _farthest(weights: Weights, what: str) -> Iterator[str]:
+    worst = max(weights.judged, key=_severity, default=None)
+    if worst is not None and worst.difference == 0:
+        yield f"{what} are equal."
+    elif worst is not None:
+        floor = f"; chaos floor {weights.floor:.2g}" if weights.floor is not None else ""
+        yield (
+            f"{what} differ by at most {worst.difference:.2g} of their movement, in "
+            f"{worst.name} (allowed {worst.bound:.2g}{floor})."
         )
 
 

@@ -17,7 +17,7 @@ from dualtrain.spec._optimizer import AdamW, Lamb, Optimizer, Rprop
 from dualtrain.spec._parameters import Freeze, LayerDecay, LrMultipliers, WeightDecay
 from dualtrain.spec._schedule import Schedule
 from dualtrain.spec._task import TextClassification
-from dualtrain.spec._update import Batch, Clip, Duration
+from dualtrain.spec._update import Batch, Clip, Duration, Ema
 from dualtrain.spec._warmup import Warmup
 
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ class Spec(Part):
     loss: Loss | None = None
     """Absent means plain cross-entropy, the labels shifted already; a loss function of the
     caller's own excludes it."""
+    ema: Ema | None = None
+    """Absent means no averages of the weights."""
     amp: Amp | None = None
     """Absent means float32."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 42

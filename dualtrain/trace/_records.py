@@ -160,3 +160,7 @@ class End:
     """File of the initial weights, relative to the trace's folder."""
     weights_digest: str | None = None
     """Of the final weights: tells when another run has replaced the file."""
+    averages: str | None = None
+    """File of the final averages of the weights, relative to the trace's folder; None without."""
+    averages_digest: str | None = None
+    """Of the averages."""

@@ -52,8 +52,8 @@ def fit(
     metric: for the schedule reduce_on_plateau, and only for it; called with the model at the end
         of each epoch that another one follows.
     trace: file for the trace; the gradient norms are measured too then.
-    output: folder for the final weights, and with `trace` for the initial ones too, both under
-        canonical names; `dualtrain diff` compares them.
+    output: folder for the final weights, with `spec.ema` for their averages and with `trace` for
+        the initial weights too, all under canonical names; `dualtrain diff` compares them.
 
     >>> dualtrain.fit(spec, model, [{"x": x, "labels": y}])[0].lr  # warmup starts at exactly 0
     0.0

@@ -14,6 +14,7 @@ __all__ = ["Recorder", "Score"]
 
 INITIAL_WEIGHTS = "initial.safetensors"
 FINAL_WEIGHTS = "model.safetensors"
+AVERAGES = "ema.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +31,8 @@ class Recorder:
     """Writes the files of a run as it goes; a context manager.
 
     trace: file for the trace, with `header` as its first line; it appears when the run has ended.
-    output: folder for the final weights, and with a trace for the initial ones, under canonical
-        names. Without both nothing is written.
+    output: folder for the final weights and their averages, if there are any, and with a trace for
+        the initial weights, under canonical names. Without both nothing is written.
     """
 
     def __init__(
@@ -59,7 +60,10 @@ class Recorder:
 
     def end(self, score: Score | None = None) -> None:
         """Record the final weights and the end of the run."""
-        digest = self._save(FINAL_WEIGHTS)
+        digest, averages, averages_digest = self._save(FINAL_WEIGHTS), None, None
+        if self._run.averages is not None:
+            with self._run.averaged():
+                averages, averages_digest = self._relative(AVERAGES), self._save(AVERAGES)
         if self._writer is not None:
             self._writer.end(
                 End(
@@ -69,6 +73,8 @@ class Recorder:
                     weights=self._relative(FINAL_WEIGHTS),
                     initial_weights=self._relative(INITIAL_WEIGHTS),
                     weights_digest=digest,
+                    averages=averages,
+                    averages_digest=averages_digest,
                 )
             )
 

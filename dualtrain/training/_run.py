@@ -5,13 +5,13 @@ The core counts micro-batches, groups and updates; the backend's verbs do the re
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from dualtrain.backend import Backend, backend_of, load_backend
 from dualtrain.errors import BackendError, MetricError, PlanError
-from dualtrain.plan import Plan, Plateau, Scaling
+from dualtrain.plan import Plan, Plateau, Scaling, decay_at
 from dualtrain.spec import ReduceOnPlateau, Spec
 
 __all__ = ["Applied", "Run", "start"]
@@ -54,12 +54,15 @@ class Run:
         self.clip = backend.build_clip(spec.clip, measure=measure)
         backend.use_biased_variance(model)
         self.optimizer = backend.build_optimizer(spec, model, clip=self.clip)
+        backend.clear_gradients(self.optimizer)  # those of an earlier loop that broke off
         self.masters = backend.build_masters(spec.amp, model, self.optimizer)
         waits = isinstance(spec.schedule, ReduceOnPlateau)
         self._plateau = Plateau(plan) if waits else None
         rate_at = self._plateau.rate_at if self._plateau is not None else None
         self.schedule = backend.build_schedule(plan, self.optimizer, rate_at=rate_at)
         self.scaling = Scaling.of(spec.amp)
+        self.averages = backend.build_averages(model) if spec.ema is not None else None
+        self._averaged = 0
         self.t = 0
         """The clock: updates applied so far."""
         self._groups = plan.epoch_groups()
@@ -68,6 +71,10 @@ class Run:
     def autocast(self) -> AbstractContextManager[Any]:
         """The context for the forward pass and the loss."""
         return self.backend.autocast(self.plan.spec.amp, self.device)
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """The context in which the model has the averages for weights, if the spec has `ema`."""
+        return nullcontext() if self.averages is None else self.averages.applied()
 
     def step(self, loss: Any, *, divisor: float | None = None) -> Applied | None:
         """Take one micro-batch's loss; make the update when its group is complete.
@@ -130,6 +137,8 @@ class Run:
             self.backend.set_momentum(self.optimizer, momentum)
         applied = self._apply()
         self.backend.clear_gradients(self.optimizer)
+        if applied:
+            self._average()
         done = Applied(
             t=self.t,
             lr=lr,
@@ -143,6 +152,12 @@ class Run:
             self.schedule.step()
             self.t += 1
         return done
+
+    def _average(self) -> None:
+        ema = self.plan.spec.ema
+        if self.averages is not None and ema is not None:
+            self.averages.update(decay_at(ema, self._averaged))
+            self._averaged += 1
 
     def _apply(self) -> bool:
         """Unscale, clip and update; False if the gradients were not finite and nothing moved."""

@@ -53,8 +53,9 @@ def train(
 
     data: the prepared data, when that has been done already.
     trace: file for the trace; the gradient norms are measured too then.
-    output: folder for the trained model, a Hugging Face checkpoint; with `trace` for the initial
-        weights as well, so that the trace can be compared by how far training moved the weights.
+    output: folder for the trained model, a Hugging Face checkpoint; with `spec.ema` the averages
+        too, as `ema.safetensors`, and with `trace` the initial weights, so that the trace can be
+        compared by how far training moved the weights. The score is that of the averages.
     nudge: move one weight matrix by 1 ULP before training, to measure the chaos floor.
     """
     observer = observer or Observer()
@@ -85,7 +86,8 @@ def train(
         for update in updates(run, batches, metric=_metric(run, data)):
             recorder.update(update)
             observer.updated(update, run.plan.total_updates)
-        score = _evaluate(run, held_out_batches(spec, data))
+        with run.averaged():
+            score = _evaluate(run, held_out_batches(spec, data))
         if output is not None:
             save_config(output, config, classes=data.classes, tokenizer=data.tokenizer)
         recorder.end(score)

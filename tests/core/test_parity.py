@@ -290,13 +290,15 @@ def test_missing_weights_are_refused(tmp_path: Path) -> None:
         compare_files(path, path)
 
 
-@pytest.mark.parametrize(("file", "verb"), [("initial", "began"), ("final", "ended")])
+@pytest.mark.parametrize(
+    ("file", "verb"), [("initial", "began"), ("final", "ended"), ("ema", "ended")]
+)
 def test_weights_that_another_run_has_replaced_are_refused(
     tmp_path: Path, file: str, verb: str
 ) -> None:
     """Two runs with one output folder would else be compared by the weights of the later one."""
-    a = write_run(tmp_path / "a.jsonl", make_trace(), make_weights())
-    later = WeightSet(make_weights().final, make_weights(0.5).final)
+    a = write_run(tmp_path / "a.jsonl", make_trace(), make_weights(averages=0.0))
+    later = WeightSet(*(make_weights(noise).final for noise in (0.0, 0.5, 0.7)))
     b = write_run(tmp_path / "b.jsonl", make_trace(), later)
     shutil.copy(tmp_path / f"b.{file}.safetensors", tmp_path / f"a.{file}.safetensors")
     with pytest.raises(TraceError) as error:

@@ -67,6 +67,8 @@ def test_the_file_is_one_header_one_line_per_update_and_one_end(tmp_path: Path) 
         "weights": None,
         "initial_weights": None,
         "weights_digest": None,
+        "averages": None,
+        "averages_digest": None,
     }
 
 

@@ -57,6 +57,7 @@ class Case:
     change: Callable[[Trace], Trace] = same
     first_update: int | None = None
     weights: WeightSet | None = None
+    averages: tuple[float | None, float | None] | None = None
     spec: dict[str, Any] | None = None
 
 
@@ -276,6 +277,12 @@ CASES = {
         "optimizer, weight_decay",
         weights=make_weights(1e-4),
     ),
+    "averages farther apart than rounding": Case(
+        "averages", "dense.bias (moved 4.3e-02)", "ema", averages=(0.0, 1e-4)
+    ),
+    "averages on one side only": Case(
+        "averages", "averages of the weights on one side only", "ema", averages=(None, 0.0)
+    ),
     "two more right": Case(
         "evaluation",
         "61 of 80 correct against 63 of 80",
@@ -306,6 +313,9 @@ CASES = {
 def runs(case: Case) -> tuple[tuple[Trace, Trace], tuple[WeightSet, WeightSet]]:
     spec = case.spec or {}
     traces = make_trace("torch", **spec), case.change(make_trace("paddle", **spec))
+    if case.averages is not None:
+        a, b = (make_weights(averages=off) for off in case.averages)
+        return traces, (a, b)
     return traces, (make_weights(), case.weights or make_weights())
 
 
@@ -364,7 +374,7 @@ def test_diff_of_equal_runs_exits_with_0(
 
 def test_every_stage_has_a_case() -> None:
     amp = make_trace(**AMP)
-    comparison = compare(amp, amp, weights=(make_weights(), make_weights()))
+    comparison = compare(amp, amp, weights=(make_weights(averages=0), make_weights(averages=0)))
     assert {finding.stage for finding in comparison.findings} == {c.stage for c in CASES.values()}
     assert comparison.not_compared == ()
 
