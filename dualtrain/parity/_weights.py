@@ -14,6 +14,8 @@ by rounding alone: it is listed by name with its numbers, and nothing more is as
 have begun equal and stayed that still. A tensor that moved on one side only is judged like any
 other, and so is a frozen one that began unequal.
 
+Where query, key and value share one tensor, their biases are compared as three.
+
 In mixed precision such noise moves those tensors as far as the others move, so that nothing tells
 them apart, and all parameters are judged together, as one tensor.
 """
@@ -21,7 +23,7 @@ them apart, and all parameters are judged together, as one tensor.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -136,6 +138,7 @@ def compare_weights(
     decaying: the names whose weights shrink at each of the `updates`.
     floor: side a again, with one weight moved by 1 ULP.
     """
+    a, b, floor = _by_part(a), _by_part(b), floor and _by_part(floor)
     stored, shrunk = math.sqrt(updates) * STORAGE_ROUNDING, updates * DECAY_ROUNDING
     noise = {} if floor is None else _noise(a, floor)
     tensors = tuple(
@@ -144,7 +147,7 @@ def compare_weights(
             a,
             b,
             bar=raised(allowed.weights, noise.get(name, 0.0), FLOOR_WEIGHTS),
-            rounding=stored + (shrunk if name in decaying else 0.0),
+            rounding=stored + (shrunk if name.partition(" ")[0] in decaying else 0.0),
         )
         for name in sorted(a.final.keys() & b.final.keys())
     )
@@ -162,6 +165,28 @@ def compare_weights(
         bar=allowed.weights,
         floor=None if floor is None else reached,
     )
+
+
+_FUSED = (".c_attn.bias", "in_proj_bias")
+"""The biases of query, key and value in one tensor: in GPT-2 and in torch's MultiheadAttention."""
+
+
+def _by_part(weights: WeightSet) -> WeightSet:
+    """The weights, with a tensor of its own for each part of a fused bias."""
+    return WeightSet(_split(weights.initial), _split(weights.final))
+
+
+def _split(arrays: Arrays) -> Arrays:
+    return {
+        part: values
+        for name, array in arrays.items()
+        for part, values in (_parts(name, array) if name.endswith(_FUSED) else [(name, array)])
+    }
+
+
+def _parts(name: str, array: NDArray[np.float32]) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    for part, values in zip(("query", "key", "value"), np.array_split(array, 3), strict=True):
+        yield f"{name} ({part})", values
 
 
 def _noise(a: WeightSet, again: WeightSet) -> dict[str, float]:

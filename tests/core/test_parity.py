@@ -141,6 +141,22 @@ def test_a_tensor_moved_by_rounding_alone_is_named_and_not_judged() -> None:
     assert [key.difference, key.movement] == pytest.approx([2.0, 5e-6])
 
 
+@pytest.mark.parametrize("name", ["h.0.attn.c_attn.bias", "in_proj_bias"])
+def test_a_fused_bias_is_judged_in_its_three_parts(name: str) -> None:
+    """The keys' third moved by rounding alone; in one tensor with the others it would differ."""
+    initial = {name: np.zeros(3, np.float32)}
+    a, b = (
+        WeightSet(initial, {name: np.array([0.1, key, value], np.float32)})
+        for key, value in ((1e-3, 0.2), (-1e-3, 0.2 * (1 + 1e-3)))
+    )
+    finding = judge(a, b)
+    assert not finding.agrees
+    assert finding.detail.startswith(f"{name} (value)")
+    comparison = compare(make_trace(), make_trace(), weights=(a, b))
+    assert comparison.weights is not None
+    assert [f"{name} (key)"] == [tensor.name for tensor in comparison.weights.by_rounding]
+
+
 def test_a_tensor_that_stood_still_on_one_side_only_is_judged() -> None:
     a = weight_set(w=([0.0], [0.1]), key=([0.0], [5e-6]))
     b = weight_set(w=([0.0], [0.1]), key=([0.0], [1e-2]))
