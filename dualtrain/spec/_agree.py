@@ -19,6 +19,10 @@ from dualtrain.spec._task import TextClassification
 __all__ = ["check_metric", "check_momentum", "check_rates", "check_rise"]
 
 
+LARGEST_FACTOR = 1e100
+"""Of the base rate; float64 holds it, and what is computed with it."""
+
+
 def check_rates(schedule: Schedule, lr: float) -> None:
     """The rates that a schedule names lie on the right side of the base rate.
 
@@ -57,6 +61,13 @@ def _check_rates(schedule: Schedule, lr: float, where: str = "") -> None:
         if rate >= lr:
             raise ValueError(
                 f"{where}{name} must be below optimizer.lr. Received: {name} {rate!r}, lr {lr!r}"
+            )
+    if isinstance(schedule, Cyclic | Piecewise):
+        rates = (schedule.max_lr,) if isinstance(schedule, Cyclic) else schedule.values
+        if max(rates) / lr > LARGEST_FACTOR:
+            raise ValueError(
+                f"{where}rates must be at most {LARGEST_FACTOR:.0e} times optimizer.lr. "
+                f"Received: {max(rates)!r}, lr {lr!r}"
             )
     if isinstance(schedule, Cyclic) and schedule.max_lr <= lr:
         raise ValueError(

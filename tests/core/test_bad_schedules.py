@@ -92,6 +92,11 @@ BAD = {
         "schedule: {name: cyclic, max_lr: 0.5, up: 1, down: 1, mode: triangular}",
         "spec.yaml:3: schedule: max_lr must be above optimizer.lr. Received: max_lr 0.5, lr 0.5",
     ),
+    "a peak that float64 cannot hold as a factor": (
+        "schedule: {name: cyclic, max_lr: 1e+200, up: 1, down: 1, mode: triangular}",
+        "spec.yaml:3: schedule: rates must be at most 1e+100 times optimizer.lr. "
+        "Received: 1e+200, lr 0.5",
+    ),
     "gamma of a triangle": (
         "schedule: {name: cyclic, max_lr: 1, up: 1, down: 1, mode: triangular, gamma: 0.9}",
         "spec.yaml:3: schedule.gamma: goes with mode 'exp_range'; leave it out. Received: 0.9",
