@@ -26,6 +26,7 @@ docs: .venv/ready ## write the generated pages of docs/ from the code
 	.venv/bin/python docs/make_spec_reference.py
 	.venv/bin/python docs/make_dialects.py
 	.venv/bin/python -m docs.make_schedule_table
+	.venv/bin/python -m docs.make_optimizer_table
 
 format: .venv/lint-ready ## rewrite the sources in the house style
 	.venv/bin/ruff check --fix .

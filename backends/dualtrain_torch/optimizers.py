@@ -85,11 +85,16 @@ class _Own(Optimizer):
         raise NotImplementedError
 
 
+def _kept(state: Group, name: str, like: Any) -> Any:
+    """The state `name`, at first 0."""
+    if name not in state:
+        state[name] = torch.zeros_like(like)
+    return state[name]
+
+
 def _average(state: Group, name: str, rate: float, value: Any) -> Any:
     """The moving average `name`: rate x itself + (1 - rate) x value."""
-    if name not in state:
-        state[name] = torch.zeros_like(value)
-    return state[name].mul_(rate).add_(value, alpha=1 - rate)
+    return _kept(state, name, value).mul_(rate).add_(value, alpha=1 - rate)
 
 
 class Lamb(_Own):
@@ -116,9 +121,7 @@ class Adamax(_Own):
     def _update(self, p: Any, g: Any, group: Group, state: Group) -> None:
         (b1, b2), k = group["betas"], state["step"].item()
         m = _average(state, "exp_avg", b1, g)
-        if "exp_inf" not in state:
-            state["exp_inf"] = torch.zeros_like(g)
-        u = state["exp_inf"].mul_(b2).add_(group["eps"])
+        u = _kept(state, "exp_inf", g).mul_(b2).add_(group["eps"])
         torch.maximum(g.abs(), u, out=u)
         p.addcdiv_(m, u, value=-group["lr"] / (1 - b1**k))
 
@@ -132,10 +135,5 @@ class RMSProp(_Own):
             mean = _average(state, "grad_avg", group["rho"], g)
             v = v.addcmul(mean, mean, value=-1)
         root = (v + group["eps"]).sqrt_()
-        if not group["momentum"]:
-            p.addcdiv_(g, root, value=-group["lr"])
-            return
-        if "momentum_buffer" not in state:
-            state["momentum_buffer"] = torch.zeros_like(g)
-        b = state["momentum_buffer"].mul_(group["momentum"])
+        b = _kept(state, "momentum_buffer", g).mul_(group["momentum"])
         p.sub_(b.addcdiv_(g, root, value=group["lr"]))

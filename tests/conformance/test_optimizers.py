@@ -207,3 +207,14 @@ def test_the_state_has_the_same_names_whatever_was_built_before(
         step(backend, again, gradient)
         names.append(sorted(again.optimizer.state_dict()))
     assert names[0] == names[1]
+
+
+def test_the_edge_below_which_nothing_decays(backend: Backend) -> None:
+    """That of `dualtrain.plan.decay_note`: lr wd = 2^-25 leaves every weight as it is, in float32;
+    ten times as much does not."""
+    still = {"weight": np.zeros((4, 3), np.float32), "bias": np.zeros(4, np.float32)}
+    for factor, same in ((1.0, True), (10.0, False)):
+        optimizer = {"name": "adamw", "lr": 2.0**-25 * factor}
+        run = started(backend, spec_of("adamw", optimizer=optimizer, weight_decay={"value": 1.0}))
+        after = step(backend, run, still)
+        assert [bool((after[n] == w).all()) for n, w in weights().items()] == [same, same]
