@@ -8,7 +8,6 @@ from typing import Any
 
 import paddle
 from paddle import _legacy_C_ops
-from paddle.base import core
 
 from dualtrain.errors import BackendError
 from dualtrain.spec import Amp
@@ -49,12 +48,16 @@ def unscale(optimizer: Any, scale: float) -> bool:
     By `GradScaler`'s own operator, and like it with one wait for the device. The optimizer hears
     nothing of it: what `GradScaler` tells it would silently skip a later plain `step()`.
     """
-    eager: Any = core.eager
+    alike: dict[Any, list[Any]] = {}
+    for parameter in optimizer._parameter_list:
+        gradient = parameter.grad
+        if gradient is not None:
+            alike.setdefault(gradient.dtype, []).append(gradient)
     operators: Any = _legacy_C_ops
-    alike = eager.get_grads_lists(optimizer._parameter_list)  # float16, bfloat16, float32
-    divisor = paddle.to_tensor([scale], dtype="float32")
     found = []
-    for gradients in filter(None, alike):
+    for dtype, gradients in alike.items():
+        wide = "float64" if dtype == paddle.float64 else "float32"
+        divisor = paddle.to_tensor([scale], dtype=wide)
         found.append(paddle.to_tensor([False]))
         operators.check_finite_and_unscale(gradients, divisor, gradients, found[-1])
     return not (found and bool(paddle.concat(found).any()))

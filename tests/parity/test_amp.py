@@ -162,6 +162,33 @@ def test_the_patterns_skip_and_make_updates() -> None:
     assert np.mean(shares) == pytest.approx(0.5, abs=0.05)
 
 
+@pytest.mark.parametrize("bad", [0, 1])
+@pytest.mark.parametrize("value", [None, *OVERFLOWS])
+@pytest.mark.parametrize("name", ["torch", "paddle"])
+def test_gradients_of_every_type_are_unscaled(name: str, value: float | None, bad: int) -> None:
+    """float32 beside float64, and a parameter without a gradient."""
+    given = np.full((2, 2), 8.0)
+    if value is not None:
+        given[bad, 1] = value
+    optimizer: Any
+    if name == "torch":
+        types: list[Any] = [torch.float32, torch.float64, torch.float32]
+        parameters: list[Any] = [torch.nn.Parameter(torch.zeros(2, dtype=t)) for t in types]
+        optimizer = torch.optim.SGD(parameters, 1.0)
+        for parameter, gradient in zip(parameters, given, strict=False):
+            parameter.grad = torch.tensor(gradient, dtype=parameter.dtype)
+    else:
+        types = ["float32", "float64", "float32"]
+        parameters = [paddle.create_parameter([2], t) for t in types]
+        optimizer = paddle.optimizer.SGD(1.0, parameters)
+        for parameter, gradient in zip(parameters, given, strict=False):
+            parameter.grad = paddle.to_tensor(gradient, dtype=parameter.dtype)
+    assert load_backend(name).unscale(optimizer, 4.0) == (value is None)
+    assert parameters[2].grad is None
+    if value is None:
+        assert [p.grad.tolist() for p in parameters[:2]] == [[2.0, 2.0]] * 2
+
+
 # O2
 
 LOW = {"table.weight", "conv.weight", "conv.bias", "dense.weight", "dense.bias"}
