@@ -50,7 +50,7 @@ def fit(
     backend: follows from the type of the model when absent.
     loss: when absent, the cross-entropy of the logits against `labels`, as `spec.loss` says.
     metric: for the schedule reduce_on_plateau, and only for it; called with the model at the end
-        of each epoch that another one follows.
+        of each epoch that another one follows, with `spec.ema` with the averages in it.
     trace: file for the trace; the gradient norms are measured too then.
     output: folder for the final weights, with `spec.ema` for their averages and with `trace` for
         the initial weights too, all under canonical names; `dualtrain diff` compares them.
@@ -106,10 +106,13 @@ def updates(
     for epoch, group in run.plan.updates():
         if epoch != current:
             if metric is not None and current is not None:
-                run.report(metric(run.model))
+                with run.averaged():
+                    value = metric(run.model)
+                run.report(value)
                 run.model.train()  # a metric is taken in evaluation mode
             current, micro_batches = epoch, batches(epoch)
             _check_count(run, _count(micro_batches), epoch)
+            run.begin_epoch()
         pending.append(_update(run, [micro_batches[i] for i in group], objective))
         if time.monotonic() - read_at > REPORT_EVERY:
             yield from _read(run, pending)

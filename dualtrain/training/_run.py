@@ -76,6 +76,14 @@ class Run:
         """The context in which the model has the averages for weights, if the spec has `ema`."""
         return nullcontext() if self.averages is None else self.averages.applied()
 
+    def begin_epoch(self) -> None:
+        """Let the next micro-batch be an epoch's first: for a loop that leaves one early.
+
+        What an unfinished group has accumulated is dropped.
+        """
+        self._micro_batch = 0
+        self.backend.clear_gradients(self.optimizer)
+
     def step(self, loss: Any, *, divisor: float | None = None) -> Applied | None:
         """Take one micro-batch's loss; make the update when its group is complete.
 

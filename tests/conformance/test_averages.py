@@ -15,6 +15,7 @@ from dualtrain.backend import Backend
 from dualtrain.trace import read_trace, weights_digest
 from dualtrain.training import Run, start, train
 from tests.meta.small_task import small_spec, write_task
+from tests.plateaus import plateau_spec
 
 Weights = dict[str, NDArray[np.float32]]
 
@@ -163,6 +164,25 @@ def test_the_files_have_both_and_the_trace_their_digests(
     assert end.averages == "out/ema.safetensors"
     assert end.averages_digest == weights_digest(averages)
     assert end.weights_digest == weights_digest(trained)
+
+
+def test_a_metric_is_taken_of_the_averages(backend: Backend, linear: Any) -> None:
+    """As the evaluation is: at d = 0.5, after one update an epoch."""
+    seen: list[Weights] = []
+
+    def metric(model: Any) -> float:
+        seen.append(backend.dump_weights(model))
+        return 1.0
+
+    fit(spec_of({"decay": 0.5}, duration={"updates": 1}), linear, [batch(0)])
+    after_one = backend.dump_weights(linear)
+    backend.load_weights(linear, INITIAL)
+    spec = spec_of(
+        {"decay": 0.5}, schedule=plateau_spec().schedule.model_dump(), duration={"updates": 2}
+    )
+    fit(spec, linear, [batch(0)], metric=metric)
+    for name, average in seen[0].items():
+        np.testing.assert_allclose(average, (INITIAL[name] + after_one[name]) / 2, rtol=1e-6)
 
 
 def test_without_ema_there_is_no_file_of_averages(

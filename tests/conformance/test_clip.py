@@ -107,6 +107,20 @@ def test_a_zero_gradient_stays_zero(backend: Backend, kind: str, c: float) -> No
     assert backend.numbers([done.grad_norm, done.clipped_norm]) == [0.0, 0.0]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_frozen_parameter_is_not_counted(backend: Backend, kind: str) -> None:
+    """Its gradient would be ten times the weight's; the weight is clipped as if it were alone."""
+    given = gradients()
+    given["bias"] *= np.float32(10.0)
+    freeze = {"patterns": ["bias"], "batch_stats": "train"}
+    after, done = updated(backend, given, {kind: 2.0}, freeze=freeze)
+    alone = clipped({"weight": given["weight"]}, kind, 2.0)
+    expected, _ = updated(backend, alone | {"bias": given["bias"]}, None, freeze=freeze)
+    np.testing.assert_allclose(after["weight"], expected["weight"], rtol=1e-6)
+    np.testing.assert_array_equal(after["bias"], BIAS)
+    assert backend.numbers([done.grad_norm]) == pytest.approx([5.0], rel=1e-6)
+
+
 def test_norm_is_per_tensor_and_global_norm_is_not(backend: Backend) -> None:
     """A weight's gradient ten times the bias's: alone, only the weight's is clipped."""
     given = gradients(scale=10.0)

@@ -1,0 +1,140 @@
+"""Which samples an update is made of: sample i has gradient 2**i, so each update names its own.
+
+PaddleNLP's Trainer lets the short group of an epoch leak into the next one, still divided by the
+whole `accumulate`; nothing may do so here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dualtrain import Spec, fit
+from dualtrain.backend import Backend
+from dualtrain.errors import PlanError
+from dualtrain.training import start
+
+Samples = list[list[int]]
+
+PER_EPOCH = 10
+FIRST: Samples = [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+SECOND: Samples = [[10, 11, 12, 13], [14, 15, 16, 17], [18, 19]]
+
+CASES: dict[str, tuple[dict[str, Any], dict[str, Any], Samples]] = {
+    "the tail is an update of its own": ({"accumulate": 4}, {"epochs": 2}, FIRST + SECOND),
+    "the tail is dropped": (
+        {"accumulate": 4, "tail": "drop"},
+        {"epochs": 2},
+        FIRST[:2] + SECOND[:2],
+    ),
+    "no tail": ({"accumulate": 5}, {"epochs": 1}, [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]]),
+    "a group larger than an epoch": (
+        {"accumulate": 16},
+        {"epochs": 2},
+        [list(range(10)), list(range(10, 20))],
+    ),
+    "the end within an epoch": ({"accumulate": 4}, {"updates": 4}, FIRST + SECOND[:1]),
+}
+
+
+def spec_of(batch: dict[str, Any], duration: dict[str, Any]) -> Spec:
+    parts: dict[str, Any] = {
+        "optimizer": {"name": "adamw", "lr": 0.1},
+        "schedule": {"name": "constant"},
+        "duration": duration,
+        "batch": batch,
+    }
+    return Spec(**parts)
+
+
+def epoch(number: int) -> list[dict[str, Any]]:
+    """Micro-batches of one sample each, 0 ... 9 in the first epoch."""
+    first = number * PER_EPOCH
+    return [{"x": np.array([2.0**i], np.float32)} for i in range(first, first + PER_EPOCH)]
+
+
+def loss(model: Any, tensors: dict[str, Any]) -> Any:
+    return (model.weight * tensors["x"]).sum()
+
+
+def named(total: float) -> list[int]:
+    """The samples whose gradients add up to this."""
+    assert total == round(total)
+    return [i for i in range(40) if round(total) >> i & 1]
+
+
+@pytest.mark.parametrize(("batch", "duration", "expected"), CASES.values(), ids=CASES.keys())
+def test_an_update_has_its_groups_samples_over_its_real_size(
+    backend: Backend,
+    batch: dict[str, Any],
+    duration: dict[str, Any],
+    expected: Samples,
+    tmp_path: Path,
+) -> None:
+    spec, model = spec_of(batch, duration), backend.build_linear(1, 1)
+    updates = fit(spec, model, epoch, loss=loss, trace=tmp_path / "trace.jsonl")
+    sizes = [len(update.micro_losses) for update in updates]
+    norms = [update.grad_norm or 0.0 for update in updates]
+    assert expected == [
+        named(round(norm * size, 1)) for norm, size in zip(norms, sizes, strict=True)
+    ]
+    assert sizes == [len(samples) for samples in expected]
+
+
+@pytest.mark.parametrize(("batch", "duration", "expected"), CASES.values(), ids=CASES.keys())
+def test_so_it_is_in_a_loop_of_ones_own(
+    backend: Backend, batch: dict[str, Any], duration: dict[str, Any], expected: Samples
+) -> None:
+    """`step(loss)` knows by itself where a group ends, and how large it is."""
+    model = backend.build_linear(1, 1)
+    spec = spec_of(batch, duration)
+    run = start(spec, model, micro_batches_per_epoch=PER_EPOCH, measure=True)
+    found: Samples = []
+    pending = 0
+    for part in (part for number in range(2) for part in epoch(number)):
+        done = run.step(loss(run.model, backend.to_device(part, run.device)))
+        pending += 1
+        if done is not None and len(found) < len(expected):
+            (norm,) = backend.numbers([done.grad_norm])
+            found.append(named(round(norm * pending, 1)))
+        if done is not None or run._micro_batch == 0:
+            pending = 0
+    assert expected == found
+
+
+def test_a_dropped_tail_needs_one_whole_group(backend: Backend) -> None:
+    spec = spec_of({"accumulate": 16, "tail": "drop"}, {"epochs": 2})
+    with pytest.raises(PlanError, match=r"Received: 10 micro-batches, accumulate 16$"):
+        fit(spec, backend.build_linear(1, 1), epoch, loss=loss)
+
+
+def test_an_earlier_loop_leaves_no_gradient_behind(backend: Backend) -> None:
+    """One that broke off within a group: the next run's first update is its own alone."""
+    spec = spec_of({"accumulate": 4}, {"epochs": 1})
+    model = backend.build_linear(1, 1)
+    broken_off = start(spec, model, micro_batches_per_epoch=PER_EPOCH)
+    part = backend.to_device(epoch(0)[9], broken_off.device)
+    assert broken_off.step(loss(broken_off.model, part)) is None
+    run = start(spec, model, micro_batches_per_epoch=PER_EPOCH, measure=True)
+    done = [run.step(loss(run.model, backend.to_device(part, run.device))) for part in epoch(0)[:4]]
+    assert done[3] is not None
+    (norm,) = backend.numbers([done[3].grad_norm])
+    assert named(4 * norm) == [0, 1, 2, 3]
+
+
+def test_an_epoch_left_early_leaves_no_gradient_behind(backend: Backend) -> None:
+    """`begin_epoch` drops the unfinished group, and the groups begin anew."""
+    spec, model = spec_of({"accumulate": 4}, {"epochs": 2}), backend.build_linear(1, 1)
+    run = start(spec, model, micro_batches_per_epoch=PER_EPOCH, measure=True)
+    found = []
+    for part in (*epoch(0)[:6], None, *epoch(1)[:4]):
+        if part is None:
+            run.begin_epoch()
+            continue
+        done = run.step(loss(run.model, backend.to_device(part, run.device)))
+        if done is not None:
+            found.append(named(4 * backend.numbers([done.grad_norm])[0]))
+    assert found == [FIRST[0], SECOND[0]]
