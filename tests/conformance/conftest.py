@@ -19,3 +19,12 @@ NAMES = REQUESTED.split(",") if REQUESTED else backend_names()
 @pytest.fixture(scope="session", params=NAMES)
 def backend(request: pytest.FixtureRequest) -> Backend:
     return load_backend(request.param)
+
+
+@pytest.fixture
+def without_autocast(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    """AMP is accepted on every device, for tests that open no autocast context.
+
+    Loss scaling and master weights need none, and Paddle's does nothing on the CPU.
+    """
+    monkeypatch.setattr(backend, "check_amp", lambda amp, device: None)

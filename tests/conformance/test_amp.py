@@ -40,12 +40,6 @@ def started(backend: Backend, spec: Spec, *, micro_batches: int = 1) -> Run:
     return start(spec, model, micro_batches_per_epoch=micro_batches, measure=True)
 
 
-@pytest.fixture
-def without_autocast(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
-    """AMP is accepted on every device; these tests open no autocast context."""
-    monkeypatch.setattr(backend, "check_amp", lambda amp, device: None)
-
-
 @pytest.mark.parametrize("level", ["O1", "O2"])
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_amp_is_done_or_refused(backend: Backend, dtype: str, level: str) -> None:

@@ -14,10 +14,10 @@ import pytest
 from dualtrain.backend import Backend
 from dualtrain.errors import BackendError
 from dualtrain.training import Run, start
-from tests.conformance.test_amp import amp_spec, started, weights, without_autocast
+from tests.conformance.test_amp import amp_spec, started, weights
 from tests.conformance.test_optimizers import CASES, case
 
-__all__ = ["case", "without_autocast"]
+__all__ = ["case"]
 
 pytestmark = pytest.mark.usefixtures("without_autocast")
 
