@@ -85,7 +85,9 @@ def _clip(spec: Spec, dialect: Dialect) -> Iterator[str]:
     default, epsilon = dialect.clip_default, dialect.clip_epsilon.value
     if spec.clip is None and default is not None:
         yield f"clips by global norm {default.value:g} unless max_grad_norm is 0"
-    if spec.clip is not None and epsilon:
+    if spec.clip is not None and spec.clip.global_norm is None:
+        yield "clips by the global norm only"
+    elif spec.clip is not None and epsilon:
         yield f"clips by c / (norm + {epsilon:g}), not by c / max(norm, c)"
 
 

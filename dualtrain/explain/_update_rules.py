@@ -1,4 +1,4 @@
-"""What may not be meant about micro-batches, mixed precision and the model's dropout."""
+"""What may not be meant about micro-batches, averages, mixed precision and dropout."""
 
 from __future__ import annotations
 
@@ -37,6 +37,17 @@ def _group_is_the_epoch(plan: Plan) -> str | None:
     return f"accumulate {accumulate}, and an epoch has {count} micro-batches"
 
 
+def _averages_are_young(plan: Plan) -> str | None:
+    """The first weights' share of the averages is the product of all d; d^T without warm-up."""
+    ema = plan.spec.ema
+    if ema is None or ema.warmup:
+        return None
+    share = ema.decay**plan.total_updates
+    if share <= 0.1:
+        return None
+    return f"after {plan.total_updates} updates the averages are {share:.0%} initial weights"
+
+
 def _amp_on_the_cpu(plan: Plan) -> str | None:
     spec = plan.spec
     return f"amp.dtype {spec.amp.dtype} on cpu" if spec.amp and spec.device == "cpu" else None
@@ -70,6 +81,13 @@ UPDATE_RULES = (
         where="batch.accumulate",
         reason="every update is a short group, divided by its real size",
         finds=_group_is_the_epoch,
+    ),
+    Rule(
+        name="averages-are-young",
+        level="warning",
+        where="ema.decay",
+        reason="they are what is evaluated; a smaller decay, or ema.warmup, forgets sooner",
+        finds=_averages_are_young,
     ),
     Rule(
         name="amp-on-the-cpu",

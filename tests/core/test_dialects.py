@@ -200,6 +200,7 @@ AMP = {"dtype": "float16", "on_skip": "advance"}
             {"clip": {"global_norm": 1.0}},
             "clips by c / (norm + 1e-06), not by c / max(norm, c)",
         ),
+        ("hf5", {"clip": {"value": 1.0}}, "clips by the global norm only"),
         (
             "paddlenlp-trainer",
             {"amp": AMP},

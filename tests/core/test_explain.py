@@ -177,6 +177,11 @@ FIRES: list[tuple[str, dict[str, Any], str]] = [
         {"batch": {"accumulate": 11}},
         "accumulate 11, and an epoch has 10 micro-batches",
     ),
+    (
+        "averages-are-young",
+        {"ema": {"decay": 0.99}},
+        "after 100 updates the averages are 37% initial weights",
+    ),
     ("amp-on-the-cpu", {"amp": {"dtype": "bfloat16"}}, "amp.dtype bfloat16 on cpu"),
     (
         "tail-is-short",
@@ -248,6 +253,8 @@ SILENT: list[tuple[str, dict[str, Any]]] = [
     ("ends-above-zero", schedule("polynomial", power=1.0, end_lr=0.0)),
     ("tail-is-dropped", {"batch": {"accumulate": 5, "tail": "drop"}}),
     ("group-is-the-epoch", {"batch": {"accumulate": 10}}),
+    ("averages-are-young", {"ema": {"decay": 0.97}}),
+    ("averages-are-young", {"ema": {"decay": 0.999, "warmup": True}}),
     ("amp-on-the-cpu", {"amp": {"dtype": "bfloat16"}, "device": "cuda"}),
     ("tail-is-short", {"batch": {"accumulate": 5}}),
     ("tail-is-short", {"batch": {"accumulate": 11}}),
