@@ -26,7 +26,8 @@ def build_optimizer(spec: Spec, model: Any, *, clip: Any = None) -> Any:
 
     clip: the clipper to install, to read its norms later; made from `spec.clip` when absent.
     Raises `LedgerError` if a rule of the spec names no parameter, `BackendError` if two
-    parameters share a name or the installed Paddle lacks the optimizer.
+    parameters share a name, one asks not to be clipped, or the installed Paddle lacks the
+    optimizer.
     """
     ledger = decide(parameters(model), spec)
     freeze(model, ledger)
@@ -35,6 +36,11 @@ def build_optimizer(spec: Spec, model: Any, *, clip: Any = None) -> Any:
     for parameter, _ in rows:  # forget what an earlier optimizer's groups left behind
         parameter.optimize_attr["learning_rate"] = 1.0
         parameter.regularizer = None
+        if spec.clip is not None and not getattr(parameter, "need_clip", True):
+            raise BackendError(
+                "clip reaches every parameter that trains: build the model without "
+                f"ParamAttr(need_clip=False). Received: that of {parameter.name!r}"
+            )
     clip = clip if clip is not None else build_clip(spec.clip)
     return native_optimizer(spec.optimizer, rows, clip)
 

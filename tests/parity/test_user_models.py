@@ -319,6 +319,19 @@ def test_two_parameters_of_one_native_name_are_refused() -> None:
         build_optimizer(Spec(**parts), paddle.nn.Sequential(*layers))
 
 
+def test_a_parameter_that_asks_not_to_be_clipped_is_refused() -> None:
+    """Paddle would leave it out of the norm too; torch has no such wish."""
+    parts: dict[str, Any] = {
+        "optimizer": {"name": "adamw", "lr": 0.1},
+        "schedule": {"name": "constant"},
+        "duration": {"updates": 1},
+    }
+    model = paddle.nn.Linear(2, 2, weight_attr=paddle.ParamAttr(need_clip=False))
+    build_optimizer(Spec(**parts), model)
+    with pytest.raises(BackendError, match=r"need_clip=False\)\. Received: that of 'linear_"):
+        build_optimizer(Spec(**parts | {"clip": {"global_norm": 1.0}}), model)
+
+
 def test_an_earlier_optimizers_groups_leave_nothing_behind() -> None:
     """Paddle writes a group's rate and regularizer on the parameters, for every later optimizer."""
     parts: dict[str, Any] = {
