@@ -145,6 +145,20 @@ def test_every_update_is_the_rules(backend: Backend, case: str) -> None:
             np.testing.assert_allclose(got[name], wanted, rtol=3e-6, atol=3e-6)
 
 
+def test_lambs_trust_ratio_is_1_for_weights_of_0(backend: Backend) -> None:
+    """They decay, so they would have one: |w| / |r| = 0, which would hold them at 0 for ever."""
+    spec = spec_of("lamb, decay")
+    run = started(backend, spec)
+    zeros = {name: np.zeros_like(w) for name, w in weights().items()}
+    backend.load_weights(run.model, zeros)
+    rule = Reference(spec.optimizer, zeros["weight"], decay=0.3)
+    for t, gradient in enumerate(gradients(3)):
+        got = step(backend, run, gradient)
+        wanted = rule.update(gradient["weight"], run.plan.lr_at(t))
+        np.testing.assert_allclose(got["weight"], wanted, rtol=3e-6, atol=3e-6)
+    assert np.abs(rule.w).max() > 0.1
+
+
 MULTIPLIED = [
     ("adamw, decay", [("weight", 0.25)]),
     ("adamw, decay", [("weight", 0.25), ("*", 3.0)]),
