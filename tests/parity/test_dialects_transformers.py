@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -299,3 +300,59 @@ def test_no_horizon_but_the_last_update() -> None:
     plan = reading_of(spec_of({"name": "linear"}, None, horizon=50)).plan
     assert plan is not None
     assert plan.lr_curve().tolist() == real_curve("linear", None, None, 100, 5e-5)
+
+
+class Sum(torch.nn.Module):
+    """Loss w x, so that the gradient of an update is the sum of its samples over their number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.w = torch.nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: Any, labels: Any = None) -> Any:
+        return {"loss": (self.w * x).mean()}
+
+
+def test_a_run_of_the_real_trainer(tmp_path: Path) -> None:
+    """10 micro-batches, 4 to an update, 2 epochs: each epoch's third update has 2, divided by 2."""
+    pytest.importorskip("accelerate", reason="the Trainer needs accelerate: test-transformers-5")
+    model, sums, used = Sum(), list[float](), list[float]()
+    warmup = {"warmup_ratio": 0.3} if MAJOR < 5 else {"warmup_steps": 0.3}
+    trainer = Trainer(
+        model=model,
+        args=TrainingArguments(
+            output_dir=str(tmp_path),
+            disable_tqdm=True,
+            report_to=[],
+            use_cpu=True,
+            save_strategy="no",
+            logging_steps=1,
+            per_device_train_batch_size=1,
+            gradient_accumulation_steps=4,
+            num_train_epochs=2,
+            max_grad_norm=0.0,
+            remove_unused_columns=False,
+            learning_rate=5e-5,
+            **warmup,
+        ),
+        train_dataset=[{"x": torch.tensor([2.0**i])} for i in range(10)],
+        data_collator=lambda rows: {"x": torch.stack([row["x"] for row in rows])},
+    )
+    optimizer = trainer.create_optimizer()
+
+    def watch(optimizer: Any, *_: Any) -> None:
+        assert model.w.grad is not None
+        sums.append(model.w.grad.item())
+        used.append(optimizer.param_groups[0]["lr"])
+
+    optimizer.register_step_pre_hook(watch)
+    trainer.train()
+    divisors = [4, 4, 2] * 2
+    samples = [f"{round(s * n):b}".count("1") for s, n in zip(sums, divisors, strict=True)]
+    batch = {"accumulate": 4}
+    spec = spec_of({"name": "linear"}, {"proportion": 0.3}, batch=batch, duration={"epochs": 2})
+    (reading,) = read(spec, DIALECT, micro_batches_per_epoch=10)
+    assert reading.plan is not None
+    assert (divisors, reading.plan.lr_curve().tolist()) == (samples, used)
+    logged = [e["learning_rate"] for e in trainer.state.log_history if "learning_rate" in e]
+    assert logged == used
