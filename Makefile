@@ -5,7 +5,7 @@ EXAMPLE := examples/text_classification
 export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs format parity-two-environments test-core test-paddle-2.6 clean
+.PHONY: help demo test lint docs format parity-two-environments test-core test-paddle-2.6 test-transformers-5 clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 28
@@ -42,6 +42,9 @@ test-core: .venv-core/ready $(EXAMPLE)/data/train.csv ## the tests that need no 
 test-paddle-2.6: .venv-paddle-2.6/ready ## the conformance suite on paddlepaddle 2.6.2
 	DUALTRAIN_BACKENDS=paddle .venv-paddle-2.6/bin/python -m pytest tests/conformance
 
+test-transformers-5: .venv-transformers-5/ready ## what the dialect hf5 claims, on transformers 5
+	.venv-transformers-5/bin/python -m pytest tests/parity/test_dialects_transformers.py
+
 clean: ## remove environments, reports and the demo's data
 	rm -rf .venv .venv-* report report-* $(EXAMPLE)/data
 
@@ -54,6 +57,7 @@ $(EXAMPLE)/data/train.csv: $(EXAMPLE)/make_data.py
 .venv-torch/ready: requirements/torch.txt pyproject.toml
 .venv-paddle/ready: requirements/paddle.txt pyproject.toml
 .venv-paddle-2.6/ready: requirements/paddle-2.6.txt pyproject.toml
+.venv-transformers-5/ready: requirements/transformers-5.txt pyproject.toml
 %/ready:
 	$(PYTHON) -m venv $*
 	$*/bin/pip install --quiet --requirement $< --editable ".[test]"

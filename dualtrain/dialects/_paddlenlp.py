@@ -90,5 +90,8 @@ PADDLENLP_TRAINER = Dialect(
     ),
     labels=Rule("data", "LlamaPretrainingCriterion"),
     optimizers=Rule(("adamw",), "Trainer.get_optimizer_cls_and_kwargs"),
-    lacks=Rule(("lr_multipliers", "layer_decay", "freeze", "ema"), "TrainingArguments"),
+    lacks=Rule(
+        ("lr_multipliers", "layer_decay", "freeze", "ema", "loss.label_smoothing"),
+        "TrainingArguments",
+    ),
 )

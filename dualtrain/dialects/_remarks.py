@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from dualtrain.dialects._dialect import Dialect
 from dualtrain.dialects._read import Reading, warmup_fields
@@ -116,8 +117,16 @@ def _optimizer(spec: Spec, dialect: Dialect) -> Iterator[str]:
 
 def _lacks(spec: Spec, dialect: Dialect) -> Iterator[str]:
     for name in () if dialect.lacks is None else dialect.lacks.value:
-        if getattr(spec, name, None):
+        part: Any = spec
+        for step in name.split("."):
+            part = getattr(part, step, None)
+        if part:
             yield f"has no argument for {name}"
+
+
+def _labels(spec: Spec, dialect: Dialect) -> Iterator[str]:
+    if spec.loss is not None and spec.loss.shift_labels and dialect.labels.value == "data":
+        yield "does not shift labels: its causal models want them shifted in the data"
 
 
 def _logged(spec: Spec, dialect: Dialect) -> Iterator[str]:
@@ -128,6 +137,7 @@ def _logged(spec: Spec, dialect: Dialect) -> Iterator[str]:
 _RULES: tuple[Callable[[Spec, Dialect], Iterator[str]], ...] = (
     _optimizer,
     _lacks,
+    _labels,
     _horizon,
     _schedule,
     _warmup,

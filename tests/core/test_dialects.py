@@ -245,6 +245,16 @@ AMP = {"dtype": "float16", "on_skip": "advance"}
         ),
         ("hf5", {"layer_decay": 0.8}, "has no argument for layer_decay"),
         (
+            "paddlenlp-trainer",
+            {"loss": {"label_smoothing": 0.1}},
+            "has no argument for loss.label_smoothing",
+        ),
+        (
+            "paddlenlp",
+            {"loss": {"shift_labels": True}},
+            "does not shift labels: its causal models want them shifted in the data",
+        ),
+        (
             "paddlenlp",
             {"warmup": {"steps": 2, "shape": "cosine"}},
             "has warmup.shape 'linear', always; 'cosine' cannot be said",

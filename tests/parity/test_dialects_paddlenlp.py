@@ -291,6 +291,7 @@ def test_it_makes_one_optimizer_and_has_no_argument_for_the_rest() -> None:
     assert keywords == {"beta1": 0.9, "beta2": 0.99, "epsilon": 1e-7}
     assert {kind.value for kind in OptimizerNames} == {"adamw", "adafactor"}  # the spec has one
     assert PADDLENLP_TRAINER.lacks is not None
+    assert not [f for f in FIELDS if "smoothing" in f or "freeze" in f or "multiplier" in f]
     assert set(PADDLENLP_TRAINER.lacks.value) & set(FIELDS) == set()
 
 

@@ -222,6 +222,8 @@ def test_the_optimizers() -> None:
 
 def test_it_has_no_argument_for_the_rest() -> None:
     assert DIALECT.lacks is not None
+    assert not [f for f in FIELDS if "freeze" in f or "multiplier" in f]
+    assert "label_smoothing_factor" in FIELDS
     assert set(DIALECT.lacks.value) & set(FIELDS) == set()
 
 
