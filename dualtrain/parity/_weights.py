@@ -11,8 +11,9 @@ small moves of random sign. Their update-relative difference is about 1, also in
 where one framework runs against itself with one weight moved by 1 ULP. So a tensor that moved on
 both sides less than `STILL` times as far as the parameters on the whole (root mean squares) moved
 by rounding alone: it is listed by name with its numbers, and nothing more is asked of it than to
-have begun equal and stayed that still. A tensor that moved on one side only is judged like any
-other, and so is a frozen one that began unequal.
+have begun equal and stayed that still. Where the floor was measured and shows a tensor to be noise,
+the share is `NOISY_STILL`. A tensor that moved on one side only is judged like any other, and so
+is a frozen one that began unequal.
 
 Where query, key and value share one tensor, their biases are compared as three.
 
@@ -36,6 +37,8 @@ from dualtrain.errors import TraceError
 from dualtrain.parity._tolerances import (
     DECAY_ROUNDING,
     FLOOR_WEIGHTS,
+    NOISE,
+    NOISY_STILL,
     STILL,
     STORAGE_ROUNDING,
     Bars,
@@ -75,9 +78,9 @@ class WeightSet:
         squares = sum(moved**2 for moved in self.movement.values())
         return math.sqrt(squares / elements) if elements else 0.0
 
-    def stood_still(self, name: str) -> bool:
-        """Whether a tensor moved by rounding alone, if at all."""
-        return _rms(self.movement[name], self.final[name]) <= STILL * self.overall
+    def stood_still(self, name: str, share: float) -> bool:
+        """Whether a tensor moved at most this share as far as the parameters on the whole."""
+        return _rms(self.movement[name], self.final[name]) <= share * self.overall
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +149,7 @@ def compare_weights(
             name,
             a,
             b,
+            noise=noise.get(name, 0.0),
             bar=raised(allowed.weights, noise.get(name, 0.0), FLOOR_WEIGHTS),
             rounding=stored + (shrunk if name.partition(" ")[0] in decaying else 0.0),
         )
@@ -199,8 +203,11 @@ def _noise(a: WeightSet, again: WeightSet) -> dict[str, float]:
     return {name: _difference(a, again, (name,)) for name in a.final}
 
 
-def _tensor(name: str, a: WeightSet, b: WeightSet, *, bar: float, rounding: float) -> Tensor:
-    """rounding: what float32 may do to the weights, relative to their own size."""
+def _tensor(
+    name: str, a: WeightSet, b: WeightSet, *, noise: float, bar: float, rounding: float
+) -> Tensor:
+    """noise: the tensor's chaos floor. rounding: what float32 may do, relative to its own size."""
+    still = NOISY_STILL if noise >= NOISE else STILL
     x, y = a.final[name], b.final[name]
     moved = max(a.movement[name], b.movement[name])
     stored = rounding * max(_norm(x), _norm(y))
@@ -211,8 +218,8 @@ def _tensor(name: str, a: WeightSet, b: WeightSet, *, bar: float, rounding: floa
         movement=_rms(moved, x),
         still=(
             np.array_equal(a.initial[name], b.initial[name])
-            and a.stood_still(name)
-            and b.stood_still(name)
+            and a.stood_still(name, still)
+            and b.stood_still(name, still)
         ),
     )
 

@@ -234,6 +234,25 @@ def test_the_chaos_floor_is_that_of_judged_tensors() -> None:
     assert pytest.approx(weights.floor) == 2.0**-20
 
 
+@pytest.mark.parametrize(
+    ("moved", "again", "still"),
+    [(0.1, -0.1, True), (0.1, 0.1 + 1e-3, False), (0.4, -0.4, False)],
+    ids=["noise", "reproducible", "noise as large as the rest"],
+)
+def test_a_floor_that_shows_noise_lets_a_tensor_move_farther(
+    moved: float, again: float, still: bool
+) -> None:
+    a, b, floor = (
+        weight_set(w=([0.0] * 9, [1.0] * 9), key=([0.0], [end])) for end in (moved, -moved, again)
+    )
+    weights = compare(
+        make_trace(), make_trace(), weights=(a, b), floor=(make_trace(), floor)
+    ).weights
+    assert weights is not None
+    assert still == ("key" in [tensor.name for tensor in weights.by_rounding])
+    assert weights.chaotic != still
+
+
 def test_the_chaos_floor_of_another_model_is_refused() -> None:
     a, other = make_weights(), weight_set(w=([0.0], [1.0]))
     with pytest.raises(TraceError, match=r"same parameters. Received: 1 parameters against 2"):
