@@ -84,11 +84,13 @@ def _token_mean(spec: Spec, dialect: Dialect) -> Iterator[str]:
 
 def _clip(spec: Spec, dialect: Dialect) -> Iterator[str]:
     default, epsilon = dialect.clip_default, dialect.clip_epsilon.value
-    if spec.clip is None and default is not None:
-        yield f"clips by global norm {default.value:g} unless max_grad_norm is 0"
-    if spec.clip is not None and spec.clip.global_norm is None:
-        yield "clips by the global norm only"
-    elif spec.clip is not None and epsilon:
+    if spec.clip is None:
+        if default is not None:
+            yield f"clips by global norm {default.value:g} unless max_grad_norm is 0"
+    elif spec.clip.global_norm is None:
+        if default is not None:
+            yield "clips by the global norm only"
+    elif epsilon:
         yield f"clips by c / (norm + {epsilon:g}), not by c / max(norm, c)"
 
 

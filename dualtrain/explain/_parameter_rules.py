@@ -8,13 +8,22 @@ from dualtrain.plan import Plan, decay_note
 __all__ = ["PARAMETER_RULES"]
 
 
-def _everything_decays(plan: Plan) -> str | None:
+def _decays(plan: Plan) -> bool:
+    return plan.spec.weight_decay is not None and plan.spec.weight_decay.value > 0
+
+
+def _excludes(plan: Plan) -> bool:
     decay = plan.spec.weight_decay
-    if decay is None or not decay.value:
-        return None
-    if decay.exclude or decay.exclude_patterns or decay.exclude_substrings:
-        return None
-    if decay.exclude_below_ndim is not None:
+    return decay is not None and bool(
+        decay.exclude
+        or decay.exclude_patterns
+        or decay.exclude_substrings
+        or decay.exclude_below_ndim
+    )
+
+
+def _everything_decays(plan: Plan) -> str | None:
+    if not _decays(plan) or _excludes(plan):
         return None
     return "no parameter is excluded: biases and the scales of norms decay too"
 
@@ -36,6 +45,18 @@ def _coupled_adam(plan: Plan) -> str | None:
     if decay is None or not decay.value or name not in ("adam", "nadam", "radam", "adamax"):
         return None
     return f"{name} with coupled decay"
+
+
+def _lamb_is_adam(plan: Plan) -> str | None:
+    if plan.spec.optimizer.name != "lamb" or _decays(plan):
+        return None
+    return "lamb without weight decay: every trust ratio is 1"
+
+
+def _lamb_spares_some(plan: Plan) -> str | None:
+    if plan.spec.optimizer.name != "lamb" or not _decays(plan) or not _excludes(plan):
+        return None
+    return "lamb: a parameter that is excluded from decay has the trust ratio 1"
 
 
 def _statistics_move(plan: Plan) -> str | None:
@@ -67,6 +88,22 @@ PARAMETER_RULES = (
         reason="it looks at each framework's own names: 'norm' finds PaddleNLP's norm1 and misses "
         "Hugging Face's LayerNorm; roles find both",
         finds=_by_substring,
+    ),
+    Rule(
+        name="lamb-is-adam",
+        level="warning",
+        where="weight_decay",
+        reason="the trust ratio is what LAMB adds to Adam, and a parameter without decay has none "
+        "(Paddle's rule; other LAMBs scale all)",
+        finds=_lamb_is_adam,
+    ),
+    Rule(
+        name="lamb-spares-some",
+        level="note",
+        where="weight_decay.exclude",
+        reason="that is Paddle's rule; with the ratio for all, as other LAMBs have it, an update "
+        "is another by a third",
+        finds=_lamb_spares_some,
     ),
     Rule(
         name="coupled-decay-in-adam",

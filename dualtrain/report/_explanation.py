@@ -114,6 +114,8 @@ def _each_update(spec: Spec) -> Iterator[str]:
         yield "Gradients are not clipped."
     else:
         yield f"Gradients are clipped: {_fields(spec.clip)}."
+    if spec.ema is not None:
+        yield f"Then the averages that evaluation takes: {_fields(spec.ema)}."
     if spec.amp is None:
         yield "float32 throughout."
         return

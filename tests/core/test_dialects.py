@@ -279,8 +279,9 @@ def test_what_has_no_number_is_remarked(name: str, changes: Any, remark: str) ->
 
 
 def test_a_loop_of_your_own_has_nothing_to_remark() -> None:
-    plan = plan_of(clip={"global_norm": 1.0}, amp=AMP, weight_decay={"value": 0.1}, layer_decay=0.8)
-    assert compared(plan, "paddlenlp")[0].remarks == ()
+    for clip in ("global_norm", "norm", "value"):
+        plan = plan_of(clip={clip: 1.0}, amp=AMP, weight_decay={"value": 0.1}, layer_decay=0.8)
+        assert compared(plan, "paddlenlp")[0].remarks == ()
 
 
 def test_nothing_is_remarked_that_does_not_apply() -> None:

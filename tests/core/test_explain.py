@@ -64,6 +64,8 @@ PLATEAU = {
     "eps": 0.0,
 }
 
+LAMB = {"optimizer": {"name": "lamb", "lr": 0.1, "betas": [0.9, 0.999], "eps": 1e-6}}
+
 FIRES: list[tuple[str, dict[str, Any], str]] = [
     ("warmup-is-long", steps(51), "W = 51 of T = 100 updates"),
     (
@@ -225,6 +227,12 @@ FIRES: list[tuple[str, dict[str, Any], str]] = [
         "adam with coupled decay",
     ),
     ("decays-nothing", decay(0.0), "value 0"),
+    ("lamb-is-adam", LAMB, "lamb without weight decay: every trust ratio is 1"),
+    (
+        "lamb-spares-some",
+        {**LAMB, **decay(exclude=["bias"])},
+        "lamb: a parameter that is excluded from decay has the trust ratio 1",
+    ),
     ("statistics-move", {"freeze": {"patterns": ["a"]}}, "batch_stats: train"),
 ]
 
@@ -261,6 +269,9 @@ SILENT: list[tuple[str, dict[str, Any]]] = [
     ("rate-moves-on-skips", {"amp": {"dtype": "float16"}}),
     ("dropout-in-training", task(0.0)),
     ("decay-is-too-small", {**decay(0.01), **adamw(1e-4)}),
+    ("lamb-is-adam", {**LAMB, **decay()}),
+    ("lamb-is-adam", {}),
+    ("lamb-spares-some", {**LAMB, **decay()}),
     ("everything-decays", decay(exclude_below_ndim=2)),
     ("everything-decays", decay(0.0)),
     ("excluded-by-substring", decay(exclude=["bias"])),

@@ -90,6 +90,7 @@ lr_multipliers: [{pattern: "head.*", multiplier: 10}]
 layer_decay: 0.8
 freeze: {patterns: ["bert.*"], batch_stats: keep}
 loss: {label_smoothing: 0.1}
+ema: {decay: 0.9}
 batch: {size: 8, accumulate: 5, normalise: token_mean, tail: drop}
 amp: {dtype: float16}
 device: cuda
@@ -115,6 +116,7 @@ def test_explain_tells_every_part_of_a_spec(run: Run) -> None:
         "  Rate x 10 for head.*.",
         "  Rate x 0.8 for each layer above a parameter.",
         "  Frozen: patterns [bert.*], batch_stats keep.",
+        "  Then the averages that evaluation takes: decay 0.9.",
         "  Seed 42; device cuda.",
     ):
         assert line in out.splitlines()
