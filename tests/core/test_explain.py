@@ -5,13 +5,19 @@ T = 100 and base rate 0.1 unless a test says otherwise.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given, reject
 
+from dualtrain.dialects import DIALECTS, compare
+from dualtrain.errors import PlanError
 from dualtrain.explain import MOST_SPANS, RULES, Concern, explain, spans
 from dualtrain.plan import Plan
+from dualtrain.report import dialect_lines, explanation_lines
 from dualtrain.spec import Spec
+from tests.schedules import parts
 
 
 def plan_of(count: int = 10, **changes: Any) -> Plan:
@@ -437,3 +443,23 @@ def test_only_the_first_phases_of_many_are_told() -> None:
     plan = plan_of(**schedule("step", every=1, gamma=0.99), duration={"updates": 10**6})
     found = spans(plan)
     assert (len(found), found[-1].end) == (MOST_SPANS, MOST_SPANS)
+
+
+@given(values=parts())
+def test_any_run_is_told_without_a_gap(values: dict[str, Any]) -> None:
+    """From update 0 to the last one, or to the last phase that is told; and compared."""
+    try:
+        plan = Spec(**values).plan(micro_batches_per_epoch=10)
+    except PlanError:
+        reject()
+    explanation = explain(plan)
+    found = explanation.spans
+
+    assert found[0].begin == 0
+    assert [span.end for span in found[:-1]] == [span.begin for span in found[1:]]
+    assert len(found) == MOST_SPANS or found[-1].end == plan.total_updates
+    assert all(list(lines) for lines in (explanation_lines(explanation), compared(plan)))
+
+
+def compared(plan: Plan) -> Iterator[str]:
+    return dialect_lines(plan, compare(plan, DIALECTS.values()), counted=True)
