@@ -28,8 +28,8 @@ def use_biased_variance(model: nn.Module) -> None:
 
 
 def _remember(module: Any, inputs: Any) -> None:
-    updates = module.training and module.running_var is not None
-    setattr(module, _BEFORE, module.running_var.clone() if updates else None)
+    variance = module.running_var if module.training else None
+    setattr(module, _BEFORE, None if variance is None else variance.clone())
 
 
 @torch.no_grad()

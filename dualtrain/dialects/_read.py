@@ -93,7 +93,7 @@ def _reading(
         if not limit.holds(schedule[name]):
             refusal = f"{limit.rule}. Received: {schedule[name]!r}"
             return Reading(dialect=dialect, left_out=left_out, refusal=refusal)
-    fields = spec.model_dump() | {"schedule": schedule}
+    fields: dict[str, Any] = spec.model_dump() | {"schedule": schedule}
     if dialect.horizon.value == "last update":
         fields["horizon"] = None
     if spec.warmup is not None:

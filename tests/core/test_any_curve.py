@@ -190,10 +190,9 @@ def test_a_phase_is_the_schedule_alone(values: dict[str, Any], t: int) -> None:
     begin, phases = 0, values["schedule"]["phases"]
     lengths = [phase.get("updates", 0) for phase in phases]
     lengths[-1] = values["horizon"] - sum(lengths)
-    for phase, length in zip(phases, lengths, strict=True):
-        if t < begin + length or phase is phases[-1]:
-            break
-        begin += length
+    while t >= begin + lengths[0] and len(lengths) > 1:
+        begin += lengths.pop(0)
+    phase, length = phases[-len(lengths)], lengths[0]
     if phase["schedule"]["name"] == "piecewise":
         reject()  # alone it must begin with the base rate
     alone = planned(values | {"schedule": phase["schedule"], "horizon": length})

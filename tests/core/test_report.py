@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -164,7 +165,8 @@ def test_runs_of_unequal_length_can_be_drawn(tmp_path: Path) -> None:
 def test_rates_that_metrics_decided_can_be_drawn(tmp_path: Path) -> None:
     """There is no closed form to draw beneath them."""
     a = make_trace()
-    spec = Spec(**a.header.spec.model_dump() | {"schedule": plateau_spec().schedule})
+    parts: dict[str, Any] = a.header.spec.model_dump() | {"schedule": plateau_spec().schedule}
+    spec = Spec(**parts)
     a = replace(a, header=replace(a.header, spec=spec))
     write_report(tmp_path, compare(a, a))
     assert (tmp_path / "lr.png").read_bytes().startswith(b"\x89PNG")

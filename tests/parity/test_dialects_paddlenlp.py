@@ -23,9 +23,12 @@ from dualtrain_paddle import _compat
 native = _compat.native_models()
 with warnings.catch_warnings():  # its dependencies', on import
     warnings.simplefilter("ignore")
-    from paddlenlp.trainer import Trainer, TrainingArguments
+    from paddlenlp import trainer
     from paddlenlp.trainer.training_args import OptimizerNames
 
+# Their methods are called with parts of what they expect, so their types do not matter.
+Trainer: Any = trainer.Trainer
+TrainingArguments: Any = trainer.TrainingArguments
 FIELDS = TrainingArguments.__dataclass_fields__
 LR = 5e-5
 
@@ -138,8 +141,8 @@ def scheduler_of(kind: str, updates: int, **arguments: Any) -> Any:
     names = ("learning_rate", "warmup_steps", "warmup_ratio", "num_cycles", "lr_end", "power")
     defaults = {name: FIELDS[name].default for name in names}
     given = {**defaults, "learning_rate": LR, "lr_scheduler_type": kind, **arguments}
-    trainer = SimpleNamespace(lr_scheduler=None, args=SimpleNamespace(**given))
-    return Trainer.create_scheduler(trainer, updates)
+    state = SimpleNamespace(lr_scheduler=None, args=SimpleNamespace(**given))
+    return Trainer.create_scheduler(state, updates)
 
 
 @pytest.mark.parametrize("warmup", [{}, {"warmup_steps": 7}, {"warmup_ratio": 0.29}])
@@ -191,7 +194,9 @@ class Run:
     """A run of the real Trainer: which samples made each update, and the rates."""
 
     def __init__(self, folder: Path, count: int, **arguments: Any) -> None:
-        self.model, self.samples = Sum(), list[list[int]]()
+        self.model: Any = Sum()
+        self.samples = list[list[int]]()
+        self.step: Any = None
         self.used = list[float]()
         self.trainer = Trainer(
             model=self.model,

@@ -12,11 +12,14 @@ import torch
 import transformers
 from hypothesis import given
 from hypothesis import strategies as st
-from transformers import Trainer, TrainingArguments
 from transformers.loss.loss_utils import ForCausalLMLoss
 
 from dualtrain.dialects import DIALECTS, Reading, read
 from dualtrain.spec import Spec
+
+# Their methods are called with parts of what they expect, so their types do not matter.
+Trainer: Any = transformers.Trainer
+TrainingArguments: Any = transformers.TrainingArguments
 
 MAJOR = int(transformers.__version__.partition(".")[0])
 DIALECT = DIALECTS[f"hf{MAJOR}"]
