@@ -19,6 +19,7 @@ def remarks(plan: Plan, reading: Reading) -> tuple[str, ...]:
     return tuple(
         [
             *_leftovers(plan, reading),
+            *_horizon(plan, dialect),
             *(text for rule in _RULES for text in rule(spec, dialect)),
         ]
     )
@@ -39,9 +40,9 @@ def _leftovers(plan: Plan, reading: Reading) -> Iterator[str]:
         )
 
 
-def _horizon(spec: Spec, dialect: Dialect) -> Iterator[str]:
-    if spec.horizon is not None and dialect.horizon.value == "last update":
-        yield f"has no horizon: its schedule ends with the run, not at t = {spec.horizon}"
+def _horizon(plan: Plan, dialect: Dialect) -> Iterator[str]:
+    if plan.spec.horizon is not None and dialect.horizon.value == "last update":
+        yield f"has no horizon: its schedules end with the run, not at t = {plan.horizon}"
 
 
 def _schedule(spec: Spec, dialect: Dialect) -> Iterator[str]:
@@ -140,7 +141,6 @@ _RULES: tuple[Callable[[Spec, Dialect], Iterator[str]], ...] = (
     _optimizer,
     _lacks,
     _labels,
-    _horizon,
     _schedule,
     _warmup,
     _token_mean,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from fractions import Fraction
 
@@ -20,8 +21,10 @@ from dualtrain.spec import (
     Noam,
     OneCycle,
     Piecewise,
+    Polynomial,
     ReduceOnPlateau,
     Rounding,
+    Schedule,
     Sequential,
     Step,
     WarmupStableDecay,
@@ -33,6 +36,16 @@ __all__ = ["RATE_RULES"]
 def _warmup_is_long(plan: Plan) -> str | None:
     warmup, total = plan.warmup_updates, plan.total_updates
     return f"W = {warmup} of T = {total} updates" if 2 * warmup > total else None
+
+
+def _jumps_after_warmup(plan: Plan) -> str | None:
+    warmup, base = plan.warmup_updates, plan.spec.optimizer.lr
+    if not 0 < warmup < plan.total_updates or isinstance(plan.spec.schedule, ReduceOnPlateau):
+        return None
+    rate = plan.lr_at(warmup)
+    if math.isclose(rate, base, rel_tol=1e-9):
+        return None
+    return f"the rise is to {base:.3g}, and the rate of update {warmup} is {rate:.3g}"
 
 
 def _moving(plan: Plan) -> list[int]:
@@ -60,10 +73,12 @@ def _first_updates_are_idle(plan: Plan) -> str | None:
 
 def _last_updates_are_idle(plan: Plan) -> str | None:
     moving = _moving(plan)
-    idle = plan.total_updates - 1 - moving[-1] if moving else 0
-    if not idle:
+    last = plan.total_updates - 1
+    if not moving or moving[-1] == last:
         return None
-    return f"the last {idle} updates have rate 0: the schedule ends at t = {plan.horizon}"
+    first = moving[-1] + 1
+    idle = f"update {last} has" if first == last else f"updates {first} to {last} have"
+    return f"{idle} rate 0"
 
 
 def _stays_at_its_end(plan: Plan) -> str | None:
@@ -74,8 +89,14 @@ def _stays_at_its_end(plan: Plan) -> str | None:
     return f"the rate stays at {rate:.3g} for the last {rest} updates"
 
 
+def _end(plan: Plan) -> int:
+    """T, or the end of the epoch in which the run ends if the schedule counts epochs."""
+    unit = plan.curve.updates_per_count
+    return -(-plan.total_updates // unit) * unit
+
+
 def _never_ends(plan: Plan) -> str | None:
-    if plan.horizon <= plan.total_updates or not has_horizon(plan.spec.schedule):
+    if plan.horizon <= _end(plan) or not has_horizon(plan.spec.schedule):
         return None
     last, end = plan.lr_at(plan.total_updates - 1), plan.lr_at(plan.horizon)
     return (
@@ -89,13 +110,19 @@ def _horizon_is_unused(plan: Plan) -> str | None:
     proportional = spec.warmup is not None and spec.warmup.proportion is not None
     if spec.horizon is None or proportional or has_horizon(spec.schedule):
         return None
-    return f"horizon {spec.horizon}, and {spec.schedule.name} has no end"
+    if isinstance(_last(spec.schedule), Polynomial):  # with cycle: as long as the horizon
+        return None
+    return f"horizon {spec.horizon}, and no rate of {spec.schedule.name} depends on it"
+
+
+def _last(schedule: Schedule) -> Schedule:
+    """What a sequence ends with."""
+    return schedule.phases[-1].schedule if isinstance(schedule, Sequential) else schedule
 
 
 def _half_waves(plan: Plan) -> float | None:
     """Of the cosine that the run ends with."""
-    schedule = plan.spec.schedule
-    match schedule.phases[-1].schedule if isinstance(schedule, Sequential) else schedule:
+    match _last(plan.spec.schedule):
         case Cosine(half_waves=half_waves) | CosineWithMinLr(half_waves=half_waves):
             return half_waves
         case WarmupStableDecay(half_waves=half_waves):
@@ -129,8 +156,10 @@ def _last_descent_is_cut(plan: Plan) -> str | None:
 def _last_cycle_is_cut(plan: Plan) -> str | None:
     if not isinstance(plan.spec.schedule, CosineAnnealingWarmRestarts):
         return None
+    if plan.total_updates <= plan.warmup_updates:
+        return None
     end = next(t for t, _ in _turns(plan) if t >= plan.total_updates)
-    if end == plan.total_updates:
+    if end == _end(plan):
         return None
     last = plan.lr_at(plan.total_updates - 1)
     return (
@@ -185,7 +214,8 @@ def _never_reached(plan: Plan) -> str | None:
     ):
         return None
     for t, what in _turns(plan):
-        if t >= total + (what == "at min_lr"):  # a decay that ends with the run is complete
+        # A decay that ends with the run is complete.
+        if t > _end(plan) if what == "at min_lr" else t >= total:
             return f"{what!r} would begin at t = {t}, and T = {total}"
         if isinstance(schedule, Step | Cyclic):
             return None  # the first one counts; they have no last
@@ -196,17 +226,17 @@ def _does_not_add_up(plan: Plan) -> str | None:
     schedule, curve = plan.spec.schedule, plan.curve
     if not isinstance(schedule, WarmupStableDecay) or schedule.stable is None:
         return None
-    inside = curve.warmup - curve.origin
-    parts, end = (inside, schedule.stable, schedule.decay), curve.horizon - curve.origin
-    if sum(parts) == end:
+    end = (curve.warmup + schedule.stable + schedule.decay) * curve.updates_per_count
+    if end >= plan.total_updates:
         return None
-    return f"warmup, stable and decay are {' + '.join(map(str, parts))} of {end}"
+    return f"warmup, stable and decay end at t = {end}, and T = {plan.total_updates}"
 
 
 def _ends_above_zero(plan: Plan) -> str | None:
-    schedule = plan.spec.schedule
-    rate = getattr(schedule, "min_lr", None) or getattr(schedule, "end_lr", None)
-    return f"the lowest rate is {rate:.3g}" if rate else None
+    for name in ("min_lr", "end_lr"):
+        if rate := getattr(plan.spec.schedule, name, None):
+            return f"{name} {rate:.3g}"
+    return None
 
 
 def _waits_for_a_metric(plan: Plan) -> str | None:
@@ -240,9 +270,17 @@ RATE_RULES = (
         finds=_first_updates_are_idle,
     ),
     Rule(
+        name="rate-jumps-after-warmup",
+        level="warning",
+        where="warmup.counted",
+        reason="counted inside, the schedule counts from t = 0, and where it is at the end of "
+        "warmup the rate jumps to; before, it begins there, as in Paddle's LinearWarmup",
+        finds=_jumps_after_warmup,
+    ),
+    Rule(
         name="last-updates-are-idle",
         level="warning",
-        where="horizon",
+        where="duration",
         reason="they cost time and move no weight",
         finds=_last_updates_are_idle,
     ),
@@ -258,7 +296,8 @@ RATE_RULES = (
         name="horizon-has-no-effect",
         level="warning",
         where="horizon",
-        reason="only schedules with an end, and a warmup in proportion, look at it",
+        reason="only schedules that end there, a polynomial with cycle and a warmup in proportion "
+        "look at it",
         finds=_horizon_is_unused,
     ),
     Rule(
@@ -309,7 +348,7 @@ RATE_RULES = (
         name="does-not-add-up",
         level="warning",
         where="schedule.stable",
-        reason="the rest of the schedule is spent at min_lr; leave stable out to fill it",
+        reason="the rest of the run is spent at min_lr; leave stable out to fill the horizon",
         finds=_does_not_add_up,
     ),
     Rule(

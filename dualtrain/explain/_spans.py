@@ -73,7 +73,7 @@ def spans(plan: Plan) -> tuple[Span, ...]:
 
 
 def has_horizon(schedule: Schedule) -> bool:
-    """Whether the schedule ends at the horizon; else it stays as it is, or counts on.
+    """Whether the schedule ends at the horizon; else it ends before, stays or counts on.
 
     >>> has_horizon(Linear(name="linear")), has_horizon(Constant(name="constant"))
     (True, False)
@@ -142,15 +142,17 @@ def _all_turns(plan: Plan) -> Iterator[Turn]:
     schedule, curve = plan.spec.schedule, plan.curve
     if plan.warmup_updates:
         yield 0, "warmup"
-    yield plan.warmup_updates, _first(schedule)
+    begin, what = plan.warmup_updates, _first(schedule)
     inside, horizon = curve.warmup - curve.origin, curve.horizon - curve.origin
     last = plan.horizon if has_horizon(schedule) else math.inf
-    for at, what in turns(schedule, warmup=inside, horizon=horizon):
+    for at, later in turns(schedule, warmup=inside, horizon=horizon):
         t = (at + curve.origin) * curve.updates_per_count
         if t >= min(last, plan.total_updates):
             break
         if t > plan.warmup_updates:
-            yield t, what
+            yield begin, what
+        begin, what = max(begin, t), later  # what turns during warmup is not seen till its end
+    yield begin, what
     if has_horizon(schedule):
         yield plan.horizon, "past the horizon"
 

@@ -9,8 +9,10 @@ from dualtrain.spec import InverseSqrt, OneCycle, Schedule, Sequential, WarmupSt
 __all__ = ["check_fit"]
 
 
-def check_fit(schedule: Schedule, *, warmup: int, horizon: int, before: bool) -> None:
+def check_fit(schedule: Schedule, *, warmup: int, horizon: int, before: bool, per: str) -> None:
     """Refuse what has no room: W warmup counts inside the horizon H, or before it.
+
+    per: what is counted, for the message.
 
     Raises `PlanError`.
     """
@@ -18,7 +20,8 @@ def check_fit(schedule: Schedule, *, warmup: int, horizon: int, before: bool) ->
     match schedule:
         case InverseSqrt(timescale=None) if warmup == 0:
             raise PlanError(
-                "schedule.timescale is needed when there are no warmup updates. Received: neither"
+                f"schedule.timescale is needed when the schedule has no warmup {per}s. "
+                "Received: neither"
             )
         case WarmupStableDecay(stable=stable, decay=decay):
             if inside + (stable or 0) + decay > horizon:
@@ -29,26 +32,26 @@ def check_fit(schedule: Schedule, *, warmup: int, horizon: int, before: bool) ->
         case OneCycle(rise=rise):
             if rise * horizon <= 1.0:
                 raise PlanError(
-                    "the rise of one_cycle must be longer than one update: rise x horizon > 1. "
+                    f"the rise of one_cycle must be longer than one {per}: rise x horizon > 1. "
                     f"Received: rise {rise}, horizon {horizon}"
                 )
         case Sequential():
-            _check_phases(schedule, inside, horizon)
+            _check_phases(schedule, inside, horizon, per)
 
 
-def _check_phases(schedule: Sequential, warmup: int, horizon: int) -> None:
+def _check_phases(schedule: Sequential, warmup: int, horizon: int, per: str) -> None:
     for index, part in enumerate(stretches(schedule, warmup=warmup, horizon=horizon)):
         if part.length < 1:
             raise PlanError(
                 "the phases of a sequence must leave room for the last. "
-                f"Received: {part.begin} updates before it, horizon {horizon}"
+                f"Received: {part.begin} {per}s before it, horizon {horizon}"
             )
         if part.warmup >= part.length:
             raise PlanError(
                 "warmup must be shorter than the first phase. "
-                f"Received: {part.warmup} warmup updates, {part.length} in the phase"
+                f"Received: {part.warmup} warmup {per}s, {part.length} in the phase"
             )
         try:
-            check_fit(part.schedule, warmup=part.warmup, horizon=part.length, before=False)
+            check_fit(part.schedule, warmup=part.warmup, horizon=part.length, before=False, per=per)
         except PlanError as error:
             raise PlanError(f"phases[{index}]: {error}") from None

@@ -163,7 +163,7 @@ def resolve(spec: Spec, *, micro_batches_per_epoch: int, world_size: int = 1) ->
             f"warmup must be shorter than the schedule. "
             f"Received: {warmup} warmup {spec.schedule.per}s, horizon {length}"
         )
-    check_fit(spec.schedule, warmup=warmup, horizon=length, before=before)
+    check_fit(spec.schedule, warmup=warmup, horizon=length, before=before, per=spec.schedule.per)
     return Plan(
         spec=spec,
         micro_batches_per_epoch=micro_batches_per_epoch,

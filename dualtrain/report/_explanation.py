@@ -92,7 +92,7 @@ def _rate(plan: Plan, spans: tuple[Span, ...]) -> Iterator[str]:
     if has_horizon(spec.schedule):
         yield f"The schedule ends at H = {plan.horizon}."
     else:
-        yield "The schedule has no end."
+        yield "The schedule does not end at the horizon."
     if not spans:
         yield "It follows the metrics that training reports: no plan knows its rates."
         return

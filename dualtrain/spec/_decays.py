@@ -29,7 +29,7 @@ class Constant(Part):
     """The base rate after warmup, to the end."""
 
     name: Literal["constant"]
-    """Constant."""
+    """paddlenlp's `ConstScheduleWithWarmup`, `get_constant_schedule_with_warmup`."""
     per: Per = "update"
 
 

@@ -69,7 +69,8 @@ class Phase(Part):
     schedule: Annotated[PhaseSchedule, Field(discriminator="name")]
     """Its clock starts at 0 with the phase, and its horizon is the phase's length."""
     updates: Count | None = None
-    """The phase's length; the last phase has none, it lasts to the horizon of the spec."""
+    """The phase's length, in epochs with `per: epoch`; the last phase has none, it lasts to the
+    horizon of the spec."""
 
     @field_validator("schedule")
     @classmethod

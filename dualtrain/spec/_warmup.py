@@ -16,7 +16,9 @@ Shape = Literal["linear", "cosine", "one_minus_sqrt"]
 
 
 class Warmup(Part):
-    """A rise of the factor from `start` at t = 0 to 1 at t = W: start + (1 - start) shape(t / W).
+    """A rise of the factor from `start` at t = 0 towards 1: start + (1 - start) shape(t / W).
+
+    At t = W the schedule takes over.
 
     Either `steps` or `proportion`: never one bare number whose type decides (paddlenlp reads 1 as
     one step and 1.0 as the whole run). With `per: epoch` in the schedule, W counts epochs.
@@ -37,8 +39,9 @@ class Warmup(Part):
     """Of p = t / W: p, (1 - cos(pi p)) / 2 or 1 - sqrt(1 - p)."""
     counted: Literal["inside", "before"] = "inside"
     """inside: the schedule counts from t = 0 and the horizon includes warmup, as in paddlenlp's
-    and transformers' schedules. before: it counts from t = W, so that it ends at W + horizon, as
-    in Paddle's `LinearWarmup` around a schedule."""
+    and transformers' schedules; one that falls by count, such as step or exponential, has fallen
+    by t = W, and the rate jumps there. before: it counts from t = W, so that it ends at
+    W + horizon, as in Paddle's `LinearWarmup` around a schedule."""
 
     @field_validator("rounding")
     @classmethod

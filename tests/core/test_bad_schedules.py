@@ -282,8 +282,25 @@ TOO_LONG = {
     "a timescale in a phase without warmup": (
         "schedule: {name: sequential, phases: [{schedule: {name: linear}, updates: 90}, "
         "{schedule: {name: inverse_sqrt}}]}\nwarmup: {steps: 10}",
-        "phases[1]: schedule.timescale is needed when there are no warmup updates. "
+        "phases[1]: schedule.timescale is needed when the schedule has no warmup updates. "
         "Received: neither",
+    ),
+    "phases in epochs": (
+        "schedule: {name: sequential, per: epoch, phases: [{schedule: {name: linear}, updates: 20},"
+        " {schedule: {name: linear}}]}",
+        "the phases of a sequence must leave room for the last. "
+        "Received: 20 epochs before it, horizon 20",
+    ),
+    "warmup of a phase in epochs": (
+        "schedule: {name: sequential, per: epoch, phases: [{schedule: {name: linear}, updates: 9}, "
+        "{schedule: {name: linear}}]}\nwarmup: {steps: 9}",
+        "warmup must be shorter than the first phase. Received: 9 warmup epochs, 9 in the phase",
+    ),
+    "a rise of one epoch in a phase": (
+        "schedule: {name: sequential, per: epoch, phases: [{schedule: {name: linear}, updates: 9}, "
+        "{schedule: {name: one_cycle, start_lr: 0, end_lr: 0, rise: 0.05, shape: linear}}]}",
+        "phases[1]: the rise of one_cycle must be longer than one epoch: rise x horizon > 1. "
+        "Received: rise 0.05, horizon 11",
     ),
     "warmup in epochs": (
         "schedule: {name: linear, per: epoch}\nwarmup: {steps: 20}",

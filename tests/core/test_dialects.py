@@ -193,7 +193,12 @@ AMP = {"dtype": "float16", "on_skip": "advance"}
 @pytest.mark.parametrize(
     ("name", "changes", "remark"),
     [
-        ("hf4", {"horizon": 3}, "has no horizon: its schedule ends with the run, not at t = 3"),
+        ("hf4", {"horizon": 3}, "has no horizon: its schedules end with the run, not at t = 3"),
+        (
+            "hf4",
+            {"horizon": 2, "schedule": {"name": "linear", "per": "epoch"}},
+            "has no horizon: its schedules end with the run, not at t = 6",
+        ),
         ("hf4", {}, "clips by global norm 1 unless max_grad_norm is 0"),
         (
             "hf4",

@@ -70,6 +70,9 @@ PLATEAU = {
     "eps": 0.0,
 }
 
+EPOCH_CUT: dict[str, Any] = {"duration": {"updates": 49}}
+"""Five epochs of 10 updates, but for the last update."""
+
 LAMB = {"optimizer": {"name": "lamb", "lr": 0.1, "betas": [0.9, 0.999], "eps": 1e-6}}
 
 FIRES: list[tuple[str, dict[str, Any], str]] = [
@@ -82,7 +85,22 @@ FIRES: list[tuple[str, dict[str, Any], str]] = [
     (
         "last-updates-are-idle",
         {"horizon": 60},
-        "the last 40 updates have rate 0: the schedule ends at t = 60",
+        "updates 60 to 99 have rate 0",
+    ),
+    (
+        "last-updates-are-idle",
+        schedule("piecewise", boundaries=[99], values=[0.1, 0]),
+        "update 99 has rate 0",
+    ),
+    (
+        "rate-jumps-after-warmup",
+        {**schedule("exponential", gamma=0.9), **steps(10)},
+        "the rise is to 0.1, and the rate of update 10 is 0.0349",
+    ),
+    (
+        "rate-jumps-after-warmup",
+        {**schedule("step", every=2, gamma=0.5, per="epoch"), **steps(2)},
+        "the rise is to 0.1, and the rate of update 20 is 0.05",
     ),
     (
         "schedule-never-ends",
@@ -99,7 +117,7 @@ FIRES: list[tuple[str, dict[str, Any], str]] = [
     (
         "horizon-has-no-effect",
         {"horizon": 50, **schedule("constant")},
-        "horizon 50, and constant has no end",
+        "horizon 50, and no rate of constant depends on it",
     ),
     (
         "rate-comes-back",
@@ -155,7 +173,16 @@ FIRES: list[tuple[str, dict[str, Any], str]] = [
     (
         "does-not-add-up",
         {**schedule("warmup_stable_decay", stable=50, **WSD), **steps(10)},
-        "warmup, stable and decay are 10 + 50 + 30 of 100",
+        "warmup, stable and decay end at t = 90, and T = 100",
+    ),
+    (
+        "does-not-add-up",
+        {
+            **schedule("warmup_stable_decay", stable=50, **WSD),
+            **steps(10, counted="before"),
+            "horizon": 80,
+        },
+        "warmup, stable and decay end at t = 90, and T = 100",
     ),
     ("first-update-is-idle", steps(10), "update 0 has rate 0"),
     (
@@ -171,7 +198,7 @@ FIRES: list[tuple[str, dict[str, Any], str]] = [
     (
         "ends-above-zero",
         schedule("polynomial", power=1.0, end_lr=0.01),
-        "the lowest rate is 0.01",
+        "end_lr 0.01",
     ),
     ("momentum-stays", schedule("cyclic", **CYCLE), "cyclic moves the rate alone"),
     ("waits-for-a-metric", {"schedule": PLATEAU}, "no plan knows its rates"),
@@ -247,8 +274,24 @@ SILENT: list[tuple[str, dict[str, Any]]] = [
     ("first-updates-are-idle", steps(10)),
     ("first-update-is-idle", steps(10, start=0.1)),
     ("last-updates-are-idle", {}),
+    (
+        "rate-jumps-after-warmup",
+        {**schedule("exponential", gamma=0.9), **steps(10, counted="before")},
+    ),
+    ("rate-jumps-after-warmup", {**schedule("step", every=11, gamma=0.5), **steps(10)}),
+    (
+        "rate-jumps-after-warmup",
+        {**schedule("exponential", gamma=0.9), **steps(100), "horizon": 200},
+    ),
+    ("rate-jumps-after-warmup", {**schedule("polynomial", power=2, end_lr=0.003), **steps(7)}),
+    ("rate-jumps-after-warmup", {"schedule": PLATEAU, **steps(10)}),
     ("schedule-never-ends", {"horizon": 200, **schedule("constant")}),
+    ("schedule-never-ends", {**EPOCH_CUT, **schedule("linear", per="epoch")}),
     ("horizon-has-no-effect", {"horizon": 50}),
+    (
+        "horizon-has-no-effect",
+        {"horizon": 50, **schedule("polynomial", power=1, end_lr=0.0, cycle=True)},
+    ),
     ("horizon-has-no-effect", {"horizon": 50, "warmup": {"proportion": 0.1}}),
     ("rate-comes-back", schedule("cosine", half_waves=3)),
     ("wave-is-cut", schedule("cosine", half_waves=2)),
@@ -257,12 +300,40 @@ SILENT: list[tuple[str, dict[str, Any]]] = [
         "last-cycle-is-cut",
         {**schedule("cosine_annealing_warm_restarts", **RESTARTS), "duration": {"updates": 70}},
     ),
+    (
+        "last-cycle-is-cut",
+        {
+            **schedule("cosine_annealing_warm_restarts", per="epoch", **RESTARTS | {"first": 5}),
+            **EPOCH_CUT,
+        },
+    ),
+    (
+        "last-cycle-is-cut",
+        {
+            **schedule("cosine_annealing_warm_restarts", **RESTARTS),
+            **steps(100, counted="before"),
+        },
+    ),
     ("proportion-only-binary", {"warmup": {"proportion": 0.155}}),
     ("proportion-is-rounded", {"warmup": {"proportion": 0.07}}),
     ("proportion-is-rounded", {"warmup": {"proportion": 0.1}}),
     ("never-reached", schedule("multistep", milestones=[30, 99], gamma=0.1)),
     ("never-reached", schedule("warmup_stable_decay", stable=70, **WSD)),
+    (
+        "never-reached",
+        {
+            **schedule("warmup_stable_decay", per="epoch", stable=2, **WSD | {"decay": 3}),
+            **EPOCH_CUT,
+        },
+    ),
     ("does-not-add-up", schedule("warmup_stable_decay", stable=70, **WSD)),
+    (
+        "does-not-add-up",
+        {
+            **schedule("warmup_stable_decay", stable=60, **WSD),
+            **steps(10, counted="before"),
+        },
+    ),
     ("stays-at-its-end", {"horizon": 60}),
     ("ends-above-zero", schedule("polynomial", power=1.0, end_lr=0.0)),
     ("tail-is-dropped", {"batch": {"accumulate": 5, "tail": "drop"}}),
@@ -337,7 +408,15 @@ PHASES = [
         ),
         (
             {**schedule("step", every=30, gamma=0.1), **steps(40)},
-            [("warmup", 0, 40), ("step", 40, 60), ("step 2", 60, 90), ("step 3", 90, 100)],
+            [("warmup", 0, 40), ("step 1", 40, 60), ("step 2", 60, 90), ("step 3", 90, 100)],
+        ),
+        (
+            {**schedule("warmup_stable_decay", stable=0, **WSD | {"decay": 90}), **steps(10)},
+            [("warmup", 0, 10), ("decay", 10, 100)],
+        ),
+        (
+            {**schedule("cyclic", **CYCLE), **steps(12), "duration": {"updates": 20}},
+            [("warmup", 0, 12), ("down 1", 12, 15), ("up 2", 15, 20)],
         ),
         (
             schedule("multistep", milestones=[30, 80, 120], gamma=0.1),

@@ -107,7 +107,7 @@ def test_explain_tells_every_part_of_a_spec(run: Run) -> None:
         "  Schedule multistep (milestones [2, 3], gamma 0.1, per epoch); base rate 0.1.",
         "  It counts epochs: a rate holds for 2 updates.",
         "  No warmup: W = 0.",
-        "  The schedule has no end.",
+        "  The schedule does not end at the horizon.",
         "  t = 0  multistep         0.1 to 0.1 at t = 3",
         "  t = 4  past milestone 2  0.01 to 0.01 at t = 5",
         "  Loss: label_smoothing 0.1.",

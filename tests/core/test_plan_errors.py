@@ -81,12 +81,12 @@ BAD = {
     "inverse_sqrt without timescale and warmup": (
         spec_of(schedule=INVERSE_SQRT),
         {"micro_batches_per_epoch": 10},
-        "schedule.timescale is needed when there are no warmup updates. Received: neither",
+        "schedule.timescale is needed when the schedule has no warmup updates. Received: neither",
     ),
     "inverse_sqrt whose warmup is rounded down to nothing": (
         spec_of(schedule=INVERSE_SQRT, warmup=Warmup(proportion=0.009)),
         {"micro_batches_per_epoch": 10},
-        "schedule.timescale is needed when there are no warmup updates. Received: neither",
+        "schedule.timescale is needed when the schedule has no warmup updates. Received: neither",
     ),
 }
 
