@@ -2,7 +2,7 @@
 words by `dualtrain.report`.
 
 `_spans.py` says where each phase of the rate begins. A concern is a named rule with its reason:
-`_rate_rules.py`, `_update_rules.py` and `_parameter_rules.py` have them.
+`_warmup_rules.py`, `_rate_rules.py`, `_update_rules.py` and `_parameter_rules.py` have them.
 """
 
 from dualtrain.explain._concern import Concern as Concern

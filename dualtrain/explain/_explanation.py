@@ -10,11 +10,17 @@ from dualtrain.explain._parameter_rules import PARAMETER_RULES
 from dualtrain.explain._rate_rules import RATE_RULES
 from dualtrain.explain._spans import Span, spans
 from dualtrain.explain._update_rules import UPDATE_RULES
+from dualtrain.explain._warmup_rules import WARMUP_RULES
 from dualtrain.plan import Plan
 
 __all__ = ["RULES", "Explanation", "explain", "whole_numbers"]
 
-RULES: tuple[Rule, ...] = (*RATE_RULES, *UPDATE_RULES, *PARAMETER_RULES)
+RULES: tuple[Rule, ...] = (
+    *WARMUP_RULES,
+    *RATE_RULES,
+    *UPDATE_RULES,
+    *PARAMETER_RULES,
+)
 """Every rule; their names are distinct."""
 
 

@@ -1,16 +1,13 @@
-"""What may not be meant about the learning rate."""
+"""What may not be meant about the schedule and where it ends."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from fractions import Fraction
-
-import numpy as np
 
 from dualtrain.explain._concern import Rule
 from dualtrain.explain._spans import has_horizon, turns
-from dualtrain.plan import Plan, round_product
+from dualtrain.explain._warmup_rules import moving
+from dualtrain.plan import Plan
 from dualtrain.spec import (
     Cosine,
     CosineAnnealingWarmRestarts,
@@ -23,7 +20,6 @@ from dualtrain.spec import (
     Piecewise,
     Polynomial,
     ReduceOnPlateau,
-    Rounding,
     Schedule,
     Sequential,
     Step,
@@ -33,50 +29,12 @@ from dualtrain.spec import (
 __all__ = ["RATE_RULES"]
 
 
-def _warmup_is_long(plan: Plan) -> str | None:
-    warmup, total = plan.warmup_updates, plan.total_updates
-    return f"W = {warmup} of T = {total} updates" if 2 * warmup > total else None
-
-
-def _jumps_after_warmup(plan: Plan) -> str | None:
-    warmup, base = plan.warmup_updates, plan.spec.optimizer.lr
-    if not 0 < warmup < plan.total_updates or isinstance(plan.spec.schedule, ReduceOnPlateau):
-        return None
-    rate = plan.lr_at(warmup)
-    if math.isclose(rate, base, rel_tol=1e-9):
-        return None
-    return f"the rise is to {base:.3g}, and the rate of update {warmup} is {rate:.3g}"
-
-
-def _moving(plan: Plan) -> list[int]:
-    """The first and the last update whose rate is not 0; none where a metric decides."""
-    if isinstance(plan.spec.schedule, ReduceOnPlateau):
-        return []
-    found = np.flatnonzero(plan.lr_curve())
-    return [int(found[0]), int(found[-1])] if len(found) else []
-
-
-def _idle_start(plan: Plan) -> int:
-    """Updates with rate 0 before the first with another."""
-    moving = _moving(plan)
-    return moving[0] if moving else 0
-
-
-def _first_update_is_idle(plan: Plan) -> str | None:
-    return "update 0 has rate 0" if _idle_start(plan) == 1 else None
-
-
-def _first_updates_are_idle(plan: Plan) -> str | None:
-    idle = _idle_start(plan)
-    return f"updates 0 to {idle - 1} have rate 0" if idle > 1 else None
-
-
 def _last_updates_are_idle(plan: Plan) -> str | None:
-    moving = _moving(plan)
+    found = moving(plan)
     last = plan.total_updates - 1
-    if not moving or moving[-1] == last:
+    if not found or found[-1] == last:
         return None
-    first = moving[-1] + 1
+    first = found[-1] + 1
     idle = f"update {last} has" if first == last else f"updates {first} to {last} have"
     return f"{idle} rate 0"
 
@@ -175,38 +133,6 @@ def _turns(plan: Plan) -> Iterator[tuple[int, str]]:
         yield (at + curve.origin) * curve.updates_per_count, what
 
 
-def _product(plan: Plan) -> tuple[float, int, str] | None:
-    """proportion, horizon, and what the three roundings make of their product, if not the same."""
-    warmup, curve = plan.spec.warmup, plan.curve
-    if warmup is None or warmup.proportion is None:
-        return None
-    length = curve.horizon - curve.origin
-    found = {rule: round_product(warmup.proportion, length, rule) for rule in _ROUNDINGS}
-    if found["floor"] == found["ceil"]:
-        return None
-    told = ", ".join(f"{rule} {number}" for rule, number in found.items())
-    product = f"{warmup.proportion} x {length} is {warmup.proportion * length!r}: {told}"
-    return warmup.proportion, length, product
-
-
-_ROUNDINGS: tuple[Rounding, ...] = ("floor", "ceil", "round")
-
-
-def _is_whole(proportion: float, length: int) -> bool:
-    """Whether the product is whole as it is written, in decimals."""
-    return (Fraction(repr(proportion)) * length).denominator == 1
-
-
-def _product_only_binary(plan: Plan) -> str | None:
-    found = _product(plan)
-    return found[2] if found is not None and _is_whole(*found[:2]) else None
-
-
-def _product_is_no_whole_number(plan: Plan) -> str | None:
-    found = _product(plan)
-    return found[2] if found is not None and not _is_whole(*found[:2]) else None
-
-
 def _never_reached(plan: Plan) -> str | None:
     schedule, total = plan.spec.schedule, plan.total_updates
     if not isinstance(
@@ -253,30 +179,6 @@ def _momentum_stays(plan: Plan) -> str | None:
 
 
 RATE_RULES = (
-    Rule(
-        name="warmup-is-long",
-        level="warning",
-        where="warmup",
-        reason="most of the run happens below the base rate; a proportion of 1.0 instead of one "
-        "update is a known slip",
-        finds=_warmup_is_long,
-    ),
-    Rule(
-        name="first-updates-are-idle",
-        level="warning",
-        where="warmup",
-        reason="they move no weight, only the optimizer's moments; with per: epoch the rate is 0 "
-        "for the whole first epoch",
-        finds=_first_updates_are_idle,
-    ),
-    Rule(
-        name="rate-jumps-after-warmup",
-        level="warning",
-        where="warmup.counted",
-        reason="counted inside, the schedule counts from t = 0, and where it is at the end of "
-        "warmup the rate jumps to; before, it begins there, as in Paddle's LinearWarmup",
-        finds=_jumps_after_warmup,
-    ),
     Rule(
         name="last-updates-are-idle",
         level="warning",
@@ -330,14 +232,6 @@ RATE_RULES = (
         finds=_last_cycle_is_cut,
     ),
     Rule(
-        name="proportion-only-binary",
-        level="warning",
-        where="warmup.proportion",
-        reason="the product is whole in decimals and not in binary, so libraries that round up "
-        "and down differ by an update; give warmup.steps",
-        finds=_product_only_binary,
-    ),
-    Rule(
         name="never-reached",
         level="warning",
         where="schedule",
@@ -350,21 +244,6 @@ RATE_RULES = (
         where="schedule.stable",
         reason="the rest of the run is spent at min_lr; leave stable out to fill the horizon",
         finds=_does_not_add_up,
-    ),
-    Rule(
-        name="first-update-is-idle",
-        level="note",
-        where="warmup.start",
-        reason="it moves no weight, only the optimizer's moments; paddlenlp and transformers do "
-        "the same, torchtitan starts at 1 / (W + 1)",
-        finds=_first_update_is_idle,
-    ),
-    Rule(
-        name="proportion-is-rounded",
-        level="note",
-        where="warmup.rounding",
-        reason="paddlenlp rounds down, the Trainers of Hugging Face up, PaddleOCR to the nearest",
-        finds=_product_is_no_whole_number,
     ),
     Rule(
         name="stays-at-its-end",

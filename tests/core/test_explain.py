@@ -83,6 +83,16 @@ FIRES: list[tuple[str, dict[str, Any], str]] = [
         "updates 0 to 9 have rate 0",
     ),
     (
+        "first-updates-are-idle",
+        {
+            "horizon": 300,
+            "duration": {"updates": 10},
+            **steps(2),
+            **schedule("linear", per="epoch"),
+        },
+        "updates 0 to 9 have rate 0",
+    ),
+    (
         "last-updates-are-idle",
         {"horizon": 60},
         "updates 60 to 99 have rate 0",
