@@ -5,7 +5,7 @@ EXAMPLE := examples/text_classification
 export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs format parity-two-environments test-core test-paddle-2.6 test-transformers-5 clean
+.PHONY: help demo test lint docs zoo format parity-two-environments test-core test-paddle-2.6 test-transformers-5 clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 28
@@ -26,7 +26,11 @@ docs: .venv/ready ## write the generated pages of docs/ from the code
 	.venv/bin/python docs/make_spec_reference.py
 	.venv/bin/python docs/make_dialects.py
 	.venv/bin/python -m docs.make_schedule_table
+	.venv/bin/python -m docs.make_mistake_table
 	.venv/bin/python -m docs.make_optimizer_table
+
+zoo: .venv/ready ## write docs/zoo.md: eight models, 1,000 updates each in both frameworks (minutes)
+	.venv/bin/python -m docs.make_zoo_table
 
 format: .venv/lint-ready ## rewrite the sources in the house style
 	.venv/bin/ruff check --fix .

@@ -25,10 +25,10 @@ from dualtrain.training import fit
 from tests.zoo._breed import Arrays, Breed
 from tests.zoo._causal import GPT, LLAMA
 from tests.zoo._encoders import BERT, ELECTRA, ERNIE, ROBERTA
-from tests.zoo._images import CNN
-from tests.zoo._t5 import T5
+from tests.zoo._images import CNN, CNN_RELU
+from tests.zoo._t5 import T5, T5_RELU
 
-__all__ = ["BACKENDS", "NAMES", "Pair", "build", "pair", "spec_of", "train"]
+__all__ = ["BACKENDS", "KINKED", "NAMES", "Pair", "build", "nudge", "pair", "spec_of", "train"]
 
 _ZOO: dict[str, Breed] = {
     "bert": BERT,
@@ -42,7 +42,12 @@ _ZOO: dict[str, Breed] = {
 }
 
 NAMES = tuple(_ZOO)
-"""Of the models."""
+"""Of the models. Each has an activation without a kink, so 1,000 updates magnify no rounding."""
+
+KINKED = ("t5, ReLU", "cnn, ReLU")
+"""The same with ReLU: there rounding switches units on and off, so that long runs part."""
+
+_ZOO |= dict(zip(KINKED, (T5_RELU, CNN_RELU), strict=True))
 
 BACKENDS: tuple[Backend, Backend] = (dualtrain_torch, dualtrain_paddle)
 """In the order of a pair's models."""
@@ -123,20 +128,21 @@ def train(name: str, folder: Path, **how: Any) -> Comparison:
     how: as `pair` takes it. The floor is torch against itself, one weight matrix moved by 1 ULP.
     """
     made, again = pair(name, **how), pair(name, **how).models[0]
-    _nudge(again)
+    nudge(again)
     for file, model in zip(_FILES, (*made.models, again), strict=True):
         fit(made.spec, model, made.batches, trace=folder / file, output=folder / Path(file).stem)
     return compare_files(*(folder / file for file in _FILES))
 
 
-_FILES = ("torch.jsonl", "paddle.jsonl", "again.jsonl")
+TORCH, PADDLE, AGAIN = _FILES = ("torch.jsonl", "paddle.jsonl", "again.jsonl")
+"""The traces that `train` leaves in its folder."""
 
 
-def _nudge(model: Any) -> None:
-    """Move the first weight matrix of a torch model by 1 ULP."""
+def nudge(model: Any, matrix: int = 0) -> None:
+    """Move a weight matrix of a torch model by 1 ULP, by its number in the order of the layers."""
     side = BACKENDS[0]
     weights = side.dump_weights(model)
-    matrices = (p for p in side.parameters(model) if p.kind == "other" and len(p.shape) >= 2)
-    name = next(matrices).name
+    matrices = [p for p in side.parameters(model) if p.kind == "other" and len(p.shape) >= 2]
+    name = matrices[matrix].name
     weights[name] = np.nextafter(weights[name], np.float32(np.inf))
     side.load_weights(model, weights)

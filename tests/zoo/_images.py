@@ -10,7 +10,7 @@ import torch
 
 from tests.zoo._breed import SAMPLES, Arrays, Breed
 
-__all__ = ["CNN"]
+__all__ = ["CNN", "CNN_RELU"]
 
 CHANNELS, SIZE, CLASSES = 8, 8, 3
 
@@ -24,8 +24,9 @@ def _batch(random: np.random.Generator) -> Arrays:
 
 
 class TorchCNN(torch.nn.Module):
-    def __init__(self) -> None:
+    def __init__(self, activation: str) -> None:
         super().__init__()
+        self.activation = getattr(torch.nn.functional, activation)
         self.conv1 = torch.nn.Conv2d(3, CHANNELS, 3, padding=1, bias=False)
         self.norm1 = torch.nn.BatchNorm2d(CHANNELS)
         self.conv2 = torch.nn.Conv2d(CHANNELS, CHANNELS, 3, padding=1, bias=False)
@@ -33,16 +34,17 @@ class TorchCNN(torch.nn.Module):
         self.classifier = torch.nn.Linear(CHANNELS * SIZE, CLASSES)
 
     def forward(self, x: Any) -> Any:
-        x = torch.relu(self.norm1(self.conv1(x)))
-        x = torch.relu(self.norm2(self.conv2(x)))
+        x = self.activation(self.norm1(self.conv1(x)))
+        x = self.activation(self.norm2(self.conv2(x)))
         return self.classifier(x.mean(3).flatten(1))
 
 
 class PaddleCNN(paddle.nn.Layer):
     """The same in Paddle."""
 
-    def __init__(self) -> None:
+    def __init__(self, activation: str) -> None:
         super().__init__()
+        self.activation = getattr(paddle.nn.functional, activation)
         self.conv1 = paddle.nn.Conv2D(3, CHANNELS, 3, padding=1, bias_attr=False)
         self.norm1 = paddle.nn.BatchNorm2D(CHANNELS)
         self.conv2 = paddle.nn.Conv2D(CHANNELS, CHANNELS, 3, padding=1, bias_attr=False)
@@ -50,9 +52,18 @@ class PaddleCNN(paddle.nn.Layer):
         self.classifier = paddle.nn.Linear(CHANNELS * SIZE, CLASSES)
 
     def forward(self, x: Any) -> Any:
-        x = paddle.nn.functional.relu(self.norm1(self.conv1(x)))
-        x = paddle.nn.functional.relu(self.norm2(self.conv2(x)))
+        x = self.activation(self.norm1(self.conv1(x)))
+        x = self.activation(self.norm2(self.conv2(x)))
         return self.classifier(x.mean(3).flatten(1))
 
 
-CNN = Breed(in_torch=TorchCNN, in_paddle=PaddleCNN, batch=_batch)
+def _breed(activation: str) -> Breed:
+    return Breed(
+        in_torch=lambda: TorchCNN(activation),
+        in_paddle=lambda: PaddleCNN(activation),
+        batch=_batch,
+    )
+
+
+CNN = _breed("gelu")
+CNN_RELU = _breed("relu")

@@ -10,7 +10,7 @@ from dualtrain_paddle._compat import native_models as paddlenlp
 from dualtrain_torch._compat import native_models as transformers
 from tests.zoo._breed import SAMPLES, VOCABULARY, Arrays, Breed, sentences
 
-__all__ = ["T5"]
+__all__ = ["T5", "T5_RELU"]
 
 LENGTH, ANSWER = 10, 6
 
@@ -30,12 +30,8 @@ def _batch(random: np.random.Generator) -> Arrays:
     }
 
 
-def _t5(package: Any) -> Any:
-    """One layer more in the decoder, so that each stack counts for itself.
-
-    The gated GELU is that of T5 1.1; with the first T5's ReLU 1,000 updates are chaotic, since a
-    rounding switches units on and off: the floor is 3e-2 of the movement instead of 2e-5.
-    """
+def _t5(package: Any, activation: str) -> Any:
+    """One layer more in the decoder, so that each stack counts for itself."""
     config = package.T5Config(
         vocab_size=VOCABULARY,
         d_model=32,
@@ -45,16 +41,21 @@ def _t5(package: Any) -> Any:
         num_decoder_layers=3,
         num_heads=4,
         relative_attention_num_buckets=8,
-        feed_forward_proj="gated-gelu",
+        feed_forward_proj=activation,
         dropout_rate=0.0,
         use_cache=False,
     )
     return package.T5ForConditionalGeneration(config)
 
 
-T5 = Breed(
-    in_torch=lambda: _t5(transformers()),
-    in_paddle=lambda: _t5(paddlenlp()),
-    batch=_batch,
-    exclude=("norm",),
-)
+def _breed(activation: str) -> Breed:
+    return Breed(
+        in_torch=lambda: _t5(transformers(), activation),
+        in_paddle=lambda: _t5(paddlenlp(), activation),
+        batch=_batch,
+        exclude=("norm",),
+    )
+
+
+T5 = _breed("gated-gelu")  # that of T5 1.1
+T5_RELU = _breed("relu")
