@@ -320,7 +320,6 @@ class Sum(torch.nn.Module):
 
 def test_a_run_of_the_real_trainer(tmp_path: Path) -> None:
     """10 micro-batches, 4 to an update, 2 epochs: each epoch's third update has 2, divided by 2."""
-    pytest.importorskip("accelerate", reason="the Trainer needs accelerate: test-transformers-5")
     model, sums, used = Sum(), list[float](), list[float]()
     warmup = {"warmup_ratio": 0.3} if MAJOR < 5 else {"warmup_steps": 0.3}
     trainer = Trainer(
