@@ -7,9 +7,9 @@ Nothing whose default differs between the frameworks has a default.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, SerializerFunctionWrapHandler, field_serializer, field_validator
 
 from dualtrain.spec._base import Count, Part, Per
 from dualtrain.spec._cycles import CosineAnnealingWarmRestarts, Cyclic, OneCycle
@@ -80,6 +80,13 @@ class Phase(Part):
         if isinstance(schedule, OneCycle | Cyclic) and schedule.momentum is not None:
             raise ValueError("momentum cannot be cycled in one phase of several; leave it out")
         return schedule
+
+    @field_serializer("schedule", mode="wrap")
+    def _as_it_is_read(
+        self, schedule: PhaseSchedule, handler: SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        written: dict[str, Any] = handler(schedule)
+        return {name: value for name, value in written.items() if name != "per"}
 
 
 class Sequential(Part):

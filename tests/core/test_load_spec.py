@@ -36,6 +36,7 @@ from dualtrain.spec import (
     load_spec,
     spec_schema,
 )
+from tests.schedules import parts as schedules_of
 
 YAML = """\
 task:
@@ -356,6 +357,15 @@ specs: st.SearchStrategy[Spec] = parts(
 def test_json_round_trip(spec: Spec) -> None:
     """The JSON of a spec is the spec: traces carry it."""
     assert Spec.model_validate_json(spec.model_dump_json()) == spec
+
+
+@given(values=schedules_of() | schedules_of(("sequential",)))
+def test_json_round_trip_of_any_schedule(values: dict[str, Any]) -> None:
+    """What must be left out of a spec is not written either: a phase's own `per`."""
+    spec = Spec(**values)
+
+    assert Spec.model_validate_json(spec.model_dump_json()) == spec
+    assert Spec(**spec.model_dump()) == spec
 
 
 def test_json_round_trip_of_a_file(tmp_path: Path) -> None:
