@@ -23,8 +23,8 @@ lint: .venv/lint-ready ## style and types
 	.venv/bin/pyright --pythonpath .venv/bin/python
 
 docs: .venv/ready ## write the generated pages of docs/ from the code
-	.venv/bin/python docs/make_spec_reference.py
-	.venv/bin/python docs/make_dialects.py
+	.venv/bin/python -m docs.make_spec_reference
+	.venv/bin/python -m docs.make_dialects
 	.venv/bin/python -m docs.make_schedule_table
 	.venv/bin/python -m docs.make_mistake_table
 	.venv/bin/python -m docs.make_optimizer_table
