@@ -1,10 +1,10 @@
 """Schedules that fall from t = W to the horizon: with p = (t - W) / max(1, H - W), factor(t) is
 
     constant              1
-    linear                max(0, (H - t) / max(1, H - W))
-    cosine                max(0, (1 + cos(pi h p)) / 2), h half-waves
-    cosine_with_restarts  max(0, (1 + cos(pi ((c p) mod 1))) / 2), and 0 from p = 1
-    cosine_with_min_lr    max(0, (1 + cos(pi h p)) / 2 (1 - m) + m), m = min / lr
+    linear                (H - t) / max(1, H - W)
+    cosine                (1 + cos(pi h p)) / 2, h half-waves
+    cosine_with_restarts  (1 + cos(pi ((c p) mod 1))) / 2, and 0 from p = 1
+    cosine_with_min_lr    (1 + cos(pi h p)) / 2 (1 - m) + m, m = min / lr
     linear_annealing      (min + (1 - p) (lr - min)) / lr
     cosine_annealing      (min + (1 + cos(pi p)) / 2 (lr - min)) / lr
     polynomial            ((lr - end) (1 - p)^power + end) / lr; with cycle p / max(1, ceil(p))
@@ -61,16 +61,16 @@ def factors(schedule: Decay, t: Floats, *, lr: float, warmup: int, horizon: int)
         case Constant():
             return np.ones_like(t)
         case Linear():
-            return np.maximum(0.0, (horizon - t) / span)
+            return (horizon - t) / span
         case Cosine(half_waves=half_waves):
-            return np.maximum(0.0, _wave(half_waves, progress))
+            return _wave(half_waves, progress)
         case CosineWithRestarts(cycles=cycles):
             phase = cycles * progress
             wave = _wave(1.0, phase - np.floor(phase))  # mod 1, exactly
-            return np.where(progress >= 1.0, 0.0, np.maximum(0.0, wave))
+            return np.where(progress >= 1.0, 0.0, wave)
         case CosineWithMinLr(half_waves=half_waves, min_lr=min_lr):
             least = min_lr / lr
-            return np.maximum(0.0, _wave(half_waves, progress) * (1.0 - least) + least)
+            return _wave(half_waves, progress) * (1.0 - least) + least
         case LinearAnnealing(min_lr=min_lr):
             return (min_lr + (1.0 - progress) * (lr - min_lr)) / lr
         case CosineAnnealing(min_lr=min_lr):

@@ -18,7 +18,7 @@ def rise(t: Floats, warmup: int, start: float, shape: Shape) -> Floats:
     >>> rise(np.arange(4.0), 4, 0.5, "linear").tolist()
     [0.5, 0.625, 0.75, 0.875]
     """
-    share = t / max(1, warmup)
+    share = t / warmup
     match shape:
         case "linear":
             risen = share

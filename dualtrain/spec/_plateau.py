@@ -29,7 +29,8 @@ class ReduceOnPlateau(Part):
     threshold: Annotated[float, Field(ge=0)]
     """How much better is better."""
     threshold_mode: Literal["rel", "abs"]
-    """Whether `threshold` is a share of the best reading or a difference from it."""
+    """Whether `threshold` is a share of the best reading or a difference from it. `rel` is for
+    readings above 0: of two below 0 the worse one can pass for better, in both frameworks too."""
     cooldown: Annotated[int, Field(ge=0, le=LARGEST_COUNT)]
     """Readings after a cut that do not count as bad."""
     min_lr: Rate

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, reject
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from dualtrain.errors import PlanError
@@ -89,6 +89,16 @@ def test_a_rate_does_not_depend_on_when_training_ends(plan: Plan, t: int) -> Non
     )
 
     assert longer.plan(micro_batches_per_epoch=U).lr_at(t) == plan.lr_at(t)
+
+
+@settings(max_examples=60)
+@given(values=parts(), t=st.integers(0, 69_999) | st.sampled_from([32_767, 32_768, 65_536]))
+def test_a_long_curve_is_its_single_factors(values: dict[str, Any], t: int) -> None:
+    """A curve is computed block by block, of 32,768 updates each."""
+    values |= {"duration": {"updates": 70_000}, "horizon": 65_600}
+    plan = planned(values)
+
+    assert plan.factor_at(t) == plan.curve.factor_at(t)
 
 
 @given(plan=plans(), t=st.integers(0, 400))
