@@ -306,6 +306,11 @@ TOO_LONG = {
         "schedule: {name: linear, per: epoch}\nwarmup: {steps: 20}",
         "warmup must be shorter than the schedule. Received: 20 warmup epochs, horizon 20",
     ),
+    "epochs of warmup that float64 cannot count": (
+        "schedule: {name: linear, per: epoch}\nwarmup: {steps: 1000000000000000, counted: before}",
+        "the schedule must end within 1e+15 updates. "
+        "Received: 1000000000000000 epochs of 5 updates",
+    ),
     "epochs that float64 cannot count": (
         "schedule: {name: linear, per: epoch}\nhorizon: 1000000000000000",
         "the schedule must end within 1e+15 updates. "

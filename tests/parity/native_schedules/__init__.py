@@ -10,6 +10,7 @@ from tests.parity.native_schedules._paddle import paddle_rows
 from tests.parity.native_schedules._paddlenlp import paddlenlp_rows, paddlenlp_trainer_rows
 from tests.parity.native_schedules._row import PADDLE as PADDLE
 from tests.parity.native_schedules._row import PADDLENLP as PADDLENLP
+from tests.parity.native_schedules._row import PADDLENLP_OPS as PADDLENLP_OPS
 from tests.parity.native_schedules._row import PADDLENLP_TRAINER as PADDLENLP_TRAINER
 from tests.parity.native_schedules._row import TORCH as TORCH
 from tests.parity.native_schedules._row import TORCH_SWA as TORCH_SWA
@@ -21,7 +22,7 @@ from tests.parity.native_schedules._row import Row as Row
 from tests.parity.native_schedules._torch import torch_rows
 from tests.parity.native_schedules._transformers import transformers_rows
 
-MODULES = (PADDLE, PADDLENLP, PADDLENLP_TRAINER, TORCH, TORCH_SWA, TRANSFORMERS)
+MODULES = (PADDLE, PADDLENLP, PADDLENLP_OPS, PADDLENLP_TRAINER, TORCH, TORCH_SWA, TRANSFORMERS)
 """Where native schedules come from."""
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from tests.parity.native_schedules._row import (
     CLIMBS,
     PADDLENLP,
+    PADDLENLP_OPS,
     PADDLENLP_TRAINER,
     UPDATES,
     WHOLE_RATE,
@@ -19,9 +20,13 @@ from tests.parity.native_schedules._row import (
 
 def paddlenlp_rows(lr: float) -> list[Row]:
     def row(
-        name: str, arguments: Mapping[str, Any], schedule: Mapping[str, Any], **more: Any
+        name: str,
+        arguments: Mapping[str, Any],
+        schedule: Mapping[str, Any],
+        module: str = PADDLENLP,
+        **more: Any,
     ) -> Row:
-        call = Call(module=PADDLENLP, name=name, arguments=arguments)
+        call = Call(module=module, name=name, arguments=arguments)
         return Row(call=call, spec=parts(schedule, {"steps": 40}), lr=lr, **more)
 
     run = {"learning_rate": lr, "total_steps": UPDATES, "warmup": 40}
@@ -46,6 +51,13 @@ def paddlenlp_rows(lr: float) -> list[Row]:
             "LinearAnnealingWithWarmupDecay",
             annealing,
             {"name": "linear_annealing", "min_lr": lr / 10},
+            **WHOLE_RATE,
+        ),
+        row(
+            "InverseSquareRootSchedule",
+            {"warmup_steps": 40, "learning_rate": lr},
+            {"name": "inverse_sqrt"},
+            PADDLENLP_OPS,
             **WHOLE_RATE,
         ),
     ]

@@ -11,6 +11,7 @@ UPDATES = 400
 
 PADDLE = "paddle.optimizer.lr"
 PADDLENLP = "paddlenlp.transformers.optimization"
+PADDLENLP_OPS = "paddlenlp.ops.optimizer.lr"
 PADDLENLP_TRAINER = "paddlenlp.trainer.trainer_utils"
 TORCH = "torch.optim.lr_scheduler"
 TORCH_SWA = "torch.optim.swa_utils"
