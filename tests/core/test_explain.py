@@ -464,6 +464,10 @@ PHASES = [
             schedule("one_cycle", start_lr=0.01, end_lr=0.0, rise=0.3, shape="cosine"),
             [("rise", 0, 29), ("fall", 29, 100)],
         ),
+        (  # the peak is at 28.5
+            schedule("one_cycle", start_lr=0.01, end_lr=0.0, rise=0.295, shape="linear"),
+            [("rise", 0, 29), ("fall", 29, 100)],
+        ),
         (
             schedule(
                 "one_cycle", start_lr=0.01, end_lr=0.0, rise=0.3, shape="linear", three_phase=True
