@@ -130,21 +130,3 @@ def test_norm_is_per_tensor_and_global_norm_is_not(backend: Backend) -> None:
     np.testing.assert_array_equal(per_tensor["bias"], unclipped["bias"])
     assert not np.array_equal(jointly["bias"], unclipped["bias"])
     assert not np.array_equal(per_tensor["weight"], unclipped["weight"])
-
-
-@pytest.mark.parametrize(
-    ("kind", "hit"),
-    [
-        ("global_norm", {"weight": [True] * 6, "bias": [True, True]}),
-        ("norm", {"weight": [False] * 6, "bias": [True, True]}),
-        ("value", {"weight": [False] * 6, "bias": [True, False]}),
-    ],
-)
-def test_what_is_not_a_number_spreads_as_far_as_the_norm(
-    backend: Backend, kind: str, hit: dict[str, list[bool]]
-) -> None:
-    """Nothing is repaired; with loss scaling such an update would have been skipped."""
-    given = gradients()
-    given["bias"][0] = np.nan
-    after, _ = updated(backend, given, {kind: 1.0})
-    assert {name: np.isnan(after[name]).ravel().tolist() for name in hit} == hit
