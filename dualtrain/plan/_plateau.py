@@ -54,10 +54,14 @@ class Plateau:
         return self._rate
 
     def report(self, metric: float, t: int) -> None:
-        """Take a metric before update t. Raises `MetricError` if it is not finite."""
-        metric = float(metric)
-        if not math.isfinite(metric):
+        """Take a metric before update t. Raises `MetricError` if it is no finite number."""
+        try:
+            number = math.nan if isinstance(metric, str) else float(metric)
+        except (TypeError, ValueError, OverflowError):
+            number = math.nan
+        if not math.isfinite(number):
             raise MetricError(f"a metric must be a finite number. Received: {metric}")
+        metric = number
         if t < self._plan.warmup_updates:
             return
         if self._better(metric):
