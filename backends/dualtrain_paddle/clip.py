@@ -76,7 +76,21 @@ class GlobalNormClip(_Measured, paddle.nn.ClipGradByGlobalNorm):
 
 
 class NormClip(_Measured, paddle.nn.ClipGradByNorm):
-    """g * c / max(norm, c) for every gradient, each with its own norm."""
+    """g * c / max(norm, c) for every gradient, each with its own norm.
+
+    Paddle's kernel has no float64; the formula stands in for it there.
+    """
+
+    def _dygraph_clip(self, params_grads: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+        clipped = []
+        for parameter, gradient in params_grads:
+            if gradient is not None and gradient.dtype == paddle.float64:
+                norm = paddle.linalg.norm(gradient)
+                factor = self.clip_norm / paddle.clip(norm, min=self.clip_norm)
+                clipped.append((parameter, gradient * factor))
+            else:
+                clipped += super()._dygraph_clip([(parameter, gradient)])
+        return clipped
 
 
 class ValueClip(_Measured, paddle.nn.ClipGradByValue):

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import paddle
 import pytest
+import torch
 
-from dualtrain import Spec
+from dualtrain import Spec, fit
 from dualtrain.testing import assert_update_parity
 from tests.pairs import make_batch, make_config, make_pair
 
@@ -32,3 +34,27 @@ def test_the_clip_stage_agrees(clip: dict[str, float]) -> None:
     assert "clip" in [finding.stage for finding in comparison.findings]
     shares = [(u.clipped_norm or 0.0) / (u.grad_norm or 0.0) for u in comparison.a.updates]
     assert min(shares) < 0.9
+
+
+@pytest.mark.parametrize("clip", [{"global_norm": 0.05}, {"norm": 0.02}, {"value": 0.002}])
+def test_float64_is_clipped_too(clip: dict[str, float]) -> None:
+    """In float64: the weights are equal far below float32's rounding."""
+    random = np.random.RandomState(3)
+    x, weight = random.randn(4, 3), random.randn(3, 2)
+    parts: dict[str, Any] = {
+        "optimizer": {"name": "sgd", "lr": 0.5},  # float32 has it
+        "schedule": {"name": "constant"},
+        "duration": {"updates": 3},
+        "clip": clip,
+    }
+    models: list[Any] = [torch.nn.Linear(3, 2).double(), paddle.nn.Linear(3, 2)]
+    models[1].to(dtype="float64")
+    with torch.no_grad():
+        models[0].weight.copy_(torch.from_numpy(weight.T))
+        models[0].bias.zero_()
+    models[1].weight.set_value(weight)
+    for model in models:
+        fit(Spec(**parts), model, [{"x": x}], loss=lambda model, t: (model(t["x"]) ** 2).sum())
+    ends = [models[0].weight.detach().numpy().T, models[1].weight.numpy()]
+    assert np.abs(ends[0] - weight).max() > 1e-3
+    np.testing.assert_allclose(ends[0], ends[1], rtol=0, atol=1e-8)
