@@ -208,3 +208,11 @@ def test_a_phase_is_the_schedule_alone(values: dict[str, Any], t: int) -> None:
     alone = planned(values | {"schedule": phase["schedule"], "horizon": length})
 
     assert whole.lr_at(t) == alone.lr_at(t - begin)
+
+
+@given(parts())
+def test_a_spec_as_text_says_the_same(values: dict[str, Any]) -> None:
+    """A trace's header and a worker's task hold specs as text."""
+    spec = Spec(**values)
+    assert Spec.model_validate_json(spec.model_dump_json()) == spec
+    assert Spec(**spec.model_dump()) == spec
