@@ -28,11 +28,23 @@ def are_soft(labels: NDArray[Any]) -> bool:
 def count(labels: NDArray[Any]) -> int:
     """How many targets the loss is a sum over.
 
+    Raises `DataError` for labels of another type, and for soft ones that are not finite and >= 0:
+    -100 does not count among class numbers only.
+
     >>> count(np.array([1, -100, 0])), count(np.array([[0.9, 0.1], [0.0, 0.0]]))
     (2, 1)
     """
-    counted = labels.any(axis=-1) if are_soft(labels) else labels != IGNORED
-    return int(np.count_nonzero(counted))
+    if not are_soft(labels):
+        if labels.dtype.kind not in "biu":
+            raise DataError(f"labels must be whole numbers or floats. Received: {labels.dtype}")
+        return int(np.count_nonzero(labels != IGNORED))
+    for extreme in (labels.min(initial=0), labels.max(initial=0)):
+        if not 0 <= extreme < np.inf:
+            raise DataError(
+                "soft labels must be finite and not negative; a row of zeros does not count. "
+                f"Received: {extreme}"
+            )
+    return int(np.count_nonzero(labels.any(axis=-1)))
 
 
 def shift_labels(labels: Any, *, soft: bool) -> Any:

@@ -41,10 +41,30 @@ class Objective:
                 "a micro-batch must be a mapping from the model's inputs to arrays. "
                 f"Received: {type(batch).__name__}{'' if batch else ', empty'}"
             )
+        _check_arrays(batch)
         count = self.targets(batch)
         if count == 0:
             raise DataError("a micro-batch must have at least one counted target. Received: none")
         return count
+
+
+_SHARED = frozenset(
+    np.dtype(kind)
+    for kind in ("?", "i1", "i2", "i4", "i8", "u1", "f2", "f4", "f8", "complex64", "complex128")
+)
+"""The types, in the machine's byte order, that torch and Paddle both take for what they are."""
+
+
+def _check_arrays(batch: Batch) -> None:
+    for name, array in batch.items():
+        if not isinstance(array, np.ndarray) or array.dtype not in _SHARED:
+            is_array = isinstance(array, np.ndarray)
+            told = f"array of {array.dtype}" if is_array else type(array).__name__
+            raise DataError(
+                "a micro-batch must hold numpy arrays of a type that every framework has: bool, "
+                "int8 to int64, uint8, float16 to float64 or complex, in the machine's byte order. "
+                f"Received: {name!r}, {told}"
+            )
 
 
 def objective_of(run: Run, own: LossSum | None = None) -> Objective:

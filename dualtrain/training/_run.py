@@ -5,12 +5,13 @@ The core counts micro-batches, groups and updates; the backend's verbs do the re
 
 from __future__ import annotations
 
+import math
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from dualtrain.backend import Backend, backend_of, load_backend
-from dualtrain.errors import BackendError, MetricError, PlanError
+from dualtrain.errors import BackendError, DataError, MetricError, PlanError
 from dualtrain.plan import Plan, Plateau, Scaling, decay_at
 from dualtrain.spec import ReduceOnPlateau, Spec
 
@@ -91,8 +92,11 @@ class Run:
         micro-batch's mean and the divisor, when absent, the group's real size; with `token_mean`
         loss is the micro-batch's sum and the divisor the group's number of counted targets.
 
-        Returns what was applied, or None inside a group and in a tail that is dropped.
+        Returns what was applied, or None inside a group and in a tail that is dropped. Raises
+        `DataError` for a loss that is not one number with a gradient, `PlanError` for a divisor
+        that is not a positive number.
         """
+        _check_loss(loss)
         position, self._micro_batch = self._micro_batch, self._micro_batch + 1
         if self._micro_batch == self.plan.micro_batches_per_epoch:
             self._micro_batch = 0
@@ -129,6 +133,10 @@ class Run:
 
     def _divisor(self, divisor: float | None, group_size: int) -> float:
         if divisor is not None:
+            if not 0 < divisor < math.inf:
+                raise PlanError(
+                    f"the divisor must be a positive, finite number. Received: {divisor}"
+                )
             return divisor
         if self.plan.spec.batch.normalise == "token_mean":
             raise PlanError(
@@ -179,6 +187,19 @@ class Run:
         if self.masters is not None:
             self.masters.write_back()
         return True
+
+
+def _check_loss(loss: Any) -> None:
+    """Refuse what torch refuses in words of its own and Paddle takes for something else."""
+    shape = getattr(loss, "shape", None)
+    if shape is None or math.prod(shape) != 1:
+        told = loss if shape is None else f"a {type(loss).__name__} of shape {tuple(shape)}"
+        raise DataError(f"a loss must be a tensor of one number. Received: {told}")
+    if loss.is_leaf:
+        raise DataError(
+            "a loss must be computed from parameters that train. Received: one that does not "
+            "depend on any"
+        )
 
 
 def start(

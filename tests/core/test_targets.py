@@ -16,7 +16,7 @@ from dualtrain.targets import are_soft, check_shapes, count, shift_labels, shift
     [
         (np.array([1, -100, 0, -1]), 3),  # -100 alone does not count
         (np.array([[1, -100], [-100, -100]], np.int8), 1),
-        (np.array([[0.9, 0.1], [0.0, 0.0], [0.0, -100.0]]), 2),  # rows, of which zeros do not
+        (np.array([[0.9, 0.1], [0.0, 0.0], [0.0, 1e-9]]), 2),  # rows, of which zeros do not
         (np.zeros((0, 3), np.float32), 0),
     ],
 )
