@@ -15,8 +15,9 @@ __all__ = ["build_optimizer", "build_schedule"]
 def build_optimizer(spec: Spec, model: Any) -> Any:
     """The native optimizer of a model's framework, wired by the ledger; it clips in `step()`.
 
-    The backend follows from the type of the model. With loss scaling in torch, call
-    `scaler.unscale_(optimizer)` before `scaler.step(optimizer)`.
+    The backend follows from the type of the model. Accumulation, `amp` and `ema` are the script's
+    own affair. With loss scaling in torch, call `scaler.unscale_(optimizer)` before
+    `scaler.step(optimizer)`.
 
     Raises `LedgerError` if an exclusion of the spec names no parameter.
     """
@@ -26,7 +27,9 @@ def build_optimizer(spec: Spec, model: Any) -> Any:
 def build_schedule(plan: Plan, optimizer: Any) -> Any:
     """The native schedule that drives `optimizer`; call its `step()` once after each update.
 
-    At t = 0 the optimizer already has `plan.lr_at(0)`. The backend follows from the optimizer.
+    At t = 0 the optimizer already has `plan.lr_at(0)`. The backend follows from the optimizer. One
+    that `build_optimizer` did not make must have the spec's base rate: torch multiplies the rates
+    that it finds, Paddle replaces them.
 
     Raises `PlanError` if the momentum is cycled too: a schedule moves nothing but the rate.
     """
