@@ -188,7 +188,10 @@ class Backend(Protocol):
         ...
 
     def build_masters(self, amp: Amp | None, model: Any, optimizer: Any) -> Masters | None:
-        """Level O2: cast the model, give the optimizer float32 masters; None below it."""
+        """Level O2: cast the model, give the optimizer float32 masters; None below it.
+
+        `BackendError` for a model that is cast already.
+        """
         ...
 
     def cross_entropy_sum(self, logits: Any, labels: Any, *, label_smoothing: float = 0.0) -> Any:

@@ -13,6 +13,8 @@ from dualtrain_torch.tensors import named_tensors
 
 __all__ = ["Masters", "build_masters", "master_of"]
 
+_LOW = (torch.float16, torch.bfloat16)
+
 
 class Masters:
     """Casts a model's float32 parameters, norms' excepted, and gives the optimizer their masters.
@@ -62,12 +64,20 @@ class Masters:
 def build_masters(amp: Amp | None, model: Any, optimizer: Any) -> Masters | None:
     """The masters of a model and its new optimizer; None below level O2.
 
-    Raises `BackendError` if the model has masters already, which no other optimizer would move.
+    Raises `BackendError` if the model has masters already, which no other optimizer would move,
+    or parameters that train in a low type without one: small updates would be rounded away.
     """
-    if any(master_of(found.tensor) is not found.tensor for found in named_tensors(model)):
+    found = list(named_tensors(model))
+    if any(master_of(f.tensor) is not f.tensor for f in found):
         raise BackendError(
             "the model must be a fresh one, or loaded anew from the weights of the last run. "
             "Received: one whose parameters an earlier run at amp.level 'O2' cast"
+        )
+    low = [f for f in found if f.tensor.requires_grad and f.tensor.dtype in _LOW]
+    if low:
+        raise BackendError(
+            "parameters that train must begin in float32; amp.level 'O2' casts them itself. "
+            f"Received: {low[0].name!r} in {low[0].tensor.dtype}"
         )
     return Masters(amp, model, optimizer) if amp is not None and amp.level == "O2" else None
 

@@ -83,6 +83,8 @@ class Run:
         What an unfinished group has accumulated is dropped.
         """
         self._micro_batch = 0
+        if self.masters is not None:  # what a backward pass that broke off has left in the model
+            self.masters.collect_gradients()
         self.backend.clear_gradients(self.optimizer)
 
     def step(self, loss: Any, *, divisor: float | None = None) -> Applied | None:

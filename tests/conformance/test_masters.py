@@ -109,3 +109,25 @@ def test_a_model_with_masters_is_refused_by_a_second_run(
     run = started(backend, amp_spec({"level": "O2"}))
     with pytest.raises(BackendError, match=r"a fresh one.*Received: one whose parameters"):
         start(amp_spec(amp), run.model, micro_batches_per_epoch=1)
+
+
+@pytest.mark.parametrize("amp", [None, {}, {"level": "O2"}])
+def test_low_parameters_without_masters_are_refused(
+    backend: Backend, amp: dict[str, Any] | None
+) -> None:
+    """As a checkpoint in bfloat16 has them: most updates would be rounded away."""
+    model = started(backend, amp_spec({"level": "O2"})).model
+    for parameter in model.parameters():
+        del parameter.dualtrain_master
+    with pytest.raises(BackendError, match=r"begin in float32.*Received: 'weight' in .*float16$"):
+        start(amp_spec(amp), model, micro_batches_per_epoch=1)
+
+
+def test_a_backward_pass_that_broke_off_leaves_nothing_in_the_next_epoch(backend: Backend) -> None:
+    amp = {"dtype": "bfloat16", "level": "O2"}
+    runs = [started(backend, amp_spec(amp)) for _ in range(2)]
+    (low_loss(runs[0], 0) * -8).backward()  # and then the micro-batch failed
+    for run in runs:
+        run.begin_epoch()
+        run.step(low_loss(run, 0))
+    np.testing.assert_array_equal(weights(runs[0]), weights(runs[1]))
