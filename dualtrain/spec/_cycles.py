@@ -79,9 +79,9 @@ class Cyclic(Part):
     max_lr: Rate
     """The peak; above the base rate."""
     up: Count
-    """step_size_up."""
+    """Updates of a rise: step_size_up."""
     down: Count
-    """step_size_down."""
+    """Updates of a fall: step_size_down."""
     mode: Literal["triangular", "triangular2", "exp_range"]
     """All peaks alike; each peak half as high as the last; peaks that fall with each update."""
     gamma: Annotated[float, Field(gt=0, lt=1)] | None = None
@@ -117,9 +117,9 @@ class CosineAnnealingWarmRestarts(Part):
     name: Literal["cosine_annealing_warm_restarts"]
     """`CosineAnnealingWarmRestarts` of both frameworks."""
     first: Count
-    """T_0."""
+    """Updates of the first cycle: T_0."""
     multiplier: Count
-    """T_mult."""
+    """How many times as long each cycle is as the last: T_mult."""
     min_lr: Rate
     """The rate that each cycle nears; below the base rate. The restart comes before it is
     reached."""

@@ -34,7 +34,7 @@ class Constant(Part):
 
 
 class Linear(Part):
-    """A straight line from the base rate at t = W to 0 at the horizon."""
+    """lr (1 - p): a straight line from the base rate at t = W to 0 at the horizon."""
 
     name: Literal["linear"]
     """paddlenlp's `LinearDecayWithWarmup`, transformers' `get_linear_schedule_with_warmup`."""
@@ -42,7 +42,7 @@ class Linear(Part):
 
 
 class Cosine(Part):
-    """A cosine from the base rate at t = W; `half_waves` says where it is at the horizon."""
+    """lr (1 + cos(pi half_waves p)) / 2: `half_waves` says where it is at the horizon."""
 
     name: Literal["cosine"]
     """paddlenlp's `CosineDecayWithWarmup`, transformers' `get_cosine_schedule_with_warmup`."""
@@ -53,7 +53,10 @@ class Cosine(Part):
 
 
 class CosineWithRestarts(Part):
-    """A cosine descent to 0 that starts again from the base rate `cycles` times."""
+    """lr (1 + cos(pi c)) / 2, c the part of cycles x p after the point; 0 from the horizon on.
+
+    A cosine descent to 0 that starts from the base rate `cycles` times.
+    """
 
     name: Literal["cosine_with_restarts"]
     """`get_cosine_with_hard_restarts_schedule_with_warmup`."""
@@ -63,7 +66,7 @@ class CosineWithRestarts(Part):
 
 
 class CosineWithMinLr(Part):
-    """The same cosine between the base rate and `min_lr`: c (1 - m) + m, with m = min_lr / lr."""
+    """min_lr + (lr - min_lr) (1 + cos(pi half_waves p)) / 2: `cosine` down to `min_lr`."""
 
     name: Literal["cosine_with_min_lr"]
     """transformers' `get_cosine_with_min_lr_schedule_with_warmup`, which rises again past the

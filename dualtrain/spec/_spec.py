@@ -124,8 +124,9 @@ class Spec(Part):
             return decay
         fits = "decoupled" if isinstance(optimizer, (AdamW, Lamb)) else "coupled"
         if decay.kind != fits:
+            given = "" if "kind" in decay.model_fields_set else "none, which is "
             raise ValueError(
-                f"kind must be {fits!r} with {optimizer.name}. Received: {decay.kind!r}"
+                f"kind must be {fits!r} with {optimizer.name}. Received: {given}{decay.kind!r}"
             )
         return decay
 

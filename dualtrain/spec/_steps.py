@@ -1,6 +1,6 @@
 """Schedules that count updates and know no horizon; formulas are in `dualtrain.plan`.
 
-s is t, or t - W when warmup is counted `before`; each formula is the factor of the base rate.
+s is t, or t - W when warmup is counted `before`; each formula is the rate.
 """
 
 from __future__ import annotations
@@ -32,36 +32,37 @@ Counts = Annotated[tuple[Count, ...], Field(strict=False), AfterValidator(ascend
 
 
 class Step(Part):
-    """gamma^floor(s / every): at s = every the rate is the lower one already."""
+    """lr gamma^floor(s / every): at s = every the rate is the lower one already."""
 
     name: Literal["step"]
     """`StepDecay`, `StepLR`."""
     every: Count
-    """step_size."""
+    """Updates from one fall to the next: step_size."""
     gamma: Fall
-    """Below 1."""
+    """What each fall multiplies the rate by; below 1."""
     per: Per = "update"
 
 
 class MultiStep(Part):
-    """gamma^k, k the number of milestones m <= s."""
+    """lr gamma^k, k the number of milestones m <= s."""
 
     name: Literal["multistep"]
     """`MultiStepDecay`, `MultiStepLR`."""
     milestones: Counts
-    """Each above the last: torch would sort them, and act twice on one that is repeated."""
+    """Updates at which the rate falls, each above the last: torch would sort them, and act twice on
+    one that is repeated."""
     gamma: Fall
-    """Below 1."""
+    """What each fall multiplies the rate by; below 1."""
     per: Per = "update"
 
 
 class Piecewise(Part):
-    """values[k] / lr, k the number of boundaries b <= s."""
+    """values[k], k the number of boundaries b <= s."""
 
     name: Literal["piecewise"]
     """Paddle's `PiecewiseDecay`; torch has none."""
     boundaries: Counts
-    """Each above the last."""
+    """Updates at which the next rate begins; each above the last."""
     values: Annotated[tuple[Rate, ...], Field(strict=False)]
     """Rates, one more than boundaries; the first is the base rate, optimizer.lr."""
     per: Per = "update"
@@ -77,17 +78,17 @@ class Piecewise(Part):
 
 
 class Exponential(Part):
-    """gamma^s."""
+    """lr gamma^s."""
 
     name: Literal["exponential"]
     """`ExponentialDecay`, `ExponentialLR`."""
     gamma: Fall
-    """Below 1."""
+    """What each update multiplies the rate by; below 1."""
     per: Per = "update"
 
 
 class NaturalExp(Part):
-    """exp(-gamma s)."""
+    """lr exp(-gamma s)."""
 
     name: Literal["natural_exp"]
     """Paddle's `NaturalExpDecay`; torch has none."""
@@ -97,7 +98,7 @@ class NaturalExp(Part):
 
 
 class InverseTime(Part):
-    """1 / (1 + gamma s)."""
+    """lr / (1 + gamma s)."""
 
     name: Literal["inverse_time"]
     """Paddle's `InverseTimeDecay`; torch has none."""
@@ -107,7 +108,7 @@ class InverseTime(Part):
 
 
 class Noam(Part):
-    """d_model^-1/2 min(s^-1/2, s warmup_steps^-3/2): 0 at s = 0.
+    """lr d_model^-1/2 min(s^-1/2, s warmup_steps^-3/2): 0 at s = 0.
 
     It rises by itself: a warmup beside it is refused. The base rate is a mere factor, usually 1.
     """
@@ -122,7 +123,7 @@ class Noam(Part):
 
 
 class InverseSqrt(Part):
-    """sqrt(timescale / (t - W + timescale)) after warmup; it has no end."""
+    """lr sqrt(timescale / (t - W + timescale)) after warmup; it has no end."""
 
     name: Literal["inverse_sqrt"]
     """transformers' `get_inverse_sqrt_schedule`."""

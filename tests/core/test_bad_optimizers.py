@@ -66,7 +66,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "decoupled decay where there is none": (
         {"optimizer": {"name": "adam", "lr": 0.1}} | DECAY,
-        "weight_decay: kind must be 'coupled' with adam. Received: 'decoupled'",
+        "weight_decay: kind must be 'coupled' with adam. Received: none, which is 'decoupled'",
     ),
     "coupled decay where there is none": (
         {
