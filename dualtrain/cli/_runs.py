@@ -45,7 +45,7 @@ def _print_ledger(ledger: Ledger) -> None:
         print("  ".join(f"{cell:<{n}}" for cell, n in zip(cells, widths, strict=True)).rstrip())
     decaying = sum(decay > 0 for decay in ledger.decay().values())
     frozen = sum(not row.trains for row in ledger.rows)
-    print(f"{decaying} of {len(ledger.rows)} parameters decay, {frozen} are frozen")
+    print(f"{decaying} of {len(ledger.rows)} parameters decay; frozen: {frozen}")
 
 
 def _decisions(row: Row) -> tuple[str, str, str, str]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from dualtrain.cli._sizes import count_micro_batches, plan_of
-from dualtrain.errors import SpecError
+from dualtrain.errors import PlanError, SpecError
 from dualtrain.explain import whole_numbers
 from dualtrain.plan import Plan, decay_note
 from dualtrain.spec import ReduceOnPlateau, load_spec, spec_schema
@@ -100,16 +100,25 @@ def plot(
         raise typer.BadParameter(
             f"must end in .png or .svg. Received: {output}", param_hint="--output"
         )
-    plans = {}
-    for path in specs:
-        spec = load_spec(path)
-        plans[str(path)] = plan_of(spec, count_micro_batches(spec, micro_batches))
+    plans = {str(path): _drawable(path, micro_batches) for path in specs}
     if output is None:
         _draw(plans)
         return
     from dualtrain.report import plot_lr
 
     plot_lr(plans, output)
+
+
+def _drawable(path: Path, micro_batches: int | None) -> Plan:
+    """The plan of one spec of several; an error says of which."""
+    spec = load_spec(path)
+    count = count_micro_batches(spec, micro_batches)
+    try:
+        plan = plan_of(spec, count)
+        plan.lr_curve()
+    except PlanError as error:
+        raise PlanError(f"{path}: {error}") from None
+    return plan
 
 
 def _draw(plans: dict[str, Plan]) -> None:

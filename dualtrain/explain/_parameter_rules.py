@@ -60,8 +60,12 @@ def _lamb_spares_some(plan: Plan) -> str | None:
 
 
 def _statistics_move(plan: Plan) -> str | None:
-    freeze = plan.spec.freeze
-    return "batch_stats: train" if freeze is not None and freeze.batch_stats == "train" else None
+    spec = plan.spec
+    if spec.freeze is None or spec.freeze.batch_stats == "keep":
+        return None
+    return (
+        None if spec.task is not None else "batch_stats: train"
+    )  # a task's models have no BatchNorm
 
 
 PARAMETER_RULES = (

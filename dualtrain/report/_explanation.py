@@ -76,7 +76,9 @@ def _tail(plan: Plan) -> str:
     if not rest:
         return "An epoch fills all its updates."
     if plan.spec.batch.tail == "drop":
-        return f"{_count(rest, 'micro-batch', 'es')} at the end of each epoch are left out."
+        if rest == 1:
+            return "The last micro-batch of each epoch is left out."
+        return f"The last {rest} micro-batches of each epoch are left out."
     return f"The last update of an epoch has {_count(rest, 'micro-batch', 'es')}, as its divisor."
 
 
@@ -105,6 +107,11 @@ def _rate(plan: Plan, spans: tuple[Span, ...]) -> Iterator[str]:
         yield f"{begin:<{width}}  {span.what:<{what_width}}  {rates}"
     if spans[-1].end < plan.total_updates:
         yield "and so on"
+    momentum = plan.momentum_curve()
+    if momentum is not None:
+        low, last = int(momentum.argmin()), len(momentum) - 1
+        told = (f"{float(momentum[t]):.6g} at t = {t}" for t in (0, low, last))
+        yield "Momentum: {}, lowest {}, {}.".format(*told)
 
 
 def _each_update(spec: Spec) -> Iterator[str]:

@@ -196,9 +196,17 @@ def test_plot_says_in_words_that_metrics_decide(run: Run, spec: Write, tmp_path:
         status, out, err = run("plot", path, *output)
         assert (status, out) == (2, "")
         assert err == (
-            "the rates of 'reduce_on_plateau' depend on the metrics that training reports: no "
-            "plan knows them before\n"
+            f"{path}: the rates of 'reduce_on_plateau' depend on the metrics that training "
+            "reports: no plan knows them before\n"
         )
+
+
+def test_plot_names_the_spec_that_cannot_be_drawn(run: Run, spec: Write, tmp_path: Path) -> None:
+    good, bad = spec(UPDATES), tmp_path / "plateau.yaml"
+    bad.write_text(PLATEAU)
+    status, out, err = run("plot", good, bad)
+    assert (status, out) == (2, "")
+    assert err.startswith(f"{bad}: the rates of 'reduce_on_plateau' depend on the metrics")
 
 
 def test_plan_needs_micro_batches_for_epochs(run: Run, spec: Write) -> None:
@@ -370,7 +378,7 @@ def test_ledger_shows_a_row_per_parameter(
         "a a.w_0 2 x 3 default 0.01 pattern a x 0.5",
         "b b.w_0 2 x 3 bias role bias 0 default x 1",
         "c c.w_0 2 x 3 the model frozen",
-        "1 of 3 parameters decay, 1 are frozen",
+        "1 of 3 parameters decay; frozen: 1",
     ):
         assert line in lines
 

@@ -363,6 +363,7 @@ SILENT: list[tuple[str, dict[str, Any]]] = [
     ("everything-decays", decay(0.0)),
     ("excluded-by-substring", decay(exclude=["bias"])),
     ("statistics-move", {"freeze": {"patterns": ["a"], "batch_stats": "keep"}}),
+    ("statistics-move", {"freeze": {"patterns": ["a"]}, **task(0.0)}),
 ]
 
 

@@ -103,7 +103,7 @@ def test_explain_tells_every_part_of_a_spec(run: Run) -> None:
     for line in (
         "  T = 8: 4 epochs of 2 updates.",
         "  A micro-batch has 8 samples, over all processes.",
-        "  3 micro-batches at the end of each epoch are left out.",
+        "  The last 3 micro-batches of each epoch are left out.",
         "  Schedule multistep (milestones [2, 3], gamma 0.1, per epoch); base rate 0.1.",
         "  It counts epochs: a rate holds for 2 updates.",
         "  No warmup: W = 0.",
@@ -123,6 +123,24 @@ def test_explain_tells_every_part_of_a_spec(run: Run) -> None:
     assert "  Optimizer adamw (lr 0.1, betas [0.9, 0.999], eps 1e-08, amsgrad true)." in out
     assert "  Mixed precision: dtype float16, level O1" in out
     assert "  Loss scale: init 65536, growth_factor 2, backoff_factor 0.5" in out
+
+
+def test_explain_tells_of_a_single_micro_batch_that_is_left_out(run: Run) -> None:
+    dropped = SPEC.replace("accumulate: 4", "accumulate: 4, tail: drop")
+    _, out, _ = run("explain", dropped, "--micro-batches", 9)
+    assert "  The last micro-batch of each epoch is left out.\n" in out
+
+
+def test_explain_tells_how_the_momentum_moves(run: Run) -> None:
+    cyclic = (
+        "optimizer: {name: momentum, lr: 0.1, momentum: 0.75}\n"
+        "schedule: {name: cyclic, max_lr: 0.2, up: 2, down: 2, mode: triangular,"
+        " momentum: {low: 0.25, high: 0.75}}\n"
+        "duration: {updates: 6}\n"
+    )
+    _, out, _ = run("explain", cyclic)
+    assert "  Momentum: 0.75 at t = 0, lowest 0.25 at t = 2, 0.5 at t = 5.\n" in out
+    assert "Momentum:" not in run("explain", SPEC, "--micro-batches", 10)[1]
 
 
 def test_explain_without_sizes_says_nothing_of_epochs(run: Run) -> None:
