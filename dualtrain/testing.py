@@ -62,24 +62,31 @@ def native_rates(backend: Backend, plan: Plan, updates: int) -> list[float]:
 
 
 def assert_decay_parity(spec: Spec, models: Sequence[Any]) -> None:
-    """The optimizers of all models decay the same parameters, by canonical name, alike.
+    """The optimizers of all models decay the same parameters, by canonical name, at the same rates.
 
-    models: the same model in each framework. What is compared is read back from the live
-    optimizers, not from the spec.
+    models: the same model in each framework. What is compared, weight decay and lr multipliers, is
+    read back from the live optimizers, not from the spec.
     """
-    first, *others = [(backend_of(model).NAME, _effective_decay(spec, model)) for model in models]
-    for name, decay in others:
-        assert decay.keys() == first[1].keys(), (
-            f"{first[0]} and {name} do not have the same parameters; "
-            f"only one has {sorted(decay.keys() ^ first[1].keys())}"
-        )
-        differing = {n: (first[1][n], decay[n]) for n in decay if decay[n] != first[1][n]}
-        assert not differing, f"{first[0]} and {name} differ in weight decay: {differing}"
+    names = [backend_of(model).NAME for model in models]
+    first, *others = [_effective(spec, model) for model in models]
+    for name, other in zip(names[1:], others, strict=True):
+        for what, expected in first.items():
+            actual = other[what]
+            assert actual.keys() == expected.keys(), (
+                f"{names[0]} and {name} do not have the same parameters; "
+                f"only one has {sorted(actual.keys() ^ expected.keys())}"
+            )
+            differing = {n: (expected[n], actual[n]) for n in actual if actual[n] != expected[n]}
+            assert not differing, f"{names[0]} and {name} differ in {what}: {differing}"
 
 
-def _effective_decay(spec: Spec, model: Any) -> dict[str, float]:
+def _effective(spec: Spec, model: Any) -> dict[str, dict[str, float]]:
     backend = backend_of(model)
-    return backend.effective_decay(backend.build_optimizer(spec, model), model)
+    optimizer = backend.build_optimizer(spec, model)
+    return {
+        "weight decay": backend.effective_decay(optimizer, model),
+        "lr multiplier": backend.effective_lr_multiplier(optimizer, model),
+    }
 
 
 def assert_update_parity(

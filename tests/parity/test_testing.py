@@ -82,6 +82,18 @@ def test_decay_parity_objects_to_another_set(monkeypatch: pytest.MonkeyPatch) ->
         assert_decay_parity(SPEC, [TorchNet(), PaddleNet()])
 
 
+def test_decay_parity_objects_to_another_lr_multiplier(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dualtrain.ledger import decide
+
+    slow = Spec.model_validate(
+        PARTS | {"lr_multipliers": [{"pattern": "hidden.*", "multiplier": 0.5}]}
+    )
+    assert_decay_parity(slow, [TorchNet(), PaddleNet()])
+    monkeypatch.setattr("dualtrain_paddle.optim.decide", lambda p, _: decide(p, SPEC))
+    with pytest.raises(AssertionError, match=r"differ in lr multiplier: .*'hidden.bias': \(0.5, 1"):
+        assert_decay_parity(slow, [TorchNet(), PaddleNet()])
+
+
 def test_decay_parity_objects_to_another_model() -> None:
     paddle_net = PaddleNet()
     paddle_net.extra = paddle.nn.Linear(2, 2)
