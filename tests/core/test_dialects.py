@@ -12,6 +12,7 @@ import pytest
 from dualtrain.dialects import DIALECTS, Compared, compare, rates_apart
 from dualtrain.plan import Plan
 from dualtrain.spec import Spec
+from tests.plateaus import PLATEAU
 
 
 def plan_of(count: int = 10, **changes: Any) -> Plan:
@@ -137,18 +138,7 @@ def test_a_schedule_that_a_library_does_not_have() -> None:
 
 
 def test_a_curve_that_follows_a_metric_is_not_compared() -> None:
-    plateau = {
-        "name": "reduce_on_plateau",
-        "mode": "min",
-        "factor": 0.5,
-        "patience": 1,
-        "threshold": 0.0,
-        "threshold_mode": "rel",
-        "cooldown": 0,
-        "min_lr": 0.0,
-        "eps": 0.0,
-    }
-    (one,) = compared(plan_of(schedule=plateau), "hf4")
+    (one,) = compared(plan_of(schedule=PLATEAU), "hf4")
     assert one.reading.refusal == "the rate follows a metric: there is no curve to compare"
 
 

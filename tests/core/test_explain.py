@@ -17,6 +17,7 @@ from dualtrain.explain import MOST_SPANS, RULES, Concern, explain, spans
 from dualtrain.plan import Plan
 from dualtrain.report import dialect_lines, explanation_lines
 from dualtrain.spec import Spec
+from tests.plateaus import PLATEAU
 from tests.schedules import parts
 
 
@@ -58,17 +59,6 @@ def task(dropout: float) -> dict[str, Any]:
 WSD = {"decay": 30, "shape": "linear", "min_lr": 0.0}
 CYCLE = {"max_lr": 0.5, "up": 10, "down": 5, "mode": "triangular"}
 RESTARTS = {"first": 10, "multiplier": 2, "min_lr": 0.0}
-PLATEAU = {
-    "name": "reduce_on_plateau",
-    "mode": "min",
-    "factor": 0.5,
-    "patience": 1,
-    "threshold": 0.0,
-    "threshold_mode": "rel",
-    "cooldown": 0,
-    "min_lr": 0.0,
-    "eps": 0.0,
-}
 
 EPOCH_CUT: dict[str, Any] = {"duration": {"updates": 49}}
 """Five epochs of 10 updates, but for the last update."""
