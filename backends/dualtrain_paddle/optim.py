@@ -33,9 +33,8 @@ def build_optimizer(spec: Spec, model: Any, *, clip: Any = None) -> Any:
     freeze(model, ledger)
     live = _by_native_name(model)
     rows = [(live[row.parameter.native], row) for row in ledger.rows if row.trains]
-    for parameter, _ in rows:  # forget what an earlier optimizer's groups left behind
-        parameter.optimize_attr["learning_rate"] = 1.0
-        parameter.regularizer = None
+    for parameter, _ in rows:
+        parameter.regularizer = None  # an earlier optimizer's groups left it; Momentum obeys it
         if spec.clip is not None and not getattr(parameter, "need_clip", True):
             raise BackendError(
                 "clip reaches every parameter that trains: build the model without "

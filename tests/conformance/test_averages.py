@@ -141,8 +141,13 @@ def test_at_level_o2_the_masters_are_averaged(backend: Backend, linear: Any) -> 
         expected = 0.75 * INITIAL[name] + 0.25 * trained[name]
         np.testing.assert_allclose(average, expected, rtol=1e-6)
         np.testing.assert_array_equal(backend.dump_weights(run.model)[name], trained[name])
+    low = backend.to_numpy(run.model.bias)
     with run.averaged():
-        assert "bfloat16" in str(run.model.weight.dtype)
+        assert "bfloat16" in str(run.model.bias.dtype)
+        used, averages = backend.to_numpy(run.model.bias), backend.dump_weights(run.model)["bias"]
+    np.testing.assert_allclose(used, averages, rtol=2.0**-7)
+    assert not np.allclose(used, low, rtol=0.1)
+    np.testing.assert_array_equal(backend.to_numpy(run.model.bias), low)
 
 
 def test_the_files_have_both_and_the_trace_their_digests(

@@ -333,10 +333,16 @@ def test_a_parameter_that_asks_not_to_be_clipped_is_refused() -> None:
         build_optimizer(Spec(**parts), model)
 
 
-def test_an_earlier_optimizers_groups_leave_nothing_behind() -> None:
+@pytest.mark.parametrize("optimizer", [{"name": "adamw"}, {"name": "momentum", "momentum": 0.9}])
+@pytest.mark.parametrize("decay", [None, 0.5])
+def test_an_earlier_optimizers_groups_leave_nothing_behind(
+    optimizer: dict[str, Any], decay: float | None
+) -> None:
     """Paddle writes a group's rate and regularizer on the parameters, for every later optimizer."""
+    kind = "decoupled" if optimizer["name"] == "adamw" else "coupled"
     parts: dict[str, Any] = {
-        "optimizer": {"name": "adamw", "lr": 0.1},
+        "optimizer": {"lr": 0.1, **optimizer},
+        "weight_decay": None if decay is None else {"value": decay, "kind": kind},
         "schedule": {"name": "constant"},
         "duration": {"updates": 1},
     }
