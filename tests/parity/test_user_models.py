@@ -354,9 +354,9 @@ def test_an_earlier_optimizers_groups_leave_nothing_behind(
         if groups_first:
             group: Any = {"params": model.parameters(), "learning_rate": 0.5, "weight_decay": 99.0}
             paddle.optimizer.Adam(parameters=[group])
-        optimizer = build_optimizer(Spec(**parts), model)
+        ours = build_optimizer(Spec(**parts), model)
         model(paddle.to_tensor([[1.0, -2.0]])).square().sum().backward()
-        optimizer.step()
+        ours.step()
         after.append(PADDLE.weights.dump_weights(model))
     for name, array in after[0].items():
         np.testing.assert_array_equal(after[1][name], array)
