@@ -202,6 +202,10 @@ class Backend(Protocol):
         """The rate that the optimizer's next step uses, before multipliers."""
         ...
 
+    def momentum(self, optimizer: Any) -> float:
+        """The momentum that the optimizer's next step uses."""
+        ...
+
     def set_momentum(self, optimizer: Any, momentum: float) -> None:
         """Set the momentum that the next step of a `momentum` optimizer uses."""
         ...

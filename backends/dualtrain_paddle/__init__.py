@@ -33,6 +33,7 @@ from dualtrain_paddle.schedule import LinearDecayWithWarmup as LinearDecayWithWa
 from dualtrain_paddle.schedule import build_schedule as build_schedule
 from dualtrain_paddle.step import clear_gradients as clear_gradients
 from dualtrain_paddle.step import learning_rate as learning_rate
+from dualtrain_paddle.step import momentum as momentum
 from dualtrain_paddle.step import set_momentum as set_momentum
 from dualtrain_paddle.step import skip_step as skip_step
 from dualtrain_paddle.tensors import parameters as parameters

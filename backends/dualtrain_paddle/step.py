@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["clear_gradients", "learning_rate", "set_momentum", "skip_step"]
+__all__ = ["clear_gradients", "learning_rate", "momentum", "set_momentum", "skip_step"]
 
 
 def learning_rate(optimizer: Any) -> float:
@@ -18,6 +18,11 @@ def clear_gradients(optimizer: Any) -> None:
     Paddle's default leaves zeros, with which momentum and decay go on moving it.
     """
     optimizer.clear_grad(set_to_zero=False)
+
+
+def momentum(optimizer: Any) -> float:
+    """The momentum that the optimizer's next step uses."""
+    return float(optimizer._momentum)
 
 
 def set_momentum(optimizer: Any, momentum: float) -> None:

@@ -32,6 +32,7 @@ from dualtrain_torch.optim import effective_lr_multiplier as effective_lr_multip
 from dualtrain_torch.schedule import build_schedule as build_schedule
 from dualtrain_torch.step import clear_gradients as clear_gradients
 from dualtrain_torch.step import learning_rate as learning_rate
+from dualtrain_torch.step import momentum as momentum
 from dualtrain_torch.step import set_momentum as set_momentum
 from dualtrain_torch.step import skip_step as skip_step
 from dualtrain_torch.tensors import parameters as parameters

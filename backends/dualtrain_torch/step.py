@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["clear_gradients", "learning_rate", "set_momentum", "skip_step"]
+__all__ = ["clear_gradients", "learning_rate", "momentum", "set_momentum", "skip_step"]
 
 
 def learning_rate(optimizer: Any) -> float:
@@ -15,6 +15,11 @@ def learning_rate(optimizer: Any) -> float:
 def clear_gradients(optimizer: Any) -> None:
     """Set every gradient to None, so that a parameter without one stands still."""
     optimizer.zero_grad(set_to_none=True)
+
+
+def momentum(optimizer: Any) -> float:
+    """The momentum that the optimizer's next step uses."""
+    return float(optimizer.param_groups[0]["momentum"])
 
 
 def set_momentum(optimizer: Any, momentum: float) -> None:

@@ -19,15 +19,17 @@ def paired(a: Trace, b: Trace) -> Iterator[tuple[Update, Update]]:
 
 
 def learning_rate(a: Trace, b: Trace) -> list[Measure]:
-    """The rate each update used, in float64 steps."""
+    """The rate each update used, and the momentum if it is cycled, in float64 steps."""
     return [
         Measure(
-            ulps(x.lr, y.lr),
+            ulps(left, right),
             "ULP",
-            detail=f"update {x.t}, lr: {x.lr!r} against {y.lr!r}",
+            detail=f"update {x.t}, {name}: {left!r} against {right!r}",
             update=x.t,
         )
         for x, y in paired(a, b)
+        for name, left, right in (("lr", x.lr, y.lr), ("momentum", x.momentum, y.momentum))
+        if left is not None or right is not None
     ]
 
 

@@ -32,13 +32,13 @@ def relative(a: float | None, b: float | None, *, floor: float) -> float:
     return apart / max(abs(a), abs(b), floor) if apart else 0.0
 
 
-def ulps(a: float, b: float) -> float:
+def ulps(a: float | None, b: float | None) -> float:
     """How many float64 steps lie between two numbers.
 
     >>> ulps(0.1 + 0.2, 0.3)
     1.0
     """
-    if not math.isfinite(distance(a, b)) or _same(a, b):
+    if a is None or b is None or not math.isfinite(distance(a, b)) or _same(a, b):
         return distance(a, b)
     return float(abs(_rank(a) - _rank(b)))
 

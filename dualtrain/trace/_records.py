@@ -125,6 +125,8 @@ class Update:
     """The clock before the update; a skipped update may leave it where it is."""
     lr: Number
     """The rate that the update used."""
+    momentum: Number | None = None
+    """The momentum that it used; None where the schedule cycles none."""
     loss: Number
     """The update's loss, after normalisation over its micro-batches."""
     micro_losses: tuple[Number, ...]

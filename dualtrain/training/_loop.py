@@ -206,6 +206,7 @@ def _read(run: Run, pending: Sequence[_Pending]) -> Iterator[Update]:
         yield Update(
             t=applied.t,
             lr=applied.lr,
+            momentum=applied.momentum,
             loss=sum(s / d for s, d in zip(sums, p.divisors, strict=True)),
             micro_losses=tuple(s / c for s, c in zip(sums, p.counts, strict=True)),
             grad_norm=None if applied.grad_norm is None else next(norm_values),

@@ -28,6 +28,7 @@ class Applied:
 
     t: int
     lr: float
+    momentum: float | None
     skipped: bool
     loss_scale: float | None
     grad_norm: Any
@@ -150,9 +151,7 @@ class Run:
     def _update(self) -> Applied:
         lr = self.backend.learning_rate(self.optimizer)
         scale = self.scaling.scale if self.scaling is not None else None
-        momentum = self.plan.momentum_at(self.t)
-        if momentum is not None:
-            self.backend.set_momentum(self.optimizer, momentum)
+        momentum = self._cycle_momentum()
         applied = self._apply()
         self.backend.clear_gradients(self.optimizer)
         if applied:
@@ -160,6 +159,7 @@ class Run:
         done = Applied(
             t=self.t,
             lr=lr,
+            momentum=momentum,
             skipped=not applied,
             loss_scale=scale,
             grad_norm=self.clip.norm if self.clip and applied else None,
@@ -170,6 +170,14 @@ class Run:
             self.schedule.step()
             self.t += 1
         return done
+
+    def _cycle_momentum(self) -> float | None:
+        """Set the momentum of this update, if the schedule cycles one; what the optimizer has."""
+        momentum = self.plan.momentum_at(self.t)
+        if momentum is None:
+            return None
+        self.backend.set_momentum(self.optimizer, momentum)
+        return self.backend.momentum(self.optimizer)
 
     def _average(self) -> None:
         ema = self.plan.spec.ema

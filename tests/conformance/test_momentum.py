@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dualtrain import Spec, build_optimizer, build_schedule, start
+from dualtrain import Spec, build_optimizer, build_schedule, fit, start
 from dualtrain.backend import Backend
 from dualtrain.errors import PlanError
 
@@ -85,3 +85,16 @@ def test_a_schedule_alone_cannot_cycle_it(backend: Backend) -> None:
         "a native schedule cannot cycle the momentum: use dualtrain.fit or start, or leave "
         "schedule.momentum out. Received: 'cyclic' with momentum"
     )
+
+
+def test_the_trace_records_the_momentum_that_the_optimizer_had(backend: Backend) -> None:
+    for cycled in (True, False):
+        spec = spec_of(CYCLES[0], cycled=cycled)
+        plan = spec.plan(micro_batches_per_epoch=1)
+        batch = {"input": np.ones((2, 1), np.float32), "labels": np.array([0, 1])}
+        updates = fit(spec, backend.build_linear(1, 2), [batch], loss=summed)
+        assert [u.momentum for u in updates] == [plan.momentum_at(t) for t in range(UPDATES)]
+
+
+def summed(model: Any, tensors: dict[str, Any]) -> Any:
+    return model(tensors["input"]).sum()
