@@ -11,13 +11,11 @@ from collections.abc import Iterator
 from paddle import nn
 
 from dualtrain.ledger import Parameter, kind_of
-from dualtrain.model import NamedTensor
+from dualtrain.model import NamedTensor, is_frozen
 from dualtrain_paddle.names import Base, base_of, canonical, interleaved_heads, is_transposed
 
-__all__ = ["FROZEN", "named_tensors", "parameters"]
+__all__ = ["named_tensors", "parameters"]
 
-FROZEN: str = "dualtrain_frozen"
-"""The attribute that marks a parameter which a spec froze, and another spec may thaw."""
 
 _STATISTICS = {"_mean": "running_mean", "_variance": "running_var"}
 """Paddle's running statistics -> torch's."""
@@ -35,7 +33,7 @@ def parameters(model: nn.Layer) -> list[Parameter]:
             native=found.tensor.name,
             shape=found.shape,
             kind=kind_of(type(found.owner)),
-            trainable=not found.tensor.stop_gradient or getattr(found.tensor, FROZEN, False),
+            trainable=not found.tensor.stop_gradient or is_frozen(found.tensor),
         )
         for found in named_tensors(model)
         if found.is_parameter

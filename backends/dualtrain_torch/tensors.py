@@ -10,12 +10,9 @@ from collections.abc import Iterator
 from torch import Tensor, nn
 
 from dualtrain.ledger import Parameter, kind_of
-from dualtrain.model import NamedTensor
+from dualtrain.model import NamedTensor, is_frozen
 
-__all__ = ["FROZEN", "named_tensors", "parameters"]
-
-FROZEN: str = "dualtrain_frozen"
-"""The attribute that marks a parameter which a spec froze, and another spec may thaw."""
+__all__ = ["named_tensors", "parameters"]
 
 
 def parameters(model: nn.Module) -> list[Parameter]:
@@ -30,7 +27,7 @@ def parameters(model: nn.Module) -> list[Parameter]:
             native=found.structured,
             shape=found.shape,
             kind=kind_of(type(found.owner)),
-            trainable=found.tensor.requires_grad or getattr(found.tensor, FROZEN, False),
+            trainable=found.tensor.requires_grad or is_frozen(found.tensor),
         )
         for found in named_tensors(model)
         if found.is_parameter

@@ -8,9 +8,10 @@ from dualtrain.model._call import logits as logits
 from dualtrain.model._checkpoint_config import read_checkpoint_config as read_checkpoint_config
 from dualtrain.model._config import ModelConfig as ModelConfig
 from dualtrain.model._config import fresh_config as fresh_config
+from dualtrain.model._freeze import freeze_tensors as freeze_tensors
+from dualtrain.model._freeze import is_frozen as is_frozen
 from dualtrain.model._initial import initial_weights as initial_weights
 from dualtrain.model._match import check_weights as check_weights
 from dualtrain.model._named import NamedTensor as NamedTensor
-from dualtrain.model._named import keepers as keepers
 from dualtrain.model._save import save_config as save_config
 from dualtrain.model._save import save_weights as save_weights

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dualtrain.ledger import Ledger
 from dualtrain.model._match import Shape
 
-__all__ = ["NamedTensor", "keepers"]
+__all__ = ["NamedTensor"]
 
 
 class NamedTensor(NamedTuple):
@@ -52,29 +50,3 @@ def _swapped(array: NDArray[np.float32], outer: int, inner: int) -> NDArray[np.f
     *lead, last = array.shape
     split = array.reshape(*lead, outer, inner, last // (outer * inner))
     return split.swapaxes(-3, -2).reshape(array.shape)
-
-
-def keepers(tensors: Iterable[NamedTensor], ledger: Ledger) -> list[Any]:
-    """The modules whose running statistics stand still, by the spec's `freeze.batch_stats: keep`.
-
-    They are those that have statistics, and parameters that all stand still; one without
-    parameters has none that could be frozen, so its statistics go on. None with `train`.
-    """
-    if ledger.batch_stats == "train":
-        return []
-    trains = {row.parameter.name: row.trains for row in ledger.rows}
-    owners: dict[int, Any] = {}
-    has_statistics: set[int] = set()
-    its_parameters: dict[int, list[bool]] = {}
-    for found in tensors:
-        key = id(found.owner)
-        owners[key] = found.owner
-        if found.is_parameter:
-            its_parameters.setdefault(key, []).append(trains[found.name])
-        else:
-            has_statistics.add(key)
-    return [
-        owner
-        for key, owner in owners.items()
-        if key in has_statistics and key in its_parameters and not any(its_parameters[key])
-    ]

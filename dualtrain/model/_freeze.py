@@ -1,0 +1,77 @@
+"""Freezing a live model: parameters without gradients, and running statistics that stand still."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from dualtrain.ledger import Ledger
+from dualtrain.model._named import NamedTensor
+
+__all__ = ["freeze_tensors", "is_frozen"]
+
+_FROZEN = "dualtrain_frozen"
+_HOOK = "dualtrain_keeps_statistics"
+
+
+def is_frozen(tensor: Any) -> bool:
+    """Whether a spec holds the parameter still that the model itself would let train."""
+    return getattr(tensor, _FROZEN, False)
+
+
+def freeze_tensors(
+    tensors: Iterable[NamedTensor], ledger: Ledger, set_trainable: Callable[[Any, bool], None]
+) -> None:
+    """Let the parameters have gradients, or not, as the ledger says.
+
+    set_trainable: sets whether a tensor gets gradients, and drops the one it holds. Called for
+    those that the ledger freezes, and for those that an earlier call froze and this ledger does
+    not: they are thawed. What the model held still before stays so.
+
+    With `batch_stats: keep` a layer whose parameters all stand still goes into evaluation mode
+    before each of its forward passes, also after `model.train()`: Paddle's `train()` sets its
+    layers' flags directly, so a hook is what both frameworks heed.
+    """
+    found = list(tensors)
+    live = {f.name: f.tensor for f in found}
+    for row in ledger.rows:
+        tensor = live[row.parameter.name]
+        if row.frozen or is_frozen(tensor):
+            set_trainable(tensor, row.trains)
+            setattr(tensor, _FROZEN, row.frozen and row.parameter.trainable)
+    for f in found:
+        if hasattr(f.owner, _HOOK):
+            getattr(f.owner, _HOOK).remove()
+            delattr(f.owner, _HOOK)
+    for owner in _keepers(found, ledger):
+        setattr(owner, _HOOK, owner.register_forward_pre_hook(_evaluate))
+
+
+def _evaluate(module: Any, inputs: Any) -> None:
+    module.eval()
+
+
+def _keepers(tensors: Iterable[NamedTensor], ledger: Ledger) -> list[Any]:
+    """The modules whose running statistics stand still, by the spec's `freeze.batch_stats: keep`.
+
+    They are those that have statistics, and parameters that all stand still; one without
+    parameters has none that could be frozen, so its statistics go on. None with `train`.
+    """
+    if ledger.batch_stats == "train":
+        return []
+    trains = {row.parameter.name: row.trains for row in ledger.rows}
+    owners: dict[int, Any] = {}
+    has_statistics: set[int] = set()
+    its_parameters: dict[int, list[bool]] = {}
+    for found in tensors:
+        key = id(found.owner)
+        owners[key] = found.owner
+        if found.is_parameter:
+            its_parameters.setdefault(key, []).append(trains[found.name])
+        else:
+            has_statistics.add(key)
+    return [
+        owner
+        for key, owner in owners.items()
+        if key in has_statistics and key in its_parameters and not any(its_parameters[key])
+    ]
