@@ -68,9 +68,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Ended by SIGTERM, as CI does it, or by SIGHUP, as a closed terminal does it, the command cleans
     up as after Ctrl-C: status 143 or 129.
     """
-    for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):  # Windows has no SIGHUP
-            signal.signal(getattr(signal, name), lambda number, frame: sys.exit(128 + number))
+    for name in ("SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # as nohup asks
+            signal.signal(number, lambda number, frame: sys.exit(128 + number))
     try:
         app(arguments)
     except (DualtrainError, OSError, MemoryError) as error:

@@ -143,7 +143,12 @@ def test_nothing_is_left_when_the_command_is_ended(
     (folder / "spec.json").write_text(small_spec(folder).model_dump_json())
     before = sorted(folder.iterdir())
     command = [sys.executable, "-m", "dualtrain", "parity", "spec.json"]
-    with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # a background job ignores it
+    ) as process:
         while not list(folder.glob(".report-*/paddle.job.json")) and process.poll() is None:
             time.sleep(0.05)
         process.send_signal(number)
@@ -151,6 +156,22 @@ def test_nothing_is_left_when_the_command_is_ended(
         assert b"Traceback" not in process.stderr.read()
     assert process.returncode == status
     assert sorted(folder.iterdir()) == before
+
+
+def test_a_run_that_was_told_to_outlive_its_terminal_does(folder: Path) -> None:
+    """As `nohup` tells it: the signal is ignored when the command begins."""
+    (folder / "spec.json").write_text(small_spec(folder).model_dump_json())
+    command = [sys.executable, "-m", "dualtrain", "train", "spec.json", "--backend", "torch"]
+    with subprocess.Popen(
+        [*command, "--trace", "trace.jsonl"],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+    ) as process:
+        while not list(folder.glob("*trace.jsonl*")) and process.poll() is None:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGHUP)
+    assert process.returncode == 0
 
 
 def test_parity_runs_have_no_dropout(folder: Path) -> None:
