@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Integral
 
 import numpy as np
 
@@ -137,8 +138,8 @@ def resolve(spec: Spec, *, micro_batches_per_epoch: int, world_size: int = 1) ->
 
     Raises `PlanError` when the sizes leave nothing to train or no room after warmup.
     """
-    if world_size < 1:
-        raise PlanError(f"world_size must be >= 1. Received: {world_size}")
+    world_size = _size("world_size", world_size)
+    micro_batches_per_epoch = _size("micro_batches_per_epoch", micro_batches_per_epoch)
     if spec.batch.size is not None and spec.batch.size % world_size:
         raise PlanError(
             f"batch.size must be a multiple of world_size: it counts the samples of all processes. "
@@ -175,10 +176,15 @@ def resolve(spec: Spec, *, micro_batches_per_epoch: int, world_size: int = 1) ->
     )
 
 
+def _size(name: str, given: int) -> int:
+    """A size of the run as Python's int, whatever whole number it was given as."""
+    if not isinstance(given, Integral) or isinstance(given, bool) or given < 1:
+        raise PlanError(f"{name} must be a whole number >= 1. Received: {given!r}")
+    return int(given)
+
+
 def _updates_per_epoch(batch: Batch, micro_batches: int) -> int:
     """ceil(M / accumulate) with tail `flush`, floor with `drop`; at least 1."""
-    if micro_batches < 1:
-        raise PlanError(f"micro_batches_per_epoch must be >= 1. Received: {micro_batches}")
     full, rest = divmod(micro_batches, batch.accumulate)
     count = full + 1 if rest and batch.tail == "flush" else full
     if count == 0:

@@ -57,10 +57,20 @@ BAD = {
         "there is no update to make: with tail 'drop' an epoch needs at least batch.accumulate "
         "micro-batches. Received: 3 micro-batches, accumulate 4",
     ),
+    "half a micro-batch": (
+        spec_of(),
+        {"micro_batches_per_epoch": 1.5},
+        "micro_batches_per_epoch must be a whole number >= 1. Received: 1.5",
+    ),
+    "a yes for a number": (
+        spec_of(),
+        {"micro_batches_per_epoch": 1, "world_size": True},
+        "world_size must be a whole number >= 1. Received: True",
+    ),
     "no micro-batches": (
         spec_of(),
         {"micro_batches_per_epoch": 0},
-        "micro_batches_per_epoch must be >= 1. Received: 0",
+        "micro_batches_per_epoch must be a whole number >= 1. Received: 0",
     ),
     "more updates than float64 can count": (
         spec_of(duration=Duration(epochs=10**15)),
@@ -70,7 +80,7 @@ BAD = {
     "no processes": (
         spec_of(),
         {"micro_batches_per_epoch": 10, "world_size": 0},
-        "world_size must be >= 1. Received: 0",
+        "world_size must be a whole number >= 1. Received: 0",
     ),
     "processes that do not divide the micro-batch": (
         spec_of(batch=Batch(size=32)),
