@@ -322,7 +322,7 @@ def test_batches_of_another_shape_are_refused(
 
 
 def test_no_batches_at_all_are_refused(backend: Backend, linear: Any) -> None:
-    with pytest.raises(PlanError, match=r"micro_batches_per_epoch must be >= 1\. Received: 0"):
+    with pytest.raises(PlanError, match=r"must be a whole number >= 1\. Received: 0$"):
         fit(spec_of(), linear, [])
 
 
