@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 
 from dualtrain.errors import DataError
 
-__all__ = ["IGNORED", "are_soft", "check_shapes", "count", "shift_labels", "shift_logits"]
+__all__ = [
+    "IGNORED",
+    "are_soft",
+    "check_shapes",
+    "count",
+    "shift_labels",
+    "shift_logits",
+    "smoothed",
+]
 
 IGNORED = -100
 """The class number that does not count."""
@@ -69,3 +77,15 @@ def check_shapes(logits: Sequence[int], labels: Sequence[int], *, soft: bool) ->
             f"{kind} for logits of shape {tuple(logits)} must have the shape {needed}: "
             f"the class axis is the last. Received: {tuple(labels)}"
         )
+
+
+def smoothed(labels: Any, share: float) -> Any:
+    """Soft labels, a tensor of (..., classes), as label smoothing has them.
+
+    q becomes (1 - e) q + e sum(q) / classes, so a row of zeros still does not count.
+
+    >>> smoothed(torch.tensor([1.0, 0.0]), 0.1)
+    tensor([0.9500, 0.0500])
+    """
+    even = labels.sum(-1, keepdim=True) / labels.shape[-1]
+    return (1.0 - share) * labels + share * even

@@ -8,7 +8,7 @@ from typing import Any
 
 import paddle
 
-from dualtrain_paddle.masters import master_of
+from dualtrain.model import master_of
 from dualtrain_paddle.tensors import named_tensors
 
 __all__ = ["Averages", "build_averages"]

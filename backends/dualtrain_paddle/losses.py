@@ -6,7 +6,7 @@ from typing import Any
 
 import paddle
 
-from dualtrain.targets import IGNORED, check_shapes
+from dualtrain.targets import IGNORED, check_shapes, smoothed
 
 __all__ = ["cross_entropy_sum"]
 
@@ -28,9 +28,9 @@ def cross_entropy_sum(logits: Any, labels: Any, *, label_smoothing: float = 0.0)
     logits = logits.astype("float32")
     if soft:
         labels = labels.astype("float32")
-        even = labels.sum(-1, keepdim=True) / classes
-        targets = (1.0 - label_smoothing) * labels + label_smoothing * even
-        return -(targets * paddle.nn.functional.log_softmax(logits, -1)).sum()
+        return -(
+            smoothed(labels, label_smoothing) * paddle.nn.functional.log_softmax(logits, -1)
+        ).sum()
     logits, labels = logits.reshape([-1, classes]), labels.reshape([-1]).astype("int64")
     one_hot = paddle.nn.functional.cross_entropy(
         logits, labels, ignore_index=IGNORED, reduction="sum"

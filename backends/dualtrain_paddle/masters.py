@@ -7,12 +7,12 @@ from typing import Any
 
 import paddle
 
-from dualtrain.errors import BackendError
 from dualtrain.ledger import kind_of
+from dualtrain.model import check_full_precision, master_of
 from dualtrain.spec import Amp
 from dualtrain_paddle.tensors import named_tensors
 
-__all__ = ["Masters", "build_masters", "master_of"]
+__all__ = ["Masters", "build_masters"]
 
 _LOW = (paddle.float16, paddle.bfloat16)
 
@@ -59,24 +59,10 @@ class Masters:
 def build_masters(amp: Amp | None, model: Any, optimizer: Any) -> Masters | None:
     """The masters of a model and its new optimizer; None below level O2.
 
-    Raises `BackendError` if the model has masters already, which no other optimizer would move,
-    or parameters that train in a low type without one: small updates would be rounded away.
+    Raises `BackendError` if the model has masters already, or parameters that train in a low type.
     """
     found = list(named_tensors(model))
-    if any(master_of(f.tensor) is not f.tensor for f in found):
-        raise BackendError(
-            "the model must be a fresh one, or loaded anew from the weights of the last run. "
-            "Received: one whose parameters an earlier run at amp.level 'O2' cast"
-        )
-    low = [f for f in found if not f.tensor.stop_gradient and f.tensor.dtype in _LOW]
-    if low:
-        raise BackendError(
-            "parameters that train must begin in float32; amp.level 'O2' casts them itself. "
-            f"Received: {low[0].name!r} in {low[0].tensor.dtype}"
-        )
+    check_full_precision(
+        found, [f for f in found if not f.tensor.stop_gradient and f.tensor.dtype in _LOW]
+    )
     return Masters(amp, model, optimizer) if amp is not None and amp.level == "O2" else None
-
-
-def master_of(parameter: Any) -> Any:
-    """The tensor that training moves: the parameter's master, or the parameter itself."""
-    return getattr(parameter, "dualtrain_master", parameter)

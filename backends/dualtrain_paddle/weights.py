@@ -8,9 +8,8 @@ import numpy as np
 import paddle
 from numpy.typing import NDArray
 
-from dualtrain.model import check_weights
+from dualtrain.model import check_weights, master_of
 from dualtrain_paddle.arrays import to_numpy
-from dualtrain_paddle.masters import master_of
 from dualtrain_paddle.tensors import named_tensors
 
 __all__ = ["dump_weights", "load_weights"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from dualtrain_torch.masters import master_of
+from dualtrain.model import master_of
 from dualtrain_torch.tensors import named_tensors
 
 __all__ = ["Averages", "build_averages"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from dualtrain.targets import IGNORED, check_shapes
+from dualtrain.targets import IGNORED, check_shapes, smoothed
 
 __all__ = ["cross_entropy_sum"]
 
@@ -27,9 +27,7 @@ def cross_entropy_sum(logits: Any, labels: Any, *, label_smoothing: float = 0.0)
     logits = logits.float()
     if soft:
         labels = labels.float()
-        even = labels.sum(-1, keepdim=True) / classes
-        targets = (1.0 - label_smoothing) * labels + label_smoothing * even
-        return -(targets * torch.log_softmax(logits, -1)).sum()
+        return -(smoothed(labels, label_smoothing) * torch.log_softmax(logits, -1)).sum()
     return torch.nn.functional.cross_entropy(
         logits.reshape(-1, classes),
         labels.reshape(-1).long(),

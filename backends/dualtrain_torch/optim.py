@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from dualtrain.ledger import Ledger, decide
+from dualtrain.model import master_of
 from dualtrain.spec import Spec
 from dualtrain_torch.clip import build_clip
 from dualtrain_torch.freeze import freeze
-from dualtrain_torch.masters import master_of
 from dualtrain_torch.optimizers import native_optimizer
 from dualtrain_torch.tensors import parameters
 

@@ -8,9 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dualtrain.model import check_weights
+from dualtrain.model import check_weights, master_of
 from dualtrain_torch.arrays import to_numpy
-from dualtrain_torch.masters import master_of
 from dualtrain_torch.tensors import named_tensors
 
 __all__ = ["dump_weights", "load_weights"]
