@@ -3,7 +3,8 @@
 Pure functions over data, no rendering (that is `dualtrain.report`). `_finding.py` says what a
 result is, `_tolerances.py` has every bound with its reason. `_before.py` measures what is known
 before training, `_during.py` what happens in it, `_after.py` what it arrived at, with `_weights.py`
-for the final weights; `_numbers.py` has the distances. `_stages.py` makes findings of the measures,
+for the final weights; `_finite.py` finds where both sides left the finite numbers, `_spec.py` what
+the specs alone tell, `_numbers.py` has the distances. `_stages.py` makes findings of the measures,
 `_floor.py` widens them to the chaos floor, `_first.py` says which difference comes first, and
 `_compare.py` puts all in order. The verdict is symmetric.
 """

@@ -14,9 +14,11 @@ __all__ = ["averages", "evaluation", "update"]
 def update(weights: Weights) -> list[Measure]:
     """The names that one side lacks, and each tensor that is judged; the gravest first."""
     measures = [_tensor(tensor) for tensor in weights.judged]
-    if weights.alone or not measures:
-        alone = f"on one side only: {', '.join(weights.alone[:3])}"
-        measures.append(Measure(len(weights.alone), "names", detail=alone))
+    for what, names in (("not finite", weights.not_finite), ("on one side only", weights.alone)):
+        if names:
+            text = f"{what}: {', '.join(names[:3])}"
+            measures.append(Measure(len(names), "names", detail=text))
+    measures = measures or [Measure(0, "names")]
     return sorted(measures, key=lambda measure: measure.severity, reverse=True)
 
 

@@ -9,11 +9,13 @@ from dualtrain.errors import TraceError
 from dualtrain.parity import _after as after
 from dualtrain.parity import _before as before
 from dualtrain.parity import _during as during
+from dualtrain.parity import _finite as finite
 from dualtrain.parity import _stages as stages
 from dualtrain.parity._finding import Comparison, Measure
 from dualtrain.parity._first import explained, first_difference, starts_alike
-from dualtrain.parity._floor import widened
-from dualtrain.parity._stages import STAGES, Stage, make_finding
+from dualtrain.parity._floor import check_floor, widened
+from dualtrain.parity._spec import spec
+from dualtrain.parity._stages import AFTER, STAGES, Stage, make_finding
 from dualtrain.parity._tolerances import bars
 from dualtrain.parity._weights import Weights, WeightSet, compare_weights, read_weights
 from dualtrain.trace import End, Header, Trace, read_trace
@@ -31,11 +33,15 @@ _MEASURES: dict[Stage, Callable[[Trace, Trace], list[Measure]]] = {
     stages.ACCUMULATION: during.accumulation,
     stages.CLIP: during.clip,
     stages.LOSS_SCALE: during.loss_scale,
+    stages.NUMBERS: finite.in_training,
     stages.EVALUATION: after.evaluation,
+    stages.SPEC: spec,
 }
 
 _CHAOTIC = (stages.LOSS, stages.ACCUMULATION, stages.CLIP)
 """Stages whose numbers carry the rounding of the whole run; so do the weights."""
+
+_NO_PROOF = "both sides left the finite numbers"
 
 
 def compare(
@@ -50,12 +56,21 @@ def compare(
     weights: those of a and of b.
     floor: trace and weights of a, run again with one weight moved by 1 ULP (`_floor.py`).
 
+    Where both sides left the finite numbers, that is the finding: neither the losses and norms from
+    there on are compared, nor what training arrived at.
+
     `compare(a, b)` and `compare(b, a)` come to the same verdict.
     """
     measured = {stage: measure(a, b) for stage, measure in _MEASURES.items()}
-    if floor is not None:
-        for stage in _CHAOTIC:
+    for stage in _CHAOTIC:
+        measured[stage] = _MEASURES[stage](*finite.until(a, b))
+        if floor is not None:
             measured[stage] = widened(measured[stage], _MEASURES[stage](a, floor[0]))
+    no_proof = bool(measured[stages.NUMBERS])
+    if no_proof:
+        measured[stages.EVALUATION], weights = [], None
+    elif weights is not None:
+        measured[stages.NUMBERS] = finite.after_training(*weights)
     again = floor[1] if floor is not None else None
     tensors = _compare_weights(a, b, weights, again) if weights else None
     measured[stages.UPDATE] = after.update(tensors) if tensors else []
@@ -76,7 +91,9 @@ def compare(
         first=first_difference(told),
         starts_alike=starts_alike(told),
         not_compared=tuple(
-            f"{s.name} ({s.absent})" for s in STAGES if s.absent and not measured[s]
+            f"{s.name} ({_NO_PROOF if no_proof and s in AFTER else s.absent})"
+            for s in STAGES
+            if s.absent and not measured[s]
         ),
         weights=tensors,
         averages=averages,
@@ -92,17 +109,16 @@ def compare_files(a: Path, b: Path, floor: Path | None = None) -> Comparison:
     traces = read_trace(a), read_trace(b)
     sets = read_weights(a, traces[0]), read_weights(b, traces[1])
     weights = (sets[0], sets[1]) if sets[0] and sets[1] else None
-    return compare(*traces, weights=weights, floor=_read_floor(floor, weights) if floor else None)
-
-
-def _read_floor(path: Path, weights: object) -> tuple[Trace, WeightSet]:
-    trace = read_trace(path)
-    again = read_weights(path, trace)
+    if floor is None:
+        return compare(*traces, weights=weights)
+    nudged = read_trace(floor)
+    again = read_weights(floor, nudged)
     if weights is None or again is None:
         raise TraceError(
             "the chaos floor needs the weights of all three runs. Received: a trace that names none"
         )
-    return trace, again
+    check_floor(floor, nudged, again, of=traces[0], weights=weights[0])
+    return compare(*traces, weights=weights, floor=(nudged, again))
 
 
 def compare_headers(a: Header, b: Header) -> Comparison:

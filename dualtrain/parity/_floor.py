@@ -12,11 +12,66 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from dualtrain.errors import TraceError
 from dualtrain.parity._finding import Measure
 from dualtrain.parity._tolerances import FLOOR_UPDATES, Tolerance, raised
+from dualtrain.parity._weights import WeightSet
+from dualtrain.trace import Header, Trace
 
-__all__ = ["widened"]
+__all__ = ["check_floor", "widened"]
+
+
+def check_floor(
+    path: Path, floor: Trace, again: WeightSet, *, of: Trace, weights: WeightSet
+) -> None:
+    """Refuse as chaos floor what is not the same run again with one tensor moved by 1 ULP.
+
+    path: the floor's trace file, for the message; `again` are its weights. of, weights: side a.
+
+    Raises `TraceError`: any other run would excuse a difference by its own distance.
+    """
+    apart = [
+        name for name in _OF_THE_RUN if getattr(floor.header, name) != getattr(of.header, name)
+    ]
+    if [update.batches for update in floor.updates] != [update.batches for update in of.updates]:
+        apart.append("batches")
+    if apart:
+        raise _no_floor(path, f"one with another {', '.join(apart)}")
+    begun, first = again.initial, weights.initial
+    if begun.keys() != first.keys():
+        raise _no_floor(path, f"{len(begun)} tensors against {len(first)}")
+    moved = [name for name in first if not np.array_equal(begun[name], first[name])]
+    if len(moved) != 1:
+        raise _no_floor(path, f"{len(moved)} tensors that begin otherwise")
+    (name,) = moved
+    if not _within_one_ulp(begun[name], first[name]):
+        raise _no_floor(path, f"{name!r} moved farther than that")
+
+
+_OF_THE_RUN = tuple(
+    name for name in Header.__dataclass_fields__ if name not in ("initial_digest", "probe", "notes")
+)
+"""The fields of a header that a nudged run shares with the run: all but what the nudge changes."""
+
+
+def _within_one_ulp(a: NDArray[Any], b: NDArray[Any]) -> bool:
+    if a.shape != b.shape:
+        return False
+    low, high = np.nextafter(b, np.float32(-np.inf)), np.nextafter(b, np.float32(np.inf))
+    return bool(((low <= a) & (a <= high)).all())
+
+
+def _no_floor(path: Path, received: str) -> TraceError:
+    return TraceError(
+        f"{path}: a chaos floor is the run of side a again, with one tensor moved by 1 ULP of "
+        f"float32 before training. Received: {received}"
+    )
 
 
 def widened(measures: Sequence[Measure], floor: Sequence[Measure]) -> list[Measure]:

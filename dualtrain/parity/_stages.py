@@ -34,6 +34,8 @@ LOSS_SCALE = Stage("loss scale", ("amp",), "AMP is off on both sides")
 UPDATE = Stage("update", ("optimizer", "weight_decay"), "no weights beside the traces")
 AVERAGES = Stage("averages", ("ema",), "")
 EVALUATION = Stage("evaluation", ("task.eval",), "neither trace has one")
+NUMBERS = Stage("numbers", ("optimizer.lr", "clip", "amp.loss_scale"), "")
+SPEC = Stage("spec", ("the fields in which the specs differ",), "")
 
 STAGES = (
     PLAN,
@@ -42,6 +44,7 @@ STAGES = (
     INITIAL_WEIGHTS,
     INITIAL_OUTPUT,
     LEARNING_RATE,
+    NUMBERS,
     LOSS,
     ACCUMULATION,
     CLIP,
@@ -49,10 +52,12 @@ STAGES = (
     UPDATE,
     AVERAGES,
     EVALUATION,
+    SPEC,
 )
-"""Earliest first: each stage builds on those before it."""
+"""Earliest first: each stage builds on those before it. The spec stands last: a field in which two
+specs differ says least where a stage shows what it did."""
 
-AFTER = (UPDATE, AVERAGES, EVALUATION)
+AFTER = (NUMBERS, UPDATE, AVERAGES, EVALUATION, SPEC)
 """The stages after training; those whose differences carry no update are otherwise before it."""
 
 

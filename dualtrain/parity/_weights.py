@@ -44,7 +44,7 @@ from dualtrain.parity._tolerances import (
     Bars,
     raised,
 )
-from dualtrain.trace import Trace, weight_digest, weights_digest
+from dualtrain.trace import Trace, check_regular, weight_digest, weights_digest
 
 __all__ = ["Tensor", "WeightSet", "Weights", "compare_weights", "read_weights"]
 
@@ -65,6 +65,16 @@ class WeightSet:
     def averaged(self) -> WeightSet | None:
         """From the same initial weights to the averages."""
         return None if self.averages is None else WeightSet(self.initial, self.averages)
+
+    @cached_property
+    def not_finite(self) -> frozenset[str]:
+        """The final tensors that hold a number that is none."""
+        return frozenset(n for n, array in self.final.items() if not np.isfinite(array).all())
+
+    def without(self, names: frozenset[str]) -> WeightSet:
+        """The other tensors."""
+        kept = {n: array for n, array in self.final.items() if n not in names}
+        return WeightSet({name: self.initial[name] for name in kept}, kept)
 
     @cached_property
     def movement(self) -> dict[str, float]:
@@ -106,6 +116,8 @@ class Weights:
     """Those that both sides have, in canonical order."""
     alone: tuple[str, ...]
     """The names that one side has and the other lacks."""
+    not_finite: tuple[str, ...]
+    """The names of those that hold, on either side, a number that is none: not compared."""
     judged: tuple[Tensor, ...]
     """What the verdict is about: the tensors that are not still, or all of them as one."""
     movement: float
@@ -141,7 +153,10 @@ def compare_weights(
     decaying: the names whose weights shrink at each of the `updates`.
     floor: side a again, with one weight moved by 1 ULP.
     """
-    a, b, floor = _by_part(a), _by_part(b), floor and _by_part(floor)
+    alone = tuple(sorted(a.final.keys() ^ b.final.keys()))
+    not_finite = a.not_finite | b.not_finite  # one such number would drown every movement
+    a, b = (_by_part(side.without(not_finite)) for side in (a, b))
+    floor = floor and _by_part(floor.without(not_finite))
     stored, shrunk = math.sqrt(updates) * STORAGE_ROUNDING, updates * DECAY_ROUNDING
     noise = {} if floor is None else _noise(a, floor)
     tensors = tuple(
@@ -163,7 +178,8 @@ def compare_weights(
         judged = (_together(a, b, tuple(tensor.name for tensor in tensors), bar),)
     return Weights(
         tensors=tensors,
-        alone=tuple(sorted(a.final.keys() ^ b.final.keys())),
+        alone=alone,
+        not_finite=tuple(sorted(not_finite)),
         judged=judged,
         movement=max(a.overall, b.overall),
         bar=allowed.weights,
@@ -300,10 +316,19 @@ def _replaced(path: Path, file: str, whose: str) -> TraceError:
 
 
 def _read_arrays(path: Path) -> Arrays:
-    from safetensors import SafetensorError
+    from safetensors import SafetensorError, safe_open
     from safetensors.numpy import load_file
 
+    check_regular(path, "weights are a safetensors file")
     try:
+        with safe_open(path, framework="np") as file:
+            types = {name: file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118
+        for name, dtype in types.items():
+            if dtype != "F32":
+                raise TraceError(
+                    f"{path}: the weights of a run are written in float32 (F32), whatever type "
+                    f"trained. Received: {name!r} in {dtype}"
+                )
         arrays: Arrays = load_file(path)
     except (OSError, SafetensorError) as error:
         raise TraceError(f"{path}: weights are a safetensors file. Received: {error}") from None

@@ -12,6 +12,10 @@ __all__ = ["COLUMNS", "cells", "remarks", "side_names", "verdict"]
 COLUMNS = ("stage", "parity", "largest difference", "tolerance", "first update", "verdict")
 
 
+NO_PROOF = "numbers"
+"""The stage in which neither side is right or wrong: both left the finite numbers."""
+
+
 def side_names(comparison: Comparison) -> tuple[str, str]:
     """The backends' names; with a letter if both are the same."""
     a, b = comparison.a.header.backend, comparison.b.header.backend
@@ -26,8 +30,14 @@ def cells(finding: Finding) -> tuple[str, ...]:
         f"{finding.largest:.2g} {finding.unit}" if finding.largest else "0",
         f"{finding.tolerance.bound:.2g}",
         "" if finding.first_update is None else str(finding.first_update),
-        "agrees" if finding.agrees else "differs",
+        _judged(finding),
     )
+
+
+def _judged(finding: Finding) -> str:
+    if finding.agrees:
+        return "agrees"
+    return "no proof" if finding.stage == NO_PROOF else "differs"
 
 
 def verdict(comparison: Comparison) -> str:
@@ -37,6 +47,8 @@ def verdict(comparison: Comparison) -> str:
     if first is None:
         updates = len(comparison.a.updates)
         return f"{a} and {b} agree in {len(comparison.findings)} stages over {updates} updates."
+    if first.stage == NO_PROOF:
+        return f"No proof: {first.detail}. Look at {first.knob}."
     return (
         f"{a} and {b} differ. The first difference is in the stage {first.stage!r}: "
         f"{first.detail}. Look at {first.knob}."
@@ -57,7 +69,7 @@ def remarks(comparison: Comparison) -> list[str]:
 
 def _on_evaluation(comparison: Comparison) -> Iterator[str]:
     ends = [(name, trace.end) for name, trace in _sides(comparison) if trace.end.total is not None]
-    if ends:
+    if ends and any(finding.stage == "evaluation" for finding in comparison.findings):
         counts = ", ".join(f"{name} {end.correct} of {end.total}" for name, end in ends)
         yield f"Held-out examples classified right: {counts}."
 

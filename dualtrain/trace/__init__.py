@@ -10,6 +10,7 @@ from dualtrain.trace._digest import weight_digest as weight_digest
 from dualtrain.trace._digest import weights_digest as weights_digest
 from dualtrain.trace._file import Trace as Trace
 from dualtrain.trace._file import TraceWriter as TraceWriter
+from dualtrain.trace._file import check_regular as check_regular
 from dualtrain.trace._file import header_from_json as header_from_json
 from dualtrain.trace._file import header_to_json as header_to_json
 from dualtrain.trace._file import read_trace as read_trace

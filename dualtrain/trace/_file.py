@@ -15,7 +15,14 @@ from pydantic import Discriminator, TypeAdapter, ValidationError
 from dualtrain.errors import Problem, TraceError
 from dualtrain.trace._records import FORMAT, VERSION, End, Header, Update
 
-__all__ = ["Trace", "TraceWriter", "header_from_json", "header_to_json", "read_trace"]
+__all__ = [
+    "Trace",
+    "TraceWriter",
+    "check_regular",
+    "header_from_json",
+    "header_to_json",
+    "read_trace",
+]
 
 Record = Header | Update | End
 
@@ -88,9 +95,10 @@ class TraceWriter:
 def read_trace(path: Path) -> Trace:
     """Read a whole trace.
 
-    Raises `TraceError`, with file and line, for anything that is not exactly one header, updates
-    in order and one end.
+    Raises `TraceError`, with file and line, for anything that is not exactly one header, the
+    updates that it announces in order, and one end.
     """
+    check_regular(path, "a trace is a readable file")
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
@@ -99,10 +107,24 @@ def read_trace(path: Path) -> Trace:
     records = [_parse(path, number, line) for number, line in enumerate(lines, start=1)]
     match records:
         case [Header() as header, *middle, End() as end]:
-            return Trace(header, tuple(_in_order(path, middle)), end)
+            updates = tuple(_in_order(path, middle))
+            if len(updates) != header.total_updates:
+                rule = f"the first line announces total_updates {header.total_updates}"
+                raise _error(path, len(records), rule, f"{len(updates)} updates before the end")
+            return Trace(header, updates, end)
         case _:
             rule = "the last line of a trace is its end: the run was cut short"
             raise _error(path, len(records), rule, records[-1].record)
+
+
+def check_regular(path: Path, rule: str) -> None:
+    """Refuse what is there but is no regular file.
+
+    A named pipe would be waited for, and a device may never end. Raises `TraceError`.
+    """
+    if path.exists() and not path.is_file():
+        kind = "a folder" if path.is_dir() else "a device, socket or pipe"
+        raise _error(path, None, rule, kind)
 
 
 def _check_first(path: Path, line: bytes) -> None:
@@ -141,6 +163,8 @@ def _explain(error: Any) -> tuple[str, str]:
             return "each line is a JSON object whose 'record' is header, update or end", received
         case "missing":
             return f"{where} is required", "a line without it"
+        case "greater_than_equal":
+            return f"{where} must be >= {error['ctx']['ge']}", received
         case "unexpected_keyword_argument" | "extra_forbidden":
             return f"{where} is not a field of dualtrain-trace {VERSION}", received
         case _:

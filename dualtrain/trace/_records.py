@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, PlainSerializer
+from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from dualtrain.spec import Role, Spec
 
@@ -33,6 +33,12 @@ def _to_json(value: float) -> float | str:
 
 Number = Annotated[float, BeforeValidator(_from_json), PlainSerializer(_to_json, when_used="json")]
 """A float64; JSON has no word for the non-finite ones, so they are the strings nan, inf, -inf."""
+
+Size = Annotated[int, Field(ge=1)]
+"""A whole number of updates, micro-batches or processes: at least one."""
+
+Position = Annotated[int, Field(ge=0)]
+"""Updates from the beginning."""
 
 _EXACTLY = ConfigDict(strict=True, extra="forbid")
 
@@ -90,17 +96,17 @@ class Header:
     """Where it ran."""
     spec: Spec
     """What the user wrote."""
-    total_updates: int
+    total_updates: Size
     """T."""
-    warmup_updates: int
+    warmup_updates: Position
     """W."""
-    horizon: int
+    horizon: Size
     """H."""
-    updates_per_epoch: int
+    updates_per_epoch: Size
     """Accumulation groups in one pass over the data."""
-    micro_batches_per_epoch: int
+    micro_batches_per_epoch: Size
     """M, over all processes."""
-    world_size: int
+    world_size: Size
     """Processes."""
     ledger: tuple[LedgerEntry, ...]
     """One entry per parameter."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
+import os
 import shutil
+import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -207,7 +210,9 @@ def test_mixed_precision_is_allowed_ulps_of_its_type(dtype: str, ulp: float) -> 
 def test_the_coarser_type_of_both_decides() -> None:
     a, b = make_trace(amp={"dtype": "bfloat16"}), make_trace()
     b = with_update(b, 1, micro_losses=tuple(x + 0.03 for x in b.updates[1].micro_losses))
-    assert (compare(a, b).agrees, compare(b, a).agrees) == (True, True)
+    for comparison in (compare(a, b), compare(b, a)):
+        differing = [finding.stage for finding in comparison.findings if not finding.agrees]
+        assert differing == ["spec"]
 
 
 def test_in_mixed_precision_all_parameters_are_judged_as_one() -> None:
@@ -309,12 +314,67 @@ def with_losses(trace: Trace, added: dict[int, float]) -> Trace:
     return replace(trace, updates=updates)
 
 
+def nudged(weights: WeightSet, name: str = "dense.weight", ulps: int = 1) -> WeightSet:
+    """The same run, begun with one tensor some ULP higher."""
+    array = weights.initial[name]
+    for _ in range(ulps):
+        array = np.nextafter(array, np.float32(np.inf))
+    return WeightSet({**weights.initial, name: array}, weights.final, weights.averages)
+
+
+def test_no_other_run_is_a_chaos_floor(tmp_path: Path) -> None:
+    """Any other would excuse a difference by its own distance."""
+    weights = make_weights()
+    a = write_run(tmp_path / "a.jsonl", make_trace(), weights)
+    both = nudged(nudged(weights), "dense.bias")
+    redone = with_update(make_trace(), 1, batches=("otherwise",))
+    for index, (trace, again, received) in enumerate(
+        (
+            (make_trace(), weights, "0 tensors that begin otherwise"),
+            (make_trace(), both, "2 tensors that begin otherwise"),
+            (make_trace(), nudged(weights, ulps=2), "'dense.weight' moved farther than that"),
+            (make_trace("paddle"), nudged(weights), "one with another backend, versions"),
+            (make_trace(seed=7), nudged(weights), "one with another spec"),
+            (redone, nudged(weights), "one with another batches"),
+        )
+    ):
+        floor = write_run(tmp_path / f"{index}.jsonl", trace, again)
+        with pytest.raises(TraceError) as caught:
+            compare_files(a, a, floor)
+        assert str(caught.value) == (
+            f"{floor}: a chaos floor is the run of side a again, with one tensor moved by 1 ULP "
+            f"of float32 before training. Received: {received}"
+        )
+
+
 def test_the_chaos_floor_needs_all_weights(tmp_path: Path) -> None:
     a = write_run(tmp_path / "a.jsonl", make_trace(), make_weights())
     bare = write_trace(tmp_path / "bare.jsonl", make_trace())
-    assert compare_files(a, a, a).agrees
-    for files in ((a, bare, a), (a, a, bare)):
+    again = write_run(tmp_path / "again.jsonl", make_trace(), nudged(make_weights()))
+    assert compare_files(a, a, again).agrees
+    for files in ((a, bare, again), (a, a, bare)):
         with pytest.raises(TraceError, match="needs the weights of all three runs"):
+            compare_files(*files)
+
+
+def test_weights_in_a_low_type_are_refused(tmp_path: Path) -> None:
+    path = write_run(tmp_path / "a.jsonl", make_trace(), make_weights())
+    header = {"w": {"dtype": "BF16", "shape": [1], "data_offsets": [0, 2]}}
+    text = json.dumps(header).encode()
+    weights = tmp_path / "a.final.safetensors"
+    weights.write_bytes(struct.pack("<Q", len(text)) + text + bytes(2))
+    with pytest.raises(TraceError, match=r"in float32 \(F32\).*Received: 'w' in BF16"):
+        compare_files(path, path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_a_named_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    path = write_run(tmp_path / "a.jsonl", make_trace(), make_weights())
+    pipe = tmp_path / "a.final.safetensors"
+    pipe.unlink()
+    os.mkfifo(pipe)
+    for files in ((path, path), (pipe, path)):
+        with pytest.raises(TraceError, match="Received: a device, socket or pipe"):
             compare_files(*files)
 
 

@@ -56,6 +56,7 @@ def test_the_table_has_a_row_for_each_stage_and_ends_in_words() -> None:
         "clip exact 0 0.001 agrees",
         "update different 0.001 relative 2.1e-05 differs",
         "evaluation exact 0 1 agrees",
+        "spec exact 0 0 agrees",
         "Held-out examples classified right: torch 61 of 80, paddle 61 of 80.",
         "Final weights differ by at most 0.001 of their movement, in dense.bias (allowed",
         "2.1e-05; chaos floor 4.1e-06).",
@@ -68,7 +69,7 @@ def test_the_table_has_a_row_for_each_stage_and_ends_in_words() -> None:
 
 def test_two_runs_of_one_backend_are_told_apart() -> None:
     lines = printed(compare(make_trace("torch"), make_trace("torch")))
-    assert lines[-1] == "torch (a) and torch (b) agree in 10 stages over 6 updates."
+    assert lines[-1] == "torch (a) and torch (b) agree in 11 stages over 6 updates."
 
 
 def test_tensors_moved_by_rounding_alone_are_listed() -> None:
@@ -85,12 +86,22 @@ def test_tensors_moved_by_rounding_alone_are_listed() -> None:
     ) in text
 
 
-def test_weights_that_are_not_numbers_are_the_worst() -> None:
+def test_weights_that_are_not_numbers_are_named() -> None:
     weights = make_weights(1e-7)
     broken = np.full((4, 4), np.nan, np.float32)
     b = WeightSet(weights.initial, {**weights.final, "dense.weight": broken})
     text = " ".join(printed(compare(make_trace(), make_trace(), weights=(make_weights(), b))))
-    assert "Final weights differ by at most nan of their movement, in dense.weight" in text
+    assert "in the stage 'update': not finite: dense.weight. Look at optimizer" in text
+
+
+def test_no_proof_is_said_where_both_sides_left_the_numbers() -> None:
+    trace = with_update(make_trace(), 2, loss=math.nan, micro_losses=(math.nan,))
+    lines = printed(compare(trace, trace, weights=(make_weights(), make_weights())))
+    assert "numbers different 1 updates 0 2 no proof" in lines
+    text = " ".join(lines)
+    assert "No proof: both sides left the finite numbers at update 2: loss nan and nan." in text
+    assert "Look at optimizer.lr, clip, amp.loss_scale." in text
+    assert "classified right" not in text
 
 
 def test_a_chaos_floor_above_the_bar_is_said() -> None:

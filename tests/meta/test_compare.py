@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,8 +13,10 @@ import pytest
 
 from dualtrain.cli import main
 from dualtrain.parity import Comparison, WeightSet, compare, compare_headers
+from dualtrain.parity._spec import IRRELEVANT
+from dualtrain.parity._stages import differing_fields
 from dualtrain.trace import Trace
-from tests.traces import make_trace, make_weights, with_update, write_run
+from tests.traces import make_spec, make_trace, make_weights, with_update, write_run
 
 AMP: dict[str, Any] = {"amp": {"dtype": "float16"}}
 
@@ -59,6 +62,8 @@ class Case:
     weights: WeightSet | None = None
     averages: tuple[float | None, float | None] | None = None
     spec: dict[str, Any] | None = None
+    is_file: bool = True
+    """Whether it can be read from a file: one whose counts contradict each other is refused."""
 
 
 CASES = {
@@ -67,6 +72,7 @@ CASES = {
         "total_updates 6 against 9",
         "duration, batch, warmup, horizon",
         header(total_updates=9),
+        is_file=False,
     ),
     "one more warmup update": Case(
         "plan",
@@ -97,6 +103,7 @@ CASES = {
         "updates recorded 6 against 5",
         "duration, batch, warmup, horizon",
         lambda trace: replace(trace, updates=trace.updates[:-1]),
+        is_file=False,
     ),
     "prepared otherwise": Case(
         "batches",
@@ -314,6 +321,19 @@ CASES = {
         "task.eval",
         end(correct=None, total=None, eval_loss=None),
     ),
+    "an eps that no stage shows": Case(
+        "spec",
+        "optimizer.eps 1e-08 against 1e-06",
+        "the fields in which the specs differ",
+        header(spec=make_spec(optimizer={"name": "adamw", "lr": 0.1, "eps": 1e-6})),
+    ),
+    "mixed precision on one side": Case(
+        "spec",
+        "amp.dtype None against 'bfloat16', amp.float32_operators None against [], "
+        "amp.level None against 'O1', and 1 more",
+        "the fields in which the specs differ",
+        header(spec=make_spec(amp={"dtype": "bfloat16"})),
+    ),
 }
 
 
@@ -352,7 +372,7 @@ def test_the_verdict_is_the_same_from_the_other_side(name: str) -> None:
     assert case.first_update == comparison.first.first_update
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.is_file])
 def test_diff_names_the_stage_and_exits_with_1(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -366,6 +386,90 @@ def test_diff_names_the_stage_and_exits_with_1(
     assert f"torch and paddle differ. The first difference is in the stage '{case.stage}'" in said
 
 
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if not case.is_file])
+def test_a_file_whose_counts_contradict_each_other_is_refused(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (_, b), (_, y) = runs(CASES[name])
+    file = write_run(tmp_path / "b.jsonl", b, y)
+    with pytest.raises(SystemExit) as caught:
+        main(["diff", str(file), str(file)])
+    assert caught.value.code == 2
+    announced, recorded = b.header.total_updates, len(b.updates)
+    assert capsys.readouterr().err == (
+        f"{file}:{recorded + 2}: the first line announces total_updates {announced}. "
+        f"Received: {recorded} updates before the end\n"
+    )
+
+
+def test_what_the_specs_may_have_otherwise_is_no_difference() -> None:
+    batch = {"size": 2, "accumulate": 2}
+    task: dict[str, Any] = {
+        "name": "text_classification",
+        **{field: f"{field} here" for field in ("train", "eval", "text", "label")},
+        "model": {"path": "here", "max_length": 8},
+    }
+    there: dict[str, Any] = {
+        field: str(value).replace("here", "there") for field, value in task.items()
+    }
+    there |= {"name": "text_classification", "model": {"path": "there", "max_length": 8}}
+    a = make_trace(task=task, batch=batch)
+    b = header(spec=make_spec(task=there, batch=batch, device="cuda"))(a)
+    assert IRRELEVANT.keys() == differing_fields(a.header.spec, b.header.spec).keys()
+    assert compare(a, b).agrees
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_both_sides_without_finite_numbers_prove_nothing(value: float) -> None:
+    """From there on nothing is compared: neither losses, nor weights, nor the evaluation."""
+    left = update(2, loss=value, micro_losses=(value,), grad_norm=value, clipped_norm=value)
+    a, b = left(make_trace("torch")), left(make_trace("paddle"))
+    b = end(correct=0)(update(4, micro_losses=(9.0, 9.0))(b))
+    comparison = compare(a, b, weights=(make_weights(), make_weights(1.0)))
+    assert differing(comparison) == ["numbers"]
+    first = comparison.first
+    assert first is not None
+    assert (first.first_update, first.knob) == (2, "optimizer.lr, clip, amp.loss_scale")
+    assert first.detail == (
+        f"both sides left the finite numbers at update 2: loss {value} and {value}, "
+        f"gradient norm {value} and {value}"
+    )
+    assert comparison.weights is None
+    assert "update (both sides left the finite numbers)" in comparison.not_compared
+
+
+def test_a_number_that_one_side_lacks_is_that_stages_difference() -> None:
+    a = make_trace()
+    b = update(2, loss=math.nan, micro_losses=(math.nan,))(a)
+    for comparison in (compare(a, b), compare(b, a)):
+        assert comparison.first is not None
+        assert (comparison.first.stage, comparison.first.first_update) == ("loss", 2)
+
+
+def test_a_skipped_update_is_no_end_of_the_numbers() -> None:
+    """float16: its gradients overflowed, so nothing of it is left in the weights."""
+    a = update(2, skipped=True, loss=math.inf, grad_norm=None)(make_trace(**AMP))
+    assert compare(a, a).agrees
+
+
+def test_one_infinite_weight_excuses_no_other() -> None:
+    """It stands at the same place on both sides; another tensor is 0.5 of its movement off."""
+
+    def overflow(weights: WeightSet) -> WeightSet:
+        bias = weights.final["dense.bias"].copy()
+        bias[0] = np.inf
+        return WeightSet(weights.initial, {**weights.final, "dense.bias": bias})
+
+    a, b = overflow(make_weights()), overflow(make_weights(0.5))
+    alike, apart = (compare(make_trace(), make_trace(), weights=(a, x)) for x in (a, b))
+    assert ["numbers", "update"] == differing(alike) == differing(apart)
+    assert alike.first is not None
+    assert alike.first.detail == ("both sides end with weights that are not finite: dense.bias")
+    assert apart.weights is not None
+    (weight,) = apart.weights.judged
+    assert weight.difference == pytest.approx(0.5 / 1.5, rel=1e-3)
+
+
 def test_diff_of_equal_runs_exits_with_0(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -376,7 +480,7 @@ def test_diff_of_equal_runs_exits_with_0(
     with pytest.raises(SystemExit) as caught:
         main(["diff", *map(str, files)])
     assert caught.value.code == 0
-    assert capsys.readouterr().out.endswith("torch and paddle agree in 11 stages over 6 updates.\n")
+    assert capsys.readouterr().out.endswith("torch and paddle agree in 12 stages over 6 updates.\n")
 
 
 def test_every_stage_has_a_case() -> None:
