@@ -11,13 +11,13 @@ from dualtrain.ledger._behaviour import undisturbed as undisturbed
 from dualtrain.ledger._decide import Ledger as Ledger
 from dualtrain.ledger._decide import Row as Row
 from dualtrain.ledger._decide import decide as decide
-from dualtrain.ledger._layers import Place as Place
-from dualtrain.ledger._layers import places as places
 from dualtrain.ledger._kind import Kind as Kind
 from dualtrain.ledger._kind import Native as Native
 from dualtrain.ledger._kind import Owner as Owner
 from dualtrain.ledger._kind import attribute_of as attribute_of
 from dualtrain.ledger._kind import kind_of as kind_of
+from dualtrain.ledger._layers import Place as Place
+from dualtrain.ledger._layers import places as places
 from dualtrain.ledger._parameter import Parameter as Parameter
 from dualtrain.ledger._parameter import keeps_precision as keeps_precision
 from dualtrain.ledger._parameter import roles_of as roles_of

@@ -37,7 +37,9 @@ def normalises(run: Callable[[Array, bool], Array], features: int) -> bool | Non
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
                     outputs = [run(i, training) for i in (x, 4 * x, _waves(shape, phase=1.0))]
-            except Exception:  # a module of the user's own may fail in any way on what it is not for
+            except (
+                Exception
+            ):  # a module of the user's own may fail in any way on what it is not for
                 continue
             verdicts.append(_alike(shape, *outputs))
     return any(verdicts) if verdicts else None
@@ -69,7 +71,8 @@ def _waves(shape: tuple[int, ...], *, phase: float = 0.0) -> Array:
     """
     at = np.arange(np.prod(shape), dtype=np.float64)
     size = np.where(at % 5 == 2, 0.5, 10.0)
-    return (size * np.sin(1.7 * at + np.sqrt(at) + phase)).reshape(shape).astype(np.float32)
+    waves: NDArray[np.float64] = size * np.sin(1.7 * at + np.sqrt(at) + phase)
+    return waves.reshape(shape).astype(np.float32)
 
 
 def _apart(a: Array, b: Array) -> float:

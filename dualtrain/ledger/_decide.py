@@ -111,7 +111,8 @@ def decide(parameters: Iterable[Parameter], spec: Spec) -> Ledger:
         )
     _check_something_trains(rows)
     if rate is not None:
-        check_placed([row.parameter.name for row in rows if row.trains], place, rate)
+        trains = {row.parameter.name for row in rows if row.trains}
+        check_placed(listed, [p for p in listed if p.name in trains and p.name not in place], rate)
     return Ledger(tuple(rows), spec.freeze.batch_stats if spec.freeze is not None else "train")
 
 

@@ -26,9 +26,9 @@ _SAYS_NORM = re.compile(r"norm(?!al(?!i[sz]))", re.IGNORECASE)
 _HELD_NORM = re.compile(r"(?:^|_)(?:ln|(?:layer|rms|batch|group)?_?norm)\d*(?:_|$)")
 """In an attribute's: `ln_scale`, `pre_ln_bias` (Paddle's fused layers), `layer_norm_weight`."""
 _SAYS_EMBEDDING = re.compile(r"[Ee]mbed(?:ding)?s?$")
-_HELD_EMBEDDING = re.compile(r"embed|(?:^|_)tokens?$|_table$")
+_HELD_EMBEDDING = re.compile(r"embed|(?:^|_)tokens?_?\d*$|_table$")
 """`pos_embed`, `position_embeddings`, `cls_token`, `relative_position_bias_table`."""
-_SCALE = re.compile(r"(?:gamma|beta|gain|g|scale|weight)_?\d*")
+_SCALE = re.compile(r"(?:gamma|beta|gain|scale)(?:\d|_\w)*|g|weight")
 """What norms call their vectors, and layer scales and gates theirs."""
 
 
@@ -105,7 +105,8 @@ def kind_of(attribute: str, owner: Owner) -> Kind:
     if owner.is_leaf and len(shape) == 2 and _says(_SAYS_EMBEDDING, owner):
         return "embedding"
     if _is_vector(shape) and max(shape, default=1) > 1:
-        may_be = _SCALE.fullmatch(attribute.lower()) or _says(_SAYS_NORM, owner)
+        is_called = _says(_SAYS_NORM, owner) and _has_a_norms_shapes(owner.own)
+        may_be = is_called or _SCALE.fullmatch(attribute.lower())
         return "unknown" if may_be else "other"
     return "other"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from dualtrain.errors import LedgerError
 from dualtrain.ledger._parameter import Parameter
@@ -14,15 +15,18 @@ from dualtrain.ledger._stacks import NUMBERED, Stack, shared, stacks_of
 __all__ = ["Place", "check_placed", "places"]
 
 _BELOW = re.compile(
-    r"(?!decoder_).*embed.*|wte|wpe|.*_emb|.*(?:^|_)tokens?|pos_.*|rel_pos.*|relative_.*|patch_.*|(?:.*_)?stem"
-    r"|feature_(?:extractor|projection|encoder)|norm_pre|pre_.*norm|ln_pre|pre_?net"
+    r"(?!decoder_).*embed.*|wte|wpe|.*_emb|.*(?:^|_)tokens?_?\d*|pos_.*|rel_pos.*|relative_.*"
+    r"|patch_.*|(?:.*_)?stem|feature_(?:extractor|projection|encoder)|norm_pre|pre_.*norm|ln_pre"
+    r"|pre_?net"
 )
 """Parts of names that are below the first layer, wherever their module stands."""
 _ABOVE = re.compile(
     r"(?:.*_)?heads?\d*|head_.*|(?:.*_)?classifiers?|(?:.*_)?pooler|cls|(?:.*_)?predictions?"
-    r"|qa_outputs|score|logit_(?:scale|bias)|fc_norm|ln_f|ln_post|(?:post|final)_.*norm"
+    r"|qa_outputs|score|logit_(?:scale|bias)|fc_norm|ln_f|ln_post|(?:post|final|last|out)_.*norm"
 )
 """And those that are above the last."""
+_ANY_NORM = re.compile(r"(?:layer_?|batch_?|group_?|rms_?)?norm|ln|bn", re.IGNORECASE)
+"""What a norm of the input and the last norm are called alike."""
 _SHOWN = 8
 
 
@@ -93,22 +97,30 @@ def places(
     return found
 
 
-def check_placed(names: Sequence[str], place: dict[str, Place], rate: float) -> None:
+def check_placed(parameters: Sequence[Parameter], lost: Sequence[Parameter], rate: float) -> None:
     """Refuse a model in which parameters that train have no place.
 
     Raises `LedgerError` with their names and the words that say it.
     """
-    lost = [name for name in names if name not in place]
     if not lost:
         return
-    shown = ", ".join(map(repr, lost[:_SHOWN]))
-    more = f" and {len(lost) - _SHOWN} more" if len(lost) > _SHOWN else ""
+    stacks = _without_heads(stacks_of(parameters))
+    groups = list(dict.fromkeys(_group(p.name, stacks) for p in lost))
+    shown = ", ".join(map(repr, groups[:_SHOWN]))
+    more = f" and {len(groups) - _SHOWN} more" if len(groups) > _SHOWN else ""
     raise LedgerError(
-        "layer_decay: of each parameter it must be known whether it is below the first layer or "
-        f"above the last. Received: {shown}{more}, of which neither the name nor the order of the "
-        f"modules tells it. Say it, e.g. layer_decay: {{rate: {rate:g}, below: [{lost[0]!r}]}}, or "
-        "above: [...] for the head's rate; or freeze them"
+        "layer_decay: each parameter must be in a layer, below the first or above the last. "
+        f"Received: {shown}{more}, of which neither the name nor the order of the modules tells "
+        f"it. Say it: layer_decay: {{rate: {rate:g}, below: [{groups[0]!r}]}}, or above: [...] for "
+        "the head's rate"
     )
+
+
+def _group(name: str, stacks: list[Stack]) -> str:
+    """A pattern for the module beside the layers that holds a parameter; its name if it is bare."""
+    parts = name.split(".")
+    end = 1 + max((shared(stack.path, name) for stack in stacks), default=0)
+    return name if end >= len(parts) else ".".join((*parts[:end], "*"))
 
 
 def _said(
@@ -185,10 +197,10 @@ def _by_order(parameter: Parameter, position: int, stacks: list[Stack]) -> Place
     beside = _nearest(parameter.name, stacks)
     parts = parameter.name.split(".")[shared(beside[0].path, parameter.name) :]
     if position < min(stack.begin for stack in beside):
-        is_norm = parameter.kind == "norm" and len(parts) == 2
-        return None if is_norm else _below(parameter, stacks, ", registered before it")
+        is_any = parameter.kind == "norm" and len(parts) == 2 and _ANY_NORM.fullmatch(parts[0])
+        return None if is_any else _below(parameter, stacks, ", registered before it")
     if position > max(stack.end for stack in beside):
-        listed = any(b.isdecimal() and _layered(a) for a, b in zip(parts, parts[1:], strict=False))
+        listed = any(b.isdecimal() and _layered(a) for a, b in pairwise(parts))
         return None if listed else Place("head", 0)
     return None
 
@@ -221,11 +233,14 @@ def _beside_stages(
         path, parts = parameter.name.split(".")[: head + 1], parameter.name.split(".")[head + 1 :]
         if not stack.stages or lists.get(".".join(path)) != set(stack.first):
             continue
+        if _told(parameter.name, stack) == "above":
+            continue
         if len(parts) < 3 and parameter.kind != "norm":  # a Sequential of bare layers
             continue
         stage = int(parts[0])
         if position > stack.end:
-            return _with(stack, stage, stack.last[stage])
+            ends = stack.last if parameter.kind == "norm" else stack.first
+            return _with(stack, stage, ends[stage])
         return _with(stack, stage, stack.first[stage]) if stage else None
     return None
 

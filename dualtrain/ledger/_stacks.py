@@ -51,10 +51,10 @@ def stacks_of(parameters: Sequence[Parameter]) -> list[Stack]:
 
     Where a layer is itself a list of blocks (Swin's `layers.2.blocks.5`, ConvNeXt's
     `stages.2.blocks.5`, EfficientNet's `blocks.2.5`) the blocks are the layers, counted over all
-    stages, as timm counts them. Blocks of a stage are made of parts, and are alike: the smallest
-    has no part that another has not. T5's `layer.0` and `layer.1`, attention and feed-forward, are
-    not. What a stage holds besides goes with its first block, or with its last where it comes
-    after the blocks.
+    stages, as timm counts them. They are blocks where the list is called so (or `layers` in
+    `stages`) or where they are made of parts and alike: the smallest has no part that another of
+    its stage has not. T5's `layer.0` and `layer.1`, attention and feed-forward, are not. What a
+    stage holds besides goes with its first block, or with its last where it comes after the blocks.
     """
     members: dict[Parts, list[_Member]] = {}
     for position, parameter in enumerate(parameters):
@@ -96,7 +96,7 @@ def _stack(path: Parts, members: list[_Member]) -> Stack:
     block = {m.name: found for m in members if (found := _inner(m.rest)) is not None}
     numbers = sorted({m.number for m in members})
     first, last, depth = {}, {}, 0
-    if block and _are_blocks(members, block):
+    if block and (_are_called_blocks(path, members) or _are_blocks(members, block)):
         for number in range(numbers[-1] + 1):
             inside = [block[m.name] for m in members if m.number == number and m.name in block]
             first[number], last[number] = depth, depth + max(inside, default=0)
@@ -120,6 +120,12 @@ def _inner(rest: Parts) -> int | None:
     if rest[0].isdecimal():
         return int(rest[0])
     return int(rest[1]) if len(rest) > 1 and rest[0] in NUMBERED and rest[1].isdecimal() else None
+
+
+def _are_called_blocks(path: Parts, members: list[_Member]) -> bool:
+    """Whether their names say so: `blocks` in a layer, `layers` in `stages`."""
+    called = ("blocks", "layers") if path[-1] == "stages" else ("blocks",)
+    return any(m.rest[0] in called and len(m.rest) > 3 and m.rest[1].isdecimal() for m in members)
 
 
 def _are_blocks(members: list[_Member], block: dict[str, int]) -> bool:
