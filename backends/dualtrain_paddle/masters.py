@@ -7,7 +7,7 @@ from typing import Any
 
 import paddle
 
-from dualtrain.ledger import kind_of
+from dualtrain.ledger import keeps_precision
 from dualtrain.model import check_full_precision, master_of
 from dualtrain.spec import Amp
 from dualtrain_paddle.tensors import named_tensors
@@ -30,7 +30,7 @@ class Masters:
     def __init__(self, amp: Amp, model: Any, optimizer: Any) -> None:
         for found in named_tensors(model):
             parameter = found.tensor
-            if not found.is_parameter or kind_of(type(found.owner)) == "norm":
+            if not found.is_parameter or keeps_precision(found.kind):
                 continue
             if parameter.dtype == paddle.float32:
                 parameter.dualtrain_master = copy.deepcopy(parameter)

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 
 from paddle import nn
 
-from dualtrain.ledger import Parameter, kind_of
-from dualtrain.model import NamedTensor, is_frozen
+from dualtrain.ledger import Parameter
+from dualtrain.model import NamedTensor, each_once, is_frozen
+from dualtrain_paddle.kinds import kind_in
 from dualtrain_paddle.names import Base, base_of, canonical, interleaved_heads, is_transposed
 
 __all__ = ["named_tensors", "parameters"]
@@ -22,7 +23,7 @@ _STATISTICS = {"_mean": "running_mean", "_variance": "running_var"}
 
 
 def parameters(model: nn.Layer) -> list[Parameter]:
-    """Every parameter of the model once, a tied one under the first of its names.
+    """Every parameter of the model once, a tied one under the first of its names with the others.
 
     Running statistics are none; Paddle lists them as parameters, torch as buffers.
     """
@@ -32,8 +33,10 @@ def parameters(model: nn.Layer) -> list[Parameter]:
             structured=found.structured,
             native=found.tensor.name,
             shape=found.shape,
-            kind=kind_of(type(found.owner)),
+            kind=found.kind,
             trainable=not found.tensor.stop_gradient or is_frozen(found.tensor),
+            aliases=found.aliases,
+            structured_aliases=found.structured_aliases,
         )
         for found in named_tensors(model)
         if found.is_parameter
@@ -42,28 +45,41 @@ def parameters(model: nn.Layer) -> list[Parameter]:
 
 def named_tensors(model: nn.Layer) -> Iterator[NamedTensor]:
     """Parameters and running statistics, each once, in the order of the layers."""
-    seen: set[int] = set()
+    yield from each_once(_visits(model))
+
+
+def _visits(model: nn.Layer) -> Iterator[NamedTensor]:
+    """Every place at which a tensor is held."""
     bases: list[Base] = []
-    for path, layer in model.named_sublayers(include_self=True):
+    for path, layer in _walk(model):
         found = base_of(path, layer)
         bases += [found] if found is not None else []
         base = next((base for base in bases if base.holds(path)), None)
-        for structured, tensor in layer.named_parameters(prefix=path, include_sublayers=False):
-            if id(tensor) in seen:
+        for attribute, tensor in layer._parameters.items():
+            if tensor is None:
                 continue
-            seen.add(id(tensor))
-            head, dot, attribute = structured.rpartition(".")
-            is_statistic = attribute in _STATISTICS and kind_of(type(layer)) == "norm"
-            name = head + dot + _STATISTICS[attribute] if is_statistic else structured
+            kind = kind_in(layer, attribute)
+            structured = f"{path}.{attribute}".removeprefix(".")
+            is_statistic = attribute in _STATISTICS and kind == "norm"
+            called = _STATISTICS[attribute] if is_statistic else attribute
             transposed = is_transposed(layer, attribute, base)
             shape = tuple(tensor.shape)
             yield NamedTensor(
-                name=canonical(name, base),
+                name=canonical(f"{path}.{called}".removeprefix("."), base),
                 structured=structured,
                 owner=layer,
                 tensor=tensor,
                 shape=shape[::-1] if transposed else shape,
                 is_parameter=not is_statistic,
                 is_transposed=transposed,
+                kind=kind,
                 interleaved_heads=interleaved_heads(structured, base),
             )
+
+
+def _walk(layer: nn.Layer, path: str = "") -> Iterator[tuple[str, nn.Layer]]:
+    """(path, layer) for each place, a shared layer's further ones too."""
+    yield path, layer
+    for name, child in layer._sub_layers.items():
+        if child is not None:
+            yield from _walk(child, f"{path}.{name}".removeprefix("."))

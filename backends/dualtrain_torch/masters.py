@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from dualtrain.ledger import kind_of
+from dualtrain.ledger import keeps_precision
 from dualtrain.model import check_full_precision, master_of
 from dualtrain.spec import Amp
 from dualtrain_torch.tensors import named_tensors
@@ -30,7 +30,7 @@ class Masters:
         low = getattr(torch, amp.dtype)
         for found in named_tensors(model):
             parameter = found.tensor
-            if not found.is_parameter or kind_of(type(found.owner)) == "norm":
+            if not found.is_parameter or keeps_precision(found.kind):
                 continue
             if parameter.dtype == torch.float32:
                 parameter.dualtrain_master = torch.nn.Parameter(

@@ -8,15 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import ParametrizationList
 
-from dualtrain.ledger import Parameter, kind_of
-from dualtrain.model import NamedTensor, is_frozen
+from dualtrain.ledger import Parameter, attribute_of
+from dualtrain.model import NamedTensor, each_once, is_frozen
+from dualtrain_torch.kinds import kind_in
 
 __all__ = ["named_tensors", "parameters"]
 
 
 def parameters(model: nn.Module) -> list[Parameter]:
-    """Every parameter of the model once, a tied one under the first of its names.
+    """Every parameter of the model once, a tied one under the first of its names with the others.
 
     Running statistics are none; Paddle lists them as parameters, torch as buffers.
     """
@@ -26,8 +28,10 @@ def parameters(model: nn.Module) -> list[Parameter]:
             structured=found.structured,
             native=found.structured,
             shape=found.shape,
-            kind=kind_of(type(found.owner)),
+            kind=found.kind,
             trainable=found.tensor.requires_grad or is_frozen(found.tensor),
+            aliases=found.aliases,
+            structured_aliases=found.structured_aliases,
         )
         for found in named_tensors(model)
         if found.is_parameter
@@ -36,12 +40,14 @@ def parameters(model: nn.Module) -> list[Parameter]:
 
 def named_tensors(model: nn.Module) -> Iterator[NamedTensor]:
     """Parameters and running statistics, each once, in the order of the modules."""
-    seen: set[int] = set()
-    for path, module in model.named_modules():
-        for name, tensor in _held_by(module, path):
-            if id(tensor) in seen:
-                continue
-            seen.add(id(tensor))
+    yield from each_once(_visits(model))
+
+
+def _visits(model: nn.Module) -> Iterator[NamedTensor]:
+    """Every place at which a tensor is held."""
+    for path, module, owner in _walk(model):
+        for attribute, tensor in _held_by(module):
+            name = f"{path}.{attribute}".removeprefix(".")
             yield NamedTensor(
                 name=name,
                 structured=name,
@@ -50,11 +56,28 @@ def named_tensors(model: nn.Module) -> Iterator[NamedTensor]:
                 shape=tuple(tensor.shape),
                 is_parameter=isinstance(tensor, nn.Parameter),
                 is_transposed=False,
+                kind=kind_in(owner, attribute_of(name)),
             )
 
 
-def _held_by(module: nn.Module, path: str) -> Iterator[tuple[str, Tensor]]:
-    yield from module.named_parameters(prefix=path, recurse=False)
-    for name, tensor in module.named_buffers(prefix=path, recurse=False):
-        if name.rpartition(".")[2] in ("running_mean", "running_var"):
-            yield name, tensor
+def _walk(module: nn.Module, path: str = "") -> Iterator[tuple[str, nn.Module, nn.Module]]:
+    """(path, module, what owns its parameters) for each place, a shared module's further ones too.
+
+    The owner is the module itself; of what torch's parametrizations hold, that which they are of.
+    """
+    yield path, module, module
+    for name, child in module._modules.items():
+        if child is None:
+            continue
+        for inner, found, owner in _walk(child, f"{path}.{name}".removeprefix(".")):
+            is_held = name == "parametrizations" and isinstance(found, ParametrizationList)
+            yield inner, found, module if is_held else owner
+
+
+def _held_by(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    for name, parameter in module._parameters.items():
+        if parameter is not None:
+            yield name, parameter
+    for name, buffer in module._buffers.items():
+        if buffer is not None and name in ("running_mean", "running_var"):
+            yield name, buffer

@@ -1,8 +1,8 @@
 """The command line: parses and calls; every command's work is done elsewhere.
 
 `_specs.py` and `_meaning.py` have what needs a spec only, `_traces.py` what needs traces,
-`_runs.py` what trains; only the last imports a framework. Exit statuses: 0 done or parity, 1 a
-difference, 2 bad input, 3 a fault of dualtrain itself.
+`_runs.py` what trains, `_model.py` models of the user's own; only these two import a framework.
+Exit statuses: 0 done or parity, 1 a difference, 2 bad input, 3 a fault of dualtrain itself.
 """
 
 from __future__ import annotations

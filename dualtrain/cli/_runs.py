@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from dualtrain.ledger import Ledger, Row
+from dualtrain.cli._model import model_of
+from dualtrain.ledger import Ledger, Row, decide
 from dualtrain.spec import Spec, load_spec
 
 __all__ = ["ledger", "parity", "train"]
@@ -19,11 +21,71 @@ Backend = Annotated[
 Device = Annotated[str | None, typer.Option(help="cpu, cuda or cuda:1, instead of the spec's.")]
 
 
-def ledger(spec: SpecFile, backend: Backend) -> None:
+def ledger(
+    spec: Annotated[
+        Path, typer.Argument(metavar="SPEC", help="YAML, TOML or JSON; with --model, without task.")
+    ],
+    backend: Annotated[
+        str | None,
+        typer.Option(
+            envvar="DUALTRAIN_BACKEND", help="torch or paddle; with --model, told by the model."
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODULE:FUNCTION",
+            help="Makes a model of yours, from the current folder too; absent, the task's.",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
     """Show what decays, how fast each parameter learns, what is frozen, and by which rule."""
     from dualtrain import training
 
-    _print_ledger(training.ledger(load_spec(spec), backend))
+    loaded = load_spec(spec)
+    if model is not None:
+        decided = _of_model(loaded, model, backend)
+    elif backend is None:
+        raise typer.BadParameter(
+            "is needed where no --model tells it. Received: nothing", param_hint="--backend"
+        )
+    else:
+        decided = training.ledger(loaded, backend)
+    if as_json:
+        print(json.dumps([_row_as_dict(row) for row in decided.rows]))
+        return
+    _print_ledger(decided)
+
+
+def _of_model(spec: Spec, named: str, backend: str | None) -> Ledger:
+    """What is decided for a model of the user's own."""
+    native, verbs = model_of(named)
+    if backend is not None and backend != verbs.NAME:
+        raise typer.BadParameter(
+            f"must be {verbs.NAME!r}, or left out, for the model that {named!r} gives. "
+            f"Received: {backend!r}",
+            param_hint="--backend",
+        )
+    return decide(verbs.parameters(native), spec)
+
+
+def _row_as_dict(row: Row) -> dict[str, Any]:
+    parameter = row.parameter
+    return {
+        "name": parameter.name,
+        "aliases": list(parameter.aliases),
+        "native": parameter.native,
+        "shape": list(parameter.shape),
+        "kind": parameter.kind,
+        "roles": list(row.roles),
+        "rule": row.rule,
+        "decay": row.decay,
+        "lr_rule": row.lr_rule,
+        "lr_multiplier": row.lr_multiplier,
+        "freeze_rule": row.freeze_rule,
+        "trains": row.trains,
+    }
 
 
 def _print_ledger(ledger: Ledger) -> None:
@@ -33,7 +95,7 @@ def _print_ledger(ledger: Ledger) -> None:
         parameter = row.parameter
         rows.append(
             (
-                parameter.name,
+                " = ".join(parameter.names),
                 parameter.native,
                 " x ".join(map(str, parameter.shape)),
                 ", ".join(row.roles),

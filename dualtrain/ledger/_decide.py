@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dualtrain.errors import LedgerError
-from dualtrain.ledger._layers import Place, places
+from dualtrain.ledger._layers import Place, check_placed, places
 from dualtrain.ledger._parameter import Parameter, roles_of
 from dualtrain.ledger._rules import Rule, first, nothing_matched
-from dualtrain.spec import BatchStats, Role, Spec, WeightDecay
+from dualtrain.spec import BatchStats, LayerDecay, Role, Spec, WeightDecay
 
 __all__ = ["Ledger", "Row", "decide"]
 
@@ -66,14 +66,17 @@ def decide(parameters: Iterable[Parameter], spec: Spec) -> Ledger:
     list; else the spec's value. lr multiplier: that of the first pattern that fits, times
     layer_decay^(layers above, see `places`), in float64. frozen: by the first pattern that fits.
 
-    A tied parameter has one row, under the first of its names.
+    A tied parameter has one row, under the first of its names; a rule that fits any of them fits
+    it. parameters: in the order in which a backend lists them, which layer_decay reads.
 
     Raises `LedgerError` for each rule that names no parameter at all, for layer_decay in a model
-    without numbered layers, and for a model in which nothing trains.
+    without numbered layers or with parameters whose place cannot be told, and for a model in which
+    nothing trains.
 
     embeddings.weight of a 2-layer encoder with layer_decay 0.5: multiplier 0.5^3 = 0.125.
     """
-    found = sorted(parameters, key=lambda p: p.name)
+    listed = list(parameters)
+    found = sorted(listed, key=lambda p: p.name)
     exclusions = _exclusions(spec.weight_decay)
     multipliers = {
         Rule(f"lr_multipliers[{index}].pattern", "pattern", part.pattern): part.multiplier
@@ -81,22 +84,24 @@ def decide(parameters: Iterable[Parameter], spec: Spec) -> Ledger:
     }
     patterns = spec.freeze.patterns if spec.freeze is not None else ()
     freezing = [Rule("freeze.patterns", "pattern", pattern) for pattern in patterns]
-    silent = nothing_matched([*exclusions, *multipliers, *freezing], found)
+    below, above = _sides(spec.layer_decay)
+    silent = nothing_matched([*exclusions, *multipliers, *freezing, *below, *above], found)
     if silent:
         raise LedgerError("\n".join(silent))
-    place = places(found) if spec.layer_decay is not None else {}
+    rate = spec.layer_decay.rate if spec.layer_decay is not None else None
+    place = {} if rate is None else places(listed, below=below, above=above)
     decay = spec.weight_decay.value if spec.weight_decay is not None else 0.0
     rows = []
     for parameter in found:
         excluded, frozen = first(exclusions, parameter), first(freezing, parameter)
         lr_rule, lr_multiplier = _rate(
-            first(multipliers, parameter), multipliers, place.get(parameter.name), spec.layer_decay
+            first(multipliers, parameter), multipliers, place.get(parameter.name), rate
         )
         rows.append(
             Row(
                 parameter=parameter,
                 roles=roles_of(parameter),
-                rule=str(excluded or DEFAULT),
+                rule=excluded.told(parameter) if excluded else DEFAULT,
                 decay=0.0 if excluded else decay,
                 lr_rule=lr_rule,
                 lr_multiplier=lr_multiplier,
@@ -105,6 +110,9 @@ def decide(parameters: Iterable[Parameter], spec: Spec) -> Ledger:
             )
         )
     _check_something_trains(rows)
+    if rate is not None:
+        trains = {row.parameter.name for row in rows if row.trains}
+        check_placed(listed, [p for p in listed if p.name in trains and p.name not in place], rate)
     return Ledger(tuple(rows), spec.freeze.batch_stats if spec.freeze is not None else "train")
 
 
@@ -118,6 +126,15 @@ def _exclusions(spec: WeightDecay | None) -> list[Rule]:
         *(Rule("weight_decay.exclude_substrings", "substring", s) for s in spec.exclude_substrings),
         *([] if below is None else [Rule(_BELOW, "ndim below", str(below))]),
     ]
+
+
+def _sides(spec: LayerDecay | None) -> tuple[list[Rule], list[Rule]]:
+    if spec is None:
+        return [], []
+    return (
+        [Rule("layer_decay.below", "pattern", pattern) for pattern in spec.below],
+        [Rule("layer_decay.above", "pattern", pattern) for pattern in spec.above],
+    )
 
 
 _BELOW = "weight_decay.exclude_below_ndim"

@@ -27,15 +27,21 @@ class Rule:
     def __str__(self) -> str:
         return f"{self.kind} {self.value}"
 
+    def told(self, parameter: Parameter) -> str:
+        """The rule as it fired for a parameter: `role norm (assumed)` where that is not certain."""
+        assumed = self.kind == "role" and self.value == "norm" and parameter.kind == "unknown"
+        return f"{self} (assumed)" if assumed else str(self)
+
     def holds(self, parameter: Parameter) -> bool:
-        """Whether it names this parameter."""
+        """Whether it names this parameter, by any of its names."""
         match self.kind:
             case "role":
                 return self.value in roles_of(parameter)
             case "pattern":
-                return fnmatchcase(parameter.name, self.value)
+                return any(fnmatchcase(name, self.value) for name in parameter.names)
             case "substring":
-                return self.value in parameter.structured
+                names = (parameter.structured, *parameter.structured_aliases)
+                return any(self.value in name for name in names)
             case "ndim below":
                 return len(parameter.shape) < int(self.value)
 
@@ -63,7 +69,11 @@ def _hint(rule: Rule, parameters: Sequence[Parameter]) -> str:
     """A name that may have been meant."""
     if rule.kind in ("role", "ndim below"):
         return ""
-    names = [p.structured if rule.kind == "substring" else p.name for p in parameters]
+    names = [
+        name
+        for p in parameters
+        for name in ((p.structured, *p.structured_aliases) if rule.kind == "substring" else p.names)
+    ]
     near = [name for name in names if rule.value.strip("*").lower() in name.lower()]
     near = near or difflib.get_close_matches(rule.value, names, n=1)
     return f" Near: {near[0]!r}." if near else ""

@@ -15,5 +15,6 @@ from dualtrain.model._masters import check_full_precision as check_full_precisio
 from dualtrain.model._masters import master_of as master_of
 from dualtrain.model._match import check_weights as check_weights
 from dualtrain.model._named import NamedTensor as NamedTensor
+from dualtrain.model._named import each_once as each_once
 from dualtrain.model._save import save_config as save_config
 from dualtrain.model._save import save_weights as save_weights

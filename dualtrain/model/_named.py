@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dualtrain.ledger import Kind
 from dualtrain.model._match import Shape
 
-__all__ = ["NamedTensor"]
+__all__ = ["NamedTensor", "each_once"]
 
 
 class NamedTensor(NamedTuple):
@@ -29,6 +31,12 @@ class NamedTensor(NamedTuple):
     """False for the running statistics of batch normalisation."""
     is_transposed: bool
     """True where the framework keeps it the other way round than canonical."""
+    kind: Kind
+    """What its owner is."""
+    aliases: tuple[str, ...] = ()
+    """Its further canonical names, where it is tied."""
+    structured_aliases: tuple[str, ...] = ()
+    """Its further names in the module tree."""
     interleaved_heads: int = 1
     """h, where its last axis is (h, 3, size) and canonical is (3, h, size): query, key and value
     in one tensor, head by head."""
@@ -43,6 +51,24 @@ class NamedTensor(NamedTuple):
         heads = self.interleaved_heads
         array = canonical if heads == 1 else _swapped(canonical, 3, heads)
         return array.T if self.is_transposed else array
+
+
+def each_once(visits: Iterable[NamedTensor]) -> list[NamedTensor]:
+    """Tensors as a walk meets them, each under the first of its names and with the others.
+
+    Its kind is the first that is more than `other`: a matrix tied between an Embedding and a head
+    is an embedding's, whichever of them stands first.
+    """
+    found: dict[int, NamedTensor] = {}
+    for visit in visits:
+        first = found.setdefault(id(visit.tensor), visit)
+        if first is not visit:
+            found[id(visit.tensor)] = first._replace(
+                kind=visit.kind if first.kind == "other" else first.kind,
+                aliases=(*first.aliases, visit.name),
+                structured_aliases=(*first.structured_aliases, visit.structured),
+            )
+    return list(found.values())
 
 
 def _swapped(array: NDArray[np.float32], outer: int, inner: int) -> NDArray[np.float32]:

@@ -137,7 +137,11 @@ def _parameters(spec: Spec) -> Iterator[str]:
     for multiplier in spec.lr_multipliers:
         yield f"Rate x {multiplier.multiplier:g} for {multiplier.pattern}."
     if spec.layer_decay is not None:
-        yield f"Rate x {spec.layer_decay:g} for each layer above a parameter."
+        yield f"Rate x {spec.layer_decay.rate:g} for each layer above a parameter."
+        for side in ("below", "above"):
+            named = getattr(spec.layer_decay, side)
+            if named:
+                yield f"Counted as {side} the layers: {', '.join(named)}."
     yield "Nothing is frozen." if spec.freeze is None else f"Frozen: {_fields(spec.freeze)}."
 
 

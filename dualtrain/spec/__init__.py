@@ -41,6 +41,7 @@ from dualtrain.spec._optimizer import RMSProp as RMSProp
 from dualtrain.spec._optimizer import Rprop as Rprop
 from dualtrain.spec._parameters import BatchStats as BatchStats
 from dualtrain.spec._parameters import Freeze as Freeze
+from dualtrain.spec._parameters import LayerDecay as LayerDecay
 from dualtrain.spec._parameters import LrMultiplier as LrMultiplier
 from dualtrain.spec._parameters import Role as Role
 from dualtrain.spec._parameters import WeightDecay as WeightDecay

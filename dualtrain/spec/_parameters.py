@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from dualtrain.spec._base import Count, Part, Positive, distinct
 
@@ -12,6 +12,7 @@ __all__ = [
     "BatchStats",
     "Freeze",
     "LayerDecay",
+    "LayerDecayOrRate",
     "LrMultiplier",
     "LrMultipliers",
     "Role",
@@ -36,9 +37,12 @@ class WeightDecay(Part):
     """What the optimizer can do: `decoupled` (adamw, lamb) acts on the weight itself, `coupled`
     (all others) is added to the gradient after clipping: g + value x w."""
     exclude: Annotated[tuple[Role, ...], Field(strict=False), AfterValidator(distinct)] = ()
-    """Roles that do not decay, found from the module that owns the parameter."""
+    """Roles that do not decay, found from what the module that owns the parameter is, not from
+    what it is called. A vector that is a norm's or a layer scale's, and nothing tells which, counts
+    as a norm's: the ledger says `role norm (assumed)`."""
     exclude_patterns: Patterns = ()
-    """Globs (`*`, `?`, `[...]`, case-sensitive) over canonical names, e.g. `*.pooler.*`."""
+    """Globs (`*`, `?`, `[...]`, case-sensitive) over canonical names, e.g. `*.pooler.*`. As
+    everywhere, a tied weight has all its names."""
     exclude_substrings: Patterns = ()
     """The rule of old recipes, `any(s in name for s in [...])`: case-sensitive, over the
     framework's own structured names. On Hugging Face names "norm" misses every `LayerNorm`."""
@@ -64,7 +68,41 @@ def _distinct_patterns(rules: tuple[LrMultiplier, ...]) -> tuple[LrMultiplier, .
 LrMultipliers = Annotated[
     tuple[LrMultiplier, ...], Field(strict=False), AfterValidator(_distinct_patterns)
 ]
-LayerDecay = Annotated[float, Field(gt=0, le=1)]
+
+
+class LayerDecay(Part):
+    """The rate of a layer falls with the number of layers above it: rate^n. A plain number is the
+    rate: `layer_decay: 0.65`.
+
+    Of L layers the last has n = 1 and the first n = L; what is below them has L + 1, the head
+    above 0. Blocks in stages (Swin, ConvNeXt) are counted over all stages. The place of each
+    parameter is found from its name and from the order of the modules; one of which neither tells
+    it is an error that names it, and is to be named here. `dualtrain ledger` shows all of them.
+    """
+
+    rate: Annotated[float, Field(gt=0, le=1)]
+    """r in r^n."""
+    below: Patterns = ()
+    """Globs over canonical names of what is below the first layer, whatever else its name says."""
+    above: Patterns = ()
+    """Globs over canonical names of what is above the last, and learns at the head's rate."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_number_is_the_rate(cls, given: Any) -> Any:
+        is_number = isinstance(given, (int, float)) and not isinstance(given, bool)
+        return {"rate": given} if is_number else given
+
+
+class _OrRate:
+    """In the JSON Schema, the rate alone too."""
+
+    def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> dict[str, Any]:
+        rate = {"type": "number", "exclusiveMinimum": 0, "maximum": 1}
+        return {"anyOf": [rate, *handler(core)["anyOf"]]}
+
+
+LayerDecayOrRate = Annotated[LayerDecay | None, _OrRate()]
 
 BatchStats = Literal["keep", "train"]
 

@@ -14,7 +14,7 @@ from dualtrain.spec._base import Count, Part
 from dualtrain.spec._decays import Constant
 from dualtrain.spec._loss import Loss
 from dualtrain.spec._optimizer import AdamW, Lamb, Optimizer, Rprop
-from dualtrain.spec._parameters import Freeze, LayerDecay, LrMultipliers, WeightDecay
+from dualtrain.spec._parameters import Freeze, LayerDecayOrRate, LrMultipliers, WeightDecay
 from dualtrain.spec._schedule import Schedule
 from dualtrain.spec._task import TextClassification
 from dualtrain.spec._update import Batch, Clip, Duration, Ema
@@ -59,10 +59,9 @@ class Spec(Part):
     lr_multipliers: LrMultipliers = ()
     """The first whose pattern fits a parameter multiplies its rate; 1 where none does. A pattern
     that fits no parameter of the model is an error."""
-    layer_decay: LayerDecay | None = None
-    """Layer-wise decay of the rate, above 0 to 1: r in r^n, where n counts the layers above a
-    parameter. Of L layers the last has n = 1 and the first n = L; the embeddings below have
-    L + 1, the head above 0. Multiplied with `lr_multipliers`. Absent means none."""
+    layer_decay: LayerDecayOrRate = None
+    """Layer-wise decay of the rate; a number above 0 to 1 is r in r^n, where n counts the layers
+    above a parameter. Multiplied with `lr_multipliers`. Absent means none."""
     freeze: Freeze | None = None
     """Absent means nothing."""
     clip: Clip | None = None

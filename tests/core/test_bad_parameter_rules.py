@@ -45,8 +45,18 @@ GOOD = "optimizer: {name: adamw, lr: 5e-5}\nschedule: {name: linear}\nduration: 
             "lr_multipliers: [{pattern: a, multiplier: 2}, {pattern: a, multiplier: 3}]",
             "lr_multipliers: must not repeat 'a'. Received: ['a', 'a']",
         ),
-        ("layer_decay: 0", "layer_decay: must be > 0. Received: 0"),
-        ("layer_decay: 1.5", "layer_decay: must be <= 1. Received: 1.5"),
+        ("layer_decay: 0", "layer_decay.rate: must be > 0. Received: 0"),
+        ("layer_decay: 1.5", "layer_decay.rate: must be <= 1. Received: 1.5"),
+        ("layer_decay: true", "layer_decay: must be a mapping of keys to values. Received: True"),
+        ("layer_decay: {below: [a]}", "layer_decay.rate: is required. Received: nothing"),
+        (
+            "layer_decay: {rate: 0.5, under: [a]}",
+            "layer_decay: unknown key 'under'; valid keys: 'rate', 'below', 'above'",
+        ),
+        (
+            "layer_decay: {rate: 0.5, below: [a, a]}",
+            "layer_decay.below: must not repeat 'a'. Received: ['a', 'a']",
+        ),
         ("freeze: [a]", "freeze: must be a mapping of keys to values. Received: ['a']"),
         ("freeze: {batch_stats: keep}", "freeze.patterns: is required. Received: nothing"),
         (

@@ -86,7 +86,7 @@ def test_commands_and_options_are_these() -> None:
         "plot": ["--micro-batches", "--output", "-o", "specs"],
         "explain": ["--json", "--micro-batches", "spec"],
         "compare": ["--dialects", "--json", "--micro-batches", "spec"],
-        "ledger": ["--backend", "spec"],
+        "ledger": ["--backend", "--json", "--model", "spec"],
         "train": ["--backend", "--device", "--output", "--trace", "spec"],
         "parity": [
             "--device",
@@ -381,6 +381,67 @@ def test_ledger_shows_a_row_per_parameter(
         "1 of 3 parameters decay; frozen: 1",
     ):
         assert line in lines
+
+
+def test_ledger_needs_a_backend_or_a_model(
+    run: Run, spec: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DUALTRAIN_BACKEND", raising=False)
+    status, out, err = run("ledger", spec(EPOCHS))
+    assert (status, out) == (2, "")
+    assert "--backend" in err
+    assert "is needed where no --model tells it. Received: nothing" in " ".join(
+        err.replace("│", " ").split()
+    )
+
+
+MODELS = """\
+VALUE = 3
+
+class Thing:
+    pass
+
+def make():
+    return Thing()
+
+def broken():
+    return 1 / 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [
+        ("models", "Received: 'models'"),
+        ("models:", "Received: 'models:'"),
+        ("nowhere:make", "Received: the module 'nowhere', which is neither in"),
+        ("models.inner:make", "Received: the module 'models.inner', which is neither in"),
+        ("models:mak", "'models' has no 'mak'; it has 'Thing', 'make', 'broken'"),
+        ("models:Thing.make", "'models' has no 'Thing.make'"),
+        ("models:VALUE", "Received: 'models:VALUE', which gives a int"),
+        ("models:make", "Received: 'models:make', which gives a Thing"),
+        ("models:broken", "'models:broken' failed: ZeroDivisionError: division by zero"),
+        ("fails:make", "importing 'fails' failed: ModuleNotFoundError: No module named 'absent_'"),
+        ("wrong:make", "importing 'wrong' failed: SyntaxError"),
+    ],
+)
+def test_a_model_that_is_none_is_text_and_status_2(
+    run: Run,
+    spec: Write,
+    named: str,
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`--model` is looked for in the current folder too."""
+    monkeypatch.chdir(tmp_path)
+    for name, text in (("models", MODELS), ("fails", "import absent_"), ("wrong", "def")):
+        (tmp_path / f"{name}.py").write_text(text)
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    status, out, err = run("ledger", spec(UPDATES), "--model", named)
+    assert (status, out, "Traceback" in err) == (2, "", False)
+    assert "".join(told.split()) in "".join(err.replace("│", "").split())
 
 
 def test_train_needs_a_backend(run: Run, spec: Write, monkeypatch: pytest.MonkeyPatch) -> None:

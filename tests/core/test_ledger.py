@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dualtrain.errors import LedgerError
-from dualtrain.ledger import Kind, Ledger, Parameter, decide, kind_of, places, roles_of
+from dualtrain.ledger import Kind, Ledger, Parameter, decide, places, roles_of
 from dualtrain.spec import Spec, WeightDecay
 
 
@@ -19,6 +19,7 @@ def parameter(
     *,
     structured: str | None = None,
     trainable: bool = True,
+    aliases: tuple[str, ...] = (),
 ) -> Parameter:
     return Parameter(
         name=name,
@@ -27,6 +28,8 @@ def parameter(
         shape=shape,
         kind=kind,
         trainable=trainable,
+        aliases=aliases,
+        structured_aliases=aliases,
     )
 
 
@@ -75,45 +78,27 @@ def outcome(ledger: Ledger) -> dict[str, tuple[str, float]]:
         (parameter("bias.weight"), ()),
         (parameter("layer_scale", (4,)), ("one_dimensional",)),
         (parameter("temperature", ()), ()),
+        (parameter("lstm.cell.bias_hh", (16,)), ("bias", "one_dimensional")),
+        (parameter("attention.q_bias", (4,)), ("bias", "one_dimensional")),
+        (parameter("qkv_bias", (3, 2, 4)), ("bias",)),
+        (parameter("norm.beta", (4,), "norm"), ("bias", "norm", "one_dimensional")),
+        (parameter("norm.beta", (4, 1, 1), "norm"), ("bias", "norm")),
+        (parameter("norm.gamma", (4,), "norm"), ("norm", "one_dimensional")),
+        (parameter("affine.beta", (4,)), ("one_dimensional",)),
+        (parameter("own.b", (4,)), ("bias", "one_dimensional")),
+        (parameter("own.b", (4, 4)), ()),
+        (parameter("block.gamma", (4,), "unknown"), ("norm", "one_dimensional")),
+        # Tables of position biases are looked up, whatever they are called.
+        (parameter("attn.relative_position_bias", (2, 5, 5)), ()),
+        (parameter("attn.relative_position_bias_table", (9, 2), "embedding"), ("embedding",)),
+        (parameter("conv.parametrizations.bias.original", (4,)), ("bias", "one_dimensional")),
+        (parameter("conv.parametrizations.weight.original0", (4, 1, 1)), ()),
+        (parameter("conv.weight_g", (4, 1, 1)), ()),
     ],
 )
 def test_roles(found: Parameter, roles: tuple[str, ...]) -> None:
     """`bias` is the attribute's name, `norm` and `embedding` the owner's, never the path's."""
     assert roles == roles_of(found)
-
-
-class LlamaRMSNorm:
-    pass
-
-
-class Embedding:
-    pass
-
-
-class FusedLinear:
-    pass
-
-
-class Conditional(LlamaRMSNorm):
-    pass
-
-
-class NormedTable(Embedding):
-    pass
-
-
-@pytest.mark.parametrize(
-    ("owner", "kind"),
-    [
-        (LlamaRMSNorm, "norm"),
-        (Conditional, "norm"),
-        (Embedding, "embedding"),
-        (NormedTable, "embedding"),
-        (FusedLinear, "other"),
-    ],
-)
-def test_kind_is_found_from_the_class_and_its_bases(owner: type, kind: Kind) -> None:
-    assert kind == kind_of(owner)
 
 
 def test_without_weight_decay_nothing_decays() -> None:
@@ -322,8 +307,8 @@ def test_layer_decay_counts_the_layers_above() -> None:
     }
 
     assert rates(ledger) == layers | {
-        "bert.embeddings.LayerNorm.weight": ("embeddings of bert.encoder.layer", 0.9**13),
-        "bert.embeddings.word_embeddings.weight": ("embeddings of bert.encoder.layer", 0.9**13),
+        "bert.embeddings.LayerNorm.weight": ("below bert.encoder.layer", 0.9**13),
+        "bert.embeddings.word_embeddings.weight": ("below bert.encoder.layer", 0.9**13),
         "bert.pooler.dense.weight": ("head", 1.0),
         "classifier.0.weight": ("head", 1.0),
     }
@@ -371,7 +356,8 @@ def test_a_model_without_numbered_layers_has_no_layer_decay() -> None:
 
     assert str(caught.value) == (
         "layer_decay: the model must have numbered layers, as encoder.layer.0 is one; the number "
-        "must follow layer, layers, block, blocks, h or stages. Received: none in 7 parameters"
+        "must follow layer, layers, block, blocks, resblocks, h or stages. Received: none in 7 "
+        "parameters. Leave it out, or give the rates by lr_multipliers"
     )
 
 
@@ -423,3 +409,53 @@ def test_a_rule_that_names_nothing_or_leaves_nothing_is_an_error(
         decide(MODEL, spec_of(**rules))
 
     assert message == str(caught.value)
+
+
+TIED = [
+    parameter("wte.weight", (9, 4), "embedding", aliases=("lm_head.weight", "out.weight")),
+    parameter("h.0.mlp.weight"),
+    parameter("h.1.mlp.weight"),
+]
+
+
+@pytest.mark.parametrize("name", ["wte.*", "lm_head.*", "out.weight"])
+def test_a_rule_fits_a_tied_weight_by_any_of_its_names(name: str) -> None:
+    spec = spec_of(
+        weight_decay={"value": 0.1, "exclude_patterns": [name]},
+        lr_multipliers=[{"pattern": name, "multiplier": 0.5}],
+        freeze={"patterns": [name]},
+    )
+    row = {r.parameter.name: r for r in decide(TIED, spec).rows}["wte.weight"]
+
+    assert (row.frozen, row.freeze_rule) == (True, f"pattern {name}")
+    assert (row.decay, row.rule) == (0.0, f"pattern {name}")
+    assert (row.lr_multiplier, row.lr_rule) == (0.5, f"pattern {name}")
+
+
+def test_a_substring_fits_a_tied_weight_by_any_of_its_names() -> None:
+    ledger = decaying(TIED, WeightDecay(value=0.1, exclude_substrings=("lm_",)))
+
+    assert outcome(ledger)["wte.weight"] == ("substring lm_", 0.0)
+
+
+def test_a_name_that_is_nearly_an_alias_is_hinted_at() -> None:
+    with pytest.raises(LedgerError, match=r"Near: 'lm_head\.weight'"):
+        decide(TIED, spec_of(freeze={"patterns": ["lm_haed.weight"]}))
+
+
+def test_what_may_be_a_norms_is_spared_and_said_to_be() -> None:
+    """A vector that a norm or a layer scale may have: the safe side, and in the open."""
+    model = [
+        parameter("block.gamma", (4,), "unknown"),
+        parameter("block.scale.gamma", (4,)),
+        parameter("norm.weight", (4,), "norm"),
+    ]
+    spec = WeightDecay(value=0.1, exclude=("norm",))
+
+    assert outcome(decaying(model, spec)) == {
+        "block.gamma": ("role norm (assumed)", 0.0),
+        "block.scale.gamma": ("default", 0.1),
+        "norm.weight": ("role norm", 0.0),
+    }
+    by_shape = WeightDecay(value=0.1, exclude=("one_dimensional",))
+    assert outcome(decaying(model, by_shape))["block.gamma"] == ("role one_dimensional", 0.0)

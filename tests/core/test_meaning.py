@@ -87,7 +87,7 @@ optimizer: {name: adamw, lr: 0.1, amsgrad: true}
 schedule: {name: multistep, milestones: [2, 3], gamma: 0.1, per: epoch}
 weight_decay: {value: 0.01, exclude: [bias, norm]}
 lr_multipliers: [{pattern: "head.*", multiplier: 10}]
-layer_decay: 0.8
+layer_decay: {rate: 0.8, below: ["stem.*"], above: ["out.*", "last"]}
 freeze: {patterns: ["bert.*"], batch_stats: keep}
 loss: {label_smoothing: 0.1}
 ema: {decay: 0.9}
@@ -115,6 +115,8 @@ def test_explain_tells_every_part_of_a_spec(run: Run) -> None:
         "  Weight decay value 0.01, kind decoupled, exclude [bias, norm].",
         "  Rate x 10 for head.*.",
         "  Rate x 0.8 for each layer above a parameter.",
+        "  Counted as below the layers: stem.*.",
+        "  Counted as above the layers: out.*, last.",
         "  Frozen: patterns [bert.*], batch_stats keep.",
         "  Then the averages that evaluation takes: decay 0.9.",
         "  Seed 42; device cuda.",

@@ -1,0 +1,92 @@
+"""The model that `--model module:function` names."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from dualtrain.backend import Backend, backend_of
+from dualtrain.errors import BackendError
+
+__all__ = ["model_of"]
+
+_RULE = "must be module:function, a function without arguments that returns a model"
+
+
+def model_of(named: str) -> tuple[Any, Backend]:
+    """The model, and the backend that it belongs to.
+
+    named: a module, from the current folder too, and what in it makes the model: a function, a
+    class, or the model itself; `package.module:Class.method` as well.
+
+    Raises `typer.BadParameter` for what is not there, fails or is no model.
+    """
+    module, colon, path = named.partition(":")
+    if not (module and colon and path):
+        raise _bad(f"{_RULE}. Received: {named!r}")
+    found = _imported(module)
+    for part in path.split("."):
+        if not hasattr(found, part):
+            own = ", ".join(map(repr, _makers(found)))
+            raise _bad(
+                f"{_RULE}. Received: {named!r}, but {module!r} has no {path!r}"
+                + (f"; it has {own}" if own else "")
+            )
+        found = getattr(found, part)
+    backend = _backend(found)
+    if backend is None and callable(found):
+        try:
+            found = found()
+        except Exception as error:
+            raise _bad(f"{named!r} failed: {_told(error)}") from error
+        backend = _backend(found)
+    if backend is None:
+        raise _bad(f"{_RULE}. Received: {named!r}, which gives a {type(found).__name__}")
+    return found, backend
+
+
+def _imported(name: str) -> Any:
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and f"{name}.".startswith(f"{error.name}."):
+            raise _bad(
+                f"{_RULE}. Received: the module {name!r}, which is neither in {here} nor installed"
+            ) from error
+        raise _bad(f"importing {name!r} failed: {_told(error)}") from error
+    except Exception as error:
+        raise _bad(f"importing {name!r} failed: {_told(error)}") from error
+
+
+def _backend(found: Any) -> Backend | None:
+    try:
+        return backend_of(found)
+    except BackendError:
+        return None
+
+
+def _makers(found: Any) -> list[str]:
+    """What a module defines that may be meant."""
+    return [
+        name
+        for name, value in vars(found).items()
+        if callable(value) and getattr(value, "__module__", "") == getattr(found, "__name__", None)
+    ]
+
+
+def _told(error: Exception) -> str:
+    """What went wrong in the user's code, and where."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({last.filename}:{last.lineno})"
+
+
+def _bad(text: str) -> typer.BadParameter:
+    return typer.BadParameter(text, param_hint="--model")
