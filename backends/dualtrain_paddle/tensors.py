@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from paddle import nn
 
 from dualtrain.ledger import Parameter, kind_of
-from dualtrain.model import NamedTensor, is_frozen
+from dualtrain.model import NamedTensor, is_frozen, unwrapped
+from dualtrain_paddle.facts import facts_of, sparse_tables, wrapped_at
 from dualtrain_paddle.names import Base, base_of, canonical, interleaved_heads, is_transposed
 
-__all__ = ["named_tensors", "parameters"]
+__all__ = ["modules", "named_tensors", "parameters"]
 
 
 _STATISTICS = {"_mean": "running_mean", "_variance": "running_var"}
@@ -24,8 +25,10 @@ _STATISTICS = {"_mean": "running_mean", "_variance": "running_var"}
 def parameters(model: nn.Layer) -> list[Parameter]:
     """Every parameter of the model once, a tied one under the first of its names.
 
-    Running statistics are none; Paddle lists them as parameters, torch as buffers.
+    Running statistics are none; Paddle lists them as parameters, torch as buffers. Names are
+    those inside a wrapper such as `paddle.DataParallel`.
     """
+    sparse = sparse_tables(model)
     return [
         Parameter(
             name=found.name,
@@ -34,6 +37,7 @@ def parameters(model: nn.Layer) -> list[Parameter]:
             shape=found.shape,
             kind=kind_of(type(found.owner)),
             trainable=not found.tensor.stop_gradient or is_frozen(found.tensor),
+            facts=facts_of(found, model, sparse),
         )
         for found in named_tensors(model)
         if found.is_parameter
@@ -44,17 +48,21 @@ def named_tensors(model: nn.Layer) -> Iterator[NamedTensor]:
     """Parameters and running statistics, each once, in the order of the layers."""
     seen: set[int] = set()
     bases: list[Base] = []
-    for path, layer in model.named_sublayers(include_self=True):
+    wrapped: list[str] = []
+    for place, layer in model.named_sublayers(include_self=True):
+        path = unwrapped(place, wrapped)
+        inner = wrapped_at(place, layer)
+        wrapped += [inner] if inner is not None else []
         found = base_of(path, layer)
         bases += [found] if found is not None else []
         base = next((base for base in bases if base.holds(path)), None)
-        for structured, tensor in layer.named_parameters(prefix=path, include_sublayers=False):
+        for structured, tensor in layer.named_parameters(prefix=place, include_sublayers=False):
             if id(tensor) in seen:
                 continue
             seen.add(id(tensor))
-            head, dot, attribute = structured.rpartition(".")
+            head, dot, attribute = unwrapped(structured, wrapped).rpartition(".")
             is_statistic = attribute in _STATISTICS and kind_of(type(layer)) == "norm"
-            name = head + dot + _STATISTICS[attribute] if is_statistic else structured
+            name = head + dot + (_STATISTICS[attribute] if is_statistic else attribute)
             transposed = is_transposed(layer, attribute, base)
             shape = tuple(tensor.shape)
             yield NamedTensor(
@@ -67,3 +75,9 @@ def named_tensors(model: nn.Layer) -> Iterator[NamedTensor]:
                 is_transposed=transposed,
                 interleaved_heads=interleaved_heads(structured, base),
             )
+
+
+def modules(model: nn.Layer) -> list[nn.Layer]:
+    """The model and every layer in it, each once, the model first."""
+    found: list[nn.Layer] = model.sublayers(include_self=True)
+    return found

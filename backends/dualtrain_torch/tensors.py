@@ -8,18 +8,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
+from dualtrain.errors import BackendError
 from dualtrain.ledger import Parameter, kind_of
-from dualtrain.model import NamedTensor, is_frozen
+from dualtrain.model import NamedTensor, is_frozen, unwrapped
+from dualtrain_torch.facts import facts_of, sparse_tables, wrapped_at
 
-__all__ = ["named_tensors", "parameters"]
+__all__ = ["modules", "named_tensors", "parameters"]
 
 
 def parameters(model: nn.Module) -> list[Parameter]:
     """Every parameter of the model once, a tied one under the first of its names.
 
-    Running statistics are none; Paddle lists them as parameters, torch as buffers.
+    Running statistics are none; Paddle lists them as parameters, torch as buffers. Names are
+    those inside a wrapper such as `torch.compile`'s.
+
+    Raises `BackendError` for a parameter that has no shape yet.
     """
+    sparse = sparse_tables(model)
     return [
         Parameter(
             name=found.name,
@@ -28,6 +35,7 @@ def parameters(model: nn.Module) -> list[Parameter]:
             shape=found.shape,
             kind=kind_of(type(found.owner)),
             trainable=found.tensor.requires_grad or is_frozen(found.tensor),
+            facts=facts_of(found, model, sparse),
         )
         for found in named_tensors(model)
         if found.is_parameter
@@ -37,20 +45,33 @@ def parameters(model: nn.Module) -> list[Parameter]:
 def named_tensors(model: nn.Module) -> Iterator[NamedTensor]:
     """Parameters and running statistics, each once, in the order of the modules."""
     seen: set[int] = set()
+    wrapped: list[str] = []
     for path, module in model.named_modules():
-        for name, tensor in _held_by(module, path):
+        inner = wrapped_at(path, module)
+        wrapped += [inner] if inner is not None else []
+        for structured, tensor in _held_by(module, path):
             if id(tensor) in seen:
                 continue
             seen.add(id(tensor))
+            if is_lazy(tensor):
+                raise BackendError(
+                    "every parameter must have its shape: call the model once with a batch, so "
+                    f"that lazy layers are made. Received: {structured!r}, uninitialized"
+                )
             yield NamedTensor(
-                name=name,
-                structured=name,
+                name=unwrapped(structured, wrapped),
+                structured=structured,
                 owner=module,
                 tensor=tensor,
                 shape=tuple(tensor.shape),
                 is_parameter=isinstance(tensor, nn.Parameter),
                 is_transposed=False,
             )
+
+
+def modules(model: nn.Module) -> list[nn.Module]:
+    """The model and every module in it, each once, the model first."""
+    return list(model.modules())
 
 
 def _held_by(module: nn.Module, path: str) -> Iterator[tuple[str, Tensor]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from dualtrain.model._match import Shape
 
-__all__ = ["NamedTensor"]
+__all__ = ["NamedTensor", "unwrapped"]
 
 
 class NamedTensor(NamedTuple):
@@ -43,6 +44,20 @@ class NamedTensor(NamedTuple):
         heads = self.interleaved_heads
         array = canonical if heads == 1 else _swapped(canonical, 3, heads)
         return array.T if self.is_transposed else array
+
+
+def unwrapped(path: str, wrapped: Sequence[str]) -> str:
+    """A path in the module tree without the parts that wrappers add, such as `module.`.
+
+    wrapped: the paths at which wrappers hold what they wrap, outer ones first.
+
+    `module.encoder._orig_mod.weight` with `module` and `module.encoder._orig_mod` wrapped is
+    `encoder.weight`.
+    """
+    for prefix in reversed(wrapped):
+        if path == prefix or path.startswith(f"{prefix}."):
+            path = prefix.rpartition(".")[0] + path[len(prefix) :]
+    return path.removeprefix(".")
 
 
 def _swapped(array: NDArray[np.float32], outer: int, inner: int) -> NDArray[np.float32]:
