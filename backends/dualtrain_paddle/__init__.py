@@ -27,6 +27,7 @@ from dualtrain_paddle.masters import build_masters as build_masters
 from dualtrain_paddle.models import build_linear as build_linear
 from dualtrain_paddle.models import build_model as build_model
 from dualtrain_paddle.models import logits as logits
+from dualtrain_paddle.notes import notes as notes
 from dualtrain_paddle.optim import build_optimizer as build_optimizer
 from dualtrain_paddle.optim import effective_decay as effective_decay
 from dualtrain_paddle.optim import effective_lr_multiplier as effective_lr_multiplier

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from paddle import nn
 
+from dualtrain.errors import BackendError
 from dualtrain.ledger import Parameter, kind_of
 from dualtrain.model import NamedTensor, is_frozen, unwrapped
 from dualtrain_paddle.facts import facts_of, sparse_tables, wrapped_at
@@ -27,6 +28,8 @@ def parameters(model: nn.Layer) -> list[Parameter]:
 
     Running statistics are none; Paddle lists them as parameters, torch as buffers. Names are
     those inside a wrapper such as `paddle.DataParallel`.
+
+    Raises `BackendError` for a parameter that has no values yet.
     """
     sparse = sparse_tables(model)
     return [
@@ -60,6 +63,11 @@ def named_tensors(model: nn.Layer) -> Iterator[NamedTensor]:
             if id(tensor) in seen:
                 continue
             seen.add(id(tensor))
+            if not tensor._is_initialized():
+                raise BackendError(
+                    "every parameter must have its values: build the model outside LazyGuard, or "
+                    f"call its parameters' initialize(). Received: {structured!r} without values"
+                )
             head, dot, attribute = unwrapped(structured, wrapped).rpartition(".")
             is_statistic = attribute in _STATISTICS and kind_of(type(layer)) == "norm"
             name = head + dot + (_STATISTICS[attribute] if is_statistic else attribute)
@@ -77,7 +85,6 @@ def named_tensors(model: nn.Layer) -> Iterator[NamedTensor]:
             )
 
 
-def modules(model: nn.Layer) -> list[nn.Layer]:
-    """The model and every layer in it, each once, the model first."""
-    found: list[nn.Layer] = model.sublayers(include_self=True)
-    return found
+def modules(model: nn.Layer) -> dict[str, nn.Layer]:
+    """Path -> layer, for the model (its path is empty) and every layer in it, each once."""
+    return dict(model.named_sublayers(include_self=True))

@@ -27,6 +27,7 @@ from dualtrain_torch.masters import build_masters as build_masters
 from dualtrain_torch.models import build_linear as build_linear
 from dualtrain_torch.models import build_model as build_model
 from dualtrain_torch.models import logits as logits
+from dualtrain_torch.notes import notes as notes
 from dualtrain_torch.optim import build_optimizer as build_optimizer
 from dualtrain_torch.optim import effective_decay as effective_decay
 from dualtrain_torch.optim import effective_lr_multiplier as effective_lr_multiplier

@@ -24,7 +24,7 @@ def parameters(model: nn.Module) -> list[Parameter]:
     Running statistics are none; Paddle lists them as parameters, torch as buffers. Names are
     those inside a wrapper such as `torch.compile`'s.
 
-    Raises `BackendError` for a parameter that has no shape yet.
+    Raises `BackendError` for a parameter that has no values yet.
     """
     sparse = sparse_tables(model)
     return [
@@ -53,10 +53,11 @@ def named_tensors(model: nn.Module) -> Iterator[NamedTensor]:
             if id(tensor) in seen:
                 continue
             seen.add(id(tensor))
-            if is_lazy(tensor):
+            if is_lazy(tensor) or tensor.is_meta:
                 raise BackendError(
-                    "every parameter must have its shape: call the model once with a batch, so "
-                    f"that lazy layers are made. Received: {structured!r}, uninitialized"
+                    "every parameter must have its values: call the model once with a batch, so "
+                    "that lazy layers are made, or load its weights. Received: "
+                    f"{structured!r} without values"
                 )
             yield NamedTensor(
                 name=unwrapped(structured, wrapped),
@@ -69,9 +70,9 @@ def named_tensors(model: nn.Module) -> Iterator[NamedTensor]:
             )
 
 
-def modules(model: nn.Module) -> list[nn.Module]:
-    """The model and every module in it, each once, the model first."""
-    return list(model.modules())
+def modules(model: nn.Module) -> dict[str, nn.Module]:
+    """Path -> module, for the model (its path is empty) and every module in it, each once."""
+    return dict(model.named_modules())
 
 
 def _held_by(module: nn.Module, path: str) -> Iterator[tuple[str, Tensor]]:

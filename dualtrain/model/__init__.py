@@ -15,7 +15,10 @@ from dualtrain.model._marks import marked_undecayed as marked_undecayed
 from dualtrain.model._masters import check_full_precision as check_full_precision
 from dualtrain.model._masters import master_of as master_of
 from dualtrain.model._match import check_weights as check_weights
+from dualtrain.model._modes import kept_modes as kept_modes
+from dualtrain.model._modes import train_as_chosen as train_as_chosen
 from dualtrain.model._named import NamedTensor as NamedTensor
 from dualtrain.model._named import unwrapped as unwrapped
+from dualtrain.model._notes import notes_of as notes_of
 from dualtrain.model._save import save_config as save_config
 from dualtrain.model._save import save_weights as save_weights

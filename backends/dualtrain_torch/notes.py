@@ -1,0 +1,32 @@
+"""What a trace says of a model that the numbers in it do not show."""
+
+from __future__ import annotations
+
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from dualtrain.model import notes_of
+from dualtrain_torch.tensors import modules, named_tensors
+
+__all__ = ["notes"]
+
+
+def notes(model: nn.Module) -> list[str]:
+    """Sentences about dropout, and about what training changes without a trace of it."""
+    found = notes_of(modules(model), _left_out(model))
+    if any(isinstance(m, _BatchNorm) and m.track_running_stats for m in model.modules()):
+        found.append("running variances of batch norms follow Paddle's rule, not torch's n / (n - 1)")
+    return found
+
+
+def _left_out(model: nn.Module) -> list[str]:
+    """The buffers of floats that the model saves and `named_tensors` does not give."""
+    found = {id(f.tensor) for f in named_tensors(model)}
+    return [
+        name
+        for path, module in model.named_modules()
+        for name, tensor in module.named_buffers(prefix=path, recurse=False)
+        if tensor.is_floating_point()
+        and id(tensor) not in found
+        and name.rpartition(".")[2] not in module._non_persistent_buffers_set
+    ]
