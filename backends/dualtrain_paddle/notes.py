@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import paddle
 from paddle import nn
 
 from dualtrain.model import notes_of
@@ -13,6 +14,8 @@ __all__ = ["notes"]
 def notes(model: nn.Layer) -> list[str]:
     """Sentences about dropout, and about what training changes without a trace of it."""
     found = notes_of(modules(model), _left_out(model))
+    if any(f.tensor.dtype == paddle.float64 for f in named_tensors(model)):
+        found.append("weights in float64 are compared and saved in float32")
     return found
 
 

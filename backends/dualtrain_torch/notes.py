@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -14,6 +15,10 @@ __all__ = ["notes"]
 def notes(model: nn.Module) -> list[str]:
     """Sentences about dropout, and about what training changes without a trace of it."""
     found = notes_of(modules(model), _left_out(model))
+    if any(f.tensor.dtype == torch.float64 for f in named_tensors(model)):
+        found.append("weights in float64 are compared and saved in float32")
+    if any(type(m).get_extra_state is not nn.Module.get_extra_state for m in model.modules()):
+        found.append("extra states of modules are neither compared nor saved")
     if any(isinstance(m, _BatchNorm) and m.track_running_stats for m in model.modules()):
         found.append("running variances of batch norms follow Paddle's rule, not torch's n / (n - 1)")
     return found
