@@ -16,6 +16,9 @@ def notes(model: nn.Layer) -> list[str]:
     found = notes_of(modules(model), _left_out(model))
     if any(f.tensor.dtype == paddle.float64 for f in named_tensors(model)):
         found.append("weights in float64 are compared and saved in float32")
+    layers = modules(model).values()
+    if any(getattr(layer, "mode", "") == "downscale_in_infer" for layer in layers):
+        found.append("dropout scales down in evaluation, which torch cannot: downscale_in_infer")
     return found
 
 

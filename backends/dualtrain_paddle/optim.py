@@ -21,8 +21,8 @@ def build_optimizer(spec: Spec, model: Any, *, clip: Any = None) -> Any:
     Never parameter groups: Paddle clips each by its own norm, and their settings stay on the
     parameters for the next optimizer. Decoupled decay goes through `apply_decay_param_fun`, fed
     with live `p.name` from the ledger; coupled decay and lr multipliers, the model's own ParamAttr
-    among them, are kept by the optimizer, a subclass of the native one. Clipping happens inside `step()`, before coupled decay. State has
-    the same names in every process.
+    among them, are kept by the optimizer, a subclass of the native one. Clipping happens inside
+    `step()`, before coupled decay. State has the same names in every process.
 
     clip: the clipper to install, to read its norms later; made from `spec.clip` when absent.
     Raises `LedgerError` if a rule of the spec names no parameter, or the model asks for what no

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import torch
 from torch import nn
 
 from dualtrain.errors import BackendError
@@ -67,6 +68,8 @@ def _refused(found: NamedTensor, sparse: frozenset[int]) -> Iterator[str]:
             "parameters that train must be real numbers: hold the real and the imaginary part, "
             f"as torch.view_as_real gives them. Received: {tensor.dtype}"
         )
+    if tensor.layout is not torch.strided or tensor.is_nested:
+        yield f"parameters that train must be dense. Received: one of layout {tensor.layout}"
     if hasattr(tensor, "device_mesh"):
         yield (
             "one process trains, with whole tensors: hand over the model before it is sharded. "

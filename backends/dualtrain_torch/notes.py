@@ -20,7 +20,7 @@ def notes(model: nn.Module) -> list[str]:
     if any(type(m).get_extra_state is not nn.Module.get_extra_state for m in model.modules()):
         found.append("extra states of modules are neither compared nor saved")
     if any(isinstance(m, _BatchNorm) and m.track_running_stats for m in model.modules()):
-        found.append("running variances of batch norms follow Paddle's rule, not torch's n / (n - 1)")
+        found.append("running variances of batch norms are of all n elements, not of n - 1")
     return found
 
 

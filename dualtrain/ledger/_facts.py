@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dualtrain.errors import LedgerError
 from dualtrain.spec import AdamW, Lamb, Rprop, Spec
 
-__all__ = ["THE_MODEL", "Facts", "check_facts", "own_decay"]
+__all__ = ["SILENT", "THE_MODEL", "Facts", "check_facts", "own_decay"]
 
 THE_MODEL = "the model"
 """The rule behind what the model itself decides."""
@@ -35,6 +35,10 @@ class Facts:
     """Whether it is marked as one without weight decay, as timm and Mamba mark theirs."""
     refused: tuple[str, ...] = ()
     """What no run can do for it, if it trains: each with the way out and what was received."""
+
+
+SILENT = Facts()
+"""Of a parameter of which the model says nothing."""
 
 
 def own_decay(facts: Facts, spec: Spec) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from dualtrain.ledger._facts import Facts
+from dualtrain.ledger._facts import SILENT, Facts
 from dualtrain.spec import Role
 
 __all__ = ["Kind", "Parameter", "kind_of", "roles_of"]
@@ -30,7 +30,7 @@ class Parameter:
     """What its owner is."""
     trainable: bool
     """Whether the model lets it have gradients; what a spec froze counts as if it had not."""
-    facts: Facts = Facts()
+    facts: Facts = SILENT
     """What else the model says of its training."""
 
 

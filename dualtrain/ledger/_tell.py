@@ -20,10 +20,10 @@ def tell(ledger: Ledger) -> None:
     decided = [f"{row.parameter.name} ({text})" for row in trained if (text := _decided(row))]
     if decided:
         warnings.warn(
-            "the model itself decides how some parameters train, by ParamAttr or by what the groups "
-            f"of an earlier optimizer left on them: {_some(decided)}. It stays so, beside the spec. "
-            "To let the spec alone decide, set parameter.optimize_attr['learning_rate'] = 1.0 and "
-            "parameter.regularizer = None",
+            "the model itself decides how some parameters train, by ParamAttr or by what the "
+            f"groups of an earlier optimizer left on them: {_some(decided)}. It stays so, beside "
+            "the spec. To let the spec alone decide, set "
+            "parameter.optimize_attr['learning_rate'] = 1.0 and parameter.regularizer = None",
             stacklevel=3,
         )
     marked = [row.parameter.name for row in trained if row.decay and _is_marked(row)]

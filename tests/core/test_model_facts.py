@@ -11,12 +11,13 @@ from dualtrain.errors import LedgerError
 from dualtrain.ledger import Facts, Ledger, Parameter, decide, tell
 from dualtrain.spec import Spec
 
+SILENT = Facts()
 RPROP = {"name": "rprop", "lr": 0.1, "etas": [0.5, 1.2], "step_sizes": [1e-6, 50]}
 EPS: dict[str, dict[str, float]] = {"adamw": {}, "lamb": {"eps": 1e-6}}
 COUPLED = {"value": 0.1, "kind": "coupled"}
 
 
-def parameter(name: str, facts: Facts = Facts(), *, trainable: bool = True) -> Parameter:
+def parameter(name: str, facts: Facts = SILENT, *, trainable: bool = True) -> Parameter:
     return Parameter(
         name=name,
         structured=name,
@@ -70,12 +71,14 @@ def test_the_models_coupled_decay_wins(own: float, decay: dict[str, Any] | None)
 @pytest.mark.parametrize("name", ["adamw", "lamb"])
 def test_no_decay_of_the_models_own_under_decoupled_decay_is_nothing(name: str) -> None:
     made = ledger(
-        Facts(decay=0.0), optimizer={"name": name, "lr": 0.1} | EPS[name], weight_decay={"value": 0.1}
+        Facts(decay=0.0),
+        optimizer={"name": name, "lr": 0.1} | EPS[name],
+        weight_decay={"value": 0.1},
     )
     assert [(row.decay, row.rule) for row in made.rows] == [(0.1, "default")] * 2
 
 
-REFUSED = {
+REFUSED: dict[str, tuple[Facts, dict[str, Any], str]] = {
     "a second decay": (
         Facts(decay=0.3),
         {"optimizer": {"name": "adamw", "lr": 0.1}},
@@ -133,7 +136,7 @@ def test_nothing_is_told_of_a_silent_model() -> None:
         tell(ledger(Facts(undecayed=True)))
 
 
-TOLD = {
+TOLD: dict[str, tuple[Facts, dict[str, Any], str]] = {
     "both": (
         Facts(lr_multiplier=0.1, decay=0.0),
         {"weight_decay": COUPLED},

@@ -16,8 +16,8 @@ import dualtrain_torch
 from dualtrain import Spec, build_optimizer, fit
 from dualtrain.backend import Backend, backend_of
 from dualtrain.errors import BackendError, LedgerError
-from dualtrain.training import start
 from dualtrain.trace import read_trace
+from dualtrain.training import start
 
 PARTS: dict[str, Any] = {
     "optimizer": {"name": "adamw", "lr": 0.1},
@@ -166,6 +166,14 @@ def test_parameters_without_values_are_refused(build: Callable[[], Any]) -> None
         build_optimizer(SPEC, build())
 
 
+def test_a_parameter_that_is_not_dense_is_refused() -> None:
+    model = torch.nn.Linear(2, 2)
+    model.weight = torch.nn.Parameter(torch.eye(2).to_sparse())
+    text = r"^weight: parameters that train must be dense\. Received: .*sparse_coo$"
+    with pytest.raises(LedgerError, match=text):
+        build_optimizer(SPEC, model)
+
+
 def test_a_sharded_parameter_is_refused() -> None:
     """As `fully_shard` makes them; one process of one is enough to have some."""
     model = torch.nn.Linear(2, 2)
@@ -249,6 +257,16 @@ def test_the_trace_notes_dropout(backend: Backend, tmp_path: Any) -> None:
     fit(SPEC, model, [BATCH], trace=tmp_path / "t.jsonl")
     notes = read_trace(tmp_path / "t.jsonl").header.notes
     assert notes == ("dropout is on, in table.1: masks cannot match across frameworks",)
+
+
+def test_the_trace_notes_the_other_mode_of_dropout(tmp_path: Any) -> None:
+    model = net(dualtrain_paddle, sparse=False)
+    dropout = paddle.nn.Dropout(0.3, mode="downscale_in_infer")
+    model.table = paddle.nn.Sequential(model.table, dropout)
+    fit(SPEC, model, [BATCH], trace=tmp_path / "t.jsonl")
+    assert read_trace(tmp_path / "t.jsonl").header.notes[1] == (
+        "dropout scales down in evaluation, which torch cannot: downscale_in_infer"
+    )
 
 
 @each_side

@@ -145,6 +145,17 @@ def test_only_the_outermost_part_is_named(build: Build) -> None:
     ]
 
 
+def test_a_layer_that_is_built_for_evaluation_stays_there() -> None:
+    """Paddle's old `BatchNorm(is_test=True)`, which a plain loop's `train()` would undo."""
+    model = PaddleNet()
+    model.second = paddle.nn.BatchNorm(3, is_test=True)
+    before = statistics(model)
+    with told("second"):
+        fit(spec_of(), model, BATCHES)
+    after = statistics(model)
+    assert all(np.array_equal(before[n], after[n]) for n in before if n.startswith("second"))
+
+
 @each_side
 def test_a_part_that_trains_inside_one_that_does_not_trains(build: Build) -> None:
     """Each module's own mode counts, as in the frameworks."""
@@ -185,9 +196,7 @@ def test_a_metric_leaves_no_mode_behind(build: Build, then: str) -> None:
     with told("first.norm"):
         fit(spec, model, BATCHES, loss=watched(backend_of(model), seen), metric=metric)
     assert len(seen) == 6
-    assert all(
-        [path for path, mode in each.items() if not mode] == ["first.norm"] for each in seen
-    )
+    assert all([path for path, mode in each.items() if not mode] == ["first.norm"] for each in seen)
 
 
 @each_side
@@ -242,6 +251,21 @@ def test_statistics_that_no_mode_keeps_are_refused() -> None:
     moved(paddle.to_tensor(BATCHES[0]["x"]))
     assert np.abs(moved._mean.numpy()).max() > 0.0
     fit(spec_of(freeze={"patterns": ["second.*"]}), model, BATCHES)
+
+
+def test_statistics_of_the_old_layer_that_no_mode_keeps_are_refused() -> None:
+    for trained, refused in ((True, True), (False, False)):
+        model = PaddleNet()
+        model.second = paddle.nn.BatchNorm(3, trainable_statistics=trained)
+        before = statistics(model)
+        spec = spec_of(freeze={"patterns": ["second.*"], "batch_stats": "keep"})
+        if refused:
+            with pytest.raises(LedgerError, match=r"statistics stand still in evaluation mode"):
+                fit(spec, model, BATCHES)
+            continue
+        fit(spec, model, BATCHES)
+        after = statistics(model)
+        assert all(np.array_equal(before[n], after[n]) for n in before if n.startswith("second"))
 
 
 @pytest.mark.parametrize("setting", [None, True])

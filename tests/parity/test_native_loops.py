@@ -109,7 +109,9 @@ def stepped(model: Any) -> None:
 
 
 def backward_hook(model: Any) -> None:
-    model.dense.register_full_backward_hook(lambda m, to, of: (None if to[0] is None else to[0] * 2,))
+    model.dense.register_full_backward_hook(
+        lambda m, to, of: (None if to[0] is None else to[0] * 2,)
+    )
 
 
 def not_contiguous(model: Any) -> None:
@@ -151,6 +153,21 @@ def downscale(model: Any) -> None:
     model.drop = paddle.nn.Dropout(0.4, mode="downscale_in_infer")
 
 
+class Bag(torch.nn.Module):
+    """An EmbeddingBag where the table is; gives what the table's rows would have as mean."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bag = torch.nn.EmbeddingBag(7, 5, mode="sum", max_norm=0.5, padding_idx=2)
+
+    def forward(self, ids: Any) -> Any:
+        return self.bag(ids).unsqueeze(1)
+
+
+def bag(model: Any) -> None:
+    model.table = Bag()
+
+
 def compiled(model: Any) -> Any:
     return torch.compile(model, backend="eager")
 
@@ -165,6 +182,7 @@ TORCH: dict[str, tuple[dict[str, Any], Change]] = {
     "Embedding(padding_idx=)": ({"padding_idx": 2}, nothing),
     "Embedding(max_norm=, norm_type=)": ({"max_norm": 0.5, "norm_type": 1.0}, nothing),
     "Embedding(scale_grad_by_freq=)": ({"scale_grad_by_freq": True}, nothing),
+    "EmbeddingBag": ({}, bag),
     "dropout": ({}, set_rate),
     "tensor hook": ({}, double_gradient),
     "post-accumulate hook": ({}, stepped),
@@ -223,6 +241,8 @@ PADDLE: dict[str, tuple[dict[str, Any], Change]] = {
         {},
         norm_of({"weight_attr": False, "bias_attr": False}, paddle.nn.BatchNorm1D),
     ),
+    "old BatchNorm": ({}, lambda model: setattr(model, "norm", paddle.nn.BatchNorm(5))),
+    "old BatchNorm(act=)": ({}, lambda m: setattr(m, "norm", paddle.nn.BatchNorm(5, "relu"))),
     "float64": ({}, lambda model: model.to(dtype="float64")),
     "DataParallel": ({}, paddle.DataParallel),
 }
@@ -272,6 +292,10 @@ def plain_loop(model: Any) -> None:
             clear()
 
 
+def run(model: Any) -> None:
+    fit(SPEC, model, BATCHES, loss=loss_of(backend_of(model)))
+
+
 def state(model: Any) -> dict[str, Any]:
     """All that the model saves, but for the running variance: dualtrain has one rule for it."""
     held = {name: np.array(tensor.tolist()) for name, tensor in model.state_dict().items()}
@@ -286,7 +310,7 @@ def state(model: Any) -> dict[str, Any]:
 def test_a_run_ends_where_a_plain_loop_ends(side: str, name: str) -> None:
     """To rounding, dropout's masks and the model's own buffers included; and it has moved."""
     ends = []
-    for train in (plain_loop, lambda model: fit(SPEC, model, BATCHES, loss=loss_of(backend))):
+    for train in (plain_loop, run):
         model = built(side, name)
         backend = backend_of(model)
         before = copy.deepcopy(state(model))
@@ -303,7 +327,7 @@ def test_a_run_ends_where_a_plain_loop_ends(side: str, name: str) -> None:
 def test_a_plain_loop_sees_the_cases(side: str) -> None:
     """A case that changed nothing in the plain loop would show nothing in the run."""
     alike = {"plain", "BatchNorm(affine=False)", "BatchNorm(weight_attr=False)", "float64"}
-    alike |= {"torch.compile", "DataParallel", "not contiguous", "orthogonal"}
+    alike |= {"torch.compile", "DataParallel", "not contiguous", "orthogonal", "EmbeddingBag"}
     alike |= {name for name in (*TORCH, *PADDLE) if "norm" in name.lower()}  # other tensors
     ends = {}
     for name in ("plain", *(TORCH if side == "torch" else PADDLE)):
