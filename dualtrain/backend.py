@@ -125,6 +125,14 @@ class Backend(Protocol):
         """Every parameter once, under its canonical name."""
         ...
 
+    def modules(self, model: Any) -> Mapping[str, Any]:
+        """Path -> module, for the model (its path is empty) and every module in it, each once."""
+        ...
+
+    def notes(self, model: Any) -> list[str]:
+        """Sentences for a trace: what of the model its numbers do not show."""
+        ...
+
     def freeze(self, model: Any, ledger: Ledger) -> None:
         """Let parameters have gradients, or not, as the ledger says; hold its statistics."""
         ...
@@ -208,6 +216,10 @@ class Backend(Protocol):
 
     def set_momentum(self, optimizer: Any, momentum: float) -> None:
         """Set the momentum that the next step of a `momentum` optimizer uses."""
+        ...
+
+    def check_gradients(self, optimizer: Any) -> None:
+        """`BackendError` for a gradient that is sparse."""
         ...
 
     def clear_gradients(self, optimizer: Any) -> None:

@@ -69,7 +69,7 @@ class BackendError(DualtrainError):
 
 
 class LedgerError(DualtrainError):
-    """A parameter rule selects nothing, or nothing trains."""
+    """A parameter rule selects nothing, nothing trains, or the model asks for what no run does."""
 
 
 class MetricError(DualtrainError):

@@ -20,12 +20,14 @@ from dualtrain_paddle.arrays import to_numpy as to_numpy
 from dualtrain_paddle.averages import build_averages as build_averages
 from dualtrain_paddle.batch_norm import use_biased_variance as use_biased_variance
 from dualtrain_paddle.clip import build_clip as build_clip
+from dualtrain_paddle.facts import check_gradients as check_gradients
 from dualtrain_paddle.freeze import freeze as freeze
 from dualtrain_paddle.losses import cross_entropy_sum as cross_entropy_sum
 from dualtrain_paddle.masters import build_masters as build_masters
 from dualtrain_paddle.models import build_linear as build_linear
 from dualtrain_paddle.models import build_model as build_model
 from dualtrain_paddle.models import logits as logits
+from dualtrain_paddle.notes import notes as notes
 from dualtrain_paddle.optim import build_optimizer as build_optimizer
 from dualtrain_paddle.optim import effective_decay as effective_decay
 from dualtrain_paddle.optim import effective_lr_multiplier as effective_lr_multiplier
@@ -36,6 +38,7 @@ from dualtrain_paddle.step import learning_rate as learning_rate
 from dualtrain_paddle.step import momentum as momentum
 from dualtrain_paddle.step import set_momentum as set_momentum
 from dualtrain_paddle.step import skip_step as skip_step
+from dualtrain_paddle.tensors import modules as modules
 from dualtrain_paddle.tensors import parameters as parameters
 from dualtrain_paddle.weights import dump_weights as dump_weights
 from dualtrain_paddle.weights import load_weights as load_weights

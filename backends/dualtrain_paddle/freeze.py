@@ -20,9 +20,19 @@ def freeze(model: nn.Layer, ledger: Ledger) -> None:
     still before stays so. With `batch_stats: keep` the running statistics of layers whose
     parameters all stand still do, too.
     """
-    freeze_tensors(named_tensors(model), ledger, _set_trainable)
+    freeze_tensors(named_tensors(model), ledger, _set_trainable, _can_keep)
 
 
 def _set_trainable(parameter: Any, trains: bool) -> None:
     parameter.clear_gradient(False)  # `clear_grad` skips it, so it would be added to after thawing
     parameter.stop_gradient = not trains
+
+
+def _can_keep(owner: Any) -> bool:
+    """Not with `use_global_stats=False`: that normalises by the batch in evaluation mode too.
+
+    The old `paddle.nn.BatchNorm` says the same by `trainable_statistics`.
+    """
+    if hasattr(owner, "_trainable_statistics"):
+        return not owner._trainable_statistics
+    return getattr(owner, "_use_global_stats", None) is not False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dualtrain.errors import BackendError
-from dualtrain.ledger import decide
+from dualtrain.ledger import decide, tell
 from dualtrain.spec import Spec
 from dualtrain_paddle.clip import build_clip
 from dualtrain_paddle.freeze import freeze
@@ -20,26 +20,20 @@ def build_optimizer(spec: Spec, model: Any, *, clip: Any = None) -> Any:
 
     Never parameter groups: Paddle clips each by its own norm, and their settings stay on the
     parameters for the next optimizer. Decoupled decay goes through `apply_decay_param_fun`, fed
-    with live `p.name` from the ledger; coupled decay and lr multipliers are kept by the optimizer,
-    a subclass of the native one. Clipping happens inside `step()`, before coupled decay. State has
-    the same names in every process.
+    with live `p.name` from the ledger; coupled decay and lr multipliers, the model's own ParamAttr
+    among them, are kept by the optimizer, a subclass of the native one. Clipping happens inside
+    `step()`, before coupled decay. State has the same names in every process.
 
     clip: the clipper to install, to read its norms later; made from `spec.clip` when absent.
-    Raises `LedgerError` if a rule of the spec names no parameter, `BackendError` if two
-    parameters share a name, one asks not to be clipped, or the installed Paddle lacks the
-    optimizer.
+    Raises `LedgerError` if a rule of the spec names no parameter, or the model asks for what no
+    run does (`dualtrain.ledger.Facts`); `BackendError` if two parameters share a name, or the
+    installed Paddle lacks the optimizer.
     """
     ledger = decide(parameters(model), spec)
+    tell(ledger)
     freeze(model, ledger)
     live = _by_native_name(model)
     rows = [(live[row.parameter.native], row) for row in ledger.rows if row.trains]
-    for parameter, _ in rows:
-        parameter.regularizer = None  # an earlier optimizer's groups left it; Momentum obeys it
-        if spec.clip is not None and not getattr(parameter, "need_clip", True):
-            raise BackendError(
-                "clip reaches every parameter that trains: build the model without "
-                f"ParamAttr(need_clip=False). Received: that of {parameter.name!r}"
-            )
     clip = clip if clip is not None else build_clip(spec.clip)
     return native_optimizer(spec.optimizer, rows, clip)
 

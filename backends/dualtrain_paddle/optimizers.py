@@ -5,7 +5,8 @@ The rules are in `dualtrain.spec`; Paddle's kernels compute them all.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -89,7 +90,8 @@ class _ByLedger(paddle.optimizer.Optimizer):
     """Multiplier and coupled decay of each parameter, kept by the optimizer itself.
 
     Paddle keeps both on the parameter (`optimize_attr`, `regularizer`), where the next optimizer
-    finds them, and sets them through groups, each of which it clips by its own norm.
+    finds them, and sets them through groups, each of which it clips by its own norm. What the
+    model itself says there is in the ledger's decisions already.
     """
 
     _multipliers: Mapping[str, float]
@@ -111,9 +113,29 @@ class _ByLedger(paddle.optimizer.Optimizer):
         decay = self._coupled.get(param.name, 0.0)
         if decay == 0.0:
             return grad
-        return super()._create_regularization_of_grad(param, grad, L2Decay(decay))
+        with _without_regularizer(param):
+            return super()._create_regularization_of_grad(param, grad, L2Decay(decay))
+
+    def _append_optimize_op(self: Any, block: Any, param_and_grad: Any) -> Any:
+        """Momentum's kernel would add the parameter's own regularizer once more."""
+        with _without_regularizer(param_and_grad[0]):
+            return super()._append_optimize_op(block, param_and_grad)
 
     def _create_accumulators(self, block: Any, parameters: Any) -> None:
         """With names of a fresh process: those of the second optimizer would end in _1."""
         with paddle.utils.unique_name.guard():
             super()._create_accumulators(block, parameters)
+
+
+@contextmanager
+def _without_regularizer(parameter: Any) -> Iterator[None]:
+    """Hide a parameter's own regularizer from Paddle, which would obey it before the ledger."""
+    own = getattr(parameter, "regularizer", None)
+    if own is None:
+        yield
+        return
+    parameter.regularizer = None
+    try:
+        yield
+    finally:
+        parameter.regularizer = own

@@ -10,12 +10,14 @@ from collections.abc import Iterator
 
 from paddle import nn
 
+from dualtrain.errors import BackendError
 from dualtrain.ledger import Parameter
-from dualtrain.model import NamedTensor, each_once, is_frozen
+from dualtrain.model import NamedTensor, each_once, is_frozen, unwrapped
+from dualtrain_paddle.facts import facts_of, sparse_tables, wrapped_at
 from dualtrain_paddle.kinds import kind_in
 from dualtrain_paddle.names import Base, base_of, canonical, interleaved_heads, is_transposed
 
-__all__ = ["named_tensors", "parameters"]
+__all__ = ["modules", "named_tensors", "parameters"]
 
 
 _STATISTICS = {"_mean": "running_mean", "_variance": "running_var"}
@@ -25,8 +27,12 @@ _STATISTICS = {"_mean": "running_mean", "_variance": "running_var"}
 def parameters(model: nn.Layer) -> list[Parameter]:
     """Every parameter of the model once, a tied one under the first of its names with the others.
 
-    Running statistics are none; Paddle lists them as parameters, torch as buffers.
+    Running statistics are none; Paddle lists them as parameters, torch as buffers. Names are
+    those inside a wrapper such as `paddle.DataParallel`.
+
+    Raises `BackendError` for a parameter that has no values yet.
     """
+    sparse = sparse_tables(model)
     return [
         Parameter(
             name=found.name,
@@ -37,6 +43,7 @@ def parameters(model: nn.Layer) -> list[Parameter]:
             trainable=not found.tensor.stop_gradient or is_frozen(found.tensor),
             aliases=found.aliases,
             structured_aliases=found.structured_aliases,
+            facts=facts_of(found, model, sparse),
         )
         for found in named_tensors(model)
         if found.is_parameter
@@ -51,15 +58,24 @@ def named_tensors(model: nn.Layer) -> Iterator[NamedTensor]:
 def _visits(model: nn.Layer) -> Iterator[NamedTensor]:
     """Every place at which a tensor is held."""
     bases: list[Base] = []
-    for path, layer in _walk(model):
+    wrapped: list[str] = []
+    for place, layer in _walk(model):
+        path = unwrapped(place, wrapped)
+        inner = wrapped_at(place, layer)
+        wrapped += [inner] if inner is not None else []
         found = base_of(path, layer)
         bases += [found] if found is not None else []
         base = next((base for base in bases if base.holds(path)), None)
         for attribute, tensor in layer._parameters.items():
             if tensor is None:
                 continue
+            structured = f"{place}.{attribute}".removeprefix(".")
+            if not tensor._is_initialized():
+                raise BackendError(
+                    "every parameter must have its values: build the model outside LazyGuard, or "
+                    f"call its parameters' initialize(). Received: {structured!r} without values"
+                )
             kind = kind_in(layer, attribute)
-            structured = f"{path}.{attribute}".removeprefix(".")
             is_statistic = attribute in _STATISTICS and kind == "norm"
             called = _STATISTICS[attribute] if is_statistic else attribute
             transposed = is_transposed(layer, attribute, base)
@@ -75,6 +91,11 @@ def _visits(model: nn.Layer) -> Iterator[NamedTensor]:
                 kind=kind,
                 interleaved_heads=interleaved_heads(structured, base),
             )
+
+
+def modules(model: nn.Layer) -> dict[str, nn.Layer]:
+    """Path -> layer, for the model (its path is empty) and every layer in it, each once."""
+    return dict(model.named_sublayers(include_self=True))
 
 
 def _walk(layer: nn.Layer, path: str = "") -> Iterator[tuple[str, nn.Layer]]:

@@ -20,12 +20,14 @@ from dualtrain_torch.arrays import to_numpy as to_numpy
 from dualtrain_torch.averages import build_averages as build_averages
 from dualtrain_torch.batch_norm import use_biased_variance as use_biased_variance
 from dualtrain_torch.clip import build_clip as build_clip
+from dualtrain_torch.facts import check_gradients as check_gradients
 from dualtrain_torch.freeze import freeze as freeze
 from dualtrain_torch.losses import cross_entropy_sum as cross_entropy_sum
 from dualtrain_torch.masters import build_masters as build_masters
 from dualtrain_torch.models import build_linear as build_linear
 from dualtrain_torch.models import build_model as build_model
 from dualtrain_torch.models import logits as logits
+from dualtrain_torch.notes import notes as notes
 from dualtrain_torch.optim import build_optimizer as build_optimizer
 from dualtrain_torch.optim import effective_decay as effective_decay
 from dualtrain_torch.optim import effective_lr_multiplier as effective_lr_multiplier
@@ -35,6 +37,7 @@ from dualtrain_torch.step import learning_rate as learning_rate
 from dualtrain_torch.step import momentum as momentum
 from dualtrain_torch.step import set_momentum as set_momentum
 from dualtrain_torch.step import skip_step as skip_step
+from dualtrain_torch.tensors import modules as modules
 from dualtrain_torch.tensors import parameters as parameters
 from dualtrain_torch.weights import dump_weights as dump_weights
 from dualtrain_torch.weights import load_weights as load_weights

@@ -57,7 +57,11 @@ def to_device(batch: Mapping[str, NDArray[Any]], device: Any) -> dict[str, Any]:
 
 
 def to_numpy(tensor: Any) -> NDArray[np.float32]:
-    """A tensor as float32 in numpy; waits for the device."""
+    """A tensor as float32 in numpy; waits for the device. `BackendError` for complex numbers."""
+    if tensor.is_complex():
+        raise BackendError(
+            f"only real numbers can be compared and saved. Received: a tensor of {tensor.dtype}"
+        )
     array: NDArray[np.float32] = tensor.detach().float().cpu().numpy()
     return array
 

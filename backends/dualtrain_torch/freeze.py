@@ -20,7 +20,7 @@ def freeze(model: nn.Module, ledger: Ledger) -> None:
     still before stays so. With `batch_stats: keep` the running statistics of layers whose
     parameters all stand still do, too.
     """
-    freeze_tensors(named_tensors(model), ledger, _set_trainable)
+    freeze_tensors(named_tensors(model), ledger, _set_trainable, lambda owner: True)
 
 
 def _set_trainable(parameter: Any, trains: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dualtrain.ledger import Ledger, decide
+from dualtrain.ledger import Ledger, decide, tell
 from dualtrain.model import master_of
 from dualtrain.spec import Spec
 from dualtrain_torch.clip import build_clip
@@ -26,9 +26,11 @@ def build_optimizer(spec: Spec, model: Any, *, clip: Any = None) -> Any:
     AdamW rounds the factor 1 - lr wd to float32 once; Paddle rounds lr wd first.
 
     clip: the clipper to install, to read its norms later; made from `spec.clip` when absent.
-    Raises `LedgerError` if a rule of the spec names no parameter.
+    Raises `LedgerError` if a rule of the spec names no parameter, or the model asks for what no
+    run does (`dualtrain.ledger.Facts`).
     """
     ledger = decide(parameters(model), spec)
+    tell(ledger)
     freeze(model, ledger)
     optimizer = native_optimizer(spec.optimizer, _groups(ledger, model, spec.optimizer.lr))
     clip = clip if clip is not None else build_clip(spec.clip)

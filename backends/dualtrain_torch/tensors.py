@@ -8,20 +8,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 from torch.nn.utils.parametrize import ParametrizationList
 
+from dualtrain.errors import BackendError
 from dualtrain.ledger import Parameter, attribute_of
-from dualtrain.model import NamedTensor, each_once, is_frozen
+from dualtrain.model import NamedTensor, each_once, is_frozen, unwrapped
+from dualtrain_torch.facts import facts_of, sparse_tables, wrapped_at
 from dualtrain_torch.kinds import kind_in
 
-__all__ = ["named_tensors", "parameters"]
+__all__ = ["modules", "named_tensors", "parameters"]
 
 
 def parameters(model: nn.Module) -> list[Parameter]:
     """Every parameter of the model once, a tied one under the first of its names with the others.
 
-    Running statistics are none; Paddle lists them as parameters, torch as buffers.
+    Running statistics are none; Paddle lists them as parameters, torch as buffers. Names are
+    those inside a wrapper such as `torch.compile`'s.
+
+    Raises `BackendError` for a parameter that has no values yet.
     """
+    sparse = sparse_tables(model)
     return [
         Parameter(
             name=found.name,
@@ -32,6 +39,7 @@ def parameters(model: nn.Module) -> list[Parameter]:
             trainable=found.tensor.requires_grad or is_frozen(found.tensor),
             aliases=found.aliases,
             structured_aliases=found.structured_aliases,
+            facts=facts_of(found, model, sparse),
         )
         for found in named_tensors(model)
         if found.is_parameter
@@ -45,19 +53,33 @@ def named_tensors(model: nn.Module) -> Iterator[NamedTensor]:
 
 def _visits(model: nn.Module) -> Iterator[NamedTensor]:
     """Every place at which a tensor is held."""
+    wrapped: list[str] = []
     for path, module, owner in _walk(model):
+        inner = wrapped_at(path, module)
+        wrapped += [inner] if inner is not None else []
         for attribute, tensor in _held_by(module):
-            name = f"{path}.{attribute}".removeprefix(".")
+            structured = f"{path}.{attribute}".removeprefix(".")
+            if is_lazy(tensor) or tensor.is_meta:
+                raise BackendError(
+                    "every parameter must have its values: call the model once with a batch, so "
+                    "that lazy layers are made, or load its weights. Received: "
+                    f"{structured!r} without values"
+                )
             yield NamedTensor(
-                name=name,
-                structured=name,
+                name=unwrapped(structured, wrapped),
+                structured=structured,
                 owner=module,
                 tensor=tensor,
                 shape=tuple(tensor.shape),
                 is_parameter=isinstance(tensor, nn.Parameter),
                 is_transposed=False,
-                kind=kind_in(owner, attribute_of(name)),
+                kind=kind_in(owner, attribute_of(structured)),
             )
+
+
+def modules(model: nn.Module) -> dict[str, nn.Module]:
+    """Path -> module, for the model (its path is empty) and every module in it, each once."""
+    return dict(model.named_modules())
 
 
 def _walk(module: nn.Module, path: str = "") -> Iterator[tuple[str, nn.Module, nn.Module]]:

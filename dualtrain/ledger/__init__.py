@@ -1,9 +1,10 @@
 """The ledger: one row per parameter, with the rules that decided how it trains.
 
 A backend lists its `Parameter`s; the decisions are made here, once for both frameworks.
-`_kind.py` and `_behaviour.py` say what holds a parameter, `_parameter.py` what it is, `_rules.py`
-which rule names it, `_stacks.py` and `_layers.py` how many layers are above it, and `_decide.py`
-puts the rows together.
+`_kind.py` and `_behaviour.py` say what holds a parameter, `_parameter.py` what it is, `_facts.py`
+what its model says of it, `_rules.py` which rule names it, `_stacks.py` and `_layers.py` how many
+layers are above it; `_decide.py` puts the rows together, and `_tell.py` warns of what a caller may
+not expect of them.
 """
 
 from dualtrain.ledger._behaviour import normalises as normalises
@@ -11,6 +12,7 @@ from dualtrain.ledger._behaviour import undisturbed as undisturbed
 from dualtrain.ledger._decide import Ledger as Ledger
 from dualtrain.ledger._decide import Row as Row
 from dualtrain.ledger._decide import decide as decide
+from dualtrain.ledger._facts import Facts as Facts
 from dualtrain.ledger._kind import Kind as Kind
 from dualtrain.ledger._kind import Native as Native
 from dualtrain.ledger._kind import Owner as Owner
@@ -21,3 +23,4 @@ from dualtrain.ledger._layers import places as places
 from dualtrain.ledger._parameter import Parameter as Parameter
 from dualtrain.ledger._parameter import keeps_precision as keeps_precision
 from dualtrain.ledger._parameter import roles_of as roles_of
+from dualtrain.ledger._tell import tell as tell

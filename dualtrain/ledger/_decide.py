@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dualtrain.errors import LedgerError
+from dualtrain.ledger._facts import THE_MODEL, Facts, check_facts, own_decay
 from dualtrain.ledger._layers import Place, check_placed, places
 from dualtrain.ledger._parameter import Parameter, roles_of
 from dualtrain.ledger._rules import Rule, first, nothing_matched
@@ -24,11 +25,11 @@ class Row:
     parameter: Parameter
     roles: tuple[Role, ...]
     rule: str
-    """Of the decay, e.g. `role norm`; `default` if none fired."""
+    """Of the decay, e.g. `role norm` or `the model`; `default` if none fired."""
     decay: float
     """The weight decay it gets."""
     lr_rule: str = DEFAULT
-    """Of the multiplier, e.g. `pattern classifier.*, layer 3 of encoder.layer`."""
+    """Of the multiplier, e.g. `pattern classifier.*, layer 3 of encoder.layer, the model`."""
     lr_multiplier: float = 1.0
     """What its learning rate is multiplied by."""
     freeze_rule: str = DEFAULT
@@ -62,16 +63,17 @@ class Ledger:
 def decide(parameters: Iterable[Parameter], spec: Spec) -> Ledger:
     """Apply the spec's parameter rules to a model's parameters.
 
-    decay: 0 by the first exclusion that holds, in the order of the spec's fields and of each
-    list; else the spec's value. lr multiplier: that of the first pattern that fits, times
-    layer_decay^(layers above, see `places`), in float64. frozen: by the first pattern that fits.
+    decay: the model's own where it has one and decay is coupled (`Facts`); else 0 by the first
+    exclusion that holds, in the order of the spec's fields and of each list; else the spec's value.
+    lr multiplier: that of the first pattern that fits, times layer_decay^(layers above, see
+    `places`), times the model's own, in float64. frozen: by the first pattern that fits.
 
     A tied parameter has one row, under the first of its names; a rule that fits any of them fits
     it. parameters: in the order in which a backend lists them, which layer_decay reads.
 
     Raises `LedgerError` for each rule that names no parameter at all, for layer_decay in a model
-    without numbered layers or with parameters whose place cannot be told, and for a model in which
-    nothing trains.
+    without numbered layers or with parameters whose place cannot be told, for a model in which
+    nothing trains, and for what a model says that no run can do.
 
     embeddings.weight of a 2-layer encoder with layer_decay 0.5: multiplier 0.5^3 = 0.125.
     """
@@ -94,18 +96,27 @@ def decide(parameters: Iterable[Parameter], spec: Spec) -> Ledger:
     rows = []
     for parameter in found:
         excluded, frozen = first(exclusions, parameter), first(freezing, parameter)
+        own = own_decay(parameter.facts, spec)
         lr_rule, lr_multiplier = _rate(
-            first(multipliers, parameter), multipliers, place.get(parameter.name), rate
+            first(multipliers, parameter),
+            multipliers,
+            place.get(parameter.name),
+            rate,
+            parameter.facts,
         )
         rows.append(
             Row(
                 parameter=parameter,
                 roles=roles_of(parameter),
-                rule=excluded.told(parameter) if excluded else DEFAULT,
-                decay=0.0 if excluded else decay,
+                rule=THE_MODEL
+                if own is not None
+                else excluded.told(parameter)
+                if excluded
+                else DEFAULT,
+                decay=own if own is not None else 0.0 if excluded else decay,
                 lr_rule=lr_rule,
                 lr_multiplier=lr_multiplier,
-                freeze_rule=str(frozen or (DEFAULT if parameter.trainable else "the model")),
+                freeze_rule=str(frozen or (DEFAULT if parameter.trainable else THE_MODEL)),
                 frozen=frozen is not None,
             )
         )
@@ -113,6 +124,7 @@ def decide(parameters: Iterable[Parameter], spec: Spec) -> Ledger:
     if rate is not None:
         trains = {row.parameter.name for row in rows if row.trains}
         check_placed(listed, [p for p in listed if p.name in trains and p.name not in place], rate)
+    check_facts({r.parameter.name: r.parameter.facts for r in rows if r.trains}, spec)
     return Ledger(tuple(rows), spec.freeze.batch_stats if spec.freeze is not None else "train")
 
 
@@ -141,7 +153,11 @@ _BELOW = "weight_decay.exclude_below_ndim"
 
 
 def _rate(
-    rule: Rule | None, multipliers: dict[Rule, float], place: Place | None, rate: float | None
+    rule: Rule | None,
+    multipliers: dict[Rule, float],
+    place: Place | None,
+    rate: float | None,
+    facts: Facts,
 ) -> tuple[str, float]:
     """The rules behind a multiplier, and their product."""
     told, product = [], 1.0
@@ -151,6 +167,9 @@ def _rate(
     if place is not None and rate is not None:
         told.append(place.text)
         product *= rate**place.above
+    if facts.lr_multiplier != 1.0:
+        told.append(THE_MODEL)
+        product *= facts.lr_multiplier
     return ", ".join(told) or DEFAULT, product
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from dualtrain.ledger._facts import SILENT, Facts
 from dualtrain.ledger._kind import Kind, attribute_of
 from dualtrain.spec import Role
 
@@ -31,6 +32,9 @@ class Parameter:
     """The further canonical names of a tied parameter: `lm_head.weight`."""
     structured_aliases: tuple[str, ...] = ()
     """Its further names in the module tree."""
+
+    facts: Facts = SILENT
+    """What else the model says of its training."""
 
     @property
     def names(self) -> tuple[str, ...]:

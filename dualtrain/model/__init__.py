@@ -11,10 +11,15 @@ from dualtrain.model._config import fresh_config as fresh_config
 from dualtrain.model._freeze import freeze_tensors as freeze_tensors
 from dualtrain.model._freeze import is_frozen as is_frozen
 from dualtrain.model._initial import initial_weights as initial_weights
+from dualtrain.model._marks import marked_undecayed as marked_undecayed
 from dualtrain.model._masters import check_full_precision as check_full_precision
 from dualtrain.model._masters import master_of as master_of
 from dualtrain.model._match import check_weights as check_weights
+from dualtrain.model._modes import kept_modes as kept_modes
+from dualtrain.model._modes import train_as_chosen as train_as_chosen
 from dualtrain.model._named import NamedTensor as NamedTensor
 from dualtrain.model._named import each_once as each_once
+from dualtrain.model._named import unwrapped as unwrapped
+from dualtrain.model._notes import notes_of as notes_of
 from dualtrain.model._save import save_config as save_config
 from dualtrain.model._save import save_weights as save_weights

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from dualtrain.errors import LedgerError
 from dualtrain.ledger import Ledger
 from dualtrain.model._named import NamedTensor
 
@@ -12,6 +13,7 @@ __all__ = ["freeze_tensors", "is_frozen"]
 
 _FROZEN = "dualtrain_frozen"
 _HOOK = "dualtrain_keeps_statistics"
+_TRAINED = "dualtrain_trained_before"
 
 
 def is_frozen(tensor: Any) -> bool:
@@ -20,19 +22,33 @@ def is_frozen(tensor: Any) -> bool:
 
 
 def freeze_tensors(
-    tensors: Iterable[NamedTensor], ledger: Ledger, set_trainable: Callable[[Any, bool], None]
+    tensors: Iterable[NamedTensor],
+    ledger: Ledger,
+    set_trainable: Callable[[Any, bool], None],
+    can_keep: Callable[[Any], bool],
 ) -> None:
     """Let the parameters have gradients, or not, as the ledger says.
 
     set_trainable: sets whether a tensor gets gradients, and drops the one it holds. Called for
     those that the ledger freezes, and for those that an earlier call froze and this ledger does
     not: they are thawed. What the model held still before stays so.
+    can_keep: whether a module's running statistics stand still in evaluation mode.
 
     With `batch_stats: keep` a layer whose parameters all stand still goes into evaluation mode
     before each of its forward passes, also after `model.train()`: Paddle's `train()` sets its
     layers' flags directly, so a hook is what both frameworks heed.
+
+    Raises `LedgerError`, before anything is changed, for a layer that cannot keep them.
     """
     found = list(tensors)
+    keepers = _keepers(found, ledger)
+    for owner in keepers:
+        if not can_keep(owner):
+            raise LedgerError(
+                "freeze.batch_stats: 'keep' needs layers whose statistics stand still in "
+                "evaluation mode: build them without use_global_stats=False. Received: a "
+                f"{type(owner).__name__} with it"
+            )
     live = {f.name: f.tensor for f in found}
     for row in ledger.rows:
         tensor = live[row.parameter.name]
@@ -43,12 +59,17 @@ def freeze_tensors(
         if hasattr(f.owner, _HOOK):
             getattr(f.owner, _HOOK).remove()
             delattr(f.owner, _HOOK)
-    for owner in _keepers(found, ledger):
+        if hasattr(f.owner, _TRAINED):  # or the mode would pass for the user's own choice
+            f.owner.training = True
+            delattr(f.owner, _TRAINED)
+    for owner in keepers:
         setattr(owner, _HOOK, owner.register_forward_pre_hook(_evaluate))
 
 
 def _evaluate(module: Any, inputs: Any) -> None:
-    module.eval()
+    if module.training:
+        setattr(module, _TRAINED, True)
+        module.eval()
 
 
 def _keepers(tensors: Iterable[NamedTensor], ledger: Ledger) -> list[Any]:

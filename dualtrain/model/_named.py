@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from dualtrain.ledger import Kind
 from dualtrain.model._match import Shape
 
-__all__ = ["NamedTensor", "each_once"]
+__all__ = ["NamedTensor", "each_once", "unwrapped"]
 
 
 class NamedTensor(NamedTuple):
@@ -69,6 +69,20 @@ def each_once(visits: Iterable[NamedTensor]) -> list[NamedTensor]:
                 structured_aliases=(*first.structured_aliases, visit.structured),
             )
     return list(found.values())
+
+
+def unwrapped(path: str, wrapped: Sequence[str]) -> str:
+    """A path in the module tree without the parts that wrappers add, such as `module.`.
+
+    wrapped: the paths at which wrappers hold what they wrap, outer ones first.
+
+    `module.encoder._orig_mod.weight` with `module` and `module.encoder._orig_mod` wrapped is
+    `encoder.weight`.
+    """
+    for prefix in reversed(wrapped):
+        if path == prefix or path.startswith(f"{prefix}."):
+            path = prefix.rpartition(".")[0] + path[len(prefix) :]
+    return path.removeprefix(".")
 
 
 def _swapped(array: NDArray[np.float32], outer: int, inner: int) -> NDArray[np.float32]:

@@ -42,7 +42,7 @@ def describe(
         initial_digest={name: weight_digest(array) for name, array in sorted(weights.items())},
         probe=None if probe is None else tuple(tuple(map(float, row)) for row in probe),
         data_digest=data_digest,
-        notes=tuple(notes),
+        notes=(*notes, *run.backend.notes(run.model)),
     )
 
 

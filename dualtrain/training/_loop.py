@@ -13,6 +13,7 @@ from typing import Any
 
 from dualtrain.data import batch_digest
 from dualtrain.errors import DataError, MetricError
+from dualtrain.model import kept_modes, train_as_chosen
 from dualtrain.spec import ReduceOnPlateau, Spec
 from dualtrain.trace import Update
 from dualtrain.training._header import describe
@@ -45,6 +46,9 @@ def fit(
     output: Path | str | None = None,
 ) -> tuple[Update, ...]:
     """Train a model of yours, a torch or a Paddle one, as the spec says.
+
+    The model goes into training mode, but for parts of it that are in evaluation mode while it is
+    not: a warning names them. What else of the model counts: docs/model.md.
 
     batches: each epoch's micro-batches, numpy in; the same number in every epoch.
     backend: follows from the type of the model when absent.
@@ -97,7 +101,7 @@ def updates(
 
     objective: the spec's own when absent.
     """
-    run.model.train()
+    train_as_chosen(run.model, run.backend.modules(run.model))
     objective = objective or objective_of(run)
     current: int | None = None
     micro_batches: Sequence[Batch] = ()
@@ -106,10 +110,10 @@ def updates(
     for epoch, group in run.plan.updates():
         if epoch != current:
             if metric is not None and current is not None:
-                with run.averaged():
+                modes = kept_modes(run.model, run.backend.modules(run.model))
+                with run.averaged(), modes:
                     value = metric(run.model)
                 run.report(value)
-                run.model.train()  # a metric is taken in evaluation mode
             current, micro_batches = epoch, batches(epoch)
             _check_count(run, _count(micro_batches), epoch)
             run.begin_epoch()

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dualtrain.model import kept_modes
 from dualtrain.training._run import Run
 
 __all__ = ["evaluation_logits", "probe"]
@@ -16,9 +17,10 @@ MOST = 64
 
 
 def evaluation_logits(run: Run, batch: Any) -> NDArray[np.float32]:
-    """The logits of one batch in evaluation mode, (..., classes)."""
-    run.model.eval()
-    with run.backend.inference(), run.autocast():
+    """The logits of one batch in evaluation mode, (..., classes); the modes are put back."""
+    modes = kept_modes(run.model, run.backend.modules(run.model))
+    with modes, run.backend.inference(), run.autocast():
+        run.model.eval()
         tensors = run.backend.to_device(batch, run.device)
         return run.backend.to_numpy(run.backend.logits(run.model, tensors))
 

@@ -187,6 +187,8 @@ class Run:
 
     def _apply(self) -> bool:
         """Unscale, clip and update; False if the gradients were not finite and nothing moved."""
+        if self.t == 0:
+            self.backend.check_gradients(self.optimizer)
         if self.scaling is not None:
             finite = self.backend.unscale(self.optimizer, self.scaling.scale)
             self.scaling = self.scaling.after(finite=finite)

@@ -97,14 +97,6 @@ def test_a_native_paddle_optimizer_inherits_nothing_from_ours() -> None:
     assert moved(model, native) == 0.5
 
 
-def test_ours_inherits_nothing_from_a_native_paddle_optimizer_with_groups() -> None:
-    model = dualtrain_paddle.build_linear(2, 2)
-    group: Any = {"params": model.parameters(), "learning_rate": 10.0, "weight_decay": 0.9}
-    paddle.optimizer.SGD(1.0, parameters=[group])
-    ours = dualtrain_paddle.build_optimizer(spec_of(), model)
-    assert moved(model, ours) == 0.5
-
-
 @pytest.mark.parametrize(
     ("name", "cls"), [("adamw", paddle.optimizer.AdamW), ("sgd", paddle.optimizer.SGD)]
 )
