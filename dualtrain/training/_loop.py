@@ -49,7 +49,8 @@ def fit(
 
     batches: each epoch's micro-batches, numpy in; the same number in every epoch.
     backend: follows from the type of the model when absent.
-    loss: when absent, the cross-entropy of the logits against `labels`, as `spec.loss` says.
+    loss: when absent, the cross-entropy of the logits against `labels`, as `spec.loss` says. One of
+        your own gives the sum over the counted targets: a mean cannot be told from it.
     metric: for the schedule reduce_on_plateau, and only for it; called with the model at the end
         of each epoch that another one follows, with `spec.ema` with the averages in it.
     trace: file for the trace; the gradient norms are measured too then.
