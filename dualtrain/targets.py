@@ -62,6 +62,8 @@ def count(labels: NDArray[Any], *, shift: bool = False) -> int:
                 f"positions leave shift_labels out. Received: {labels.shape}"
             )
         labels = shift_labels(labels, soft=soft)
+    if soft and (labels.ndim < 2 or labels.shape[-1] < 2):
+        return labels.size  # floats for classes: zeros among them too, until the logits are there
     return int(np.count_nonzero(labels.any(axis=-1) if soft else labels != IGNORED))
 
 

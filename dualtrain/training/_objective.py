@@ -64,6 +64,11 @@ def _check_arrays(batch: Batch) -> None:
                 "int8 to int64, uint8, float16 to float64 or complex, in the machine's byte order. "
                 f"Received: {name!r}, {told}"
             )
+        if array.size == 0:  # Paddle's Linear fails on it
+            raise DataError(
+                "a micro-batch must have at least one sample, and an input an entry. "
+                f"Received: {name!r} of shape {array.shape}"
+            )
 
 
 def objective_of(run: Run, own: LossSum | None = None) -> Objective:

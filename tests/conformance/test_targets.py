@@ -67,6 +67,7 @@ WRONG: dict[str, Case] = {
     "floats for classes": (3, FLOATS, r"astype\('int64'\).*Received: \(4,\)$"),
     "floats with an axis": (3, FLOATS[:, None], r"astype\('int64'\).*Received: \(4, 1\)$"),
     "sigmoid's labels": (2, FLOATS.round(), r"astype\('int64'\).*Received: \(4,\)$"),
+    "sigmoid's labels, all 0": (2, 0 * FLOATS, r"astype\('int64'\).*Received: \(4,\)$"),
     "an axis of one": (3, np.array([[0], [1], [2], [1]]), r"labels\[\.\.\., 0\]\. Received"),
     "one-hot whole numbers": (4, np.eye(4, dtype=np.int64), r"labels\.astype\('float32'\)"),
     "fewer labels": (3, np.array([0, 1]), r"must have the shape \(4,\).*Received: \(2,\)$"),
@@ -192,6 +193,16 @@ def test_a_sequence_of_one_position_adds_0_after_the_shift(backend: Backend) -> 
     loss, targets, _ = reference((X[None], np.array([[0, 1, 2, 3]])), 0.0, True)
     assert (targets, update.micro_losses[1]) == (3, 0.0)
     assert update.loss == pytest.approx(loss / 3, rel=1e-5)
+
+
+@pytest.mark.parametrize("normalise", ["micro_mean", "token_mean"])
+def test_a_micro_batch_without_samples_is_refused(backend: Backend, normalise: str) -> None:
+    """torch would take it, Paddle's Linear fails on it."""
+    parts = [batch(X, np.array([0, 1, 2, 1])), batch(X[:0], np.zeros(0, np.int64))]
+    spec = spec_of(batch={"accumulate": 2, "normalise": normalise})
+    rule = r"a micro-batch must have at least one sample.*'input' of shape \(0, 3\)$"
+    with pytest.raises(DataError, match=rf"^update 0, epoch 0, micro-batch 1: {rule}"):
+        fit(spec, linear_of(backend, 3), parts)
 
 
 def own_loss(backend: Backend) -> Any:

@@ -28,6 +28,8 @@ from dualtrain.targets import (
         (np.array([200, 0], np.uint8), 2),  # a type that has no -100
         (np.array([[0.9, 0.1], [0.0, 0.0], [0.0, 1e-9]]), 2),  # rows, of which zeros do not
         (np.zeros((0, 3), np.float32), 0),
+        (np.zeros(3), 3),  # floats for classes, which are refused when the logits are known
+        (np.zeros((3, 1)), 3),
     ],
 )
 def test_count(labels: Any, expected: int) -> None:
