@@ -176,7 +176,8 @@ def _update(run: Run, epoch: int, group: Mapping[int, Batch], objective: Objecti
     for index, batch in group.items():
         with _at(run, epoch, index):
             counts.append(objective.count(batch))
-    divisors = _divisors(run, counts, epoch, tuple(group))
+    _check_counts(run, counts, epoch, tuple(group))
+    divisors = _divisors(run.plan.spec.batch.normalise, counts)
     sums: list[Any] = []
     applied = None
     for (index, batch), divisor in zip(group.items(), divisors, strict=True):
@@ -207,23 +208,17 @@ def _at(run: Run, epoch: int, *micro_batches: int) -> Iterator[None]:
         raise DataError(f"update {run.t}, epoch {epoch}, {name} {numbers}: {error}") from error
 
 
-def _divisors(
-    run: Run, counts: Sequence[int], epoch: int, micro_batches: Sequence[int]
-) -> list[float]:
-    """What each micro-batch's loss sum is divided by; the parts add up to the update's loss.
-
-    micro_mean: targets of the micro-batch x size of the group; token_mean: targets of the group.
-    Nothing is divided by 0: under token_mean a micro-batch without targets adds 0.
-    """
+def _check_counts(run: Run, counts: Sequence[int], epoch: int, group: Sequence[int]) -> None:
+    """Raise `DataError` where a mean would be one of nothing; group: the micro-batches' places."""
     if run.plan.spec.batch.normalise == "token_mean":
         if not any(counts):
-            with _at(run, epoch, *micro_batches):
+            with _at(run, epoch, *group):
                 raise DataError(
                     "an update must have at least one counted target: leave its micro-batches out "
                     "or mix them with others. Received: none"
                 )
-        return [sum(counts)] * len(counts)
-    for index, count in zip(micro_batches, counts, strict=True):
+        return
+    for index, count in zip(group, counts, strict=True):
         if count == 0:
             with _at(run, epoch, index):
                 raise DataError(
@@ -231,6 +226,16 @@ def _divisors(
                     "must have at least one counted target: leave it out, or choose token_mean, "
                     "where it adds 0 to its group. Received: none"
                 )
+
+
+def _divisors(normalise: str, counts: Sequence[int]) -> list[float]:
+    """What each micro-batch's loss sum is divided by; the parts add up to the update's loss.
+
+    micro_mean: targets of the micro-batch x size of the group; token_mean: targets of the group,
+    to which a micro-batch without any adds 0.
+    """
+    if normalise == "token_mean":
+        return [sum(counts)] * len(counts)
     return [count * len(counts) for count in counts]
 
 
