@@ -6,7 +6,7 @@ from typing import Any
 
 import paddle
 
-from dualtrain.targets import IGNORED, check_shapes, smoothed
+from dualtrain.targets import IGNORED, check_shapes, check_values, smoothed
 
 __all__ = ["cross_entropy_sum"]
 
@@ -20,10 +20,13 @@ def cross_entropy_sum(logits: Any, labels: Any, *, label_smoothing: float = 0.0)
     Paddle's own smoothing refuses ignored labels.
 
     Never the built-in mean: Paddle 3.x divides it by all targets, ignored ones too. Raises
-    `DataError` if the shapes do not fit.
+    `DataError` if the shapes do not fit, and for
+    labels that are no targets where they lie on the CPU; those on another device are not waited for
+    (`dualtrain.fit` looks at its labels before they go there).
     """
     soft = bool(labels.is_floating_point())
     check_shapes(logits.shape, labels.shape, soft=soft)
+    _check_on_the_cpu(labels, logits.shape[-1])
     classes = logits.shape[-1]
     logits = logits.astype("float32")
     if soft:
@@ -40,3 +43,14 @@ def cross_entropy_sum(logits: Any, labels: Any, *, label_smoothing: float = 0.0)
     even = paddle.nn.functional.log_softmax(logits, -1).mean(-1)
     even = paddle.where(labels != IGNORED, even, paddle.zeros_like(even))
     return (1.0 - label_smoothing) * one_hot - label_smoothing * even.sum()
+
+
+def _check_on_the_cpu(labels: Any, classes: int) -> None:
+    if not labels.place.is_cpu_place():
+        return
+    labels = labels.detach()
+    if labels.dtype == paddle.bfloat16:  # numpy has none: it would get bit patterns
+        epsilon = paddle.finfo(labels.dtype).eps
+        check_values(labels.astype("float32").numpy(), classes, epsilon=epsilon)
+    else:
+        check_values(labels.numpy(), classes)

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from dualtrain.targets import IGNORED, check_shapes, smoothed
+from dualtrain.targets import IGNORED, check_shapes, check_values, smoothed
 
 __all__ = ["cross_entropy_sum"]
 
@@ -19,10 +19,13 @@ def cross_entropy_sum(logits: Any, labels: Any, *, label_smoothing: float = 0.0)
     label_smoothing: e; q, the one-hot label or the soft one, becomes (1 - e) q + e / classes.
 
     Never the built-in mean: Paddle 3.x divides it by all targets, ignored ones too. Raises
-    `DataError` if the shapes do not fit.
+    `DataError` if the shapes do not fit, and for
+    labels that are no targets where they lie on the CPU; those on another device are not waited for
+    (`dualtrain.fit` looks at its labels before they go there).
     """
     soft = bool(labels.is_floating_point())
     check_shapes(logits.shape, labels.shape, soft=soft)
+    _check_on_the_cpu(labels, logits.shape[-1])
     classes = logits.shape[-1]
     logits = logits.float()
     if soft:
@@ -35,3 +38,13 @@ def cross_entropy_sum(logits: Any, labels: Any, *, label_smoothing: float = 0.0)
         label_smoothing=label_smoothing,
         reduction="sum",
     )
+
+
+def _check_on_the_cpu(labels: Any, classes: int) -> None:
+    if labels.device.type != "cpu":
+        return
+    labels = labels.detach()
+    if labels.dtype == torch.bfloat16:  # numpy has none
+        check_values(labels.float().numpy(), classes, epsilon=torch.finfo(labels.dtype).eps)
+    else:
+        check_values(labels.numpy(), classes)

@@ -27,12 +27,12 @@ def count_micro_batches(spec: Spec, given: int | None) -> int | None:
 
 
 def _counted(spec: Spec) -> int:
-    from dualtrain.data import batch_count, read_table
+    from dualtrain.data import batch_count, read_splits
 
-    task, size = spec.task, spec.batch.size
-    assert task is not None and size is not None, "a task has batch.size"
-    table = read_table(spec.folder / task.train, text=task.text, label=task.label)
-    return batch_count(len(table.texts), size)
+    size = spec.batch.size
+    assert size is not None, "a task has batch.size"
+    train, _, _ = read_splits(spec)  # refuses what training would refuse
+    return batch_count(len(train.texts), size)
 
 
 def plan_of(spec: Spec, count: int | None, *, world_size: int = 1) -> Plan:

@@ -13,10 +13,16 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from dualtrain.data._refusal import missing_column, refusal, shown
+from dualtrain.data._refusal import check_no_header, missing_column, refusal, shown
 from dualtrain.data._row import Row
 
 __all__ = ["read_csv", "read_tsv"]
+
+
+SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
+"""What parts the cells in files that are found, the two that are read among them."""
+ENDINGS = {",": ".csv", "\t": ".tsv"}
+"""The file names that say so."""
 
 
 class _Csv(csv.excel):
@@ -40,6 +46,7 @@ def read_tsv(content: str, path: Path, columns: tuple[str, str]) -> Iterator[Row
 def _read(
     content: str, path: Path, columns: tuple[str, str], dialect: type[csv.Dialect]
 ) -> Iterator[Row]:
+    _check_separator(content, columns, path, dialect)
     (line, header), *rows = _cells(content, path, dialect)
     _check_header(header, columns, path, line)
     if not rows:
@@ -53,6 +60,7 @@ def _read(
                 line=line,
                 received=f"{len(cells)}, the first being {shown(cells[0])}",
             )
+        check_no_header(dict(zip(header, cells, strict=True)), columns, path=path, line=line)
         yield Row(line, cells[text], cells[label])
 
 
@@ -74,6 +82,35 @@ def _cells(content: str, path: Path, dialect: type[csv.Dialect]) -> Iterator[tup
             ) from None
         if cells:
             yield line, cells
+
+
+def _check_separator(
+    content: str, columns: tuple[str, str], path: Path, dialect: type[csv.Dialect]
+) -> None:
+    """Refuse a file whose header has the columns only if another character parts its cells."""
+    numbered = enumerate(content.splitlines(), start=1)
+    line, header = next((number, text) for number, text in numbered if text.strip())
+    if set(columns) <= _names(header, dialect.delimiter):
+        return
+    for delimiter, name in SEPARATORS.items():
+        if set(columns) <= _names(header, delimiter):
+            own = SEPARATORS[dialect.delimiter]
+            ending = ENDINGS.get(delimiter)
+            raise refusal(
+                f"must have {own} between its cells, as {path.suffix} says: "
+                + (f"name the file {ending}" if ending else f"write it anew with {own}"),
+                path=path,
+                line=line,
+                received=f"{name}, {shown(header)}",
+            )
+
+
+def _names(header: str, delimiter: str) -> set[str]:
+    """The columns of a header line whose cells this character parts."""
+    try:
+        return {cell.strip() for cell in next(csv.reader([header], delimiter=delimiter))}
+    except csv.Error:  # too long; the reader says so with its line
+        return set()
 
 
 def _check_header(header: list[str], columns: tuple[str, str], path: Path, line: int) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dualtrain.data._refusal import missing_column, refusal, shown
+from dualtrain.data._refusal import check_no_header, missing_column, refusal, shown
 from dualtrain.data._row import Row
 
 __all__ = ["read_json_lines"]
@@ -71,4 +71,5 @@ def _row(value: dict[str, Any], columns: tuple[str, str], path: Path, line: int)
             column=columns[1],
             received=shown(label),
         )
+    check_no_header({columns[0]: text, columns[1]: label}, columns, path=path, line=line)
     return Row(line, text, label)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dualtrain.errors import DataError, Problem
 
-__all__ = ["missing_column", "refusal", "shown"]
+__all__ = ["check_no_header", "missing_column", "refusal", "shown"]
 
 LONGEST = 60
 """Characters of a value that a message repeats."""
@@ -39,6 +39,34 @@ def missing_column(column: str, there: Sequence[str], *, path: Path, line: int) 
         line=line,
         received=f"{', '.join(map(repr, there)) or 'none'}{hint}",
     )
+
+
+def check_no_header(
+    row: Mapping[str, str], columns: tuple[str, str], *, path: Path, line: int
+) -> None:
+    """Refuse a row that is a header again, its columns in this order or another.
+
+    Files that were joined, `cat a.csv b.csv`, bring one each, and with it a byte order mark.
+
+    row: column -> cell; columns: the names of text and label.
+    """
+    names = [_bare(name) for name in row]
+    if _bare(row[columns[1]]) not in names:
+        return
+    if all(_bare(row[c]) == _bare(c) for c in columns) or sorted(
+        _bare(cell) for cell in row.values()
+    ) == sorted(names):
+        raise refusal(
+            "must not have the header again as a row: of files that are joined only the first "
+            "keeps it. Take this line away",
+            path=path,
+            line=line,
+            received=", ".join(map(shown, row.values())),
+        )
+
+
+def _bare(name: str) -> str:
+    return name.strip("\ufeff \t").casefold()
 
 
 def shown(value: object) -> str:

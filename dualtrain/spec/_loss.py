@@ -10,9 +10,11 @@ __all__ = ["Loss"]
 class Loss(Part):
     """Cross-entropy of the model's logits against `labels`, summed over the targets that count.
 
-    Labels are class numbers, of which -100 does not count, or floats, one per class (soft labels),
-    where a row of zeros does not count. `batch.normalise` says what the sum is divided by. The
-    class axis is the last one. Evaluation takes the plain cross-entropy.
+    Labels are class numbers, 0 to classes - 1, or -100, which does not count; or floats, one per
+    class (soft labels), whose rows add up to 1, or are all 0, which does not count. The class axis
+    is the last one, of two classes or more. All else is refused: one logit, several right classes
+    per sample and numbers to predict need a loss of your own, `fit(loss=)`. `batch.normalise` says
+    what the sum is divided by. Evaluation takes the plain cross-entropy.
     """
 
     label_smoothing: Proportion = 0.0

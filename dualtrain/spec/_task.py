@@ -72,7 +72,8 @@ class TextClassification(Part):
     text: Text
     """Name of the column with the text."""
     label: Text
-    """Name of the column with the label; the classes are the train split's, sorted."""
+    """Name of the column with the label; the classes are the train split's, sorted. Numbers with a
+    fraction are refused, and so are more than 20 classes of fewer than two rows on average."""
     model: Annotated[
         Annotated[FreshModel, Tag("fresh")] | Annotated[CheckpointModel, Tag("checkpoint")],
         Discriminator(_model_kind),

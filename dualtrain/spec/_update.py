@@ -20,7 +20,7 @@ class Batch(Part):
     """Micro-batches per update."""
     normalise: Literal["micro_mean", "token_mean"] = "micro_mean"
     """`micro_mean`: mean of the micro-batches' mean losses. `token_mean`: sum of the losses of
-    the whole group over its number of counted targets."""
+    the whole group over its number of counted targets; a micro-batch without any adds 0."""
     tail: Literal["flush", "drop"] = "flush"
     """An epoch's last, short group: `flush` makes it an update of its own, divided by its real
     size (Hugging Face); `drop` leaves it out. Nothing leaks into the next epoch."""

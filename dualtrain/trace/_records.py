@@ -136,7 +136,8 @@ class Update:
     loss: Number
     """The update's loss, after normalisation over its micro-batches."""
     micro_losses: tuple[Number, ...]
-    """Each micro-batch's own mean loss, before any division by the group."""
+    """Each micro-batch's own mean loss, before any division by the group; 0 where it has no counted
+    target."""
     grad_norm: Number | None
     """L2 norm of the accumulated gradient, unscaled, before clipping."""
     clipped_norm: Number | None

@@ -6,7 +6,8 @@ The loop waits for the device only when it must report, at most twice a second.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,8 @@ def fit(
 
     batches: each epoch's micro-batches, numpy in; the same number in every epoch.
     backend: follows from the type of the model when absent.
-    loss: when absent, the cross-entropy of the logits against `labels`, as `spec.loss` says.
+    loss: when absent, the cross-entropy of the logits against `labels`, as `spec.loss` says. One of
+        your own gives the sum over the counted targets: a mean cannot be told from it.
     metric: for the schedule reduce_on_plateau, and only for it; called with the model at the end
         of each epoch that another one follows, with `spec.ema` with the averages in it.
     trace: file for the trace; the gradient norms are measured too then.
@@ -75,7 +77,8 @@ def fit(
     objective = objective_of(run, loss)
     header = None
     if trace is not None:
-        objective.count(first[0])  # refuses what is no batch
+        with _at(run, 0, 0):
+            objective.count(first[0])  # refuses what is no batch
         # A loss of the user's own may take more than logits: no probe then.
         header = describe(run, probe=None if loss else probe(run, first[0]))
     with Recorder(run, header, trace=_path(trace), output=_path(output)) as recorder:
@@ -117,7 +120,7 @@ def updates(
             current, micro_batches = epoch, batches(epoch)
             _check_count(run, _count(micro_batches), epoch)
             run.begin_epoch()
-        pending.append(_update(run, [micro_batches[i] for i in group], objective))
+        pending.append(_update(run, epoch, {i: micro_batches[i] for i in group}, objective))
         if time.monotonic() - read_at > REPORT_EVERY:
             yield from _read(run, pending)
             pending, read_at = [], time.monotonic()
@@ -168,16 +171,25 @@ class _Pending:
     digests: tuple[str, ...]
 
 
-def _update(run: Run, group: Sequence[Batch], objective: Objective) -> _Pending:
-    """One accumulation group: forward and backward of each micro-batch, then the update."""
-    counts = [objective.count(batch) for batch in group]
+def _update(run: Run, epoch: int, group: Mapping[int, Batch], objective: Objective) -> _Pending:
+    """One accumulation group: forward and backward of each micro-batch, then the update.
+
+    group: by their place in the epoch.
+    """
+    counts = []
+    for index, batch in group.items():
+        with _at(run, epoch, index):
+            counts.append(objective.count(batch))
+    _check_counts(run, counts, epoch, tuple(group))
     divisors = _divisors(run.plan.spec.batch.normalise, counts)
     sums: list[Any] = []
     applied = None
-    for batch, divisor in zip(group, divisors, strict=True):
-        with run.autocast():
-            loss_sum = objective.loss_sum(run.model, run.backend.to_device(batch, run.device))
-        applied = run.step(loss_sum, divisor=divisor)
+    for (index, batch), divisor in zip(group.items(), divisors, strict=True):
+        with _at(run, epoch, index):
+            with run.autocast():
+                tensors = run.backend.to_device(batch, run.device)
+                loss_sum = objective.loss_sum(run.model, tensors, batch)
+            applied = run.step(loss_sum, divisor=divisor)
         sums.append(loss_sum.detach())
     assert applied is not None, "the last micro-batch of a group makes its update"
     return _Pending(
@@ -185,14 +197,46 @@ def _update(run: Run, group: Sequence[Batch], objective: Objective) -> _Pending:
         sums=sums,
         counts=counts,
         divisors=divisors,
-        digests=tuple(batch_digest(batch) for batch in group),
+        digests=tuple(batch_digest(batch) for batch in group.values()),
     )
+
+
+@contextmanager
+def _at(run: Run, epoch: int, *micro_batches: int) -> Iterator[None]:
+    """Let a refusal say where it stands; all is counted from 0."""
+    try:
+        yield
+    except DataError as error:
+        numbers = ", ".join(map(str, micro_batches))
+        name = "micro-batch" if len(micro_batches) == 1 else "micro-batches"
+        raise DataError(f"update {run.t}, epoch {epoch}, {name} {numbers}: {error}") from error
+
+
+def _check_counts(run: Run, counts: Sequence[int], epoch: int, group: Sequence[int]) -> None:
+    """Raise `DataError` where a mean would be one of nothing; group: the micro-batches' places."""
+    if run.plan.spec.batch.normalise == "token_mean":
+        if not any(counts):
+            with _at(run, epoch, *group):
+                raise DataError(
+                    "an update must have at least one counted target: leave its micro-batches out "
+                    "or mix them with others. Received: none"
+                )
+        return
+    for index, count in zip(group, counts, strict=True):
+        if count == 0:
+            with _at(run, epoch, index):
+                raise DataError(
+                    "with batch.normalise micro_mean a micro-batch, of which the mean is taken, "
+                    "must have at least one counted target: leave it out, or choose token_mean, "
+                    "where it adds 0 to its group. Received: none"
+                )
 
 
 def _divisors(normalise: str, counts: Sequence[int]) -> list[float]:
     """What each micro-batch's loss sum is divided by; the parts add up to the update's loss.
 
-    micro_mean: targets of the micro-batch x size of the group; token_mean: targets of the group.
+    micro_mean: targets of the micro-batch x size of the group; token_mean: targets of the group,
+    to which a micro-batch without any adds 0.
     """
     if normalise == "token_mean":
         return [sum(counts)] * len(counts)
@@ -212,7 +256,7 @@ def _read(run: Run, pending: Sequence[_Pending]) -> Iterator[Update]:
             lr=applied.lr,
             momentum=applied.momentum,
             loss=sum(s / d for s, d in zip(sums, p.divisors, strict=True)),
-            micro_losses=tuple(s / c for s, c in zip(sums, p.counts, strict=True)),
+            micro_losses=tuple(s / max(c, 1) for s, c in zip(sums, p.counts, strict=True)),
             grad_norm=None if applied.grad_norm is None else next(norm_values),
             clipped_norm=None if applied.clipped_norm is None else next(norm_values),
             loss_scale=applied.loss_scale,

@@ -23,7 +23,8 @@ LossSum = Callable[[Any, dict[str, Any]], Any]
 """(model, batch as tensors) -> the sum of the losses over the counted targets, a scalar tensor.
 
 With a loss of your own, what counts is each entry of `labels` that is not -100, whatever they mean;
-where there are no `labels`, each sample.
+where there are no `labels`, each sample. A mean in place of the sum cannot be told from one: it
+would train at a rate that is as many times too small as there are targets.
 """
 
 
@@ -31,21 +32,19 @@ where there are no `labels`, each sample.
 class Objective:
     """A loss, and the count that goes with it."""
 
-    loss_sum: LossSum
+    loss_sum: Callable[[Any, dict[str, Any], Batch], Any]
+    """Of model, batch as tensors, and the batch itself, whose labels are checked without a wait."""
     targets: Callable[[Batch], int]
 
     def count(self, batch: Batch) -> int:
-        """The targets of a micro-batch. Raises `DataError` if there are none."""
+        """The targets of a micro-batch. Raises `DataError` for what is no micro-batch."""
         if not isinstance(batch, Mapping) or not batch:
             raise DataError(
                 "a micro-batch must be a mapping from the model's inputs to arrays. "
                 f"Received: {type(batch).__name__}{'' if batch else ', empty'}"
             )
         _check_arrays(batch)
-        count = self.targets(batch)
-        if count == 0:
-            raise DataError("a micro-batch must have at least one counted target. Received: none")
-        return count
+        return self.targets(batch)
 
 
 _SHARED = frozenset(
@@ -65,6 +64,11 @@ def _check_arrays(batch: Batch) -> None:
                 "int8 to int64, uint8, float16 to float64 or complex, in the machine's byte order. "
                 f"Received: {name!r}, {told}"
             )
+        if array.size == 0:  # Paddle's Linear fails on it
+            raise DataError(
+                "a micro-batch must have at least one sample, and an input an entry. "
+                f"Received: {name!r} of shape {array.shape}"
+            )
 
 
 def objective_of(run: Run, own: LossSum | None = None) -> Objective:
@@ -75,7 +79,7 @@ def objective_of(run: Run, own: LossSum | None = None) -> Objective:
     if settings is not None:
         rule = "excludes a loss function of your own"
         raise SpecError((Problem(where="loss", rule=rule, received="both"),))
-    return Objective(own, _count_entries)
+    return Objective(lambda model, tensors, batch: own(model, tensors), _count_entries)
 
 
 def _count_entries(batch: Batch) -> int:
@@ -86,11 +90,21 @@ def _count_entries(batch: Batch) -> int:
 
 
 def _cross_entropy(run: Run, settings: Loss) -> Objective:
-    def loss_sum(model: Any, tensors: dict[str, Any]) -> Any:
-        labels = tensors.pop("labels")
+    shift = settings.shift_labels
+
+    def loss_sum(model: Any, tensors: dict[str, Any], batch: Batch) -> Any:
+        labels, known = tensors.pop("labels"), batch["labels"]
+        soft = targets.are_soft(known)
         logits = run.backend.logits(model, tensors)
-        if settings.shift_labels:
-            soft = len(labels.shape) == len(logits.shape)
+        targets.check_shapes(logits.shape, known.shape, soft=soft)
+        if shift:
+            known = targets.shift_labels(known, soft=soft)
+        targets.check_values(known, logits.shape[-1], shifted=shift)
+        if shift and not known.size:
+            # Of one position nothing is left, which Paddle 2.6 cannot add up.
+            none = np.full(tuple(logits.shape[:-1]), targets.IGNORED)
+            labels = run.backend.to_device({"labels": none}, run.device)["labels"]
+        elif shift:
             labels = targets.shift_labels(labels, soft=soft)
             logits = targets.shift_logits(logits)
         return run.backend.cross_entropy_sum(
@@ -103,9 +117,6 @@ def _cross_entropy(run: Run, settings: Loss) -> Objective:
                 "a micro-batch must have 'labels', or fit a loss of its own. "
                 f"Received: {', '.join(map(repr, batch))}"
             )
-        labels = np.asarray(batch["labels"])
-        if settings.shift_labels:
-            labels = targets.shift_labels(labels, soft=targets.are_soft(labels))
-        return targets.count(labels)
+        return targets.count(batch["labels"], shift=shift)
 
     return Objective(loss_sum, count)

@@ -93,5 +93,5 @@ def test_complex_labels_are_refused(backend: Backend) -> None:
 @pytest.mark.parametrize("wrong", [-100.0, np.nan, np.inf])
 def test_soft_labels_that_are_no_shares_are_refused(backend: Backend, wrong: float) -> None:
     labels = np.array([[0.5, 0.5], [wrong, 0.0], [0.0, 1.0]])
-    with pytest.raises(DataError, match=rf"finite and not negative.* Received: {wrong}$"):
-        fit(spec_of(), backend.build_linear(3, 2), [{"x": X, "labels": labels}])
+    with pytest.raises(DataError, match=rf"row 1: .*finite and not neg.* Received: {wrong}$"):
+        fit(spec_of(), backend.build_linear(3, 2), [{"x": X, "input": X, "labels": labels}])

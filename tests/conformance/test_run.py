@@ -285,7 +285,7 @@ def test_labels_may_be_any_whole_numbers(backend: Backend, linear: Any, dtype: s
 
 def test_a_batch_without_counted_targets_is_refused(backend: Backend, linear: Any) -> None:
     empty = batch() | {"labels": np.full(4, -100)}
-    with pytest.raises(DataError, match=r"at least one counted target\. Received: none"):
+    with pytest.raises(DataError, match=r"at least one counted target.*\. Received: none"):
         fit(spec_of(), linear, [empty], loss=classify(backend))
 
 

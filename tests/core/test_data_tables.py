@@ -72,6 +72,20 @@ def test_good_files_give_the_same_table(name: str, content: str, mark: bytes) ->
     assert list(zip(table.texts, table.labels, strict=True)) == ROWS
 
 
+def test_a_columns_name_is_a_text_or_a_class_like_any_other() -> None:
+    """Alone it makes no header."""
+    table = read("d.csv", "text,label\ntext,a\nx,label\nlabel,text2\n")
+
+    assert (table.texts, table.labels) == (["text", "x", "label"], ["a", "label", "text2"])
+
+
+def test_the_column_that_pandas_writes_first_is_left() -> None:
+    """It has no name."""
+    table = read("d.csv", ",text,label\n0,x,a\n1,y,b\n")
+
+    assert table.labels == ["a", "b"]
+
+
 def test_texts_are_taken_as_they_stand() -> None:
     """White space around and line ends inside a quoted text stay."""
     table = read("d.csv", 'text,label\n"  two\r\nlines ",a\nx,b\n')
@@ -104,6 +118,10 @@ def test_a_line_separator_inside_json_text_ends_no_line() -> None:
 
 
 LONG = "x" * 131_073
+HEADER = (
+    "must not have the header again as a row: of files that are joined only the first keeps it. "
+    "Take this line away."
+)
 
 BAD_FILES: dict[str, tuple[str, str | bytes, str]] = {
     "an unknown extension": (
@@ -130,10 +148,71 @@ BAD_FILES: dict[str, tuple[str, str | bytes, str]] = {
         "text,y\nx,a\n",
         "d.csv:1: must have a column 'label'. Received: 'text', 'y'",
     ),
-    "the wrong delimiter": (
+    "commas in TSV": (
         "d.tsv",
         "text,label\nx,a\n",
-        "d.tsv:1: must have a column 'text'. Received: 'text,label'",
+        "d.tsv:1: must have tabs between its cells, as .tsv says: name the file .csv. "
+        "Received: commas, 'text,label'",
+    ),
+    "tabs in CSV": (
+        "d.csv",
+        "\ntext\tlabel\nx\ta\n",
+        "d.csv:2: must have commas between its cells, as .csv says: name the file .tsv. "
+        "Received: tabs, 'text\\tlabel'",
+    ),
+    "semicolons, as where the comma is a decimal mark": (
+        "d.csv",
+        "id;text;label\n1;x, y;a\n",
+        "d.csv:1: must have commas between its cells, as .csv says: write it anew with commas. "
+        "Received: semicolons, 'id;text;label'",
+    ),
+    "semicolons between quotes": (
+        "d.csv",
+        codecs.BOM_UTF8 + b'"text";"label"\r\n"x";"a"\r\n',
+        "d.csv:1: must have commas between its cells, as .csv says: write it anew with commas. "
+        'Received: semicolons, \'"text";"label"\'',
+    ),
+    "bars": (
+        "d.tsv",
+        "text|label\nx|a\n",
+        "d.tsv:1: must have tabs between its cells, as .tsv says: write it anew with tabs. "
+        "Received: bars, 'text|label'",
+    ),
+    "another character, which is none of the usual": (
+        "d.csv",
+        "text:label\nx:a\n",
+        "d.csv:1: must have a column 'text'. Received: 'text:label'",
+    ),
+    "a huge header": (
+        "d.csv",
+        f"{LONG},label\nx,a\n",
+        "d.csv:1: must be well formed, each cell at most 131072 characters. "
+        "Received: field larger than field limit (131072)",
+    ),
+    "the header again": (
+        "d.csv",
+        "text,label\nx,a\ntext,label\ny,b\n",
+        f"d.csv:3: {HEADER} Received: 'text', 'label'",
+    ),
+    "the header again, in another order": (
+        "d.csv",
+        "id,text,label\n1,x,a\nlabel,id,text\n",
+        f"d.csv:3: {HEADER} Received: 'label', 'id', 'text'",
+    ),
+    "the header again, with a byte order mark of its own": (
+        "d.csv",
+        codecs.BOM_UTF8 + b"text,label\nx,a\n" + codecs.BOM_UTF8 + b"Text,Label\ny,b\n",
+        f"d.csv:3: {HEADER} Received: '\\ufeffText', 'Label'",
+    ),
+    "the header of a file with another column besides": (
+        "d.tsv",
+        "id\ttext\tlabel\n1\tx\ta\nnumber\ttext\tlabel\n",
+        f"d.tsv:3: {HEADER} Received: 'number', 'text', 'label'",
+    ),
+    "a header that became an object": (
+        "d.jsonl",
+        '{"text": "x", "label": "a"}\n{"text": "text", "label": "label", "id": "id"}\n',
+        f"d.jsonl:2: {HEADER} Received: 'text', 'label'",
     ),
     "column names are case-sensitive": (
         "d.csv",

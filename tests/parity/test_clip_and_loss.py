@@ -58,3 +58,27 @@ def test_float64_is_clipped_too(clip: dict[str, float]) -> None:
     ends = [models[0].weight.detach().numpy().T, models[1].weight.numpy()]
     assert np.abs(ends[0] - weight).max() > 1e-3
     np.testing.assert_allclose(ends[0], ends[1], rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_a_micro_batch_of_which_no_label_counts_agrees(soft: bool) -> None:
+    """It adds 0 to its group on both sides, a number that traces hold and parity compares."""
+    config = make_config("bert", dropout=0.0, attention_dropout=0.0, classifier_dropout=0.0)
+    random = np.random.RandomState(3)
+    rows = np.eye(config.classes, dtype=np.float32)
+    batches = []
+    for i in range(4):
+        labels = random.randint(0, config.classes, 6)
+        kept = np.full(6, i % 2 == 0)
+        counted = rows[labels] * kept[:, None] if soft else np.where(kept, labels, -100)
+        batches.append(make_batch(config, seed=i) | {"labels": counted})
+    parts: dict[str, Any] = {
+        "optimizer": {"name": "adamw", "lr": 1e-3},
+        "schedule": {"name": "linear"},
+        "duration": {"updates": 6},
+        "batch": {"accumulate": 2, "normalise": "token_mean"},
+    }
+    comparison = assert_update_parity(Spec(**parts), make_pair(config), batches)
+    for trace in (comparison.a, comparison.b):
+        assert [u.micro_losses[1] for u in trace.updates] == [0.0] * 6
+        assert all(u.loss == pytest.approx(u.micro_losses[0], rel=1e-6) for u in trace.updates)

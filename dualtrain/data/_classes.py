@@ -1,0 +1,90 @@
+"""What the labels of a train split are the names of; what is no class is refused."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+
+from dualtrain.data._refusal import refusal, shown
+from dualtrain.data._tables import Table
+
+__all__ = ["check_labels", "classes_of"]
+
+FEW = 20
+"""So many classes are taken whatever the number of rows: of so few nothing can be told."""
+
+
+def classes_of(train: Table, column: str) -> tuple[str, ...]:
+    """The labels of the train split, sorted by code point ("10" comes before "2").
+
+    Raises `DataError` for one class; for numbers with a fraction, which are values to predict; for
+    one number written in two ways; and for more than 20 classes of fewer than two rows each, on
+    average: an id, a text or a value. Of a class that is seen once nothing is learnt that another
+    row could show.
+    """
+    rows = Counter(train.labels)
+    classes = tuple(sorted(rows))
+    if len(classes) < 2:
+        raise refusal(
+            "must have two classes or more",
+            path=train.path,
+            column=column,
+            received=f"only {shown(classes[0])}",
+        )
+    _check_numbers(train, column, classes)
+    if len(classes) > FEW and 2 * len(classes) > len(train.labels):
+        raise refusal(
+            "must have two rows or more for a class, on average: is this the column of an id, a "
+            "text or a number? Rare classes can be left out, or share a name such as 'other'",
+            path=train.path,
+            column=column,
+            received=f"{len(classes)} classes in {len(train.labels)} rows, "
+            f"{sum(count == 1 for count in rows.values())} of them in one row only",
+        )
+    return classes
+
+
+def check_labels(table: Table, column: str, classes: Sequence[str]) -> None:
+    """Raise `DataError` for the first label that is none of the train split's classes."""
+    known = set(classes)
+    for line, label in zip(table.lines, table.labels, strict=True):
+        if label not in known:
+            raise refusal(
+                f"must be one of the train split's classes, {shown(classes)}",
+                path=table.path,
+                line=line,
+                column=column,
+                received=shown(label),
+            )
+
+
+def _check_numbers(train: Table, column: str, classes: Sequence[str]) -> None:
+    """Refuse labels that are all numbers where these cannot be the names of classes."""
+    numbers = {label: _number(label) for label in classes}
+    if None in numbers.values():
+        return
+    written: dict[Decimal, str] = {}
+    for label, line in zip(train.labels, train.lines, strict=True):
+        number = numbers[label]
+        if number is None or not number.is_finite():  # "nan", a gap among numbers
+            continue
+        if number != number.to_integral_value():
+            rule = (
+                "must be the name of a class, not a number with a fraction: values to predict (a "
+                "regression) need a model and a loss of your own, dualtrain.fit(loss=); where it "
+                "is a class all the same, give it a name that is no number"
+            )
+        elif written.setdefault(number, label) != label:
+            rule = f"must write a class in one way; an earlier row has {written[number]!r}"
+        else:
+            continue
+        raise refusal(rule, path=train.path, line=line, column=column, received=shown(label))
+
+
+def _number(label: str) -> Decimal | None:
+    """The number that a label is, its decimal mark a point or a comma; None if it is none."""
+    try:
+        return Decimal(label.replace(",", ".", 1))
+    except InvalidOperation:
+        return None
