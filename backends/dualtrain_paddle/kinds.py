@@ -60,7 +60,8 @@ def _normalises(layer: nn.Layer) -> bool | None:
     """
     if layer not in _tried:
         states = paddle.get_rng_state()
-        with undisturbed(), paddle.utils.unique_name.guard(), paddle.no_grad():
+        alone = paddle.amp.auto_cast(enable=False)  # of the caller's, which would round
+        with undisturbed(), paddle.utils.unique_name.guard(), paddle.no_grad(), alone:
             _tried[layer] = _try(layer)
         paddle.set_rng_state(states)
     return _tried[layer]

@@ -45,7 +45,7 @@ def kind_in(module: nn.Module, attribute: str) -> Kind:
     """
     native = _NATIVE.kind(type(module))
     own = {name: tuple(p.shape) for name, p in module._parameters.items() if p is not None}
-    parametrizations = module._modules.get("parametrizations")
+    parametrizations = getattr(module, "parametrizations", None)
     if attribute not in own and isinstance(parametrizations, nn.ModuleDict):
         parts = parametrizations[attribute].parameters(recurse=False)
         own[attribute] = max((tuple(p.shape) for p in parts), key=math.prod)
@@ -67,7 +67,8 @@ def _normalises(module: nn.Module) -> bool | None:
     Neither the module, its buffers, hooks and mode nor any generator notices.
     """
     if module not in _tried:
-        with undisturbed(), torch.random.fork_rng(devices=[]), torch.no_grad():
+        alone = torch.autocast("cpu", enabled=False)  # of the caller's, which would round
+        with undisturbed(), torch.random.fork_rng(devices=[]), torch.no_grad(), alone:
             _tried[module] = _try(module)
     return _tried[module]
 

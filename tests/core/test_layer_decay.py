@@ -441,3 +441,10 @@ def test_what_the_spec_says_goes_before_everything() -> None:
     row = {r.parameter.name: r for r in ledger.rows}["head.weight"]
 
     assert (row.lr_multiplier, row.lr_rule) == (RATE ** (L + 1), "below blocks (below head.*)")
+
+
+def test_a_number_is_the_rate() -> None:
+    assert spec_of(layer_decay=0.65) == spec_of(layer_decay={"rate": 0.65})
+    assert decide(VIT, spec_of(layer_decay=0.65)) == decide(
+        VIT, spec_of(layer_decay={"rate": 0.65})
+    )

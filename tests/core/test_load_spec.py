@@ -407,6 +407,14 @@ class TestSchema:
 
         assert bare == []
 
+    def test_layer_decay_may_be_its_rate(self) -> None:
+        rate, part, absent = self.schema["properties"]["layer_decay"]["anyOf"]
+
+        assert rate == {"type": "number", "exclusiveMinimum": 0, "maximum": 1}
+        assert (part, absent) == ({"$ref": "#/$defs/LayerDecay"}, {"type": "null"})
+        fields = self.schema["$defs"]["LayerDecay"]["properties"]
+        assert {k: fields["rate"][k] for k in rate} == rate
+
     def test_no_part_takes_unknown_keys(self) -> None:
         parts = [self.schema, *self.schema["$defs"].values()]
 
