@@ -84,7 +84,7 @@ def without_dropout(spec: Spec) -> Spec:
     task = task_of(spec)
     model = task.model.model_copy(update={"dropout": 0.0})
     task = task.model_copy(update={"model": model})
-    return spec.model_copy(update={"task": task}).located(spec.folder)
+    return spec.model_copy(update={"task": task})
 
 
 def _aside(report: Path) -> tempfile.TemporaryDirectory[str]:

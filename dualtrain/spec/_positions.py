@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
-__all__ = ["Malformed", "Positions", "Steps", "dotted"]
+__all__ = ["Malformed", "Positions", "Source", "Steps", "dotted"]
 
 Steps = tuple[str | int, ...]
 """The way to a value from the top: keys, and indices of lists."""
@@ -42,6 +43,21 @@ class Positions:
         while steps not in self.lines:
             steps = steps[:-1]
         return self.lines[steps]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a spec was found: not what it says, so no part of what makes two specs equal."""
+
+    folder: Path = Path()
+    """What the task's relative paths start from."""
+    file: str | None = None
+    """As the user named it; None for a spec that was built in Python."""
+    positions: Positions | None = None
+
+    def place(self, steps: Steps) -> tuple[str | None, int | None]:
+        """File and line of a key; of the nearest key around it when it is not in the file."""
+        return self.file, None if self.positions is None else self.positions.line(steps)
 
 
 def dotted(steps: Steps) -> str:

@@ -68,6 +68,22 @@ LAMB = {"optimizer": {"name": "lamb", "lr": 0.1, "betas": [0.9, 0.999], "eps": 1
 FIRES: list[tuple[str, dict[str, Any], str]] = [
     ("warmup-is-long", steps(51), "W = 51 of T = 100 updates"),
     (
+        "warmup-rounds-to-nothing",
+        {"warmup": {"proportion": 0.0099}},
+        "there will be no warmup: 0.0099 x 100 updates is 0.99, which is rounded to 0; rounding: "
+        "ceil makes it 1",
+    ),
+    (
+        "warmup-rounds-to-nothing",
+        {
+            "duration": {"epochs": 4},
+            "warmup": {"proportion": 0.1, "counted": "before"},
+            **schedule("linear", per="epoch"),
+        },
+        "there will be no warmup: 0.1 x 4 epochs is 0.4, which is rounded to 0; rounding: ceil "
+        "makes it 1",
+    ),
+    (
         "first-updates-are-idle",
         {"duration": {"epochs": 10}, **steps(2), **schedule("linear", per="epoch")},
         "updates 0 to 9 have rate 0",
@@ -271,6 +287,10 @@ FIRES: list[tuple[str, dict[str, Any], str]] = [
 
 SILENT: list[tuple[str, dict[str, Any]]] = [
     ("warmup-is-long", steps(50)),
+    ("warmup-rounds-to-nothing", {"warmup": {"proportion": 0.01}}),
+    ("warmup-rounds-to-nothing", {"warmup": {"proportion": 0.0099, "rounding": "ceil"}}),
+    ("warmup-rounds-to-nothing", {"warmup": {"proportion": 0.0}}),
+    ("warmup-rounds-to-nothing", steps(0)),
     ("first-updates-are-idle", steps(10)),
     ("first-update-is-idle", steps(10, start=0.1)),
     ("last-updates-are-idle", {}),
