@@ -7,6 +7,7 @@ that it names the schedules' formulas, `_plateau.py` the one that looks at a met
 """
 
 from dualtrain.plan._averages import decay_at as decay_at
+from dualtrain.plan._clock import clock_of as clock_of
 from dualtrain.plan._curves import Curve as Curve
 from dualtrain.plan._decay_note import decay_note as decay_note
 from dualtrain.plan._loss_scale import Scaling as Scaling
