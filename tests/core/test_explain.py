@@ -282,10 +282,38 @@ FIRES: list[tuple[str, dict[str, Any], str]] = [
         {**LAMB, **decay(exclude=["bias"])},
         "lamb: a parameter that is excluded from decay has the trust ratio 1",
     ),
+    (
+        "floor-is-multiplied",
+        {
+            **schedule("cosine_annealing", min_lr=0.01),
+            "lr_multipliers": [
+                {"pattern": "a", "multiplier": 1.0},
+                {"pattern": "head.*", "multiplier": 0.1},
+            ],
+        },
+        "min_lr 0.01 is 0.001 for head.*",
+    ),
+    (
+        "floor-is-multiplied",
+        {
+            **schedule(
+                "sequential",
+                phases=[
+                    {"schedule": {"name": "constant"}, "updates": 50},
+                    {"schedule": {"name": "polynomial", "power": 1, "end_lr": 0.02}},
+                ],
+            ),
+            "layer_decay": 0.5,
+        },
+        "end_lr 0.02 is 0.01 one layer below the head",
+    ),
     ("statistics-move", {"freeze": {"patterns": ["a"]}}, "batch_stats: train"),
 ]
 
 SILENT: list[tuple[str, dict[str, Any]]] = [
+    ("floor-is-multiplied", schedule("cosine_annealing", min_lr=0.01)),
+    ("floor-is-multiplied", {**schedule("cosine_annealing", min_lr=0.0), "layer_decay": 0.5}),
+    ("floor-is-multiplied", {**schedule("cosine_annealing", min_lr=0.01), "layer_decay": 1.0}),
     ("warmup-is-long", steps(50)),
     ("warmup-rounds-to-nothing", {"warmup": {"proportion": 0.01}}),
     ("warmup-rounds-to-nothing", {"warmup": {"proportion": 0.0099, "rounding": "ceil"}}),
