@@ -14,6 +14,7 @@ from dualtrain.data._batches import collate as collate
 from dualtrain.data._batches import held_out_batches as held_out_batches
 from dualtrain.data._order import permutation as permutation
 from dualtrain.data._prepare import prepare as prepare
+from dualtrain.data._prepare import read_splits as read_splits
 from dualtrain.data._prepared import Prepared as Prepared
 from dualtrain.data._prepared import Split as Split
 from dualtrain.data._tables import Table as Table

@@ -13,12 +13,12 @@ from dualtrain.data._refusal import refusal, shown
 from dualtrain.data._tables import Table, read_table
 from dualtrain.errors import CheckpointError, Problem, SpecError
 from dualtrain.model import read_checkpoint_config
-from dualtrain.spec import CheckpointModel, FreshModel, Spec
+from dualtrain.spec import CheckpointModel, FreshModel, Spec, TextClassification
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-__all__ = ["prepare"]
+__all__ = ["prepare", "read_splits"]
 
 
 def prepare(spec: Spec) -> Prepared:
@@ -30,18 +30,8 @@ def prepare(spec: Spec) -> Prepared:
     Raises `SpecError` without a task, `DataError` for a data file, `CheckpointError` for a
     checkpoint's tokenizer.
     """
-    task = spec.task
-    if task is None:
-        raise SpecError((Problem(where="task", rule="is needed for data", received="nothing"),))
-    train = read_table(spec.folder / task.train, text=task.text, label=task.label)
-    held_out = (
-        read_table(spec.folder / task.eval, text=task.text, label=task.label)
-        if task.eval is not None
-        else None
-    )
-    classes = _classes(train, task.label)
-    if held_out is not None:
-        _check_labels(held_out, task.label, classes)
+    task = _task(spec)
+    train, held_out, classes = read_splits(spec)
     tokenizer, vocab_size, pad_id = _tokenizer(task.model, spec.folder, train, len(classes))
     written = tokenizer.to_str()
     tokenizer.enable_truncation(task.model.max_length)
@@ -54,6 +44,30 @@ def prepare(spec: Spec) -> Prepared:
         train=splits[0],
         eval=splits[1] if held_out is not None else None,
     )
+
+
+def read_splits(spec: Spec) -> tuple[Table, Table | None, tuple[str, ...]]:
+    """The task's train split, its held-out split if it has one, and the classes.
+
+    All that is refused about data files is refused here, before anything is tokenized.
+    """
+    task = _task(spec)
+    train = read_table(spec.folder / task.train, text=task.text, label=task.label)
+    held_out = (
+        read_table(spec.folder / task.eval, text=task.text, label=task.label)
+        if task.eval is not None
+        else None
+    )
+    classes = _classes(train, task.label)
+    if held_out is not None:
+        _check_labels(held_out, task.label, classes)
+    return train, held_out, classes
+
+
+def _task(spec: Spec) -> TextClassification:
+    if spec.task is None:
+        raise SpecError((Problem(where="task", rule="is needed for data", received="nothing"),))
+    return spec.task
 
 
 def _classes(train: Table, column: str) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 __all__ = ["Malformed", "Positions", "Source", "Steps", "dotted"]
 
@@ -54,6 +55,18 @@ class Source:
     file: str | None = None
     """As the user named it; None for a spec that was built in Python."""
     positions: Positions | None = None
+
+    def dump(self) -> dict[str, Any]:
+        """As JSON can have it, for a process that reads the spec from elsewhere."""
+        lines = None if self.positions is None else list(self.positions.lines.items())
+        return {"folder": str(self.folder), "file": self.file, "lines": lines}
+
+    @classmethod
+    def load(cls, dumped: dict[str, Any]) -> Source:
+        """What `dump` gave, through JSON."""
+        lines = dumped["lines"]
+        found = None if lines is None else Positions({tuple(s): line for s, line in lines})
+        return cls(Path(dumped["folder"]), dumped["file"], found)
 
     def place(self, steps: Steps) -> tuple[str | None, int | None]:
         """File and line of a key; of the nearest key around it when it is not in the file."""
