@@ -27,7 +27,8 @@ class DualtrainError(Exception):
 class Problem:
     """One thing wrong with a spec: `where` it stands, the `rule` it breaks, what was `received`.
 
-    `file` and `line` are None for a spec that was built in Python.
+    `cure` says what to write instead, where that is known. `file` and `line` are None for a spec
+    that was built in Python.
     """
 
     where: str
@@ -35,12 +36,16 @@ class Problem:
     received: str | None = None
     file: str | None = None
     line: int | None = None
+    cure: str | None = None
 
     def __str__(self) -> str:
         place = "".join(f"{part}:" for part in (self.file, self.line) if part is not None)
         text = f"{self.where}: {self.rule}" if self.where else self.rule
+        if self.cure is not None:
+            text = f"{text}; {self.cure}"
         if self.received is not None:
-            text = f"{text.rstrip('.')}. Received: {self.received}"
+            end = "" if text.endswith("?") else "."
+            text = f"{text.rstrip('.')}{end} Received: {self.received}"
         return f"{place} {text}" if place else text
 
 
@@ -53,7 +58,14 @@ class SpecError(DualtrainError):
 
 
 class PlanError(DualtrainError):
-    """A valid spec cannot be planned for the sizes it was given."""
+    """A valid spec cannot be planned for the sizes it was given.
+
+    `problem` says where in the spec; None where nothing in a spec is wrong.
+    """
+
+    def __init__(self, problem: Problem | str) -> None:
+        super().__init__(str(problem))
+        self.problem = problem if isinstance(problem, Problem) else None
 
 
 class DataError(DualtrainError):

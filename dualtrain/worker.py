@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from dualtrain.errors import DualtrainError
-from dualtrain.spec import Spec
+from dualtrain.spec import Source, Spec
 from dualtrain.trace import Header, Update, header_to_json
 from dualtrain.training import Observer, train
 
@@ -32,8 +32,8 @@ class Job:
     backend: str
     spec: str
     """The spec, as JSON."""
-    folder: str
-    """The folder that the spec's relative paths start from."""
+    source: dict[str, Any]
+    """Where the spec was found: `Source.dump`, its folder absolute. Refusals name file and line."""
     data: str
     """The folder of the prepared data."""
     trace: str
@@ -96,7 +96,7 @@ def _run(job: Job, reporter: Reporter) -> None:
     from dualtrain.data import Prepared
 
     train(
-        Spec.model_validate_json(job.spec).located(Path(job.folder)),
+        Spec.model_validate_json(job.spec).located(Source.load(job.source)),
         job.backend,
         data=Prepared.load(Path(job.data)),
         trace=Path(job.trace),

@@ -96,6 +96,16 @@ class _ByLedger(paddle.optimizer.Optimizer):
 
     _multipliers: Mapping[str, float]
     _coupled: Mapping[str, float]
+    loaded_clock: Mapping[str, Any] | None = None
+    """The state of a schedule that is yet to be built."""
+
+    def set_state_dict(self: Any, state_dict: Any) -> None:
+        """Keep the schedule's state in it for `build_schedule`: Paddle drops it without one."""
+        super().set_state_dict(state_dict)
+        if not isinstance(self._learning_rate, paddle.optimizer.lr.LRScheduler):
+            self.loaded_clock = state_dict.get("LR_Scheduler")
+
+    set_dict = set_state_dict
 
     def tell(self, multipliers: Mapping[str, float], coupled: Mapping[str, float]) -> None:
         """Native name -> lr multiplier, and -> weight decay that is added to the gradient."""

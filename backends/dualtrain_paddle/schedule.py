@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 from paddle.optimizer.lr import LambdaDecay
 
-from dualtrain.plan import Curve, Plan, round_product
+from dualtrain.plan import Curve, Plan, clock_of, round_product
 from dualtrain.spec import Constant, CosineWithRestarts, Linear, Polynomial
 from dualtrain_paddle._compat import native_schedules
 
@@ -24,14 +25,45 @@ def build_schedule(
     paddlenlp's own class where it equals `plan.lr_at(t)` at every t >= 0 (the conformance suite
     shows it); otherwise `LambdaDecay` over the plan.
 
+    States may be loaded in any order, before and after it is built: the optimizer has the plan's
+    rate of the schedule's clock. Of a schedule's state, which Paddle's optimizers carry in their
+    own, only the clock is read.
+
     rate_at: gives the rates instead of the plan, which does not know those of reduce_on_plateau.
     """
     if rate_at is not None:
-        schedule = LambdaDecay(1.0, rate_at)  # over a base of 1: lr (rate / lr) may round
+        schedule = _ClockedDecay(1.0, rate_at)  # over a base of 1: lr (rate / lr) may round
     else:
-        schedule = _native(plan) or LambdaDecay(plan.spec.optimizer.lr, plan.factor_at)
+        schedule = _native(plan) or _ClockedDecay(plan.spec.optimizer.lr, plan.factor_at)
     optimizer.set_lr_scheduler(schedule)
+    state, optimizer.loaded_clock = getattr(optimizer, "loaded_clock", None), None
+    if state is not None:
+        schedule.set_state_dict(state)
     return schedule
+
+
+class _Clocked:
+    """A schedule whose state is its clock: the rate follows from it, whatever was saved."""
+
+    last_epoch: int
+    last_lr: float
+
+    def set_state_dict(self: Any, state_dict: dict[str, Any]) -> None:
+        """Go on at the clock of a state; Paddle would take the saved rate for the next update."""
+        self.last_epoch = clock_of(state_dict)
+        self.last_lr = self.get_lr()
+
+    set_dict = set_state_dict
+
+
+class _ClockedDecay(_Clocked, LambdaDecay):
+    """`LambdaDecay` with that state."""
+
+
+@cache
+def _clocked(native: Any) -> Any:
+    """A class of paddlenlp's with that state."""
+    return type(native.__name__, (_Clocked, native), {})
 
 
 def _native(plan: Plan) -> Any:
@@ -45,20 +77,22 @@ def _native(plan: Plan) -> Any:
     lr, warmup, horizon = plan.spec.optimizer.lr, plan.warmup_updates, plan.horizon
     match plan.spec.schedule:
         case Constant():
-            return native.ConstScheduleWithWarmup(lr, warmup)
+            return _clocked(native.ConstScheduleWithWarmup)(lr, warmup)
         case Linear():
-            return native.LinearDecayWithWarmup(lr, horizon, warmup)
+            return _clocked(native.LinearDecayWithWarmup)(lr, horizon, warmup)
         case CosineWithRestarts(cycles=cycles):
-            return native.CosineDecayWithWarmup(
+            return _clocked(native.CosineDecayWithWarmup)(
                 lr, horizon, warmup, with_hard_restarts=True, num_cycles=float(cycles)
             )
         case Polynomial(power=power, end_lr=end_lr, cycle=False):
-            return native.PolyDecayWithWarmup(lr, horizon, warmup, lr_end=end_lr, power=power)
+            return _clocked(native.PolyDecayWithWarmup)(
+                lr, horizon, warmup, lr_end=end_lr, power=power
+            )
         case _:
             return None
 
 
-class LinearDecayWithWarmup(LambdaDecay):
+class LinearDecayWithWarmup(_ClockedDecay):
     """paddlenlp's class of this name, where paddlenlp is missing; picklable, same numbers.
 
     lr(t) = learning_rate * t / W for t < W, then

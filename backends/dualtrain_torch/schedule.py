@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import Any
 
 from torch.optim.lr_scheduler import LambdaLR
 
-from dualtrain.plan import Plan
+from dualtrain.plan import Plan, clock_of
 from dualtrain.spec import Constant, CosineWithRestarts, InverseSqrt, Linear, Polynomial
 from dualtrain_torch._compat import native_schedules
 
@@ -22,38 +23,85 @@ def build_schedule(
     transformers' own function where it equals `plan.lr_at(t)` at every t >= 0 (the conformance
     suite shows it); otherwise `LambdaLR` over the plan.
 
+    States may be loaded in any order, before and after it is built: the optimizer has the plan's
+    rate of the schedule's clock. Of a schedule's state only the clock is read.
+
     rate_at: gives the rates instead of the plan, which does not know those of reduce_on_plateau.
     """
-    if rate_at is not None:
-        return _driven(optimizer, rate_at)
+    base = plan.spec.optimizer.lr
+    for group in optimizer.param_groups:
+        if "lr_multiplier" in group:  # not what an earlier schedule, or a loaded state, left there
+            group["initial_lr"] = base * group["lr_multiplier"]
+    schedule = _driven(optimizer, rate_at) if rate_at is not None else _planned(plan, optimizer)
+    _keep_rates(optimizer, schedule)
+    return schedule
+
+
+class _Clocked(LambdaLR):
+    """`LambdaLR` whose state is its clock: what is loaded into it sets the rates at once."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on at the clock of a state; torch would leave the rates to the next `step()`."""
+        self.last_epoch = clock_of(state_dict)
+        self._step_count = self.last_epoch + 1
+        self.set_rates()
+
+    def set_rates(self) -> None:
+        """Give the optimizer the rates of the clock."""
+        rates = [
+            b * f(self.last_epoch) for b, f in zip(self.base_lrs, self.lr_lambdas, strict=True)
+        ]
+        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate
+        self._last_lr = rates
+
+
+def _planned(plan: Plan, optimizer: Any) -> _Clocked:
     native = native_schedules() if plan.curve.plain else None
     schedule, warmup, horizon = plan.spec.schedule, plan.warmup_updates, plan.horizon
-    if native is None:
-        return LambdaLR(optimizer, plan.factor_at)
+    made = None
     match schedule:
+        case _ if native is None:
+            pass
         case Constant():
-            return native.get_constant_schedule_with_warmup(optimizer, warmup)
+            made = native.get_constant_schedule_with_warmup(optimizer, warmup)
         case Linear():
-            return native.get_linear_schedule_with_warmup(optimizer, warmup, horizon)
+            made = native.get_linear_schedule_with_warmup(optimizer, warmup, horizon)
         case CosineWithRestarts(cycles=cycles):
-            return native.get_cosine_with_hard_restarts_schedule_with_warmup(
+            made = native.get_cosine_with_hard_restarts_schedule_with_warmup(
                 optimizer, warmup, horizon, num_cycles=cycles
             )
         case Polynomial(power=power, end_lr=end_lr, cycle=False):
-            return native.get_polynomial_decay_schedule_with_warmup(
+            made = native.get_polynomial_decay_schedule_with_warmup(
                 optimizer, warmup, horizon, lr_end=end_lr, power=power
             )
         case InverseSqrt(timescale=timescale):
-            return native.get_inverse_sqrt_schedule(optimizer, warmup, timescale=timescale)
-        case _:
-            return LambdaLR(optimizer, plan.factor_at)
+            made = native.get_inverse_sqrt_schedule(optimizer, warmup, timescale=timescale)
+    return _Clocked(optimizer, plan.factor_at if made is None else made.lr_lambdas)
 
 
-def _driven(optimizer: Any, rate_at: Callable[[int], float]) -> LambdaLR:
-    """`LambdaLR` over the rates themselves: the base rate times rate / base rate would round."""
+def _driven(optimizer: Any, rate_at: Callable[[int], float]) -> _Clocked:
+    """Over the rates themselves: the base rate times rate / base rate would round."""
+    initial = [group["initial_lr"] for group in optimizer.param_groups]
     for group in optimizer.param_groups:
         group["initial_lr"] = group["lr_multiplier"]
-    schedule = LambdaLR(optimizer, rate_at)
-    for group in optimizer.param_groups:
-        group["initial_lr"] = optimizer.defaults["lr"] * group["lr_multiplier"]
+    schedule = _Clocked(optimizer, rate_at)
+    for group, rate in zip(optimizer.param_groups, initial, strict=True):
+        group["initial_lr"] = rate
     return schedule
+
+
+def _keep_rates(optimizer: Any, schedule: _Clocked) -> None:
+    """Let an optimizer's state that is loaded later not bring the rates of when it was saved."""
+    initial = [group["initial_lr"] for group in optimizer.param_groups]
+    held = weakref.ref(schedule)
+
+    def after_loading(optimizer: Any) -> None:
+        live = held()
+        if live is None:
+            return
+        for group, rate in zip(optimizer.param_groups, initial, strict=True):
+            group["initial_lr"] = rate
+        live.set_rates()
+
+    optimizer.register_load_state_dict_post_hook(after_loading)

@@ -174,4 +174,4 @@ def _on(spec: Spec, device: str | None) -> Spec:
     if device is None:
         return spec
     fields: dict[str, Any] = spec.model_dump() | {"device": device}
-    return Spec(**fields).located(spec.folder)
+    return Spec(**fields).located(spec.source)

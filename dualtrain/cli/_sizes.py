@@ -7,7 +7,7 @@ import typer
 from dualtrain.plan import Plan
 from dualtrain.spec import Spec
 
-__all__ = ["count_micro_batches", "plan_of"]
+__all__ = ["check_plan", "count_micro_batches", "plan_of"]
 
 
 def count_micro_batches(spec: Spec, given: int | None) -> int | None:
@@ -16,14 +16,52 @@ def count_micro_batches(spec: Spec, given: int | None) -> int | None:
         return given
     if spec.task is not None:
         return _counted(spec)
-    if spec.duration.updates is None or spec.schedule.per == "epoch":
-        what = "duration" if spec.duration.updates is None else "schedule"
+    what = _in_epochs(spec)
+    if what is not None:
         raise typer.BadParameter(
             f"is needed: the {what} is in epochs, and the spec has no task whose data could be "
             "counted. Received: nothing",
             param_hint="--micro-batches",
         )
     return None
+
+
+def check_plan(spec: Spec, given: int | None) -> str | None:
+    """Plan a spec as far as its sizes are known; why that is not to the end, or None.
+
+    What `plan` would refuse is refused here, by the same function and in the same words. A plan
+    whose lengths are the same for every M is made without one.
+
+    Raises `PlanError`, and `DataError` for data that is there and cannot be counted.
+    """
+    unknown = None if given is not None else _unknown(spec)
+    if unknown is None:
+        plan_of(spec, count_micro_batches(spec, given))
+    elif _same_for_every_count(spec):
+        plan_of(spec, None)
+    return unknown
+
+
+def _unknown(spec: Spec) -> str | None:
+    """Why M is not known, though it is needed."""
+    if spec.task is not None:
+        path = spec.folder / spec.task.train
+        return None if path.exists() else f"{path} is not there"
+    what = _in_epochs(spec)
+    return None if what is None else f"the {what} is in epochs"
+
+
+def _in_epochs(spec: Spec) -> str | None:
+    """What cannot be planned without M, if anything cannot."""
+    if spec.duration.updates is None:
+        return "duration"
+    return "schedule" if spec.schedule.per == "epoch" else None
+
+
+def _same_for_every_count(spec: Spec) -> bool:
+    """Whether the schedule's own length follows from the spec alone."""
+    by_epoch = spec.schedule.per == "epoch"
+    return spec.horizon is not None or (spec.duration.epochs is not None) == by_epoch
 
 
 def _counted(spec: Spec) -> int:

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
-from dualtrain.cli._sizes import count_micro_batches, plan_of
-from dualtrain.errors import PlanError, SpecError
+from dualtrain.cli._sizes import check_plan, count_micro_batches, plan_of
+from dualtrain.errors import DataError, PlanError, SpecError
 from dualtrain.explain import whole_numbers
-from dualtrain.plan import Plan, decay_note
+from dualtrain.plan import Plan, decay_note, warmup_note
 from dualtrain.spec import ReduceOnPlateau, load_spec, spec_schema
 
 __all__ = ["check", "plan", "plot", "schema"]
@@ -25,18 +25,22 @@ MicroBatches = Annotated[
 ]
 
 
-def check(specs: SpecFiles) -> None:
-    """Check specs; every broken rule with file and line."""
+def check(specs: SpecFiles, micro_batches: MicroBatches = None) -> None:
+    """Check specs and, where the sizes of the run are known, their plans."""
     broken = False
     for path in specs:
         try:
-            load_spec(path)
-            print(f"{path}: ok")
-        except SpecError as error:
+            unknown = check_plan(load_spec(path), micro_batches)
+            print(f"{path}: ok{_not_planned(unknown)}")
+        except (SpecError, PlanError, DataError) as error:
             print(error, file=sys.stderr)
             broken = True
     if broken:
         raise typer.Exit(2)
+
+
+def _not_planned(unknown: str | None) -> str:
+    return "" if unknown is None else f", but not planned: {unknown}; give --micro-batches"
 
 
 def schema() -> None:
@@ -55,8 +59,7 @@ def plan(
     count = count_micro_batches(loaded, micro_batches)
     resolved = plan_of(loaded, count, world_size=world_size)
     facts = whole_numbers(resolved, counted=count is not None)
-    note = decay_note(resolved)
-    if note is not None:
+    for note in filter(None, (warmup_note(resolved), decay_note(resolved))):
         print(f"note: {note}", file=sys.stderr)
     if as_json:
         momentum = resolved.momentum_curve()
@@ -112,12 +115,8 @@ def plot(
 def _drawable(path: Path, micro_batches: int | None) -> Plan:
     """The plan of one spec of several; an error says of which."""
     spec = load_spec(path)
-    count = count_micro_batches(spec, micro_batches)
-    try:
-        plan = plan_of(spec, count)
-        plan.lr_curve()
-    except PlanError as error:
-        raise PlanError(f"{path}: {error}") from None
+    plan = plan_of(spec, count_micro_batches(spec, micro_batches))
+    plan.lr_curve()  # refused here, by file and line, where metrics decide
     return plan
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dualtrain.explain._concern import Rule
 from dualtrain.plan import Plan, decay_note
+from dualtrain.spec import Schedule, Sequential
 
 __all__ = ["PARAMETER_RULES"]
 
@@ -57,6 +58,28 @@ def _lamb_spares_some(plan: Plan) -> str | None:
     if plan.spec.optimizer.name != "lamb" or not _decays(plan) or not _excludes(plan):
         return None
     return "lamb: a parameter that is excluded from decay has the trust ratio 1"
+
+
+def _floor(schedule: Schedule) -> tuple[str, float] | None:
+    """The lowest rate that a schedule names, if it is above 0."""
+    if isinstance(schedule, Sequential):
+        named = [_floor(phase.schedule) for phase in schedule.phases]
+        return next((floor for floor in named if floor is not None), None)
+    rates = ((name, getattr(schedule, name, None)) for name in ("min_lr", "end_lr", "start_lr"))
+    return next(((name, rate) for name, rate in rates if rate), None)
+
+
+def _floor_is_multiplied(plan: Plan) -> str | None:
+    spec, floor = plan.spec, _floor(plan.spec.schedule)
+    if floor is None:
+        return None
+    name, rate = floor
+    for part in spec.lr_multipliers:
+        if part.multiplier != 1.0:
+            return f"{name} {rate:.3g} is {rate * part.multiplier:.3g} for {part.pattern}"
+    if spec.layer_decay is not None and spec.layer_decay.rate != 1.0:
+        return f"{name} {rate:.3g} is {rate * spec.layer_decay.rate:.3g} one layer below the head"
+    return None
 
 
 def _statistics_move(plan: Plan) -> str | None:
@@ -122,6 +145,15 @@ PARAMETER_RULES = (
         where="weight_decay.value",
         reason="its exclusions are checked against the model all the same",
         finds=_decays_nothing,
+    ),
+    Rule(
+        name="floor-is-multiplied",
+        level="note",
+        where="schedule",
+        reason="a multiplier multiplies the whole rate, as in Paddle and in transformers' "
+        "schedules; in torch's CosineAnnealingLR, CosineAnnealingWarmRestarts and "
+        "ReduceLROnPlateau every group ends at the same lowest rate",
+        finds=_floor_is_multiplied,
     ),
     Rule(
         name="statistics-move",

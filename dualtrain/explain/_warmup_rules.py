@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 
 from dualtrain.explain._concern import Rule
-from dualtrain.plan import Plan, round_product
+from dualtrain.plan import Plan, round_product, warmup_note
 from dualtrain.spec import ReduceOnPlateau, Rounding
 
 __all__ = ["WARMUP_RULES", "moving"]
@@ -94,6 +94,14 @@ WARMUP_RULES = (
         reason="most of the run happens below the base rate; a proportion of 1.0 instead of one "
         "update is a known slip",
         finds=_warmup_is_long,
+    ),
+    Rule(
+        name="warmup-rounds-to-nothing",
+        level="warning",
+        where="warmup.proportion",
+        reason="the run starts at the full rate; Hugging Face's trainer rounds up, so that a "
+        "proportion is never nothing",
+        finds=warmup_note,
     ),
     Rule(
         name="first-updates-are-idle",

@@ -87,7 +87,8 @@ def decide(parameters: Iterable[Parameter], spec: Spec) -> Ledger:
     patterns = spec.freeze.patterns if spec.freeze is not None else ()
     freezing = [Rule("freeze.patterns", "pattern", pattern) for pattern in patterns]
     below, above = _sides(spec.layer_decay)
-    silent = nothing_matched([*exclusions, *multipliers, *freezing, *below, *above], found)
+    named = [*exclusions, *multipliers, *freezing, *below, *above]
+    silent = nothing_matched(named, found, spec)
     if silent:
         raise LedgerError("\n".join(silent))
     rate = spec.layer_decay.rate if spec.layer_decay is not None else None
@@ -120,7 +121,7 @@ def decide(parameters: Iterable[Parameter], spec: Spec) -> Ledger:
                 frozen=frozen is not None,
             )
         )
-    _check_something_trains(rows)
+    _check_something_trains(rows, spec)
     if rate is not None:
         trains = {row.parameter.name for row in rows if row.trains}
         check_placed(listed, [p for p in listed if p.name in trains and p.name not in place], rate)
@@ -173,11 +174,15 @@ def _rate(
     return ", ".join(told) or DEFAULT, product
 
 
-def _check_something_trains(rows: Sequence[Row]) -> None:
+def _check_something_trains(rows: Sequence[Row], spec: Spec) -> None:
     if any(row.trains for row in rows):
         return
     frozen = sum(row.frozen for row in rows)
     by = f", {frozen} of them frozen by freeze.patterns" if frozen else ""
+    file, line = spec.source.place(("freeze", "patterns")) if frozen else (None, None)
+    place = "" if file is None else f"{file}:{line}: "
+    cure = "; leave a pattern out" if frozen else ""
     raise LedgerError(
-        f"the model must have a parameter that trains. Received: none of {len(rows)}{by}"
+        f"{place}the model must have a parameter that trains{cure}. "
+        f"Received: none of {len(rows)}{by}"
     )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import Any, Literal
 
 from dualtrain.ledger._parameter import Parameter, roles_of
+from dualtrain.spec import Spec
 
 __all__ = ["Rule", "first", "nothing_matched"]
 
@@ -51,14 +53,40 @@ def first(rules: Iterable[Rule], parameter: Parameter) -> Rule | None:
     return next((rule for rule in rules if rule.holds(parameter)), None)
 
 
-def nothing_matched(rules: Iterable[Rule], parameters: Sequence[Parameter]) -> list[str]:
-    """One sentence for each rule that names no parameter at all."""
+def nothing_matched(
+    rules: Iterable[Rule], parameters: Sequence[Parameter], spec: Spec
+) -> list[str]:
+    """One sentence for each rule that names no parameter at all, with its file and line."""
     return [
-        f"{rule.field}: {rule.kind} {_quoted(rule)} matches none of the model's "
-        f"{len(parameters)} parameters.{_hint(rule, parameters)} Correct it, or leave it out."
+        f"{_place(rule, spec)}{rule.field}: {rule.kind} {_quoted(rule)} matches none of the "
+        f"model's {len(parameters)} parameters.{_hint(rule, parameters)} {_cure(rule)}"
         for rule in rules
         if not any(rule.holds(parameter) for parameter in parameters)
     ]
+
+
+def _place(rule: Rule, spec: Spec) -> str:
+    """`spec.yaml:7: ` of a spec that was read from a file."""
+    steps: list[str | int] = []
+    at: Any = spec
+    for word in re.findall(r"[a-z_]+|\d+", rule.field):
+        steps.append(int(word) if word.isdecimal() else word)
+        at = at[int(word)] if word.isdecimal() else getattr(at, word)
+    if isinstance(at, tuple) and rule.value in at:
+        steps.append(at.index(rule.value))
+    file, line = spec.source.place(tuple(steps))
+    return "" if file is None else f"{file}:{line}: "
+
+
+def _cure(rule: Rule) -> str:
+    """What to write instead."""
+    value = rule.value.lower()
+    if rule.kind != "substring" or not any(word in value for word in ("norm", "ln", "bias")):
+        return "Correct it, or leave it out."
+    return (
+        "Write exclude: [bias, norm] instead, which finds both in either framework by what they "
+        "are, whatever they are called."
+    )
 
 
 def _quoted(rule: Rule) -> str:

@@ -5,6 +5,7 @@ what transformers and torch have.
 """
 
 from dualtrain.model._call import logits as logits
+from dualtrain.model._checkpoint import read_weights as read_weights
 from dualtrain.model._checkpoint_config import read_checkpoint_config as read_checkpoint_config
 from dualtrain.model._config import ModelConfig as ModelConfig
 from dualtrain.model._config import fresh_config as fresh_config
@@ -21,5 +22,6 @@ from dualtrain.model._named import NamedTensor as NamedTensor
 from dualtrain.model._named import each_once as each_once
 from dualtrain.model._named import unwrapped as unwrapped
 from dualtrain.model._notes import notes_of as notes_of
+from dualtrain.model._parameters import parameters_of as parameters_of
 from dualtrain.model._save import save_config as save_config
 from dualtrain.model._save import save_weights as save_weights

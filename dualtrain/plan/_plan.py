@@ -12,9 +12,9 @@ import numpy as np
 
 from dualtrain.errors import PlanError
 from dualtrain.plan._curves import Curve
-from dualtrain.plan._fit import check_fit
+from dualtrain.plan._fit import Room, check_fit
 from dualtrain.plan._floats import Floats
-from dualtrain.spec import LARGEST_COUNT, Batch, ReduceOnPlateau, Rounding, Spec, Warmup
+from dualtrain.spec import LARGEST_COUNT, ReduceOnPlateau, Rounding, Spec, Warmup
 
 __all__ = ["Plan", "resolve", "round_product"]
 
@@ -119,8 +119,12 @@ class Plan:
         """factor(t) for t = 0 ... T. Raises `PlanError` if metrics decide."""
         if isinstance(self.spec.schedule, ReduceOnPlateau):
             raise PlanError(
-                "the rates of 'reduce_on_plateau' depend on the metrics that training reports: "
-                "no plan knows them before"
+                self.spec.problem(
+                    "schedule",
+                    "name",
+                    rule="the rates of 'reduce_on_plateau' depend on the metrics that training "
+                    "reports: no plan knows them before",
+                )
             )
         return self.curve.factors(np.arange(self.total_updates + 1, dtype=np.float64))
 
@@ -142,29 +146,30 @@ def resolve(spec: Spec, *, micro_batches_per_epoch: int, world_size: int = 1) ->
     micro_batches_per_epoch = _size("micro_batches_per_epoch", micro_batches_per_epoch)
     if spec.batch.size is not None and spec.batch.size % world_size:
         raise PlanError(
-            f"batch.size must be a multiple of world_size: it counts the samples of all processes. "
-            f"Received: size {spec.batch.size}, world_size {world_size}"
+            spec.problem(
+                "batch",
+                "size",
+                rule="must be a multiple of world_size: it counts the samples of all processes",
+                cure=f"write {-(-spec.batch.size // world_size) * world_size}",
+                received=f"size {spec.batch.size}, world_size {world_size}",
+            )
         )
-    per_epoch = _updates_per_epoch(spec.batch, micro_batches_per_epoch)
-    epochs, updates = spec.duration.epochs, spec.duration.updates
-    total = updates if updates is not None else (epochs or 0) * per_epoch
-    if total > LARGEST_COUNT:
-        raise PlanError(f"there must be at most {LARGEST_COUNT:.0e} updates. Received: {total}")
+    per_epoch = _updates_per_epoch(spec, micro_batches_per_epoch)
+    total = _total_updates(spec, per_epoch)
     unit = _updates_per_count(spec, per_epoch)
     length = spec.horizon if spec.horizon is not None else -(-total // unit)
-    warmup = _warmup_counts(spec.warmup, length)
-    before = spec.warmup is not None and spec.warmup.counted == "before"
+    room = Room(spec=spec, warmup=_warmup_counts(spec.warmup, length), horizon=length, unit=unit)
+    warmup, before = room.warmup, room.before
     if max(warmup, length) * unit > LARGEST_COUNT:
         raise PlanError(
-            f"the schedule must end within {LARGEST_COUNT:.0e} updates. "
-            f"Received: {max(warmup, length)} epochs of {unit} updates"
+            spec.problem(
+                *_longest(room),
+                rule=f"the schedule must end within {LARGEST_COUNT:.0e} updates",
+                cure=f"write at most {LARGEST_COUNT // unit}",
+                received=f"{max(warmup, length)} epochs of {unit} updates",
+            )
         )
-    if warmup >= length and not before:
-        raise PlanError(
-            f"warmup must be shorter than the schedule. "
-            f"Received: {warmup} warmup {spec.schedule.per}s, horizon {length}"
-        )
-    check_fit(spec.schedule, warmup=warmup, horizon=length, before=before, per=spec.schedule.per)
+    check_fit(room)
     return Plan(
         spec=spec,
         micro_batches_per_epoch=micro_batches_per_epoch,
@@ -183,17 +188,49 @@ def _size(name: str, given: int) -> int:
     return int(given)
 
 
-def _updates_per_epoch(batch: Batch, micro_batches: int) -> int:
+def _updates_per_epoch(spec: Spec, micro_batches: int) -> int:
     """ceil(M / accumulate) with tail `flush`, floor with `drop`; at least 1."""
+    batch = spec.batch
     full, rest = divmod(micro_batches, batch.accumulate)
     count = full + 1 if rest and batch.tail == "flush" else full
     if count == 0:
         raise PlanError(
-            "there is no update to make: with tail 'drop' an epoch needs at least "
-            f"batch.accumulate micro-batches. Received: {micro_batches} micro-batches, "
-            f"accumulate {batch.accumulate}"
+            spec.problem(
+                "batch",
+                "accumulate",
+                rule="there is no update to make: with tail 'drop' an epoch needs at least "
+                "batch.accumulate micro-batches",
+                cure=f"write at most {micro_batches}, or tail: flush",
+                received=f"{micro_batches} micro-batches, accumulate {batch.accumulate}",
+            )
         )
     return count
+
+
+def _total_updates(spec: Spec, per_epoch: int) -> int:
+    """T."""
+    epochs = spec.duration.epochs
+    if epochs is None:
+        assert spec.duration.updates is not None, "a duration has one of the two"
+        return spec.duration.updates
+    if epochs * per_epoch > LARGEST_COUNT:
+        raise PlanError(
+            spec.problem(
+                "duration",
+                "epochs",
+                rule=f"there must be at most {LARGEST_COUNT:.0e} updates",
+                cure=f"write at most {LARGEST_COUNT // per_epoch}",
+                received=str(epochs * per_epoch),
+            )
+        )
+    return epochs * per_epoch
+
+
+def _longest(room: Room) -> tuple[str, ...]:
+    """The field that makes a schedule as long as it is."""
+    if room.warmup > room.horizon:
+        return room.field
+    return ("horizon",) if room.spec.horizon is not None else ("duration",)
 
 
 def _updates_per_count(spec: Spec, updates_per_epoch: int) -> int:

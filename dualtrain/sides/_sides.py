@@ -1,7 +1,8 @@
 """A parity run: both sides train at the same time, each in its own process, then are compared.
 
-prepare the data once -> start the workers -> both ready: prove that they start alike -> "go"
--> both done: compare the traces -> write the report
+refuse what every side would -> prepare the data once -> start the workers -> all ready, each having
+refused what only it can know: prove that they start alike -> "go" -> all done: compare the traces
+-> write the report
 """
 
 from __future__ import annotations
@@ -11,20 +12,23 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
 
 from rich.console import Console
 
 from dualtrain.data import prepare
-from dualtrain.errors import DataError, WorkerError
+from dualtrain.errors import DataError, LedgerError, WorkerError
+from dualtrain.ledger import decide
+from dualtrain.model import parameters_of
 from dualtrain.parity import Comparison, compare_files, compare_headers
 from dualtrain.report import REPORT_FILES, write_report
 from dualtrain.sides._process import Done, Event, Failed, Progressed, Ready, Worker
 from dualtrain.sides._progress import ProgressBars
 from dualtrain.spec import Spec
 from dualtrain.trace import Header
-from dualtrain.training import task_of
+from dualtrain.training import check_before, expected_model, task_of
 from dualtrain.worker import Job
 
 __all__ = ["run_parity", "without_dropout"]
@@ -32,6 +36,9 @@ __all__ = ["run_parity", "without_dropout"]
 SIDES = ("torch", "paddle")
 FLOOR = "torch-nudged"
 """The first side once more, with one weight matrix moved by 1 ULP: the chaos floor."""
+CANONICAL = SIDES[0]
+"""The side whose models are transformers', so that its own names of parameters are the canonical
+ones: what its rules by substring name is known without it."""
 
 
 def run_parity(
@@ -49,12 +56,15 @@ def run_parity(
     floor: measure the chaos floor too, with a third run.
 
     If the sides do not start alike (weights, or output on the first batch) nothing is trained.
+    What every side would refuse is refused before any is started, as `train` refuses it.
     Raises `WorkerError` if a side fails; nothing half-written is left in the report folder then.
     Raises `DataError` for a report folder that is none, or holds what no earlier run has left.
     """
     spec = without_dropout(spec)
     report = report.resolve()
     _check_report(report)
+    _check_rules(spec)
+    check_before(spec, task_of(spec))
     names = [*SIDES, *([FLOOR] if floor else [])]
     report.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
@@ -79,12 +89,26 @@ def run_parity(
     return comparison
 
 
+def _check_rules(spec: Spec) -> None:
+    """Refuse the rules about parameters by which the side with the canonical names would not start.
+
+    `exclude_substrings: [norm]` is such a rule: PaddleNLP has `norm1`, transformers `LayerNorm`.
+    """
+    try:
+        decide(parameters_of(expected_model(spec, task_of(spec))), spec)
+    except LedgerError as error:
+        told = ""
+        if spec.weight_decay is not None and "substring" in str(error):
+            told = f"the {CANONICAL} side, on Hugging Face's names: "
+        raise LedgerError(f"{told}{error}") from None
+
+
 def without_dropout(spec: Spec) -> Spec:
     """The spec with dropout 0: masks cannot match across frameworks."""
     task = task_of(spec)
     model = task.model.model_copy(update={"dropout": 0.0})
     task = task.model_copy(update={"model": model})
-    return spec.model_copy(update={"task": task}).located(spec.folder)
+    return spec.model_copy(update={"task": task})
 
 
 def _aside(report: Path) -> tempfile.TemporaryDirectory[str]:
@@ -122,7 +146,7 @@ def _job(name: str, spec: Spec, scratch: Path) -> Job:
     return Job(
         backend=SIDES[0] if name == FLOOR else name,
         spec=spec.model_dump_json(),
-        folder=str(spec.folder.resolve()),
+        source=replace(spec.source, folder=spec.folder.resolve()).dump(),
         data=str(scratch / "data"),
         trace=str(_trace(made, name)),
         output=str(made / name),
@@ -137,13 +161,21 @@ def _trace(folder: Path, name: str) -> Path:
 def _until_ready(sides: int, events: SimpleQueue[Event]) -> dict[str, Header]:
     """Every side's header, once all stand before their first update."""
     headers: dict[str, Header] = {}
+    floor: Failed | None = None
     while len(headers) < sides:
         match events.get():
             case Ready(side, header):
                 headers[side] = header
+            case Failed() as failed if failed.side == FLOOR:
+                floor = failed  # the same side will say the same, in its own name
             case Failed(side, message):
                 raise WorkerError(f"the {side} side could not start: {message}")
+        if floor is not None and SIDES[0] in headers:
+            raise WorkerError(f"{_NUDGED} could not start: {floor.message}")
     return headers
+
+
+_NUDGED = f"the {SIDES[0]} side, run once more for the floor,"
 
 
 def _until_done(names: Sequence[str], events: SimpleQueue[Event], console: Console) -> None:
@@ -157,4 +189,5 @@ def _until_done(names: Sequence[str], events: SimpleQueue[Event], console: Conso
                 case Done(side):
                     running.remove(side)
                 case Failed(side, message):
-                    raise WorkerError(f"the {side} side failed: {message}")
+                    who = _NUDGED if side == FLOOR else f"the {side} side"
+                    raise WorkerError(f"{who} failed: {message}")

@@ -4,7 +4,7 @@
 `_warmup.py`, `_parameters.py`, `_update.py`, `_loss.py`, `_amp.py` and `_task.py` are its parts,
 `_agree.py` what they must have in common. `_load.py` reads files: `_yaml.py`, `_toml.py` and
 `_json.py` give the data and the line of each key, and `_problems.py` says what is wrong in the
-words of the file.
+words of the file, `_cures.py` with `_cure_table.py` what to write instead.
 """
 
 from dualtrain.spec._amp import Amp as Amp
@@ -46,6 +46,7 @@ from dualtrain.spec._parameters import LrMultiplier as LrMultiplier
 from dualtrain.spec._parameters import Role as Role
 from dualtrain.spec._parameters import WeightDecay as WeightDecay
 from dualtrain.spec._plateau import ReduceOnPlateau as ReduceOnPlateau
+from dualtrain.spec._positions import Source as Source
 from dualtrain.spec._schedule import Phase as Phase
 from dualtrain.spec._schedule import PhaseSchedule as PhaseSchedule
 from dualtrain.spec._schedule import Schedule as Schedule

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from dualtrain.errors import Problem, SpecError
-from dualtrain.spec._positions import Malformed, Positions, dotted
+from dualtrain.spec._positions import Malformed, Positions, Source, dotted
 from dualtrain.spec._problems import problems_of, shown
 from dualtrain.spec._spec import Spec
 
@@ -37,7 +37,7 @@ def load_spec(path: str | os.PathLike[str]) -> Spec:
         raise _all(found + problems_of(error, Spec, file=file, positions=positions)) from None
     if found:
         raise _all(found)
-    return spec.located(path.parent.absolute())
+    return spec.located(Source(path.parent.absolute(), file, positions))
 
 
 def _read(path: Path) -> tuple[object, Positions]:

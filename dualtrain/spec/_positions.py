@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
-__all__ = ["Malformed", "Positions", "Steps", "dotted"]
+__all__ = ["Malformed", "Positions", "Source", "Steps", "dotted"]
 
 Steps = tuple[str | int, ...]
 """The way to a value from the top: keys, and indices of lists."""
@@ -42,6 +44,33 @@ class Positions:
         while steps not in self.lines:
             steps = steps[:-1]
         return self.lines[steps]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a spec was found: not what it says, so no part of what makes two specs equal."""
+
+    folder: Path = Path()
+    """What the task's relative paths start from."""
+    file: str | None = None
+    """As the user named it; None for a spec that was built in Python."""
+    positions: Positions | None = None
+
+    def dump(self) -> dict[str, Any]:
+        """As JSON can have it, for a process that reads the spec from elsewhere."""
+        lines = None if self.positions is None else list(self.positions.lines.items())
+        return {"folder": str(self.folder), "file": self.file, "lines": lines}
+
+    @classmethod
+    def load(cls, dumped: dict[str, Any]) -> Source:
+        """What `dump` gave, through JSON."""
+        lines = dumped["lines"]
+        found = None if lines is None else Positions({tuple(s): line for s, line in lines})
+        return cls(Path(dumped["folder"]), dumped["file"], found)
+
+    def place(self, steps: Steps) -> tuple[str | None, int | None]:
+        """File and line of a key; of the nearest key around it when it is not in the file."""
+        return self.file, None if self.positions is None else self.positions.line(steps)
 
 
 def dotted(steps: Steps) -> str:

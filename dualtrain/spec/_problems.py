@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from dualtrain.errors import Problem
+from dualtrain.spec._cures import of_key, of_list, of_mapping, of_name, of_number, of_size
 from dualtrain.spec._positions import Positions, Steps, dotted
 
 if TYPE_CHECKING:
@@ -50,7 +52,14 @@ def problems_of(
         line = None if positions is None else positions.line(steps)
         where = steps[:-1] if details["type"] == "extra_forbidden" else steps
         found.append(
-            Problem(where=dotted(where), rule=rule, received=received, file=file, line=line)
+            Problem(
+                where=dotted(where),
+                rule=rule,
+                received=received,
+                file=file,
+                line=line,
+                cure=_cure(details, steps, part, root),
+            )
         )
     return found
 
@@ -63,7 +72,7 @@ def _explain(
     received = shown(details["input"])
     match details["type"]:
         case "extra_forbidden":
-            return steps, _unknown(str(steps[-1]), part.model_fields), None
+            return steps, f"unknown key {steps[-1]!r}", None
         case "missing":
             return steps, "is required", "nothing"
         case "union_tag_not_found" if not isinstance(details["input"], dict):
@@ -78,10 +87,75 @@ def _explain(
             return steps, _choice(context["expected"]), received
         case "value_error":
             rule, _, own = str(context["error"]).partition(". Received: ")
-            return steps, rule, own or received
+            field, rule = _field(rule, details["input"])
+            return (*steps, *field), rule, own or received
         case other if other in _RULES:
             return steps, _RULES[other].format(**context), received
     return steps, details["msg"], received
+
+
+def _cure(
+    details: ErrorDetails, steps: Steps, part: type[BaseModel], root: type[BaseModel]
+) -> str | None:
+    """What to write instead, where that is known."""
+    value, context = details["input"], details.get("ctx", {})
+    match details["type"]:
+        case "extra_forbidden":
+            key = str(steps[-1])
+            return of_key(steps, value) or _moved(steps, root) or _near(key, part.model_fields)
+        case "union_tag_not_found" | "model_type" | "model_attributes_type" if not isinstance(
+            value, dict
+        ):
+            return of_mapping(steps, value, _choices(steps, part))
+        case "union_tag_invalid":
+            tag = value["name"] if isinstance(value, dict) else value
+            return of_name(tag, re.findall("'([^']*)'", context["expected_tags"]))
+        case "literal_error":
+            return of_name(value, re.findall("'([^']*)'", context["expected"]))
+        case "float_type" | "int_type":
+            return of_number(steps, value)
+        case "less_than" | "greater_than_equal":
+            return of_size(steps, value)
+        case "tuple_type":
+            return of_list(steps, value)
+        case "bool_type":
+            return _BOOLS.get(str(value).lower())
+        case "value_error" | "string_type" if steps == ("device",):
+            return _on_cuda(value)
+    return None
+
+
+_BOOLS = {
+    **dict.fromkeys(("yes", "on", "1", "true"), "write true"),
+    **dict.fromkeys(("no", "off", "0", "false"), "write false"),
+}
+
+
+def _on_cuda(device: object) -> str | None:
+    if isinstance(device, int) and not isinstance(device, bool):
+        return f"write cuda:{device}"
+    if isinstance(device, str) and device.startswith("gpu"):
+        return f"write {device.replace('gpu', 'cuda')}"
+    return None
+
+
+def _choices(steps: Steps, part: type[BaseModel]) -> dict[str, type[BaseModel]]:
+    field = part.model_fields.get(str(steps[-1])) if steps else None
+    return {} if field is None else _options(field.annotation)
+
+
+_LEADING = re.compile(r"([a-z_]+(?:\[\d+\])?(?:\.[a-z_]+)*) (must .*)", re.DOTALL)
+
+
+def _field(rule: str, value: object) -> tuple[Steps, str]:
+    """The field that a rule over several begins with, and the rest: `min_lr must be below ...`."""
+    match = _LEADING.fullmatch(rule)
+    if match is None:
+        return (), rule
+    found = re.findall(r"[a-z_]+|\d+", match[1])
+    if found[0] not in (value if isinstance(value, dict) else getattr(value, "__dict__", ())):
+        return (), rule
+    return tuple(int(step) if step.isdecimal() else step for step in found), match[2]
 
 
 def _as_written(loc: Steps, root: type[BaseModel]) -> tuple[Steps, type[BaseModel]]:
@@ -114,10 +188,22 @@ def _name(part: type[BaseModel]) -> str:
     return str(names[0]) if names else ""
 
 
-def _unknown(key: str, valid: Iterable[str]) -> str:
+def _moved(steps: Steps, root: type[BaseModel]) -> str | None:
+    """For a key that is one, in another part."""
+    *around, key = steps
+    if around:
+        return f"write it beside {around[0]}" if key in root.model_fields else None
+    found = [
+        field
+        for field, info in root.model_fields.items()
+        if any(key in option.model_fields for option in _options(info.annotation).values())
+    ]
+    return f"write it within {found[0]}" if len(found) == 1 else None
+
+
+def _near(key: str, valid: Iterable[str]) -> str:
     near = difflib.get_close_matches(key.lower(), valid, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"valid keys: {', '.join(map(repr, valid))}"
-    return f"unknown key {key!r}; {hint}"
+    return f"did you mean {near[0]!r}?" if near else f"valid keys: {', '.join(map(repr, valid))}"
 
 
 def _choice(expected: str) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_validator
 
+from dualtrain.errors import Problem
 from dualtrain.spec._agree import check_metric, check_momentum, check_rates, check_rise
 from dualtrain.spec._amp import Amp
 from dualtrain.spec._base import Count, Part
@@ -15,6 +17,7 @@ from dualtrain.spec._decays import Constant
 from dualtrain.spec._loss import Loss
 from dualtrain.spec._optimizer import AdamW, Lamb, Optimizer, Rprop
 from dualtrain.spec._parameters import Freeze, LayerDecayOrRate, LrMultipliers, WeightDecay
+from dualtrain.spec._positions import Source, dotted
 from dualtrain.spec._schedule import Schedule
 from dualtrain.spec._task import TextClassification
 from dualtrain.spec._update import Batch, Clip, Duration, Ema
@@ -82,7 +85,7 @@ class Spec(Part):
     task: TextClassification | None = None
     """Data and model; absent when the caller brings both."""
 
-    _folder: Path = PrivateAttr(default_factory=Path)
+    _source: Source = PrivateAttr(default_factory=Source)
 
     @field_validator("schedule")
     @classmethod
@@ -171,21 +174,40 @@ class Spec(Part):
         return task
 
     def __eq__(self, other: object) -> bool:
-        """Whether both say the same; the folder is where a spec was found, not what it says."""
+        """Whether both say the same; the source is where a spec was found, not what it says."""
         if not isinstance(other, Spec):
             return NotImplemented
         return self.__dict__ == other.__dict__
 
     @property
+    def source(self) -> Source:
+        """Where the spec was found: folder, file, and the line of every key."""
+        return self._source
+
+    @property
     def folder(self) -> Path:
         """The folder that the task's relative paths start from: the spec file's own."""
-        return self._folder
+        return self._source.folder
 
-    def located(self, folder: Path) -> Spec:
-        """The same spec, its relative paths starting from `folder`."""
+    def located(self, source: Source | Path) -> Spec:
+        """The same spec, found there; with a folder, its relative paths start from that."""
         copy = self.model_copy()
-        copy._folder = folder
+        if isinstance(source, Path):
+            source = replace(self._source, folder=source)
+        copy._source = source
         return copy
+
+    def problem(
+        self, *steps: str | int, rule: str, received: str | None = None, cure: str | None = None
+    ) -> Problem:
+        """What is wrong with one of its fields, with file and line where the spec has them.
+
+        >>> str(spec.problem("warmup", "steps", rule="must be shorter", received="9"))
+        'spec.yaml:3: warmup.steps: must be shorter. Received: 9'
+        """
+        file, line = self._source.place(steps)
+        where = dotted(steps)
+        return Problem(where=where, rule=rule, received=received, file=file, line=line, cure=cure)
 
     def plan(self, *, micro_batches_per_epoch: int, world_size: int = 1) -> Plan:
         """Resolve this spec into whole numbers and a curve: see `dualtrain.Plan`."""

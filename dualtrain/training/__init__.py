@@ -1,10 +1,13 @@
 """Training: the backend's verbs driven by one core, written once for both frameworks.
 
 `_run.py` is one run and its clock, `_loop.py` the loop over micro-batches, `_objective.py` the loss
-of one, `_task.py` a whole task from its data to its evaluation. `_header.py`, `_probe.py` and
-`_recorder.py` put down what happens, for the trace. `_native.py` gives the native objects alone.
+of one, `_task.py` a whole task from its data to its evaluation; `_before.py` refuses what needs no
+framework to be seen. `_header.py`, `_probe.py` and `_recorder.py` put down what happens, for the
+trace. `_native.py` gives the native objects alone.
 """
 
+from dualtrain.training._before import check_before as check_before
+from dualtrain.training._before import expected_model as expected_model
 from dualtrain.training._loop import Batches as Batches
 from dualtrain.training._loop import Metric as Metric
 from dualtrain.training._loop import fit as fit

@@ -35,7 +35,12 @@ def build_schedule(plan: Plan, optimizer: Any) -> Any:
     """
     if plan.momentum_at(0) is not None:
         raise PlanError(
-            "a native schedule cannot cycle the momentum: use dualtrain.fit or start, or leave "
-            f"schedule.momentum out. Received: {plan.spec.schedule.name!r} with momentum"
+            plan.spec.problem(
+                "schedule",
+                "momentum",
+                rule="a native schedule cannot cycle the momentum",
+                cure="use dualtrain.fit or start, or leave it out",
+                received=f"{plan.spec.schedule.name!r} with momentum",
+            )
         )
     return backend_of(optimizer).build_schedule(plan, optimizer)

@@ -20,6 +20,7 @@ from dualtrain.model import (
 )
 from dualtrain.spec import CheckpointModel, ReduceOnPlateau, Spec, TextClassification
 from dualtrain.trace import Header, Update
+from dualtrain.training._before import check_before
 from dualtrain.training._header import describe
 from dualtrain.training._loop import Metric, updates
 from dualtrain.training._probe import evaluation_logits
@@ -59,6 +60,8 @@ def train(
     nudge: move one weight matrix by 1 ULP before training, to measure the chaos floor.
     """
     observer = observer or Observer()
+    if data is None:  # else whoever prepared it has done so
+        check_before(spec, task_of(spec))
     verbs = load_backend(backend)
     device = verbs.open_device(spec.device)  # before any work: a missing device stops here
     verbs.check_amp(spec.amp, device)
@@ -124,6 +127,7 @@ def _model(spec: Spec, config: ModelConfig, backend: Backend, *, nudge: bool) ->
     start = task_of(spec).model
     folder = spec.folder / start.path if isinstance(start, CheckpointModel) else None
     parameters = backend.parameters(model)
+    decide(parameters, spec)  # before the weights, which take longest: refused at once, or not
     weights = initial_weights(parameters, config, seed=spec.seed, checkpoint=folder)
     if nudge:
         name = next(p.name for p in parameters if p.kind == "other" and len(p.shape) == 2)

@@ -82,8 +82,8 @@ def test_a_schedule_alone_cannot_cycle_it(backend: Backend) -> None:
         build_schedule(spec.plan(micro_batches_per_epoch=1), optimizer)
 
     assert str(caught.value) == (
-        "a native schedule cannot cycle the momentum: use dualtrain.fit or start, or leave "
-        "schedule.momentum out. Received: 'cyclic' with momentum"
+        "schedule.momentum: a native schedule cannot cycle the momentum; use dualtrain.fit or "
+        "start, or leave it out. Received: 'cyclic' with momentum"
     )
 
 

@@ -12,13 +12,13 @@ from dualtrain.spec import Amp
 CASES: dict[str, tuple[dict[str, Any], str]] = {
     "a first scale below the floor": (
         {"loss_scale": {"init": 0.5}},
-        "loss_scale: init must be from floor to ceiling. "
-        "Received: init 0.5, floor 1.0, ceiling 16777216.0",
+        "loss_scale.init: must be from floor to ceiling. Received: init 0.5, floor 1.0, ceiling "
+        "16777216.0",
     ),
     "a first scale above the ceiling": (
         {"loss_scale": {"init": 2.0**25}},
-        "loss_scale: init must be from floor to ceiling. "
-        "Received: init 33554432.0, floor 1.0, ceiling 16777216.0",
+        "loss_scale.init: must be from floor to ceiling. Received: init 33554432.0, floor 1.0, "
+        "ceiling 16777216.0",
     ),
     "a floor above the ceiling": (
         {"loss_scale": {"floor": 2.0**17, "ceiling": 2.0**15}},

@@ -20,7 +20,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a field of another optimizer": (
         {"optimizer": {"name": "sgd", "lr": 0.1, "momentum": 0.9}},
-        "optimizer: unknown key 'momentum'; valid keys: 'name', 'lr'",
+        "optimizer: unknown key 'momentum'; write optimizer: {name: momentum, ..., momentum: 0.9}",
     ),
     "momentum of 0": (
         {"optimizer": {"name": "momentum", "lr": 0.1, "momentum": 0}},
@@ -28,7 +28,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a flag as a number": (
         {"optimizer": {"name": "adam", "lr": 0.1, "amsgrad": 1}},
-        "optimizer.amsgrad: must be true or false. Received: 1",
+        "optimizer.amsgrad: must be true or false; write true. Received: 1",
     ),
     "asgd": (
         {"optimizer": {"name": "asgd", "lr": 0.1}},
@@ -73,7 +73,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
             "optimizer": {"name": "adamw", "lr": 0.1},
             "weight_decay": {"value": 0.1, "kind": "coupled"},
         },
-        "weight_decay: kind must be 'decoupled' with adamw. Received: 'coupled'",
+        "weight_decay.kind: must be 'decoupled' with adamw. Received: 'coupled'",
     ),
 }
 

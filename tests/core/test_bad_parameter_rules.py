@@ -17,11 +17,12 @@ GOOD = "optimizer: {name: adamw, lr: 5e-5}\nschedule: {name: linear}\nduration: 
     [
         (
             "weight_decay: {value: 0.1, kind: l2}",
-            "weight_decay.kind: must be one of 'decoupled', 'coupled'. Received: 'l2'",
+            "weight_decay.kind: must be one of 'decoupled', 'coupled'; did you mean 'coupled'? "
+            "Received: 'l2'",
         ),
         (
             "weight_decay: {value: 0.1, kind: coupled}",
-            "weight_decay: kind must be 'decoupled' with adamw. Received: 'coupled'",
+            "weight_decay.kind: must be 'decoupled' with adamw. Received: 'coupled'",
         ),
         (
             "weight_decay: {value: 0.1, exclude_below_ndim: 0}",
@@ -29,7 +30,8 @@ GOOD = "optimizer: {name: adamw, lr: 5e-5}\nschedule: {name: linear}\nduration: 
         ),
         (
             "lr_multipliers: {pattern: a, multiplier: 2}",
-            "lr_multipliers: must be a list. Received: {'pattern': 'a', 'multiplier': 2}",
+            "lr_multipliers: must be a list; write a list of one, "
+            "[{pattern: ..., multiplier: ...}]. Received: {'pattern': 'a', 'multiplier': 2}",
         ),
         (
             "lr_multipliers: [{pattern: a, multiplier: 0}]",
@@ -39,7 +41,7 @@ GOOD = "optimizer: {name: adamw, lr: 5e-5}\nschedule: {name: linear}\nduration: 
             "lr_multipliers: [{pattern: a, lr: 5e-5}]",
             "lr_multipliers[0].multiplier: is required. Received: nothing\n"
             "spec.yaml:4: lr_multipliers[0]: unknown key 'lr'; "
-            "valid keys: 'pattern', 'multiplier'",
+            "write multiplier: that rate divided by optimizer.lr",
         ),
         (
             "lr_multipliers: [{pattern: a, multiplier: 2}, {pattern: a, multiplier: 3}]",
@@ -57,7 +59,11 @@ GOOD = "optimizer: {name: adamw, lr: 5e-5}\nschedule: {name: linear}\nduration: 
             "layer_decay: {rate: 0.5, below: [a, a]}",
             "layer_decay.below: must not repeat 'a'. Received: ['a', 'a']",
         ),
-        ("freeze: [a]", "freeze: must be a mapping of keys to values. Received: ['a']"),
+        (
+            "freeze: [a]",
+            "freeze: must be a mapping of keys to values; write freeze: {patterns: [a]}. "
+            "Received: ['a']",
+        ),
         ("freeze: {batch_stats: keep}", "freeze.patterns: is required. Received: nothing"),
         (
             "freeze: {patterns: []}",

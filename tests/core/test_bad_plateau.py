@@ -22,12 +22,12 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a threshold that nothing is better by": (
         {"threshold": 1.0},
-        "schedule: threshold must be below 1 with mode 'min' and threshold_mode 'rel': nothing "
+        "schedule.threshold: must be below 1 with mode 'min' and threshold_mode 'rel': nothing "
         "is better by all of itself. Received: 1.0",
     ),
     "a lowest rate that is not lower": (
         {"min_lr": 0.1},
-        "schedule: min_lr must be below optimizer.lr. Received: min_lr 0.1, lr 0.1",
+        "schedule.min_lr: must be below optimizer.lr. Received: min_lr 0.1, lr 0.1",
     ),
     "negative patience": (
         {"patience": -1},
@@ -79,8 +79,8 @@ def test_a_phase_of_a_sequence() -> None:
 
 
 UNKNOWN = (
-    "^the rates of 'reduce_on_plateau' depend on the metrics that training reports: no plan "
-    "knows them before$"
+    "^schedule.name: the rates of 'reduce_on_plateau' depend on the metrics that training reports: "
+    "no plan knows them before$"
 )
 
 

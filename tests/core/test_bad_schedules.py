@@ -50,13 +50,13 @@ BAD = {
     ),
     "as many values as boundaries": (
         "schedule: {name: piecewise, boundaries: [5], values: [0.5]}",
-        "spec.yaml:3: schedule: values must be one more than boundaries. "
-        "Received: 1 values, 1 boundaries",
+        "spec.yaml:3: schedule.values: must be one more than boundaries. Received: 1 values, 1 "
+        "boundaries",
     ),
     "values that do not begin with the base rate": (
         "schedule: {name: piecewise, boundaries: [5], values: [0.4, 0.1]}",
-        "spec.yaml:3: schedule: values must begin with optimizer.lr. "
-        "Received: values[0] 0.4, lr 0.5",
+        "spec.yaml:3: schedule.values: must begin with optimizer.lr. Received: values[0] 0.4, "
+        "lr 0.5",
     ),
     "a negative rate": (
         "schedule: {name: piecewise, boundaries: [5], values: [0.5, -0.1]}",
@@ -64,20 +64,20 @@ BAD = {
     ),
     "a floor at the base rate": (
         "schedule: {name: cosine_annealing, min_lr: 0.5}",
-        "spec.yaml:3: schedule: min_lr must be below optimizer.lr. Received: min_lr 0.5, lr 0.5",
+        "spec.yaml:3: schedule.min_lr: must be below optimizer.lr. Received: min_lr 0.5, lr 0.5",
     ),
     "a floor above the base rate": (
         "schedule: {name: cosine_annealing_warm_restarts, first: 5, multiplier: 1, min_lr: 1}",
-        "spec.yaml:3: schedule: min_lr must be below optimizer.lr. Received: min_lr 1.0, lr 0.5",
+        "spec.yaml:3: schedule.min_lr: must be below optimizer.lr. Received: min_lr 1.0, lr 0.5",
     ),
     "a start above the base rate": (
         "schedule: {name: one_cycle, start_lr: 1, end_lr: 0, rise: 0.3, shape: cosine}",
-        "spec.yaml:3: schedule: start_lr must be below optimizer.lr. "
-        "Received: start_lr 1.0, lr 0.5",
+        "spec.yaml:3: schedule.start_lr: must be below optimizer.lr. Received: start_lr 1.0, lr "
+        "0.5",
     ),
     "an end above the base rate (Paddle's default with a small rate)": (
         "schedule: {name: one_cycle, start_lr: 0, end_lr: 0.6, rise: 0.3, shape: cosine}",
-        "spec.yaml:3: schedule: end_lr must be below optimizer.lr. Received: end_lr 0.6, lr 0.5",
+        "spec.yaml:3: schedule.end_lr: must be below optimizer.lr. Received: end_lr 0.6, lr 0.5",
     ),
     "no end": (
         "schedule: {name: one_cycle, start_lr: 0, rise: 0.3, shape: cosine}",
@@ -90,7 +90,7 @@ BAD = {
     ),
     "a peak that is the base rate": (
         "schedule: {name: cyclic, max_lr: 0.5, up: 1, down: 1, mode: triangular}",
-        "spec.yaml:3: schedule: max_lr must be above optimizer.lr. Received: max_lr 0.5, lr 0.5",
+        "spec.yaml:3: schedule.max_lr: must be above optimizer.lr. Received: max_lr 0.5, lr 0.5",
     ),
     "a peak that float64 cannot hold as a factor": (
         "schedule: {name: cyclic, max_lr: 1e+200, up: 1, down: 1, mode: triangular}",
@@ -120,8 +120,8 @@ BAD = {
     ),
     "a shape as transformers writes it": (
         "schedule: {name: warmup_stable_decay, decay: 5, shape: 1-sqrt, min_lr: 0}",
-        "spec.yaml:3: schedule.shape: must be one of 'linear', 'cosine', 'one_minus_sqrt'. "
-        "Received: '1-sqrt'",
+        "spec.yaml:3: schedule.shape: must be one of 'linear', 'cosine', 'one_minus_sqrt'; did "
+        "you mean 'one_minus_sqrt'? Received: '1-sqrt'",
     ),
     "a momentum to cycle that AdamW does not have": (
         "schedule: {name: cyclic, max_lr: 1, up: 1, down: 1, mode: triangular, "
@@ -132,11 +132,12 @@ BAD = {
     "a low momentum above the high one": (
         "schedule: {name: cyclic, max_lr: 1, up: 1, down: 1, mode: triangular, "
         "momentum: {low: 0.9, high: 0.8}}",
-        "spec.yaml:3: schedule.momentum: low must be below high. Received: low 0.9, high 0.8",
+        "spec.yaml:3: schedule.momentum.low: must be below high. Received: low 0.9, high 0.8",
     ),
     "an unknown unit": (
         "schedule: {name: linear, per: step}",
-        "spec.yaml:3: schedule.per: must be one of 'update', 'epoch'. Received: 'step'",
+        "spec.yaml:3: schedule.per: must be one of 'update', 'epoch'; did you mean 'update'? "
+        "Received: 'step'",
     ),
     "two rises": (
         "schedule: {name: noam, d_model: 64, warmup_steps: 4}\nwarmup: {steps: 4}",
@@ -186,8 +187,8 @@ BAD = {
     "a floor above the base rate in a phase": (
         "schedule: {name: sequential, phases: [{schedule: {name: linear}, updates: 5}, "
         "{schedule: {name: linear_annealing, min_lr: 0.7}}]}",
-        "spec.yaml:3: schedule: phases[1].schedule.min_lr must be below optimizer.lr. "
-        "Received: min_lr 0.7, lr 0.5",
+        "spec.yaml:3: schedule.phases[1].schedule.min_lr: must be below optimizer.lr. Received: "
+        "min_lr 0.7, lr 0.5",
     ),
 }
 
@@ -240,8 +241,8 @@ def test_a_cycle_that_does_not_begin_with_the_momentum(
         load_spec("spec.yaml")
 
     assert str(caught.value) == (
-        "spec.yaml:3: schedule: momentum.high must be optimizer.momentum: the cycle begins there. "
-        "Received: high 0.95, momentum 0.9"
+        "spec.yaml:3: schedule.momentum.high: must be optimizer.momentum: the cycle begins "
+        "there. Received: high 0.95, momentum 0.9"
     )
 
 
@@ -250,79 +251,90 @@ TOO_LONG = {
     "stable and decay": (
         "schedule: {name: warmup_stable_decay, stable: 50, decay: 41, shape: linear, min_lr: 0}\n"
         "warmup: {steps: 10}",
-        "warmup, stable and decay must fit into the horizon. Received: 10 + 50 + 41, horizon 100",
+        "spec.yaml:3: schedule.decay: warmup, stable and decay must fit into the horizon; write "
+        "stable: 49, or leave it out to fill the horizon. Received: 10 + 50 + 41, horizon 100",
     ),
     "a decay alone": (
         "schedule: {name: warmup_stable_decay, decay: 91, shape: linear, min_lr: 0}\n"
         "warmup: {steps: 10}",
-        "warmup, stable and decay must fit into the horizon. Received: 10 + 0 + 91, horizon 100",
+        "spec.yaml:3: schedule.decay: warmup, stable and decay must fit into the horizon; let "
+        "decay be at most 90. Received: 10 + 0 + 91, horizon 100",
     ),
     "a rise of one update": (
         "schedule: {name: one_cycle, start_lr: 0, end_lr: 0, rise: 0.01, shape: linear}",
-        "the rise of one_cycle must be longer than one update: rise x horizon > 1. "
-        "Received: rise 0.01, horizon 100",
+        "spec.yaml:3: schedule.rise: must be longer than one update: rise x horizon > 1; write "
+        "more than 0.01. Received: rise 0.01, horizon 100",
     ),
     "phases": (
         "schedule: {name: sequential, phases: [{schedule: {name: linear}, updates: 100}, "
         "{schedule: {name: linear}}]}",
-        "the phases of a sequence must leave room for the last. "
-        "Received: 100 updates before it, horizon 100",
+        "spec.yaml:3: schedule.phases: must leave room for the last; make those before it 1 "
+        "update shorter, or write a longer duration. Received: 100 updates before it, horizon "
+        "100",
     ),
     "warmup of a phase": (
         "schedule: {name: sequential, phases: [{schedule: {name: linear}, updates: 10}, "
         "{schedule: {name: linear}}]}\nwarmup: {steps: 10}",
-        "warmup must be shorter than the first phase. Received: 10 warmup updates, 10 in the phase",
+        "spec.yaml:4: warmup.steps: must be shorter than the first phase; make "
+        "phases[0].updates longer than it. Received: 10 warmup updates, 10 in the phase",
     ),
     "within a phase": (
         "schedule: {name: sequential, phases: [{schedule: {name: linear}, updates: 90}, "
         "{schedule: {name: one_cycle, start_lr: 0, end_lr: 0, rise: 0.1, shape: linear}}]}",
-        "phases[1]: the rise of one_cycle must be longer than one update: rise x horizon > 1. "
-        "Received: rise 0.1, horizon 10",
+        "spec.yaml:3: schedule.phases[1].schedule.rise: must be longer than one update: rise x "
+        "horizon > 1; write more than 0.1. Received: rise 0.1, horizon 10",
     ),
     "a timescale in a phase without warmup": (
         "schedule: {name: sequential, phases: [{schedule: {name: linear}, updates: 90}, "
         "{schedule: {name: inverse_sqrt}}]}\nwarmup: {steps: 10}",
-        "phases[1]: schedule.timescale is needed when the schedule has no warmup updates. "
-        "Received: neither",
+        "spec.yaml:3: schedule.phases[1].schedule.timescale: is needed when the schedule has no "
+        "warmup updates; write one; Hugging Face takes 10000 updates. Received: neither",
     ),
     "phases in epochs": (
         "schedule: {name: sequential, per: epoch, phases: [{schedule: {name: linear}, updates: 20},"
         " {schedule: {name: linear}}]}",
-        "the phases of a sequence must leave room for the last. "
-        "Received: 20 epochs before it, horizon 20",
+        "spec.yaml:3: schedule.phases: must leave room for the last; make those before it 1 "
+        "epoch shorter, or write a longer duration. Received: 20 epochs before it, horizon 20",
     ),
     "warmup of a phase in epochs": (
         "schedule: {name: sequential, per: epoch, phases: [{schedule: {name: linear}, updates: 9}, "
         "{schedule: {name: linear}}]}\nwarmup: {steps: 9}",
-        "warmup must be shorter than the first phase. Received: 9 warmup epochs, 9 in the phase",
+        "spec.yaml:4: warmup.steps: must be shorter than the first phase; make "
+        "phases[0].updates longer than it. Received: 9 warmup epochs, 9 in the phase",
     ),
     "a rise of one epoch in a phase": (
         "schedule: {name: sequential, per: epoch, phases: [{schedule: {name: linear}, updates: 9}, "
         "{schedule: {name: one_cycle, start_lr: 0, end_lr: 0, rise: 0.05, shape: linear}}]}",
-        "phases[1]: the rise of one_cycle must be longer than one epoch: rise x horizon > 1. "
-        "Received: rise 0.05, horizon 11",
+        "spec.yaml:3: schedule.phases[1].schedule.rise: must be longer than one epoch: rise x "
+        "horizon > 1; write more than 0.0909091. Received: rise 0.05, horizon 11",
     ),
     "warmup in epochs": (
         "schedule: {name: linear, per: epoch}\nwarmup: {steps: 20}",
-        "warmup must be shorter than the schedule. Received: 20 warmup epochs, horizon 20",
+        "spec.yaml:4: warmup.steps: counts epochs, as every count does under per: epoch, and "
+        "must be shorter than the schedule; for 20 updates of warmup leave per: epoch out, so "
+        "that the rate moves at every update. Received: 20 warmup epochs, horizon 20",
     ),
     "epochs of warmup that float64 cannot count": (
         "schedule: {name: linear, per: epoch}\nwarmup: {steps: 1000000000000000, counted: before}",
-        "the schedule must end within 1e+15 updates. "
-        "Received: 1000000000000000 epochs of 5 updates",
+        "spec.yaml:4: warmup.steps: the schedule must end within 1e+15 updates; write at most "
+        "200000000000000. Received: 1000000000000000 epochs of 5 updates",
     ),
     "epochs that float64 cannot count": (
         "schedule: {name: linear, per: epoch}\nhorizon: 1000000000000000",
-        "the schedule must end within 1e+15 updates. "
-        "Received: 1000000000000000 epochs of 5 updates",
+        "spec.yaml:4: horizon: the schedule must end within 1e+15 updates; write at most "
+        "200000000000000. Received: 1000000000000000 epochs of 5 updates",
     ),
 }
 
 
 @pytest.mark.parametrize(("text", "expected"), TOO_LONG.values(), ids=TOO_LONG)
-def test_a_schedule_without_room(text: str, expected: str, tmp_path: Path) -> None:
-    (tmp_path / "spec.yaml").write_text(f"{GOOD}{text}\n")
-    spec = load_spec(tmp_path / "spec.yaml")
+def test_a_schedule_without_room(
+    text: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plan's errors are as good as a spec's: file, line, field, and what to write instead."""
+    monkeypatch.chdir(tmp_path)
+    Path("spec.yaml").write_text(f"{GOOD}{text}\n")
+    spec = load_spec("spec.yaml")
     with pytest.raises(PlanError) as caught:
         spec.plan(micro_batches_per_epoch=5)
 

@@ -128,8 +128,8 @@ spec.yaml:6: unknown key 'warmpu'; did you mean 'warmup'?
 spec.yaml:8: clip.global_norm: must be > 0. Received: -1
 spec.yaml:10: key 'seed' is given twice, first on line 9
 spec.yaml:15: weight_decay.exclude[1]: must be one of 'bias', 'norm', 'embedding', \
-'one_dimensional'. Received: 'LayerNorm'
-spec.yaml:16: device: must be 'cpu', 'cuda' or 'cuda:<number>'. Received: 'gpu'""",
+'one_dimensional'; did you mean 'norm'? Received: 'LayerNorm'
+spec.yaml:16: device: must be 'cpu', 'cuda' or 'cuda:<number>'; write cuda. Received: 'gpu'""",
     ),
     "repeated within a part": (
         "optimizer:\n  name: adamw\n  lr: 5e-5\n  lr: 5e-4\n" + START.removeprefix(OPTIMIZER),
@@ -226,7 +226,7 @@ spec.yaml:6: key 'seed' is given twice, first on line 5""",
 spec.yaml:11: task.model.family: must be one of 'bert', 'ernie', 'roberta'. Received: 'gpt2'
 spec.yaml:14: task.model.heads: must divide hidden_size. Received: heads 4, hidden_size 130
 spec.yaml:15: task.model.max_length: must be >= 4. Received: 2
-spec.yaml:16: task.model: unknown key 'hidden'; did you mean 'hidden_size'?""",
+spec.yaml:16: task.model: unknown key 'hidden'; write hidden_size: 1""",
     ),
     "a bad checkpoint": (
         START + TASK + "  model: {path: '', family: bert}\n",
@@ -439,7 +439,7 @@ class TestInPython:
         expected = """\
 optimizer.lr: must be > 0. Received: -1.0
 optimizer.betas: must be two numbers. Received: [0.9]
-schedule: unknown key 'power'; did you mean 'per'?
+schedule: unknown key 'power'; write schedule: {name: polynomial, power: 2, ...}
 duration: is required. Received: nothing
 clip.global_norm: must be > 0. Received: 0
 unknown key 'warmpu'; did you mean 'warmup'?"""
@@ -462,7 +462,7 @@ unknown key 'warmpu'; did you mean 'warmup'?"""
     def test_a_rule_between_parts(self) -> None:
         with pytest.raises(
             SpecError,
-            match=r"^schedule: end_lr must be below optimizer\.lr\. "
+            match=r"^schedule.end_lr: must be below optimizer\.lr\. "
             r"Received: end_lr 0\.2, lr 0\.1$",
         ):
             Spec(

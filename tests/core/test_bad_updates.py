@@ -43,7 +43,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a flag as text": (
         {"loss": {"shift_labels": "yes"}},
-        "loss.shift_labels: must be true or false. Received: 'yes'",
+        "loss.shift_labels: must be true or false; write true. Received: 'yes'",
     ),
     "labels of texts, shifted": (
         TASK | {"loss": {"shift_labels": True}},

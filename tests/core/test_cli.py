@@ -80,7 +80,7 @@ def test_commands_and_options_are_these() -> None:
         for name, command in commands.commands.items()
     }
     assert found == {
-        "check": ["specs"],
+        "check": ["--micro-batches", "specs"],
         "schema": [],
         "plan": ["--json", "--micro-batches", "--world-size", "spec"],
         "plot": ["--micro-batches", "--output", "-o", "specs"],
@@ -107,14 +107,55 @@ def test_version(run: Run) -> None:
 
 
 def test_check_says_ok(run: Run, spec: Write) -> None:
-    path = spec(EPOCHS)
+    path = spec(UPDATES)
     assert run("check", path, path) == (0, f"{path}: ok\n{path}: ok\n", "")
+
+
+def test_check_says_what_it_could_not_plan(run: Run, spec: Write, tmp_path: Path) -> None:
+    path = spec(EPOCHS)
+    said = "ok, but not planned: the duration is in epochs; give --micro-batches"
+    assert run("check", path) == (0, f"{path}: {said}\n", "")
+    assert run("check", path, "--micro-batches", 5) == (0, f"{path}: ok\n", "")
+    task = spec(TASK)
+    said = f"ok, but not planned: {tmp_path}/train.csv is not there; give --micro-batches"
+    assert run("check", task) == (0, f"{task}: {said}\n", "")
+
+
+def test_check_plans(run: Run, spec: Write, tmp_path: Path) -> None:
+    """101 updates of warmup in 100: a spec may say so, and no run can do it."""
+    path = spec(UPDATES.replace("{proportion: 0.5}", "{steps: 7}"))
+    told = (
+        f"{path}:3: warmup.steps: must be shorter than the schedule; write at most 5, or a longer "
+        "duration. Received: 7 warmup updates, horizon 6\n"
+    )
+    assert run("check", path) == (2, "", told)
+    assert run("plan", path) == (2, "", told)
+
+
+def test_check_counts_the_data_of_a_task(run: Run, spec: Write, tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("text,label\n" + "a,b\n" * 17)  # 3 updates an epoch
+    path = spec(TASK.replace("{proportion: 0.5}", "{steps: 6}"))
+    status, out, err = run("check", path)
+    assert (status, out) == (2, "")
+    assert "Received: 6 warmup updates, horizon 6" in err
+    (tmp_path / "train.csv").write_text("text;label\n")
+    assert run("check", path)[0] == 2
+
+
+def test_check_refuses_what_no_number_of_micro_batches_mends(run: Run, spec: Write) -> None:
+    """Epochs of warmup beside epochs of schedule: the sizes of the run do not matter."""
+    path = spec(
+        EPOCHS.replace("linear", "linear, per: epoch").replace("{proportion: 0.5}", "{steps: 2}")
+    )
+    status, out, err = run("check", path)
+    assert (status, out) == (2, "")
+    assert err.startswith(f"{path}:3: warmup.steps: counts epochs, as every count does")
 
 
 def test_check_goes_on_after_a_bad_spec_and_exits_with_2(
     run: Run, spec: Write, tmp_path: Path
 ) -> None:
-    good, bad = spec(EPOCHS), tmp_path / "bad.yaml"
+    good, bad = spec(UPDATES), tmp_path / "bad.yaml"
     bad.write_text(EPOCHS.replace("lr: 0.1", "lr: -1"))
     status, out, err = run("check", bad, good)
     assert (status, out) == (2, f"{good}: ok\n")
@@ -151,6 +192,15 @@ def test_plan_notes_a_weight_decay_that_cannot_act(run: Run, spec: Write) -> Non
     status, out, err = run("plan", path, "--json")
     assert (status, "lr" in json.loads(out)) == (0, True)
     assert err.startswith("note: no weight will decay: ")
+
+
+def test_plan_notes_a_warmup_that_is_rounded_to_nothing(run: Run, spec: Write) -> None:
+    status, _, err = run("plan", spec(UPDATES.replace("0.5", "0.1")), "--json")
+    assert (status, err) == (
+        0,
+        "note: there will be no warmup: 0.1 x 6 updates is 0.6, which is rounded to 0; rounding: "
+        "ceil makes it 1\n",
+    )
 
 
 def test_plan_counts_micro_batches_without_listing_them(run: Run, spec: Write) -> None:
@@ -196,8 +246,8 @@ def test_plot_says_in_words_that_metrics_decide(run: Run, spec: Write, tmp_path:
         status, out, err = run("plot", path, *output)
         assert (status, out) == (2, "")
         assert err == (
-            f"{path}: the rates of 'reduce_on_plateau' depend on the metrics that training "
-            "reports: no plan knows them before\n"
+            f"{path}:2: schedule.name: the rates of 'reduce_on_plateau' depend on the metrics that "
+            "training reports: no plan knows them before\n"
         )
 
 
@@ -206,7 +256,9 @@ def test_plot_names_the_spec_that_cannot_be_drawn(run: Run, spec: Write, tmp_pat
     bad.write_text(PLATEAU)
     status, out, err = run("plot", good, bad)
     assert (status, out) == (2, "")
-    assert err.startswith(f"{bad}: the rates of 'reduce_on_plateau' depend on the metrics")
+    assert err.startswith(
+        f"{bad}:2: schedule.name: the rates of 'reduce_on_plateau' depend on the metrics"
+    )
 
 
 def test_plan_needs_micro_batches_for_epochs(run: Run, spec: Write) -> None:
@@ -273,7 +325,8 @@ def test_a_plan_that_cannot_be_is_text_and_status_2(run: Run, spec: Write) -> No
     status, out, err = run("plan", path, "--micro-batches", 5)
     assert (status, out) == (2, "")
     assert err == (
-        "warmup must be shorter than the schedule. Received: 6 warmup updates, horizon 6\n"
+        f"{path}:3: warmup.steps: must be shorter than the schedule; write at most 5, or a longer "
+        "duration. Received: 6 warmup updates, horizon 6\n"
     )
 
 

@@ -166,7 +166,7 @@ def test_a_default_that_cannot_be_is_a_refusal_with_the_rule() -> None:
     plan = plan_of(schedule=low, optimizer={"name": "adamw", "lr": 1e-8})
     given, bare = compared(plan, "hf4")
     assert given.reading.refusal is None
-    assert "end_lr must be below optimizer.lr" in str(bare.reading.refusal)
+    assert "end_lr: must be below optimizer.lr" in str(bare.reading.refusal)
 
 
 def test_the_horizon_is_the_last_update_in_the_trainers() -> None:

@@ -68,6 +68,22 @@ LAMB = {"optimizer": {"name": "lamb", "lr": 0.1, "betas": [0.9, 0.999], "eps": 1
 FIRES: list[tuple[str, dict[str, Any], str]] = [
     ("warmup-is-long", steps(51), "W = 51 of T = 100 updates"),
     (
+        "warmup-rounds-to-nothing",
+        {"warmup": {"proportion": 0.0099}},
+        "there will be no warmup: 0.0099 x 100 updates is 0.99, which is rounded to 0; rounding: "
+        "ceil makes it 1",
+    ),
+    (
+        "warmup-rounds-to-nothing",
+        {
+            "duration": {"epochs": 4},
+            "warmup": {"proportion": 0.1, "counted": "before"},
+            **schedule("linear", per="epoch"),
+        },
+        "there will be no warmup: 0.1 x 4 epochs is 0.4, which is rounded to 0; rounding: ceil "
+        "makes it 1",
+    ),
+    (
         "first-updates-are-idle",
         {"duration": {"epochs": 10}, **steps(2), **schedule("linear", per="epoch")},
         "updates 0 to 9 have rate 0",
@@ -266,11 +282,43 @@ FIRES: list[tuple[str, dict[str, Any], str]] = [
         {**LAMB, **decay(exclude=["bias"])},
         "lamb: a parameter that is excluded from decay has the trust ratio 1",
     ),
+    (
+        "floor-is-multiplied",
+        {
+            **schedule("cosine_annealing", min_lr=0.01),
+            "lr_multipliers": [
+                {"pattern": "a", "multiplier": 1.0},
+                {"pattern": "head.*", "multiplier": 0.1},
+            ],
+        },
+        "min_lr 0.01 is 0.001 for head.*",
+    ),
+    (
+        "floor-is-multiplied",
+        {
+            **schedule(
+                "sequential",
+                phases=[
+                    {"schedule": {"name": "constant"}, "updates": 50},
+                    {"schedule": {"name": "polynomial", "power": 1, "end_lr": 0.02}},
+                ],
+            ),
+            "layer_decay": 0.5,
+        },
+        "end_lr 0.02 is 0.01 one layer below the head",
+    ),
     ("statistics-move", {"freeze": {"patterns": ["a"]}}, "batch_stats: train"),
 ]
 
 SILENT: list[tuple[str, dict[str, Any]]] = [
+    ("floor-is-multiplied", schedule("cosine_annealing", min_lr=0.01)),
+    ("floor-is-multiplied", {**schedule("cosine_annealing", min_lr=0.0), "layer_decay": 0.5}),
+    ("floor-is-multiplied", {**schedule("cosine_annealing", min_lr=0.01), "layer_decay": 1.0}),
     ("warmup-is-long", steps(50)),
+    ("warmup-rounds-to-nothing", {"warmup": {"proportion": 0.01}}),
+    ("warmup-rounds-to-nothing", {"warmup": {"proportion": 0.0099, "rounding": "ceil"}}),
+    ("warmup-rounds-to-nothing", {"warmup": {"proportion": 0.0}}),
+    ("warmup-rounds-to-nothing", steps(0)),
     ("first-updates-are-idle", steps(10)),
     ("first-update-is-idle", steps(10, start=0.1)),
     ("last-updates-are-idle", {}),

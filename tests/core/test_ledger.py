@@ -191,7 +191,8 @@ def test_a_frozen_parameter_has_a_row_but_no_decay() -> None:
         (
             {"exclude_substrings": ("norm",)},
             "weight_decay.exclude_substrings: substring 'norm' matches none of the model's 4 "
-            "parameters. Near: 'block.LayerNorm.bias'. Correct it, or leave it out.",
+            "parameters. Near: 'block.LayerNorm.bias'. Write exclude: [bias, norm] instead, "
+            "which finds both in either framework by what they are, whatever they are called.",
         ),
         (
             {"exclude_patterns": ("*.layernorm.*",)},
@@ -397,8 +398,8 @@ def test_frozen_parameters_keep_their_row_and_lose_everything_else() -> None:
         ),
         (
             {"freeze": {"patterns": ["*"]}},
-            "the model must have a parameter that trains. Received: none of 5, 5 of them frozen "
-            "by freeze.patterns",
+            "the model must have a parameter that trains; leave a pattern out. Received: none "
+            "of 5, 5 of them frozen by freeze.patterns",
         ),
     ],
 )

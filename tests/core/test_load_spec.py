@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +221,44 @@ class TestYamlScalars:
         text = YAML.replace("clip: {global_norm: 1.0}", f"clip: {written}")
 
         assert load(tmp_path, "spec.yaml", text).clip is None
+
+
+class TestPlaces:
+    """A loaded spec remembers where each of its keys stands; that is not what it says."""
+
+    def test_a_problem_names_file_and_line(self, tmp_path: Path) -> None:
+        spec = load(tmp_path, "spec.yaml", YAML)
+        problem = spec.problem("weight_decay", "exclude", 1, rule="is this")
+        assert str(problem) == f"{tmp_path}/spec.yaml:11: weight_decay.exclude[1]: is this"
+
+    def test_a_key_that_is_not_there_has_the_line_of_what_is_around_it(
+        self, tmp_path: Path
+    ) -> None:
+        spec = load(tmp_path, "spec.yaml", YAML)
+        assert spec.problem("batch", "tail", rule="").line == 13
+        assert spec.problem("horizon", rule="").line == 1
+
+    def test_none_in_python(self) -> None:
+        problem = SPEC.problem("warmup", rule="is this", received="that", cure="do so")
+        assert (problem.file, problem.line) == (None, None)
+        assert str(problem) == "warmup: is this; do so. Received: that"
+
+    @pytest.mark.parametrize(
+        "again",
+        [
+            lambda spec: spec.model_copy(update={"seed": 42}),
+            lambda spec: pickle.loads(pickle.dumps(spec)),
+            copy.deepcopy,
+            lambda spec: spec.located(spec.folder),
+        ],
+    )
+    def test_copies_keep_them(self, again: Callable[[Spec], Spec], tmp_path: Path) -> None:
+        """Equal to a spec that was built in Python, too, and dumped alike."""
+        spec = load(tmp_path, "spec.yaml", YAML)
+        copied = again(spec)
+        assert copied == spec == SPEC
+        assert copied.model_dump() == SPEC.model_dump()
+        assert copied.problem("seed", rule="").line == 16
 
 
 class TestFolder:

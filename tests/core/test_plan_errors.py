@@ -34,28 +34,33 @@ BAD = {
     "warmup as long as the run": (
         spec_of(warmup=Warmup(steps=100)),
         {"micro_batches_per_epoch": 10},
-        "warmup must be shorter than the schedule. Received: 100 warmup updates, horizon 100",
+        "warmup.steps: must be shorter than the schedule; write at most 99, or a longer "
+        "duration. Received: 100 warmup updates, horizon 100",
     ),
     "warmup longer than the horizon, though not than the run": (
         spec_of(warmup=Warmup(steps=60), horizon=50),
         {"micro_batches_per_epoch": 10},
-        "warmup must be shorter than the schedule. Received: 60 warmup updates, horizon 50",
+        "warmup.steps: must be shorter than the schedule; write at most 49, or a longer "
+        "horizon. Received: 60 warmup updates, horizon 50",
     ),
     "a proportion that the ceiling makes the whole run": (
         spec_of(warmup=Warmup(proportion=0.995, rounding="ceil")),
         {"micro_batches_per_epoch": 10},
-        "warmup must be shorter than the schedule. Received: 100 warmup updates, horizon 100",
+        "warmup.proportion: must be shorter than the schedule; write rounding: floor, or steps: "
+        "99. Received: 100 warmup updates, horizon 100",
     ),
     "one epoch of fewer updates than warmup": (
         spec_of(warmup=Warmup(steps=3), duration=Duration(epochs=1), batch=Batch(accumulate=4)),
         {"micro_batches_per_epoch": 10},
-        "warmup must be shorter than the schedule. Received: 3 warmup updates, horizon 3",
+        "warmup.steps: must be shorter than the schedule; write at most 2, or a longer "
+        "duration. Received: 3 warmup updates, horizon 3",
     ),
     "tail drop leaves nothing": (
         spec_of(batch=Batch(accumulate=4, tail="drop")),
         {"micro_batches_per_epoch": 3},
-        "there is no update to make: with tail 'drop' an epoch needs at least batch.accumulate "
-        "micro-batches. Received: 3 micro-batches, accumulate 4",
+        "batch.accumulate: there is no update to make: with tail 'drop' an epoch needs at least "
+        "batch.accumulate micro-batches; write at most 3, or tail: flush. Received: 3 "
+        "micro-batches, accumulate 4",
     ),
     "half a micro-batch": (
         spec_of(),
@@ -75,7 +80,8 @@ BAD = {
     "more updates than float64 can count": (
         spec_of(duration=Duration(epochs=10**15)),
         {"micro_batches_per_epoch": 2},
-        "there must be at most 1e+15 updates. Received: 2000000000000000",
+        "duration.epochs: there must be at most 1e+15 updates; write at most 500000000000000. "
+        "Received: 2000000000000000",
     ),
     "no processes": (
         spec_of(),
@@ -85,18 +91,20 @@ BAD = {
     "processes that do not divide the micro-batch": (
         spec_of(batch=Batch(size=32)),
         {"micro_batches_per_epoch": 10, "world_size": 3},
-        "batch.size must be a multiple of world_size: it counts the samples of all processes. "
-        "Received: size 32, world_size 3",
+        "batch.size: must be a multiple of world_size: it counts the samples of all processes; "
+        "write 33. Received: size 32, world_size 3",
     ),
     "inverse_sqrt without timescale and warmup": (
         spec_of(schedule=INVERSE_SQRT),
         {"micro_batches_per_epoch": 10},
-        "schedule.timescale is needed when the schedule has no warmup updates. Received: neither",
+        "schedule.timescale: is needed when the schedule has no warmup updates; write one; "
+        "Hugging Face takes 10000 updates. Received: neither",
     ),
     "inverse_sqrt whose warmup is rounded down to nothing": (
         spec_of(schedule=INVERSE_SQRT, warmup=Warmup(proportion=0.009)),
         {"micro_batches_per_epoch": 10},
-        "schedule.timescale is needed when the schedule has no warmup updates. Received: neither",
+        "schedule.timescale: is needed when the schedule has no warmup updates; write one; "
+        "Hugging Face takes 10000 updates. Received: neither: 0.009 x 100 is rounded to 0",
     ),
 }
 

@@ -170,7 +170,8 @@ def test_the_naive_filter_as_a_spec_is_refused_on_transformers_names() -> None:
 
     assert str(caught.value) == (
         "weight_decay.exclude_substrings: substring 'norm' matches none of the model's 201 "
-        "parameters. Near: 'bert.embeddings.LayerNorm.bias'. Correct it, or leave it out."
+        "parameters. Near: 'bert.embeddings.LayerNorm.bias'. Write exclude: [bias, norm] instead, "
+        "which finds both in either framework by what they are, whatever they are called."
     )
 
 

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from dualtrain import DualtrainError, Spec, __version__
-from dualtrain.errors import DataError, WorkerError
+from dualtrain.errors import DataError, LedgerError, PlanError, WorkerError
 from dualtrain.sides import run_parity, without_dropout
+from dualtrain.spec import Source
+from dualtrain.spec._positions import Positions, Steps
 from tests.meta.small_task import small_spec, write_task
 
 
@@ -111,9 +113,22 @@ def test_a_report_among_folders_of_the_users(folder: Path) -> None:
 
 def test_a_rule_that_matches_nothing(folder: Path) -> None:
     decay = {"value": 0.1, "exclude_patterns": ["*.no_such_layer.*"]}
-    message = refused(small_spec(folder, weight_decay=decay), folder, WorkerError)
-    assert "side could not start: weight_decay.exclude_patterns: pattern" in message
+    message = refused(small_spec(folder, weight_decay=decay), folder, LedgerError)
+    assert message.startswith("weight_decay.exclude_patterns: pattern '*.no_such_layer.*' matches")
     assert "matches none of the model's 25 parameters" in message
+
+
+def test_a_rule_by_the_names_of_the_other_side(folder: Path) -> None:
+    """Only Paddle's worker can know: it says so in its own name, with the line of the spec."""
+    spec = small_spec(folder, weight_decay={"value": 0.1, "exclude_substrings": ["LayerNorm"]})
+    lines: dict[Steps, int] = {(): 1, ("weight_decay",): 7}
+    found = spec.located(Source(folder, "spec.yaml", Positions(lines)))
+    message = refused(found, folder, WorkerError)
+    assert message.startswith(
+        "the paddle side could not start: spec.yaml:7: weight_decay.exclude_substrings: substring "
+        "'LayerNorm' matches none of the model's 25 parameters."
+    )
+    assert "Write exclude: [bias, norm] instead" in message
 
 
 def test_a_data_file_that_is_missing(folder: Path) -> None:
@@ -123,9 +138,10 @@ def test_a_data_file_that_is_missing(folder: Path) -> None:
 
 
 def test_warmup_that_is_as_long_as_training(folder: Path) -> None:
-    message = refused(small_spec(folder, warmup={"steps": 12}), folder, WorkerError)
-    assert message.endswith(
-        "warmup must be shorter than the schedule. Received: 12 warmup updates, horizon 12"
+    message = refused(small_spec(folder, warmup={"steps": 12}), folder, PlanError)
+    assert message == (
+        "warmup.steps: must be shorter than the schedule; write at most 11, or a longer duration. "
+        "Received: 12 warmup updates, horizon 12"
     )
 
 
