@@ -8,8 +8,10 @@ global to the process; AMP does nothing on the CPU, so it is refused there; deca
 from dualtrain_paddle._compat import versions as versions
 from dualtrain_paddle.amp import autocast as autocast
 from dualtrain_paddle.amp import check_amp as check_amp
+from dualtrain_paddle.amp import check_autocast as check_autocast
 from dualtrain_paddle.amp import scaled as scaled
 from dualtrain_paddle.amp import unscale as unscale
+from dualtrain_paddle.amp import updating as updating
 from dualtrain_paddle.arrays import inference as inference
 from dualtrain_paddle.arrays import numbers as numbers
 from dualtrain_paddle.arrays import open_device as open_device

@@ -8,8 +8,10 @@ as Paddle's does.
 from dualtrain_torch._compat import versions as versions
 from dualtrain_torch.amp import autocast as autocast
 from dualtrain_torch.amp import check_amp as check_amp
+from dualtrain_torch.amp import check_autocast as check_autocast
 from dualtrain_torch.amp import scaled as scaled
 from dualtrain_torch.amp import unscale as unscale
+from dualtrain_torch.amp import updating as updating
 from dualtrain_torch.arrays import inference as inference
 from dualtrain_torch.arrays import numbers as numbers
 from dualtrain_torch.arrays import open_device as open_device
