@@ -85,6 +85,10 @@ class Backend(Protocol):
         """Package -> installed version, of all that changes the numbers."""
         ...
 
+    def settings(self, device: Any) -> list[str]:
+        """What is set in the process that changes the numbers of a run: a sentence each."""
+        ...
+
     def open_device(self, name: str) -> Any:
         """The device `cpu`, `cuda` or `cuda:N`; `BackendError` if it is not there."""
         ...

@@ -33,6 +33,7 @@ from dualtrain_paddle.optim import effective_decay as effective_decay
 from dualtrain_paddle.optim import effective_lr_multiplier as effective_lr_multiplier
 from dualtrain_paddle.schedule import LinearDecayWithWarmup as LinearDecayWithWarmup
 from dualtrain_paddle.schedule import build_schedule as build_schedule
+from dualtrain_paddle.settings import settings as settings
 from dualtrain_paddle.step import clear_gradients as clear_gradients
 from dualtrain_paddle.step import learning_rate as learning_rate
 from dualtrain_paddle.step import momentum as momentum
