@@ -93,17 +93,34 @@ def unscale(optimizer: Any, scale: float) -> bool:
     return not (found and bool(paddle.concat(found).any()))
 
 
+_ATTENTION = (
+    *("flash_attn", "flash_attn_unpadded", "flash_attn_qkvpacked", "flash_attn_varlen_qkvpacked"),
+    *("flashmask_attention", "fused_dot_product_attention", "memory_efficient_attention"),
+)
+"""Attention in one operator, for which Paddle has no float32 kernel: it then refuses the call."""
+
 _OPERATORS: Mapping[str, Sequence[str]] = {
     "cross_entropy": ("softmax_with_cross_entropy", "nll_loss"),
     "exp": ("exp",),
     "gelu": ("gelu",),
-    "layer_norm": ("layer_norm",),
+    "layer_norm": (
+        *("layer_norm", "fused_bias_residual_layernorm", "fused_bias_dropout_residual_layer_norm"),
+    ),
     "log": ("log",),
     "log_softmax": ("log_softmax",),
-    "matmul": ("matmul_v2", "linear_v2", "fused_gemm_epilogue", "bmm", "addmm", "mv", "einsum"),
+    "matmul": (
+        *("matmul_v2", "linear_v2", "fused_gemm_epilogue", "bmm", "addmm", "baddbmm", "mv", "dot"),
+        *("einsum", "multi_dot", "matrix_power", "bilinear_tensor_product", "rnn", *_ATTENTION),
+    ),
     "mean": ("mean", "reduce_mean"),
     "pow": ("pow", "elementwise_pow"),
-    "softmax": ("softmax",),
+    "softmax": (
+        *("softmax", "gumbel_softmax", "fused_softmax_mask", "fused_softmax_mask_upper_triangle"),
+        *_ATTENTION,
+    ),
     "sum": ("reduce_sum",),
 }
-"""Neutral name -> the names that Paddle's autocast knows the operators by."""
+"""Neutral name -> the names that Paddle's autocast knows the operators by.
+
+It asks nothing for the forms that write in place: those compute in their tensor's own type.
+"""
