@@ -16,7 +16,7 @@ __all__ = ["HIDDEN", "SPELLINGS", "KeepFloat32"]
 
 SPELLINGS: Mapping[str, frozenset[str]] = {
     "cross_entropy": frozenset(
-        "cross_entropy cross_entropy_loss nll_loss nll_loss_nd nll_loss2d".split()
+        {"cross_entropy", "cross_entropy_loss", "nll_loss", "nll_loss_nd", "nll_loss2d"}
     ),
     "exp": frozenset({"exp"}),
     "gelu": frozenset({"gelu"}),
@@ -24,9 +24,12 @@ SPELLINGS: Mapping[str, frozenset[str]] = {
     "log": frozenset({"log"}),
     "log_softmax": frozenset({"log_softmax", "special_log_softmax", "_log_softmax"}),
     "matmul": frozenset(
-        "linear bilinear matmul linalg_matmul __matmul__ __rmatmul__ mm bmm mv dot vdot inner "
-        "linalg_vecdot addmm addbmm addmv baddbmm chain_matmul linalg_multi_dot matrix_power "
-        "linalg_matrix_power einsum tensordot".split()
+        {
+            *("linear", "bilinear", "matmul", "linalg_matmul", "__matmul__", "__rmatmul__"),
+            *("mm", "bmm", "mv", "dot", "vdot", "inner", "linalg_vecdot", "addmm", "addbmm"),
+            *("addmv", "baddbmm", "chain_matmul", "linalg_multi_dot", "matrix_power"),
+            *("linalg_matrix_power", "einsum", "tensordot"),
+        }
     ),
     "mean": frozenset({"mean"}),
     "pow": frozenset({"pow", "__pow__", "__rpow__"}),

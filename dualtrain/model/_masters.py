@@ -23,8 +23,8 @@ def check_full_precision(
 
     low: those of the tensors that train in one, without a master small updates would be rounded
     away. wide: with AMP those in float64, which no autocast touches: each operator that meets one
-    would compute in float64. Raises `BackendError`, for a model that has masters too, which no other optimizer would
-    move.
+    would compute in float64. Raises `BackendError`, for a model that has masters too, which no
+    other optimizer would move.
     """
     if any(master_of(found.tensor) is not found.tensor for found in tensors):
         raise BackendError(

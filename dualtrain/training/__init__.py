@@ -2,7 +2,8 @@
 
 `_run.py` is one run and its clock, `_loop.py` the loop over micro-batches, `_objective.py` the loss
 of one, `_task.py` a whole task from its data to its evaluation. `_header.py`, `_probe.py` and
-`_recorder.py` put down what happens, for the trace; `_watch.py` warns of a run that trains nothing. `_native.py` gives the native objects alone.
+`_recorder.py` put down what happens, for the trace; `_watch.py` warns of a run that trains nothing.
+`_native.py` gives the native objects alone.
 """
 
 from dualtrain.training._loop import Batches as Batches

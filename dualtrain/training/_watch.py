@@ -1,4 +1,4 @@
-"""What a run says by itself, since nobody may look at its numbers: that it trains nothing, or noise.
+"""What a run says by itself, since nobody may look at its numbers: that it trains nothing.
 
 All of it is found in numbers that are read anyway, and in one reading of the weights at the end.
 """

@@ -32,7 +32,7 @@ def spec_of(amp: dict[str, Any] | None, **changes: Any) -> Spec:
 
 def batches_of(*factors: float) -> list[dict[str, NDArray[np.float32]]]:
     """One micro-batch a factor, by which its loss is multiplied."""
-    return [{"x": np.ones((1, 2), np.float32), "by": np.float32([by])} for by in factors]
+    return [{"x": np.ones((1, 2), np.float32), "by": np.array([by], np.float32)} for by in factors]
 
 
 def own_loss(model: Any, tensors: dict[str, Any]) -> Any:

@@ -251,7 +251,7 @@ TORCH_CALLS: dict[str, list[Callable[[Any], Any]]] = {
     "cross_entropy": [
         lambda x: F.cross_entropy(x, Y),
         lambda x: F.nll_loss(x, Y),
-        lambda x: torch._C._nn.cross_entropy_loss(x, Y),  # type: ignore[attr-defined]
+        lambda x: torch._C._nn.cross_entropy_loss(x, Y),
         lambda x: torch.nn.CrossEntropyLoss()(x, Y),
     ],
     "exp": [torch.exp, lambda x: x.exp(), ATEN.exp, ATEN.exp.default],
@@ -355,7 +355,9 @@ WRITES: list[Callable[[Any], Any]] = [
 
 
 @pytest.mark.parametrize("call", WRITES)
-def test_torch_refuses_a_result_that_is_low_whatever_computes_it(call: Callable[[Any], Any]) -> None:
+def test_torch_refuses_a_result_that_is_low_whatever_computes_it(
+    call: Callable[[Any], Any],
+) -> None:
     """In place, `out=` and `dtype=`: the sum of a forward pass must not be written into a copy."""
     amp = amp_of(dtype="bfloat16", float32_operators=["exp", "pow", "matmul", "softmax"])
     with load_backend("torch").autocast(amp, torch.device("cpu")):
@@ -373,7 +375,18 @@ KERNELS = {
     "layer_norm": {"native_layer_norm"},
     "log": {"log", "log_"},
     "log_softmax": {"_log_softmax"},
-    "matmul": {"mm", "bmm", "addmm", "mv", "dot", "vdot", "addmv", "baddbmm", "addbmm", "_trilinear"},
+    "matmul": {
+        "mm",
+        "bmm",
+        "addmm",
+        "mv",
+        "dot",
+        "vdot",
+        "addmv",
+        "baddbmm",
+        "addbmm",
+        "_trilinear",
+    },
     "mean": {"mean"},
     "pow": {"pow", "pow_"},
     "softmax": {"_softmax", "_safe_softmax"},

@@ -32,7 +32,7 @@ UPDATES = 6
 LR = 0.5
 random = np.random.default_rng(0)
 X, Y = random.standard_normal((16, 4)).astype(np.float32), random.integers(0, 3, 16)
-BATCHES = [{"input": X, "labels": Y}]
+BATCHES: list[dict[str, NDArray[Any]]] = [{"input": X, "labels": Y}]
 
 
 def spec_of(amp: dict[str, Any] | None, **changes: Any) -> Spec:
@@ -67,7 +67,7 @@ def native_losses() -> list[float]:
         with bfloat16():
             loss = loss_of(model)
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
         losses.append(loss.item())
     return losses
@@ -386,3 +386,104 @@ def test_the_settings_stand_in_the_trace(tmp_path: Any) -> None:
     finally:
         torch.set_flush_denormal(False)
     assert any("denormal" in note for note in read_trace(tmp_path / "a.jsonl").header.notes)
+
+
+# O2: what the frameworks' own ways write into a model
+
+
+O2 = {"dtype": "bfloat16", "level": "O2"}
+WAYS: dict[str, Callable[[Any, Any], Any]] = {
+    "load_state_dict": lambda model, other: model.load_state_dict(other.state_dict()),
+    "copy_": lambda model, other: [
+        p.detach().copy_(q.detach())
+        for p, q in zip(model.parameters(), other.parameters(), strict=True)
+    ],
+    "data": lambda model, other: [  # no version counter sees this one
+        p.data.copy_(q.data) for p, q in zip(model.parameters(), other.parameters(), strict=True)
+    ],
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_weights_loaded_into_torchs_o2_model_train(way: str) -> None:
+    """The next update starts from them, as the low type holds them."""
+    torch.manual_seed(7)
+    model, other = linear(), torch.nn.Linear(4, 3)
+    run = start(spec_of(O2), model, micro_batches_per_epoch=1)
+    WAYS[way](model, other)
+    with run.autocast():
+        loss = model(torch.ones(2, 4)).float().sum()  # each weight's gradient is 2
+    run.step(loss)
+    expected = other.weight.detach().bfloat16().float() - LR * 2
+    after = TORCH.dump_weights(model)["weight"]
+    np.testing.assert_array_equal(after, expected.numpy())
+
+
+def test_weights_loaded_into_paddles_o2_model_train(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its forward pass has no low kernels on the CPU, so the loss is taken in float32."""
+    monkeypatch.setattr(PADDLE, "check_amp", lambda amp, device: None)
+    model, other = paddle.nn.Linear(4, 3), paddle.nn.Linear(4, 3)
+    run = start(spec_of(O2), model, micro_batches_per_epoch=1)
+    other.bfloat16()
+    model.set_state_dict(other.state_dict())
+    loss = sum((p.astype("float32") * 2.0).sum() for p in model.parameters())
+    run.step(loss)
+    expected = other.weight.astype("float32").numpy() - np.float32(LR * 2)
+    np.testing.assert_array_equal(PADDLE.dump_weights(model)["weight"], expected.T)
+
+
+def test_max_norm_in_the_forward_pass_is_kept_at_o2() -> None:
+    """Rows as long as in torch's own float32 loop; undone, they would grow to three and more."""
+
+    def model() -> Any:
+        torch.manual_seed(0)
+        return torch.nn.Sequential(torch.nn.Embedding(5, 4, max_norm=1.0), torch.nn.Linear(4, 3))
+
+    def loss(model: Any) -> Any:
+        return F.cross_entropy(model(torch.arange(5)).float(), torch.arange(5) % 3)
+
+    ours, native = model(), model()
+    run = start(spec_of(O2), ours, micro_batches_per_epoch=1)
+    optimizer = torch.optim.SGD(native.parameters(), LR)
+    for _ in range(20):
+        with run.autocast():
+            low = loss(ours)
+        run.step(low)
+        optimizer.zero_grad()
+        loss(native).backward()
+        optimizer.step()
+    norms = np.linalg.norm(TORCH.dump_weights(ours)["0.weight"], axis=1)
+    expected = native[0].weight.detach().norm(dim=1).numpy()
+    np.testing.assert_allclose(norms, expected, rtol=0.02)
+
+
+# A schedule per epoch
+
+
+BAD = {(0, 0), (0, 1), (1, 3)}
+
+
+def test_a_schedule_per_epoch_moves_as_in_torchs_own_loop() -> None:
+    """`GradScaler` skips, the loop steps its `StepLR` at the end of each epoch."""
+    amp = {"dtype": "float16"}
+    schedule = {"name": "step", "every": 1, "gamma": 0.1, "per": "epoch"}
+    model = torch.nn.Linear(2, 1)
+    spec = spec_of(amp, schedule=schedule, duration={"epochs": 3})
+    run = start(spec, model, micro_batches_per_epoch=4)
+    parameter = torch.nn.Parameter(torch.ones(1))
+    optimizer = torch.optim.SGD([parameter], LR)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1, 0.1)
+    scaler = torch.amp.GradScaler("cpu")
+    for epoch in range(3):
+        for i in range(4):
+            by = float("inf") if (epoch, i) in BAD else 1.0
+            applied = run.step(model(torch.ones(1, 2)).sum() * by)
+            assert applied is not None
+            assert applied.lr == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-12)
+            optimizer.zero_grad()
+            scaler.scale(parameter.sum() * by).backward()
+            scale = scaler.get_scale()
+            scaler.step(optimizer)
+            scaler.update()
+            assert applied.skipped == (scaler.get_scale() < scale) == ((epoch, i) in BAD)
+        scheduler.step()
