@@ -42,7 +42,4 @@ def _tf32() -> Iterator[str]:
     for name, what in (("cublas", "products"), ("cudnn", "convolutions")):
         switch = getattr(core, f"get_{name}_switch", None)
         if switch is not None and switch():
-            yield (
-                f"Paddle's {name} switch for TF32 is on, Paddle's default: {what} of float32 are "
-                "rounded to TF32"
-            )
+            yield (f"Paddle's {name} switch for TF32 is on: {what} of float32 are rounded to TF32")

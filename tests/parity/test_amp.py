@@ -355,9 +355,7 @@ WRITES: list[Callable[[Any], Any]] = [
 
 
 @pytest.mark.parametrize("call", WRITES)
-def test_torch_refuses_a_result_that_is_low_whatever_computes_it(
-    call: Callable[[Any], Any],
-) -> None:
+def test_torch_refuses_a_result_of_a_low_type(call: Callable[[Any], Any]) -> None:
     """In place, `out=` and `dtype=`: the sum of a forward pass must not be written into a copy."""
     amp = amp_of(dtype="bfloat16", float32_operators=["exp", "pow", "matmul", "softmax"])
     with load_backend("torch").autocast(amp, torch.device("cpu")):
