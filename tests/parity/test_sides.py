@@ -183,8 +183,8 @@ def trained(folder: Path, **loss_scale: float) -> subprocess.CompletedProcess[st
 
 
 def test_train_says_how_many_updates_were_skipped(folder: Path) -> None:
-    """A scale of 2^40 overflows; 2^20 times smaller it does not."""
-    done = trained(folder, init=2.0**40, ceiling=2.0**40, backoff_factor=2.0**-20)
+    """A scale of 2^40 overflows, and 2^10 after it does not."""
+    done = trained(folder, init=2.0**40, ceiling=2.0**40, backoff_factor=2.0**-30)
     assert "\n1 of 12 updates skipped: their gradients were not finite\n" in done.stdout
     assert "warning" not in done.stderr
 
