@@ -48,6 +48,10 @@ class Masters(Protocol):
         """Add what a backward pass left in the model to the masters' gradients."""
         ...
 
+    def read_back(self) -> None:
+        """Take into the masters what was written into the model since the last update."""
+        ...
+
     def write_back(self) -> None:
         """Round the masters into the model."""
         ...
@@ -79,6 +83,10 @@ class Backend(Protocol):
 
     def versions(self) -> dict[str, str]:
         """Package -> installed version, of all that changes the numbers."""
+        ...
+
+    def settings(self, device: Any) -> list[str]:
+        """What is set in the process that changes the numbers of a run: a sentence each."""
         ...
 
     def open_device(self, name: str) -> Any:
@@ -179,8 +187,20 @@ class Backend(Protocol):
         """`BackendError` for what the device cannot do."""
         ...
 
+    def check_autocast(self, amp: Amp | None, device: Any) -> None:
+        """`BackendError` if an autocast is open that is not the spec's own."""
+        ...
+
     def autocast(self, amp: Amp | None, device: Any) -> AbstractContextManager[Any]:
         """The context of a forward pass."""
+        ...
+
+    def updating(self, amp: Amp | None, device: Any) -> AbstractContextManager[None]:
+        """The context of a backward pass and an update: without autocast.
+
+        What a backward pass computes again in it (gradient checkpointing) has the types of its
+        forward pass; after it nobody computes with weights that were cast before.
+        """
         ...
 
     def scaled(self, loss: Any, scale: float) -> Any:
@@ -198,7 +218,7 @@ class Backend(Protocol):
     def build_masters(self, amp: Amp | None, model: Any, optimizer: Any) -> Masters | None:
         """Level O2: cast the model, give the optimizer float32 masters; None below it.
 
-        `BackendError` for a model that is cast already.
+        `BackendError` for a model that is cast already, or with AMP is in float64.
         """
         ...
 

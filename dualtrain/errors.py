@@ -15,6 +15,7 @@ __all__ = [
     "Problem",
     "SpecError",
     "TraceError",
+    "TrainingWarning",
     "WorkerError",
 ]
 
@@ -94,3 +95,7 @@ class TraceError(DualtrainError):
 
 class WorkerError(DualtrainError):
     """One side of a parity run failed in its own process."""
+
+
+class TrainingWarning(UserWarning):
+    """A run went on, but what it trains is probably not what was meant: nothing, or no numbers."""

@@ -8,8 +8,10 @@ global to the process; AMP does nothing on the CPU, so it is refused there; deca
 from dualtrain_paddle._compat import versions as versions
 from dualtrain_paddle.amp import autocast as autocast
 from dualtrain_paddle.amp import check_amp as check_amp
+from dualtrain_paddle.amp import check_autocast as check_autocast
 from dualtrain_paddle.amp import scaled as scaled
 from dualtrain_paddle.amp import unscale as unscale
+from dualtrain_paddle.amp import updating as updating
 from dualtrain_paddle.arrays import inference as inference
 from dualtrain_paddle.arrays import numbers as numbers
 from dualtrain_paddle.arrays import open_device as open_device
@@ -33,6 +35,7 @@ from dualtrain_paddle.optim import effective_decay as effective_decay
 from dualtrain_paddle.optim import effective_lr_multiplier as effective_lr_multiplier
 from dualtrain_paddle.schedule import LinearDecayWithWarmup as LinearDecayWithWarmup
 from dualtrain_paddle.schedule import build_schedule as build_schedule
+from dualtrain_paddle.settings import settings as settings
 from dualtrain_paddle.step import clear_gradients as clear_gradients
 from dualtrain_paddle.step import learning_rate as learning_rate
 from dualtrain_paddle.step import momentum as momentum

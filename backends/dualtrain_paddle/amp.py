@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import paddle
@@ -12,7 +12,7 @@ from paddle import _legacy_C_ops
 from dualtrain.errors import BackendError
 from dualtrain.spec import Amp
 
-__all__ = ["autocast", "check_amp", "scaled", "unscale"]
+__all__ = ["autocast", "check_amp", "check_autocast", "scaled", "unscale", "updating"]
 
 
 def check_amp(amp: Amp | None, device: Any) -> None:
@@ -22,6 +22,25 @@ def check_amp(amp: Amp | None, device: Any) -> None:
             "amp: Paddle's auto_cast does nothing on the CPU, so the run would be in "
             f"float32; use a CUDA device or leave amp out. Received: amp.dtype {amp.dtype!r} "
             f"on {device}"
+        )
+
+
+def check_autocast(amp: Amp | None, device: Any) -> None:
+    """Refuse an open `paddle.amp.auto_cast` that is not the spec's; the same one is harmless.
+
+    On the CPU Paddle opens none, whatever is asked.
+    """
+    tracer: Any = paddle.base.framework._dygraph_tracer()
+    level, levels = tracer._amp_level, paddle.base.core.AmpLevel
+    if level == levels.O0:
+        return
+    opened = (level, tracer._amp_dtype)
+    if amp is None or opened != (getattr(levels, amp.level), amp.dtype):
+        asked = "no amp" if amp is None else f"amp.dtype {amp.dtype!r}, level {amp.level!r}"
+        raise BackendError(
+            "no other autocast than the spec's may be open around a run: leave "
+            "paddle.amp.auto_cast out, amp in the spec opens the right one. "
+            f"Received: paddle.amp.auto_cast in {opened[1]} at {level.name}, and {asked}"
         )
 
 
@@ -35,6 +54,17 @@ def autocast(amp: Amp | None, device: Any) -> AbstractContextManager[Any]:
         custom_black_list=[own for name in amp.float32_operators for own in _OPERATORS[name]],
     )
     return context
+
+
+@contextmanager
+def updating(amp: Amp | None, device: Any) -> Iterator[None]:
+    """The context of a backward pass and an update: no autocast.
+
+    What `recompute` computes again in it keeps the operators of its forward pass: Paddle restores
+    the autocast there, and its lists with it.
+    """
+    with paddle.amp.auto_cast(enable=False):
+        yield
 
 
 def scaled(loss: Any, scale: float) -> Any:
@@ -63,17 +93,34 @@ def unscale(optimizer: Any, scale: float) -> bool:
     return not (found and bool(paddle.concat(found).any()))
 
 
+_ATTENTION = (
+    *("flash_attn", "flash_attn_unpadded", "flash_attn_qkvpacked", "flash_attn_varlen_qkvpacked"),
+    *("flashmask_attention", "fused_dot_product_attention", "memory_efficient_attention"),
+)
+"""Attention in one operator, for which Paddle has no float32 kernel: it then refuses the call."""
+
 _OPERATORS: Mapping[str, Sequence[str]] = {
     "cross_entropy": ("softmax_with_cross_entropy", "nll_loss"),
     "exp": ("exp",),
     "gelu": ("gelu",),
-    "layer_norm": ("layer_norm",),
+    "layer_norm": (
+        *("layer_norm", "fused_bias_residual_layernorm", "fused_bias_dropout_residual_layer_norm"),
+    ),
     "log": ("log",),
     "log_softmax": ("log_softmax",),
-    "matmul": ("matmul_v2", "linear_v2", "fused_gemm_epilogue", "bmm", "addmm", "mv", "einsum"),
+    "matmul": (
+        *("matmul_v2", "linear_v2", "fused_gemm_epilogue", "bmm", "addmm", "baddbmm", "mv", "dot"),
+        *("einsum", "multi_dot", "matrix_power", "bilinear_tensor_product", "rnn", *_ATTENTION),
+    ),
     "mean": ("mean", "reduce_mean"),
     "pow": ("pow", "elementwise_pow"),
-    "softmax": ("softmax",),
+    "softmax": (
+        *("softmax", "gumbel_softmax", "fused_softmax_mask", "fused_softmax_mask_upper_triangle"),
+        *_ATTENTION,
+    ),
     "sum": ("reduce_sum",),
 }
-"""Neutral name -> the names that Paddle's autocast knows the operators by."""
+"""Neutral name -> the names that Paddle's autocast knows the operators by.
+
+It asks nothing for the forms that write in place: those compute in their tensor's own type.
+"""

@@ -9,6 +9,7 @@ from typing import Any
 import paddle
 
 from dualtrain.model import master_of
+from dualtrain_paddle.masters import read_master
 from dualtrain_paddle.tensors import named_tensors
 
 __all__ = ["Averages", "build_averages"]
@@ -43,7 +44,7 @@ class Averages:
     def applied(self) -> Iterator[None]:
         """Let the model have the averages for weights, until the block is left."""
         with paddle.no_grad():
-            kept = [w.clone() for w in self._weights]
+            kept = [read_master(own).clone() for own in self._trained]
             self._set(self._averages)
         try:
             yield

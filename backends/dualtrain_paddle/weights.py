@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from dualtrain.model import check_weights, master_of
 from dualtrain_paddle.arrays import to_numpy
+from dualtrain_paddle.masters import read_master
 from dualtrain_paddle.tensors import named_tensors
 
 __all__ = ["dump_weights", "load_weights"]
@@ -36,8 +37,8 @@ def dump_weights(model: paddle.nn.Layer) -> dict[str, NDArray[np.float32]]:
     """Canonical name -> a copy as float32, for every parameter and running statistic, by name.
 
     bfloat16 and float16 become float32 exactly; float64 is rounded. At AMP level O2 they are the
-    master weights.
+    master weights, with what was written into the model since the last update.
     """
     found = sorted(named_tensors(model), key=lambda f: f.name)
-    arrays = ((f, to_numpy(master_of(f.tensor))) for f in found)
+    arrays = ((f, to_numpy(read_master(f.tensor))) for f in found)
     return {f.name: np.array(f.to_canonical(a), order="C") for f, a in arrays}

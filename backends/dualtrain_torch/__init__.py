@@ -8,8 +8,10 @@ as Paddle's does.
 from dualtrain_torch._compat import versions as versions
 from dualtrain_torch.amp import autocast as autocast
 from dualtrain_torch.amp import check_amp as check_amp
+from dualtrain_torch.amp import check_autocast as check_autocast
 from dualtrain_torch.amp import scaled as scaled
 from dualtrain_torch.amp import unscale as unscale
+from dualtrain_torch.amp import updating as updating
 from dualtrain_torch.arrays import inference as inference
 from dualtrain_torch.arrays import numbers as numbers
 from dualtrain_torch.arrays import open_device as open_device
@@ -32,6 +34,7 @@ from dualtrain_torch.optim import build_optimizer as build_optimizer
 from dualtrain_torch.optim import effective_decay as effective_decay
 from dualtrain_torch.optim import effective_lr_multiplier as effective_lr_multiplier
 from dualtrain_torch.schedule import build_schedule as build_schedule
+from dualtrain_torch.settings import settings as settings
 from dualtrain_torch.step import clear_gradients as clear_gradients
 from dualtrain_torch.step import learning_rate as learning_rate
 from dualtrain_torch.step import momentum as momentum

@@ -2,33 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import tree_map
 
 from dualtrain.errors import BackendError
 from dualtrain.spec import Amp
+from dualtrain_torch.operators import KeepFloat32
 
-__all__ = ["autocast", "check_amp", "scaled", "unscale"]
+__all__ = ["autocast", "check_amp", "check_autocast", "scaled", "unscale", "updating"]
 
 
 def check_amp(amp: Amp | None, device: Any) -> None:
     """Refuse what the device cannot do; torch autocasts on the CPU and on CUDA."""
 
 
+def check_autocast(amp: Amp | None, device: Any) -> None:
+    """Refuse an open `torch.autocast` of another type than the spec's; the same one is harmless."""
+    if not torch.is_autocast_enabled(device.type):
+        return
+    opened = torch.get_autocast_dtype(device.type)
+    if amp is None or opened != getattr(torch, amp.dtype):
+        asked = "no amp" if amp is None else f"amp.dtype {amp.dtype!r}"
+        raise BackendError(
+            "no other autocast than the spec's may be open around a run: leave torch.autocast "
+            "out, amp in the spec opens the right one. "
+            f"Received: torch.autocast in {opened}, and {asked}"
+        )
+
+
 def autocast(amp: Amp | None, device: Any) -> AbstractContextManager[Any]:
     """The context of a forward pass.
+
+    torch keeps cast weights until the outermost autocast is left, whatever becomes of the weights;
+    those of before are forgotten here.
 
     `amp.float32_operators` are reached where Python calls them; torch has no list of its own.
     Raises `BackendError` where one of them is hidden in a fused function, such as torch's own
     attention.
     """
+    torch.clear_autocast_cache()
     if amp is None:
         return nullcontext()
     context: AbstractContextManager[Any] = torch.autocast(
@@ -36,7 +52,23 @@ def autocast(amp: Amp | None, device: Any) -> AbstractContextManager[Any]:
     )
     if not amp.float32_operators:
         return context
-    return _both(context, _KeepFloat32(amp.float32_operators, device.type))
+    return _both(context, KeepFloat32(amp.float32_operators, device.type))
+
+
+@contextmanager
+def updating(amp: Amp | None, device: Any) -> Iterator[None]:
+    """The context of a backward pass and an update: no autocast, and no cast weights left behind.
+
+    What gradient checkpointing computes again in it keeps the operators of its forward pass: torch
+    restores the autocast there, and nothing else.
+    """
+    kept = amp.float32_operators if amp is not None else ()
+    mode = KeepFloat32(kept, device.type, recomputing=True) if kept else nullcontext()
+    try:
+        with torch.autocast(device.type, enabled=False), mode:
+            yield
+    finally:
+        torch.clear_autocast_cache()
 
 
 def scaled(loss: Any, scale: float) -> Any:
@@ -56,71 +88,11 @@ def unscale(optimizer: Any, scale: float) -> bool:
                 alike.setdefault(parameter.grad.dtype, []).append(parameter.grad)
     found = []
     for gradients in alike.values():
-        found.append(torch.zeros((), device=gradients[0].device))
-        inverse = torch.full((), 1.0 / scale, device=gradients[0].device)
+        numbers = {"dtype": torch.float32, "device": gradients[0].device}
+        found.append(torch.zeros((), **numbers))
+        inverse = torch.full((), 1.0 / scale, **numbers)
         torch._amp_foreach_non_finite_check_and_unscale_(gradients, found[-1], inverse)
     return not sum(found)
-
-
-_FUNCTIONS: Mapping[str, Sequence[Callable[..., Any]]] = {
-    "cross_entropy": (F.cross_entropy, F.nll_loss),
-    "exp": (torch.exp, Tensor.exp),
-    "gelu": (F.gelu,),
-    "layer_norm": (F.layer_norm, torch.layer_norm),
-    "log": (torch.log, Tensor.log),
-    "log_softmax": (F.log_softmax, torch.log_softmax, Tensor.log_softmax),
-    "matmul": (
-        *(F.linear, torch.matmul, Tensor.matmul, Tensor.__matmul__, Tensor.__rmatmul__),
-        *(torch.mm, Tensor.mm, torch.bmm, Tensor.bmm, torch.addmm, Tensor.addmm),
-        *(torch.baddbmm, Tensor.baddbmm, torch.einsum),
-    ),
-    "mean": (torch.mean, Tensor.mean),
-    "pow": (torch.pow, Tensor.pow, Tensor.__pow__, Tensor.__rpow__),
-    "softmax": (F.softmax, torch.softmax, Tensor.softmax),
-    "sum": (torch.sum, Tensor.sum),
-}
-"""Neutral name -> torch's functions of that name. In-place forms cannot change a tensor's type."""
-
-_FUSED: Mapping[Callable[..., Any], frozenset[str]] = {
-    F.scaled_dot_product_attention: frozenset({"matmul", "softmax"}),
-    F.multi_head_attention_forward: frozenset({"matmul", "softmax"}),
-    torch._native_multi_head_attention: frozenset({"matmul", "softmax"}),
-    torch._transformer_encoder_layer_fwd: frozenset({"gelu", "layer_norm", "matmul", "softmax"}),
-    torch.lstm: frozenset({"matmul"}),
-    torch.gru: frozenset({"matmul"}),
-    torch.rnn_tanh: frozenset({"matmul"}),
-    torch.rnn_relu: frozenset({"matmul"}),
-}
-"""Functions in which operators are out of reach."""
-
-
-class _KeepFloat32(TorchFunctionMode):
-    """Runs the named operators without autocast, their float16 and bfloat16 inputs cast."""
-
-    def __init__(self, names: Sequence[str], device_type: str) -> None:
-        super().__init__()
-        self._names = frozenset(names)
-        self._functions = frozenset(f for name in names for f in _FUNCTIONS[name])
-        self._device_type = device_type
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        if func in self._functions:
-            with torch.autocast(self._device_type, enabled=False):
-                return func(*tree_map(_float32, args), **tree_map(_float32, kwargs))
-        hidden = self._names & _FUSED.get(func, frozenset())
-        if hidden:
-            raise BackendError(
-                "amp.float32_operators: each must be a call of its own, not inside a fused "
-                "function (for attention in transformers: attn_implementation='eager'). "
-                f"Received: {sorted(hidden)} in {func.__name__}"
-            )
-        return func(*args, **kwargs)
-
-
-def _float32(value: Any) -> Any:
-    low = isinstance(value, Tensor) and value.dtype in (torch.float16, torch.bfloat16)
-    return value.float() if low else value
 
 
 @contextmanager

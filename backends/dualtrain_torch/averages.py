@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from dualtrain.model import master_of
+from dualtrain_torch.masters import read_master
 from dualtrain_torch.tensors import named_tensors
 
 __all__ = ["Averages", "build_averages"]
@@ -41,7 +42,7 @@ class Averages:
     def applied(self) -> Iterator[None]:
         """Let the model have the averages for weights, until the block is left."""
         with torch.no_grad():
-            kept = [w.clone() for w in self._weights]
+            kept = [read_master(own).clone() for own in self._trained]
             self._set(self._averages)
         try:
             yield
@@ -53,6 +54,7 @@ class Averages:
         """Let the weights have these values, masters and the model's own tensors alike."""
         torch._foreach_copy_(self._weights, values)
         torch._foreach_copy_(self._trained, self._weights)
+        torch.clear_autocast_cache()  # an open autocast may have cast the others
 
 
 def build_averages(model: torch.nn.Module) -> Averages:

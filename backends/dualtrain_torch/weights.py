@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from dualtrain.model import check_weights, master_of
 from dualtrain_torch.arrays import to_numpy
+from dualtrain_torch.masters import read_master
 from dualtrain_torch.tensors import named_tensors
 
 __all__ = ["dump_weights", "load_weights"]
@@ -29,13 +30,14 @@ def load_weights(model: torch.nn.Module, weights: Mapping[str, NDArray[np.float3
         for f in found:
             for tensor in (f.tensor, master_of(f.tensor)):
                 tensor.copy_(torch.tensor(weights[f.name]))
+    torch.clear_autocast_cache()  # an open autocast may have cast the others
 
 
 def dump_weights(model: torch.nn.Module) -> dict[str, NDArray[np.float32]]:
     """Canonical name -> a copy as float32, for every parameter and running statistic, by name.
 
     bfloat16 and float16 become float32 exactly; float64 is rounded. At AMP level O2 they are the
-    master weights.
+    master weights, with what was written into the model since the last update.
     """
     found = sorted(named_tensors(model), key=lambda f: f.name)
-    return {f.name: to_numpy(master_of(f.tensor)).copy() for f in found}
+    return {f.name: to_numpy(read_master(f.tensor)).copy() for f in found}

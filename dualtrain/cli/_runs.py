@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from dualtrain.cli._model import model_of
+from dualtrain.errors import TrainingWarning
 from dualtrain.ledger import Ledger, Row, decide
 from dualtrain.spec import Spec, load_spec
 
@@ -129,12 +134,30 @@ def train(
     from dualtrain.sides import ProgressBars
 
     loaded = _on(load_spec(spec), device)
-    with ProgressBars([backend]) as bars:
-        score = training.train(
-            loaded, backend, trace=trace, output=output, observer=bars.observer(backend)
-        )
+    with ProgressBars([backend]) as bars, _warnings_as_text():
+        seen = bars.observer(backend)
+        score = training.train(loaded, backend, trace=trace, output=output, observer=seen)
+    if seen.skipped:
+        print(f"{seen.skipped} of {seen.done} updates skipped: their gradients were not finite")
     if score is not None:
         print(f"{score.correct} of {score.total} correct, loss {score.loss:.4f}")
+
+
+@contextmanager
+def _warnings_as_text() -> Iterator[None]:
+    """Training's own warnings as one line each on standard error, without the source."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", TrainingWarning)
+        shown = warnings.showwarning
+
+        def show(message: Any, category: Any, *place: Any, **more: Any) -> None:
+            if issubclass(category, TrainingWarning):
+                print(f"warning: {message}", file=sys.stderr)
+            else:
+                shown(message, category, *place, **more)
+
+        warnings.showwarning = show
+        yield
 
 
 def parity(

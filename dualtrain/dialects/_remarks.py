@@ -104,7 +104,9 @@ def _loss_scale(spec: Spec, dialect: Dialect) -> Iterator[str]:
 
 
 def _on_skip(spec: Spec, dialect: Dialect) -> Iterator[str]:
-    if spec.amp is not None and spec.amp.on_skip == "advance" and dialect.on_skip is not None:
+    amp = spec.amp  # with bfloat16 nothing is skipped
+    advances = amp is not None and amp.dtype == "float16" and amp.on_skip == "advance"
+    if advances and dialect.on_skip is not None:
         yield "holds the schedule at a skipped update, where the spec advances it"
 
 

@@ -53,9 +53,31 @@ def _amp_on_the_cpu(plan: Plan) -> str | None:
     return f"amp.dtype {spec.amp.dtype} on cpu" if spec.amp and spec.device == "cpu" else None
 
 
+def _skips(plan: Plan) -> bool:
+    """Whether an update may be skipped: with float16, which alone scales the loss."""
+    return plan.spec.amp is not None and plan.spec.amp.dtype == "float16"
+
+
 def _rate_moves_on_skips(plan: Plan) -> str | None:
     amp = plan.spec.amp
-    return "a skipped update moves the rate" if amp and amp.on_skip == "advance" else None
+    advances = _skips(plan) and amp is not None and amp.on_skip == "advance"
+    return "a skipped update moves the rate" if advances else None
+
+
+def _rate_holds_on_skips(plan: Plan) -> str | None:
+    if not (_skips(plan) and plan.holds_on_skip):
+        return None
+    return (
+        "a skipped update leaves the rate where it is: after k of them the last update has the "
+        f"rate of t = {plan.total_updates - 1} - k"
+    )
+
+
+def _epochs_move_on_skips(plan: Plan) -> str | None:
+    amp = plan.spec.amp
+    if not _skips(plan) or plan.holds_on_skip or amp is None or amp.on_skip == "advance":
+        return None
+    return "the schedule goes by epochs: a skipped update counts for it as any other"
 
 
 def _dropout(plan: Plan) -> str | None:
@@ -110,6 +132,22 @@ UPDATE_RULES = (
         where="amp.on_skip",
         reason="the Trainers of PaddleNLP and Hugging Face hold it",
         finds=_rate_moves_on_skips,
+    ),
+    Rule(
+        name="rate-holds-on-skips",
+        level="note",
+        where="amp.on_skip",
+        reason="as in the Trainers of PaddleNLP and Hugging Face; loops that step their schedule "
+        "after every batch advance it",
+        finds=_rate_holds_on_skips,
+    ),
+    Rule(
+        name="epochs-move-on-skips",
+        level="note",
+        where="amp.on_skip",
+        reason="as in native loops, which step such a schedule at the end of each epoch, whatever "
+        "the scaler skipped",
+        finds=_epochs_move_on_skips,
     ),
     Rule(
         name="dropout-in-training",

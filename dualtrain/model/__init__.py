@@ -14,6 +14,7 @@ from dualtrain.model._freeze import is_frozen as is_frozen
 from dualtrain.model._initial import initial_weights as initial_weights
 from dualtrain.model._marks import marked_undecayed as marked_undecayed
 from dualtrain.model._masters import check_full_precision as check_full_precision
+from dualtrain.model._masters import check_held as check_held
 from dualtrain.model._masters import master_of as master_of
 from dualtrain.model._match import check_weights as check_weights
 from dualtrain.model._modes import kept_modes as kept_modes

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dualtrain.parity._during import paired
+from dualtrain.parity._during import at, number, paired
 from dualtrain.parity._finding import Measure
 from dualtrain.parity._numbers import relative
 from dualtrain.parity._tolerances import Tolerance, bars
@@ -49,8 +49,8 @@ def batches(a: Trace, b: Trace) -> list[Measure]:
             Measure(
                 differing if x.batches != y.batches else 0,
                 "updates",
-                detail=f"update {x.t}, {_first_batch(x.batches, y.batches)}",
-                update=x.t,
+                detail=f"{at(x)}, {_first_batch(x.batches, y.batches)}",
+                update=number(x),
             )
             for x, y in recorded
         ),

@@ -33,6 +33,7 @@ _MEASURES: dict[Stage, Callable[[Trace, Trace], list[Measure]]] = {
     stages.ACCUMULATION: during.accumulation,
     stages.CLIP: during.clip,
     stages.LOSS_SCALE: during.loss_scale,
+    stages.MADE: during.made,
     stages.NUMBERS: finite.in_training,
     stages.EVALUATION: after.evaluation,
     stages.SPEC: spec,
@@ -41,7 +42,11 @@ _MEASURES: dict[Stage, Callable[[Trace, Trace], list[Measure]]] = {
 _CHAOTIC = (stages.LOSS, stages.ACCUMULATION, stages.CLIP)
 """Stages whose numbers carry the rounding of the whole run; so do the weights."""
 
-_NO_PROOF = "both sides left the finite numbers"
+_NO_PROOF = {
+    stages.MADE: "every update was skipped",
+    stages.NUMBERS: "both sides left the finite numbers",
+}
+"""Stages after which nothing that training arrived at is compared, with the reason."""
 
 
 def compare(
@@ -57,7 +62,7 @@ def compare(
     floor: trace and weights of a, run again with one weight moved by 1 ULP (`_floor.py`).
 
     Where both sides left the finite numbers, that is the finding: neither the losses and norms from
-    there on are compared, nor what training arrived at.
+    there on are compared, nor what training arrived at; the same where every update was skipped.
 
     `compare(a, b)` and `compare(b, a)` come to the same verdict.
     """
@@ -66,8 +71,8 @@ def compare(
         measured[stage] = _MEASURES[stage](*finite.until(a, b))
         if floor is not None:
             measured[stage] = widened(measured[stage], _MEASURES[stage](a, floor[0]))
-    no_proof = bool(measured[stages.NUMBERS])
-    if no_proof:
+    no_proof = next((why for stage, why in _NO_PROOF.items() if measured[stage]), None)
+    if no_proof is not None:
         measured[stages.EVALUATION], weights = [], None
     elif weights is not None:
         measured[stages.NUMBERS] = finite.after_training(*weights)
@@ -91,7 +96,7 @@ def compare(
         first=first_difference(told),
         starts_alike=starts_alike(told),
         not_compared=tuple(
-            f"{s.name} ({_NO_PROOF if no_proof and s in AFTER else s.absent})"
+            f"{s.name} ({no_proof if no_proof and s in AFTER else s.absent})"
             for s in STAGES
             if s.absent and not measured[s]
         ),

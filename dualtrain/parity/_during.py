@@ -4,18 +4,50 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from dualtrain.parity._finding import Measure
 from dualtrain.parity._numbers import distance, relative, ulps
 from dualtrain.parity._tolerances import NORM_FLOOR, Tolerance, bars
 from dualtrain.trace import Trace, Update
 
-__all__ = ["accumulation", "clip", "learning_rate", "loss", "loss_scale", "paired", "tail_only"]
+__all__ = [
+    "accumulation",
+    "at",
+    "clip",
+    "learning_rate",
+    "loss",
+    "loss_scale",
+    "made",
+    "number",
+    "paired",
+    "tail_only",
+]
 
 
 def paired(a: Trace, b: Trace) -> Iterator[tuple[Update, Update]]:
-    """The updates of both, side by side; where one trace ends, the pairs end."""
-    return zip(a.updates, b.updates, strict=False)
+    """The updates of both, side by side; where one trace ends, the pairs end.
+
+    The n-th stands beside the n-th, skipped ones counted, for those are fed with the same data: t
+    may be another on the two sides, after a skip that only one of them made.
+    """
+    for n, (x, y) in enumerate(zip(a.updates, b.updates, strict=False)):
+        yield _numbered(x, n), _numbered(y, n)
+
+
+def _numbered(update: Update, n: int) -> Update:
+    return update if update.attempt == n else replace(update, attempt=n)
+
+
+def number(update: Update) -> int:
+    """Where a paired update stands among all, skipped ones counted."""
+    return update.t if update.attempt is None else update.attempt
+
+
+def at(update: Update) -> str:
+    """A paired update in words; with its t where earlier skips have held that back."""
+    n = number(update)
+    return f"update {n}" if n == update.t else f"update {n} (t = {update.t})"
 
 
 def learning_rate(a: Trace, b: Trace) -> list[Measure]:
@@ -24,8 +56,8 @@ def learning_rate(a: Trace, b: Trace) -> list[Measure]:
         Measure(
             ulps(left, right),
             "ULP",
-            detail=f"update {x.t}, {name}: {left!r} against {right!r}",
-            update=x.t,
+            detail=f"{at(x)}, {name}: {left!r} against {right!r}",
+            update=number(x),
         )
         for x, y in paired(a, b)
         for name, left, right in (("lr", x.lr, y.lr), ("momentum", x.momentum, y.momentum))
@@ -42,12 +74,12 @@ def loss(a: Trace, b: Trace) -> list[Measure]:
 def _micro_losses(x: Update, y: Update, bar: Tolerance) -> Measure:
     left, right = x.micro_losses, y.micro_losses
     if len(left) != len(right):
-        text = f"update {x.t}: {len(left)} micro-batches against {len(right)}"
-        return Measure(math.inf, "absolute", bar, text, x.t)
+        text = f"{at(x)}: {len(left)} micro-batches against {len(right)}"
+        return Measure(math.inf, "absolute", bar, text, number(x))
     distances = [distance(p, q) for p, q in zip(left, right, strict=True)]
     index = max(range(len(left)), key=distances.__getitem__)
     text = _told(f"micro-batch {index}, loss", x, left[index], right[index])
-    return Measure(distances[index], "absolute", bar, text, x.t)
+    return Measure(distances[index], "absolute", bar, text, number(x))
 
 
 def accumulation(a: Trace, b: Trace) -> list[Measure]:
@@ -94,7 +126,7 @@ def _relative(
     name: str, update: Update, left: float | None, right: float | None, bar: Tolerance
 ) -> Measure:
     value = relative(left, right, floor=NORM_FLOOR)
-    return Measure(value, "relative", bar, _told(name, update, left, right), update.t)
+    return Measure(value, "relative", bar, _told(name, update, left, right), number(update))
 
 
 def loss_scale(a: Trace, b: Trace) -> list[Measure]:
@@ -107,8 +139,8 @@ def loss_scale(a: Trace, b: Trace) -> list[Measure]:
         Measure(
             sum(unequal) if differs else 0,
             "updates",
-            detail=f"update {x.t}: {_scaled(x)} against {_scaled(y)}",
-            update=x.t,
+            detail=f"{at(x)}: {_scaled(x)} against {_scaled(y)}",
+            update=number(x),
         )
         for (x, y), differs in zip(pairs, unequal, strict=True)
     ]
@@ -118,17 +150,26 @@ def _scaled(update: Update) -> str:
     return f"{'skipped' if update.skipped else 'made'} at scale {update.loss_scale}"
 
 
+def made(a: Trace, b: Trace) -> list[Measure]:
+    """Whether any update was made at all; only where it was not. Skips alone prove nothing."""
+    pairs = list(paired(a, b))
+    if not pairs or not all(x.skipped and y.skipped for x, y in pairs):
+        return []
+    text = f"every update was skipped on both sides, all {len(pairs)}, so that nothing moved"
+    return [Measure(len(pairs), "updates", detail=text, update=0)]
+
+
 def tail_only(a: Trace, accumulated: Sequence[Measure]) -> bool:
     """Whether what adds up differs in groups shorter than `batch.accumulate` and nowhere else."""
     differing = {m.update for m in accumulated if m.parity == "different"}
     full = a.header.spec.batch.accumulate
     return bool(differing) and all(
-        len(x.micro_losses) < full for x in a.updates if x.t in differing
+        len(x.micro_losses) < full for n, x in enumerate(a.updates) if n in differing
     )
 
 
 def _told(name: str, update: Update, left: float | None, right: float | None) -> str:
-    return f"update {update.t}, {name}: {_number(left)} against {_number(right)}"
+    return f"{at(update)}, {name}: {_number(left)} against {_number(right)}"
 
 
 def _number(value: float | None) -> str:

@@ -33,7 +33,7 @@ class Measure:
     detail: str = ""
     """What it is and where, in a few words."""
     update: int | None = None
-    """The clock of its update; None outside training."""
+    """The number of its update, skipped ones counted; None outside training."""
 
     @property
     def parity(self) -> ParityClass:
@@ -72,7 +72,8 @@ class Finding:
     unit: Unit
     tolerance: Tolerance
     first_update: int | None
-    """The clock t of the first update beyond the tolerance; None if there is none."""
+    """The number of the first update beyond the tolerance, from 0: its t, unless updates were
+    skipped before it. None if there is none."""
     detail: str
     """Which parameter, tensor or batch; empty if everything is equal."""
     knob: str

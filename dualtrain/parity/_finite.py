@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from dualtrain.parity._during import paired
+from dualtrain.parity._during import at, number, paired
 from dualtrain.parity._finding import Measure
 from dualtrain.parity._weights import WeightSet
 from dualtrain.trace import Trace, Update
@@ -26,8 +26,8 @@ def in_training(a: Trace, b: Trace) -> list[Measure]:
     for x, y in paired(a, b):
         left = [f"{name} {_shown(p)} and {_shown(q)}" for name, p, q in _both(x, y)]
         if left:
-            text = f"both sides left the finite numbers at update {x.t}: {', '.join(left)}"
-            return [Measure(1, "updates", detail=text, update=x.t)]
+            text = f"both sides left the finite numbers at {at(x)}: {', '.join(left)}"
+            return [Measure(1, "updates", detail=text, update=number(x))]
     return []
 
 

@@ -34,6 +34,7 @@ LOSS_SCALE = Stage("loss scale", ("amp",), "AMP is off on both sides")
 UPDATE = Stage("update", ("optimizer", "weight_decay"), "no weights beside the traces")
 AVERAGES = Stage("averages", ("ema",), "")
 EVALUATION = Stage("evaluation", ("task.eval",), "neither trace has one")
+MADE = Stage("updates made", ("amp.loss_scale", "optimizer.lr", "clip"), "")
 NUMBERS = Stage("numbers", ("optimizer.lr", "clip", "amp.loss_scale"), "")
 SPEC = Stage("spec", ("the fields in which the specs differ",), "")
 
@@ -44,6 +45,7 @@ STAGES = (
     INITIAL_WEIGHTS,
     INITIAL_OUTPUT,
     LEARNING_RATE,
+    MADE,
     NUMBERS,
     LOSS,
     ACCUMULATION,

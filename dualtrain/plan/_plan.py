@@ -29,7 +29,8 @@ _ROUNDING: dict[str, Callable[[float], int]] = {
 class Plan:
     """What a run will do, decided once, so that no framework can round it its own way.
 
-    The clock t = 0, 1, ... counts optimizer updates that were applied.
+    The clock t = 0, 1, ... counts optimizer updates that were applied; skipped ones too, unless
+    `holds_on_skip`.
     """
 
     spec: Spec
@@ -97,6 +98,16 @@ class Plan:
         for index in range(self.total_updates):
             epoch, position = divmod(index, len(groups))
             yield epoch, groups[position]
+
+    @property
+    def holds_on_skip(self) -> bool:
+        """Whether a skipped update leaves the clock, and so the rate, where it is.
+
+        Only float16 updates are skipped. A schedule per epoch follows the epochs, as native loops
+        step it at their end, whatever the scaler skipped: its clock moves with `on_skip: hold` too.
+        """
+        amp = self.spec.amp
+        return amp is not None and amp.on_skip == "hold" and self.spec.schedule.per == "update"
 
     @cached_property
     def curve(self) -> Curve:

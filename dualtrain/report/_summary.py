@@ -38,6 +38,7 @@ def _side(trace: Trace) -> dict[str, Any]:
         "device": header.device,
         "updates": len(trace.updates),
         **asdict(trace.end),
+        "skipped": sum(update.skipped for update in trace.updates),
     }
 
 

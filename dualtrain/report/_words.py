@@ -12,8 +12,8 @@ __all__ = ["COLUMNS", "cells", "remarks", "side_names", "verdict"]
 COLUMNS = ("stage", "parity", "largest difference", "tolerance", "first update", "verdict")
 
 
-NO_PROOF = "numbers"
-"""The stage in which neither side is right or wrong: both left the finite numbers."""
+NO_PROOF = ("updates made", "numbers")
+"""The stages in which neither side is right or wrong: both skipped all, or left the numbers."""
 
 
 def side_names(comparison: Comparison) -> tuple[str, str]:
@@ -37,7 +37,7 @@ def cells(finding: Finding) -> tuple[str, ...]:
 def _judged(finding: Finding) -> str:
     if finding.agrees:
         return "agrees"
-    return "no proof" if finding.stage == NO_PROOF else "differs"
+    return "no proof" if finding.stage in NO_PROOF else "differs"
 
 
 def verdict(comparison: Comparison) -> str:
@@ -47,7 +47,7 @@ def verdict(comparison: Comparison) -> str:
     if first is None:
         updates = len(comparison.a.updates)
         return f"{a} and {b} agree in {len(comparison.findings)} stages over {updates} updates."
-    if first.stage == NO_PROOF:
+    if first.stage in NO_PROOF:
         return f"No proof: {first.detail}. Look at {first.knob}."
     return (
         f"{a} and {b} differ. The first difference is in the stage {first.stage!r}: "
@@ -59,12 +59,23 @@ def remarks(comparison: Comparison) -> list[str]:
     """What a reader should know beside the verdict: one sentence each."""
     absent = comparison.not_compared
     return [
+        *_on_skips(comparison),
         *_on_evaluation(comparison),
         *_on_weights(comparison.weights),
         *(_farthest(comparison.averages, "Their averages") if comparison.averages else []),
         *([f"Not compared: {', '.join(absent)}."] if absent else []),
         *_notes(comparison.a, comparison.b),
     ]
+
+
+def _on_skips(comparison: Comparison) -> Iterator[str]:
+    counts = [
+        (name, sum(update.skipped for update in trace.updates), len(trace.updates))
+        for name, trace in _sides(comparison)
+    ]
+    if any(skipped for _, skipped, _ in counts):
+        told = ", ".join(f"{name} {skipped} of {total}" for name, skipped, total in counts)
+        yield f"Updates skipped for gradients that are not finite: {told}."
 
 
 def _on_evaluation(comparison: Comparison) -> Iterator[str]:

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from dualtrain.trace import Update
 from dualtrain.training import Observer
 
-__all__ = ["ProgressBars"]
+__all__ = ["Moves", "ProgressBars"]
 
 
 class ProgressBars(Progress):
@@ -31,16 +31,21 @@ class ProgressBars(Progress):
         """Say how far a side is; its bar appears when it has something to say."""
         self.update(self._bars[name], completed=done, total=total, loss=loss, visible=True)
 
-    def observer(self, name: str) -> Observer:
+    def observer(self, name: str) -> Moves:
         """What moves a side's bar as it trains in this process."""
-        return _Moves(self, name)
+        return Moves(self, name)
 
 
-class _Moves(Observer):
+class Moves(Observer):
+    """Moves a side's bar as it trains in this process, and counts."""
+
     def __init__(self, bars: ProgressBars, name: str) -> None:
-        self._bars, self._name, self._done = bars, name, 0
+        self._bars, self._name = bars, name
+        self.done = 0
+        self.skipped = 0
 
     def updated(self, update: Update, total: int) -> None:
         """Move the bar by one update."""
-        self._done += 1
-        self._bars.show(self._name, self._done, total, update.loss)
+        self.done += 1
+        self.skipped += update.skipped
+        self._bars.show(self._name, self.done, total, update.loss)

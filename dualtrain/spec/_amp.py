@@ -83,8 +83,9 @@ class Amp(Part):
     loss_scale: LossScale | None = None
     """Only for float16, where absent means all defaults; bfloat16 has float32's range."""
     on_skip: Literal["hold", "advance"] = "hold"
-    """An update with non-finite gradients is skipped: the clock, and so the rate, holds or
-    advances."""
+    """An update with non-finite float16 gradients is skipped: the clock, and so the rate, holds or
+    advances. A schedule `per: epoch` goes by the epochs, as in native loops: its clock always
+    advances. With bfloat16, which is not scaled, nothing is skipped."""
 
     @field_validator("loss_scale")
     @classmethod

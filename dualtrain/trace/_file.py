@@ -179,10 +179,13 @@ def _in_order(path: Path, records: list[Record]) -> Iterator[Update]:
         if not isinstance(record, Update):
             rule = "between header and end there are updates only"
             raise _error(path, number, rule, record.record)
+        if record.attempt not in (None, number - 2):
+            rule = f"updates are in order: attempt is {number - 2} here"
+            raise _error(path, number, rule, str(record.attempt))
         if record.t not in expected:
             rule = f"updates are in order: t is {' or '.join(map(str, sorted(expected)))} here"
             raise _error(path, number, rule, str(record.t))
-        # A skipped update holds the clock or advances it: spec field `amp.on_skip`.
+        # A skipped update holds the clock or advances it: `Plan.holds_on_skip`.
         expected = {record.t, record.t + 1} if record.skipped else {record.t + 1}
         yield record
 

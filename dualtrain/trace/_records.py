@@ -127,8 +127,11 @@ class Update:
     __pydantic_config__ = _EXACTLY
 
     record: Literal["update"] = "update"
+    attempt: int | None = None
+    """Counts the updates from 0, skipped ones too; None in traces from before it was recorded."""
     t: int
-    """The clock before the update; a skipped update may leave it where it is."""
+    """The clock before the update; a skipped update may leave it where it is, so that the one
+    after it has the same."""
     lr: Number
     """The rate that the update used."""
     momentum: Number | None = None
@@ -163,6 +166,8 @@ class End:
     """Examples in the evaluation split."""
     eval_loss: Number | None
     """Mean loss over the evaluation split."""
+    skipped: int | None = None
+    """Updates that non-finite gradients stopped."""
     weights: str | None
     """File of the final weights, relative to the trace's folder."""
     initial_weights: str | None

@@ -3,7 +3,7 @@
 `_run.py` is one run and its clock, `_loop.py` the loop over micro-batches, `_objective.py` the loss
 of one, `_task.py` a whole task from its data to its evaluation; `_before.py` refuses what needs no
 framework to be seen. `_header.py`, `_probe.py` and `_recorder.py` put down what happens, for the
-trace. `_native.py` gives the native objects alone.
+trace; `_watch.py` warns of a run that trains nothing. `_native.py` gives the native objects alone.
 """
 
 from dualtrain.training._before import check_before as check_before

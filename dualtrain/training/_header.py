@@ -24,6 +24,7 @@ def describe(
     """The header of a run that has not begun.
 
     probe: logits of the first batch in evaluation mode, (samples, classes).
+    notes: sentences of the caller's own; those on the settings of the process are added.
     """
     plan = run.plan
     weights = run.backend.dump_weights(run.model)
@@ -42,7 +43,7 @@ def describe(
         initial_digest={name: weight_digest(array) for name, array in sorted(weights.items())},
         probe=None if probe is None else tuple(tuple(map(float, row)) for row in probe),
         data_digest=data_digest,
-        notes=(*notes, *run.backend.notes(run.model)),
+        notes=(*notes, *run.backend.notes(run.model), *run.backend.settings(run.device)),
     )
 
 

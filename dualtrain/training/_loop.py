@@ -22,6 +22,7 @@ from dualtrain.training._objective import Batch, LossSum, Objective, objective_o
 from dualtrain.training._probe import probe
 from dualtrain.training._recorder import Recorder
 from dualtrain.training._run import Applied, Run, start
+from dualtrain.training._watch import Watch
 
 __all__ = ["Batches", "Metric", "fit", "updates"]
 
@@ -56,10 +57,14 @@ def fit(
     loss: when absent, the cross-entropy of the logits against `labels`, as `spec.loss` says. One of
         your own gives the sum over the counted targets: a mean cannot be told from it.
     metric: for the schedule reduce_on_plateau, and only for it; called with the model at the end
-        of each epoch that another one follows, with `spec.ema` with the averages in it.
+        of each epoch that another one follows, with `spec.ema` with the averages in it, and with
+        `spec.amp` inside `run.autocast()`, as the forward passes of training are.
     trace: file for the trace; the gradient norms are measured too then.
     output: folder for the final weights, with `spec.ema` for their averages and with `trace` for
         the initial weights too, all under canonical names; `dualtrain diff` compares them.
+
+    Warns (`TrainingWarning`) of the first update whose loss is no finite number, and of a run whose
+    every update was skipped.
 
     >>> dualtrain.fit(spec, model, [{"x": x, "labels": y}])[0].lr  # warmup starts at exactly 0
     0.0
@@ -109,12 +114,13 @@ def updates(
     current: int | None = None
     micro_batches: Sequence[Batch] = ()
     pending: list[_Pending] = []
+    watch = Watch(run)
     read_at = time.monotonic()
     for epoch, group in run.plan.updates():
         if epoch != current:
             if metric is not None and current is not None:
                 modes = kept_modes(run.model, run.backend.modules(run.model))
-                with run.averaged(), modes:
+                with run.averaged(), modes, run.autocast():
                     value = metric(run.model)
                 run.report(value)
             current, micro_batches = epoch, batches(epoch)
@@ -122,9 +128,10 @@ def updates(
             run.begin_epoch()
         pending.append(_update(run, epoch, {i: micro_batches[i] for i in group}, objective))
         if time.monotonic() - read_at > REPORT_EVERY:
-            yield from _read(run, pending)
+            yield from _read(run, pending, watch)
             pending, read_at = [], time.monotonic()
-    yield from _read(run, pending)
+    yield from _read(run, pending, watch)
+    watch.end()
 
 
 def _check_metric(spec: Spec, metric: Metric | None) -> None:
@@ -243,7 +250,7 @@ def _divisors(normalise: str, counts: Sequence[int]) -> list[float]:
     return [count * len(counts) for count in counts]
 
 
-def _read(run: Run, pending: Sequence[_Pending]) -> Iterator[Update]:
+def _read(run: Run, pending: Sequence[_Pending], watch: Watch) -> Iterator[Update]:
     """Fetch the numbers of several updates with one wait for the device."""
     norms = [n for p in pending for n in (p.applied.grad_norm, p.applied.clipped_norm)]
     values = iter(run.backend.numbers([s for p in pending for s in p.sums]))
@@ -251,7 +258,8 @@ def _read(run: Run, pending: Sequence[_Pending]) -> Iterator[Update]:
     for p in pending:
         sums = [next(values) for _ in p.sums]
         applied = p.applied
-        yield Update(
+        update = Update(
+            attempt=applied.attempt,
             t=applied.t,
             lr=applied.lr,
             momentum=applied.momentum,
@@ -263,3 +271,5 @@ def _read(run: Run, pending: Sequence[_Pending]) -> Iterator[Update]:
             skipped=applied.skipped,
             batches=p.digests,
         )
+        watch.read(update)
+        yield update

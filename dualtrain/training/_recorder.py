@@ -70,6 +70,7 @@ class Recorder:
                     correct=score.correct if score else None,
                     total=score.total if score else None,
                     eval_loss=score.loss if score else None,
+                    skipped=self._run.skipped,
                     weights=self._relative(FINAL_WEIGHTS),
                     initial_weights=self._relative(INITIAL_WEIGHTS),
                     weights_digest=digest,

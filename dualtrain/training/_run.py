@@ -22,10 +22,13 @@ __all__ = ["Applied", "Run", "start"]
 class Applied:
     """One update that was made or, with non-finite float16 gradients, skipped.
 
+    attempt: counts updates from 0, skipped ones too; t does not where the clock holds on a skip,
+    and then names more than one.
     The norms are scalar tensors on the device: reading one waits. They are None when not measured
     and when the update was skipped, for then nothing was clipped.
     """
 
+    attempt: int
     t: int
     lr: float
     momentum: float | None
@@ -49,6 +52,7 @@ class Run:
     ) -> None:
         spec = plan.spec
         backend.check_amp(spec.amp, device)
+        backend.check_autocast(spec.amp, device)
         self.plan = plan
         self.model = model
         self.device = device
@@ -66,12 +70,19 @@ class Run:
         self.averages = backend.build_averages(model) if spec.ema is not None else None
         self._averaged = 0
         self.t = 0
-        """The clock: updates applied so far."""
+        """The clock: updates applied so far; skipped ones too, where the plan says so."""
+        self.skipped = 0
+        """Updates skipped so far."""
+        self._attempts = 0
         self._groups = plan.epoch_groups()
         self._micro_batch = 0  # position in the epoch
 
     def autocast(self) -> AbstractContextManager[Any]:
-        """The context for the forward pass and the loss."""
+        """The context for the forward pass and the loss.
+
+        Raises `BackendError` inside an autocast that is not the spec's own.
+        """
+        self.backend.check_autocast(self.plan.spec.amp, self.device)
         return self.backend.autocast(self.plan.spec.amp, self.device)
 
     def averaged(self) -> AbstractContextManager[None]:
@@ -81,8 +92,10 @@ class Run:
     def begin_epoch(self) -> None:
         """Let the next micro-batch be an epoch's first: for a loop that leaves one early.
 
-        What an unfinished group has accumulated is dropped.
+        What an unfinished group has accumulated is dropped. Under a schedule per epoch the next
+        epoch's rate is due, as where a native loop steps its schedule at each epoch's end.
         """
+        self._end_epoch_early()
         self._micro_batch = 0
         if self.masters is not None:  # what a backward pass that broke off has left in the model
             self.masters.collect_gradients()
@@ -95,10 +108,16 @@ class Run:
         micro-batch's mean and the divisor, when absent, the group's real size; with `token_mean`
         loss is the micro-batch's sum and the divisor the group's number of counted targets.
 
+        The loss comes as it is: the run scales it, with a `GradScaler` of yours beside it the
+        gradients would be scaled twice. No number is read from the device, so nothing tells of a
+        loss or a gradient that is none, but with float16 `skipped`; `fit` looks.
+
         Returns what was applied, or None inside a group and in a tail that is dropped. Raises
         `DataError` for a loss that is not one number with a gradient, `PlanError` for a divisor
-        that is not a positive number.
+        that is not a positive number, `BackendError` inside an autocast that is not the spec's.
         """
+        amp = self.plan.spec.amp
+        self.backend.check_autocast(amp, self.device)
         _check_loss(loss)
         position, self._micro_batch = self._micro_batch, self._micro_batch + 1
         if self._micro_batch == self.plan.micro_batches_per_epoch:
@@ -107,12 +126,13 @@ class Run:
         if index == len(self._groups):
             return None
         group = self._groups[index]
-        if self.scaling is not None:
-            loss = self.backend.scaled(loss, self.scaling.scale)
-        (loss / self._divisor(divisor, len(group))).backward()
-        if self.masters is not None:
-            self.masters.collect_gradients()
-        return self._update() if position == group[-1] else None
+        with self.backend.updating(amp, self.device):
+            if self.scaling is not None:
+                loss = self.backend.scaled(loss, self.scaling.scale)
+            (loss / self._divisor(divisor, len(group))).backward()
+            if self.masters is not None:
+                self.masters.collect_gradients()
+            return self._update() if position == group[-1] else None
 
     def report(self, metric: float) -> None:
         """Take a metric for the schedule `reduce_on_plateau`; the next update uses its rate.
@@ -130,9 +150,20 @@ class Run:
         before = self._plateau.rate_at(self.t)
         self._plateau.report(metric, self.t)
         if self._plateau.rate_at(self.t) != before:
-            self.backend.skip_step(self.optimizer)  # there may have been no update yet
-            self.schedule.last_epoch -= 1  # the same step once more, with the new rate
-            self.schedule.step()
+            self._set_clock(self.t)
+
+    def _set_clock(self, t: int) -> None:
+        """Let the next update be that of t, its rate taken anew."""
+        self.t = t
+        self.backend.skip_step(self.optimizer)  # there may have been no update yet
+        self.schedule.last_epoch = t - 1
+        self.schedule.step()
+
+    def _end_epoch_early(self) -> None:
+        """Move a schedule per epoch to the next epoch, if the one that ends is not complete."""
+        if self._micro_batch and self.plan.spec.schedule.per == "epoch":
+            made = self._micro_batch // self.plan.spec.batch.accumulate
+            self._set_clock(self.t + self.plan.updates_per_epoch - made)
 
     def _divisor(self, divisor: float | None, group_size: int) -> float:
         if divisor is not None:
@@ -149,6 +180,8 @@ class Run:
         return group_size
 
     def _update(self) -> Applied:
+        if self.masters is not None:
+            self.masters.read_back()
         lr = self.backend.learning_rate(self.optimizer)
         scale = self.scaling.scale if self.scaling is not None else None
         momentum = self._cycle_momentum()
@@ -157,6 +190,7 @@ class Run:
         if applied:
             self._average()
         done = Applied(
+            attempt=self._attempts,
             t=self.t,
             lr=lr,
             momentum=momentum,
@@ -165,8 +199,9 @@ class Run:
             grad_norm=self.clip.norm if self.clip and applied else None,
             clipped_norm=self.clip.clipped_norm if self.clip and applied else None,
         )
-        amp = self.plan.spec.amp
-        if applied or (amp is not None and amp.on_skip == "advance"):
+        self._attempts += 1
+        self.skipped += not applied
+        if applied or not self.plan.holds_on_skip:
             self.schedule.step()
             self.t += 1
         return done

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from dualtrain.backend import Backend
 from dualtrain.errors import BackendError
@@ -131,3 +132,103 @@ def test_a_backward_pass_that_broke_off_leaves_nothing_in_the_next_epoch(backend
         run.begin_epoch()
         run.step(low_loss(run, 0))
     np.testing.assert_array_equal(weights(runs[0]), weights(runs[1]))
+
+
+# What others write into the model
+
+LR = 0.125
+
+
+def sgd(backend: Backend, **changes: Any) -> Run:
+    """Plain SGD, after two updates: masters that the low type does not hold."""
+    amp = {"dtype": "bfloat16", "level": "O2", **changes.pop("amp", {})}
+    parts = {"optimizer": {"name": "sgd", "lr": LR}, "schedule": {"name": "constant"}, "clip": None}
+    run = started(backend, amp_spec(amp, **parts, **changes))
+    for index in range(2):
+        run.step(low_loss(run, index) * 0.3)
+    return run
+
+
+def gradients(run: Run, index: int) -> dict[str, float]:
+    """Of `low_loss`: one number for each parameter."""
+    return {n: ((index + i) % 3 + 1) / 4 for i, n in enumerate(("weight", "bias"))}
+
+
+def low(run: Run) -> dict[str, NDArray[np.float32]]:
+    """What the model itself holds, in the framework's own layout."""
+    return {n: run.backend.to_numpy(getattr(run.model, n)) for n in ("weight", "bias")}
+
+
+def canonical(run: Run, native: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A square matrix in the layout of `dump_weights`: 1, 2, 3, 4 tell which that is."""
+    fresh = started(run.backend, amp_spec(None))
+    held = run.backend.to_numpy(fresh.model.weight)
+    return native if held[0, 1] == 2 or native.ndim == 1 else native.T
+
+
+@pytest.mark.parametrize("skip", [False, True])
+def test_what_is_written_into_the_model_reaches_its_master(backend: Backend, skip: bool) -> None:
+    """A row: it counts as it was written, the rest keeps what the low type cannot hold."""
+    run = sgd(backend, amp={"dtype": "float16", "loss_scale": {"init": 1.0}})
+    masters, before = backend.dump_weights(run.model), low(run)
+    with backend.inference():
+        for name in before:
+            getattr(run.model, name)[0] = 0.25
+    expected = {}
+    for name, native in before.items():
+        moved = np.zeros(native.shape, bool)
+        moved[0] = True
+        expected[name] = np.where(canonical(run, moved), np.float32(0.25), masters[name])
+        rounded = np.where(canonical(run, moved), np.float32(0.25), canonical(run, native))
+        assert not np.array_equal(expected[name], rounded)
+    shown = backend.dump_weights(run.model)
+    assert all(np.array_equal(shown[name], expected[name]) for name in expected)
+    if skip:
+        applied = run.step(low_loss(run, 0) * math.inf)
+        assert applied is not None
+        assert applied.skipped
+    run.step(low_loss(run, 0))
+    after = backend.dump_weights(run.model)
+    for name, gradient in gradients(run, 0).items():
+        np.testing.assert_array_equal(after[name], expected[name] - np.float32(LR * gradient))
+
+
+def test_a_write_in_the_forward_pass_is_seen_by_its_own_update(backend: Backend) -> None:
+    """As `max_norm` of an embedding writes, before the products of the same pass."""
+    run = sgd(backend)
+    with backend.inference():
+        run.model.weight.fill_(0.5)
+    run.step(low_loss(run, 0))
+    moved = np.float32(0.5) - np.float32(LR * gradients(run, 0)["weight"])
+    np.testing.assert_array_equal(backend.dump_weights(run.model)["weight"], np.full((2, 2), moved))
+
+
+def test_a_write_into_a_frozen_parameter_is_what_is_saved(backend: Backend) -> None:
+    run = sgd(backend, freeze={"patterns": ["bias"]})
+    with backend.inference():
+        run.model.bias.fill_(0.75)
+    assert backend.dump_weights(run.model)["bias"].tolist() == [0.75, 0.75]
+
+
+def test_averages_leave_what_was_written_before_them(backend: Backend) -> None:
+    run = sgd(backend, ema={"decay": 0.5})
+    with backend.inference():
+        run.model.bias.fill_(0.75)
+    with run.averaged():
+        assert backend.dump_weights(run.model)["bias"].tolist() != [0.75, 0.75]
+    assert backend.dump_weights(run.model)["bias"].tolist() == [0.75, 0.75]
+
+
+def test_a_tensor_in_the_place_of_another_is_refused(backend: Backend) -> None:
+    """`load_state_dict(assign=True)`: the masters would move what nobody computes with."""
+    run, other = sgd(backend), started(backend, amp_spec(None)).model
+    run.model.bias = other.bias
+    with pytest.raises(BackendError, match=r"keep its tensors.*one of them replaced, of shape"):
+        run.step(low_loss(run, 0))
+
+
+def test_another_type_for_a_model_with_masters_is_refused(backend: Backend) -> None:
+    run = sgd(backend)
+    run.model.float()
+    with pytest.raises(BackendError, match=r"their type.*one that is now in .*float32, of shape"):
+        run.step(low_loss(run, 0))

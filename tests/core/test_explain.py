@@ -250,6 +250,17 @@ FIRES: list[tuple[str, dict[str, Any], str]] = [
         {"amp": {"dtype": "float16", "on_skip": "advance"}},
         "a skipped update moves the rate",
     ),
+    (
+        "rate-holds-on-skips",
+        {"amp": {"dtype": "float16"}},
+        "a skipped update leaves the rate where it is: after k of them the last update has the "
+        "rate of t = 99 - k",
+    ),
+    (
+        "epochs-move-on-skips",
+        {"amp": {"dtype": "float16"}, **schedule("step", every=1, gamma=0.5, per="epoch")},
+        "the schedule goes by epochs: a skipped update counts for it as any other",
+    ),
     ("dropout-in-training", task(0.1), "dropout 0.1"),
     (
         "decay-is-too-small",
@@ -392,6 +403,19 @@ SILENT: list[tuple[str, dict[str, Any]]] = [
     ("tail-is-short", {"batch": {"accumulate": 5}}),
     ("tail-is-short", {"batch": {"accumulate": 11}}),
     ("rate-moves-on-skips", {"amp": {"dtype": "float16"}}),
+    # bfloat16 is not scaled, so nothing is skipped
+    ("rate-moves-on-skips", {"amp": {"dtype": "bfloat16", "on_skip": "advance"}}),
+    ("rate-holds-on-skips", {"amp": {"dtype": "bfloat16"}}),
+    ("rate-holds-on-skips", {"amp": {"dtype": "float16", "on_skip": "advance"}}),
+    (
+        "rate-holds-on-skips",
+        {"amp": {"dtype": "float16"}, **schedule("step", every=1, gamma=0.5, per="epoch")},
+    ),
+    (
+        "epochs-move-on-skips",
+        {"amp": {"dtype": "bfloat16"}, **schedule("step", every=1, gamma=0.5, per="epoch")},
+    ),
+    ("epochs-move-on-skips", {"amp": {"dtype": "float16"}}),
     ("dropout-in-training", task(0.0)),
     ("decay-is-too-small", {**decay(0.01), **adamw(1e-4)}),
     ("lamb-is-adam", {**LAMB, **decay()}),

@@ -416,3 +416,48 @@ def test_initial_and_final_weights_must_be_of_one_model(tmp_path: Path) -> None:
     path = write_run(tmp_path / "a.jsonl", make_trace(), mixed)
     with pytest.raises(TraceError, match="have the same names and shapes"):
         compare_files(path, path)
+
+
+def held(trace: Trace, *skipped: int) -> Trace:
+    """The trace with these updates skipped, by their number; each holds the clock."""
+    updates, t = [], 0
+    for n, update in enumerate(trace.updates):
+        updates.append(replace(update, t=t, attempt=n, skipped=n in skipped))
+        t += n not in skipped
+    return replace(trace, updates=tuple(updates))
+
+
+def test_after_a_skip_an_update_is_named_by_its_number(tmp_path: Path) -> None:
+    """Updates 1 and 2 have the same t, and so have the sides: the n-th stands beside the n-th."""
+    a = held(make_trace(amp={"dtype": "float16"}), 1)
+    b = replace(a, updates=(*a.updates[:4], replace(a.updates[4], lr=0.5), a.updates[5]))
+    found = compare(a, b).first
+    assert found is not None
+    assert (found.stage, found.first_update) == ("learning rate", 4)
+    assert found.detail.startswith("update 4 (t = 3), lr: ")
+    assert compare(a, replace(a, updates=tuple(replace(u, attempt=None) for u in a.updates))).agrees
+
+
+def test_a_skip_on_one_side_only_is_where_the_sides_part() -> None:
+    """Not at the next one, where their clocks and so their rates are apart."""
+    whole = make_trace(amp={"dtype": "float16"})
+    found = compare(held(whole, 2), held(whole)).first
+    assert found is not None
+    assert (found.stage, found.first_update) == ("loss scale", 2)
+
+
+def test_an_attempt_that_is_out_of_order_is_refused(tmp_path: Path) -> None:
+    trace = held(make_trace(), 1)
+    wrong = with_update(trace, 2, attempt=2)
+    with pytest.raises(TraceError, match=r":5: updates are in order: attempt is 3 here"):
+        compare_files(*[write_trace(tmp_path / "a.jsonl", wrong)] * 2)
+
+
+@pytest.mark.parametrize("some", [False, True])
+def test_only_a_run_without_any_update_is_no_proof(some: bool) -> None:
+    whole = make_trace(amp={"dtype": "float16"})
+    trace = held(whole, *(n for n in range(6) if not (some and n == 5)))
+    comparison = compare(trace, trace)
+    assert comparison.agrees == some
+    if comparison.first is not None:
+        assert (comparison.first.stage, comparison.first.largest) == ("updates made", 6)

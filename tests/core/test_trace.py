@@ -64,6 +64,7 @@ def test_the_file_is_one_header_one_line_per_update_and_one_end(tmp_path: Path) 
         "correct": 61,
         "total": 80,
         "eval_loss": 0.5,
+        "skipped": None,
         "weights": None,
         "initial_weights": None,
         "weights_digest": None,

@@ -17,6 +17,13 @@ TREES = ("dualtrain_torch", "dualtrain_paddle")
 EXCEPTIONS = {
     ("_compat.py", "supports_fused"): "only torch has a choice of AdamW kernels",
     ("_compat.py", "native_class"): "only Paddle's versions differ in their optimizers",
+    **{
+        ("operators.py", name): "Paddle's autocast takes a list of operators, torch's takes none"
+        for name in (
+            *("", "HIDDEN", "SPELLINGS", "KeepFloat32"),
+            *("KeepFloat32.__init__", "KeepFloat32.__torch_function__"),
+        )
+    },
     ("optimizers.py", "Adamax"): "torch's has its eps elsewhere",
     ("optimizers.py", "Lamb"): "torch has none",
     ("optimizers.py", "RMSProp"): "torch's has its eps elsewhere",

@@ -18,6 +18,7 @@ from dualtrain_paddle.amp import autocast
 __all__ = ["CALLS"]
 
 Y = paddle.arange(4)
+RNN = paddle.nn.SimpleRNN(4, 4)
 CALLS: dict[str, list[Any]] = {
     "cross_entropy": [
         lambda x: F.cross_entropy(x, Y, reduction="none"),
@@ -25,7 +26,10 @@ CALLS: dict[str, list[Any]] = {
     ],
     "exp": [paddle.exp],
     "gelu": [F.gelu],
-    "layer_norm": [lambda x: F.layer_norm(x, 4)],
+    "layer_norm": [
+        lambda x: F.layer_norm(x, 4),
+        lambda x: paddle.incubate.nn.functional.fused_layer_norm(x, x[0], x[0], 1e-5),
+    ],
     "log": [paddle.log],
     "log_softmax": [F.log_softmax],
     "matmul": [
@@ -35,13 +39,47 @@ CALLS: dict[str, list[Any]] = {
         lambda x: paddle.bmm(x[None], x[None]),
         lambda x: paddle.addmm(x, x, x),
         lambda x: paddle.einsum("ij,jk->ik", x, x),
+        lambda x: paddle.dot(x, x),
+        lambda x: paddle.mv(x, x[0]),
+        lambda x: paddle.inner(x, x),
+        lambda x: paddle.tensordot(x, x, 1),
+        lambda x: paddle.linalg.multi_dot([x, x, x]),
+        lambda x: paddle.linalg.matrix_power(x, 2),
+        lambda x: F.bilinear(x, x, x[None]),
+        lambda x: paddle.incubate.nn.functional.fused_linear(x, x),
+        lambda x: paddle.baddbmm(x[None], x[None], x[None]),
+        lambda x: RNN(x[None]),
+        lambda x: attention(x, "flash_attn"),
+        lambda x: attention(x, "fused_dot_product_attention"),
     ],
     "mean": [paddle.mean, lambda x: x.mean(0)],
     "pow": [lambda x: x**2, lambda x: x**x],
-    "softmax": [F.softmax],
+    "softmax": [
+        F.softmax,
+        lambda x: F.softmax(x, -1, "bfloat16"),
+        F.gumbel_softmax,
+        lambda x: paddle.incubate.softmax_mask_fuse(x[None, None], x[None, None]),
+        lambda x: attention(x, "flash_attn"),
+    ],
     "sum": [paddle.sum, lambda x: x.sum(0)],
 }
 """Neutral name -> the forms in which the operator is called."""
+
+
+def attention(x: Any, name: str) -> None:
+    """Attention in one operator: none has a kernel for the CPU, but its type is asked before."""
+    operators: Any = importlib.import_module("paddle._C_ops")
+    q = x[None, :, None]
+    if name == "flash_attn":
+        arguments: tuple[Any, ...] = (None, None, 0.0, False, False, False, "")
+        call = operators.flash_attn
+    else:
+        call, arguments = paddle.incubate.nn.functional.fused_dot_product_attention, (None,)
+    try:
+        call(q, q, q, *arguments)
+    except RuntimeError as error:
+        if "is not registered" not in str(error):
+            raise
 
 
 class Gpu:

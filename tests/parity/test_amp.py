@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from inspect import isfunction
 from types import SimpleNamespace
 from typing import Any, get_args
 
@@ -18,6 +19,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 from paddle.amp import grad_scaler
+from torch.overrides import get_overridable_functions
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from dualtrain import Spec
 from dualtrain.backend import load_backend
@@ -28,6 +32,8 @@ from dualtrain.training import start
 from tests.pairs import TORCH, make_batch, make_config
 from tests.parity import ask_paddle_amp
 from tests.parity.test_user_models import BATCH, PaddleModel, TorchModel, some_weights
+
+TORCH_OPERATORS: Any = importlib.import_module("dualtrain_torch.operators")
 
 PATTERNS = 1000
 UPDATES = 30
@@ -240,25 +246,71 @@ def test_o2_trains_every_kind_of_layer_in_torch(dtype: str) -> None:
 # Operators kept in float32
 
 Y = torch.arange(4)
+ATEN: Any = torch.ops.aten
 TORCH_CALLS: dict[str, list[Callable[[Any], Any]]] = {
-    "cross_entropy": [lambda x: F.cross_entropy(x, Y), lambda x: F.nll_loss(x, Y)],
-    "exp": [torch.exp, lambda x: x.exp()],
-    "gelu": [F.gelu, torch.nn.GELU()],
-    "layer_norm": [lambda x: F.layer_norm(x, (4,)), torch.nn.LayerNorm(4)],
-    "log": [torch.log, lambda x: x.log()],
-    "log_softmax": [lambda x: F.log_softmax(x, -1), lambda x: x.log_softmax(-1)],
+    "cross_entropy": [
+        lambda x: F.cross_entropy(x, Y),
+        lambda x: F.nll_loss(x, Y),
+        lambda x: torch._C._nn.cross_entropy_loss(x, Y),
+        lambda x: torch.nn.CrossEntropyLoss()(x, Y),
+    ],
+    "exp": [torch.exp, lambda x: x.exp(), ATEN.exp, ATEN.exp.default],
+    "gelu": [F.gelu, torch.nn.GELU(), ATEN.gelu],
+    "layer_norm": [
+        lambda x: F.layer_norm(x, (4,)),
+        torch.nn.LayerNorm(4),
+        lambda x: torch.native_layer_norm(x, (4,), None, None, 1e-5)[0],
+        lambda x: ATEN.layer_norm(x, [4]),
+    ],
+    "log": [torch.log, lambda x: x.log(), ATEN.log],
+    "log_softmax": [
+        lambda x: F.log_softmax(x, -1),
+        lambda x: x.log_softmax(-1),
+        lambda x: torch.special.log_softmax(x, -1),
+        torch.nn.LogSoftmax(-1),
+        lambda x: ATEN.log_softmax.int(x, -1),
+        lambda x: ATEN._log_softmax(x, -1, False),
+    ],
     "matmul": [
         lambda x: x @ x,
+        lambda x: x.__rmatmul__(x),
         lambda x: torch.bmm(x[None], x[None]),
         lambda x: torch.einsum("ij,jk->ik", x, x),
         lambda x: torch.einsum("ij,jk->ik", [x, x]),
         lambda x: torch.addmm(x, x, x),
         torch.nn.Linear(4, 4),
+        lambda x: torch.nn.Bilinear(4, 4, 4)(x, x),
+        lambda x: torch.mv(x, x[0]),
+        lambda x: x[0].dot(x[0]),
+        lambda x: torch.inner(x, x),
+        lambda x: torch.tensordot(x, x, 1),
+        lambda x: torch.linalg.matmul(x, x),
+        lambda x: torch.linalg.multi_dot([x, x, x]),
+        lambda x: torch.linalg.vecdot(x, x),
+        lambda x: torch.linalg.matrix_power(x, 2),
+        lambda x: torch.addmv(x[0], x, x[0]),
+        lambda x: torch.addbmm(x, x[None], x[None]),
+        lambda x: torch.baddbmm(x[None], x[None], x[None]),
+        lambda x: ATEN.mm(x, x),
+        lambda x: ATEN.linear(x, x),
     ],
-    "mean": [torch.mean, lambda x: x.mean(0)],
-    "pow": [lambda x: x**2, lambda x: torch.pow(x, 0.5), lambda x: 2**x],
-    "softmax": [lambda x: F.softmax(x, -1), torch.nn.Softmax(-1)],
-    "sum": [torch.sum, lambda x: x.sum(0)],
+    "mean": [torch.mean, lambda x: x.mean(0), lambda x: ATEN.mean.dim(x, [0])],
+    "pow": [
+        lambda x: x**2,
+        lambda x: torch.pow(x, 0.5),
+        lambda x: 2**x,
+        lambda x: x**x,
+        lambda x: ATEN.pow.Tensor_Scalar(x, 2),
+    ],
+    "softmax": [
+        lambda x: F.softmax(x, -1),
+        torch.nn.Softmax(-1),
+        torch.nn.Softmin(-1),
+        lambda x: torch.special.softmax(x, -1),
+        lambda x: ATEN.softmax.int(x, -1),
+        lambda x: ATEN._softmax(x, -1, False),
+    ],
+    "sum": [torch.sum, lambda x: x.sum(0), lambda x: x.sum_to_size(1, 4), ATEN.sum],
 }
 
 
@@ -270,7 +322,7 @@ def test_torch_keeps_an_operator_in_float32(name: str, dtype: str) -> None:
     backend, device = load_backend("torch"), torch.device("cpu")
     with backend.autocast(amp_of(dtype=dtype, float32_operators=[name]), device):
         kept = [call(x) for call in TORCH_CALLS[name]]
-        low = [call(x) for call in TORCH_CALLS["gelu" if name == "matmul" else "matmul"]]
+        low = [F.gelu(x) if name == "matmul" else x @ x]
     assert {y.dtype for y in kept} == {torch.float32}
     assert {y.dtype for y in low} == {x.dtype}
     torch.stack([y.sum() for y in kept]).sum().backward()
@@ -287,6 +339,165 @@ def test_torch_refuses_an_operator_out_of_reach() -> None:
         pytest.raises(BackendError, match=r"\['softmax'\] in scaled_dot_product_attention"),
     ):
         F.scaled_dot_product_attention(q, q, q)
+
+
+WRITES: list[Callable[[Any], Any]] = [
+    lambda x: x.exp_(),
+    lambda x: torch.exp_(x),
+    lambda x: x.pow_(2),
+    lambda x: x.__ipow__(2),
+    lambda x: x.addmm_(x, x),
+    lambda x: torch.exp(x, out=x.clone()),
+    lambda x: torch.mm(x, x, out=x.clone()),
+    lambda x: F.softmax(x, -1, dtype=torch.bfloat16),
+    lambda x: x.softmax(-1, torch.bfloat16),
+]
+
+
+@pytest.mark.parametrize("call", WRITES)
+def test_torch_refuses_a_result_of_a_low_type(call: Callable[[Any], Any]) -> None:
+    """In place, `out=` and `dtype=`: the sum of a forward pass must not be written into a copy."""
+    amp = amp_of(dtype="bfloat16", float32_operators=["exp", "pow", "matmul", "softmax"])
+    with load_backend("torch").autocast(amp, torch.device("cpu")):
+        with pytest.raises(BackendError, match=r"a new tensor of float32.*into torch\.bfloat16$"):
+            call(torch.ones(4, 4, dtype=torch.bfloat16))
+        wide = torch.ones(4, 4)
+        assert torch.mm(wide, wide, out=wide.clone())[0, 0] == 4.0
+        assert wide.exp_()[0, 0] == torch.e
+
+
+KERNELS = {
+    "cross_entropy": {"nll_loss_forward", "nll_loss2d_forward"},
+    "exp": {"exp", "exp_"},
+    "gelu": {"gelu"},
+    "layer_norm": {"native_layer_norm"},
+    "log": {"log", "log_"},
+    "log_softmax": {"_log_softmax"},
+    "matmul": {
+        "mm",
+        "bmm",
+        "addmm",
+        "mv",
+        "dot",
+        "vdot",
+        "addmv",
+        "baddbmm",
+        "addbmm",
+        "_trilinear",
+    },
+    "mean": {"mean"},
+    "pow": {"pow", "pow_"},
+    "softmax": {"_softmax", "_safe_softmax"},
+    "sum": {"sum"},
+}
+"""Neutral name -> the kernels that compute it, whatever function was called."""
+
+OWN = {"square": "pow", "square_": "pow"}
+"""torch computes these by another operator's kernel; in Paddle they have one of their own."""
+
+
+class Seen(TorchDispatchMode):
+    """The neutral names of the kernels that got an input of bfloat16."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.low: set[str] = set()
+        self._name_of = {kernel: name for name, own in KERNELS.items() for kernel in own}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = self._name_of.get(func._schema.name.partition("::")[2])
+        if name and any(getattr(x, "dtype", None) == torch.bfloat16 for x in tree_leaves(args)):
+            self.low.add(name)
+        return func(*args, **(kwargs or {}))
+
+
+def tensor(*shape: int) -> Any:
+    return (torch.rand(*shape) + 0.5).to(torch.bfloat16)
+
+
+ARGUMENTS: list[Callable[[], tuple[Any, ...]]] = [
+    lambda: (tensor(4, 4),),
+    lambda: (tensor(4, 4), tensor(4, 4)),
+    lambda: (tensor(4, 4), tensor(4, 4), tensor(4, 4)),
+    lambda: (tensor(4), tensor(4)),
+    lambda: (tensor(4, 4), tensor(4)),
+    lambda: (tensor(4), tensor(4, 4), tensor(4)),
+    lambda: (tensor(2, 4, 4), tensor(2, 4, 4)),
+    lambda: (tensor(2, 4, 4), tensor(2, 4, 4), tensor(2, 4, 4)),
+    lambda: (tensor(4, 4), tensor(2, 4, 4), tensor(2, 4, 4)),
+    lambda: (tensor(4, 4), -1),
+    lambda: (tensor(4, 4), (4,)),
+    lambda: (tensor(4, 4), (1, 4)),
+    lambda: (tensor(4, 4), Y),
+    lambda: ([tensor(4, 4)] * 3,),
+    lambda: ("ij,jk->ik", tensor(4, 4), tensor(4, 4)),
+    lambda: (tensor(4, 4), tensor(4, 4), tensor(3, 4, 4)),
+    lambda: (tensor(4, 4), -1, False),
+    lambda: (tensor(2, 4, 4, 4), 2, 2),
+    lambda: (2, tensor(4, 4)),
+    lambda: (tensor(4, 4), tensor(4, 4), Y),
+    lambda: (tensor(4, 4),) * 4,
+]
+"""What a function is called with, until some of it fits."""
+
+
+def test_none_of_torchs_functions_computes_a_kept_operator_in_a_low_type() -> None:
+    """All that torch lets be overridden, with what arguments they take; seen by their kernels.
+
+    A name once as a function of Python and once as one of C++.
+    """
+    kept = list(get_args(Float32Operator))
+    backend, device = load_backend("torch"), torch.device("cpu")
+    amp = amp_of(dtype="bfloat16", float32_operators=kept)
+    called, missed = 0, {}
+    functions = {
+        (getattr(function, "__name__", ""), isfunction(function)): function
+        for own in get_overridable_functions().values()
+        for function in own
+    }
+    for (name, _), function in functions.items():
+        if name in ("", "__get__", "backward") or any(word in name for word in ELSEWHERE):
+            continue
+        took, refused = False, False
+        prepared = [arguments() for arguments in ARGUMENTS]
+        with backend.autocast(amp, device), Seen() as seen:
+            for arguments in prepared:
+                try:
+                    function(*arguments)
+                    took = True
+                except BackendError:
+                    refused = took = True
+                    break
+                except Exception:  # such arguments are not for it
+                    continue
+        if not refused and seen.low - {OWN.get(name)}:
+            missed[name] = seen.low
+        called += took
+    assert missed == {}
+    assert called > 0.6 * len(functions)
+
+
+ELSEWHERE = ("cuda", "cudnn", "miopen", "mkldnn", "quant", "fbgemm")
+"""Kernels of other devices and types."""
+
+
+def test_a_function_that_is_not_listed_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    spellings = {**TORCH_OPERATORS.SPELLINGS, "matmul": frozenset({"linear"})}
+    monkeypatch.setattr(TORCH_OPERATORS, "SPELLINGS", spellings)
+    amp = amp_of(dtype="bfloat16", float32_operators=["matmul"])
+    with load_backend("torch").autocast(amp, torch.device("cpu")), Seen() as seen:
+        torch.mm(tensor(4, 4), tensor(4, 4))
+    assert seen.low == {"matmul"}
+
+
+def test_every_function_listed_is_torchs_own() -> None:
+    """A name that torch does not have, or has no longer, keeps nothing."""
+    names = {
+        getattr(f, "__name__", "") for own in get_overridable_functions().values() for f in own
+    }
+    listed = {n for own in TORCH_OPERATORS.SPELLINGS.values() for n in own}
+    absent = {n for n in {*listed, *TORCH_OPERATORS.HIDDEN} if n not in names}
+    assert {n for n in absent if not hasattr(ATEN, n) and not hasattr(torch.Tensor, n)} == set()
 
 
 def test_torchs_bert_computes_what_is_kept_in_float32() -> None:
@@ -334,5 +545,21 @@ def test_paddles_black_list_has_the_names_that_its_autocast_uses() -> None:
     assert names == set(get_args(Float32Operator))
 
 
-AROUND = {"elementwise_mul", "not_equal", "squeeze2", "unsqueeze2"}
-"""What `F.cross_entropy` and this test's own `x[None]` call besides the operator."""
+AROUND = {
+    *("elementwise_mul", "not_equal", "reshape", "squeeze2", "transpose2", "unsqueeze2"),
+    *("slice", "strided_slice"),
+}
+"""What `F.cross_entropy`, shapes and this test's own `x[None]` call besides the operator."""
+
+
+def test_paddle_knows_every_name_of_the_black_list() -> None:
+    """Asked of its registry; but for one that only a build for CUDA has, in Paddle's own list."""
+    from paddle.base.framework import OpProtoHolder
+
+    known = set(paddle.base.core._get_all_register_op_kernels("all"))
+    known |= set(OpProtoHolder.instance().op_proto_map)
+    amp: Any = importlib.import_module("dualtrain_paddle.amp")
+    names = {name for own in amp._OPERATORS.values() for name in own}
+    lists: Any = importlib.import_module("paddle.amp.amp_lists")
+    assert names - known == {"fused_gemm_epilogue"}
+    assert "fused_gemm_epilogue" in lists.WHITE_LIST

@@ -190,6 +190,29 @@ def test_a_run_that_was_told_to_outlive_its_terminal_does(folder: Path) -> None:
     assert process.returncode == 0
 
 
+def trained(folder: Path, **loss_scale: float) -> subprocess.CompletedProcess[str]:
+    """`dualtrain train` of 12 updates in float16, with torch."""
+    spec = small_spec(folder, amp={"dtype": "float16", "loss_scale": loss_scale})
+    (folder / "spec.json").write_text(spec.model_dump_json())
+    command = [sys.executable, "-m", "dualtrain", "train", "spec.json", "--backend", "torch"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+
+
+def test_train_says_how_many_updates_were_skipped(folder: Path) -> None:
+    """A scale of 2^40 overflows, and 2^10 after it does not."""
+    done = trained(folder, init=2.0**40, ceiling=2.0**40, backoff_factor=2.0**-30)
+    assert "\n1 of 12 updates skipped: their gradients were not finite\n" in done.stdout
+    assert "warning" not in done.stderr
+
+
+def test_train_warns_if_it_made_no_update(folder: Path) -> None:
+    done = trained(folder, init=2.0**100, floor=2.0**100, ceiling=2.0**100)
+    assert "\n12 of 12 updates skipped: their gradients were not finite\n" in done.stdout
+    told = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+    assert len(told) == 1
+    assert told[0].startswith("warning: no update was made: all 12 were skipped")
+
+
 def test_parity_runs_have_no_dropout(folder: Path) -> None:
     task = small_spec(folder).task
     assert task is not None

@@ -1,0 +1,74 @@
+"""What a run says by itself, since nobody may look at its numbers: that it trains nothing.
+
+All of it is found in numbers that are read anyway, and in one reading of the weights at the end.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+from dualtrain.errors import TrainingWarning
+from dualtrain.trace import Update
+from dualtrain.training._run import Run
+
+__all__ = ["Watch"]
+
+
+class Watch:
+    """Warns once of the first number that is none, and at the end of updates that were not made.
+
+    A run that diverges is no error: its trace may be what somebody wants to compare.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._updates = 0
+        self._finite = True
+
+    def read(self, update: Update) -> None:
+        """Look at an update; a skipped one has done no harm."""
+        self._updates += 1
+        if self._finite and not update.skipped:
+            named = {"loss": update.loss, "gradient norm": update.grad_norm}
+            for name, value in named.items():
+                if value is not None and not math.isfinite(value):
+                    self._warn_of_weights(f"the {name} of update {update.t} is {value}")
+                    return
+
+    def end(self) -> None:
+        """Look at what the run has come to."""
+        skipped = self._run.skipped
+        if skipped and skipped == self._updates:
+            _warn(
+                f"no update was made: all {skipped} were skipped, for the gradients were never "
+                f"finite in {self._dtype}, at the last with a loss scale of {self._scale:g}. "
+                "Look at the data, the rate, amp.loss_scale, or use bfloat16"
+            )
+        elif self._finite and self._updates and not self._weights_are_finite():
+            self._warn_of_weights("the last gradients were not finite")
+
+    @property
+    def _dtype(self) -> str:
+        amp = self._run.plan.spec.amp
+        return "float32" if amp is None else amp.dtype
+
+    @property
+    def _scale(self) -> float:
+        return 1.0 if self._run.scaling is None else self._run.scaling.scale
+
+    def _weights_are_finite(self) -> bool:
+        backend = self._run.backend
+        sums = [backend.scaled(p, 1.0).sum() for p in self._run.model.parameters()]
+        return all(map(math.isfinite, backend.numbers(sums)))
+
+    def _warn_of_weights(self, found: str) -> None:
+        self._finite = False
+        _warn(
+            f"the weights are no longer numbers: {found}, and in {self._dtype} nothing skips such "
+            "an update. Look at the data of that update, the rate, and clip"
+        )
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, TrainingWarning, stacklevel=4)
