@@ -40,6 +40,11 @@ class _Moves(Observer):
     def __init__(self, bars: ProgressBars, name: str) -> None:
         self._bars, self._name, self._done = bars, name, 0
 
+    def told(self, notes: Sequence[str]) -> None:
+        """Print them above the bar."""
+        for note in notes:
+            self._bars.console.print(note, markup=False, highlight=False, soft_wrap=True)
+
     def updated(self, update: Update, total: int) -> None:
         """Move the bar by one update."""
         self._done += 1
