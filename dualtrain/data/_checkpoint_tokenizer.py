@@ -1,15 +1,15 @@
 """A checkpoint's tokenizer: tokenizer.json, else vocab.txt, else vocab.json with merges.txt.
 
 The second is BERT's WordPiece, the third RoBERTa's byte-level BPE. All become what transformers'
-fast tokenizers make of them and of the settings beside them (`_tokenizer_settings.py`), step by step
-as those do it; where tokenizer.json and the settings contradict each other, the folder is refused
-unless transformers has a rule that is written down: what tokenizer_config.json says wins.
+fast tokenizers make of them and of the settings beside them (`_tokenizer_settings.py`), step by
+step as those do it: what tokenizer_config.json says wins over tokenizer.json. Where only a default
+of transformers would win, or two files name different tokens, the folder is refused.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tokenizers import AddedToken, Tokenizer
@@ -147,7 +147,9 @@ def _frame(tokenizer: Tokenizer, first: str, last: str) -> None:
     tokenizer.post_processor = TemplateProcessing(
         single=[first, "$A", last],
         pair=[first, "$A", last, "$B:1", f"{last}:1"],
-        special_tokens=[(token, tokenizer.token_to_id(token)) for token in dict.fromkeys((first, last))],
+        special_tokens=[
+            (token, tokenizer.token_to_id(token)) for token in dict.fromkeys((first, last))
+        ],
     )
 
 
@@ -195,9 +197,9 @@ def _switch(tokenizer: Tokenizer, settings: Settings) -> None:
 
 
 def _contradicted(
-    settings: Settings, part: object, switches: dict[str, tuple[str, bool | None]]
+    settings: Settings, part: object, switches: Mapping[str, tuple[str, bool | None]]
 ) -> Iterator[str]:
-    """The switches that tokenizer_config.json turns round; refuses one that only a default would."""
+    """The switches that tokenizer_config.json turns; one that a default would turn is refused."""
     for name, (setting, default) in switches.items():
         there = getattr(part, name)
         if there == settings.switches.get(setting, default):
@@ -225,7 +227,7 @@ def _check_frame(tokenizer: Tokenizer, settings: Settings) -> None:
 
 
 def _merges(path: Path) -> list[tuple[str, str]]:
-    """The merges, but for the first line, which transformers takes for the version whatever it is."""
+    """All lines but the first, which transformers takes for the version whatever it is."""
     first, *lines = read_text(path).split("\n")
     if not first.startswith("#version"):
         raise CheckpointError(

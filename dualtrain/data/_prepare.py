@@ -24,9 +24,9 @@ __all__ = ["prepare"]
 def prepare(spec: Spec) -> Prepared:
     """Read and tokenize the data of the spec's task.
 
-    The classes are the train split's labels, sorted by code point ("10" comes before "2"), or in the
-    order of the rows of a checkpoint's classification head. A fresh model's tokenizer is learnt from
-    the train split alone.
+    The classes are the train split's labels, sorted by code point ("10" comes before "2"), or in
+    the order of the rows of a checkpoint's classification head. A fresh model's tokenizer is learnt
+    from the train split alone.
 
     Raises `SpecError` without a task, `DataError` for a data file, `CheckpointError` for a
     checkpoint's tokenizer, or for a head that is not for these classes.

@@ -1,7 +1,7 @@
 """tokenizer_config.json of a saved model: transformers reads tokenizer.json as it stands by it.
 
-Its class is `PreTrainedTokenizerFast`, which changes nothing in tokenizer.json but the prefix space;
-the switches are those of the pipeline, for who opens the folder with `BertTokenizerFast` or
+Its class is `PreTrainedTokenizerFast`, which changes nothing in tokenizer.json but the prefix
+space; the switches are those of the pipeline, for who opens the folder with `BertTokenizerFast` or
 `RobertaTokenizerFast` by name: their defaults would rewrite it.
 """
 

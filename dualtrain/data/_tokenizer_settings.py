@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from tokenizers import AddedToken
 
@@ -40,7 +40,7 @@ NAMED = (
 )
 """The special tokens in transformers' order, which is the order they are added in."""
 
-Token = str | AddedToken
+Token: TypeAlias = "str | AddedToken"
 
 _DEFAULTS: dict[Kind, dict[str, str]] = {
     "bert": {
@@ -104,7 +104,9 @@ _SWITCH = _Rule("must be true or false", lambda value: isinstance(value, bool))
 _SWITCHES = {
     "do_lower_case": _SWITCH,
     "tokenize_chinese_chars": _SWITCH,
-    "strip_accents": _Rule("must be true, false or null", lambda v: v is None or v in (True, False)),
+    "strip_accents": _Rule(
+        "must be true, false or null", lambda v: v is None or v in (True, False)
+    ),
     "add_prefix_space": _SWITCH,
 }
 
@@ -156,7 +158,9 @@ def read_settings(folder: Path) -> Settings:
         added |= dict(_tokens_of_tokenizer_json(folder))
     known = {token.content: token for token in added.values()}
     given = {name: known.get(content(token), token) for name, token in given.items()}
-    switched_off = {name for name in NAMED if name in values and values[name] is None} - given.keys()
+    switched_off = {
+        name for name in NAMED if name in values and values[name] is None
+    } - given.keys()
     defaults = {n: t for n, t in _DEFAULTS[kind].items() if n not in switched_off}
     special_tokens: dict[str, Token] = {**defaults, **given}
     mask = special_tokens.get("mask_token")

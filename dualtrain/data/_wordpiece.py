@@ -24,7 +24,11 @@ SPECIAL_TOKENS = (PAD, "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 """In the order of their ids, from 0, in a vocabulary that is learnt here."""
 
 NAMES = dict(
-    zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), SPECIAL_TOKENS, strict=True)
+    zip(
+        ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"),
+        SPECIAL_TOKENS,
+        strict=True,
+    )
 )
 """The part that each of them has, by its name in tokenizer_config.json."""
 

@@ -137,7 +137,7 @@ def _whole_tensors(file: Path) -> Iterator[tuple[str, RawTensor]]:
 
 
 def _headers(file: Path) -> Iterator[tuple[str, RawTensor]]:
-    with safe_open(file, framework="numpy") as opened:  # type: ignore[no-untyped-call]
+    with safe_open(file, framework="numpy") as opened:
         for name in opened.keys():  # noqa: SIM118 (it is no dict)
             piece = opened.get_slice(name)
             yield name, {"dtype": piece.get_dtype(), "shape": piece.get_shape()}

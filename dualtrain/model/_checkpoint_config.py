@@ -41,7 +41,7 @@ def read_checkpoint_config(folder: Path, *, classes: int, dropout: float | None)
     return ModelConfig(family=values["model_type"], classes=classes, **fields)
 
 
-_SHARED_DEFAULTS = {
+_SHARED_DEFAULTS: dict[str, Any] = {
     "hidden_act": "gelu",
     "layer_norm_eps": 1e-12,
     "hidden_dropout_prob": 0.1,

@@ -1,4 +1,4 @@
-"""What a user must be told of a checkpoint: what was made anew, not read, or became something else."""
+"""What a user must be told of a checkpoint: what was made anew, not read, or changed."""
 
 from __future__ import annotations
 
@@ -71,9 +71,7 @@ def _fields(folder: Path) -> Iterator[str]:
 def _dropout(folder: Path, config: ModelConfig) -> str | None:
     """Dropout that the spec has replaced; what is saved has the new rates, too."""
     own = read_checkpoint_config(folder, classes=config.classes, dropout=None)
-    theirs, ours = (
-        (c.dropout, c.attention_dropout, c.classifier_dropout) for c in (own, config)
-    )
+    theirs, ours = ((c.dropout, c.attention_dropout, c.classifier_dropout) for c in (own, config))
     if theirs == ours:
         return None
     rates = ", ".join(f"{rate:g}" for rate in theirs)

@@ -1,8 +1,8 @@
-"""A checkpoint's classification head: whether it is there, can be kept, and which row is which label.
+"""A checkpoint's classification head: is it there, can it be kept, which row is which label.
 
-Row i of the head is the label id2label[i] of config.json, so the data's classes are numbered in that
-order. A head whose labels are not the data's, or that belongs to another task or to a pooler that is
-gone, is refused; the way out is always the same: `task.model.head: fresh`.
+Row i of the head is the label id2label[i] of config.json, so the data's classes are numbered in
+that order. A head whose labels are not the data's, or that belongs to another task or to a pooler
+that is gone, is refused; the way out is always the same: `task.model.head: fresh`.
 """
 
 from __future__ import annotations
@@ -50,9 +50,10 @@ def class_order(folder: Path, classes: Sequence[str], *, head: Head) -> ClassOrd
     """
     path = folder / "config.json"
     fields = read_fields(path)
-    family, ordered = fields.get("model_type"), tuple(sorted(classes))
-    if not MODEL_TYPE.holds(family):
+    ordered = tuple(sorted(classes))
+    if not MODEL_TYPE.holds(fields.get("model_type")):
         return ClassOrder(ordered, None)  # `read_checkpoint_config` refuses it
+    family: Family = fields["model_type"]
     stored = stored_tensors(folder, family)
     parts = sorted(name for name in stored if name.startswith(HEAD))
     if not parts or head == "fresh":
@@ -134,9 +135,7 @@ def _pairs(path: Path, field: str, value: Any) -> dict[str, str]:
     """The object's keys and values as text, as the data's readers write a label: 1 is "1"."""
     if not isinstance(value, dict):
         raise _refused(path, field, "must be a JSON object", value)
-    return {
-        key: item if isinstance(item, str) else json.dumps(item) for key, item in value.items()
-    }
+    return {key: item if isinstance(item, str) else json.dumps(item) for key, item in value.items()}
 
 
 def _in_order(path: Path, field: str, numbers: Mapping[str, str]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from dualtrain.model._config import ARCHITECTURES, ModelConfig
 
 __all__ = ["save_config", "save_weights"]
 
+
 def save_config(
     folder: Path,
     config: ModelConfig,

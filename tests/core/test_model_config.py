@@ -216,8 +216,9 @@ def test_task_types_are_ernie_s(tmp_path: Path, family: str, use_task_id: bool, 
         ({"pad_token_id": -1}, "pad_token_id: must be a whole number from 0. Received: -1"),
         (
             {"hidden_act": "gelu_new"},
-            "hidden_act: must be one of gelu, relu, silu, tanh: Paddle has no other under "
-            'transformers\' names. Received: "gelu_new"',
+            "hidden_act: must be one of gelu, leaky_relu, mish, relu, relu6, sigmoid, silu, swish, "
+            "tanh: the activations that both frameworks have under one name. "
+            'Received: "gelu_new"',
         ),
         ({"layer_norm_eps": 0}, "layer_norm_eps: must be a number above 0. Received: 0"),
         (
@@ -273,13 +274,14 @@ def test_bad_config_files(tmp_path: Path, fields: dict[str, Any], message: str) 
 
 def test_everything_wrong_is_named_with_its_file(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError) as caught:
-        read(tmp_path, vocab_size=0, hidden_act="mish")
+        read(tmp_path, vocab_size=0, hidden_act="quick_gelu")
 
     path = tmp_path / "config.json"
     assert (
         f"{path}: vocab_size: must be a whole number from 1. Received: 0\n"
-        f"{path}: hidden_act: must be one of gelu, relu, silu, tanh: Paddle has no other under "
-        'transformers\' names. Received: "mish"'
+        f"{path}: hidden_act: must be one of gelu, leaky_relu, mish, relu, relu6, sigmoid, silu, "
+        "swish, tanh: the activations that both frameworks have under one name. "
+        'Received: "quick_gelu"'
     ) == str(caught.value)
 
 
