@@ -162,21 +162,23 @@ def _add_tokens(tokenizer: Tokenizer, settings: Settings) -> None:
     same, known = {repr(token) for token in here}, {token.content for token in here}
     tokens = [token for _, token in sorted(settings.added.items()) if repr(token) not in same]
     known |= {token.content for token in tokens}
-    specials = {content(t): t for t in reversed((*settings.special.values(), *settings.additional))}
-    for text, token in reversed(specials.items()):
+    specials: dict[str, str | AddedToken] = {}
+    for token in (*settings.special.values(), *settings.additional):
+        specials.setdefault(content(token), token)
+    for text, token in specials.items():
         if isinstance(token, AddedToken):
             tokens.append(token)
         elif text not in known:
             tokens.append(AddedToken(text, special=True))
-    for token in tokens:
-        token.special = token.special or token.content in specials
+    for added in tokens:
+        added.special = added.special or added.content in specials
     tokenizer.add_tokens(tokens)
-    for number, token in settings.added.items():
-        found = tokenizer.token_to_id(token.content)
+    for number, added in settings.added.items():
+        found = tokenizer.token_to_id(added.content)
         if found != number:
             raise CheckpointError(
                 f"{settings.folder}: an added token must have the number that the vocabulary gives "
-                f"it. Received: {number} for {token.content!r}, which has {found}"
+                f"it. Received: {number} for {added.content!r}, which has {found}"
             )
 
 
@@ -234,10 +236,11 @@ def _merges(path: Path) -> list[tuple[str, str]]:
             f"{path}:1: must begin with #version: transformers leaves the first line out. "
             f"Received: {shown(first)}"
         )
-    if not lines or lines.pop() != "":
+    last = lines.pop() if lines else first
+    if last:
         raise CheckpointError(
             f"{path}: must end with an empty line: transformers leaves the last one out. "
-            f"Received: {shown(first if not lines else read_text(path)[-20:])}"
+            f"Received: {shown(last)}"
         )
     merges = []
     for number, line in enumerate(lines, start=2):

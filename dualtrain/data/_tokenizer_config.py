@@ -2,7 +2,9 @@
 
 Its class is `PreTrainedTokenizerFast`, which changes nothing in tokenizer.json but the prefix
 space; the switches are those of the pipeline, for who opens the folder with `BertTokenizerFast` or
-`RobertaTokenizerFast` by name: their defaults would rewrite it.
+`RobertaTokenizerFast` by name: their defaults would rewrite it. With `added_tokens_decoder` there,
+what an earlier tokenizer has left in the folder (special_tokens_map.json, added_tokens.json) does
+not count.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tokenizers import Tokenizer
+
+from dualtrain.data._tokenizer_settings import FLAGS
 
 __all__ = ["tokenizer_config"]
 
@@ -40,6 +44,7 @@ def tokenizer_config(
     parts: dict[str, Any] = {}
     for part in ("normalizer", "pre_tokenizer"):
         parts |= pipeline[part] or {}
+    added = tokenizer.get_added_tokens_decoder()
     settings = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_max_length": max_length,
@@ -48,5 +53,9 @@ def tokenizer_config(
         **{name: parts[key] for key, name in _SWITCHES.items() if key in parts},
         **special,
         **({"additional_special_tokens": list(additional)} if additional else {}),
+        "added_tokens_decoder": {
+            str(number): {"content": token.content, **{f: getattr(token, f) for f in FLAGS}}
+            for number, token in sorted(added.items())
+        },
     }
     return json.dumps(settings, indent=2, ensure_ascii=False) + "\n"

@@ -18,7 +18,7 @@ from tokenizers import AddedToken
 from dualtrain.data._refusal import shown
 from dualtrain.errors import CheckpointError
 
-__all__ = ["SETTINGS", "Settings", "content", "read_object", "read_settings", "read_text"]
+__all__ = ["FLAGS", "SETTINGS", "Settings", "content", "read_object", "read_settings", "read_text"]
 
 CONFIG = "tokenizer_config.json"
 
@@ -253,7 +253,7 @@ def _token(path: Path, field: str, value: Any) -> Token:
     return value if isinstance(value, str) else _added(path, field, value, special=True)
 
 
-_FLAGS = ("lstrip", "rstrip", "normalized", "single_word", "special")
+FLAGS = ("lstrip", "rstrip", "normalized", "single_word", "special")
 
 
 def _added(path: Path, field: str, value: Any, **changes: bool) -> AddedToken:
@@ -262,11 +262,11 @@ def _added(path: Path, field: str, value: Any, **changes: bool) -> AddedToken:
     fields.pop("__type", None)
     text = fields.pop("content", None)
     if not isinstance(text, str) or not all(
-        key in _FLAGS and isinstance(flag, bool) for key, flag in fields.items()
+        key in FLAGS and isinstance(flag, bool) for key, flag in fields.items()
     ):
         raise CheckpointError(
             f"{path}: {field}: a token must be text, or an object of content, "
-            f"{', '.join(_FLAGS)}. Received: {shown(value)}"
+            f"{', '.join(FLAGS)}. Received: {shown(value)}"
         )
     return AddedToken(text, **fields | changes)
 
