@@ -22,8 +22,12 @@ ARCHITECTURES: dict[Family, str] = {
 }
 """The name that both libraries give a family's classifier."""
 
-ACTIVATIONS = ("gelu", "leaky_relu", "mish", "relu", "relu6", "sigmoid", "silu", "swish", "tanh")
-"""What transformers and Paddle have under one name: equal up to rounding, measured."""
+ACTIVATIONS = (
+    *("gelu", "gelu_python", "leaky_relu", "mish", "quick_gelu", "relu", "relu6", "sigmoid"),
+    *("silu", "swish", "tanh"),
+)
+"""What transformers and Paddle have under one name, two of them by paddlenlp's import: equal up to
+rounding, measured."""
 
 KEYWORDS = {
     "vocab_size": "vocab_size",
