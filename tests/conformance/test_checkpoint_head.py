@@ -1,4 +1,4 @@
-"""A checkpoint's own order of labels, in training, in the score, in the trace and in what is saved."""
+"""A checkpoint's own order of labels: in training, score, trace and in what is saved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/checkpoints.md says of every field what the code does with it, and names tests that exist."""
+"""docs/checkpoints.md says of each field what the code does, and names tests that exist."""
 
 from __future__ import annotations
 

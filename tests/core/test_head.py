@@ -279,11 +279,14 @@ def test_low_types_are_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("field", ["dtype", "torch_dtype"])
 def test_a_type_that_the_weights_do_not_have_is_told(tmp_path: Path, field: str) -> None:
+    low: dict[str, Any] = {field: "bfloat16"}
+    same: dict[str, Any] = {field: "float32"}
+
     assert (
         f'config.json\'s {field} is "bfloat16", but the weights are stored in float32 and train '
         "in it"
-    ) in notes(write(tmp_path, **{field: "bfloat16"}))
-    assert len(notes(write(tmp_path, **{field: "float32"}))) == 1
+    ) in notes(write(tmp_path, **low))
+    assert len(notes(write(tmp_path, **same))) == 1
 
 
 def test_unknown_fields_are_told(tmp_path: Path) -> None:

@@ -216,9 +216,9 @@ def test_task_types_are_ernie_s(tmp_path: Path, family: str, use_task_id: bool, 
         ({"pad_token_id": -1}, "pad_token_id: must be a whole number from 0. Received: -1"),
         (
             {"hidden_act": "gelu_new"},
-            "hidden_act: must be one of gelu, gelu_python, leaky_relu, mish, quick_gelu, relu, relu6, "
-            "sigmoid, silu, swish, tanh: the activations that both frameworks have under one name. "
-            'Received: "gelu_new"',
+            "hidden_act: must be one of gelu, gelu_python, leaky_relu, mish, quick_gelu, relu, "
+            "relu6, sigmoid, silu, swish, tanh: the activations that both frameworks have under "
+            'one name. Received: "gelu_new"',
         ),
         ({"layer_norm_eps": 0}, "layer_norm_eps: must be a number above 0. Received: 0"),
         (
@@ -322,9 +322,9 @@ def test_everything_wrong_is_named_with_its_file(tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     assert (
         f"{path}: vocab_size: must be a whole number from 1. Received: 0\n"
-        f"{path}: hidden_act: must be one of gelu, gelu_python, leaky_relu, mish, quick_gelu, relu, "
-        "relu6, sigmoid, silu, swish, tanh: the activations that both frameworks have under one "
-        'name. Received: "laplace"'
+        f"{path}: hidden_act: must be one of gelu, gelu_python, leaky_relu, mish, quick_gelu, "
+        "relu, relu6, sigmoid, silu, swish, tanh: the activations that both frameworks have under "
+        'one name. Received: "laplace"'
     ) == str(caught.value)
 
 

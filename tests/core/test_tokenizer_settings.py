@@ -196,7 +196,8 @@ def test_an_added_token_s_number_must_be_the_vocabulary_s(folder: Path) -> None:
         ({"strip_accents": "no"}, "strip_accents: must be true, false or null. Received: 'no'"),
         (
             {"padding_side": "left"},
-            "padding_side: must be \"right\": positions are counted from the left. Received: 'left'",
+            'padding_side: must be "right": positions are counted from the left. '
+            "Received: 'left'",
         ),
         (
             {"truncation_side": "left"},

@@ -69,7 +69,8 @@ def test_the_stored_row_is_read_in_both(family: Family) -> None:
             model = side.models.build_model(config)
             side.weights.load_weights(model, weights)
             logits[row, side] = side.run(model, batch)
-        np.testing.assert_allclose(*(logits[row, s] for s in SIDES), rtol=0, atol=TOLERANCE)
+        ours, theirs = (logits[row, side] for side in SIDES)
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=TOLERANCE)
 
     for side in SIDES:
         assert np.abs(logits[0.0, side] - logits[1.0, side]).max() > 100 * TOLERANCE
