@@ -29,8 +29,22 @@ def build_model(config: ModelConfig) -> Any:
     if config.family == "roberta":
         # paddlenlp 2.8.1 drops out the head's input twice, transformers once.
         model.dropout.p = 0.0
+    embeddings = getattr(model, config.family).embeddings
+    _use_padding_row(embeddings.word_embeddings, config.pad_id)
+    if config.family == "roberta":
+        _use_padding_row(embeddings.position_embeddings, config.pad_id)
     model.train()
     return model
+
+
+def _use_padding_row(embedding: paddle.nn.Embedding, padding: int) -> None:
+    """Read the row of the padding as it is stored, as a constant: no gradient reaches it."""
+    embedding._padding_idx = None
+
+    def cut(layer: Any, inputs: Any, output: Any) -> Any:
+        return paddle.where((inputs[0] == padding).unsqueeze(-1), output.detach(), output)
+
+    embedding.register_forward_post_hook(cut)
 
 
 def build_linear(inputs: int, outputs: int) -> Any:

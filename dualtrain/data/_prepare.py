@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from dualtrain.data._classes import check_labels, classes_of
 from dualtrain.data._prepared import Prepared, Split
 from dualtrain.data._tables import Table, read_table
 from dualtrain.errors import CheckpointError, Problem, SpecError
-from dualtrain.model import read_checkpoint_config
+from dualtrain.model import class_order, read_checkpoint_config
 from dualtrain.spec import CheckpointModel, FreshModel, Spec, TextClassification
 
 if TYPE_CHECKING:
@@ -24,23 +24,30 @@ __all__ = ["prepare", "read_splits"]
 def prepare(spec: Spec) -> Prepared:
     """Read and tokenize the data of the spec's task.
 
-    The classes are the train split's labels, sorted by code point ("10" comes before "2"). A fresh
-    model's tokenizer is learnt from the train split alone.
+    The classes are the train split's labels, sorted by code point ("10" comes before "2"), or in
+    the order of the rows of a checkpoint's classification head. A fresh model's tokenizer is learnt
+    from the train split alone.
 
     Raises `SpecError` without a task, `DataError` for a data file, `CheckpointError` for a
-    checkpoint's tokenizer.
+    checkpoint's tokenizer, or for a head that is not for these classes.
     """
     task = _task(spec)
     train, held_out, classes = read_splits(spec)
-    tokenizer, vocab_size, pad_id = _tokenizer(task.model, spec.folder, train, len(classes))
+    if isinstance(task.model, CheckpointModel):
+        reading = _of_checkpoint(task.model, spec.folder / task.model.path, len(classes))
+        classes = class_order(spec.folder / task.model.path, classes, head=task.model.head).classes
+    else:
+        reading = _learnt(task.model, train)
+    tokenizer, vocab_size = reading.tokenizer, reading.vocab_size
     written = tokenizer.to_str()
     tokenizer.enable_truncation(task.model.max_length)
     splits = [_split(tokenizer, table, classes, vocab_size) for table in (train, held_out) if table]
     return Prepared(
         classes=classes,
         vocab_size=vocab_size,
-        pad_id=pad_id,
+        pad_id=reading.pad_id,
         tokenizer=written,
+        tokenizer_config=reading.config,
         train=splits[0],
         eval=splits[1] if held_out is not None else None,
     )
@@ -70,25 +77,49 @@ def _task(spec: Spec) -> TextClassification:
     return spec.task
 
 
-def _tokenizer(
-    model: FreshModel | CheckpointModel, folder: Path, train: Table, classes: int
-) -> tuple[Tokenizer, int, int]:
-    """The tokenizer, the vocabulary's size and the pad id that the model is built with."""
-    # Here, because a worker that only loads prepared data need not have tokenizers.
-    from dualtrain.data._checkpoint_tokenizer import load_tokenizer
-    from dualtrain.data._wordpiece import PAD, train_wordpiece
+class _Reading(NamedTuple):
+    """How texts become token ids, and what the model is built with."""
 
-    if isinstance(model, FreshModel):
-        tokenizer = train_wordpiece(train.texts, vocab_size=model.vocab_size)
-        return tokenizer, tokenizer.get_vocab_size(), tokenizer.token_to_id(PAD)
-    checkpoint = folder / model.path
-    config = read_checkpoint_config(checkpoint, classes=classes, dropout=None)
+    tokenizer: Tokenizer
+    config: str
+    """The content of tokenizer_config.json."""
+    vocab_size: int
+    pad_id: int
+
+
+# The imports stand in the functions, because a worker that only loads prepared data need not have
+# tokenizers.
+
+
+def _learnt(model: FreshModel, train: Table) -> _Reading:
+    from dualtrain.data._tokenizer_config import tokenizer_config
+    from dualtrain.data._wordpiece import NAMES, PAD, train_wordpiece
+
+    tokenizer = train_wordpiece(train.texts, vocab_size=model.vocab_size)
+    config = tokenizer_config(tokenizer, special=NAMES, max_length=model.max_length)
+    return _Reading(tokenizer, config, tokenizer.get_vocab_size(), tokenizer.token_to_id(PAD))
+
+
+def _of_checkpoint(model: CheckpointModel, folder: Path, classes: int) -> _Reading:
+    from dualtrain.data._checkpoint_tokenizer import load_tokenizer
+    from dualtrain.data._tokenizer_config import tokenizer_config
+    from dualtrain.data._tokenizer_settings import content, read_settings
+
+    config = read_checkpoint_config(folder, classes=classes, dropout=None)
     if model.max_length > config.max_length:
         raise CheckpointError(
-            f"{checkpoint}: task.model.max_length must be at most the checkpoint's, "
+            f"{folder}: task.model.max_length must be at most the checkpoint's, "
             f"{config.max_length}. Received: {model.max_length}"
         )
-    return load_tokenizer(checkpoint, pad_id=config.pad_id), config.vocab_size, config.pad_id
+    settings = read_settings(folder)
+    tokenizer = load_tokenizer(settings, pad_id=config.pad_id)
+    written = tokenizer_config(
+        tokenizer,
+        special={name: content(token) for name, token in settings.special.items()},
+        additional=[content(token) for token in settings.additional],
+        max_length=model.max_length,
+    )
+    return _Reading(tokenizer, written, config.vocab_size, config.pad_id)
 
 
 def _split(tokenizer: Tokenizer, table: Table, classes: Sequence[str], vocab_size: int) -> Split:

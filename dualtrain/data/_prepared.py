@@ -22,7 +22,7 @@ __all__ = ["Prepared", "Split"]
 
 ARRAYS = "prepared.safetensors"
 FACTS = "prepared.json"
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -45,13 +45,15 @@ class Prepared:
     """A task's data as both frameworks see it."""
 
     classes: tuple[str, ...]
-    """Label of each class number, sorted by code point."""
+    """Label of each class number: sorted by code point, or in the order of a checkpoint's head."""
     vocab_size: int
     """Rows of the word embedding; every id is below it."""
     pad_id: int
     """Token that fills a batch up."""
     tokenizer: str
     """The content of tokenizer.json, without truncation and padding."""
+    tokenizer_config: str
+    """The content of tokenizer_config.json, by which transformers reads the other as it stands."""
     train: Split
     """What the model is trained on."""
     eval: Split | None
@@ -104,6 +106,7 @@ class Prepared:
                 vocab_size=facts["vocab_size"],
                 pad_id=facts["pad_id"],
                 tokenizer=facts["tokenizer"],
+                tokenizer_config=facts["tokenizer_config"],
                 train=_split(arrays, "train"),
                 eval=_split(arrays, "eval") if "eval.ids" in arrays else None,
             )
@@ -136,6 +139,7 @@ class Prepared:
             "vocab_size": self.vocab_size,
             "pad_id": self.pad_id,
             "tokenizer": self.tokenizer,
+            "tokenizer_config": self.tokenizer_config,
         }
 
 

@@ -17,11 +17,20 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.processors import TemplateProcessing
 from tokenizers.trainers import WordPieceTrainer
 
-__all__ = ["PAD", "SPECIAL_TOKENS", "train_wordpiece", "wordpiece"]
+__all__ = ["NAMES", "PAD", "SPECIAL_TOKENS", "bert_pipeline", "train_wordpiece", "wordpiece"]
 
 PAD = "[PAD]"
 SPECIAL_TOKENS = (PAD, "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 """In the order of their ids, from 0, in a vocabulary that is learnt here."""
+
+NAMES = dict(
+    zip(
+        ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"),
+        SPECIAL_TOKENS,
+        strict=True,
+    )
+)
+"""The part that each of them has, by its name in tokenizer_config.json."""
 
 MIN_FREQUENCY = 2
 """Pieces that occur once are not learnt: BERT's own choice."""
@@ -39,18 +48,27 @@ def wordpiece(
     split_cjk: every CJK character is a word of its own.
     strip_accents: None means as `lowercase`.
     """
-    tokenizer = Tokenizer(WordPiece(dict(vocabulary), unk_token="[UNK]"))
-    tokenizer.normalizer = BertNormalizer(
+    normalizer = BertNormalizer(
         handle_chinese_chars=split_cjk, strip_accents=strip_accents, lowercase=lowercase
     )
-    tokenizer.pre_tokenizer = BertPreTokenizer()
+    tokenizer = bert_pipeline(vocabulary, unk_token="[UNK]", normalizer=normalizer)
     tokenizer.post_processor = TemplateProcessing(
         single="[CLS] $A [SEP]",
         pair="[CLS] $A [SEP] $B:1 [SEP]:1",
         special_tokens=[(token, vocabulary[token]) for token in ("[CLS]", "[SEP]")],
     )
-    tokenizer.decoder = WordPieceDecoder()
     tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
+    return tokenizer
+
+
+def bert_pipeline(
+    vocabulary: Mapping[str, int], *, unk_token: str, normalizer: BertNormalizer
+) -> Tokenizer:
+    """BERT's pipeline without special tokens: nothing is put around a text, none is found in it."""
+    tokenizer = Tokenizer(WordPiece(dict(vocabulary), unk_token=unk_token))
+    tokenizer.normalizer = normalizer
+    tokenizer.pre_tokenizer = BertPreTokenizer()
+    tokenizer.decoder = WordPieceDecoder()
     return tokenizer
 
 

@@ -7,10 +7,12 @@ what transformers and torch have.
 from dualtrain.model._call import logits as logits
 from dualtrain.model._checkpoint import read_weights as read_weights
 from dualtrain.model._checkpoint_config import read_checkpoint_config as read_checkpoint_config
+from dualtrain.model._checkpoint_notes import checkpoint_notes as checkpoint_notes
 from dualtrain.model._config import ModelConfig as ModelConfig
 from dualtrain.model._config import fresh_config as fresh_config
 from dualtrain.model._freeze import freeze_tensors as freeze_tensors
 from dualtrain.model._freeze import is_frozen as is_frozen
+from dualtrain.model._head import class_order as class_order
 from dualtrain.model._initial import initial_weights as initial_weights
 from dualtrain.model._marks import marked_undecayed as marked_undecayed
 from dualtrain.model._masters import check_full_precision as check_full_precision

@@ -7,23 +7,27 @@ prefix, and the `gamma` and `beta` of old BERT checkpoints become `weight` and `
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, deserialize
+from safetensors import SafetensorError, deserialize, safe_open
 
 from dualtrain.errors import CheckpointError, Problem
 from dualtrain.ledger import Parameter
 from dualtrain.model._config import Family, ModelConfig
 from dualtrain.model._match import mismatches
+from dualtrain.spec import Head
 
-__all__ = ["read_weights"]
+__all__ = ["HEAD", "RawTensor", "read_weights", "stored_tensors"]
 
 RawTensor = Mapping[str, Any]
 """As safetensors gives it: `dtype` by name, `shape`, and `data`, little-endian bytes."""
+
+HEAD = "classifier."
+"""What the names of a classification head's parameters begin with, in all families."""
 
 WHOLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
@@ -32,19 +36,21 @@ FLOATS = {"F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 
 
 def read_weights(
-    folder: Path, parameters: Sequence[Parameter], config: ModelConfig
+    folder: Path, parameters: Sequence[Parameter], config: ModelConfig, *, head: Head
 ) -> dict[str, NDArray[np.float32]]:
     """Canonical name -> float32 array, for each of `parameters` that the folder has.
 
     The pooler and the classification head may be absent, each as a whole; another task's head is
-    not read. bfloat16 and float16 become float32.
+    not read, and with `head` "fresh" none. bfloat16 and float16 become float32.
 
     Raises `CheckpointError` naming each tensor that is missing, has another shape or type, or is
     of an encoder that config.json does not describe.
     """
-    stored = _stored(folder, config.family)
+    stored = _by_canonical_name(folder, config.family, _whole_tensors)
     needed = {p.name: p.shape for p in parameters}
-    for part in ("classifier.", f"{config.family}.pooler."):
+    if head == "fresh":
+        stored = {name: raw for name, raw in stored.items() if not name.startswith(HEAD)}
+    for part in (HEAD, f"{config.family}.pooler."):
         if not any(name.startswith(part) for name in stored):
             needed = {name: shape for name, shape in needed.items() if not name.startswith(part)}
     blocks = (f"{config.family}.embeddings.", f"{config.family}.encoder.")
@@ -61,11 +67,22 @@ def read_weights(
     return {name: _float32(used[name]) for name in needed}
 
 
-def _stored(folder: Path, family: Family) -> dict[str, RawTensor]:
+def stored_tensors(folder: Path, family: Family) -> dict[str, RawTensor]:
+    """Canonical name -> tensor without its data, for all that the folder has: no weight is read.
+
+    Raises `CheckpointError` for a folder without weights, or with others than safetensors.
+    """
+    return _by_canonical_name(folder, family, _headers)
+
+
+Reader = Callable[[Path], Iterator[tuple[str, RawTensor]]]
+
+
+def _by_canonical_name(folder: Path, family: Family, reader: Reader) -> dict[str, RawTensor]:
     """Canonical name -> tensor, for all that the folder has, buffers of token numbers left out."""
     found: dict[str, RawTensor] = {}
     for file in _files(folder):
-        for name, raw in _tensors(file):
+        for name, raw in _checked(file, reader):
             canonical = _canonical(name, family)
             if canonical in found:
                 raise CheckpointError(
@@ -115,9 +132,20 @@ def _shards(index: Path) -> list[Path]:
     return [index.parent / name for name in names]
 
 
-def _tensors(file: Path) -> Iterator[tuple[str, RawTensor]]:
+def _whole_tensors(file: Path) -> Iterator[tuple[str, RawTensor]]:
+    yield from deserialize(file.read_bytes())  # type: ignore[no-untyped-call]
+
+
+def _headers(file: Path) -> Iterator[tuple[str, RawTensor]]:
+    with safe_open(file, framework="numpy") as opened:
+        for name in opened.keys():  # noqa: SIM118 (it is no dict)
+            piece = opened.get_slice(name)
+            yield name, {"dtype": piece.get_dtype(), "shape": piece.get_shape()}
+
+
+def _checked(file: Path, reader: Reader) -> Iterator[tuple[str, RawTensor]]:
     try:
-        yield from deserialize(file.read_bytes())  # type: ignore[no-untyped-call]
+        yield from reader(file)
     except SafetensorError as error:
         raise CheckpointError(f"{file}: must be a safetensors file. Received: {error}") from None
 

@@ -7,14 +7,15 @@ paddlenlp share is filled in, and a feature that one of them lacks is refused wi
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any
 
 from dualtrain.errors import CheckpointError, Problem
-from dualtrain.model._config import KEYWORDS, Family, ModelConfig
+from dualtrain.model._checkpoint_fields import ERNIE_RULES, MODEL_TYPE, RULES
+from dualtrain.model._config import KEYWORDS, ModelConfig
 
-__all__ = ["read_checkpoint_config"]
+__all__ = ["read_checkpoint_config", "read_fields"]
 
 
 def read_checkpoint_config(folder: Path, *, classes: int, dropout: float | None) -> ModelConfig:
@@ -26,7 +27,7 @@ def read_checkpoint_config(folder: Path, *, classes: int, dropout: float | None)
     transformers and paddlenlp.
     """
     path = folder / "config.json"
-    values = _read(path)
+    values = _SHARED_DEFAULTS | read_fields(path)
     problems = list(_problems(values))
     if problems:
         raise CheckpointError("\n".join(f"{path}: {problem}" for problem in problems))
@@ -40,65 +41,7 @@ def read_checkpoint_config(folder: Path, *, classes: int, dropout: float | None)
     return ModelConfig(family=values["model_type"], classes=classes, **fields)
 
 
-class _Rule(NamedTuple):
-    text: str
-    holds: Callable[[Any], bool]
-
-
-def _one_of(*allowed: str, because: str) -> _Rule:
-    return _Rule(f"must be one of {', '.join(allowed)}: {because}", lambda value: value in allowed)
-
-
-def _only(wanted: Any, *, because: str) -> _Rule:
-    return _Rule(f"must be {json.dumps(wanted)}: {because}", lambda value: value == wanted)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-_COUNT = _Rule("must be a whole number from 1", lambda v: _is_whole(v) and v >= 1)
-_INDEX = _Rule("must be a whole number from 0", lambda v: _is_whole(v) and v >= 0)
-_POSITIVE = _Rule("must be a number above 0", lambda v: _is_number(v) and 0 < v < float("inf"))
-_RATE = _Rule("must be a number from 0 to below 1", lambda v: _is_number(v) and 0 <= v < 1)
-
-_MODEL_TYPE = _one_of(*get_args(Family), because="the families that both frameworks have")
-
-_RULES = {
-    "vocab_size": _COUNT,
-    "hidden_size": _COUNT,
-    "num_hidden_layers": _COUNT,
-    "num_attention_heads": _COUNT,
-    "intermediate_size": _COUNT,
-    "max_position_embeddings": _COUNT,
-    "type_vocab_size": _COUNT,
-    "pad_token_id": _INDEX,
-    "hidden_act": _one_of(
-        "gelu", "relu", "silu", "tanh", because="Paddle has no other under transformers' names"
-    ),
-    "layer_norm_eps": _POSITIVE,
-    "hidden_dropout_prob": _RATE,
-    "attention_probs_dropout_prob": _RATE,
-    "classifier_dropout": _Rule(f"{_RATE.text}, or null", lambda v: v is None or _RATE.holds(v)),
-    "initializer_range": _POSITIVE,
-    "position_embedding_type": _only("absolute", because="paddlenlp has no relative positions"),
-    "is_decoder": _only(False, because="paddlenlp's models see both sides of a token"),
-    "add_cross_attention": _only(False, because="paddlenlp's models have no second input"),
-}
-
-_ERNIE_RULES = {
-    "layer_norm_eps": _only(
-        1e-12, because="paddlenlp's ERNIE takes no other; train both with it by writing it there"
-    ),
-    "use_task_id": _Rule("must be true or false", lambda v: isinstance(v, bool)),
-    "task_type_vocab_size": _COUNT,
-}
-
-_SHARED_DEFAULTS = {
+_SHARED_DEFAULTS: dict[str, Any] = {
     "hidden_act": "gelu",
     "layer_norm_eps": 1e-12,
     "hidden_dropout_prob": 0.1,
@@ -108,13 +51,25 @@ _SHARED_DEFAULTS = {
     "position_embedding_type": "absolute",
     "is_decoder": False,
     "add_cross_attention": False,
+    "is_encoder_decoder": False,
+    "pruned_heads": None,
+    "quantization_config": None,
+    "pool_act": "tanh",
+    "task_id": 0,
+    "dropout": None,
+    "prefix": None,
+    "auto_map": None,
     "use_task_id": False,
     "task_type_vocab_size": 3,
 }
 """What a missing field means in transformers and in paddlenlp; no other may be missing."""
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_fields(path: Path) -> dict[str, Any]:
+    """The fields of a config.json as they stand there.
+
+    Raises `CheckpointError` when there is no such file, or it is no JSON object.
+    """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
@@ -126,17 +81,17 @@ def _read(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path}: must be JSON in UTF-8. Received: {error}") from None
     if not isinstance(values, dict):
         raise CheckpointError(f"{path}: must be a JSON object. Received: {values!r}")
-    return _SHARED_DEFAULTS | values
+    return values
 
 
 def _problems(values: dict[str, Any]) -> Iterator[Problem]:
     family = values.get("model_type")
-    if not _MODEL_TYPE.holds(family):
+    if not MODEL_TYPE.holds(family):
         yield Problem(
-            where="model_type", rule=_MODEL_TYPE.text, received=_shown(values, "model_type")
+            where="model_type", rule=MODEL_TYPE.text, received=_shown(values, "model_type")
         )
         return
-    rules = _RULES | _ERNIE_RULES if family == "ernie" else _RULES
+    rules = RULES | ERNIE_RULES if family == "ernie" else RULES
     broken = [key for key, rule in rules.items() if not (key in values and rule.holds(values[key]))]
     for key in broken:
         yield Problem(where=key, rule=rules[key].text, received=_shown(values, key))

@@ -11,9 +11,23 @@ from typing import Any, Literal
 
 from dualtrain.spec import FreshModel
 
-__all__ = ["KEYWORDS", "Family", "ModelConfig", "fresh_config"]
+__all__ = ["ACTIVATIONS", "ARCHITECTURES", "KEYWORDS", "Family", "ModelConfig", "fresh_config"]
 
 Family = Literal["bert", "ernie", "roberta"]
+
+ARCHITECTURES: dict[Family, str] = {
+    "bert": "BertForSequenceClassification",
+    "ernie": "ErnieForSequenceClassification",
+    "roberta": "RobertaForSequenceClassification",
+}
+"""The name that both libraries give a family's classifier."""
+
+ACTIVATIONS = (
+    *("gelu", "gelu_python", "leaky_relu", "mish", "quick_gelu", "relu", "relu6", "sigmoid"),
+    *("silu", "swish", "tanh"),
+)
+"""What transformers and Paddle have under one name, two of them by paddlenlp's import: equal up to
+rounding, measured."""
 
 KEYWORDS = {
     "vocab_size": "vocab_size",

@@ -16,21 +16,28 @@ from numpy.typing import NDArray
 from dualtrain.ledger import Parameter, roles_of
 from dualtrain.model._checkpoint import read_weights
 from dualtrain.model._config import ModelConfig
+from dualtrain.spec import Head
 
 __all__ = ["initial_weights"]
 
 
 def initial_weights(
-    parameters: Sequence[Parameter], config: ModelConfig, *, seed: int, checkpoint: Path | None
+    parameters: Sequence[Parameter],
+    config: ModelConfig,
+    *,
+    seed: int,
+    checkpoint: Path | None,
+    head: Head = "stored",
 ) -> dict[str, NDArray[np.float32]]:
     """Canonical name -> initial weights, float32 in canonical layout, for each parameter.
 
     checkpoint: a folder to read them from; what it lacks of pooler and classification head is
-    fresh. Fresh: a norm's weight is 1, every bias 0, all else normal(0, initializer_range).
+    fresh, and so is the head where `head` says so. Fresh: a norm's weight is 1, every bias 0, all
+    else normal(0, initializer_range).
 
     Raises `CheckpointError` when the folder's tensors are not the model's.
     """
-    stored = {} if checkpoint is None else read_weights(checkpoint, parameters, config)
+    stored = {} if checkpoint is None else read_weights(checkpoint, parameters, config, head=head)
     return {
         p.name: stored[p.name] if p.name in stored else _fresh(p, config, seed)
         for p in sorted(parameters, key=lambda p: p.name)
@@ -45,7 +52,7 @@ def _fresh(parameter: Parameter, config: ModelConfig, seed: int) -> NDArray[np.f
         return np.ones(parameter.shape, np.float32)
     values = _normal(parameter, seed) * config.initializer_range
     if parameter.name.endswith(".word_embeddings.weight"):
-        # Paddle's padding_idx makes that row's output 0 whatever is stored, torch's does not.
+        # As both libraries' own initialization has it; no gradient ever moves it.
         values[config.pad_id] = 0.0
     return values.astype(np.float32)
 

@@ -10,24 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dualtrain.aside import write_aside
-from dualtrain.model._config import ModelConfig
+from dualtrain.model._config import ARCHITECTURES, ModelConfig
 
 __all__ = ["save_config", "save_weights"]
 
-ARCHITECTURES = {
-    "bert": "BertForSequenceClassification",
-    "ernie": "ErnieForSequenceClassification",
-    "roberta": "RobertaForSequenceClassification",
-}
-
 
 def save_config(
-    folder: Path, config: ModelConfig, *, classes: tuple[str, ...], tokenizer: str
+    folder: Path,
+    config: ModelConfig,
+    *,
+    classes: tuple[str, ...],
+    tokenizer: str,
+    tokenizer_config: str,
 ) -> None:
-    """Write config.json and tokenizer.json, what a checkpoint has beside its weights.
+    """Write config.json, tokenizer.json and tokenizer_config.json: all but the weights.
 
-    classes: label of each class number. tokenizer: content of tokenizer.json.
-    The folder is made if needed.
+    classes: label of each class number. tokenizer, tokenizer_config: what the two files hold.
+    The folder is made if needed. The dropout rates are those that the model was trained with.
     """
     described = {
         "architectures": [ARCHITECTURES[config.family]],
@@ -39,6 +38,7 @@ def save_config(
     del described["num_labels"]  # transformers derives it from id2label
     for name, text in (
         ("tokenizer.json", tokenizer),
+        ("tokenizer_config.json", tokenizer_config),
         ("config.json", json.dumps(described, indent=2, ensure_ascii=False) + "\n"),
     ):
         with write_aside(folder / name) as temporary:

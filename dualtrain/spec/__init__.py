@@ -63,6 +63,7 @@ from dualtrain.spec._steps import Piecewise as Piecewise
 from dualtrain.spec._steps import Step as Step
 from dualtrain.spec._task import CheckpointModel as CheckpointModel
 from dualtrain.spec._task import FreshModel as FreshModel
+from dualtrain.spec._task import Head as Head
 from dualtrain.spec._task import TextClassification as TextClassification
 from dualtrain.spec._update import Batch as Batch
 from dualtrain.spec._update import Clip as Clip

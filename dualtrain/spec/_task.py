@@ -8,9 +8,12 @@ from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator
 
 from dualtrain.spec._base import Count, Part, Proportion
 
-__all__ = ["CheckpointModel", "FreshModel", "TextClassification"]
+__all__ = ["CheckpointModel", "FreshModel", "Head", "TextClassification"]
 
 Text = Annotated[str, Field(min_length=1)]
+
+Head = Literal["stored", "fresh"]
+"""Where a checkpoint's classification head comes from."""
 
 
 class FreshModel(Part):
@@ -53,6 +56,9 @@ class CheckpointModel(Part):
     """Longest input, in tokens; longer texts are cut."""
     dropout: Proportion | None = None
     """Instead of the checkpoint's own. Parity runs set it to 0: masks cannot match."""
+    head: Head = "stored"
+    """`stored`: the folder's classification head, if it has one; its labels must be the data's, and
+    their order is kept. `fresh`: a new head for the data's classes, whatever the folder has."""
 
 
 def _model_kind(value: Any) -> str:
@@ -72,8 +78,9 @@ class TextClassification(Part):
     text: Text
     """Name of the column with the text."""
     label: Text
-    """Name of the column with the label; the classes are the train split's, sorted. Numbers with a
-    fraction are refused, and so are more than 20 classes of fewer than two rows on average."""
+    """Name of the column with the label; the classes are the train split's, sorted, or in the
+    order of the checkpoint's head. Numbers with a fraction are refused, and so are more than 20
+    classes of fewer than two rows on average."""
     model: Annotated[
         Annotated[FreshModel, Tag("fresh")] | Annotated[CheckpointModel, Tag("checkpoint")],
         Discriminator(_model_kind),

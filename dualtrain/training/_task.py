@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ import numpy as np
 from dualtrain.backend import Backend, load_backend
 from dualtrain.data import EpochBatches, Prepared, batches_of_epoch, held_out_batches, prepare
 from dualtrain.errors import Problem, SpecError
-from dualtrain.ledger import Ledger, decide
+from dualtrain.ledger import Ledger, Parameter, decide
 from dualtrain.model import (
     ModelConfig,
+    checkpoint_notes,
     fresh_config,
     initial_weights,
     read_checkpoint_config,
@@ -32,6 +34,9 @@ __all__ = ["Observer", "ledger", "model_config", "task_of", "train"]
 
 class Observer:
     """What a caller may want to know while a side trains; this one does nothing."""
+
+    def told(self, notes: Sequence[str]) -> None:
+        """Called before the first update with what became of the checkpoint: plain sentences."""
 
     def ready(self, header: Header) -> None:
         """Called before the first update of a run with a trace; raise to stop."""
@@ -76,13 +81,15 @@ def train(
         measure=trace is not None,
     )
     verbs.seed_everything(spec.seed)
+    told = _told(spec, config, data, verbs.parameters(run.model))
+    observer.told(told)
     header = None
     if trace is not None:
         header = describe(
             run,
             probe=evaluation_logits(run, batches(0)[0]),
             data_digest=data.digest,
-            notes=_notes(config),
+            notes=[*told, *_notes(config)],
         )
         observer.ready(header)
     with Recorder(run, header, trace=trace, output=output) as recorder:
@@ -92,7 +99,13 @@ def train(
         with run.averaged():
             score = _evaluate(run, held_out_batches(spec, data))
         if output is not None:
-            save_config(output, config, classes=data.classes, tokenizer=data.tokenizer)
+            save_config(
+                output,
+                config,
+                classes=data.classes,
+                tokenizer=data.tokenizer,
+                tokenizer_config=data.tokenizer_config,
+            )
         recorder.end(score)
     return score
 
@@ -125,10 +138,15 @@ def _model(spec: Spec, config: ModelConfig, backend: Backend, *, nudge: bool) ->
     """The native model with its initial weights, the same ones in every framework."""
     model = backend.build_model(config)
     start = task_of(spec).model
-    folder = spec.folder / start.path if isinstance(start, CheckpointModel) else None
     parameters = backend.parameters(model)
     decide(parameters, spec)  # before the weights, which take longest: refused at once, or not
-    weights = initial_weights(parameters, config, seed=spec.seed, checkpoint=folder)
+    if isinstance(start, CheckpointModel):
+        folder = spec.folder / start.path
+        weights = initial_weights(
+            parameters, config, seed=spec.seed, checkpoint=folder, head=start.head
+        )
+    else:
+        weights = initial_weights(parameters, config, seed=spec.seed, checkpoint=None)
     if nudge:
         name = next(p.name for p in parameters if p.kind == "other" and len(p.shape) == 2)
         weights[name] = np.nextafter(weights[name], np.float32(np.inf))
@@ -148,6 +166,17 @@ def _metric(run: Run, data: Prepared) -> Metric | None:
         return score.loss
 
     return held_out_loss
+
+
+def _told(
+    spec: Spec, config: ModelConfig, data: Prepared, parameters: Sequence[Parameter]
+) -> list[str]:
+    """What became of the checkpoint that the spec starts from; nothing for a fresh model."""
+    start = task_of(spec).model
+    if not isinstance(start, CheckpointModel):
+        return []
+    folder = spec.folder / start.path
+    return checkpoint_notes(folder, parameters, config, classes=data.classes, head=start.head)
 
 
 def _notes(config: ModelConfig) -> list[str]:

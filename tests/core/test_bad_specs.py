@@ -233,7 +233,8 @@ spec.yaml:16: task.model: unknown key 'hidden'; write hidden_size: 1""",
         """\
 spec.yaml:10: task.model.path: must not be empty. Received: ''
 spec.yaml:10: task.model.max_length: is required. Received: nothing
-spec.yaml:10: task.model: unknown key 'family'; valid keys: 'path', 'max_length', 'dropout'""",
+spec.yaml:10: task.model: unknown key 'family'; \
+valid keys: 'path', 'max_length', 'dropout', 'head'""",
     ),
     "an unknown task": (
         START + TASK.replace("text_classification", "ner").replace("train.csv", "''") + MODEL,

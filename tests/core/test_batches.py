@@ -120,7 +120,13 @@ def spec_of(batch: Batch, *, seed: int = 42) -> Spec:
 
 
 DATA = Prepared(
-    classes=("a", "b"), vocab_size=10, pad_id=PAD, tokenizer="{}", train=SPLIT, eval=None
+    classes=("a", "b"),
+    vocab_size=10,
+    pad_id=PAD,
+    tokenizer="{}",
+    tokenizer_config="{}",
+    train=SPLIT,
+    eval=None,
 )
 
 

@@ -216,8 +216,9 @@ def test_task_types_are_ernie_s(tmp_path: Path, family: str, use_task_id: bool, 
         ({"pad_token_id": -1}, "pad_token_id: must be a whole number from 0. Received: -1"),
         (
             {"hidden_act": "gelu_new"},
-            "hidden_act: must be one of gelu, relu, silu, tanh: Paddle has no other under "
-            'transformers\' names. Received: "gelu_new"',
+            "hidden_act: must be one of gelu, gelu_python, leaky_relu, mish, quick_gelu, relu, "
+            "relu6, sigmoid, silu, swish, tanh: the activations that both frameworks have under "
+            'one name. Received: "gelu_new"',
         ),
         ({"layer_norm_eps": 0}, "layer_norm_eps: must be a number above 0. Received: 0"),
         (
@@ -248,6 +249,37 @@ def test_task_types_are_ernie_s(tmp_path: Path, family: str, use_task_id: bool, 
             "Received: true",
         ),
         (
+            {"is_encoder_decoder": True},
+            "is_encoder_decoder: must be false: a classifier is an encoder. Received: true",
+        ),
+        (
+            {"pruned_heads": {"0": [1]}},
+            'pruned_heads: must be null or empty: paddlenlp prunes no heads. Received: {"0": [1]}',
+        ),
+        (
+            {"quantization_config": {"bits": 4}},
+            "quantization_config: must be null or empty: quantized weights do not train; save "
+            'them in float32. Received: {"bits": 4}',
+        ),
+        (
+            {"pool_act": "relu"},
+            'pool_act: must be "tanh": transformers has no other pooler. Received: "relu"',
+        ),
+        (
+            {"task_id": 2},
+            "task_id: must be 0: transformers takes 0 for every token. Received: 2",
+        ),
+        (
+            {"prefix": "classify: "},
+            "prefix: must be null or empty: nothing is put before a text; write it into the data. "
+            'Received: "classify: "',
+        ),
+        (
+            {"auto_map": {"AutoModel": "own.Model"}},
+            "auto_map: must be null or empty: a folder's own code is not run. "
+            'Received: {"AutoModel": "own.Model"}',
+        ),
+        (
             {"model_type": "ernie", "layer_norm_eps": 1e-5},
             "layer_norm_eps: must be 1e-12: paddlenlp's ERNIE takes no other; train both with it "
             "by writing it there. Received: 1e-05",
@@ -271,15 +303,28 @@ def test_bad_config_files(tmp_path: Path, fields: dict[str, Any], message: str) 
     assert message == error(tmp_path, **fields)
 
 
+def test_an_old_name_that_one_library_reads(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(FILE | {"dropout": 0.0}))
+    with pytest.raises(CheckpointError) as caught:
+        read_checkpoint_config(tmp_path, classes=5, dropout=None)
+
+    assert str(caught.value) == (
+        f"{tmp_path / 'config.json'}: dropout: must be null: paddlenlp takes it for "
+        "classifier_dropout, transformers does not read it; write classifier_dropout. "
+        "Received: 0.0"
+    )
+
+
 def test_everything_wrong_is_named_with_its_file(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError) as caught:
-        read(tmp_path, vocab_size=0, hidden_act="mish")
+        read(tmp_path, vocab_size=0, hidden_act="laplace")
 
     path = tmp_path / "config.json"
     assert (
         f"{path}: vocab_size: must be a whole number from 1. Received: 0\n"
-        f"{path}: hidden_act: must be one of gelu, relu, silu, tanh: Paddle has no other under "
-        'transformers\' names. Received: "mish"'
+        f"{path}: hidden_act: must be one of gelu, gelu_python, leaky_relu, mish, quick_gelu, "
+        "relu, relu6, sigmoid, silu, swish, tanh: the activations that both frameworks have under "
+        'one name. Received: "laplace"'
     ) == str(caught.value)
 
 

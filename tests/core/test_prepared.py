@@ -149,6 +149,7 @@ class TestDigest:
                 vocab_size=9,
                 pad_id=0,
                 tokenizer="{}",
+                tokenizer_config="{}",
                 train=Split(
                     ids=np.array([1, 2, 3], np.int32),
                     offsets=np.array([0, cut, 3]),
@@ -171,6 +172,7 @@ class TestFolder:
         loaded = Prepared.load(folder / "out")
 
         assert loaded.digest == data.digest
+        assert loaded.tokenizer_config == data.tokenizer_config
         assert (loaded.classes, loaded.vocab_size, loaded.pad_id, loaded.tokenizer) == (
             data.classes,
             data.vocab_size,
@@ -257,13 +259,13 @@ class TestFolder:
         """A later version's folder is refused by its number."""
         prepared(folder).save(folder / "out")
         path = folder / "out" / "prepared.json"
-        path.write_text(json.dumps({**json.loads(path.read_text()), "format": 2}))
+        path.write_text(json.dumps({**json.loads(path.read_text()), "format": 3}))
 
         with pytest.raises(DataError) as caught:
             Prepared.load(folder / "out")
 
         assert str(caught.value) == (
-            f"{folder / 'out'}: prepared data must be of format 1. Received: format 2"
+            f"{folder / 'out'}: prepared data must be of format 2. Received: format 3"
         )
 
     def test_changed_afterwards(self, folder: Path) -> None:

@@ -9,12 +9,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 
 from dualtrain.data import Prepared, prepare
 from dualtrain.data._checkpoint_tokenizer import load_tokenizer
+from dualtrain.data._tokenizer_settings import read_settings
 from dualtrain.data._wordpiece import train_wordpiece, wordpiece
 from dualtrain.errors import CheckpointError
 from dualtrain.spec import load_spec
@@ -184,12 +187,18 @@ CHECKPOINT = "{path: checkpoint, max_length: 8}"
 
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> Path:
-    """A BERT checkpoint's folder with config.json and vocab.txt."""
+    """A BERT checkpoint's folder with config.json and vocab.txt, and weights without a head."""
     folder = tmp_path / "checkpoint"
     folder.mkdir()
+    save_file({"bert.pooler.dense.bias": np.zeros(8, np.float32)}, folder / "model.safetensors")
     write(folder, "config.json", BERT)
     (folder / "vocab.txt").write_text("\n".join(VOCAB_TXT) + "\n", encoding="utf-8")
     return folder
+
+
+def tokenizer_of(folder: Path, pad_id: int = 0) -> Tokenizer:
+    """As `prepare` reads it."""
+    return load_tokenizer(read_settings(folder), pad_id=pad_id)
 
 
 def write(folder: Path, name: str, content: object) -> None:
@@ -227,7 +236,6 @@ class TestCheckpoint:
         ("settings", "expected"),
         [
             ({}, ["the", "[UNK]", "我", "猫"]),
-            ({"do_lower_case": None}, ["the", "[UNK]", "我", "猫"]),
             ({"do_lower_case": False}, ["The", "café", "我", "猫"]),
             ({"strip_accents": False}, ["the", "café", "我", "猫"]),
             ({"tokenize_chinese_chars": False}, ["the", "[UNK]", "[UNK]"]),
@@ -239,11 +247,12 @@ class TestCheckpoint:
         """tokenizer_config.json changes the pipeline as it does in transformers."""
         write(checkpoint, "tokenizer_config.json", settings)
 
-        assert expected == load_tokenizer(checkpoint, pad_id=0).encode("The café 我猫").tokens[1:-1]
+        assert expected == tokenizer_of(checkpoint).encode("The café 我猫").tokens[1:-1]
 
     def test_tokenizer_json_is_preferred(self, tmp_path: Path, checkpoint: Path) -> None:
         """It wins over vocab.txt, and its own padding and truncation do not count."""
         (checkpoint / "tokenizer.json").write_text(tokenizer_json(VOCAB_TXT), encoding="utf-8")
+        write(checkpoint, "tokenizer_config.json", {"do_lower_case": False})
 
         data = prepared(tmp_path, CHECKPOINT, ["The cats", "我猫"])
 
@@ -275,7 +284,7 @@ class TestCheckpoint:
 
     def test_special_tokens_in_a_text_are_special(self, checkpoint: Path) -> None:
         """As in transformers and paddlenlp, a written [SEP] is the separator."""
-        ids = load_tokenizer(checkpoint, pad_id=0).encode("cat [SEP] cat").ids
+        ids = tokenizer_of(checkpoint).encode("cat [SEP] cat").ids
 
         assert ids == [2, 7, 3, 7, 3]
 
@@ -311,18 +320,18 @@ class TestCheckpoint:
 def message_of(folder: Path, pad_id: int = 0) -> str:
     """The whole error, with the folder left out."""
     with pytest.raises(CheckpointError) as caught:
-        load_tokenizer(folder, pad_id=pad_id)
+        tokenizer_of(folder, pad_id)
     return str(caught.value).replace(str(folder), "F")
 
 
 class TestBadCheckpoint:
     def test_no_tokenizer(self, checkpoint: Path) -> None:
-        """The three ways are named, and what the folder holds."""
+        """What its class needs is named, and what the folder holds."""
         (checkpoint / "vocab.txt").unlink()
         (checkpoint / "merges.txt").write_text("", encoding="utf-8")
         expected = (
-            "F: a checkpoint must have tokenizer.json, or vocab.txt, or vocab.json with "
-            "merges.txt. Received: config.json, merges.txt"
+            "F: a checkpoint must have its tokenizer's files, here tokenizer.json or vocab.txt. "
+            "Received: config.json, merges.txt, model.safetensors"
         )
 
         assert expected == message_of(checkpoint)
@@ -407,7 +416,7 @@ class TestBadCheckpoint:
     def test_a_merge_outside_the_vocabulary(self, checkpoint: Path) -> None:
         """vocab.json and merges.txt come from one training."""
         byte_level(checkpoint)
-        (checkpoint / "merges.txt").write_text("h t\n", encoding="utf-8")
+        (checkpoint / "merges.txt").write_text("#version: 0.2\nh t\n", encoding="utf-8")
 
         assert message_of(checkpoint, pad_id=1).startswith(
             "F: vocab.json and merges.txt must fit together. Received: "

@@ -16,7 +16,7 @@ import torch
 from dualtrain.errors import BackendError
 from dualtrain.ledger import roles_of
 from dualtrain.model import ModelConfig, initial_weights
-from dualtrain.model._config import Family
+from dualtrain.model._config import ACTIVATIONS, Family
 from tests.pairs import FAMILIES, PADDLE, SIDES, TORCH, Side, make_batch, make_config, make_pair
 
 TOLERANCE = 1e-6
@@ -29,10 +29,7 @@ CONFIGS = [
     pytest.param(make_config("ernie", task_type_vocab_size=3), id="ernie with task types"),
     pytest.param(make_config("bert", pad_id=0, type_vocab_size=1), id="bert, pad 0, one type"),
     pytest.param(make_config("roberta", pad_id=0), id="roberta, pad 0"),
-    *(
-        pytest.param(make_config("bert", hidden_act=name), id=name)
-        for name in ("relu", "silu", "tanh")
-    ),
+    *(pytest.param(make_config("bert", hidden_act=name), id=name) for name in ACTIVATIONS),
 ]
 
 

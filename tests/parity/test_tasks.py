@@ -131,7 +131,7 @@ def test_transformers_itself_reads_what_was_written(checkpoint: Checkpoint) -> N
     """Model, tokenizer and labels: the same token ids, the same loss on the held-out split."""
     folder = checkpoint.folder / "checkpoint"
     model = transformers.AutoModelForSequenceClassification.from_pretrained(folder).eval()
-    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"))
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     data = prepare(from_checkpoint(checkpoint.folder))
     assert data.eval is not None
     assert sorted(model.config.label2id) == list(data.classes)

@@ -1,0 +1,61 @@
+"""tokenizer_config.json of a saved model: transformers reads tokenizer.json as it stands by it.
+
+Its class is `PreTrainedTokenizerFast`, which changes nothing in tokenizer.json but the prefix
+space; the switches are those of the pipeline, for who opens the folder with `BertTokenizerFast` or
+`RobertaTokenizerFast` by name: their defaults would rewrite it. With `added_tokens_decoder` there,
+what an earlier tokenizer has left in the folder (special_tokens_map.json, added_tokens.json) does
+not count.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from dualtrain.data._tokenizer_settings import FLAGS
+
+__all__ = ["tokenizer_config"]
+
+_SWITCHES = {
+    "lowercase": "do_lower_case",
+    "strip_accents": "strip_accents",
+    "handle_chinese_chars": "tokenize_chinese_chars",
+    "add_prefix_space": "add_prefix_space",
+}
+"""Name in tokenizer.json -> in tokenizer_config.json."""
+
+
+def tokenizer_config(
+    tokenizer: Tokenizer,
+    *,
+    special: Mapping[str, str],
+    additional: Sequence[str] = (),
+    max_length: int,
+) -> str:
+    """What tokenizer_config.json holds.
+
+    special: attribute (`cls_token`) -> token. additional: further special tokens.
+    max_length: the longest input that the model was trained on.
+    """
+    pipeline = json.loads(tokenizer.to_str())
+    parts: dict[str, Any] = {}
+    for part in ("normalizer", "pre_tokenizer"):
+        parts |= pipeline[part] or {}
+    added = tokenizer.get_added_tokens_decoder()
+    settings = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": max_length,
+        "padding_side": "right",
+        "truncation_side": "right",
+        **{name: parts[key] for key, name in _SWITCHES.items() if key in parts},
+        **special,
+        **({"additional_special_tokens": list(additional)} if additional else {}),
+        "added_tokens_decoder": {
+            str(number): {"content": token.content, **{f: getattr(token, f) for f in FLAGS}}
+            for number, token in sorted(added.items())
+        },
+    }
+    return json.dumps(settings, indent=2, ensure_ascii=False) + "\n"

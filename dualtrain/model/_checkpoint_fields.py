@@ -1,0 +1,226 @@
+"""What each field of a checkpoint's config.json means here: `docs/checkpoints.md` is its table.
+
+A field is *honoured* (the model is built by it), *refused* unless it says nothing that a run would
+have to heed, *told* (a note says what became of it) or *ignored*, because no logit of a classifier
+depends on it. A field that is in no table is told by name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, NamedTuple, get_args
+
+from dualtrain.model._config import ACTIVATIONS, Family
+
+__all__ = [
+    "ERNIE_RULES",
+    "HEAD_FIELDS",
+    "IGNORED",
+    "MODEL_TYPE",
+    "RULES",
+    "TYPE_FIELDS",
+    "VERDICTS",
+    "Rule",
+]
+
+
+class Rule(NamedTuple):
+    """What a value must be, in words and as a test."""
+
+    text: str
+    holds: Callable[[Any], bool]
+
+
+def _one_of(*allowed: str, because: str) -> Rule:
+    return Rule(f"must be one of {', '.join(allowed)}: {because}", lambda value: value in allowed)
+
+
+def _only(wanted: Any, *, because: str) -> Rule:
+    return Rule(f"must be {json.dumps(wanted)}: {because}", lambda value: value == wanted)
+
+
+def _nothing(because: str) -> Rule:
+    """null, and what an empty object, list, text or `false` says."""
+    return Rule(f"must be null or empty: {because}", lambda value: not value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+_COUNT = Rule("must be a whole number from 1", lambda v: _is_whole(v) and v >= 1)
+_INDEX = Rule("must be a whole number from 0", lambda v: _is_whole(v) and v >= 0)
+_POSITIVE = Rule("must be a number above 0", lambda v: _is_number(v) and 0 < v < float("inf"))
+_RATE = Rule("must be a number from 0 to below 1", lambda v: _is_number(v) and 0 <= v < 1)
+
+MODEL_TYPE = _one_of(*get_args(Family), because="the families that both frameworks have")
+
+_HONOURED = {
+    "vocab_size": _COUNT,
+    "hidden_size": _COUNT,
+    "num_hidden_layers": _COUNT,
+    "num_attention_heads": _COUNT,
+    "intermediate_size": _COUNT,
+    "max_position_embeddings": _COUNT,
+    "type_vocab_size": _COUNT,
+    "pad_token_id": _INDEX,
+    "hidden_act": _one_of(
+        *ACTIVATIONS, because="the activations that both frameworks have under one name"
+    ),
+    "layer_norm_eps": _POSITIVE,
+    "hidden_dropout_prob": _RATE,
+    "attention_probs_dropout_prob": _RATE,
+    "classifier_dropout": Rule(f"{_RATE.text}, or null", lambda v: v is None or _RATE.holds(v)),
+    "initializer_range": _POSITIVE,
+}
+
+_REFUSED = {
+    "position_embedding_type": _only("absolute", because="paddlenlp has no relative positions"),
+    "is_decoder": _only(False, because="paddlenlp's models see both sides of a token"),
+    "add_cross_attention": _only(False, because="paddlenlp's models have no second input"),
+    "is_encoder_decoder": _only(False, because="a classifier is an encoder"),
+    "pruned_heads": _nothing("paddlenlp prunes no heads"),
+    "quantization_config": _nothing("quantized weights do not train; save them in float32"),
+    "pool_act": _only("tanh", because="transformers has no other pooler"),
+    "task_id": _only(0, because="transformers takes 0 for every token"),
+    "dropout": Rule(
+        "must be null: paddlenlp takes it for classifier_dropout, transformers does not read it; "
+        "write classifier_dropout",
+        lambda value: value is None,
+    ),
+    "prefix": _nothing("nothing is put before a text; write it into the data"),
+    "auto_map": _nothing("a folder's own code is not run"),
+}
+
+RULES = {**_HONOURED, **_REFUSED}
+
+_ERNIE_HONOURED = {
+    "use_task_id": Rule("must be true or false", lambda v: isinstance(v, bool)),
+    "task_type_vocab_size": _COUNT,
+}
+
+ERNIE_RULES = {
+    **_ERNIE_HONOURED,
+    "layer_norm_eps": _only(
+        1e-12, because="paddlenlp's ERNIE takes no other; train both with it by writing it there"
+    ),
+}
+
+HEAD_FIELDS = {
+    "id2label": "honoured",
+    "label2id": "honoured",
+    "num_labels": "honoured",
+    "num_classes": "honoured",
+    "architectures": "refused",
+    "problem_type": "refused",
+}
+"""What a folder with a classification head says of it: `_head.py`."""
+
+TYPE_FIELDS = ("dtype", "torch_dtype")
+"""What the weights were stored in, or meant to be loaded as; they are trained in float32."""
+
+_OUTPUTS = "changes what else a call returns, not the logits"
+_MEMORY = "the same sums with less memory or time"
+_TOKENS = "the tokenizer's files decide"
+_OTHER_MODELS = "for encoders with a decoder, or with tied output embeddings"
+_ORIGIN = "says where the folder comes from"
+_GENERATION = "for generating text"
+_PARALLEL = "one process trains"
+_OLD = "for the libraries' TensorFlow models"
+
+IGNORED: dict[str, str] = {
+    **dict.fromkeys(
+        ("output_attentions", "output_hidden_states", "return_dict", "torchscript", "use_cache"),
+        _OUTPUTS,
+    ),
+    **dict.fromkeys(
+        (
+            "chunk_size_feed_forward",
+            "gradient_checkpointing",
+            "recompute_use_reentrant",
+            "attn_implementation",
+            "_attn_implementation",
+            "use_flash_attention",
+            "fuse",
+        ),
+        _MEMORY,
+    ),
+    **dict.fromkeys(
+        ("bos_token_id", "cls_token_id", "decoder_start_token_id", "eos_token_id", "sep_token_id"),
+        _TOKENS,
+    ),
+    **dict.fromkeys(
+        ("cross_attention_hidden_size", "tie_encoder_decoder", "tie_word_embeddings"),
+        _OTHER_MODELS,
+    ),
+    **dict.fromkeys(
+        (
+            "_commit_hash",
+            "_name_or_path",
+            "finetuning_task",
+            "name_or_path",
+            "paddlenlp_version",
+            "task_specific_params",
+            "transformers_version",
+        ),
+        _ORIGIN,
+    ),
+    **dict.fromkeys(
+        (
+            "sep_parallel_degree",
+            "tensor_parallel_degree",
+            "tensor_parallel_output",
+            "tensor_parallel_rank",
+        ),
+        _PARALLEL,
+    ),
+    **dict.fromkeys(("tf_legacy_loss", "use_bfloat16"), _OLD),
+    "num_choices": "for multiple choice",
+    **dict.fromkeys(
+        (
+            "bad_words_ids",
+            "begin_suppress_tokens",
+            "diversity_penalty",
+            "do_sample",
+            "early_stopping",
+            "encoder_no_repeat_ngram_size",
+            "exponential_decay_length_penalty",
+            "forced_bos_token_id",
+            "forced_eos_token_id",
+            "length_penalty",
+            "max_length",
+            "min_length",
+            "no_repeat_ngram_size",
+            "num_beam_groups",
+            "num_beams",
+            "num_return_sequences",
+            "output_scores",
+            "remove_invalid_values",
+            "repetition_penalty",
+            "return_dict_in_generate",
+            "suppress_tokens",
+            "temperature",
+            "top_k",
+            "top_p",
+            "typical_p",
+        ),
+        _GENERATION,
+    ),
+}
+"""Field -> why no logit of a classifier depends on it."""
+
+VERDICTS: dict[str, str] = {
+    "model_type": "honoured",
+    "tokenizer_class": "honoured",
+    **dict.fromkeys((*_HONOURED, *_ERNIE_HONOURED), "honoured"),
+    **dict.fromkeys(_REFUSED, "refused"),
+    **HEAD_FIELDS,
+    **dict.fromkeys(TYPE_FIELDS, "told"),
+    **dict.fromkeys(IGNORED, "ignored"),
+}
+"""Field of config.json -> what becomes of it; one that is not here is told by name."""

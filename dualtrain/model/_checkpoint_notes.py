@@ -1,0 +1,88 @@
+"""What a user must be told of a checkpoint: what was made anew, not read, or changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from dualtrain.ledger import Parameter
+from dualtrain.model._checkpoint import HEAD, stored_tensors
+from dualtrain.model._checkpoint_config import read_checkpoint_config, read_fields
+from dualtrain.model._checkpoint_fields import TYPE_FIELDS, VERDICTS
+from dualtrain.model._config import ModelConfig
+from dualtrain.model._head import class_order
+from dualtrain.spec import Head
+
+__all__ = ["checkpoint_notes"]
+
+MOST = 6
+"""Names that a note repeats."""
+
+
+def checkpoint_notes(
+    folder: Path,
+    parameters: Sequence[Parameter],
+    config: ModelConfig,
+    *,
+    classes: Sequence[str],
+    head: Head,
+) -> list[str]:
+    """Plain sentences: the head's labels, what is made anew, what is not read, types, dropout.
+
+    parameters: those of the model. config: what it was built from.
+    """
+    stored = stored_tensors(folder, config.family)
+    left_out = {name for name in stored if head == "fresh" and name.startswith(HEAD)}
+    needed = {p.name for p in parameters}
+    read = needed & stored.keys() - left_out
+    notes = [
+        class_order(folder, classes, head=head).note,
+        _listed("made anew", sorted(needed - read)),
+        _listed("in the checkpoint and not read", sorted(stored.keys() - read)),
+        *_types(folder, {stored[name]["dtype"] for name in read}),
+        *_fields(folder),
+        _dropout(folder, config),
+    ]
+    return [note for note in notes if note is not None]
+
+
+def _types(folder: Path, stored: set[str]) -> Iterator[str]:
+    low = stored - {"F32"}
+    if low:
+        yield f"the checkpoint's weights in {' and '.join(sorted(low))} train in float32"
+        return
+    fields = read_fields(folder / "config.json")
+    for field in TYPE_FIELDS:
+        if fields.get(field) not in (None, "float32"):
+            yield (
+                f"config.json's {field} is {json.dumps(fields[field])}, but the weights are stored "
+                f"in float32 and train in it"
+            )
+
+
+def _fields(folder: Path) -> Iterator[str]:
+    unknown = sorted(read_fields(folder / "config.json").keys() - VERDICTS.keys())
+    note = _listed("config.json has fields that are unknown here and not read", unknown)
+    if note is not None:
+        yield note
+
+
+def _dropout(folder: Path, config: ModelConfig) -> str | None:
+    """Dropout that the spec has replaced; what is saved has the new rates, too."""
+    own = read_checkpoint_config(folder, classes=config.classes, dropout=None)
+    theirs, ours = ((c.dropout, c.attention_dropout, c.classifier_dropout) for c in (own, config))
+    if theirs == ours:
+        return None
+    rates = ", ".join(f"{rate:g}" for rate in theirs)
+    return (
+        f"dropout {config.dropout:g} replaces the checkpoint's {rates} (hidden states, attention, "
+        f"head), in what is saved too"
+    )
+
+
+def _listed(what: str, names: Sequence[str]) -> str | None:
+    if not names:
+        return None
+    more = [f"and {len(names) - MOST} more"] if len(names) > MOST else []
+    return f"{what}: {', '.join([*names[:MOST], *more])}"

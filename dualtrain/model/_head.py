@@ -1,0 +1,167 @@
+"""A checkpoint's classification head: is it there, can it be kept, which row is which label.
+
+Row i of the head is the label id2label[i] of config.json, so the data's classes are numbered in
+that order. A head whose labels are not the data's, or that belongs to another task or to a pooler
+that is gone, is refused; the way out is always the same: `task.model.head: fresh`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dualtrain.errors import CheckpointError
+from dualtrain.model._checkpoint import HEAD, stored_tensors
+from dualtrain.model._checkpoint_config import read_fields
+from dualtrain.model._checkpoint_fields import MODEL_TYPE
+from dualtrain.model._config import ARCHITECTURES, Family
+from dualtrain.spec import Head
+
+__all__ = ["ClassOrder", "class_order"]
+
+WAY_OUT = "or make a new head with task.model.head: fresh"
+
+POOLED = ("bert", "ernie")
+"""Families whose head stands on a pooler; RoBERTa's has its own dense layer."""
+
+MOST = 12
+"""Labels that a message repeats."""
+
+
+class ClassOrder(NamedTuple):
+    """The label of each class number, and what a user must be told of it, if anything."""
+
+    classes: tuple[str, ...]
+    note: str | None
+
+
+def class_order(folder: Path, classes: Sequence[str], *, head: Head) -> ClassOrder:
+    """The data's classes in the order of the rows of the checkpoint's head; sorted without one.
+
+    classes: the data's labels, in any order.
+
+    Raises `CheckpointError` for a head that cannot be kept: its labels are not the data's (other
+    names, another number), it is another task's, or the pooler below it is absent.
+
+    >>> class_order(folder, ("neg", "pos"), head="stored").classes  # id2label {0: pos, 1: neg}
+    ('pos', 'neg')
+    """
+    path = folder / "config.json"
+    fields = read_fields(path)
+    ordered = tuple(sorted(classes))
+    if not MODEL_TYPE.holds(fields.get("model_type")):
+        return ClassOrder(ordered, None)  # `read_checkpoint_config` refuses it
+    family: Family = fields["model_type"]
+    stored = stored_tensors(folder, family)
+    parts = sorted(name for name in stored if name.startswith(HEAD))
+    if not parts or head == "fresh":
+        return ClassOrder(ordered, None)
+    _check_kind(path, fields, family, parts)
+    _check_pooler(folder, family, stored, parts)
+    labels = _labels(path, fields, rows=stored[parts[-1]]["shape"][0])
+    if set(labels) == set(ordered):
+        return ClassOrder(labels, f"the checkpoint's head is kept: {_numbered(labels)}")
+    if len(labels) == len(ordered) and _generic(labels):
+        return ClassOrder(
+            ordered,
+            f"config.json does not name the labels of the checkpoint's head, so its rows are taken "
+            f"for the data's labels, sorted: {_numbered(ordered)}",
+        )
+    raise CheckpointError(
+        f"{path}: id2label: must be the data's labels, since the folder has a classification head; "
+        f"rename them, {WAY_OUT}. Received: {_shown(labels)}; the data has {_shown(ordered)}"
+    )
+
+
+def _check_kind(
+    path: Path, fields: Mapping[str, Any], family: Family, parts: Sequence[str]
+) -> None:
+    """Refuse a head that was trained for something else than one class of several."""
+    wanted = ARCHITECTURES[family]
+    named = fields.get("architectures")
+    if named and wanted not in named:
+        raise CheckpointError(
+            f"{path}: architectures: must have {wanted}, since the folder has a classification "
+            f"head ({', '.join(parts)}); {WAY_OUT}. Received: {json.dumps(named)}"
+        )
+    problem = fields.get("problem_type")
+    if problem not in (None, "single_label_classification"):
+        raise CheckpointError(
+            f"{path}: problem_type: must be single_label_classification, or null, since the folder "
+            f"has a classification head; {WAY_OUT}. Received: {json.dumps(problem)}"
+        )
+
+
+def _check_pooler(
+    folder: Path, family: Family, stored: Mapping[str, Any], parts: Sequence[str]
+) -> None:
+    """Refuse a head without the pooler that it was trained on: a new one would feed it noise."""
+    needed = [f"{family}.pooler.dense.{part}" for part in ("weight", "bias")]
+    missing = [name for name in needed if name not in stored]
+    if family in POOLED and missing:
+        raise CheckpointError(
+            f"{folder}: the weights must have {' and '.join(missing)}, on which the classification "
+            f"head was trained; {WAY_OUT}. Received: {', '.join(parts)}, without the pooler"
+        )
+
+
+def _labels(path: Path, fields: Mapping[str, Any], rows: int) -> tuple[str, ...]:
+    """The label of each row of the head: by id2label, else label2id, else by nobody's name.
+
+    rows: how many the stored head has.
+    """
+    id2label, label2id = fields.get("id2label"), fields.get("label2id")
+    if id2label is not None:
+        numbers = {label: number for number, label in _pairs(path, "id2label", id2label).items()}
+        if len(numbers) != len(id2label):
+            raise _refused(path, "id2label", "must give each class a label of its own", id2label)
+        labels = _in_order(path, "id2label", numbers)
+        if label2id is not None and _pairs(path, "label2id", label2id) != numbers:
+            raise _refused(path, "label2id", "must be id2label turned round", label2id)
+    elif label2id is not None:
+        labels = _in_order(path, "label2id", _pairs(path, "label2id", label2id))
+    else:
+        labels = tuple(f"LABEL_{i}" for i in range(rows))
+    for field in ("num_labels", "num_classes"):
+        if fields.get(field) not in (None, len(labels)):
+            rule = f"must be the number of labels, {len(labels)}"
+            raise _refused(path, field, rule, fields[field])
+    return labels
+
+
+def _pairs(path: Path, field: str, value: Any) -> dict[str, str]:
+    """The object's keys and values as text, as the data's readers write a label: 1 is "1"."""
+    if not isinstance(value, dict):
+        raise _refused(path, field, "must be a JSON object", value)
+    return {key: item if isinstance(item, str) else json.dumps(item) for key, item in value.items()}
+
+
+def _in_order(path: Path, field: str, numbers: Mapping[str, str]) -> tuple[str, ...]:
+    """The labels by their numbers, which must be 0, 1, ... with none left out."""
+    labels = {number: label for label, number in numbers.items()}
+    wanted = [str(i) for i in range(len(numbers))]
+    if sorted(labels) != sorted(wanted):
+        received = dict(numbers)
+        raise _refused(path, field, "must number the labels 0, 1, 2 and so on", received)
+    return tuple(labels[number] for number in wanted)
+
+
+def _refused(path: Path, field: str, rule: str, received: Any) -> CheckpointError:
+    return CheckpointError(f"{path}: {field}: {rule}. Received: {json.dumps(received)}")
+
+
+def _generic(labels: Sequence[str]) -> bool:
+    """transformers' own names for labels that nobody named."""
+    return tuple(labels) == tuple(f"LABEL_{i}" for i in range(len(labels)))
+
+
+def _numbered(labels: Sequence[str]) -> str:
+    more = [f"and {len(labels) - MOST} more"] if len(labels) > MOST else []
+    return ", ".join([f"{i} is {label}" for i, label in enumerate(labels[:MOST])] + more)
+
+
+def _shown(labels: Sequence[str]) -> str:
+    more = [f"and {len(labels) - MOST} more"] if len(labels) > MOST else []
+    return f"{len(labels)} labels, {', '.join([*labels[:MOST], *more])}"
