@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any
 
 __all__ = ["marked_undecayed"]
@@ -22,4 +23,5 @@ def marked_undecayed(model: Any, name: str, tensor: Any) -> bool:
 
 def _said(model: Any, method: str) -> set[str]:
     found = getattr(model, method, None)
-    return set(found()) if callable(found) else set()
+    takes_nothing = callable(found) and not signature(found).parameters
+    return set(map(str, found())) if takes_nothing else set()
