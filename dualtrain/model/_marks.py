@@ -23,5 +23,6 @@ def marked_undecayed(model: Any, name: str, tensor: Any) -> bool:
 
 def _said(model: Any, method: str) -> set[str]:
     found = getattr(model, method, None)
-    takes_nothing = callable(found) and not signature(found).parameters
-    return set(map(str, found())) if takes_nothing else set()
+    if not callable(found) or signature(found).parameters:
+        return set()
+    return set(map(str, found()))
