@@ -157,8 +157,11 @@ class Backend(Protocol):
         """The object that clips; None where nothing is clipped and nothing measured."""
         ...
 
-    def use_biased_variance(self, model: Any) -> None:
-        """Let the running variances of batch normalisation follow Paddle's rule."""
+    def use_biased_variance(self, model: Any) -> Callable[[], None]:
+        """Let the running variances of batch normalisation follow Paddle's rule.
+
+        Returns what gives the model its own rule back; to be called once.
+        """
         ...
 
     def build_optimizer(self, spec: Spec, model: Any, *, clip: Any = None) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -13,18 +14,30 @@ __all__ = ["use_biased_variance"]
 _BEFORE = "dualtrain_running_var"
 
 
-def use_biased_variance(model: nn.Module) -> None:
+def use_biased_variance(model: nn.Module) -> Callable[[], None]:
     """Let the running variances follow the variance that the layer divides by.
 
     running_var becomes (1 - m) running_var + m v, where m is torch's momentum and v the mean of
     the squared deviations over the batch's n elements of a channel. That is Paddle's rule. torch
     takes v n / (n - 1) instead, twice as much at n = 2, so a hook takes 1/n of it away again.
+
+    Returns what gives the model its own rule back.
     """
+    hooked, handles = list[nn.Module](), list[Any]()
     for module in model.modules():
         if isinstance(module, _BatchNorm) and not hasattr(module, _BEFORE):
             setattr(module, _BEFORE, None)
-            module.register_forward_pre_hook(_remember)
-            module.register_forward_hook(_correct)
+            hooked.append(module)
+            handles.append(module.register_forward_pre_hook(_remember))
+            handles.append(module.register_forward_hook(_correct))
+
+    def undo() -> None:
+        for handle in handles:
+            handle.remove()
+        for module in hooked:
+            delattr(module, _BEFORE)
+
+    return undo
 
 
 def _remember(module: Any, inputs: Any) -> None:

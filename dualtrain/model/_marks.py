@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any
 
 __all__ = ["marked_undecayed"]
@@ -22,4 +23,6 @@ def marked_undecayed(model: Any, name: str, tensor: Any) -> bool:
 
 def _said(model: Any, method: str) -> set[str]:
     found = getattr(model, method, None)
-    return set(found()) if callable(found) else set()
+    if not callable(found) or signature(found).parameters:
+        return set()
+    return set(map(str, found()))

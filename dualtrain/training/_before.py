@@ -8,6 +8,7 @@ from dualtrain.data import batch_count, read_splits
 from dualtrain.ledger import decide
 from dualtrain.model import (
     ModelConfig,
+    class_order,
     fresh_config,
     parameters_of,
     read_checkpoint_config,
@@ -34,8 +35,10 @@ def check_before(spec: Spec, task: TextClassification) -> None:
     assert spec.batch.size is not None, "a task has batch.size"
     spec.plan(micro_batches_per_epoch=batch_count(len(train.texts), spec.batch.size))
     if isinstance(task.model, CheckpointModel):
+        folder, head = spec.folder / task.model.path, task.model.head
+        class_order(folder, classes, head=head)
         config = replace(config, classes=len(classes))
-        read_weights(spec.folder / task.model.path, parameters_of(config), config)
+        read_weights(folder, parameters_of(config), config, head=head)
 
 
 def expected_model(spec: Spec, task: TextClassification) -> ModelConfig:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,19 +79,20 @@ def fit(
         backend=backend,
         measure=trace is not None,
     )
-    objective = objective_of(run, loss)
-    header = None
-    if trace is not None:
-        with _at(run, 0, 0):
-            objective.count(first[0])  # refuses what is no batch
-        # A loss of the user's own may take more than logits: no probe then.
-        header = describe(run, probe=None if loss else probe(run, first[0]))
-    with Recorder(run, header, trace=_path(trace), output=_path(output)) as recorder:
-        done = []
-        for update in updates(run, of_epoch, objective, metric):
-            done.append(update)
-            recorder.update(update)
-        recorder.end()
+    with closing(run):
+        objective = objective_of(run, loss)
+        header = None
+        if trace is not None:
+            with _at(run, 0, 0):
+                objective.count(first[0])  # refuses what is no batch
+            # A loss of the user's own may take more than logits: no probe then.
+            header = describe(run, probe=None if loss else probe(run, first[0]))
+        with Recorder(run, header, trace=_path(trace), output=_path(output)) as recorder:
+            done = []
+            for update in updates(run, of_epoch, objective, metric):
+                done.append(update)
+                recorder.update(update)
+            recorder.end()
     return tuple(done)
 
 

@@ -19,7 +19,10 @@ def build_optimizer(spec: Spec, model: Any) -> Any:
     own affair. With loss scaling in torch, call `scaler.unscale_(optimizer)` before
     `scaler.step(optimizer)`.
 
-    Raises `LedgerError` if an exclusion of the spec names no parameter.
+    What the model itself says of its parameters is honoured, and told in a warning: docs/model.md.
+
+    Raises `LedgerError` if an exclusion of the spec names no parameter, or the model asks for what
+    no run does.
     """
     return backend_of(model).build_optimizer(spec, model)
 

@@ -58,7 +58,8 @@ class Run:
         self.device = device
         self.backend = backend
         self.clip = backend.build_clip(spec.clip, measure=measure)
-        backend.use_biased_variance(model)
+        self.close = backend.use_biased_variance(model)
+        """Gives the model its framework's own rule of running variances back; call it once."""
         self.optimizer = backend.build_optimizer(spec, model, clip=self.clip)
         backend.clear_gradients(self.optimizer)  # those of an earlier loop that broke off
         self.masters = backend.build_masters(spec.amp, model, self.optimizer)
@@ -261,7 +262,7 @@ def start(
 
     backend: a name; when absent it follows from the type of the model.
     measure: take the gradient norms before and after clipping at each update.
-    The model is moved to `spec.device`.
+    The model is moved to `spec.device`; modes, training or evaluation, are your loop's affair.
     """
     verbs = _backend_for(model, backend)
     device = verbs.open_device(spec.device)

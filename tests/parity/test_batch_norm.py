@@ -101,6 +101,28 @@ def test_a_second_run_corrects_no_more_than_the_first() -> None:
     torch.testing.assert_close(once[0].running_var, twice[0].running_var, rtol=0, atol=0)
 
 
+def test_afterwards_the_model_has_its_frameworks_own_rule() -> None:
+    """Also when training breaks off: a run changes the rule for itself alone."""
+
+    def broken(model: Any, tensors: dict[str, Any]) -> Any:
+        raise ZeroDivisionError
+
+    plain, trained, stopped = torch_model(), torch_model(), torch_model()
+    statistics(trained)
+    with pytest.raises(ZeroDivisionError):
+        fit(Spec(**PARTS), stopped, batches(), loss=broken)
+    x = torch.from_numpy(batches()[0]["input"])
+    held = []
+    for model in (plain, trained, stopped):
+        model.train()
+        model[0].reset_running_stats()
+        model(x)
+        held.append(model[0].running_var)
+    torch.testing.assert_close(held[1], held[0], rtol=0, atol=0)
+    torch.testing.assert_close(held[2], held[0], rtol=0, atol=0)
+    torch.testing.assert_close(held[0], 0.9 + 0.1 * x.var(dim=(0, 2, 3)))
+
+
 def test_evaluation_leaves_the_statistics_as_they_are() -> None:
     model = torch_model()
     backend_of(model).use_biased_variance(model)

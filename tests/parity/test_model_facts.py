@@ -238,6 +238,13 @@ def name_a_part(model: Any) -> None:
 
 
 @each_side
+def test_a_method_of_that_name_that_takes_arguments_is_no_mark(backend: Backend) -> None:
+    model = net(backend, sparse=False)
+    model.no_weight_decay = lambda names: names
+    build_optimizer(SPEC, model)
+
+
+@each_side
 @pytest.mark.parametrize("how", [mark, name_it, name_a_part])
 def test_marks_of_no_weight_decay_are_told(backend: Backend, how: Callable[[Any], None]) -> None:
     """Mamba's, timm's and Swin's own scripts heed them; a spec that excludes it hears nothing."""
