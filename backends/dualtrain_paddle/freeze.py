@@ -78,7 +78,9 @@ def _stand_in(layer: Any, inputs: Any) -> None:
     if not (_may_train(inputs) or any(not p.stop_gradient for p in delicate)):
         return
     twins = {id(p): _twin(p) for p in delicate if p.stop_gradient}
-    shown: dict[str, Any] = {n: twins[id(p)] for n, p in layer._parameters.items() if id(p) in twins}
+    shown: dict[str, Any] = {
+        n: twins[id(p)] for n, p in layer._parameters.items() if id(p) in twins
+    }
     if "_all_weights" in layer.__dict__:  # where a recurrent layer's kernel finds them
         shown["_all_weights"] = [twins.get(id(p), p) for p in layer._all_weights]
     # Beside the parameters' own table, where names, states and copies are read.
