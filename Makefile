@@ -5,7 +5,7 @@ EXAMPLE := examples/text_classification
 export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs zoo format parity-two-environments test-core test-paddle-2.6 test-transformers-5 clean
+.PHONY: help demo test lint docs kernels zoo format parity-two-environments test-core test-paddle-2.6 test-transformers-5 clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 28
@@ -28,6 +28,9 @@ docs: .venv/ready ## write the generated pages of docs/ from the code
 	.venv/bin/python -m docs.make_schedule_table
 	.venv/bin/python -m docs.make_mistake_table
 	.venv/bin/python -m docs.make_optimizer_table
+
+kernels: .venv/ready .venv-paddle-2.6/ready ## write docs/kernels.md: the frameworks' kernels against their formulas (minutes)
+	.venv/bin/python -m benchmarks.kernels --python .venv-paddle-2.6/bin/python --write
 
 zoo: .venv/ready ## write docs/zoo.md: eight models, 1,000 updates each in both frameworks (minutes)
 	.venv/bin/python -m docs.make_zoo_table

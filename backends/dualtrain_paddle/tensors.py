@@ -17,10 +17,9 @@ from dualtrain_paddle.facts import facts_of, sparse_tables, wrapped_at
 from dualtrain_paddle.kinds import kind_in
 from dualtrain_paddle.names import Base, base_of, canonical, interleaved_heads, is_transposed
 
-__all__ = ["modules", "named_tensors", "parameters"]
+__all__ = ["STATISTICS", "modules", "named_tensors", "parameters"]
 
-
-_STATISTICS = {"_mean": "running_mean", "_variance": "running_var"}
+STATISTICS = {"_mean": "running_mean", "_variance": "running_var"}
 """Paddle's running statistics -> torch's."""
 
 
@@ -76,8 +75,8 @@ def _visits(model: nn.Layer) -> Iterator[NamedTensor]:
                     f"call its parameters' initialize(). Received: {structured!r} without values"
                 )
             kind = kind_in(layer, attribute)
-            is_statistic = attribute in _STATISTICS and kind == "norm"
-            called = _STATISTICS[attribute] if is_statistic else attribute
+            is_statistic = attribute in STATISTICS and kind == "norm"
+            called = STATISTICS[attribute] if is_statistic else attribute
             transposed = is_transposed(layer, attribute, base)
             shape = tuple(tensor.shape)
             yield NamedTensor(
