@@ -57,11 +57,17 @@ def fault_of(case: Case, backend: str) -> str | None:
 
 
 def words(cases: Iterable[Case]) -> set[str]:
-    """Every field and choice that occurs, as `optimizer.name=adamw` or `clip.value`."""
+    """Every field and choice that occurs, as `optimizer.name=adamw` or `clip.value`.
+
+    What a phase of a sequence has counts as the schedule's own, but for its name.
+    """
     found: set[str] = set()
     for case in cases:
         _collect("", Spec(**case.spec).model_dump(exclude_none=True), found)
-    return found
+    phase = "schedule.phases.schedule."
+    return found | {
+        word.replace(phase, "schedule.") for word in found if not word.startswith(f"{phase}name")
+    }
 
 
 def _collect(path: str, value: object, found: set[str]) -> None:

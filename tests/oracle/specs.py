@@ -151,8 +151,13 @@ class _Draw:
     def spec(self, architecture: Architecture, micro_batches: int, scaled: bool) -> Values:
         optimizer_name = list(OPTIMIZERS)[(self.index + self.index // len(OPTIMIZERS)) % 12]
         schedule_name = [*SCHEDULES, "reduce_on_plateau", "sequential"][self.index % 22]
-        if optimizer_name == "rprop":
-            schedule_name = "constant"
+        if schedule_name in ("one_cycle", "cyclic") and self.chance(0.3):
+            optimizer_name = "momentum"  # the one whose momentum they cycle
+        if schedule_name == "constant" and self.chance(0.3):
+            optimizer_name = "rprop"  # which takes no other schedule
+        elif optimizer_name == "rprop":
+            optimizer_name = self.one(*OPTIMIZERS)
+            schedule_name = "constant" if optimizer_name == "rprop" else schedule_name
         optimizer = {"name": optimizer_name, **OPTIMIZERS[optimizer_name](self)}
         updates = self.one({"updates": self.one(1, 2, 3, 7, 12)}, {"epochs": self.one(1, 2, 3)})
         spec: Values = {
@@ -410,10 +415,10 @@ def _one_cycle(d: _Draw, lr: float) -> Values:
 
 
 def _cyclic(d: _Draw, lr: float) -> Values:
-    mode = d.one("triangular", "triangular2", "exp_range")
+    mode = d.one("triangular", "triangular2", "exp_range", "exp_range")
     made = {"max_lr": lr * d.one(1.5, 4.0), "up": d.one(1, 2, 3), "down": d.one(1, 2, 4)}
     if mode == "exp_range":
-        made |= {"gamma": d.one(0.5, 0.9), "scale_per": d.one(None, "cycle", "update")}
+        made |= {"gamma": d.one(0.5, 0.9), "scale_per": d.one(None, "cycle", "update", "update")}
     return {**made, "mode": mode}
 
 
