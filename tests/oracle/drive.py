@@ -120,9 +120,7 @@ def _fit(case: Case, spec: Spec, model: Any, own: Any, record: Record) -> None:
     record.made = [Made(**{name: getattr(u, name) for name in told}) for u in updates]
 
 
-def _loop(
-    case: Case, spec: Spec, model: Any, own: Any, verbs: Backend, record: Record
-) -> None:
+def _loop(case: Case, spec: Spec, model: Any, own: Any, verbs: Backend, record: Record) -> None:
     run = start(spec, model, micro_batches_per_epoch=case.micro_batches, measure=True)
     settings = case.spec.get("loss")
     smoothing = (settings or {}).get("label_smoothing", 0.0)
@@ -178,7 +176,7 @@ def _token_divisors(spec: Spec, counts: list[int]) -> dict[int, float] | None:
     """Position -> what its sum is divided by, which is the caller's affair with token_mean."""
     if spec.batch.normalise == "micro_mean":
         return None
-    found = {}
+    found: dict[int, float] = {}
     for group in groups(spec.batch.model_dump(), len(counts)):
         parts = divisors("token_mean", [counts[i] for i in group])
         found |= {i: float(part) for i, part in zip(group, parts, strict=True)}

@@ -82,9 +82,7 @@ def judge(case: Case, spec: Mapping[str, Any], record: Record, backend: str) -> 
 
 
 class _Judge:
-    def __init__(
-        self, case: Case, spec: Mapping[str, Any], record: Record, backend: str
-    ) -> None:
+    def __init__(self, case: Case, spec: Mapping[str, Any], record: Record, backend: str) -> None:
         self.case, self.spec, self.record = case, spec, record
         self.verdict = Verdict()
         self.sizes = sizes(spec, case.micro_batches)
@@ -262,9 +260,7 @@ class _Judge:
         joint = joint_norm(right) * self.unit * 256 + joint_norm(sent)
         for name, found in micro.gradients.items():
             if np.isfinite(found).all():
-                self.arrays(
-                    "gradient", f"{index} {name}", right[name], found / scale, 4 * joint
-                )
+                self.arrays("gradient", f"{index} {name}", right[name], found / scale, 4 * joint)
 
     def check_statistics(
         self, first: int, length: int, batches: list[dict[str, Any]], group: list[int]
@@ -411,5 +407,3 @@ class _Judge:
             allowed=allowed,
         )
         raise _Found
-
-

@@ -13,7 +13,7 @@ from torch import nn
 
 from tests.oracle.model import EPS, LAYERS, MOMENTUM, VOCABULARY, WIDTH, Architecture
 
-__all__ = ["RATE_ERROR", "ROUNDED", "fault", "build", "capture", "hold", "own_loss", "read"]
+__all__ = ["RATE_ERROR", "ROUNDED", "build", "capture", "fault", "hold", "own_loss", "read"]
 
 Arrays = dict[str, NDArray[np.float64]]
 
@@ -97,9 +97,13 @@ def read(model: Any) -> Arrays:
 
 def capture(model: Any, take: Callable[[str, NDArray[Any]], None]) -> None:
     """Let `take` have every gradient of every backward pass, before it is added to the others."""
+
+    def hook(name: str) -> Callable[[Any], None]:
+        return lambda g: take(name, g.detach().numpy().copy())
+
     for name, p in model.named_parameters():
         if p.requires_grad:
-            p.register_hook(lambda g, name=name: take(name, g.detach().numpy().copy()))
+            p.register_hook(hook(name))
 
 
 def hold(model: Any, name: str) -> None:

@@ -20,9 +20,7 @@ DECOUPLED = ("adamw", "lamb")
 class Reference:
     """One parameter and its optimizer state; `update` gives the weight after the next update."""
 
-    def __init__(
-        self, optimizer: Mapping[str, Any], w: NDArray[Any], decay: float = 0.0
-    ) -> None:
+    def __init__(self, optimizer: Mapping[str, Any], w: NDArray[Any], decay: float = 0.0) -> None:
         self.optimizer = optimizer
         self.w: Array = w.astype(np.float64)
         self.decay = decay

@@ -43,8 +43,8 @@ def sizes(spec: Values, micro_batches: int) -> Sizes:
     counts = warmup.get("steps") or 0
     if warmup.get("proportion") is not None:
         product = warmup["proportion"] * length  # the binary product, rounded once
-        rounding = {"floor": floor, "ceil": ceil, "round": round}
-        counts = rounding[warmup["rounding"] or "floor"](product)
+        whole = {"floor": floor(product), "ceil": ceil(product), "round": round(product)}
+        counts = whole[warmup["rounding"] or "floor"]
     return Sizes(
         updates_per_epoch=per_epoch,
         updates=updates,
@@ -92,14 +92,15 @@ class Plateau:
 
     def __init__(self, spec: Values, run: Sizes) -> None:
         self._spec, self._run, self._rule = spec, run, spec["schedule"]
-        self._rate = spec["optimizer"]["lr"]
-        self._best, self._bad, self._cooling = None, 0, 0
+        self._rate: float = spec["optimizer"]["lr"]
+        self._best: float | None = None
+        self._bad = self._cooling = 0
 
     def rate(self, t: int) -> float:
         """The rate of update t."""
         if t // self._run.unit < self._run.warmup:
             return rate(self._spec, self._run, t)
-        return float(self._rate)
+        return self._rate
 
     def report(self, metric: float, t: int) -> None:
         """Take a metric before update t; none is looked at during warmup."""

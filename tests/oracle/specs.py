@@ -128,7 +128,8 @@ class _Draw:
             Architecture(per_token=True, tied=True),
         )[kind]
         scaled = self.chance(0.1)
-        dtype = self.one("float32", "float64", "float64") if not scaled else "float32"
+        narrow = scaled or self.one(True, False, False)
+        dtype: Literal["float32", "float64"] = "float32" if narrow else "float64"
         micro_batches = self.one(1, 2, 3, 3, 4, 5)
         spec = self.spec(architecture, micro_batches, scaled)
         own_loss = dtype == "float64" and spec.get("loss") is None and self.chance(0.6)
@@ -298,9 +299,9 @@ def fits(spec: Values, micro_batches: int) -> bool:
 def _room(schedule: Values, warmup: int, horizon: int) -> bool:
     match schedule["name"]:
         case "inverse_sqrt":
-            return schedule.get("timescale") is not None or warmup > 0
+            return warmup > 0 or schedule["timescale"] is not None
         case "warmup_stable_decay":
-            return warmup + (schedule["stable"] or 0) + schedule["decay"] <= horizon
+            return bool(warmup + (schedule["stable"] or 0) + schedule["decay"] <= horizon)
         case "one_cycle":
             return bool(schedule["rise"] * horizon > 1)
         case "sequential":
