@@ -36,8 +36,8 @@ class Tally:
     cases: int = 0
     updates: int = 0
     skipped: int = 0
-    left_out: Counter[str] = field(default_factory=Counter)
-    """Reason -> cases that were not trained, or refused."""
+    refused: Counter[str] = field(default_factory=Counter)
+    """What the backend said -> cases."""
     compared: Counter[str] = field(default_factory=Counter)
     """Quantity -> numbers."""
     worst: dict[str, tuple[float, int]] = field(default_factory=dict)
@@ -47,9 +47,8 @@ class Tally:
 
     def take(self, index: int, outcome: Outcome) -> None:
         """Count one case."""
-        reason = outcome.fault or outcome.refused
-        if reason is not None:
-            self.left_out[reason] += 1
+        if outcome.refused is not None:
+            self.refused[outcome.refused] += 1
             return
         self.cases += 1
         self.updates += outcome.verdict.updates
@@ -96,8 +95,8 @@ def report(tallies: dict[str, Tally]) -> None:
             f"\n{name}: {tally.cases} cases, {tally.updates} updates of which {tally.skipped} were "
             f"skipped, {sum(tally.compared.values())} numbers; {len(tally.troubles)} cases differ"
         )
-        for reason, cases in tally.left_out.most_common():
-            print(f"  left out: {cases} cases, {reason}")
+        for reason, cases in tally.refused.most_common():
+            print(f"  refused: {cases} cases, {reason}")
         print(f"  {'quantity':<16} {'numbers':>10}  largest distance / allowed (case)")
         for quantity, (share, index) in sorted(tally.worst.items()):
             print(f"  {quantity:<16} {tally.compared[quantity]:>10}  {share:.4f} ({index})")

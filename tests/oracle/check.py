@@ -7,23 +7,20 @@ from dataclasses import dataclass
 
 from dualtrain import Spec
 from dualtrain.errors import BackendError
-from tests.oracle.drive import native, train
+from tests.oracle.drive import train
 from tests.oracle.judge import Verdict, judge
-from tests.oracle.parameters import decide
 from tests.oracle.specs import Case
 
-__all__ = ["Outcome", "check", "fault_of", "words"]
+__all__ = ["Outcome", "check", "words"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What became of it; all None and an empty verdict where the framework itself is at fault."""
+    """What became of it."""
 
     verdict: Verdict
     refused: str | None = None
-    """What the backend said it cannot do: Paddle 2.6 lacks optimizers."""
-    fault: str | None = None
-    """Why nothing was trained."""
+    """What the backend said it cannot do: Paddle 2.6 lacks optimizers. Nothing was trained then."""
 
     def trouble(self, case: Case, backend: str) -> str | None:
         """The first difference and the case that has it."""
@@ -32,28 +29,14 @@ class Outcome:
         return f"{backend}: {self.verdict.first}\n{case.text()}"
 
 
-def check(case: Case, backend: str, *, whatever_the_fault: bool = False) -> Outcome:
-    """Train the case and hold it against the rules.
-
-    whatever_the_fault: train it even where the framework itself would train it wrongly.
-    """
-    fault = fault_of(case, backend)
-    if fault is not None and not whatever_the_fault:
-        return Outcome(verdict=Verdict(), fault=fault)
+def check(case: Case, backend: str) -> Outcome:
+    """Train the case and hold it against the rules."""
     spec = Spec(**case.spec).model_dump()
     try:
         record = train(case, backend)
     except BackendError as error:
         return Outcome(verdict=Verdict(), refused=str(error))
     return Outcome(verdict=judge(case, spec, record, backend))
-
-
-def fault_of(case: Case, backend: str) -> str | None:
-    """Why the framework itself would train the case wrongly."""
-    decisions = decide(Spec(**case.spec).model_dump(), case.architecture, case.still)
-    trains = {name: decision.trains for name, decision in decisions.items()}
-    reason: str | None = native(backend).fault(case.architecture, trains)
-    return reason
 
 
 def words(cases: Iterable[Case]) -> set[str]:

@@ -1,9 +1,10 @@
 """Holds a run of the product against the rules, update by update.
 
 What is borne follows from the types. A gradient: the rounding of the product's cross-entropy, which
-is in float32 whatever the model, sent backward through the model. A weight: what the rule makes of
-gradients, rates and products whose last bit is another; two shadows of each rule follow such ones
-all along, so that what a rule magnifies is borne where it magnifies it, and there only.
+is in float32 whatever the model, sent backward through the model, and what the model makes of
+weights whose last bit is another. A weight: what the rule makes of gradients, rates and products
+whose last bit is another; two shadows of each rule follow such ones all along, so that what a rule
+magnifies is borne where it magnifies it, and there only.
 """
 
 from __future__ import annotations
@@ -224,23 +225,22 @@ class _Judge:
             micro = self.record.micros[first + offset]
             if offset:
                 self.check_still(self.record.micros[first].weights, micro.weights, self.decisions)
-            done = forward(architecture, micro.weights, batches[i]["tokens"], self.still)
-            q = losses.targets(settings, batches[i]["labels"], architecture.classes)
-            value, d_logits = losses.cross_entropy(done.logits, q)
+            value, right, done = self.by_hand(micro.weights, batches[i], part)
+            other, noisy, _ = self.by_hand(self.rounded(micro.weights), batches[i], part)
             size = 1.0 + float(np.abs(done.logits).max())
-            room = (self.unit if self.case.own_loss else UNIT["float32"]) * size * 64
+            unit = self.unit if self.case.own_loss else UNIT["float32"]
+            room = 64 * unit * size + 8 * abs(other - value) / counts[offset]
             if made.micro_losses is not None:
-                allowed = room * counts[offset]
-                self.close(
-                    "micro loss",
-                    str(i),
-                    value / counts[offset],
-                    made.micro_losses[offset],
-                    allowed / counts[offset],
-                )
+                mean = value / counts[offset]
+                self.close("micro loss", str(i), mean, made.micro_losses[offset], room)
             total += value / part
-            self.compare_gradient(micro, done, d_logits / part, room / part, scale, i)
+            noise = room / part * self.random.choice([-1.0, 1.0], done.logits.shape)
+            sent = backward(architecture, micro.weights, done, noise)
+            apart = joint_norm({name: noisy[name] - g for name, g in right.items()})
+            borne = joint_norm(right) * self.unit * 64 + joint_norm(sent) + 8 * apart
             for name, g in micro.gradients.items():
+                if np.isfinite(g).all():
+                    self.arrays("gradient", f"{i} {name}", right[name], g / scale, 4 * borne)
                 added[name] = g if name not in added else added[name] + g
         if made.loss is not None:
             self.close("loss", "", total, made.loss, room * len(group))
@@ -249,18 +249,22 @@ class _Judge:
             self.differ("gradient", f"of {sorted(set(added) ^ set(expected))}", 1.0, 0.0, 0.0)
         return {name: added[name].astype(np.float64) / scale for name in expected}
 
-    def compare_gradient(
-        self, micro: Micro, done: Pass, d: Array, room: float, scale: float, index: int
-    ) -> None:
-        architecture = self.case.architecture
-        right = backward(architecture, micro.weights, done, d)
-        counted = np.abs(d).sum(-1, keepdims=True) > 0
-        noise = room * self.random.choice([-1.0, 1.0], d.shape) * counted
-        sent = backward(architecture, micro.weights, done, noise)
-        joint = joint_norm(right) * self.unit * 256 + joint_norm(sent)
-        for name, found in micro.gradients.items():
-            if np.isfinite(found).all():
-                self.arrays("gradient", f"{index} {name}", right[name], found / scale, 4 * joint)
+    def by_hand(
+        self, weights: Arrays, batch: Mapping[str, Any], divisor: int
+    ) -> tuple[float, dict[str, Array], Pass]:
+        """The summed loss of a micro-batch, the gradient of its share of the update's, the pass."""
+        settings, architecture = self.spec["loss"], self.case.architecture
+        done = forward(architecture, weights, batch["tokens"], self.still)
+        q = losses.targets(settings, batch["labels"], architecture.classes)
+        value, d_logits = losses.cross_entropy(done.logits, q)
+        return value, backward(architecture, weights, done, d_logits / divisor), done
+
+    def rounded(self, weights: Arrays) -> Arrays:
+        """The same but for the last bit: what becomes of it is how the model magnifies rounding."""
+        return {
+            name: w * (1 + self.unit * self.random.choice([-1.0, 1.0], w.shape))
+            for name, w in weights.items()
+        }
 
     def check_statistics(
         self, first: int, length: int, batches: list[dict[str, Any]], group: list[int]

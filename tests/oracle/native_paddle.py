@@ -13,7 +13,7 @@ from paddle import nn
 
 from tests.oracle.model import EPS, LAYERS, MOMENTUM, VOCABULARY, WIDTH, Architecture
 
-__all__ = ["RATE_ERROR", "ROUNDED", "build", "capture", "fault", "hold", "own_loss", "read"]
+__all__ = ["RATE_ERROR", "ROUNDED", "build", "capture", "hold", "own_loss", "read"]
 
 Arrays = dict[str, NDArray[np.float64]]
 
@@ -87,23 +87,6 @@ class Model(nn.Layer):
         for layer in self.encoder.layer:
             h = layer(h)
         return self.classifier(h)
-
-
-def fault(architecture: Architecture, trains: Mapping[str, bool]) -> str | None:
-    """Why the framework itself trains such a model wrongly; None where it does not.
-
-    Each is shown by a test that fails as soon as it is no longer so.
-    """
-    names = list(trains)  # in the order of the modules
-    for path in [name.removesuffix(".weight") for name in names if name.endswith("orm.weight")]:
-        weight, bias = (trains[f"{path}.{kind}"] for kind in ("weight", "bias"))
-        below = names[: names.index(f"{path}.weight")]
-        if architecture.norm == "batch" and path.startswith("encoder."):
-            if weight != bias:
-                return "a batch norm of which one part is still gives the other no gradient"
-        elif not weight and any(trains[name] for name in below):
-            return "a layer norm whose weight is still gives what is below a wrong gradient"
-    return None
 
 
 def build(architecture: Architecture, weights: Mapping[str, Any], dtype: str) -> Any:

@@ -13,7 +13,7 @@ from torch import nn
 
 from tests.oracle.model import EPS, LAYERS, MOMENTUM, VOCABULARY, WIDTH, Architecture
 
-__all__ = ["RATE_ERROR", "ROUNDED", "build", "capture", "fault", "hold", "own_loss", "read"]
+__all__ = ["RATE_ERROR", "ROUNDED", "build", "capture", "hold", "own_loss", "read"]
 
 Arrays = dict[str, NDArray[np.float64]]
 
@@ -74,11 +74,6 @@ class Model(nn.Module):
         for layer in self.encoder.layer:
             h = layer(h)
         return self.classifier(h)
-
-
-def fault(architecture: Architecture, trains: Mapping[str, bool]) -> str | None:
-    """Why the framework itself trains such a model wrongly; None where it does not."""
-    return None
 
 
 def build(architecture: Architecture, weights: Mapping[str, Any], dtype: str) -> Any:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.oracle.check import check, fault_of, words
+from tests.oracle.check import check, words
 from tests.oracle.specs import OPTIMIZERS, SCHEDULES, Case, draw
 
 # Paddle's batch norm says so in every forward pass.
@@ -23,8 +23,7 @@ def test_every_update_is_what_the_spec_says(backend: str, first: int) -> None:
     for case in CASES[first : first + CHUNK]:
         outcome = check(case, backend)
         found.append(outcome.trouble(case, backend))
-        if outcome.fault is None and outcome.refused is None:
-            assert outcome.verdict.compared["weight"] > 0 or outcome.verdict.skipped
+        assert outcome.refused is not None or outcome.verdict.updates > 0 or found[-1]
     trouble = [text for text in found if text is not None]
     assert not trouble, "\n".join(trouble)
 
@@ -32,12 +31,6 @@ def test_every_update_is_what_the_spec_says(backend: str, first: int) -> None:
 def test_a_case_follows_from_its_seed_and_number() -> None:
     assert draw(SEED, 7) == CASES[7]
     assert draw(SEED + 1, 7) != CASES[7]
-
-
-def test_few_cases_are_left_out(backend: str) -> None:
-    """Those that the framework itself would train wrongly."""
-    left_out = [case for case in CASES if fault_of(case, backend)]
-    assert len(left_out) <= COUNT // 6
 
 
 CHOICES = {

@@ -1,4 +1,8 @@
-"""What a framework itself trains wrongly is left out by name, and only as long as it is so."""
+"""Freezing a part of a norm changes nothing but that part.
+
+Paddle 3.3.1's own layers give what is below a layer norm whose weight is still a wrong gradient,
+and the other half of a batch norm of which one is still none at all.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.oracle.check import check, fault_of
+from tests.oracle.check import check
 from tests.oracle.model import Architecture
 from tests.oracle.specs import Case
 
@@ -47,17 +51,8 @@ def case_of(architecture: Architecture, patterns: list[str]) -> Case:
 
 
 @pytest.mark.parametrize("frozen", FROZEN)
-def test_a_fault_is_there_where_it_is_named_and_nowhere_else(backend: str, frozen: str) -> None:
-    """Where it is named, the product may refuse too; where it trains rightly, the name must go."""
+def test_what_is_frozen_spoils_nothing_else(backend: str, frozen: str) -> None:
     case = case_of(*FROZEN[frozen])
-    outcome = check(case, backend, whatever_the_fault=True)
-    right = outcome.verdict.first is None and outcome.refused is None
-    assert right == (fault_of(case, backend) is None), outcome.trouble(case, backend)
-
-
-def test_the_oracle_is_what_finds_it(backend: str) -> None:
-    """A case that is left out says why, and nothing of it is judged."""
-    left_out = [case_of(*given) for given in FROZEN.values()]
-    for case in left_out:
-        outcome = check(case, backend)
-        assert (outcome.fault is None) == bool(outcome.verdict.compared)
+    outcome = check(case, backend)
+    assert outcome.verdict.first is None, outcome.trouble(case, backend)
+    assert outcome.verdict.updates == 2
