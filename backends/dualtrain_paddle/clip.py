@@ -9,11 +9,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import paddle
-from paddle.nn.clip import ClipGradBase
+from paddle.nn.clip import ClipGradBase, _squared_l2_norm
 
 from dualtrain.spec import Clip
 
-__all__ = ["GlobalNormClip", "NoClip", "NormClip", "ValueClip", "build_clip", "global_norm"]
+__all__ = [
+    "GlobalNormClip",
+    "NoClip",
+    "NormClip",
+    "ValueClip",
+    "build_clip",
+    "global_norm",
+    "norm",
+]
 
 
 def build_clip(clip: Clip | None, *, measure: bool = False) -> Any:
@@ -32,7 +40,16 @@ def global_norm(gradients: Sequence[Any]) -> Any:
     """sqrt(sum of all squared elements), a scalar tensor on the device; None of no gradients."""
     if not gradients:
         return None
-    return paddle.linalg.norm(paddle.stack([paddle.linalg.norm(g) for g in gradients]))
+    return norm(paddle.stack([norm(g) for g in gradients]))
+
+
+def norm(tensor: Any) -> Any:
+    """sqrt(sum of the squared elements), to rounding however many there are.
+
+    The sum is the one that Paddle's own clip takes. `paddle.linalg.norm` adds the squares up one
+    by one on the CPU: at 30 million elements, a table of words, 3.4 % are lost.
+    """
+    return _squared_l2_norm(tensor).sqrt().reshape([])
 
 
 class _Measured(ClipGradBase):
@@ -85,8 +102,7 @@ class NormClip(_Measured, paddle.nn.ClipGradByNorm):
         clipped = []
         for parameter, gradient in params_grads:
             if gradient is not None and gradient.dtype == paddle.float64:
-                norm = paddle.linalg.norm(gradient)
-                factor = self.clip_norm / paddle.clip(norm, min=self.clip_norm)
+                factor = self.clip_norm / paddle.clip(norm(gradient), min=self.clip_norm)
                 clipped.append((parameter, gradient * factor))
             else:
                 clipped += super()._dygraph_clip([(parameter, gradient)])

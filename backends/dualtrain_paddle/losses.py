@@ -17,7 +17,6 @@ def cross_entropy_sum(logits: Any, labels: Any, *, label_smoothing: float = 0.0)
     logits: (..., classes). labels: class numbers of any width, (...), where -100 does not count;
     or floats, (..., classes): q itself, where a row of zeros does not count.
     label_smoothing: e; q, the one-hot label or the soft one, becomes (1 - e) q + e / classes.
-    Paddle's own smoothing refuses ignored labels.
 
     Never the built-in mean: Paddle 3.x divides it by all targets, ignored ones too. Raises
     `DataError` if the shapes do not fit.
@@ -26,17 +25,28 @@ def cross_entropy_sum(logits: Any, labels: Any, *, label_smoothing: float = 0.0)
     check_shapes(logits.shape, labels.shape, soft=soft)
     classes = logits.shape[-1]
     logits = logits.astype("float32")
+    shifted, log_sum = _parts(logits)
     if soft:
-        labels = labels.astype("float32")
-        return -(
-            smoothed(labels, label_smoothing) * paddle.nn.functional.log_softmax(logits, -1)
-        ).sum()
-    logits, labels = logits.reshape([-1, classes]), labels.reshape([-1]).astype("int64")
-    one_hot = paddle.nn.functional.cross_entropy(
-        logits, labels, ignore_index=IGNORED, reduction="sum"
-    )
-    if label_smoothing == 0.0:
-        return one_hot
-    even = paddle.nn.functional.log_softmax(logits, -1).mean(-1)
-    even = paddle.where(labels != IGNORED, even, paddle.zeros_like(even))
-    return (1.0 - label_smoothing) * one_hot - label_smoothing * even.sum()
+        q = smoothed(labels.astype("float32"), label_smoothing)
+        return (q * (log_sum.unsqueeze(-1) - shifted)).sum()
+    shifted, log_sum = shifted.reshape([-1, classes]), log_sum.reshape([-1])
+    labels = labels.reshape([-1]).astype("int64")
+    counted = labels != IGNORED
+    own = paddle.where(counted, labels, paddle.zeros_like(labels))
+    own = own + classes * paddle.arange(len(labels), dtype="int64")
+    of_label = paddle.gather(shifted.reshape([-1]), own)
+    if label_smoothing:
+        even = shifted.mean(-1)
+        of_label = (1.0 - label_smoothing) * of_label + label_smoothing * even
+    lost = log_sum - of_label
+    return paddle.where(counted, lost, paddle.zeros_like(lost)).sum()
+
+
+def _parts(logits: Any) -> tuple[Any, Any]:
+    """x - max x, and log sum exp of that, over the last axis: log softmax is their difference.
+
+    Paddle's own `log_softmax` and `cross_entropy` stop at 64 on the CPU: a target that is further
+    off has the loss 64, whatever it is.
+    """
+    shifted = logits - logits.max(-1, keepdim=True).detach()
+    return shifted, shifted.exp().sum(-1).log()

@@ -14,10 +14,9 @@ from dualtrain.ledger import Parameter, kind_of
 from dualtrain.model import NamedTensor, is_frozen
 from dualtrain_paddle.names import Base, base_of, canonical, interleaved_heads, is_transposed
 
-__all__ = ["named_tensors", "parameters"]
+__all__ = ["STATISTICS", "named_tensors", "parameters"]
 
-
-_STATISTICS = {"_mean": "running_mean", "_variance": "running_var"}
+STATISTICS = {"_mean": "running_mean", "_variance": "running_var"}
 """Paddle's running statistics -> torch's."""
 
 
@@ -53,8 +52,8 @@ def named_tensors(model: nn.Layer) -> Iterator[NamedTensor]:
                 continue
             seen.add(id(tensor))
             head, dot, attribute = structured.rpartition(".")
-            is_statistic = attribute in _STATISTICS and kind_of(type(layer)) == "norm"
-            name = head + dot + _STATISTICS[attribute] if is_statistic else structured
+            is_statistic = attribute in STATISTICS and kind_of(type(layer)) == "norm"
+            name = head + dot + STATISTICS[attribute] if is_statistic else structured
             transposed = is_transposed(layer, attribute, base)
             shape = tuple(tensor.shape)
             yield NamedTensor(

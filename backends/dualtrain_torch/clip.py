@@ -14,7 +14,15 @@ import torch
 from dualtrain.errors import BackendError
 from dualtrain.spec import Clip
 
-__all__ = ["GlobalNormClip", "NoClip", "NormClip", "ValueClip", "build_clip", "global_norm"]
+__all__ = [
+    "GlobalNormClip",
+    "NoClip",
+    "NormClip",
+    "ValueClip",
+    "build_clip",
+    "global_norm",
+    "norm",
+]
 
 
 def build_clip(clip: Clip | None, *, measure: bool = False) -> Any:
@@ -35,8 +43,29 @@ def global_norm(gradients: Sequence[Any]) -> Any:
     return torch.linalg.vector_norm(_norms(gradients))
 
 
+def norm(tensor: Any) -> Any:
+    """sqrt(sum of the squared elements), to rounding however many there are.
+
+    On the CPU torch adds the squares up in a few long sums: at 30 million elements, a table of
+    words, 0.16 % are lost. So a large tensor's norm is that of its blocks' norms.
+    """
+    flat = tensor.reshape(-1)
+    count = flat.numel() // _BLOCK
+    if count < 2 or tensor.is_cuda:
+        return torch.linalg.vector_norm(flat)
+    whole, rest = flat[: count * _BLOCK], flat[count * _BLOCK :]
+    blocks = norm(torch.linalg.vector_norm(whole.view(count, _BLOCK), dim=1))
+    return torch.linalg.vector_norm(torch.stack([blocks, torch.linalg.vector_norm(rest)]))
+
+
+_BLOCK = 4096
+"""Elements whose squares are added up in one sum."""
+
+
 def _norms(gradients: Sequence[Any]) -> Any:
     """The norm of each, in one tensor."""
+    if any(g.numel() >= 2 * _BLOCK and not g.is_cuda for g in gradients):
+        return torch.stack([norm(g) for g in gradients])
     return torch.stack(torch._foreach_norm(list(gradients)))
 
 

@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 
 from dualtrain import spec
 from dualtrain_torch._compat import supports_fused
+from dualtrain_torch.clip import norm
 
 __all__ = ["Adamax", "Lamb", "RMSProp", "native_optimizer"]
 
@@ -110,7 +111,7 @@ class Lamb(_Own):
             p.sub_(r, alpha=group["lr"])
             return
         r.add_(p, alpha=decay)
-        of_w, of_r = torch.linalg.vector_norm(p), torch.linalg.vector_norm(r)
+        of_w, of_r = norm(p), norm(r)
         ratio = torch.where((of_w > 0) & (of_r > 0), of_w / of_r, 1.0)
         p.sub_(r.mul_(ratio * group["lr"]))
 
