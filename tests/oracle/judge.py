@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.oracle import loss as losses
-from tests.oracle.drive import Made, Micro, Record, native
+from tests.oracle.drive import Made, Record, native
 from tests.oracle.model import LAYERS, Pass, backward, forward, statistics
 from tests.oracle.optimizers import Reference
 from tests.oracle.parameters import Decision, decide
