@@ -51,9 +51,11 @@ def _decay(rules: Values | None, name: str, dimensions: int) -> float:
 def _multiplier(spec: Values, name: str) -> float:
     fitting = [m["multiplier"] for m in spec["lr_multipliers"] if fnmatchcase(name, m["pattern"])]
     own: float = fitting[0] if fitting else 1.0
-    if spec["layer_decay"] is None:
+    decay = spec["layer_decay"]
+    if decay is None:
         return own
-    return own * float(spec["layer_decay"]) ** _layers_above(name)
+    rate: float = decay["rate"] if isinstance(decay, Mapping) else decay
+    return own * rate ** _layers_above(name)
 
 
 def _layers_above(name: str) -> int:
