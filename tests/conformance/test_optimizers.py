@@ -17,7 +17,7 @@ from dualtrain import Spec
 from dualtrain.backend import Backend
 from dualtrain.errors import BackendError
 from dualtrain.training import Run, start
-from tests.reference_optimizers import Reference
+from tests.oracle.optimizers import Reference
 
 Arrays = dict[str, NDArray[np.float32]]
 
@@ -147,7 +147,7 @@ def test_every_update_is_the_rules(backend: Backend, case: str) -> None:
     decays = backend.effective_decay(run.optimizer, run.model)
     expected = CASES[case][1]
     assert decays == {"weight": expected["value"] if expected else 0.0, "bias": 0.0}
-    rules = {n: Reference(spec.optimizer, w, decays[n]) for n, w in weights().items()}
+    rules = {n: Reference(spec.optimizer.model_dump(), w, decays[n]) for n, w in weights().items()}
     for t, gradient in enumerate(gradients()):
         got = step(backend, run, gradient)
         for name, rule in rules.items():
@@ -161,7 +161,7 @@ def test_lambs_trust_ratio_is_1_for_weights_of_0(backend: Backend) -> None:
     run = started(backend, spec)
     zeros = {name: np.zeros_like(w) for name, w in weights().items()}
     backend.load_weights(run.model, zeros)
-    rule = Reference(spec.optimizer, zeros["weight"], decay=0.3)
+    rule = Reference(spec.optimizer.model_dump(), zeros["weight"], decay=0.3)
     for t, gradient in enumerate(gradients(3)):
         got = step(backend, run, gradient)
         wanted = rule.update(gradient["weight"], run.plan.lr_at(t))
@@ -192,7 +192,7 @@ def test_multipliers_share_one_schedule_and_one_clip(
     }
     assert backend.effective_lr_multiplier(run.optimizer, run.model) == rates
     decays = {"weight": 0.3, "bias": 0.0}
-    rules = {n: Reference(spec.optimizer, w, decays[n]) for n, w in weights().items()}
+    rules = {n: Reference(spec.optimizer.model_dump(), w, decays[n]) for n, w in weights().items()}
     for t, gradient in enumerate(gradients()):
         rate = run.plan.lr_at(t)
         assert backend.learning_rate(run.optimizer) == rate

@@ -1,0 +1,108 @@
+"""Random specs against the rules, update by update; `python -m benchmarks.oracle` is the long form.
+
+Seeded: every run has the same cases.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.oracle.check import check, words
+from tests.oracle.specs import OPTIMIZERS, SCHEDULES, Case, draw
+
+# Paddle's batch norm says so in every forward pass.
+pytestmark = pytest.mark.filterwarnings("ignore:When training, we now always track")
+
+SEED, COUNT, CHUNK = 6, 80, 16
+CASES = [draw(SEED, index) for index in range(COUNT)]
+
+
+@pytest.mark.parametrize("first", range(0, COUNT, CHUNK))
+def test_every_update_is_what_the_spec_says(backend: str, first: int) -> None:
+    found = []
+    for case in CASES[first : first + CHUNK]:
+        outcome = check(case, backend)
+        found.append(outcome.trouble(case, backend))
+        assert outcome.refused is not None or outcome.verdict.updates > 0 or found[-1]
+    trouble = [text for text in found if text is not None]
+    assert not trouble, "\n".join(trouble)
+
+
+def test_a_case_follows_from_its_seed_and_number() -> None:
+    assert draw(SEED, 7) == CASES[7]
+    assert draw(SEED + 1, 7) != CASES[7]
+
+
+CHOICES = {
+    "optimizer.name": OPTIMIZERS,
+    "schedule.name": [*SCHEDULES, "reduce_on_plateau", "sequential"],
+    "schedule.per": ["update", "epoch"],
+    "schedule.mode": ["triangular", "triangular2", "exp_range", "min", "max"],
+    "schedule.scale_per": ["cycle", "update"],
+    "schedule.shape": ["linear", "cosine", "one_minus_sqrt"],
+    "schedule.three_phase": [True, False],
+    "schedule.cycle": [True, False],
+    "schedule.threshold_mode": ["rel", "abs"],
+    "warmup.rounding": ["floor", "ceil", "round"],
+    "warmup.shape": ["linear", "cosine", "one_minus_sqrt"],
+    "warmup.counted": ["inside", "before"],
+    "weight_decay.kind": ["coupled", "decoupled"],
+    "weight_decay.exclude": ["bias", "norm", "embedding", "one_dimensional"],
+    "batch.normalise": ["micro_mean", "token_mean"],
+    "batch.tail": ["flush", "drop"],
+    "freeze.batch_stats": ["keep", "train"],
+    "ema.warmup": [True, False],
+    "loss.shift_labels": [True, False],
+    "amp.on_skip": ["hold", "advance"],
+    "optimizer.amsgrad": [True, False],
+    "optimizer.nesterov": [True, False],
+    "optimizer.centered": [True, False],
+}
+FIELDS = [
+    *("horizon", "layer_decay", "lr_multipliers.multiplier", "duration.epochs", "duration.updates"),
+    *("clip.global_norm", "clip.norm", "clip.value", "loss.label_smoothing", "ema.decay"),
+    *("warmup.steps", "warmup.proportion", "warmup.start", "weight_decay.exclude_below_ndim"),
+    *("schedule.momentum.low", "schedule.phases.updates", "amp.loss_scale.init"),
+]
+
+
+def test_every_word_occurs() -> None:
+    """So that what the short form covers cannot shrink unseen."""
+    occurring = words(CASES)
+    wanted = {f"{field}={value}" for field, values in CHOICES.items() for value in values}
+    assert sorted((wanted | set(FIELDS)) - occurring) == []
+
+
+def spans(case: Case) -> dict[str, bool]:
+    """Where rules turn."""
+    batch, steps = case.spec["batch"], (case.spec.get("warmup") or {}).get("steps")
+    updates = case.spec["duration"].get("updates")
+    return {
+        "a run of one update": updates == 1,
+        "no warmup": steps == 0,
+        "warmup up to the last update": updates is not None and steps == updates - 1 > 0,
+        "a group larger than an epoch": batch["accumulate"] > case.micro_batches,
+        "a tail": case.micro_batches % batch["accumulate"] > 0 and batch["tail"] == "flush",
+        "a tail that is dropped": case.micro_batches % batch["accumulate"] > 0
+        and batch["tail"] == "drop",
+        "betas of 0": 0.0 in case.spec["optimizer"].get("betas", []),
+        "no decay at all": (case.spec.get("weight_decay") or {}).get("value") == 0.0,
+        "averages that keep nothing": (case.spec.get("ema") or {}).get("decay") == 0.0,
+        "a clip that always acts": 1e-4 in (case.spec.get("clip") or {}).values(),
+        "a clip that never acts": 1e6 in (case.spec.get("clip") or {}).values(),
+        "a tied weight": case.architecture.tied,
+        "running statistics": case.architecture.norm == "batch",
+        "labels per token": case.architecture.per_token,
+        "soft labels": case.labels == "soft",
+        "a loss of the caller's own": case.own_loss,
+        "a parameter that the model holds still": bool(case.still),
+        "float32": case.dtype == "float32",
+        "float64": case.dtype == "float64",
+        "fit": case.through == "fit",
+        "a loop of one's own": case.through == "step",
+    }
+
+
+def test_every_turn_occurs() -> None:
+    missing = [name for name in spans(CASES[0]) if not any(spans(case)[name] for case in CASES)]
+    assert missing == []
