@@ -72,8 +72,8 @@ def test_a_wrong_kernel_is_off(name: str, wrong: Callable[..., Any], still: str,
     case = SimpleNamespace(**{**vars(CASES[name]), "inputs": kinds, "call": name})
     right = SimpleNamespace(**vars(in_torch))
     planted = SimpleNamespace(**{**vars(in_torch), "CALLS": {name: wrong}})
-    (before,) = probe(case, right, ["float32"])  # type: ignore[arg-type]
-    (after,) = probe(case, planted, ["float32"])  # type: ignore[arg-type]
+    (before,) = probe(case, right, ["float32"])
+    (after,) = probe(case, planted, ["float32"])
 
     assert (before.verdict, after.verdict) == ("right", "off")
     assert (still, part) in {(d.still, d.part) for d in after.deviations if d.off}
@@ -87,7 +87,7 @@ def test_what_raises_is_refused() -> None:
         raise RuntimeError("(NotFound) no such kernel")
 
     planted = SimpleNamespace(**{**vars(in_torch), "CALLS": {"tanh": call}})
-    (result,) = probe(CASES["tanh"], planted, ["float32"])  # type: ignore[arg-type]
+    (result,) = probe(CASES["tanh"], planted, ["float32"])
     assert result.verdict == "refused"
     assert result.refusals[0].said == "RuntimeError: (NotFound) no such kernel"
 
