@@ -87,7 +87,7 @@ def test_what_raises_is_refused() -> None:
         raise RuntimeError("(NotFound) no such kernel")
 
     planted = SimpleNamespace(**{**vars(in_torch), "CALLS": {"tanh": call}})
-    (result,) = probe(CASES["tanh"], planted, ["float32"])  # type: ignore[arg-type]
+    (result,) = probe(CASES["tanh"], planted, ["float32"])
     assert result.verdict == "refused"
     assert result.refusals[0].said == "RuntimeError: (NotFound) no such kernel"
 
