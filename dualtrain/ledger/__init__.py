@@ -2,8 +2,8 @@
 
 A backend lists its `Parameter`s; the decisions are made here, once for both frameworks.
 `_kind.py` and `_behaviour.py` say what holds a parameter, `_parameter.py` what it is, `_rules.py`
-which rule names it, `_stacks.py` and `_layers.py` how many layers are above it, and `_decide.py`
-puts the rows together.
+which rule names it, `_stacks.py`, `_beside.py` and `_layers.py` how many layers are above it, and
+`_decide.py` puts the rows together.
 """
 
 from dualtrain.ledger._behaviour import normalises as normalises
