@@ -25,8 +25,9 @@ def freeze(model: nn.Layer, ledger: Ledger) -> None:
 
     Kernels that go wrong where a parameter stands still are given stand-ins for it, in each forward
     pass, whoever froze it: of a LayerNorm with a frozen weight Paddle gives a wrong gradient of the
-    input on the CPU, up to 90 % off; of a batch normalisation with a frozen weight the bias gets
-    none, and the other way round; an LSTM or GRU with a frozen parameter raises.
+    input on the CPU, off by as much as it is large; of a batch normalisation or InstanceNorm with a
+    frozen weight the bias gets none, and the other way round; an LSTM or GRU with a frozen
+    parameter raises. docs/kernels.md has them all.
     """
     freeze_tensors(named_tensors(model), ledger, _set_trainable, _can_keep)
     for layer in model.sublayers(include_self=True):

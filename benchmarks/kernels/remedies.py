@@ -20,19 +20,22 @@ REMEDIES: Mapping[str, str] = {
     "batch_norm": _STAND_INS,
     "batch_norm, eval": _STAND_INS,
     "batch_norm, one element a channel": "refused, as torch does",
+    "instance_norm": _STAND_INS,
     "group_norm": "outside: Paddle takes the variance as mean(x^2) - mean(x)^2, which cancels "
     "where a group's mean is far larger than its deviation",
     "group_norm, one group": "outside: as above",
     "log_softmax": _BEYOND_64 + "`x - logsumexp(x)`",
     "cross_entropy": _BEYOND_64 + "`logsumexp(x) - x[label]`",
     "cross_entropy, ignored": _BEYOND_64 + "as above",
-    "cross_entropy, smoothed": _BEYOND_64 + "as above",
+    "cross_entropy, smoothed": _BEYOND_64 + "as above, in float32",
     "cross_entropy, soft": _BEYOND_64 + "as above; the gradient is wrong for rows that do not sum "
     "to 1, such as one of zeros",
-    "cross_entropy, mean, ignored": "worked around: dualtrain divides a sum; Paddle 3 divides by "
-    "all targets; beyond 64 as above",
-    "silu": "outside: Paddle's gradient is infinite or NaN below -87; `swish` is the same function "
-    "and right",
+    "cross_entropy, mean, ignored": "worked around: dualtrain divides a sum, taken in float32, by "
+    "the targets that count; Paddle 3 divides by all; beyond 64 as above",
+    "embedding": "outside: on the CPU, where dualtrain refuses Paddle's AMP, Paddle 2.6.2 adds up a "
+    "row's gradients in the low type",
+    "silu": "outside: Paddle's gradient is infinite or NaN below -87; `swish` is the same "
+    "function and right",
     "swiglu": "outside: as above",
     "GRU": "outside: NaN in Paddle's gradient where gates are saturated; nothing silent",
     "GRU, dualtrain": "outside: as above",

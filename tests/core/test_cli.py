@@ -133,7 +133,7 @@ def test_check_plans(run: Run, spec: Write, tmp_path: Path) -> None:
 
 
 def test_check_counts_the_data_of_a_task(run: Run, spec: Write, tmp_path: Path) -> None:
-    (tmp_path / "train.csv").write_text("text,label\n" + "a,b\n" * 17)  # 3 updates an epoch
+    (tmp_path / "train.csv").write_text("text,label\n" + "a,b\n" * 16 + "a,c\n")  # 3 an epoch
     path = spec(TASK.replace("{proportion: 0.5}", "{steps: 6}"))
     status, out, err = run("check", path)
     assert (status, out) == (2, "")

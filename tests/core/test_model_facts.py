@@ -37,7 +37,9 @@ def ledger(facts: Facts, *, trainable: bool = True, **changes: Any) -> Ledger:
         "duration": {"updates": 1},
     }
     spec = Spec.model_validate(parts | changes)
-    return decide([parameter("layer.0.weight", facts, trainable=trainable), parameter("z")], spec)
+    return decide(
+        [parameter("layer.0.weight", facts, trainable=trainable), parameter("score.z")], spec
+    )
 
 
 def test_the_models_multiplier_is_one_more_factor() -> None:

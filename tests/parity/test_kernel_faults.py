@@ -172,6 +172,24 @@ def test_half_a_batch_norm_may_stand_still(still: str, trains: str) -> None:
     assert getattr(model.norm, still).grad is None
 
 
+@pytest.mark.parametrize(("still", "trains"), [("scale", "bias"), ("bias", "scale")])
+def test_half_an_instance_norm_may_stand_still(still: str, trains: str) -> None:
+    """The same sums, over the positions of each sample."""
+    model = paddle.nn.Sequential(paddle.nn.Conv1D(3, 2, 1), paddle.nn.InstanceNorm1D(2))
+    build_optimizer(spec_of(f"1.{still}"), model)
+    images = paddle.to_tensor(RANDOM.standard_normal((4, 3, 6)).astype(np.float32))
+    hidden = model[0](images).numpy().astype(np.float64)
+    up = RANDOM.standard_normal((4, 2, 6)).astype(np.float32)
+    (model(images) * paddle.to_tensor(up)).sum().backward()
+    d = hidden - hidden.mean(2, keepdims=True)
+    h = d / np.sqrt((d * d).mean(2, keepdims=True) + 1e-5)
+    right = {"bias": up.sum((0, 2)), "scale": (up * h).sum((0, 2))}
+
+    found = getattr(model[1], trains).grad.numpy()
+    np.testing.assert_allclose(found, right[trains], rtol=1e-4, atol=1e-5)
+    assert getattr(model[1], still).grad is None
+
+
 def test_a_recurrent_layer_may_stand_still() -> None:
     """Paddle's own raises; what is below gets the gradient that it has when all train."""
     found = []
