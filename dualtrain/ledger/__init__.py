@@ -1,16 +1,10 @@
 """The ledger: one row per parameter, with the rules that decided how it trains.
 
 A backend lists its `Parameter`s; the decisions are made here, once for both frameworks.
-<<<<<<< .merge_file_iQdWcD
 `_kind.py` and `_behaviour.py` say what holds a parameter, `_parameter.py` what it is, `_facts.py`
-what its model says of it, `_rules.py` which rule names it, `_stacks.py` and `_layers.py` how many
-layers are above it; `_decide.py` puts the rows together, and `_tell.py` warns of what a caller may
-not expect of them.
-=======
-`_kind.py` and `_behaviour.py` say what holds a parameter, `_parameter.py` what it is, `_rules.py`
-which rule names it, `_stacks.py`, `_beside.py` and `_layers.py` how many layers are above it, and
-`_decide.py` puts the rows together.
->>>>>>> .merge_file_btiDEu
+what its model says of it, `_rules.py` which rule names it, `_stacks.py`, `_beside.py` and
+`_layers.py` how many layers are above it; `_decide.py` puts the rows together, and `_tell.py` warns
+of what a caller may not expect of them.
 """
 
 from dualtrain.ledger._behaviour import normalises as normalises
