@@ -236,9 +236,11 @@ def test_what_draws_random_numbers_disturbs_no_generator() -> None:
     def draws(x: Array, training: bool) -> Any:
         return x * (np.random.rand() + random.random())
 
-    random.seed(3), np.random.seed(3)
+    random.seed(3)
+    np.random.seed(3)
     expected = random.random(), np.random.rand()
-    random.seed(3), np.random.seed(3)
+    random.seed(3)
+    np.random.seed(3)
     with undisturbed():
         assert normalises(draws, C) is False
 

@@ -204,9 +204,13 @@ def test_a_trial_leaves_torch_as_it_was() -> None:
     module, seen = TorchRoot(0.25), []
     module.register_forward_hook(lambda *_: seen.append(1))
     module.eval()
-    torch.manual_seed(0), np.random.seed(0), random.seed(0)
+    torch.manual_seed(0)
+    np.random.seed(0)
+    random.seed(0)
     expected = torch.rand(3), np.random.rand(), random.random()
-    torch.manual_seed(0), np.random.seed(0), random.seed(0)
+    torch.manual_seed(0)
+    np.random.seed(0)
+    random.seed(0)
     assert set(kinds(module).values()) == {"norm"}
     found = torch.rand(3), np.random.rand(), random.random()
 
@@ -217,7 +221,8 @@ def test_a_trial_leaves_torch_as_it_was() -> None:
 
 def test_a_trial_leaves_paddle_as_it_was() -> None:
     """Nor do the names that Paddle counts move on."""
-    module, seen = PaddleRoot(0.25), []
+    module: Any = PaddleRoot(0.25)
+    seen: list[int] = []
     module.register_forward_post_hook(lambda *_: seen.append(1))
     module.eval()
     paddle.seed(0)
