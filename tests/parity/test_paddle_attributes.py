@@ -19,7 +19,7 @@ from dualtrain.errors import LedgerError
 from dualtrain.parity import compare
 from dualtrain.spec import AdamW, Lamb, Rprop
 from dualtrain.trace import read_trace
-from tests.reference_optimizers import Reference
+from tests.oracle.optimizers import Reference
 
 RANDOM = np.random.default_rng(0)
 START = RANDOM.normal(size=(3, 5)).astype("float32"), RANDOM.normal(size=(5, 4)).astype("float32")
@@ -142,8 +142,8 @@ def test_the_rule_in_numpy() -> None:
     model = Net(learning_rate=0.5, regularizer=L2Decay(0.7))
     spec = spec_of("adam")
     optimizer = build_optimizer(spec, model)
-    own = Reference(spec.optimizer, START[0], decay=0.7)
-    rest = Reference(spec.optimizer, START[1], decay=DECAY)
+    own = Reference(spec.optimizer.model_dump(), START[0], decay=0.7)
+    rest = Reference(spec.optimizer.model_dump(), START[1], decay=DECAY)
     for _ in range(4):
         for parameter in model.parameters():
             parameter.grad = paddle.ones_like(parameter)
