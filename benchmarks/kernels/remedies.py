@@ -32,8 +32,8 @@ REMEDIES: Mapping[str, str] = {
     "to 1, such as one of zeros",
     "cross_entropy, mean, ignored": "worked around: dualtrain divides a sum, taken in float32, by "
     "the targets that count; Paddle 3 divides by all; beyond 64 as above",
-    "embedding": "outside: on the CPU, where dualtrain refuses Paddle's AMP, Paddle 2.6.2 adds up a "
-    "row's gradients in the low type",
+    "embedding": "outside: on the CPU, where dualtrain refuses Paddle's AMP, Paddle 2.6.2 adds up "
+    "a row's gradients in the low type",
     "silu": "outside: Paddle's gradient is infinite or NaN below -87; `swish` is the same "
     "function and right",
     "swiglu": "outside: as above",
