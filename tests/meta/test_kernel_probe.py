@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -69,7 +70,7 @@ def nowhere(ids: Any, weight: Any) -> Any:
 )
 def test_a_wrong_kernel_is_off(name: str, wrong: Callable[..., Any], still: str, part: str) -> None:
     kinds = {k: b for k, b in CASES[name].inputs.items() if k in KINDS}
-    case = SimpleNamespace(**{**vars(CASES[name]), "inputs": kinds, "call": name})
+    case = replace(CASES[name], inputs=kinds, kernel=name)
     right = SimpleNamespace(**vars(in_torch))
     planted = SimpleNamespace(**{**vars(in_torch), "CALLS": {name: wrong}})
     (before,) = probe(case, right, ["float32"])
