@@ -2,14 +2,14 @@
 
 What is borne follows from the types. A gradient: the rounding of the product's cross-entropy, which
 is in float32 whatever the model, sent backward through the model, and what the model makes of
-weights whose last bit is another. A weight: what the rule makes of gradients, rates and products
-whose last bit is another; two shadows of each rule follow such ones all along, so that what a rule
-magnifies is borne where it magnifies it, and there only.
+weights, and of numbers on the way, whose last bit is another. A weight: what the rule makes of
+gradients, rates and products whose last bit is another; two shadows of each rule follow such ones
+all along, so that what a rule magnifies is borne where it magnifies it, and there only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -226,7 +226,7 @@ class _Judge:
             if offset:
                 self.check_still(self.record.micros[first].weights, micro.weights, self.decisions)
             value, right, done = self.by_hand(micro.weights, batches[i], part)
-            other, noisy, _ = self.by_hand(self.rounded(micro.weights), batches[i], part)
+            other, noisy, _ = self.by_hand(micro.weights, batches[i], part, rounded=self.rounded)
             size = 1.0 + float(np.abs(done.logits).max())
             unit = self.unit if self.case.own_loss else UNIT["float32"]
             room = 64 * unit * size + 8 * abs(other - value) / counts[offset]
@@ -250,21 +250,23 @@ class _Judge:
         return {name: added[name].astype(np.float64) / scale for name in expected}
 
     def by_hand(
-        self, weights: Arrays, batch: Mapping[str, Any], divisor: int
+        self,
+        weights: Arrays,
+        batch: Mapping[str, Any],
+        divisor: int,
+        rounded: Callable[[Array], Array] = lambda x: x,
     ) -> tuple[float, dict[str, Array], Pass]:
         """The summed loss of a micro-batch, the gradient of its share of the update's, the pass."""
         settings, architecture = self.spec["loss"], self.case.architecture
-        done = forward(architecture, weights, batch["tokens"], self.still)
+        weights = {name: rounded(w) for name, w in weights.items()}
+        done = forward(architecture, weights, batch["tokens"], self.still, rounded)
         q = losses.targets(settings, batch["labels"], architecture.classes)
         value, d_logits = losses.cross_entropy(done.logits, q)
         return value, backward(architecture, weights, done, d_logits / divisor), done
 
-    def rounded(self, weights: Arrays) -> Arrays:
+    def rounded(self, x: Array) -> Array:
         """The same but for the last bit: what becomes of it is how the model magnifies rounding."""
-        return {
-            name: w * (1 + self.unit * self.random.choice([-1.0, 1.0], w.shape))
-            for name, w in weights.items()
-        }
+        return x * (1 + self.unit * self.random.choice([-1.0, 1.0], x.shape))
 
     def check_statistics(
         self, first: int, length: int, batches: list[dict[str, Any]], group: list[int]
@@ -282,12 +284,15 @@ class _Judge:
             if position >= len(self.record.micros):
                 break
             w = self.record.micros[position].weights
-            done = forward(self.case.architecture, w, batches[i]["tokens"], self.still)
+            architecture, tokens = self.case.architecture, batches[i]["tokens"]
+            done = forward(architecture, w, tokens, self.still)
+            noisy = forward(architecture, w, tokens, self.still, self.rounded)
             after = self.weights(position + 1)
             for name in names:
-                allowed = 32 * self.unit * (1 + np.abs(done.statistics[name]).max())
-                kept = int(name.split(".")[2]) in self.still
                 right = done.statistics[name]
+                apart = np.abs(noisy.statistics[name] - right).max()
+                allowed = 32 * self.unit * (1 + np.abs(right).max()) + 8 * apart
+                kept = int(name.split(".")[2]) in self.still
                 self.arrays("statistics", name, right, after[name], 0.0 if kept else allowed)
 
     def check_clip(self, gradients: Arrays, made: Made) -> None:

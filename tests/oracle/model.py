@@ -9,7 +9,7 @@ It has every role (bias, norm, embedding, one_dimensional), numbered layers, run
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -120,24 +120,32 @@ class Pass:
 
 
 def forward(
-    architecture: Architecture, w: Weights, tokens: NDArray[Any], still: frozenset[int]
+    architecture: Architecture,
+    w: Weights,
+    tokens: NDArray[Any],
+    still: frozenset[int],
+    rounded: Callable[[Array], Array] = lambda x: x,
 ) -> Pass:
-    """In training. still: the layers whose batch norm keeps its statistics and uses them."""
+    """In training. still: the layers whose batch norm keeps its statistics and uses them.
+
+    rounded: what a type of fewer digits makes of each number on the way.
+    """
     kept: dict[str, Any] = {"tokens": tokens}
     after: dict[str, Array] = {}
     h, kept["first"] = _layer_norm(w, "embeddings.LayerNorm", w[EMBEDDING][tokens])
     if not architecture.per_token:
         h = h.mean(axis=1)
+    h = rounded(h)
     for i in range(LAYERS):
         path = f"encoder.layer.{i}"
-        z = np.tanh(h @ w[f"{path}.dense.weight"].T + w[f"{path}.dense.bias"])
+        z = rounded(np.tanh(h @ w[f"{path}.dense.weight"].T + w[f"{path}.dense.bias"]))
         if architecture.norm == "layer":
             y, norm = _layer_norm(w, f"{path}.norm", z)
         else:
             y, norm, moved = _batch_norm(w, f"{path}.norm", z, still=i in still)
             after |= moved
         kept[path] = (h, z, norm)
-        h = h + y
+        h = rounded(h + y)
     kept["last"] = h
     head = w[EMBEDDING] if architecture.tied else w["classifier.weight"]
     return Pass(h @ head.T + w["classifier.bias"], after, kept)
