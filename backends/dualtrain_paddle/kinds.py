@@ -72,6 +72,8 @@ def _try(layer: nn.Layer) -> bool | None:
         copied = copy.deepcopy(layer).float()
     except Exception:  # whatever a layer of the user's own may hold
         return None
+    if any(parameter.dtype != paddle.float32 for parameter in copied.parameters()):
+        return None  # complex numbers stay such
     features = 6  # where it has one number for all of them
     for parameter in copied.parameters():
         size = int(np.prod(parameter.shape))

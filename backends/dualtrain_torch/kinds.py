@@ -78,6 +78,8 @@ def _try(module: nn.Module) -> bool | None:
         copied = copy.deepcopy(module).cpu().float()
     except Exception:  # whatever a module of the user's own may hold
         return None
+    if any(parameter.dtype != torch.float32 for parameter in copied.parameters()):
+        return None  # complex numbers stay such
     features = 6  # where it has one number for all of them
     for parameter in copied.parameters():
         ramp = torch.linspace(1.0, 1.5, parameter.numel())  # its own may be 0, and hide the input

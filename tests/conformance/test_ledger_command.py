@@ -107,4 +107,5 @@ def test_a_rule_that_does_not_fit_the_model_is_text(
     Path(spec).write_text(SPEC.replace("[bias]}\nduration", "['head.*']}\nduration"))
 
     assert run("ledger", spec, "--model", "users_own:make") == 2
-    assert capsys.readouterr().err.startswith("freeze.patterns: pattern 'head.*' matches none")
+    said = capsys.readouterr().err
+    assert said.startswith(f"{spec}:4: freeze.patterns: pattern 'head.*' matches none")

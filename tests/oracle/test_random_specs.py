@@ -59,7 +59,13 @@ CHOICES = {
     "optimizer.centered": [True, False],
 }
 FIELDS = [
-    *("horizon", "layer_decay", "lr_multipliers.multiplier", "duration.epochs", "duration.updates"),
+    *(
+        "horizon",
+        "layer_decay.rate",
+        "lr_multipliers.multiplier",
+        "duration.epochs",
+        "duration.updates",
+    ),
     *("clip.global_norm", "clip.norm", "clip.value", "loss.label_smoothing", "ema.decay"),
     *("warmup.steps", "warmup.proportion", "warmup.start", "weight_decay.exclude_below_ndim"),
     *("schedule.momentum.low", "schedule.phases.updates", "amp.loss_scale.init"),
