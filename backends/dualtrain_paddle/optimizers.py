@@ -100,10 +100,16 @@ class _ByLedger(paddle.optimizer.Optimizer):
     """The state of a schedule that is yet to be built."""
 
     def set_state_dict(self: Any, state_dict: Any) -> None:
-        """Keep the schedule's state in it for `build_schedule`: Paddle drops it without one."""
-        super().set_state_dict(state_dict)
-        if not isinstance(self._learning_rate, paddle.optimizer.lr.LRScheduler):
+        """Keep the schedule's state in it for `build_schedule`: Paddle drops it without one.
+
+        A state that has none leaves the schedule where it is; Paddle 2.6 asks for one.
+        """
+        schedule = self._learning_rate
+        if not isinstance(schedule, paddle.optimizer.lr.LRScheduler):
             self.loaded_clock = state_dict.get("LR_Scheduler")
+        elif "LR_Scheduler" not in state_dict:
+            state_dict = {**state_dict, "LR_Scheduler": schedule.state_dict()}
+        super().set_state_dict(state_dict)
 
     set_dict = set_state_dict
 
