@@ -90,6 +90,7 @@ class _Judge:
         self.decisions = decide(spec, case.architecture, case.still)
         self.unit = UNIT[case.dtype]
         own, optimizer = native(backend), spec["optimizer"]["name"]
+        self.keeps_products = own.KEEPS_PRODUCTS
         self.rate_error = own.RATE_ERROR + own.ROUNDED.get(optimizer, 0.0) + self.unit
         self.groups = groups(spec["batch"], case.micro_batches)
         freeze = spec["freeze"] or {"batch_stats": "train"}
@@ -226,18 +227,24 @@ class _Judge:
             if offset:
                 self.check_still(self.record.micros[first].weights, micro.weights, self.decisions)
             value, right, done = self.by_hand(micro.weights, batches[i], part)
-            other, noisy, _ = self.by_hand(micro.weights, batches[i], part, rounded=self.rounded)
+            shadows = [
+                self.by_hand(micro.weights, batches[i], part, self.rounded) for _ in range(2)
+            ]
+            off = max(abs(other - value) for other, _, _ in shadows)
             size = 1.0 + float(np.abs(done.logits).max())
             unit = self.unit if self.case.own_loss else UNIT["float32"]
-            room = 64 * unit * size + 8 * abs(other - value) / counts[offset]
+            room = 64 * unit * size + 16 * off / counts[offset]
             if made.micro_losses is not None:
                 mean = value / counts[offset]
                 self.close("micro loss", str(i), mean, made.micro_losses[offset], room)
             total += value / part
             noise = room / part * self.random.choice([-1.0, 1.0], done.logits.shape)
             sent = backward(architecture, micro.weights, done, noise)
-            apart = joint_norm({name: noisy[name] - g for name, g in right.items()})
-            borne = joint_norm(right) * self.unit * 64 + joint_norm(sent) + 8 * apart
+            apart = max(
+                joint_norm({name: noisy[name] - g for name, g in right.items()})
+                for _, noisy, _ in shadows
+            )
+            borne = joint_norm(right) * self.unit * 64 + joint_norm(sent) + 16 * apart
             for name, g in micro.gradients.items():
                 if np.isfinite(g).all():
                     self.arrays("gradient", f"{i} {name}", right[name], g / scale, 4 * borne)
@@ -341,8 +348,14 @@ class _Judge:
         self.scales[name] = max(self.scales.get(name, 0.0), step)
         spread = np.maximum(np.abs(results[1] - right), np.abs(results[2] - right))
         spread = np.maximum(spread, spread.mean())
-        borne = self.unit * 2 * np.abs(w) + (self.rate_error + 16 * self.unit) * self.scales[name]
+        of_step = self.rate_error + 16 * self.unit + self.of_products(rules[0].k)
+        borne = self.unit * 2 * np.abs(w) + of_step * self.scales[name]
         return right, SAFETY * (spread + borne)
+
+    def of_products(self, k: int) -> float:
+        """What is lost of 1 - b^k where b^k is a running product, k times rounded."""
+        betas = self.spec["optimizer"].get("betas", ()) if self.keeps_products else ()
+        return max((k * self.unit / (1 - b**k) for b in betas), default=0.0)
 
     @property
     def decoupled(self) -> bool:

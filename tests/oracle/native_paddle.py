@@ -13,13 +13,26 @@ from paddle import nn
 
 from tests.oracle.model import EPS, LAYERS, MOMENTUM, VOCABULARY, WIDTH, Architecture
 
-__all__ = ["RATE_ERROR", "ROUNDED", "build", "capture", "hold", "own_loss", "read"]
+__all__ = [
+    "KEEPS_PRODUCTS",
+    "RATE_ERROR",
+    "ROUNDED",
+    "build",
+    "capture",
+    "hold",
+    "own_loss",
+    "read",
+]
 
 Arrays = dict[str, NDArray[np.float64]]
 
 RATE_ERROR = 2.0**-22
 """Relative, of the rate that an update uses: Paddle's kernels take it, and the numbers beside it,
 through float32, whatever the type of the weights; multiplied they are rounded once more."""
+
+KEEPS_PRODUCTS = True
+"""Whether b^k of the bias corrections is a running product in the type of the weights. Of b close
+to 1, 1 - b^k has lost digits then: 3e-5 of a step for b = 1 - 2^-10 and k = 8 in float32."""
 
 ROUNDED: dict[str, float] = {}
 """Rules with a number that is in float32 always, beside these, and what it can do to a step."""

@@ -13,12 +13,25 @@ from torch import nn
 
 from tests.oracle.model import EPS, LAYERS, MOMENTUM, VOCABULARY, WIDTH, Architecture
 
-__all__ = ["RATE_ERROR", "ROUNDED", "build", "capture", "hold", "own_loss", "read"]
+__all__ = [
+    "KEEPS_PRODUCTS",
+    "RATE_ERROR",
+    "ROUNDED",
+    "build",
+    "capture",
+    "hold",
+    "own_loss",
+    "read",
+]
 
 Arrays = dict[str, NDArray[np.float64]]
 
 RATE_ERROR = 0.0
 """Relative, of the rate that an update uses: torch's optimizers have it in float64."""
+
+KEEPS_PRODUCTS = False
+"""Whether b^k of the bias corrections is a running product in the type of the weights: torch takes
+the power anew."""
 
 ROUNDED = {"nadam": 2.0**-20}
 """Rules with a number that is in float32 always, and what it can do to a step: torch 2.13 keeps
