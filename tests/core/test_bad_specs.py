@@ -148,7 +148,8 @@ spec.yaml:6: key 'seed' is given twice, first on line 5""",
     "a brace that is not closed": (
         START + "warmup: {proportion: 0.1\n",
         "spec.yaml:5: not valid YAML: while parsing a flow mapping, expected ',' or '}', "
-        "but got '<stream end>'; a comma parts two fields, and every { has its }. Received: the end of the file",
+        "but got '<stream end>'; a comma parts two fields, and every { has its }. "
+        "Received: the end of the file",
     ),
     "two colons": (
         START + "clip: global_norm: 1.0\n",
