@@ -129,6 +129,8 @@ def _way_out(logits: tuple[int, ...], labels: tuple[int, ...], *, soft: bool) ->
         return "Take the last axis away: labels[..., 0]"
     if labels == (logits[0], *logits[2:], *(logits[1:2] if soft else ())):
         return "The logits have it second: let the model return it last"
+    if labels and labels[1:] == (logits if soft else logits[:-1])[1:]:
+        return f"Give a label for each of the {logits[0]} samples"
     if labels == (math.prod(logits[:-1]), *(logits[-1:] if soft else ())):
         return f"These are flat: labels.reshape{logits if soft else logits[:-1]}"
     return f"Anything else needs {OWN_LOSS}"

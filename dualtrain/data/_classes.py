@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 
 from dualtrain.data._refusal import refusal, shown
@@ -18,10 +19,10 @@ FEW = 20
 def classes_of(train: Table, column: str) -> tuple[str, ...]:
     """The labels of the train split, sorted by code point ("10" comes before "2").
 
-    Raises `DataError` for one class; for numbers with a fraction, which are values to predict; for
-    one number written in two ways; and for more than 20 classes of fewer than two rows each, on
-    average: an id, a text or a value. Of a class that is seen once nothing is learnt that another
-    row could show.
+    Raises `DataError` for one class; for numbers with a fraction, which are values to predict, and
+    for gaps among numbers; for one class written in two ways; and for more than 20 classes of fewer
+    than two rows on average, most of them in one row only: an id, a text or a value. Of a class
+    that is seen once nothing is learnt that another row could show.
     """
     rows = Counter(train.labels)
     classes = tuple(sorted(rows))
@@ -32,15 +33,20 @@ def classes_of(train: Table, column: str) -> tuple[str, ...]:
             column=column,
             received=f"only {shown(classes[0])}",
         )
-    _check_numbers(train, column, classes)
-    if len(classes) > FEW and 2 * len(classes) > len(train.labels):
+    numbers = {label: _number(label) for label in classes}
+    if None in numbers.values():
+        _check_names(train, column)
+    else:
+        _check_numbers(train, column, numbers)
+    once = sum(count == 1 for count in rows.values())
+    if len(classes) > FEW and 2 * len(classes) > len(train.labels) and 2 * once > len(classes):
         raise refusal(
             "must have two rows or more for a class, on average: is this the column of an id, a "
             "text or a number? Rare classes can be left out, or share a name such as 'other'",
             path=train.path,
             column=column,
             received=f"{len(classes)} classes in {len(train.labels)} rows, "
-            f"{sum(count == 1 for count in rows.values())} of them in one row only",
+            f"{once} of them in one row only",
         )
     return classes
 
@@ -59,17 +65,54 @@ def check_labels(table: Table, column: str, classes: Sequence[str]) -> None:
             )
 
 
-def _check_numbers(train: Table, column: str, classes: Sequence[str]) -> None:
+def _check_names(train: Table, column: str) -> None:
+    """Refuse a class that is written in two ways, which would be two classes of its rows."""
+    written: dict[str, str] = {}
+    for label, line in zip(train.labels, train.lines, strict=True):
+        earlier = written.setdefault(_plain(label), label)
+        if earlier != label:
+            raise refusal(
+                f"must write a class in one way; an earlier row has {shown(earlier)}, which differs"
+                " by no more than capitals, the width or form of a character, or one that is not "
+                "seen; two classes need two names",
+                path=train.path,
+                line=line,
+                column=column,
+                received=ascii(label) if _composed(label) == _composed(earlier) else shown(label),
+            )
+
+
+def _composed(label: str) -> str:
+    return unicodedata.normalize("NFC", label)
+
+
+def _plain(label: str) -> str:
+    """A name without what is easily typed in two ways.
+
+    >>> _plain("Pos\u200b")
+    'pos'
+    """
+    folded = unicodedata.normalize("NFKC", label).casefold()
+    seen = "".join(c for c in folded if unicodedata.category(c) != "Cf")
+    return unicodedata.normalize("NFKC", seen)
+
+
+def _check_numbers(train: Table, column: str, numbers: Mapping[str, Decimal | None]) -> None:
     """Refuse labels that are all numbers where these cannot be the names of classes."""
-    numbers = {label: _number(label) for label in classes}
-    if None in numbers.values():
+    finite = any(number is not None and number.is_finite() for number in numbers.values())
+    if not finite:  # "nan" and "inf" alone: words
+        _check_names(train, column)
         return
     written: dict[Decimal, str] = {}
     for label, line in zip(train.labels, train.lines, strict=True):
         number = numbers[label]
-        if number is None or not number.is_finite():  # "nan", a gap among numbers
-            continue
-        if number != number.to_integral_value():
+        assert number is not None, "all labels are numbers"
+        if not number.is_finite():
+            rule = (
+                "must not have a gap among numbers: leave the row out, or give a class of its own "
+                "a name that is no number"
+            )
+        elif number != number.to_integral_value():
             rule = (
                 "must be the name of a class, not a number with a fraction: values to predict (a "
                 "regression) need a model and a loss of your own, dualtrain.fit(loss=); where it "
@@ -84,6 +127,8 @@ def _check_numbers(train: Table, column: str, classes: Sequence[str]) -> None:
 
 def _number(label: str) -> Decimal | None:
     """The number that a label is, its decimal mark a point or a comma; None if it is none."""
+    if "_" in label:  # Python takes 1_1 for 11
+        return None
     try:
         return Decimal(label.replace(",", ".", 1))
     except InvalidOperation:

@@ -80,7 +80,7 @@ def _decode(path: Path) -> str:
     except UnicodeDecodeError as error:
         at = error.start + len(data) - len(error.object)  # `object` lacks the mark, if there is one
         raise refusal(
-            "must be text in UTF-8",
+            "must be text in UTF-8; save it as UTF-8",
             path=path,
             line=_line_of(data, at),
             received=f"byte {data[at]:#04x} at offset {at}",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +22,8 @@ from dualtrain.spec import Head
 
 __all__ = ["ClassOrder", "class_order"]
 
-WAY_OUT = "or make a new head with task.model.head: fresh"
+NEW_HEAD = "make a new head with task.model.head: fresh"
+WAY_OUT = f"or {NEW_HEAD}"
 
 POOLED = ("bert", "ernie")
 """Families whose head stands on a pooler; RoBERTa's has its own dense layer."""
@@ -64,14 +66,16 @@ def class_order(folder: Path, classes: Sequence[str], *, head: Head) -> ClassOrd
     if set(labels) == set(ordered):
         return ClassOrder(labels, f"the checkpoint's head is kept: {_numbered(labels)}")
     if len(labels) == len(ordered) and _generic(labels):
+        counted = _by_number(ordered)
         return ClassOrder(
-            ordered,
+            counted,
             f"config.json does not name the labels of the checkpoint's head, so its rows are taken "
-            f"for the data's labels, sorted: {_numbered(ordered)}",
+            f"for the data's labels, sorted: {_numbered(counted)}",
         )
+    renamed = "rename them, or " if len(labels) == len(ordered) else ""
     raise CheckpointError(
         f"{path}: id2label: must be the data's labels, since the folder has a classification head; "
-        f"rename them, {WAY_OUT}. Received: {_shown(labels)}; the data has {_shown(ordered)}"
+        f"{renamed}{NEW_HEAD}. Received: {_shown(labels)}; the data has {_shown(ordered)}"
     )
 
 
@@ -157,9 +161,28 @@ def _generic(labels: Sequence[str]) -> bool:
     return tuple(labels) == tuple(f"LABEL_{i}" for i in range(len(labels)))
 
 
+def _by_number(labels: Sequence[str]) -> tuple[str, ...]:
+    """Whole numbers by their value, other labels by code point.
+
+    Whoever trained a head without names numbered its rows, and the data's "10" is row 10, not the
+    row after "1".
+
+    >>> _by_number(["1", "10", "2"]), _by_number(["b", "10", "a"])
+    (('1', '2', '10'), ('10', 'a', 'b'))
+    """
+    ordered = tuple(sorted(labels))
+    try:
+        numbers = {label: float(label) for label in ordered}
+    except ValueError:
+        return ordered
+    if not all(map(isfinite, numbers.values())):
+        return ordered
+    return tuple(sorted(ordered, key=numbers.__getitem__))
+
+
 def _numbered(labels: Sequence[str]) -> str:
     more = [f"and {len(labels) - MOST} more"] if len(labels) > MOST else []
-    return ", ".join([f"{i} is {label}" for i, label in enumerate(labels[:MOST])] + more)
+    return ", ".join([f"{i} is {label!r}" for i, label in enumerate(labels[:MOST])] + more)
 
 
 def _shown(labels: Sequence[str]) -> str:

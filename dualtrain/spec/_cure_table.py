@@ -6,7 +6,9 @@ of Hugging Face's and PaddleNLP's TrainingArguments, and those that recipes and 
 
 from __future__ import annotations
 
-__all__ = ["KEYS", "NAMES", "NOT_HERE"]
+from dualtrain.spec._trainer_words import NOT_HERE, TRAINERS
+
+__all__ = ["KEYS", "NAMES"]
 
 _LR = "write optimizer: {..., lr: VALUE}"
 _EPOCHS = "write duration: {epochs: VALUE}"
@@ -25,10 +27,15 @@ _BRAIN = "write amp: {dtype: bfloat16}"
 _MIN = "write schedule: {..., min_lr: VALUE}"
 _SCHEDULE = "write schedule: {name: VALUE}"
 _LENGTH = "write task: {..., model: {..., max_length: VALUE}}"
-NOT_HERE = "leave it out: a spec has only what moves the weights"
+_CROSS_ENTROPY = (
+    "leave it out: it is cross-entropy; another loss is a function of yours, dualtrain.fit(loss=)"
+)
 
 KEYS: dict[str, dict[str, str]] = {
     "": {
+        **TRAINERS,
+        **dict.fromkeys(("criterion", "loss_fn", "loss_function"), _CROSS_ENTROPY),
+        "amp_custom_black_list": "write amp: {..., float32_operators: VALUE}",
         **dict.fromkeys(("lr", "learning_rate", "base_lr", "max_lr", "peak_lr"), _LR),
         **dict.fromkeys(("optim", "optimiser"), "write optimizer: {name: VALUE, ...}"),
         "betas": "write optimizer: {..., betas: VALUE}",
@@ -130,6 +137,7 @@ KEYS: dict[str, dict[str, str]] = {
             ("validation_file", "dev_file", "dev_path", "eval_file"),
             "write task: {..., eval: VALUE}",
         ),
+        "dataset": "write task: {..., train: ...}",
         "output_dir": "leave it out, and give dualtrain train --output VALUE",
         **dict.fromkeys(
             (
@@ -266,6 +274,7 @@ KEYS: dict[str, dict[str, str]] = {
         "decr_every_n_nan_or_inf": "write backoff_interval: VALUE",
     },
     "loss": {
+        **dict.fromkeys(("name", "type"), _CROSS_ENTROPY),
         **dict.fromkeys(("smoothing", "label_smoothing_factor"), "write label_smoothing: VALUE"),
     },
     "ema": {**dict.fromkeys(("beta", "alpha", "ema_decay"), "write decay: VALUE")},
@@ -330,6 +339,8 @@ NAMES = {
     **dict.fromkeys(("layernorm", "norms", "ln", "batchnorm", "layernormweight"), "norm"),
     **dict.fromkeys(("biases",), "bias"),
     **dict.fromkeys(("l2",), "coupled"),
+    **dict.fromkeys(("token", "tokens"), "token_mean"),
+    **dict.fromkeys(("micro", "microbatch"), "micro_mean"),
     **dict.fromkeys(("step", "steps", "iteration", "batch"), "update"),
     **dict.fromkeys(("up",), "ceil"),
     **dict.fromkeys(("down",), "floor"),

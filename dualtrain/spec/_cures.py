@@ -12,10 +12,11 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel
 
-from dualtrain.spec._cure_table import KEYS, NAMES, NOT_HERE
+from dualtrain.spec._cure_table import KEYS, NAMES
 from dualtrain.spec._positions import Steps
+from dualtrain.spec._trainer_words import NO_WORD
 
-__all__ = ["of_key", "of_list", "of_mapping", "of_name", "of_number", "of_size", "written"]
+__all__ = ["of_key", "of_list", "of_mapping", "of_name", "of_number", "of_size", "off", "written"]
 
 Parts = dict[str, type[BaseModel]]
 
@@ -26,6 +27,21 @@ ONE_FIELD = {
     "batch": "size",
 }
 """Parts whose bare number means one field."""
+
+OPTIONAL = (
+    "amp",
+    "clip",
+    "ema",
+    "freeze",
+    "layer_decay",
+    "lr_multipliers",
+    "warmup",
+    "weight_decay",
+)
+"""Parts that a spec need not have."""
+
+OFF = ("0", "disabled", "f32", "false", "float32", "fp32", "no", "none", "null", "o0", "off")
+"""What people write for off, in small letters and digits; to YAML 1.2 `no` and `off` are text."""
 
 SEQUENCE = (
     "write a whole number from 1; cycles that do not grow so are phases of "
@@ -44,11 +60,13 @@ def of_key(steps: Steps, value: object) -> str | None:
     cure = KEYS.get(part, {}).get(str(key))
     if cure is None and parents:
         cure = KEYS[""].get(str(key))
-        if cure is not None and cure != NOT_HERE and f" {parents[0]}: " not in cure:
+        if cure is not None and f" {parents[0]}: {{..., {key}: " in cure:
+            return None  # it stands there
+        if cure is not None and cure.startswith("write") and f" {parents[0]}: " not in cure:
             cure = f"{cure} beside {parents[0]}"
     if cure is None:
         return None
-    if value is False and ("amp:" in cure or "device:" in cure):
+    if off(value) and ("amp:" in cure or "device:" in cure or cure == NO_WORD):
         return "leave it out: that is off without it"
     if "updates: VALUE" in cure and isinstance(value, int) and value < 0:
         return "leave it out"  # max_steps -1 of the trainers means none
@@ -67,6 +85,15 @@ def of_mapping(steps: Steps, value: object, options: Parts) -> str | None:
     """What stands for a part that was written as one value: `warmup: 0.1`."""
     part = next((step for step in reversed(steps) if isinstance(step, str)), "")
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if value is None and steps:
+        return "write its fields on the lines below, indented"
+    if part in OPTIONAL and off(value) and not number:
+        return f"leave it out: without {part} it is off"
+    if part == "warmup" and isinstance(value, str):
+        percent = value.strip().endswith("%")
+        said = _number(value.strip().removesuffix("%"))
+        if said is not None:
+            value, number = (said / 100 if percent else said), True
     match part:
         case "warmup" if number:
             assert isinstance(value, (int, float))
@@ -76,13 +103,11 @@ def of_mapping(steps: Steps, value: object, options: Parts) -> str | None:
             told = written(value)
             return f"write duration: {{epochs: {told}}} or duration: {{updates: {told}}}"
         case "amp" if isinstance(value, (str, bool)):
-            if value is False:
-                return "leave it out: without amp it is off"
             dtype = _meant(str(value), ("float16", "bfloat16")) or "float16"
             level = _meant(str(value), ("O1", "O2")) or "O1"
             return f"write amp: {{dtype: {dtype}, level: {level}}}"
         case "loss" if isinstance(value, str):
-            return "leave it out: it is cross-entropy"
+            return KEYS["loss"]["name"]
         case "freeze" if isinstance(value, (str, list)):
             patterns = value if isinstance(value, list) else [value]
             return f"write freeze: {{patterns: {written(patterns)}}}"
@@ -110,15 +135,19 @@ def of_number(steps: Steps, value: object) -> str | None:
     if field.endswith("schedule.multiplier"):
         return SEQUENCE
     match value:
-        case str() if _number(value) is not None:
+        case str() if _PLAIN.fullmatch(value.strip()):
             return f"write {value.strip()} without quotes"
+        case str() if (number := _number(value)) is not None:  # 1_000 to Python, text to YAML
+            return f"write {written(_whole(number))}"
         case str() if value.strip().endswith("%") and _number(value.strip()[:-1]) is not None:
             return f"write {float(value.strip()[:-1]) / 100:g}"
+        case float() if not math.isfinite(value):
+            return None
         case float() if field == "duration.epochs" and not value.is_integer():
             return _fractional_epochs(value)
         case float() if field == "warmup.steps" and 0 < value < 1:
             return f"write warmup: {{proportion: {written(value)}}}"
-        case float() if math.isfinite(value) and value.is_integer():
+        case float() if value.is_integer():
             return f"write {int(value)}"
     return None
 
@@ -169,6 +198,11 @@ def written(value: object) -> str:
             return "..."
 
 
+def off(value: object) -> bool:
+    """Whether a value says that something is not wanted."""
+    return value is False or (isinstance(value, str) and _letters(value) in OFF)
+
+
 def _fractional_epochs(epochs: float) -> str:
     return f"write duration: {{updates: ...}} with {epochs:g} times the updates of an epoch"
 
@@ -181,6 +215,8 @@ def _meant(value: str, choices: Iterable[str]) -> str | None:
     """Of these choices the one that a name stands for, if it does."""
     by_letters = {_letters(choice): choice for choice in choices}
     letters = _letters(value)
+    if letters not in by_letters:  # torch.optim.AdamW
+        letters = _letters(value.rpartition(".")[2])
     if letters in by_letters:
         return by_letters[letters]
     known = NAMES.get(letters)
@@ -196,6 +232,9 @@ def _name_anywhere(value: str) -> str:
 
 def _letters(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+_PLAIN = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
 
 def _number(text: str) -> float | None:

@@ -76,7 +76,9 @@ def _text(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         byte = error.object[error.start]
-        raise Malformed("must be text in UTF-8", line, f"byte 0x{byte:02x}") from None
+        raise Malformed(
+            "must be text in UTF-8; save it as UTF-8", line, f"byte 0x{byte:02x}"
+        ) from None
 
 
 def _repeated(positions: Positions, file: str) -> list[Problem]:

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from dualtrain.errors import Problem
-from dualtrain.spec._cures import of_key, of_list, of_mapping, of_name, of_number, of_size
+from dualtrain.spec._cures import (
+    of_key,
+    of_list,
+    of_mapping,
+    of_name,
+    of_number,
+    of_size,
+    off,
+)
 from dualtrain.spec._positions import Positions, Steps, dotted
 
 if TYPE_CHECKING:
@@ -102,7 +110,12 @@ def _cure(
     match details["type"]:
         case "extra_forbidden":
             key = str(steps[-1])
-            return of_key(steps, value) or _moved(steps, root) or _near(key, part.model_fields)
+            return (
+                of_key(steps, value)
+                or _having(key, part, root)
+                or _moved(steps, root)
+                or _near(key, part.model_fields)
+            )
         case "union_tag_not_found" | "model_type" | "model_attributes_type" if not isinstance(
             value, dict
         ):
@@ -111,6 +124,8 @@ def _cure(
             tag = value["name"] if isinstance(value, dict) else value
             return of_name(tag, re.findall("'([^']*)'", context["expected_tags"]))
         case "literal_error":
+            if steps == ("amp", "dtype") and off(value):
+                return "leave amp out: without it all is float32"
             return of_name(value, re.findall("'([^']*)'", context["expected"]))
         case "float_type" | "int_type":
             return of_number(steps, value)
@@ -186,6 +201,16 @@ def _name(part: type[BaseModel]) -> str:
     """The one value of a part's field `name`; "" if it has none."""
     names = get_args(part.model_fields["name"].annotation) if "name" in part.model_fields else ()
     return str(names[0]) if names else ""
+
+
+def _having(key: str, part: type[BaseModel], root: type[BaseModel]) -> str | None:
+    """For a field of another schedule or optimizer: which of them have it."""
+    for info in root.model_fields.values():
+        options = _options(info.annotation)
+        if part in options.values():
+            names = [name for name, option in options.items() if key in option.model_fields]
+            return f"{_name(part)} has none; of {', '.join(names)} it is one" if names else None
+    return None
 
 
 def _moved(steps: Steps, root: type[BaseModel]) -> str | None:

@@ -79,8 +79,9 @@ class TextClassification(Part):
     """Name of the column with the text."""
     label: Text
     """Name of the column with the label; the classes are the train split's, sorted, or in the
-    order of the checkpoint's head. Numbers with a fraction are refused, and so are more than 20
-    classes of fewer than two rows on average."""
+    order of the checkpoint's head. Refused are numbers with a fraction, one class written in two
+    ways (`Pos`, `pos`), and more than 20 classes of fewer than two rows on average, most of them in
+    one row only."""
     model: Annotated[
         Annotated[FreshModel, Tag("fresh")] | Annotated[CheckpointModel, Tag("checkpoint")],
         Discriminator(_model_kind),

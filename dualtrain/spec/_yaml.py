@@ -33,12 +33,32 @@ def read_yaml(text: str) -> tuple[object, Positions]:
         mark = error.problem_mark
         line = None if mark is None else mark.line + 1
         rule = ", ".join(filter(None, (error.context, error.problem)))
-        raise Malformed(f"not valid YAML: {rule}", line) from None
+        written = text.split("\n")[line - 1] if line is not None else ""
+        raise Malformed(f"not valid YAML: {rule}{_cure(rule, written)}", line) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise Malformed(f"not valid YAML: {error.reason}", line) from None
     positions = Positions()
     return (None if root is None else _build(root, (), positions)), positions
+
+
+_WIDE = re.compile("[\uff0c\uff1a\uff1b\uff3b\uff3d\uff5b\uff5d\u3001\u201c\u201d\u2018\u2019]")
+_CURES = {
+    "'\\t'": "indent with spaces",
+    "mapping values": "a part's keys begin in one column, each with a space after its colon",
+    "<block end>": "a part's keys begin in one column",
+    "',' or '}'": "a comma parts two fields, and every { has its }",
+}
+"""What PyYAML's words have in them -> the way out."""
+
+
+def _cure(rule: str, line: str) -> str:
+    """What to mend in a line that is no YAML, as the end of the rule."""
+    if re.match(r"\s*\w+:\s+\w+:", line):
+        return "; a part on one line stands in braces: {key: value, ...}"
+    if _WIDE.search(line):
+        return "; write punctuation as ASCII has it, : and , and quotes"
+    return next((f"; {cure}" for words, cure in _CURES.items() if words in rule), "")
 
 
 class _Loader(yaml.SafeLoader):

@@ -61,7 +61,8 @@ def _check_arrays(batch: Batch) -> None:
             told = f"array of {array.dtype}" if is_array else type(array).__name__
             raise DataError(
                 "a micro-batch must hold numpy arrays of a type that every framework has: bool, "
-                "int8 to int64, uint8, float16 to float64 or complex, in the machine's byte order. "
+                "int8 to int64, uint8, float16 to float64 or complex, in the machine's byte order: "
+                "numpy.asarray(..., 'int64') for labels. "
                 f"Received: {name!r}, {told}"
             )
         if array.size == 0:  # Paddle's Linear fails on it

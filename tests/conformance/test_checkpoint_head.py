@@ -86,7 +86,7 @@ def test_the_score_is_by_the_checkpoint_s_labels(backend: Backend, folder: Path)
     score = train(
         from_checkpoint(folder), backend.NAME, trace=trace, output=output, observer=listener
     )
-    note = "the checkpoint's head is kept: 0 is river, 1 is fruit, 2 is metal"
+    note = "the checkpoint's head is kept: 0 is 'river', 1 is 'fruit', 2 is 'metal'"
     saved = json.loads((output / "config.json").read_text(encoding="utf-8"))
 
     assert score is not None

@@ -148,17 +148,19 @@ spec.yaml:6: key 'seed' is given twice, first on line 5""",
     "a brace that is not closed": (
         START + "warmup: {proportion: 0.1\n",
         "spec.yaml:5: not valid YAML: while parsing a flow mapping, expected ',' or '}', "
-        "but got '<stream end>'. Received: the end of the file",
+        "but got '<stream end>'; a comma parts two fields, and every { has its }. "
+        "Received: the end of the file",
     ),
     "two colons": (
         START + "clip: global_norm: 1.0\n",
-        "spec.yaml:4: not valid YAML: mapping values are not allowed here. "
+        "spec.yaml:4: not valid YAML: mapping values are not allowed here; a part on one line "
+        "stands in braces: {key: value, ...}. "
         "Received: 'clip: global_norm: 1.0'",
     ),
     "indented by a tab": (
         START + "clip:\n\tglobal_norm: 1.0\n",
         "spec.yaml:5: not valid YAML: while scanning for the next token, found character '\\t' "
-        "that cannot start any token. Received: 'global_norm: 1.0'",
+        "that cannot start any token; indent with spaces. Received: 'global_norm: 1.0'",
     ),
     "two documents": (
         START + "---\n" + START,
@@ -191,11 +193,11 @@ spec.yaml:6: key 'seed' is given twice, first on line 5""",
     ),
     "not UTF-8": (
         START.encode() + b"# caf\xe9\n",
-        "spec.yaml:4: must be text in UTF-8. Received: byte 0xe9",
+        "spec.yaml:4: must be text in UTF-8; save it as UTF-8. Received: byte 0xe9",
     ),
     "UTF-16": (
         b"\xff\xfe" + START.encode("utf-16-le"),
-        "spec.yaml:1: must be text in UTF-8. Received: byte 0xff",
+        "spec.yaml:1: must be text in UTF-8; save it as UTF-8. Received: byte 0xff",
     ),
     "nested too deeply": ("seed: " + "[" * 10_000, "spec.yaml: is nested too deeply"),
     "task without batch.size": (

@@ -35,7 +35,7 @@ def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 def spec_of(labels: Sequence[str], held_out: Sequence[str] = ()) -> Spec:
     """A spec whose train split has these labels, a row each from line 2 on."""
     for name, split in (("d.csv", labels), ("e.csv", held_out)):
-        rows = "".join(f'"good film",{json.dumps(label)}\n' for label in split)
+        rows = "".join(f'"good film",{json.dumps(label, ensure_ascii=False)}\n' for label in split)
         Path(name).write_text(f"text,label\n{rows}", encoding="utf-8")
     there = SPEC.replace("  text:", "  eval: e.csv\n  text:") if held_out else SPEC
     Path("s.yaml").write_text(there, encoding="utf-8")
@@ -55,7 +55,9 @@ GOOD = {
     "numbers that a float cannot tell apart": ["9007199254740993", "9007199254740992"],
     "a name among numbers": ["0.5", "1.7", "unknown"],
     "versions": ["2.0.1", "2.0.0"],
-    "words that Python reads as numbers": ["nan", "NaN", "inf"],
+    "words that Python reads as numbers": ["nan", "inf"],
+    "codes that Python reads as one number": ["1_1", "11", "2_1"],
+    "few rows for a class, but more than one for most": [f"c{i % 25}" for i in range(40)],
     "twenty classes of one row": [str(i) for i in range(20)],
     "two rows for a class": [f"c{i}" for i in range(50)] * 2,
 }
@@ -80,7 +82,7 @@ FRACTION = (
         (["1", "2", "2.5", "1"], 4, "'2.5'"),
         (["1e-3", "2"], 2, "'1e-3'"),
         (["3,5", "4"], 2, "'3,5'"),
-        (["nan", "-.5"], 3, "'-.5'"),  # a gap among numbers
+        (["3", "-.5"], 3, "'-.5'"),
     ],
 )
 def test_numbers_with_a_fraction_are_no_classes(
@@ -94,6 +96,37 @@ def test_a_number_is_written_in_one_way() -> None:
     assert message_of(["1", "0", "1.0"]) == (
         "d.csv:4: column 'label': must write a class in one way; an earlier row has '1'. "
         "Received: '1.0'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("labels", "earlier", "received"),
+    [
+        (["Pos", "neg", "pos"], "'Pos'", "'pos'"),
+        (["True", "False", "true"], "'True'", "'true'"),
+        (["nan", "inf", "NaN"], "'nan'", "'NaN'"),
+        (["AI", "x", "\uff21\uff29"], "'AI'", "'\uff21\uff29'"),
+        (
+            ["caf\u00e9", "tea", "cafe\u0301"],
+            "'caf\u00e9'",
+            "'cafe\\u0301'",
+        ),  # seen, they are alike
+        (["\u597d", "\u5dee", "\u597d\u200b"], "'\u597d'", "'\u597d\\u200b'"),
+    ],
+)
+def test_a_name_is_written_in_one_way(labels: list[str], earlier: str, received: str) -> None:
+    assert message_of(labels) == (
+        f"d.csv:4: column 'label': must write a class in one way; an earlier row has {earlier}, "
+        "which differs by no more than capitals, the width or form of a character, or one that is "
+        f"not seen; two classes need two names. Received: {received}"
+    )
+
+
+@pytest.mark.parametrize("gap", ["nan", "NaN", "inf"])
+def test_a_gap_among_numbers_is_no_class(gap: str) -> None:
+    assert message_of(["1", gap, "0"]) == (
+        "d.csv:3: column 'label': must not have a gap among numbers: leave the row out, or give a "
+        f"class of its own a name that is no number. Received: {gap!r}"
     )
 
 

@@ -126,6 +126,10 @@ def test_the_check_of_the_cures_can_fail() -> None:
     assert list(parts_of([Spec], data)) == ["max_norm"]
 
 
+CROSS_ENTROPY = (
+    "leave it out: it is cross-entropy; another loss is a function of yours, dualtrain.fit(loss=)"
+)
+
 # line of a spec -> the cure
 FIRST: dict[str, str | None] = {
     # a part as one value
@@ -150,13 +154,26 @@ FIRST: dict[str, str | None] = {
     "amp: false": "leave it out: without amp it is off",
     "amp: bf16": "write amp: {dtype: bfloat16, level: O1}",
     "amp: O2": "write amp: {dtype: float16, level: O2}",
-    "loss: cross_entropy": "leave it out: it is cross-entropy",
+    "amp: off": "leave it out: without amp it is off",
+    "amp: none": "leave it out: without amp it is off",
+    "amp: fp32": "leave it out: without amp it is off",
+    "clip: false": "leave it out: without clip it is off",
+    "warmup: no": "leave it out: without warmup it is off",
+    "warmup: 10%": "write warmup: {proportion: 0.1}",
+    "schedule: ": "write its fields on the lines below, indented",
+    "loss: cross_entropy": CROSS_ENTROPY,
+    "loss: mse": CROSS_ENTROPY,
+    "loss: {name: bce}": CROSS_ENTROPY,
     "freeze: bert.*": "write freeze: {patterns: [bert.*]}",
     "freeze: [bert.*, a]": "write freeze: {patterns: [bert.*, a]}",
     # names
     "optimizer: {name: AdamW, lr: 1}": "did you mean 'adamw'?",
     "optimizer: {name: adamw_torch, lr: 1}": "did you mean 'adamw'?",
     "optimizer: {name: SGD, lr: 1}": "did you mean 'sgd'?",
+    "optimizer: {name: torch.optim.AdamW, lr: 1}": "did you mean 'adamw'?",
+    "optimizer: {name: paddle.optimizer.Momentum, lr: 1}": "did you mean 'momentum'?",
+    "batch: {accumulate: 2, normalise: token}": "did you mean 'token_mean'?",
+    "amp: {dtype: fp32}": "leave amp out: without it all is float32",
     "optimizer: {name: adafactor, lr: 1}": None,
     "schedule: {name: constant_with_warmup}": "did you mean 'constant'?",
     "schedule: {name: reduce_lr_on_plateau}": "did you mean 'reduce_on_plateau'?",
@@ -185,6 +202,8 @@ FIRST: dict[str, str | None] = {
     ),
     "duration: {updates: -1}": "write duration: {epochs: ...}",
     "batch: {accumulate: 2.5}": None,
+    "duration: {updates: 1_000}": "write 1000",
+    "duration: {epochs: .inf}": None,
     "loss: {shift_labels: no}": "write false",
     # lists
     "optimizer: {name: adamw, lr: 1, betas: '0.9, 0.95'}": "write [0.9, 0.95]",
@@ -197,6 +216,15 @@ FIRST: dict[str, str | None] = {
     # keys that stand elsewhere
     "fp16: true": "write amp: {dtype: float16}",
     "fp16: false": "leave it out: that is off without it",
+    "mixed_precision: no": "leave it out: that is off without it",
+    "adafactor: false": "leave it out: that is off without it",
+    "optimizer: {name: sgd, lr: 1, rho: 0.9}": ("sgd has none; of adadelta, rmsprop it is one"),
+    "schedule: {name: linear, every: 3}": "linear has none; of step it is one",
+    "schedule: {name: linear, gamma: 0.1}": (
+        "linear has none; of step, multistep, exponential, natural_exp, inverse_time, cyclic it is "
+        "one"
+    ),
+    "schedule: {name: linear, end_lr: 0}": "linear has none; of polynomial, one_cycle it is one",
     "mixed_precision: bf16": "write amp: {dtype: bfloat16}",
     "bf16: true": "write amp: {dtype: bfloat16}",
     "no_cuda: true": "write device: cpu",

@@ -227,17 +227,17 @@ BAD_FILES: dict[str, tuple[str, str | bytes, str]] = {
     "Latin-1": (
         "d.csv",
         b"text,label\nx,a\ncaf\xe9,b\n",
-        "d.csv:3: must be text in UTF-8. Received: byte 0xe9 at offset 18",
+        "d.csv:3: must be text in UTF-8; save it as UTF-8. Received: byte 0xe9 at offset 18",
     ),
     "Latin-1 after a byte order mark": (
         "d.csv",
         codecs.BOM_UTF8 + b"text,label\r\ncaf\xe9,b\r\n",
-        "d.csv:2: must be text in UTF-8. Received: byte 0xe9 at offset 18",
+        "d.csv:2: must be text in UTF-8; save it as UTF-8. Received: byte 0xe9 at offset 18",
     ),
     "UTF-16": (
         "d.csv",
         "text,label\nx,a\n".encode("utf-16"),
-        "d.csv:1: must be text in UTF-8. Received: byte 0xff at offset 0",
+        "d.csv:1: must be text in UTF-8; save it as UTF-8. Received: byte 0xff at offset 0",
     ),
     "NUL": (
         "d.csv",

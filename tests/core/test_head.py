@@ -109,6 +109,16 @@ def test_ten_labels_go_by_number_and_not_by_text(tmp_path: Path) -> None:
     assert labels != sorted(labels)
 
 
+@pytest.mark.parametrize("written", ["{}", "{}.0"])
+def test_rows_that_nobody_named_are_numbers_by_their_value(tmp_path: Path, written: str) -> None:
+    """Whoever trains on whole numbers has row i for label i, and "10" is not the row after "1"."""
+    shapes = {**without("classifier"), "classifier.weight": (12, 4), "classifier.bias": (12,)}
+    labels = [written.format(i) for i in range(12)]
+
+    assert list(order(write(tmp_path, shapes), *labels)) == labels
+    assert labels != sorted(labels)
+
+
 def test_without_a_head_the_classes_are_sorted(tmp_path: Path) -> None:
     """Whatever config.json says: it has nothing to name."""
     folder = write(tmp_path, without("classifier"), id2label={"0": "pos", "1": "neg"})
@@ -126,10 +136,10 @@ def test_the_order_is_told(tmp_path: Path) -> None:
     kept = class_order(write(tmp_path, id2label={"0": "b", "1": "a"}), ("a", "b"), head="stored")
     assumed = class_order(write(tmp_path), ("a", "b"), head="stored")
 
-    assert kept.note == "the checkpoint's head is kept: 0 is b, 1 is a"
+    assert kept.note == "the checkpoint's head is kept: 0 is 'b', 1 is 'a'"
     assert assumed.note == (
         "config.json does not name the labels of the checkpoint's head, so its rows are taken for "
-        "the data's labels, sorted: 0 is a, 1 is b"
+        "the data's labels, sorted: 0 is 'a', 1 is 'b'"
     )
 
 
@@ -148,8 +158,8 @@ def test_the_order_is_told(tmp_path: Path) -> None:
         (
             {"id2label": {"0": "LABEL_0", "1": "LABEL_1", "2": "LABEL_2"}},
             f"id2label: must be the data's labels, since the folder has a classification head; "
-            f"rename them, {WAY_OUT}. Received: 3 labels, LABEL_0, LABEL_1, LABEL_2; the data has "
-            "2 labels, neg, pos",
+            f"{WAY_OUT.removeprefix('or ')}. Received: 3 labels, LABEL_0, LABEL_1, LABEL_2; the "
+            "data has 2 labels, neg, pos",
         ),
         (
             {"id2label": {"0": "neg", "1": "pos"}, "label2id": {"neg": 1, "pos": 0}},
@@ -245,7 +255,7 @@ def notes(folder: Path, head: Any = "stored", dropout: float | None = None) -> l
 def test_nothing_to_tell_but_the_order(tmp_path: Path) -> None:
     folder = write(tmp_path, id2label={"0": "neg", "1": "pos"})
 
-    assert notes(folder) == ["the checkpoint's head is kept: 0 is neg, 1 is pos"]
+    assert notes(folder) == ["the checkpoint's head is kept: 0 is 'neg', 1 is 'pos'"]
 
 
 def test_what_is_made_anew_and_what_is_not_read(tmp_path: Path) -> None:

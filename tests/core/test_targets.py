@@ -88,7 +88,7 @@ SHAPES: dict[str, tuple[tuple[int, ...], tuple[int, ...], bool, str]] = {
     "classes second": ((2, 4, 5), (2, 5), False, "let the model return it last"),
     "classes second, images": ((2, 4, 8, 9), (2, 8, 9), False, "let the model return it last"),
     "classes second and soft": ((2, 4, 5), (2, 5, 4), True, "let the model return it last"),
-    "fewer samples": ((5, 4), (4,), False, r"must have the shape \(5,\)"),
+    "fewer samples": ((5, 4), (4,), False, "Give a label for each of the 5 samples"),
 }
 
 
