@@ -19,9 +19,9 @@ def cross_entropy_sum(logits: Any, labels: Any, *, label_smoothing: float = 0.0)
     label_smoothing: e; q, the one-hot label or the soft one, becomes (1 - e) q + e / classes.
 
     Never the built-in mean: Paddle 3.x divides it by all targets, ignored ones too. Raises
-    `DataError` if the shapes do not fit, and for
-    labels that are no targets where they lie on the CPU; those on another device are not waited for
-    (`dualtrain.fit` looks at its labels before they go there).
+    `DataError` if the shapes do not fit, and for labels that are no targets where they lie on the
+    CPU; those on another device are not waited for (`dualtrain.fit` looks at its labels before they
+    go there).
     """
     soft = bool(labels.is_floating_point())
     check_shapes(logits.shape, labels.shape, soft=soft)

@@ -6,7 +6,8 @@ The core counts micro-batches, groups and updates; the backend's verbs do the re
 from __future__ import annotations
 
 import math
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +71,7 @@ class Run:
         self.scaling = Scaling.of(spec.amp)
         self.averages = backend.build_averages(model) if spec.ema is not None else None
         self._averaged = 0
+        self._shows_averages = False
         self.t = 0
         """The clock: updates applied so far; skipped ones too, where the plan says so."""
         self.skipped = 0
@@ -86,9 +88,21 @@ class Run:
         self.backend.check_autocast(self.plan.spec.amp, self.device)
         return self.backend.autocast(self.plan.spec.amp, self.device)
 
-    def averaged(self) -> AbstractContextManager[None]:
-        """The context in which the model has the averages for weights, if the spec has `ema`."""
-        return nullcontext() if self.averages is None else self.averages.applied()
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """The context in which the model has the averages for weights, if the spec has `ema`.
+
+        For evaluation: `step` raises in it, for when the context is left its update would be lost.
+        """
+        if self.averages is None:
+            yield
+            return
+        outer, self._shows_averages = self._shows_averages, True
+        try:
+            with self.averages.applied():
+                yield
+        finally:
+            self._shows_averages = outer
 
     def begin_epoch(self) -> None:
         """Let the next micro-batch be an epoch's first: for a loop that leaves one early.
@@ -115,8 +129,14 @@ class Run:
 
         Returns what was applied, or None inside a group and in a tail that is dropped. Raises
         `DataError` for a loss that is not one number with a gradient, `PlanError` for a divisor
-        that is not a positive number, `BackendError` inside an autocast that is not the spec's.
+        that is not a positive number, or inside `averaged()`, `BackendError` inside an autocast
+        that is not the spec's.
         """
+        if self._shows_averages:
+            raise PlanError(
+                "a step must be made outside averaged(), which gives the model its own weights "
+                "back when it is left: evaluate in it. Received: a loss of the averages"
+            )
         amp = self.plan.spec.amp
         self.backend.check_autocast(amp, self.device)
         _check_loss(loss)

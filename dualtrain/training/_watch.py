@@ -1,6 +1,7 @@
 """What a run says by itself, since nobody may look at its numbers: that it trains nothing.
 
-All of it is found in numbers that are read anyway, and in one reading of the weights at the end.
+All of it is found in numbers that are read anyway, and in one reading of the weights: at the first
+number that is none, or at the end.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Watch:
             named = {"loss": update.loss, "gradient norm": update.grad_norm}
             for name, value in named.items():
                 if value is not None and not math.isfinite(value):
-                    self._warn_of_weights(f"the {name} of update {update.t} is {value}")
+                    self._warn_of(f"the {name} of update {update.t} is {value}")
                     return
 
     def end(self) -> None:
@@ -46,7 +47,7 @@ class Watch:
                 "Look at the data, the rate, amp.loss_scale, or use bfloat16"
             )
         elif self._finite and self._updates and not self._weights_are_finite():
-            self._warn_of_weights("the last gradients were not finite")
+            self._warn_of("the last gradients were not finite")
 
     @property
     def _dtype(self) -> str:
@@ -62,11 +63,15 @@ class Watch:
         sums = [backend.scaled(p, 1.0).sum() for p in self._run.model.parameters()]
         return all(map(math.isfinite, backend.numbers(sums)))
 
-    def _warn_of_weights(self, found: str) -> None:
+    def _warn_of(self, found: str) -> None:
+        """An infinite loss alone, a sum that overflowed, may leave gradients and weights finite."""
         self._finite = False
+        harm = "the weights are no longer numbers"
+        if self._weights_are_finite():
+            harm = "the run has numbers that are none, though its weights are finite as yet"
         _warn(
-            f"the weights are no longer numbers: {found}, and in {self._dtype} nothing skips such "
-            "an update. Look at the data of that update, the rate, and clip"
+            f"{harm}: {found}, and in {self._dtype} nothing skips such an update. Look at the data "
+            "of that update, the rate, and clip"
         )
 
 

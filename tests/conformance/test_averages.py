@@ -12,6 +12,7 @@ from safetensors.numpy import load_file
 
 from dualtrain import Spec, fit
 from dualtrain.backend import Backend
+from dualtrain.errors import PlanError
 from dualtrain.trace import read_trace, weights_digest
 from dualtrain.training import Run, start, train
 from tests.meta.small_task import small_spec, write_task
@@ -89,6 +90,20 @@ def test_the_trained_weights_come_back_to_the_bit(backend: Backend, linear: Any)
             raise KeyError
         for name, array in backend.dump_weights(plain.model).items():
             np.testing.assert_array_equal(backend.dump_weights(looked.model)[name], array)
+
+
+def test_a_step_with_the_averages_in_the_model_is_refused(backend: Backend, linear: Any) -> None:
+    """Its update would be lost when the context is left; a block inside a block is one block."""
+    run = start(spec_of({"decay": 0.5}), linear, micro_batches_per_epoch=4)
+    step(run, 0)
+    with run.averaged():
+        with run.averaged():
+            pass
+        with pytest.raises(PlanError, match=r"outside averaged\(\)"):
+            step(run, 1)
+    assert run.t == 1
+    step(run, 1)
+    assert run.t == 2
 
 
 def test_without_ema_the_model_stays_as_it_is(backend: Backend, linear: Any) -> None:

@@ -148,6 +148,19 @@ def test_the_first_number_that_is_none_is_named(
     assert len(read_trace(trace).updates) == T
 
 
+def test_a_loss_that_overflows_alone_does_not_accuse_the_weights(backend: Backend) -> None:
+    """The gradient of loss + inf is that of the loss."""
+
+    def shifted(model: Any, tensors: dict[str, Any]) -> Any:
+        return own_loss(model, tensors) + math.inf
+
+    with pytest.warns(TrainingWarning, match="weights are finite as yet: the loss of update 0 is"):
+        fitted_model = model_of(backend)
+        fit(spec_of(None), fitted_model, batches_of(*[1.0] * T), loss=shifted)
+    weights = backend.dump_weights(fitted_model).values()
+    assert all(np.isfinite(w).all() for w in weights)
+
+
 def test_gradients_that_are_none_at_the_very_end_are_seen_in_the_weights(backend: Backend) -> None:
     """The root of 0 is 0 and its gradient infinite: no loss tells of the last update."""
 
