@@ -63,6 +63,9 @@ def updating(amp: Amp | None, device: Any) -> Iterator[None]:
     What `recompute` computes again in it keeps the operators of its forward pass: Paddle restores
     the autocast there, and its lists with it.
     """
+    if amp is None:  # then none is open, see `check_autocast`
+        yield
+        return
     with paddle.amp.auto_cast(enable=False):
         yield
 

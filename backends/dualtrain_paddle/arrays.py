@@ -44,8 +44,24 @@ def seed_everything(seed: int) -> None:
 
 
 def place(model: Any, device: Any) -> Any:
-    """The model, on the device."""
-    return model.to(device=device)
+    """The model, on the device.
+
+    Buffers without values are left where they are, such as a recurrent layer's state of dropout
+    before its first forward pass: Paddle's `to` raises on them.
+    """
+    empty = [
+        (layer._buffers, name, buffer)
+        for layer in model.sublayers(include_self=True)
+        for name, buffer in layer._buffers.items()
+        if buffer is not None and not buffer._is_initialized()
+    ]
+    for buffers, name, _ in empty:
+        buffers[name] = None
+    try:
+        return model.to(device=device)
+    finally:
+        for buffers, name, buffer in empty:
+            buffers[name] = buffer
 
 
 def to_device(batch: Mapping[str, NDArray[Any]], device: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import paddle
 
 from dualtrain.targets import IGNORED, check_shapes, check_values, smoothed
@@ -28,6 +29,13 @@ def cross_entropy_sum(logits: Any, labels: Any, *, label_smoothing: float = 0.0)
     _check_on_the_cpu(labels, logits.shape[-1])
     classes = logits.shape[-1]
     logits = logits.astype("float32")
+    if not soft and not label_smoothing and _is_mild(logits):
+        return paddle.nn.functional.cross_entropy(
+            logits.reshape([-1, classes]),
+            labels.reshape([-1]).astype("int64"),
+            ignore_index=IGNORED,
+            reduction="sum",
+        )
     shifted, log_sum = _parts(logits)
     if soft:
         q = smoothed(labels.astype("float32"), label_smoothing)
@@ -54,6 +62,16 @@ def _check_on_the_cpu(labels: Any, classes: int) -> None:
         check_values(labels.astype("float32").numpy(), classes, epsilon=epsilon)
     else:
         check_values(labels.numpy(), classes)
+
+
+def _is_mild(logits: Any) -> bool:
+    """Whether Paddle's own cross-entropy is right: no logit is as much as 64 below the largest.
+
+    It costs a quarter of the operators one by one. Asked only on the CPU, which need not wait.
+    """
+    if not (logits.place.is_cpu_place() and logits.size):
+        return False
+    return bool(np.ptp(logits.detach().numpy()) < 64.0)
 
 
 def _parts(logits: Any) -> tuple[Any, Any]:

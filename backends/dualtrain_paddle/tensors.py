@@ -39,7 +39,7 @@ def parameters(model: nn.Layer) -> list[Parameter]:
             native=found.tensor.name,
             shape=found.shape,
             kind=found.kind,
-            trainable=not found.tensor.stop_gradient or is_frozen(found.tensor),
+            trainable=not found.tensor.stop_gradient or is_frozen(found),
             aliases=found.aliases,
             structured_aliases=found.structured_aliases,
             facts=facts_of(found, model, sparse),

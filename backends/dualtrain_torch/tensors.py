@@ -36,7 +36,7 @@ def parameters(model: nn.Module) -> list[Parameter]:
             native=found.structured,
             shape=found.shape,
             kind=found.kind,
-            trainable=found.tensor.requires_grad or is_frozen(found.tensor),
+            trainable=found.tensor.requires_grad or is_frozen(found),
             aliases=found.aliases,
             structured_aliases=found.structured_aliases,
             facts=facts_of(found, model, sparse),

@@ -12,13 +12,14 @@ from dualtrain.model._named import NamedTensor
 __all__ = ["freeze_tensors", "is_frozen"]
 
 _FROZEN = "dualtrain_frozen"
-_HOOK = "dualtrain_keeps_statistics"
+"""Where a module keeps the attributes of what a spec froze: copies of a parameter lose what
+is written on it, those of a module do not."""
 _TRAINED = "dualtrain_trained_before"
 
 
-def is_frozen(tensor: Any) -> bool:
+def is_frozen(found: NamedTensor) -> bool:
     """Whether a spec holds the parameter still that the model itself would let train."""
-    return getattr(tensor, _FROZEN, False)
+    return _attribute(found) in getattr(found.owner, _FROZEN, ())
 
 
 def freeze_tensors(
@@ -49,21 +50,37 @@ def freeze_tensors(
                 "evaluation mode: build them without use_global_stats=False. Received: a "
                 f"{type(owner).__name__} with it"
             )
-    live = {f.name: f.tensor for f in found}
+    live = {f.name: f for f in found}
     for row in ledger.rows:
-        tensor = live[row.parameter.name]
-        if row.frozen or is_frozen(tensor):
-            set_trainable(tensor, row.trains)
-            setattr(tensor, _FROZEN, row.frozen and row.parameter.trainable)
+        f = live[row.parameter.name]
+        if row.frozen or is_frozen(f):
+            set_trainable(f.tensor, row.trains)
+            _mark(f, row.frozen and row.parameter.trainable)
     for f in found:
-        if hasattr(f.owner, _HOOK):
-            getattr(f.owner, _HOOK).remove()
-            delattr(f.owner, _HOOK)
+        # Both frameworks keep hooks under this name. Paddle's handles could not be pickled, and
+        # in a copied model they would take the hook from the original.
+        hooks = f.owner._forward_pre_hooks
+        for key in [key for key, hook in hooks.items() if hook is _evaluate]:
+            del hooks[key]
         if hasattr(f.owner, _TRAINED):  # or the mode would pass for the user's own choice
             f.owner.training = True
             delattr(f.owner, _TRAINED)
     for owner in keepers:
-        setattr(owner, _HOOK, owner.register_forward_pre_hook(_evaluate))
+        owner.register_forward_pre_hook(_evaluate)
+
+
+def _attribute(found: NamedTensor) -> str:
+    return found.structured.rpartition(".")[2]
+
+
+def _mark(found: NamedTensor, frozen: bool) -> None:
+    marks = {*getattr(found.owner, _FROZEN, ())} - {_attribute(found)}
+    if frozen:
+        marks.add(_attribute(found))
+    if marks:
+        setattr(found.owner, _FROZEN, tuple(sorted(marks)))
+    elif hasattr(found.owner, _FROZEN):
+        delattr(found.owner, _FROZEN)
 
 
 def _evaluate(module: Any, inputs: Any) -> None:

@@ -187,8 +187,9 @@ def compare_weights(
     )
 
 
-_FUSED = (".c_attn.bias", "in_proj_bias")
-"""The biases of query, key and value in one tensor: in GPT-2 and in torch's MultiheadAttention."""
+_FUSED = (".c_attn.bias", "in_proj_bias", "qkv.bias", "qkv_proj.bias")
+"""The biases of query, key and value in one tensor, one after the other: in GPT-2, in torch's
+MultiheadAttention, in timm's ViT and Swin, in FlashAttention's `Wqkv`, in PaddleClas and Phi-3."""
 
 
 def _by_part(weights: WeightSet) -> WeightSet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,19 @@ def test_what_a_spec_froze_the_next_one_thaws(backend: Backend, linear: Any) -> 
     fit(spec_of(), linear, [BATCH], loss=loss_of(backend))
 
     assert not np.array_equal(frozen["bias"], backend.dump_weights(linear)["bias"])
+
+
+def test_of_a_copied_model_too(backend: Backend, linear: Any) -> None:
+    """Neither framework's copy of a parameter keeps what is written on it."""
+    fit(spec_of(freeze=FROZEN), linear, [BATCH], loss=loss_of(backend))
+    copied = copy.deepcopy(linear)
+    fit(spec_of(), copied, [BATCH], loss=loss_of(backend))
+    fit(spec_of(), linear, [BATCH], loss=loss_of(backend))
+
+    weights = backend.dump_weights(copied)
+    assert not np.array_equal(START["bias"], weights["bias"])
+    for name, expected in backend.dump_weights(linear).items():
+        np.testing.assert_array_equal(weights[name], expected)
 
 
 def test_the_ledger_is_the_same_before_and_after_freezing(backend: Backend, linear: Any) -> None:

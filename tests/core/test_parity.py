@@ -144,7 +144,16 @@ def test_a_tensor_moved_by_rounding_alone_is_named_and_not_judged() -> None:
     assert [key.difference, key.movement] == pytest.approx([2.0, 5e-6])
 
 
-@pytest.mark.parametrize("name", ["h.0.attn.c_attn.bias", "in_proj_bias"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "h.0.attn.c_attn.bias",
+        "in_proj_bias",
+        "blocks.0.attn.qkv.bias",
+        "layers.0.Wqkv.bias",
+        "layers.0.self_attn.qkv_proj.bias",
+    ],
+)
 def test_a_fused_bias_is_judged_in_its_three_parts(name: str) -> None:
     """The keys' third moved by rounding alone; in one tensor with the others it would differ."""
     initial = {name: np.zeros(3, np.float32)}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from dualtrain.backend import Backend
+from dualtrain.backend import Backend, load_backend
 from dualtrain.ledger import decide
 from dualtrain.training import fit
 from tests import zoo
@@ -118,3 +120,24 @@ def test_both_sides_agree_with_a_frozen_layer(tmp_path: Path) -> None:
     comparison = zoo.train("cnn", tmp_path, updates=10, freeze=freeze)
 
     assert comparison.first is None, comparison.first
+
+
+@each_side
+def test_a_copied_model_keeps_no_statistics_that_are_to_train(side: int) -> None:
+    freeze = {"patterns": ["conv1.*", "norm1.*"], "batch_stats": "keep"}
+    backend, model, _ = trained(side, freeze=freeze)
+    copied = copy.deepcopy(model)
+    made = zoo.pair("cnn", updates=5)
+    before = backend.dump_weights(copied)
+    fit(made.spec, copied, made.batches)
+    assert moved(before, backend.dump_weights(copied)) >= STATISTICS
+
+    fit(zoo.pair("cnn", updates=5, freeze=freeze).spec, model, made.batches)
+    assert not STATISTICS & moved(before, backend.dump_weights(model))  # untouched by the copy
+
+
+def test_a_paddle_model_that_keeps_statistics_can_be_pickled() -> None:
+    freeze = {"patterns": ["conv1.*", "norm1.*"], "batch_stats": "keep"}
+    backend, model, _ = trained(zoo.BACKENDS.index(load_backend("paddle")), freeze=freeze)
+    again = pickle.loads(pickle.dumps(model))
+    assert not moved(backend.dump_weights(model), backend.dump_weights(again))

@@ -342,3 +342,32 @@ def test_a_plain_loop_sees_the_cases(side: str) -> None:
             assert not np.array_equal(dense, ends["plain"][0]) or not np.array_equal(
                 table, ends["plain"][1]
             ), name
+
+
+class Recurrent(paddle.nn.Layer):
+    def __init__(self, layer: Any) -> None:
+        super().__init__()
+        self.table = paddle.nn.Embedding(7, 5)
+        self.layer = layer(5, 5, num_layers=2, direction="bidirect")
+        self.head = paddle.nn.Linear(10, 3)
+
+    def forward(self, ids: Any) -> Any:
+        return self.head(self.layer(self.table(ids))[0].mean(1))
+
+
+@pytest.mark.parametrize("layer", [paddle.nn.LSTM, paddle.nn.SimpleRNN])
+def test_a_recurrent_model_of_paddles(layer: Any) -> None:
+    """Before its first forward pass it holds a buffer without values, on which `to` raises."""
+    model = Recurrent(layer)
+    plain = Recurrent(layer)
+    plain.set_state_dict(model.state_dict())
+    fit(SPEC, model, BATCHES)
+
+    optimizer = paddle.optimizer.SGD(LR, parameters=plain.parameters())
+    for batch in BATCHES * 2:
+        logits = plain(paddle.to_tensor(batch["ids"]))
+        paddle.nn.functional.cross_entropy(logits, paddle.to_tensor(batch["labels"])).backward()
+        optimizer.step()
+        optimizer.clear_grad()
+    for found, expected in zip(model.parameters(), plain.parameters(), strict=True):
+        np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-5, atol=1e-6)
