@@ -26,9 +26,10 @@ def use_biased_variance(model: nn.Layer) -> Callable[[], None]:
 
     Returns what gives the model its own rule back.
     """
+    layers: list[Any] = model.sublayers(include_self=True)
     handles = [
         layer.register_forward_pre_hook(_refuse_one_element)
-        for layer in model.sublayers(include_self=True)
+        for layer in layers
         if isinstance(layer, _BatchNormBase)
         and _refuse_one_element not in layer._forward_pre_hooks.values()
     ]

@@ -30,7 +30,8 @@ def freeze(model: nn.Layer, ledger: Ledger) -> None:
     parameter raises. docs/kernels.md has them all.
     """
     freeze_tensors(named_tensors(model), ledger, _set_trainable, _can_keep)
-    for layer in model.sublayers(include_self=True):
+    layers: list[Any] = model.sublayers(include_self=True)
+    for layer in layers:
         _restore(layer)
         for hooks, hook in _hooks(layer):
             for key in [key for key, held in hooks.items() if held is hook]:

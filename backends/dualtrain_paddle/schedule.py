@@ -48,7 +48,7 @@ class _Clocked:
     last_epoch: int
     last_lr: float
 
-    def set_state_dict(self: Any, state_dict: dict[str, Any]) -> None:
+    def set_state_dict(self: Any, state_dict: Any) -> None:
         """Go on at the clock of a state; Paddle would take the saved rate for the next update."""
         self.last_epoch = clock_of(state_dict)
         self.last_lr = self.get_lr()

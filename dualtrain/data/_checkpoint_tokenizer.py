@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from tokenizers import AddedToken, Tokenizer
 from tokenizers.decoders import ByteLevel as ByteLevelDecoder
@@ -95,7 +96,7 @@ def _from_vocab_txt(settings: Settings) -> Tokenizer:
     tokens = tokens[:-1] if tokens[-1] == "" else tokens  # the last line's end
     vocabulary = {token: i for i, token in enumerate(tokens)}
     unknown, *frame = _parts(settings, vocabulary, path)
-    switches = {
+    switches: dict[str, Any] = {
         name: settings.switches.get(setting, default)
         for name, (setting, default) in _NORMALIZER.items()
     }
@@ -120,7 +121,7 @@ def _from_merges(settings: Settings) -> Tokenizer:
         raise CheckpointError(
             f"{settings.folder}: vocab.json and merges.txt must fit together. Received: {error}"
         ) from None
-    prefix_space = settings.switches.get("add_prefix_space", False)
+    prefix_space: Any = settings.switches.get("add_prefix_space", False)
     tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=prefix_space)
     tokenizer.decoder = ByteLevelDecoder()
     _add_tokens(tokenizer, settings)

@@ -31,7 +31,7 @@ def classes_of(train: Table, column: str) -> tuple[str, ...]:
             "must have two classes or more",
             path=train.path,
             column=column,
-            received=f"only {shown(classes[0])}",
+            received=f"only {shown(train.labels[0])}",
         )
     numbers = {label: _number(label) for label in classes}
     if None in numbers.values():

@@ -23,7 +23,7 @@ PAD = "[PAD]"
 SPECIAL_TOKENS = (PAD, "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 """In the order of their ids, from 0, in a vocabulary that is learnt here."""
 
-NAMES = dict(
+NAMES: Mapping[str, str] = dict(
     zip(
         ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"),
         SPECIAL_TOKENS,

@@ -22,7 +22,7 @@ def marked_undecayed(model: Any, name: str, tensor: Any) -> bool:
 
 
 def _said(model: Any, method: str) -> set[str]:
-    found = getattr(model, method, None)
+    found: Any = getattr(model, method, None)
     if not callable(found) or signature(found).parameters:
         return set()
     return set(map(str, found()))
