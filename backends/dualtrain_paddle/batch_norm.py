@@ -29,9 +29,8 @@ def use_biased_variance(model: nn.Layer) -> Callable[[], None]:
     layers: list[Any] = model.sublayers(include_self=True)
     handles = [
         layer.register_forward_pre_hook(_refuse_one_element)
-        for layer in layers
-        if isinstance(layer, _BatchNormBase)
-        and _refuse_one_element not in layer._forward_pre_hooks.values()
+        for layer in filter(_normalises_by_batch, layers)
+        if _refuse_one_element not in layer._forward_pre_hooks.values()
     ]
 
     def undo() -> None:
@@ -39,6 +38,10 @@ def use_biased_variance(model: nn.Layer) -> Callable[[], None]:
             handle.remove()
 
     return undo
+
+
+def _normalises_by_batch(layer: Any) -> bool:
+    return isinstance(layer, _BatchNormBase)
 
 
 def _refuse_one_element(layer: Any, inputs: Any) -> None:

@@ -25,4 +25,5 @@ def _said(model: Any, method: str) -> set[str]:
     found: Any = getattr(model, method, None)
     if not callable(found) or signature(found).parameters:
         return set()
-    return set(map(str, found()))
+    names: Any = found()
+    return set(map(str, names))
