@@ -30,10 +30,11 @@ large shapes, extreme inputs. On the CPU, one thread:
 A number is the largest |got - right| / max |right| of an output or a gradient, over all kinds of
 input and all choices of what stands still. It is **off** where it is more than rounding: 32
 roundings of the type, and 32 times what rounding the inputs does to the right value, and sqrt(n)
-roundings where n elements may be added up. *refused*: the framework raises. *in part*: for some
-kinds of input or choices of what stands still. What is called stands in `benchmarks/kernels/`;
-cases that end in "dualtrain" and `cross_entropy_sum` are the framework's with what dualtrain does
-about its faults.
+roundings where n elements may be added up. A large number need not be off: of equal inputs a norm
+leaves nothing but rounding, and rounding them moves the right value as far. *refused*: the
+framework raises. *in part*: for some kinds of input or choices of what stands still. What is called
+stands in `benchmarks/kernels/`; cases that end in "dualtrain" and `cross_entropy_sum` are the
+framework's with what dualtrain does about its faults.
 
 """
 
