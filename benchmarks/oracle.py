@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import entry_points
+from typing import Any
 
 import dualtrain.backend
 from dualtrain.backend import backend_names
@@ -64,7 +65,8 @@ def run(seed: int, first: int, count: int, backends: Sequence[str]) -> dict[str,
     tallies = {name: Tally() for name in backends}
     # Each run looks for its backend among all installed packages, which takes longer than a small
     # model; here they do not change.
-    vars(dualtrain.backend)["entry_points"] = cache(entry_points)
+    module: Any = dualtrain.backend
+    module.entry_points = cache(entry_points)
     told = time.monotonic()
     for index in range(first, first + count):
         case = draw(seed, index)

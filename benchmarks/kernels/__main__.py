@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import cast
 
 from benchmarks.kernels.families import FAMILIES
 from benchmarks.kernels.remedies import REMEDIES
@@ -76,7 +77,7 @@ def _asked(python: str, side: str, only: str) -> Report | None:
 
 
 def _measured(side: str, only: str) -> Report:
-    framework: Framework = import_module(f"benchmarks.kernels.in_{side}")
+    framework = cast(Framework, import_module(f"benchmarks.kernels.in_{side}"))
     results = []
     for title, cases in FAMILIES.items():
         print(f"{side}: {title}", file=sys.stderr)

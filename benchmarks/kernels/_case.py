@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 __all__ = ["Array", "Build", "Case", "Inputs", "at"]
 
-Array = NDArray[Any]
+Array = np.ndarray[tuple[Any, ...], Any]  # pyright knows no `real` of NDArray[Any]
 Inputs = dict[str, Array]
 """The arguments, in order. Floats are differentiated; whole numbers and masks are not."""
 Build = Callable[[np.random.Generator], Inputs]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import paddle
@@ -18,7 +18,7 @@ from dualtrain_paddle.clip import global_norm
 
 __all__ = ["CALLS", "NAME", "array", "backward", "constant", "leaf", "versions"]
 
-NAME = "paddle"
+NAME: str = "paddle"
 
 
 def leaf(array: Array, dtype: str, trains: bool) -> Any:
@@ -32,7 +32,8 @@ def constant(array: Array, dtype: str | None) -> Any:
     """A tensor without gradient; whole numbers and masks as they are."""
     if dtype is None:
         return paddle.to_tensor(array)
-    return paddle.to_tensor(array.astype("float32")).astype(dtype)
+    tensor: Any = paddle.to_tensor(array.astype("float32"))
+    return tensor.astype(dtype)
 
 
 def backward(outputs: Sequence[Any], upstream: Sequence[Any]) -> None:
@@ -154,7 +155,7 @@ def _sums(loss: Callable[..., Any]) -> Callable[..., Any]:
     return lambda x, y: loss(x, y, reduction="sum")
 
 
-def _cross_entropy(logits: Any, labels: Any, reduction: str = "sum") -> Any:
+def _cross_entropy(logits: Any, labels: Any, reduction: Literal["mean", "sum"] = "sum") -> Any:
     flat = logits.reshape([-1, logits.shape[-1]]), labels.reshape([-1])
     return F.cross_entropy(*flat, reduction=reduction)
 

@@ -18,7 +18,7 @@ from dualtrain_torch.clip import global_norm
 
 __all__ = ["CALLS", "NAME", "array", "backward", "constant", "leaf", "versions"]
 
-NAME = "torch"
+NAME: str = "torch"
 
 
 def leaf(array: Array, dtype: str, trains: bool) -> Any:
@@ -64,7 +64,7 @@ def _wired(layer: Any) -> Any:
 
 
 def _layer_norm(weight: Any, bias: Any, epsilon: float) -> Any:
-    return _holding(nn.LayerNorm(tuple(weight.shape), epsilon), weight=weight, bias=bias)
+    return _holding(nn.LayerNorm(weight.shape, epsilon), weight=weight, bias=bias)
 
 
 def _batch_norm_layer(

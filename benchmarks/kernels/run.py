@@ -178,7 +178,8 @@ def _right(
     if any(_size(d.values) > LARGEST[dtype] for d in wanted_gradients.values()):
         return None
     terms = max((array.size for array in inputs.values()), default=1)
-    allowed = dict.fromkeys(("output", *names), EPS[dtype] * (MARGIN + terms**0.5))
+    rounding: float = EPS[dtype] * (MARGIN + terms**0.5)
+    allowed = dict.fromkeys(("output", *names), rounding)
     if kind not in case.at_kinks:
         floats = [n for n, a in inputs.items() if a.dtype.kind == "f"]
         moved = inputs | {

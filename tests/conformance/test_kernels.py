@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from importlib import import_module
+from typing import cast
 
 import numpy as np
 import pytest
@@ -52,8 +53,7 @@ THEIRS = (
 def framework(backend: Backend) -> Framework:
     if backend.NAME not in ("torch", "paddle"):
         pytest.skip("the probe has no calls for a framework from outside")
-    found: Framework = import_module(f"benchmarks.kernels.in_{backend.NAME}")
-    return found
+    return cast(Framework, import_module(f"benchmarks.kernels.in_{backend.NAME}"))
 
 
 def of_small_inputs(case: Case) -> Case:

@@ -71,8 +71,8 @@ def nowhere(ids: Any, weight: Any) -> Any:
 def test_a_wrong_kernel_is_off(name: str, wrong: Callable[..., Any], still: str, part: str) -> None:
     kinds = {k: b for k, b in CASES[name].inputs.items() if k in KINDS}
     case = replace(CASES[name], inputs=kinds, kernel=name)
-    right = SimpleNamespace(**vars(in_torch))
-    planted = SimpleNamespace(**{**vars(in_torch), "CALLS": {name: wrong}})
+    right: Any = SimpleNamespace(**vars(in_torch))
+    planted: Any = SimpleNamespace(**{**vars(in_torch), "CALLS": {name: wrong}})
     (before,) = probe(case, right, ["float32"])
     (after,) = probe(case, planted, ["float32"])
 
@@ -87,7 +87,7 @@ def test_what_raises_is_refused() -> None:
     def call(x: Any) -> Any:
         raise RuntimeError("(NotFound) no such kernel")
 
-    planted = SimpleNamespace(**{**vars(in_torch), "CALLS": {"tanh": call}})
+    planted: Any = SimpleNamespace(**{**vars(in_torch), "CALLS": {"tanh": call}})
     (result,) = probe(CASES["tanh"], planted, ["float32"])
     assert result.verdict == "refused"
     assert result.refusals[0].said == "RuntimeError: (NotFound) no such kernel"

@@ -67,7 +67,8 @@ def clip_by_norm_plus_1e_6(patch: Patch, backend: str) -> None:
     def in_torch(self: Any, gradients: list[Any]) -> None:
         import torch
 
-        torch.nn.utils.clip_grads_with_norm_([_Holder(g) for g in gradients], self.limit, self.norm)
+        holders: list[Any] = [_Holder(g) for g in gradients]
+        torch.nn.utils.clip_grads_with_norm_(holders, self.limit, self.norm)
 
     def in_paddle(self: Any, pairs: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
         factor = self.clip_norm / (self.norm + 1e-6)

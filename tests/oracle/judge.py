@@ -149,8 +149,11 @@ class _Judge:
             self.u += 1
             if self.u in self.record.averages:
                 self.check_averages(averages, after, self.record.averages[self.u])
-            if finite or amp["on_skip"] == "advance":
+            if finite:
                 t += 1
+            else:
+                assert amp is not None  # only loss scaling skips
+                t += int(amp["on_skip"] == "advance")
         self.equal("updates", "", self.sizes.updates, self.u)
         self.check_files(averages)
         self.verdict.updates = self.u
@@ -220,7 +223,7 @@ class _Judge:
         settings, architecture = self.spec["loss"], self.case.architecture
         counts = [losses.count(settings, batches[i]["labels"], architecture.classes) for i in group]
         parts = divisors(self.spec["batch"]["normalise"], counts)
-        total = 0.0
+        total = room = 0.0
         added: dict[str, NDArray[Any]] = {}
         for offset, (i, part) in enumerate(zip(group, parts, strict=True)):
             micro = self.record.micros[first + offset]

@@ -105,7 +105,8 @@ class Model(nn.Layer):
 def build(architecture: Architecture, weights: Mapping[str, Any], dtype: str) -> Any:
     """The model with these weights, in training; `seen` is called at each forward pass then."""
     usual = paddle.get_default_dtype()
-    paddle.set_default_dtype(dtype)
+    wanted: Any = dtype  # the stubs list the names
+    paddle.set_default_dtype(wanted)
     try:
         model = Model(architecture)
     finally:

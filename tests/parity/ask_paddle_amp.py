@@ -11,6 +11,7 @@ from typing import Any
 
 import paddle
 import paddle.nn.functional as F
+from paddle.incubate.nn import functional as fused
 
 from dualtrain.spec import Amp
 from dualtrain_paddle.amp import autocast
@@ -28,7 +29,7 @@ CALLS: dict[str, list[Any]] = {
     "gelu": [F.gelu],
     "layer_norm": [
         lambda x: F.layer_norm(x, 4),
-        lambda x: paddle.incubate.nn.functional.fused_layer_norm(x, x[0], x[0], 1e-5),
+        lambda x: fused.fused_layer_norm(x, x[0], x[0], 1e-5),
     ],
     "log": [paddle.log],
     "log_softmax": [F.log_softmax],
@@ -46,7 +47,7 @@ CALLS: dict[str, list[Any]] = {
         lambda x: paddle.linalg.multi_dot([x, x, x]),
         lambda x: paddle.linalg.matrix_power(x, 2),
         lambda x: F.bilinear(x, x, x[None]),
-        lambda x: paddle.incubate.nn.functional.fused_linear(x, x),
+        lambda x: fused.fused_linear(x, x),
         lambda x: paddle.baddbmm(x[None], x[None], x[None]),
         lambda x: RNN(x[None]),
         lambda x: attention(x, "flash_attn"),
@@ -74,7 +75,7 @@ def attention(x: Any, name: str) -> None:
         arguments: tuple[Any, ...] = (None, None, 0.0, False, False, False, "")
         call = operators.flash_attn
     else:
-        call, arguments = paddle.incubate.nn.functional.fused_dot_product_attention, (None,)
+        call, arguments = fused.fused_dot_product_attention, (None,)
     try:
         call(q, q, q, *arguments)
     except RuntimeError as error:

@@ -247,11 +247,12 @@ def test_o2_trains_every_kind_of_layer_in_torch(dtype: str) -> None:
 
 Y = torch.arange(4)
 ATEN: Any = torch.ops.aten
+TORCH_C: Any = torch._C
 TORCH_CALLS: dict[str, list[Callable[[Any], Any]]] = {
     "cross_entropy": [
         lambda x: F.cross_entropy(x, Y),
         lambda x: F.nll_loss(x, Y),
-        lambda x: torch._C._nn.cross_entropy_loss(x, Y),
+        lambda x: TORCH_C._nn.cross_entropy_loss(x, Y),
         lambda x: torch.nn.CrossEntropyLoss()(x, Y),
     ],
     "exp": [torch.exp, lambda x: x.exp(), ATEN.exp, ATEN.exp.default],
@@ -556,7 +557,8 @@ def test_paddle_knows_every_name_of_the_black_list() -> None:
     """Asked of its registry; but for one that only a build for CUDA has, in Paddle's own list."""
     from paddle.base.framework import OpProtoHolder
 
-    known = set(paddle.base.core._get_all_register_op_kernels("all"))
+    core: Any = paddle.base.core
+    known = set(core._get_all_register_op_kernels("all"))
     known |= set(OpProtoHolder.instance().op_proto_map)
     amp: Any = importlib.import_module("dualtrain_paddle.amp")
     names = {name for own in amp._OPERATORS.values() for name in own}

@@ -72,7 +72,8 @@ def moved_by_paddle(optimizer: Any, schedule: Any, parameters: list[Any]) -> lis
     for _ in range(T + 1):
         for parameter in parameters:
             parameter.set_value(paddle.zeros([1]))
-        sum(parameter.sum() for parameter in parameters).backward()
+        total: Any = sum(parameter.sum() for parameter in parameters)
+        total.backward()
         optimizer.step()
         optimizer.clear_grad()
         schedule.step()
@@ -83,7 +84,7 @@ def moved_by_paddle(optimizer: Any, schedule: Any, parameters: list[Any]) -> lis
 def test_paddle_multiplies() -> None:
     parameters = [paddle.create_parameter([1], "float32") for _ in range(2)]
     schedule = paddle.optimizer.lr.CosineAnnealingDecay(LR, T_max=T, eta_min=LEAST)
-    groups = [
+    groups: list[Any] = [
         {"params": [p], "learning_rate": m} for p, m in zip(parameters, (1, 0.1), strict=True)
     ]
     optimizer = paddle.optimizer.SGD(schedule, parameters=groups)

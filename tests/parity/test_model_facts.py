@@ -30,6 +30,8 @@ BATCH = {"ids": np.array([[0, 1], [2, 1]]), "labels": np.array([0, 1])}
 
 
 class TorchNet(torch.nn.Module):
+    head: Any
+
     def __init__(self, table: Any) -> None:
         super().__init__()
         self.table, self.head = table, torch.nn.Linear(3, 2)
@@ -177,19 +179,22 @@ def test_a_parameter_that_is_not_dense_is_refused() -> None:
 def test_a_sharded_parameter_is_refused() -> None:
     """As `fully_shard` makes them; one process of one is enough to have some."""
     model = torch.nn.Linear(2, 2)
-    model.weight.device_mesh = object()
+    weight: Any = model.weight
+    weight.device_mesh = object()
     with pytest.raises(LedgerError, match=r"^weight: one process trains, with whole tensors"):
         build_optimizer(SPEC, model)
 
 
+def compiled(model: Any) -> Any:
+    return torch.compile(model, backend="eager")
+
+
 WRAPPED: list[Any] = [
-    pytest.param(
-        dualtrain_torch, lambda m: torch.compile(m, backend="eager"), "_orig_mod.", id="compile"
-    ),
+    pytest.param(dualtrain_torch, compiled, "_orig_mod.", id="compile"),
     pytest.param(dualtrain_torch, torch.nn.DataParallel, "module.", id="torch DataParallel"),
     pytest.param(
         dualtrain_torch,
-        lambda m: torch.nn.DataParallel(torch.compile(m, backend="eager")),
+        lambda m: torch.nn.DataParallel(compiled(m)),
         "module._orig_mod.",
         id="both",
     ),
@@ -217,7 +222,7 @@ def test_a_wrapper_has_no_part_in_canonical_names(
 
 @pytest.mark.parametrize("cls", [torch.nn.Sequential, paddle.nn.Sequential])
 def test_a_layer_that_only_has_the_name_of_a_wrappers_is_none(cls: Any) -> None:
-    layers = torch.nn if cls is torch.nn.Sequential else paddle.nn
+    layers: Any = torch.nn if cls is torch.nn.Sequential else paddle.nn
     model = cls(layers.Linear(2, 2))
     for name in ("module", "_layers", "_orig_mod"):
         setattr(model, name, layers.Linear(2, 2))
@@ -258,7 +263,7 @@ def test_marks_of_no_weight_decay_are_told(backend: Backend, how: Callable[[Any]
 
 @each_side
 def test_the_trace_notes_dropout(backend: Backend, tmp_path: Any) -> None:
-    layers = torch.nn if backend.NAME == "torch" else paddle.nn
+    layers: Any = torch.nn if backend.NAME == "torch" else paddle.nn
     model = net(backend, sparse=False)
     model.table = layers.Sequential(model.table, layers.Dropout(0.3))
     fit(SPEC, model, [BATCH], trace=tmp_path / "t.jsonl")

@@ -56,6 +56,8 @@ class PaddleBlock(paddle.nn.Layer):
 
 
 class PaddleNet(paddle.nn.Layer):
+    second: Any
+
     def __init__(self) -> None:
         super().__init__()
         self.first = PaddleBlock()

@@ -45,6 +45,8 @@ def test_the_plateau_is_the_native_ones(name: str, mode: str, threshold_mode: st
     rule: dict[str, Any] = {"mode": mode, "patience": 1, "threshold": 0.1, "factor": 0.5}
     rule |= {"threshold_mode": threshold_mode, "cooldown": 2 if in_torch else 0}
     for seed in range(50):
+        optimizer: Any = None
+        native: Any
         if in_torch:
             optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], LR)
             native = torch.optim.lr_scheduler.ReduceLROnPlateau(
@@ -217,6 +219,7 @@ def test_the_loss_is_torchs(soft: bool, smoothing: float) -> None:
         x, torch.from_numpy(labels), reduction="sum", label_smoothing=smoothing
     )
     native.backward()
+    assert x.grad is not None
     q = loss.targets({"label_smoothing": smoothing}, labels, 5)
     value, gradient = loss.cross_entropy(logits, q)
     assert native.item() == pytest.approx(value, rel=1e-12)

@@ -144,6 +144,7 @@ def test_the_rule_in_numpy() -> None:
     optimizer = build_optimizer(spec, model)
     own = Reference(spec.optimizer.model_dump(), START[0], decay=0.7)
     rest = Reference(spec.optimizer.model_dump(), START[1], decay=DECAY)
+    wanted: tuple[Any, Any] = START
     for _ in range(4):
         for parameter in model.parameters():
             parameter.grad = paddle.ones_like(parameter)

@@ -82,7 +82,8 @@ def _undefined(x: Array) -> Any:
 def _case(
     name: str, formula: Callable[..., Any], inputs: Mapping[str, Build] = ANYWHERE, **more: Any
 ) -> Case:
-    return Case(name=name, formula=formula, inputs=inputs, **({"tails": TAILS} | more))
+    fields: dict[str, Any] = {"tails": TAILS} | more
+    return Case(name=name, formula=formula, inputs=inputs, **fields)
 
 
 CASES = [
