@@ -3,14 +3,15 @@
 `_spec.py` is the whole; `_optimizer.py`, `_schedule.py` (with the files that it names),
 `_warmup.py`, `_parameters.py`, `_update.py`, `_loss.py`, `_amp.py` and `_task.py` are its parts,
 `_agree.py` what they must have in common. `_load.py` reads files: `_yaml.py`, `_toml.py` and
-`_json.py` give the data and the line of each key, and `_problems.py` says what is wrong in the
-words of the file, `_cures.py` with `_cure_table.py` what to write instead.
+`_json.py` give the data and the line of each key; `dualtrain.fields` says what is wrong with them.
 """
 
+from dualtrain.fields import LARGEST_COUNT as LARGEST_COUNT
+from dualtrain.fields import Shape as Shape
+from dualtrain.fields import Source as Source
 from dualtrain.spec._amp import Amp as Amp
 from dualtrain.spec._amp import Float32Operator as Float32Operator
 from dualtrain.spec._amp import LossScale as LossScale
-from dualtrain.spec._base import LARGEST_COUNT as LARGEST_COUNT
 from dualtrain.spec._cycles import CosineAnnealingWarmRestarts as CosineAnnealingWarmRestarts
 from dualtrain.spec._cycles import CycledMomentum as CycledMomentum
 from dualtrain.spec._cycles import Cyclic as Cyclic
@@ -46,7 +47,6 @@ from dualtrain.spec._parameters import LrMultiplier as LrMultiplier
 from dualtrain.spec._parameters import Role as Role
 from dualtrain.spec._parameters import WeightDecay as WeightDecay
 from dualtrain.spec._plateau import ReduceOnPlateau as ReduceOnPlateau
-from dualtrain.spec._positions import Source as Source
 from dualtrain.spec._schedule import Phase as Phase
 from dualtrain.spec._schedule import PhaseSchedule as PhaseSchedule
 from dualtrain.spec._schedule import Schedule as Schedule
@@ -70,5 +70,4 @@ from dualtrain.spec._update import Clip as Clip
 from dualtrain.spec._update import Duration as Duration
 from dualtrain.spec._update import Ema as Ema
 from dualtrain.spec._warmup import Rounding as Rounding
-from dualtrain.spec._warmup import Shape as Shape
 from dualtrain.spec._warmup import Warmup as Warmup

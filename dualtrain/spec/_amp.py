@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-from dualtrain.spec._base import Count, Part, distinct
+from dualtrain.fields import Count, Part, distinct
 
 __all__ = ["Amp", "Float32Operator", "LossScale"]
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from dualtrain.spec._base import Count, Part, Per, Rate
+from dualtrain.fields import Count, Part, Per, Rate
 
 __all__ = ["CosineAnnealingWarmRestarts", "CycledMomentum", "Cyclic", "OneCycle"]
 

@@ -9,8 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from dualtrain.spec._base import LARGEST_COUNT, Count, Part, Per, Positive, Rate
-from dualtrain.spec._warmup import Shape
+from dualtrain.fields import LARGEST_COUNT, Count, Part, Per, Positive, Rate, Shape
 
 __all__ = [
     "Constant",

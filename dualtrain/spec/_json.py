@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from dualtrain.spec._positions import Malformed, Positions, Steps
+from dualtrain.fields import Malformed, Positions, Steps
 
 __all__ = ["read_json"]
 

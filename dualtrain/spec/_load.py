@@ -8,8 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from dualtrain.errors import Problem, SpecError
-from dualtrain.spec._positions import Malformed, Positions, Source, dotted
-from dualtrain.spec._problems import problems_of, shown
+from dualtrain.fields import Malformed, Positions, Source, dotted, problems_of, shown
 from dualtrain.spec._spec import Spec
 
 __all__ = ["load_spec"]

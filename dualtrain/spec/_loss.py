@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dualtrain.spec._base import Part, Proportion
+from dualtrain.fields import Part, Proportion
 
 __all__ = ["Loss"]
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
-from dualtrain.spec._base import Part, Positive
+from dualtrain.fields import Part, Positive
 
 __all__ = [
     "SGD",

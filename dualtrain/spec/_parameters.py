@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from dualtrain.spec._base import Count, Part, Positive, distinct
+from dualtrain.fields import Count, Part, Positive, distinct
 
 __all__ = [
     "BatchStats",

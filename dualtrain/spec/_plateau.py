@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from dualtrain.spec._base import LARGEST_COUNT, Part, Per, Rate
+from dualtrain.fields import LARGEST_COUNT, Part, Per, Rate
 
 __all__ = ["ReduceOnPlateau"]
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, field_serializer, field_validator
 
-from dualtrain.spec._base import Count, Part, Per
+from dualtrain.fields import Count, Part, Per
 from dualtrain.spec._cycles import CosineAnnealingWarmRestarts, Cyclic, OneCycle
 from dualtrain.spec._decays import (
     Constant,

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_validator
 
 from dualtrain.errors import Problem
+from dualtrain.fields import Count, Part, Source, dotted
 from dualtrain.spec._agree import check_metric, check_momentum, check_rates, check_rise
 from dualtrain.spec._amp import Amp
-from dualtrain.spec._base import Count, Part
 from dualtrain.spec._decays import Constant
 from dualtrain.spec._loss import Loss
 from dualtrain.spec._optimizer import AdamW, Lamb, Optimizer, Rprop
 from dualtrain.spec._parameters import Freeze, LayerDecayOrRate, LrMultipliers, WeightDecay
-from dualtrain.spec._positions import Source, dotted
 from dualtrain.spec._schedule import Schedule
 from dualtrain.spec._task import TextClassification
 from dualtrain.spec._update import Batch, Clip, Duration, Ema

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from dualtrain.spec._base import Count, Part, Per, Rate, ascending
+from dualtrain.fields import Count, Part, Per, Rate, ascending
 
 __all__ = [
     "Exponential",

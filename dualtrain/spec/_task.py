@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator
 
-from dualtrain.spec._base import Count, Part, Proportion
+from dualtrain.fields import Count, Part, Proportion
 
 __all__ = ["CheckpointModel", "FreshModel", "Head", "TextClassification"]
 

@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Iterator
 
-from dualtrain.spec._positions import Malformed, Positions, Steps
+from dualtrain.fields import Malformed, Positions, Steps
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from dualtrain.spec._base import Count, Part, Proportion
+from dualtrain.fields import Count, Part, Proportion
 
 __all__ = ["Batch", "Clip", "Duration", "Ema"]
 

@@ -6,13 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from dualtrain.spec._base import LARGEST_COUNT, Part, Proportion
+from dualtrain.fields import LARGEST_COUNT, Part, Proportion, Shape
 
-__all__ = ["Rounding", "Shape", "Warmup"]
+__all__ = ["Rounding", "Warmup"]
 
 Rounding = Literal["floor", "ceil", "round"]
-
-Shape = Literal["linear", "cosine", "one_minus_sqrt"]
 
 
 class Warmup(Part):

@@ -11,7 +11,7 @@ import re
 
 import yaml
 
-from dualtrain.spec._positions import Malformed, Positions, Steps
+from dualtrain.fields import Malformed, Positions, Steps
 
 __all__ = ["read_yaml"]
 

@@ -13,9 +13,9 @@ from pydantic import BaseModel
 
 from dualtrain import load_spec
 from dualtrain.errors import SpecError
+from dualtrain.fields._cure_table import KEYS, NAMES
+from dualtrain.fields._problems import _options
 from dualtrain.spec import Spec
-from dualtrain.spec._cure_table import KEYS, NAMES
-from dualtrain.spec._problems import _options
 
 GOOD = {
     "optimizer": "{name: adamw, lr: 5e-5}",

@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dualtrain.fields import Positions
 from dualtrain.spec._json import read_json
-from dualtrain.spec._positions import Positions
 from dualtrain.spec._toml import _scan, read_toml
 from dualtrain.spec._yaml import read_yaml
 

@@ -13,9 +13,9 @@ import pytest
 
 from dualtrain import DualtrainError, Spec, __version__
 from dualtrain.errors import DataError, LedgerError, PlanError, WorkerError
+from dualtrain.fields import Positions, Steps
 from dualtrain.sides import run_parity, without_dropout
 from dualtrain.spec import Source
-from dualtrain.spec._positions import Positions, Steps
 from tests.meta.small_task import small_spec, write_task
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dualtrain.errors import SpecError
-from dualtrain.spec._problems import problems_of
+from dualtrain.fields._problems import problems_of
 
 __all__ = [
     "LARGEST_COUNT",
@@ -18,6 +18,7 @@ __all__ = [
     "Positive",
     "Proportion",
     "Rate",
+    "Shape",
     "ascending",
     "distinct",
 ]
@@ -45,6 +46,9 @@ Per = Annotated[
     ),
 ]
 """What a schedule counts."""
+
+Shape = Literal["linear", "cosine", "one_minus_sqrt"]
+"""Of a rise, or of a fall, between two rates."""
 
 
 class Part(BaseModel):

@@ -6,7 +6,7 @@ of Hugging Face's and PaddleNLP's TrainingArguments, and those that recipes and 
 
 from __future__ import annotations
 
-from dualtrain.spec._trainer_words import NOT_HERE, TRAINERS
+from dualtrain.fields._trainer_words import NOT_HERE, TRAINERS
 
 __all__ = ["KEYS", "NAMES"]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from dualtrain.errors import Problem
-from dualtrain.spec._cures import (
+from dualtrain.fields._cures import (
     of_key,
     of_list,
     of_mapping,
@@ -19,7 +19,7 @@ from dualtrain.spec._cures import (
     of_size,
     off,
 )
-from dualtrain.spec._positions import Positions, Steps, dotted
+from dualtrain.fields._positions import Positions, Steps, dotted
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

@@ -12,9 +12,9 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel
 
-from dualtrain.spec._cure_table import KEYS, NAMES
-from dualtrain.spec._positions import Steps
-from dualtrain.spec._trainer_words import NO_WORD
+from dualtrain.fields._cure_table import KEYS, NAMES
+from dualtrain.fields._positions import Steps
+from dualtrain.fields._trainer_words import NO_WORD
 
 __all__ = ["of_key", "of_list", "of_mapping", "of_name", "of_number", "of_size", "off", "written"]
 
