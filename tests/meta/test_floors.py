@@ -1,0 +1,93 @@
+"""The rooms of the core stand on floors: each imports only from those below it, lazy imports counted.
+
+A room is a folder or a file under `dualtrain/`. What is imported inside a function, or for types
+alone, is imported: it must be there to be read.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+CORE = Path(__file__).parents[2] / "dualtrain"
+
+FLOORS: tuple[tuple[str, ...], ...] = (
+    ("errors", "aside"),
+    ("fields",),
+    ("schedules", "optimizers"),
+    ("spec",),
+    ("ledger",),
+    ("plan",),
+    ("trace", "backend"),
+    ("training", "parity"),
+    ("cli",),
+)
+"""From the ground up; rooms of one floor do not know each other."""
+
+DOOR = ("__init__", "__main__")
+"""The front door opens into every room; no room goes out through it."""
+
+
+def imports(folder: Path) -> Iterator[tuple[str, str, str]]:
+    """(room, room that it imports, file and line) for every import inside the package."""
+    package = folder.name
+    for file in sorted(folder.rglob("*.py")):
+        own = file.relative_to(folder).with_suffix("").parts[0]
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            match node:
+                case ast.ImportFrom(module=str(module), names=names):
+                    whole = [f"{module}.{name.name}" for name in names]
+                case ast.Import(names=names):
+                    whole = [name.name for name in names]
+                case _:
+                    continue
+            for name in whole:
+                first, *inner = name.split(".")
+                if first == package and inner[0] != own:
+                    yield own, inner[0], f"{file.relative_to(folder.parent)}:{node.lineno}"
+
+
+def upward(folder: Path, floors: tuple[tuple[str, ...], ...]) -> list[str]:
+    """The imports that do not go down."""
+    level = {room: number for number, floor in enumerate(floors) for room in floor}
+    return [
+        f"{place}: {room} imports {other}"
+        for room, other, place in imports(folder)
+        if room not in DOOR and (other not in level or level[other] >= level[room])
+    ]
+
+
+def test_every_room_has_its_floor() -> None:
+    rooms = {path.stem for path in CORE.iterdir() if path.suffix in ("", ".py")} - {"__pycache__"}
+
+    assert sorted(rooms - set(DOOR)) == sorted(room for floor in FLOORS for room in floor)
+
+
+def test_imports_go_down() -> None:
+    assert upward(CORE, FLOORS) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("from core.upper import thing", ["core/lower.py:2: lower imports upper"]),
+        ("def f():\n    import core.upper", ["core/lower.py:3: lower imports upper"]),
+        ("from core import upper", ["core/lower.py:2: lower imports upper"]),
+        ("from core import __version__", ["core/lower.py:2: lower imports __version__"]),
+        ("from core.beside import thing", ["core/lower.py:2: lower imports beside"]),
+        ("from core.ground import thing", []),
+        ("import numpy", []),
+    ],
+)
+def test_the_check_can_fail(line: str, found: list[str], tmp_path: Path) -> None:
+    core = tmp_path / "core"
+    core.mkdir()
+    for room in ("ground", "beside", "upper"):
+        (core / f"{room}.py").touch()
+    (core / "lower.py").write_text(f'"""Lower."""\n{line}\n', encoding="utf-8")
+    floors = (("ground",), ("lower", "beside"), ("upper",))
+
+    assert upward(core, floors) == found
