@@ -73,7 +73,7 @@ _WITHOUT = {
 
 def _measured(trace: Trace, b: Trace, plan: Plan) -> Iterator[tuple[Stage, list[Measure]]]:
     yield stages.PLAN, _sizes(trace, b, plan)
-    if b.header.plan is not None and b.header.plan.decisions:
+    if b.header.decisions:
         yield stages.DECAY, before.decay(trace, b)
     if rates_are_known(plan):
         yield stages.LEARNING_RATE, during.learning_rate(trace, b)
@@ -104,10 +104,11 @@ def _groups(trace: Trace, plan: Plan) -> Iterator[Measure]:
 
 def _followed(trace: Trace, plan: Plan, meant: PlanFacts) -> Trace:
     """The trace that the run would have left had it followed the plan."""
-    decided = {decision.name: decision for decision in meant.decisions}
-    parameters = tuple(_decided(p, decided.get(p.name)) for p in trace.header.parameters)
-    header = replace(trace.header, parameters=parameters, plan=meant)
-    return Trace(header, tuple(_updates(trace, plan)), end=trace.end)
+    header = replace(trace.header, plan=meant)
+    parameters = tuple(_decided(p, header.decisions.get(p.name)) for p in header.parameters)
+    return Trace(
+        replace(header, parameters=parameters), tuple(_updates(trace, plan)), end=trace.end
+    )
 
 
 def _decided(parameter: ParameterFacts, decision: Decision | None) -> ParameterFacts:

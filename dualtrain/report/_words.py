@@ -97,7 +97,9 @@ def _on_skips(comparison: Comparison) -> Iterator[str]:
 def _on_evaluation(comparison: Comparison) -> Iterator[str]:
     if not any(finding.stage == "evaluation" for finding in comparison.findings):
         return
-    last = [(name, trace.evaluations[-1]) for name, trace in _sides(comparison) if trace.evaluations]
+    last = [
+        (name, trace.evaluations[-1]) for name, trace in _sides(comparison) if trace.evaluations
+    ]
     counts = [f"{name} {e.correct} of {e.examples}" for name, e in last if e.correct is not None]
     if counts:
         yield f"Held-out examples classified right: {', '.join(counts)}."

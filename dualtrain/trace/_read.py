@@ -113,7 +113,9 @@ def _in_order(path: Path, records: list[Numbered]) -> Iterator[tuple[int, Update
             rule = f"updates are in order: attempt is {attempt} here"
             raise error_at(path, number, rule, str(record.attempt))
         if record.t not in clock:
-            rule = f"{record.record}s are in order: t is {' or '.join(map(str, sorted(clock)))} here"
+            rule = (
+                f"{record.record}s are in order: t is {' or '.join(map(str, sorted(clock)))} here"
+            )
             raise error_at(path, number, rule, str(record.t))
         if isinstance(record, Update):
             attempt += 1

@@ -34,7 +34,9 @@ class TraceWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, *_: object
     ) -> None:
         if error is not None and not self._file.closed:
-            with suppress(OSError):  # a full disk, say: then that is the error, and the trace is cut
+            with suppress(
+                OSError
+            ):  # a full disk, say: then that is the error, and the trace is cut
                 self.end(End(reason=_reason(error)))
         self._file.close()
 
