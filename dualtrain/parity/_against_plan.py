@@ -104,11 +104,10 @@ def _groups(trace: Trace, plan: Plan) -> Iterator[Measure]:
 
 def _followed(trace: Trace, plan: Plan, meant: PlanFacts) -> Trace:
     """The trace that the run would have left had it followed the plan."""
-    header = replace(trace.header, plan=meant)
-    parameters = tuple(_decided(p, header.decisions.get(p.name)) for p in header.parameters)
-    return Trace(
-        replace(header, parameters=parameters), tuple(_updates(trace, plan)), end=trace.end
-    )
+    header, decided = trace.header, {decision.name: decision for decision in meant.decisions}
+    parameters = tuple(_decided(p, decided.get(p.name)) for p in header.parameters)
+    header = replace(header, parameters=parameters, plan=meant)
+    return Trace(header, tuple(_updates(trace, plan)), end=trace.end)
 
 
 def _decided(parameter: ParameterFacts, decision: Decision | None) -> ParameterFacts:
@@ -125,7 +124,7 @@ def _decided(parameter: ParameterFacts, decision: Decision | None) -> ParameterF
 
 
 def _updates(trace: Trace, plan: Plan) -> Iterator[Update]:
-    """The recorded updates with what the plan says of each; which of them overflow it cannot say."""
+    """The recorded updates with what the plan says of each; which overflow it cannot say."""
     t, scaling = 0, Scaling.of(plan.spec.amp)
     for update in trace.updates:
         yield replace(

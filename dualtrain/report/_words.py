@@ -120,8 +120,9 @@ def _on_weights(weights: Weights | None) -> Iterator[str]:
     yield from _farthest(weights, "Final weights")
     if weights.chaotic:
         yield (
-            f"The chaos floor is above the tolerance of {weights.tolerance:.0e}: this run magnifies rounding, "
-            "so more is allowed. Fewer updates or a lower rate make a sharper proof."
+            f"The chaos floor is above the tolerance of {weights.tolerance:.0e}: this run "
+            "magnifies rounding, so more is allowed. Fewer updates or a lower rate make a sharper "
+            "proof."
         )
     if weights.by_rounding:
         names = ", ".join(

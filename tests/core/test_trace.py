@@ -368,7 +368,7 @@ BROKEN: dict[str, tuple[Callable[[Lines], Lines], str]] = {
     ),
     "unknown kind of line": (
         set_field(2, record="note"),
-        "3: each line is a JSON object whose 'record' is header, update, evaluation or end. Received: ",
+        "3: each line is a JSON object whose 'record' is header, update, evaluation or end. ",
     ),
     "header twice": (
         lambda lines: [lines[0], *lines],
