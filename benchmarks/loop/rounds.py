@@ -117,7 +117,7 @@ def _torch_by_hand(model: Any, batches: Batches, updates: int) -> None:
 def _paddle_model() -> Any:
     import paddle
 
-    class Mlp(paddle.nn.Layer):  # type: ignore[misc]
+    class Mlp(paddle.nn.Layer):
         def __init__(self) -> None:
             super().__init__()
             self.first = paddle.nn.Linear(INPUTS, HIDDEN)
