@@ -7,8 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from dualtrain.errors import TraceError
+from dualtrain.trace._header import Header
 from dualtrain.trace._lines import check_regular, line_of
-from dualtrain.trace._records import End, Evaluation, Header, Record, Update
+from dualtrain.trace._records import End, Evaluation, Record, Update
 
 __all__ = ["TraceWriter"]
 
@@ -16,7 +17,8 @@ __all__ = ["TraceWriter"]
 class TraceWriter:
     """Writes a trace under its own name, line by line; a context manager.
 
-    The file can be read at any time, up to where it has come (`read_trace`). A block that an error
+    It takes the place of an older one. The file can be read at any time, up to where it has come
+    (`read_trace`). A block that an error
     leaves before `end` was called ends the trace with that reason. Raises `TraceError` if `path` is
     there and is no regular file.
     """
