@@ -1,135 +1,34 @@
-"""The three kinds of line in a trace; each class has exactly the fields that its line has.
+"""The kinds of line in a trace, and a whole one; each class has the fields that its line has.
 
 Digests are crc32 in 8 hex digits. A value that a run does not record is None (an empty tuple).
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import Field
 
-from dualtrain.spec import Role, Spec
+from dualtrain.trace._header import Header
+from dualtrain.trace._values import EXACTLY, Number, Position, Size
 
-__all__ = ["FORMAT", "VERSION", "End", "Header", "LedgerEntry", "Number", "Update"]
+__all__ = ["DONE", "End", "Evaluation", "Record", "Trace", "Update"]
 
-FORMAT: Literal["dualtrain-trace"] = "dualtrain-trace"
-VERSION: Literal[2] = 2
-
-_NON_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
-
-
-def _from_json(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError('must be finite, or one of "nan", "inf", "-inf"')
-    return _NON_FINITE.get(value, value) if isinstance(value, str) else value
-
-
-def _to_json(value: float) -> float | str:
-    return value if math.isfinite(value) else str(value)
-
-
-Number = Annotated[float, BeforeValidator(_from_json), PlainSerializer(_to_json, when_used="json")]
-"""A float64; JSON has no word for the non-finite ones, so they are the strings nan, inf, -inf."""
-
-Size = Annotated[int, Field(ge=1)]
-"""A whole number of updates, micro-batches or processes: at least one."""
-
-Position = Annotated[int, Field(ge=0)]
-"""Updates from the beginning."""
-
-_EXACTLY = ConfigDict(strict=True, extra="forbid")
-
-
-@dataclass(frozen=True, kw_only=True)
-class LedgerEntry:
-    """A parameter, what the core decided for it, and what the live optimizer does with it."""
-
-    __pydantic_config__ = _EXACTLY
-
-    name: str
-    """Canonical."""
-    native: str
-    """The name its optimizer knows."""
-    structured: str
-    """The framework's own name in the module tree."""
-    shape: tuple[int, ...]
-    """Canonical layout."""
-    roles: tuple[Role, ...]
-    """Found from the owner, the attribute's name and the shape."""
-    rule: str
-    """The rule that decided the decay."""
-    decay: Number
-    """What the core decided."""
-    effective_decay: Number | None
-    """Read back from the live optimizer; None if it does not hold the parameter."""
-    lr_rule: str
-    """The rules that decided the multiplier."""
-    lr_multiplier: Number
-    """Of the learning rate: what the core decided."""
-    effective_lr_multiplier: Number | None
-    """Read back from the live optimizer; None if it does not hold the parameter."""
-    freeze_rule: str
-    """The rule that decided the freezing."""
-    frozen: bool
-    """Whether the core decided to freeze it."""
-    trainable: bool
-    """Whether it trains: neither the spec nor the model itself holds it still."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Header:
-    """What is known before the first update."""
-
-    __pydantic_config__ = _EXACTLY
-
-    record: Literal["header"] = "header"
-    format: Literal["dualtrain-trace"] = FORMAT
-    version: Literal[2] = VERSION
-    backend: str
-    """Which side this is, e.g. `paddle`."""
-    versions: dict[str, str]
-    """Package -> version."""
-    device: str
-    """Where it ran."""
-    spec: Spec
-    """What the user wrote."""
-    total_updates: Size
-    """T."""
-    warmup_updates: Position
-    """W."""
-    horizon: Size
-    """H."""
-    updates_per_epoch: Size
-    """Accumulation groups in one pass over the data."""
-    micro_batches_per_epoch: Size
-    """M, over all processes."""
-    world_size: Size
-    """Processes."""
-    ledger: tuple[LedgerEntry, ...]
-    """One entry per parameter."""
-    initial_digest: dict[str, str]
-    """Canonical name -> digest of the initial weights."""
-    probe: tuple[tuple[Number, ...], ...] | None
-    """Logits of the first batch in evaluation mode before training: samples x classes."""
-    data_digest: str | None
-    """Of the prepared data."""
-    notes: tuple[str, ...]
-    """Plain sentences, e.g. "dropout is 0: masks cannot match across frameworks"."""
+DONE = "done"
+"""The reason of an end to which a run came by itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Update:
     """One optimizer update."""
 
-    __pydantic_config__ = _EXACTLY
+    __pydantic_config__ = EXACTLY
 
     record: Literal["update"] = "update"
-    attempt: int | None = None
-    """Counts the updates from 0, skipped ones too; None in traces from before it was recorded."""
-    t: int
+    attempt: Position
+    """Counts the updates from 0, skipped ones too."""
+    t: Position
     """The clock before the update; a skipped update may leave it where it is, so that the one
     after it has the same."""
     lr: Number
@@ -138,39 +37,55 @@ class Update:
     """The momentum that it used; None where the schedule cycles none."""
     loss: Number
     """The update's loss, after normalisation over its micro-batches."""
-    micro_losses: tuple[Number, ...]
+    micro_losses: tuple[Number, ...] = ()
     """Each micro-batch's own mean loss, before any division by the group; 0 where it has no counted
     target."""
-    grad_norm: Number | None
+    grad_norm: Number | None = None
     """L2 norm of the accumulated gradient, unscaled, before clipping."""
-    clipped_norm: Number | None
+    clipped_norm: Number | None = None
     """The same after clipping."""
-    loss_scale: Number | None
+    loss_scale: Number | None = None
     """The scale this update's loss was multiplied by; None without one."""
-    skipped: bool
+    skipped: bool = False
     """Whether non-finite gradients stopped it."""
-    batches: tuple[str, ...]
+    batches: tuple[str, ...] = ()
     """Digests of its micro-batches, in order."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class End:
-    """What is known after the last update."""
+class Evaluation:
+    """How the model did on examples that it was not trained on."""
 
-    __pydantic_config__ = _EXACTLY
+    __pydantic_config__ = EXACTLY
+
+    record: Literal["evaluation"] = "evaluation"
+    t: Position
+    """The clock: that of the update that follows, or would."""
+    examples: Size
+    """Examples in the split."""
+    loss: Number
+    """Mean loss over them."""
+    correct: Position | None = None
+    """How many were classified right; None where nothing is classified."""
+    metrics: dict[str, Number] = field(default_factory=dict)
+    """Further ones, by name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class End:
+    """What is known when the run is over. A trace without it was cut."""
+
+    __pydantic_config__ = EXACTLY
 
     record: Literal["end"] = "end"
-    correct: int | None
-    """Examples of the evaluation split that were classified right."""
-    total: int | None
-    """Examples in the evaluation split."""
-    eval_loss: Number | None
-    """Mean loss over the evaluation split."""
-    skipped: int | None = None
+    reason: Annotated[str, Field(min_length=1)]
+    """`done`, `interrupted`, or `error: ` and what it said. With a plan, a run that is done has
+    made all its updates."""
+    skipped: Position | None = None
     """Updates that non-finite gradients stopped."""
-    weights: str | None
+    weights: str | None = None
     """File of the final weights, relative to the trace's folder."""
-    initial_weights: str | None
+    initial_weights: str | None = None
     """File of the initial weights, relative to the trace's folder."""
     weights_digest: str | None = None
     """Of the final weights: tells when another run has replaced the file."""
@@ -178,3 +93,22 @@ class End:
     """File of the final averages of the weights, relative to the trace's folder; None without."""
     averages_digest: str | None = None
     """Of the averages."""
+
+
+Record = Header | Update | Evaluation | End
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One run, whole or up to where its trace was cut."""
+
+    header: Header
+    updates: tuple[Update, ...] = ()
+    evaluations: tuple[Evaluation, ...] = ()
+    end: End | None = None
+    """None of a trace that was cut."""
+
+    @property
+    def outcome(self) -> str:
+        """The reason of the end; `cut` without one."""
+        return "cut" if self.end is None else self.end.reason
