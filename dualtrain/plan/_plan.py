@@ -13,8 +13,8 @@ import numpy as np
 from dualtrain.errors import PlanError
 from dualtrain.plan._curves import Curve
 from dualtrain.plan._fit import Room, check_fit
-from dualtrain.plan._floats import Floats
-from dualtrain.spec import LARGEST_COUNT, ReduceOnPlateau, Rounding, Spec, Warmup
+from dualtrain.schedules import Floats
+from dualtrain.spec import LARGEST_COUNT, Rounding, Spec, Warmup
 
 __all__ = ["Plan", "resolve", "round_product"]
 
@@ -128,13 +128,13 @@ class Plan:
     @cached_property
     def _table(self) -> Floats:
         """factor(t) for t = 0 ... T. Raises `PlanError` if metrics decide."""
-        if isinstance(self.spec.schedule, ReduceOnPlateau):
+        if self.spec.schedule.needs_metric:
             raise PlanError(
                 self.spec.problem(
                     "schedule",
                     "name",
-                    rule="the rates of 'reduce_on_plateau' depend on the metrics that training "
-                    "reports: no plan knows them before",
+                    rule=f"the rates of {self.spec.schedule.name!r} depend on the metrics that "
+                    "training reports: no plan knows them before",
                 )
             )
         return self.curve.factors(np.arange(self.total_updates + 1, dtype=np.float64))
