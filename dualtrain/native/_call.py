@@ -59,9 +59,14 @@ class Call:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     """By keyword; a value may be a `Call` itself."""
 
+    @property
+    def short_name(self) -> str:
+        """Without the module."""
+        return self.name.rpartition(".")[2]
+
     def __str__(self) -> str:
         given = ", ".join(f"{name}={_shown(value)}" for name, value in self.arguments.items())
-        return f"{self.name.rpartition('.')[2]}({given})"
+        return f"{self.short_name}({given})"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ from dualtrain.native._schedule_arguments import (
     RESTARTS,
     SCOPE,
     SHAPES,
+    STEPS,
     WAVES,
     WHOLE_RATE,
     divided,
@@ -78,7 +79,8 @@ def _the_rate_itself(value: Any, words: Words, given: Given) -> Words:
 
 
 def _inner(inner: Any, words: Words, given: Given) -> Words:
-    return read_later(_FLAT, inner, words)
+    around = {path: value for path, value in words.items() if path != LR}  # it brings its own
+    return read_later(_FLAT, inner, around)
 
 
 def _around(rise: str, *, past: str = "", because: str = WHOLE_RATE) -> Row:
@@ -96,7 +98,7 @@ def _around(rise: str, *, past: str = "", because: str = WHOLE_RATE) -> Row:
         "LinearWarmup",
         means={"warmup.counted": "before"},
         arguments={
-            "warmup_steps": warmup(),
+            "warmup_steps": word(STEPS),
             "learning_rate": Argument(
                 words=ANYTHING,
                 read=_inner,

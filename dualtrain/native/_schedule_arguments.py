@@ -183,6 +183,8 @@ def read_inner(table: Table, call: Call, around: Words) -> dict[str, Any]:
     reading = table.read(call, around)
     if not reading.words:
         raise Refused(f"{call}: {reading.row.because}")
+    if any(reading.words[path] != value for path, value in around.items()):
+        raise Refused(f"{call} gives the optimizer another rate")
     return {path: value for path, value in reading.words.items() if path not in around}
 
 
@@ -196,15 +198,17 @@ def read_later(table: Table, call: Call, words: Words) -> dict[str, Any]:
     ends = any("horizon" in argument.words for argument in row.arguments.values())
     if ends and "horizon" not in said:
         said["horizon"] = around[UPDATES]
+    if "horizon" in said and said["horizon"] == words.get(UPDATES):
+        del said["horizon"]  # as long as the run, from there
     return said
 
 
 def write_later(table: Table, words: Words, library: str) -> Call:
     """The schedule that begins at the end of warmup."""
     later = {path: value for path, value in words.items() if not path.startswith("warmup.")}
-    if UPDATES in words and "horizon" in words:  # else it is as long as the run, from there
+    if UPDATES in words and "horizon" in words:  # else as long as the run, from there
         later[UPDATES] = words[UPDATES] - words.get(STEPS, 0)
-    return table.write(later, library)
+    return table.write(later, library).call
 
 
 def dispatched(

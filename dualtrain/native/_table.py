@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dualtrain.native._call import Call, Refused, Row, Words
 
-__all__ = ["Reading", "Table"]
+__all__ = ["Reading", "Table", "Writing"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +18,14 @@ class Reading:
     """With how equal both sides are."""
     words: Words
     """What a spec says for it; empty where the row is a refusal."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Writing:
+    """What says some words."""
+
+    row: Row
+    call: Call
 
 
 @dataclass(frozen=True)
@@ -44,7 +52,7 @@ class Table:
                 return Reading(row=row, words=row.read(call.arguments, around))
         raise Refused(f"{call} has no meaning that is known" if named else f"{call.name}: unknown")
 
-    def write(self, words: Words, library: str, *, drives: bool = False) -> Call:
+    def write(self, words: Words, library: str, *, drives: bool = False) -> Writing:
         """The first call of the library that says the words; of those that `drives`, if asked.
 
         Raises `Refused` with the reason of each row of that meaning that cannot.
@@ -54,8 +62,9 @@ class Table:
             if row.library != library or row.equal == "refused" or drives > row.drives:
                 continue
             try:
-                return Call(name=row.name, arguments=row.write(words))
+                return Writing(row=row, call=Call(name=row.name, arguments=row.write(words)))
             except Refused as refused:
-                if row.means.items() <= dict(words).items():
-                    reasons.append(f"{row.name.rpartition('.')[2]} {refused}")
+                named = [path for path in row.means if path.endswith(".name")]
+                if named and all(words.get(path) == row.means[path] for path in named):
+                    reasons.append(f"{Call(name=row.name).short_name} {refused}")
         raise Refused("; ".join(reasons) or f"{library} has nothing that says it")

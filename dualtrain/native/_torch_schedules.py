@@ -161,6 +161,12 @@ def _steps_then(milestones: Any, words: Words, given: Given) -> Words:
     return {"warmup.steps": steps}
 
 
+def _one_milestone(words: Words) -> list[int]:
+    if STEPS not in words:
+        raise Refused(f"needs {STEPS}")
+    return [words[STEPS]]
+
+
 def _first_is_warmup(given: Given, around: Words) -> bool:
     first, *later = given["schedulers"]
     return (
@@ -180,7 +186,10 @@ def _after_warmup(schedulers: Any, words: Words, given: Given) -> Words:
 
 def _write_after_warmup(words: Words) -> list[Call]:
     rise = {k: words[k] for k in (LR, STEPS, "warmup.start") if k in words}
-    return [_FLAT.write({**rise, NAME: "constant"}, "torch"), write_later(_FLAT, words, "torch")]
+    return [
+        _FLAT.write({**rise, NAME: "constant"}, "torch").call,
+        write_later(_FLAT, words, "torch"),
+    ]
 
 
 def _phases(schedulers: Any, words: Words, given: Given) -> Words:
@@ -220,7 +229,7 @@ def _write_phases(words: Words) -> list[Call]:
             begin += phase["updates"]
         elif "horizon" in words or UPDATES in words:
             inner[UPDATES] = words.get("horizon", words.get(UPDATES)) - begin
-        calls.append(_FLAT.write(inner, "torch"))
+        calls.append(_FLAT.write(inner, "torch").call)
     return calls
 
 
@@ -245,7 +254,7 @@ def _before(past: str, cosine: bool) -> Row:
             "milestones": Argument(
                 words=("warmup.steps",),
                 read=_steps_then,
-                write=lambda words: [words.get("warmup.steps", 0)],
+                write=_one_milestone,
             ),
             "schedulers": Argument(words=ANYTHING, read=_after_warmup, write=_write_after_warmup),
         },
@@ -271,6 +280,8 @@ def _constant_for(total_iters: int) -> Mapping[str, Argument]:
         if len(words["schedule.values"]) != 2:
             raise Refused("has two rates")
         low, high = words["schedule.values"]
+        if low > high or not high:
+            raise Refused("rises to its rate")
         return float(low / high)
 
     return {

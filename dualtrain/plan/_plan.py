@@ -11,6 +11,8 @@ from numbers import Integral
 import numpy as np
 
 from dualtrain.errors import PlanError
+from dualtrain.native import Call, Refused, flat
+from dualtrain.native.schedules import SCHEDULES
 from dualtrain.plan._curves import Curve
 from dualtrain.plan._fit import Room, check_fit
 from dualtrain.schedules import Floats
@@ -81,6 +83,27 @@ class Plan:
     def momentum_curve(self) -> Floats | None:
         """momentum_at(t) for t = 0 ... T - 1, where the schedule cycles it; None elsewhere."""
         return self._momenta
+
+    def native(self, library: str) -> Call | None:
+        """The call that makes the library's own schedule with these rates; None if it has none.
+
+        Only where the rates are equal to the last bit at every t >= 0, past the end too; the
+        table of `dualtrain.native` says where, the tests measure it.
+
+        >>> str(plan.native("transformers"))  # linear, W = 2, H = 4
+        'get_linear_schedule_with_warmup(num_warmup_steps=2, num_training_steps=4)'
+        """
+        if not self.curve.plain:
+            return None
+        schedule = self.spec.schedule
+        words = flat({"schedule": schedule.model_dump(exclude_defaults=True)})
+        words |= {"optimizer.lr": self.spec.optimizer.lr, "warmup.steps": self.warmup_updates}
+        if schedule.reads_horizon:
+            words["horizon"] = self.horizon
+        try:
+            return SCHEDULES.write(words, library, drives=True).call
+        except Refused:
+            return None
 
     def epoch_groups(self) -> list[range]:
         """The accumulation groups of an epoch: for each update, its micro-batches' indices.

@@ -22,7 +22,7 @@ from dualtrain.native.schedules import SCHEDULES
 from dualtrain.parity._numbers import relative, ulps
 from dualtrain.plan import Plan, Plateau
 from dualtrain.spec import Spec
-from tests.parity.native_schedules import UPDATES, Case, cases
+from tests.native_schedules import UPDATES, Case, cases
 
 __all__ = [
     "RATES",

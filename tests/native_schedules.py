@@ -152,6 +152,7 @@ def _torch(lr: float) -> list[tuple[str, float | None, dict[str, Any]]]:
         call(TORCH, "LinearLR", start_factor=1e-3, total_iters=50),
         call(TORCH, "CosineAnnealingLR", T_max=350),
     ]
+    falls = [*warm[:1], call(TORCH, "StepLR", step_size=100)]
     three = [
         call(TORCH, "CosineAnnealingLR", T_max=150),
         call(TORCH, "ExponentialLR", gamma=0.99),
@@ -170,6 +171,7 @@ def _torch(lr: float) -> list[tuple[str, float | None, dict[str, Any]]]:
         ("ExponentialLR", None, {"gamma": 0.9}),
         ("ExponentialLR", None, {"gamma": 0.999}),
         ("SequentialLR", None, {"schedulers": warm, "milestones": [50]}),
+        ("SequentialLR", None, {"schedulers": falls, "milestones": [50]}),
         ("SequentialLR", None, {"schedulers": three, "milestones": [150, 250]}),
         ("CosineAnnealingLR", None, {"T_max": UPDATES}),
         ("CosineAnnealingLR", None, {"T_max": 100, "eta_min": 1e-6}),
@@ -205,6 +207,7 @@ def _transformers(lr: float) -> Named:
         ("get_inverse_sqrt_schedule", {"num_warmup_steps": 0}),
         ("get_cosine_with_min_lr_schedule_with_warmup", {**_RUN, "min_lr": lr / 10}),
         ("get_cosine_with_min_lr_schedule_with_warmup", {**_RUN, "min_lr_rate": 0.1}),
+        (late, {**_RUN, "min_lr": lr / 10, "warmup_lr_rate": 0.25}),
         (late, {**_RUN, "min_lr_rate": 0.1}),
         ("get_wsd_schedule", wsd),
         (
