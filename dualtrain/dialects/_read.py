@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dualtrain.dialects._dialect import Dialect, Native
+from dualtrain.dialects._dialect import Dialect
+from dualtrain.dialects._native import Native
 from dualtrain.errors import PlanError, SpecError
 from dualtrain.plan import Plan
 from dualtrain.spec import Spec, Warmup

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dualtrain.explain._concern import Rule
 from dualtrain.explain._warmup_rules import moving
+from dualtrain.native.schedules import default_of
 from dualtrain.plan import Plan
 
 __all__ = ["RATE_RULES"]
@@ -126,6 +127,11 @@ def _momentum_stays(plan: Plan) -> str | None:
     return f"{schedule.name} moves the rate alone"
 
 
+def _default(name: str, schedule: str, field: str) -> str:
+    """A native default, as one writes it."""
+    return f"{default_of(name, schedule, field):g}".replace("e-0", "e-")
+
+
 RATE_RULES = (
     Rule(
         name="last-updates-are-idle",
@@ -155,7 +161,8 @@ RATE_RULES = (
         level="warning",
         where="schedule.half_waves",
         reason="an even number of half-waves ends at the peak: paddlenlp's CosineDecayWithWarmup "
-        "does so by default, Hugging Face's cosine has one half-wave",
+        f"has {_default('CosineDecayWithWarmup', 'cosine', 'half_waves')} by default, Hugging "
+        f"Face's cosine {_default('get_cosine_schedule_with_warmup', 'cosine', 'half_waves')}",
         finds=_comes_back,
     ),
     Rule(
@@ -169,7 +176,9 @@ RATE_RULES = (
         name="last-descent-is-cut",
         level="warning",
         where="schedule.cycles",
-        reason="the rate jumps to 0 from there; 0.5 is paddlenlp's default",
+        reason="the rate jumps to 0 from there; "
+        f"{_default('CosineDecayWithWarmup', 'cosine_with_restarts', 'cycles')} is paddlenlp's "
+        "default",
         finds=_last_descent_is_cut,
     ),
     Rule(
@@ -204,7 +213,9 @@ RATE_RULES = (
         name="ends-above-zero",
         level="note",
         where="schedule",
-        reason="libraries have such rates by default, 1e-7 in the Trainers' polynomial and 1e-4 in "
+        reason="libraries have such rates by default, "
+        f"{_default('get_polynomial_decay_schedule_with_warmup', 'polynomial', 'end_lr')} in the "
+        f"Trainers' polynomial and {_default('PolynomialDecay', 'polynomial', 'end_lr')} in "
         "Paddle's; here it is what the spec says",
         finds=_ends_above_zero,
     ),

@@ -19,7 +19,7 @@ from dualtrain.native._schedule_arguments import (
     warmup,
 )
 
-__all__ = ["PADDLENLP_SCHEDULES"]
+__all__ = ["PADDLENLP_SCHEDULES", "PADDLENLP_TYPES"]
 
 Given = Mapping[str, Any]
 CLASSES = "paddlenlp.transformers.optimization"
@@ -81,12 +81,12 @@ _ANNEALING = {
     "decay_step": horizon(),
 }
 _POLYNOMIAL = {
-    "lr_end": word("schedule.end_lr", 1e-7),
     "power": word("schedule.power", 1.0),
+    "lr_end": word("schedule.end_lr", 1e-7),
 }
 _STEPS: dict[str, Argument] = {"num_warmup_steps": warmup(), "num_training_steps": horizon()}
 
-_FUNCTIONS = {
+PADDLENLP_TYPES = {
     called: _row(
         name, schedule, FUNCTIONS, arguments={"learning_rate": lr(), **arguments}, past=past
     )
@@ -121,13 +121,13 @@ _FUNCTIONS = {
 _OWN = ("num_cycles", "lr_end", "power")
 
 PADDLENLP_SCHEDULES: list[Row] = [
-    _row("LinearDecayWithWarmup", "linear", arguments=_RUN, drives=True),
     _row(
         "ConstScheduleWithWarmup",
         "constant",
         arguments={"learning_rate": lr(), "warmup": _WARMUP, "total_steps": _ONLY_OF_A_SHARE},
         drives=True,
     ),
+    _row("LinearDecayWithWarmup", "linear", arguments=_RUN, drives=True),
     _row(
         "CosineDecayWithWarmup",
         "cosine",
@@ -178,7 +178,7 @@ PADDLENLP_SCHEDULES: list[Row] = [
         equal="rounded",
         because=WHOLE_RATE,
     ),
-    *_FUNCTIONS.values(),
+    *PADDLENLP_TYPES.values(),
     *(
         dispatched(
             f"{FUNCTIONS}.get_scheduler",
@@ -191,6 +191,6 @@ PADDLENLP_SCHEDULES: list[Row] = [
                 if name not in row.arguments
             ),
         )
-        for called, row in _FUNCTIONS.items()
+        for called, row in PADDLENLP_TYPES.items()
     ),
 ]

@@ -24,7 +24,7 @@ from dualtrain.native._schedule_arguments import (
     warmup,
 )
 
-__all__ = ["TRANSFORMERS_SCHEDULES"]
+__all__ = ["HF_TYPES", "TRANSFORMERS_SCHEDULES"]
 
 Given = Mapping[str, Any]
 MODULE = "transformers.optimization"
@@ -137,18 +137,9 @@ def _waves_of_a_cosine(value: Any, words: Words, given: Given) -> Words:
     return {"schedule.half_waves": 2.0 * value} if given["decay_type"] == "cosine" else {}
 
 
-_STABLE = {
+_STABLE: dict[str, Argument] = {
     "num_warmup_steps": warmup(),
     "num_decay_steps": word("schedule.decay"),
-    "num_stable_steps": Argument(
-        words=("schedule.stable",),
-        default=None,
-        read=_stable,
-        write=lambda words: words.get("schedule.stable"),
-    ),
-    "num_training_steps": Argument(
-        words=("horizon",), default=None, read=_read_end, write=_write_end
-    ),
     "warmup_type": shape("warmup.shape", "linear", FALLS, absent="linear"),
     "decay_type": shape("schedule.shape", "cosine", FALLS),
     "num_cycles": Argument(
@@ -159,10 +150,22 @@ _STABLE = {
     ),
 }
 
+_LENGTHS: dict[str, Argument] = {
+    "num_stable_steps": Argument(
+        words=("schedule.stable",),
+        default=None,
+        read=_stable,
+        write=lambda words: words.get("schedule.stable"),
+    ),
+    "num_training_steps": Argument(
+        words=("horizon",), default=None, read=_read_end, write=_write_end
+    ),
+}
+
 _POLYNOMIAL = {
     **_STEPS,
-    "lr_end": word("schedule.end_lr", 1e-7),
     "power": word("schedule.power", 1.0),
+    "lr_end": word("schedule.end_lr", 1e-7),
 }
 
 _CONSTANT = _row("get_constant_schedule", "constant")
@@ -218,7 +221,7 @@ _WSD = [
         "get_wsd_schedule",
         "warmup_stable_decay",
         means={"schedule.min_lr": 0.0},
-        arguments=_STABLE,
+        arguments={**_STABLE, **_LENGTHS},
         fixed={"min_lr_ratio": Fixed(0, 0)},
     ),
     _row(
@@ -232,13 +235,14 @@ _WSD = [
                 read=_lowest,
                 write=_write_lowest,
             ),
+            **_LENGTHS,
         },
         equal="rounded",
         because=RATIO,
     ),
 ]
 
-_NAMED: list[tuple[str, Row]] = [
+HF_TYPES: list[tuple[str, Row]] = [
     ("constant", _CONSTANT),
     ("constant_with_warmup", _CONSTANT_WITH_WARMUP),
     ("linear", _LINEAR),
@@ -311,7 +315,7 @@ TRANSFORMERS_SCHEDULES: list[Row] = [
     *_MIN_LR,
     *_MIN_LR_LATE,
     *_WSD,
-    *(_through_kwargs(called, row, drops=called == "inverse_sqrt") for called, row in _NAMED),
+    *(_through_kwargs(called, row, drops=called == "inverse_sqrt") for called, row in HF_TYPES),
     _row("get_adafactor_schedule", equal="refused", because=ADAFACTOR),
     _row("AdafactorSchedule", equal="refused", because=ADAFACTOR),
 ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from dualtrain.fields import Part, Per
 from dualtrain.schedules._floats import Floats
@@ -83,15 +83,11 @@ class Misfit:
 class Record(Part):
     """Base of all schedules."""
 
-    if TYPE_CHECKING:
-
-        @property
-        def name(self) -> str:
-            """By which a spec chooses it."""
-
-        @property
-        def per(self) -> Per:
-            """What it counts."""
+    if TYPE_CHECKING:  # each record has them itself, the first and the last of its fields
+        name: Any
+        """By which a spec chooses it; text."""
+        per: Per
+        """What it counts."""
 
     needs_metric: ClassVar[bool] = False
     """Whether a metric decides, so that no plan knows the rates before."""
@@ -131,7 +127,7 @@ class Record(Part):
     @property
     def begins_as(self) -> str:
         """What it does from t = W on, in a word or two."""
-        return self.name
+        return str(self.name)
 
     @property
     def opening(self) -> Record:

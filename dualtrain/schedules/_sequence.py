@@ -75,7 +75,7 @@ class Sequential(Record):
     @property
     def begins_as(self) -> str:
         """The name of its first phase."""
-        return self.opening.name
+        return str(self.opening.name)
 
     @property
     def opening(self) -> Record:

@@ -102,7 +102,7 @@ def test_a_row_has_the_arguments_of_the_class_and_their_defaults(row: Row) -> No
             assert argument.default == theirs[key], key
 
 
-def test_every_case_is_in_the_class_that_the_table_says(measured: list[Measured]) -> None:
+def test_every_row_is_in_the_class_that_is_expected(measured: list[Measured]) -> None:
     """A row that has become exact fails too: its reason is no longer needed."""
     found = [(str(m.case.call), m.found, m.past) for m in measured]
     expected = [(str(m.case.call), m.reading.row.equal, bool(m.reading.row.past)) for m in measured]
