@@ -11,7 +11,6 @@ the specs alone tell, `_numbers.py` has the distances. `_stages.py` makes findin
 """
 
 from dualtrain.parity._against_plan import compare_with_plan as compare_with_plan
-from dualtrain.parity._against_plan import rates_are_known as rates_are_known
 from dualtrain.parity._compare import compare as compare
 from dualtrain.parity._compare import compare_files as compare_files
 from dualtrain.parity._compare import compare_headers as compare_headers

@@ -18,10 +18,10 @@ from dualtrain.parity._finding import Comparison, Measure
 from dualtrain.parity._first import first_difference, starts_alike
 from dualtrain.parity._stages import Stage, make_finding
 from dualtrain.plan import Plan, Scaling
-from dualtrain.spec import Clip, ReduceOnPlateau
+from dualtrain.spec import Clip
 from dualtrain.trace import DONE, Decision, ParameterFacts, PlanFacts, Trace, Update
 
-__all__ = ["compare_with_plan", "rates_are_known"]
+__all__ = ["compare_with_plan"]
 
 
 def compare_with_plan(trace: Trace, plan: Plan | None = None) -> Comparison:
@@ -75,7 +75,7 @@ def _measured(trace: Trace, b: Trace, plan: Plan) -> Iterator[tuple[Stage, list[
     yield stages.PLAN, _sizes(trace, b, plan)
     if b.header.decisions:
         yield stages.DECAY, before.decay(trace, b)
-    if rates_are_known(plan):
+    if not plan.spec.schedule.needs_metric:
         yield stages.LEARNING_RATE, during.learning_rate(trace, b)
     yield stages.ACCUMULATION, list(_groups(trace, plan))
     if plan.spec.clip is None or plan.spec.clip.global_norm is not None:
@@ -130,7 +130,7 @@ def _updates(trace: Trace, plan: Plan) -> Iterator[Update]:
         yield replace(
             update,
             t=t,
-            lr=plan.lr_at(t) if rates_are_known(plan) else update.lr,
+            lr=update.lr if plan.spec.schedule.needs_metric else plan.lr_at(t),
             momentum=plan.momentum_at(t),
             clipped_norm=_clipped(update, plan.spec.clip),
             loss_scale=None if scaling is None else scaling.scale,
@@ -150,8 +150,3 @@ def _clipped(update: Update, clip: Clip | None) -> float | None:
     if clip.global_norm is None:
         return update.clipped_norm
     return norm * clip.global_norm / max(norm, clip.global_norm)
-
-
-def rates_are_known(plan: Plan) -> bool:
-    """Whether the plan knows the rates; where metrics decide nobody does before the run."""
-    return not isinstance(plan.spec.schedule, ReduceOnPlateau)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dualtrain.aside import write_aside
-from dualtrain.parity import Comparison, rates_are_known
+from dualtrain.parity import Comparison
 from dualtrain.plan import Plan
 from dualtrain.report._words import side_names
 from dualtrain.trace import Trace
@@ -50,7 +50,9 @@ def _lr_figure(comparison: Comparison) -> Figure:
         trace.header.plan.resolved() for trace in (comparison.a, comparison.b) if trace.header.plan
     ]
     label: str | None = "closed form"
-    for plan in filter(rates_are_known, plans):  # else what was used is drawn below
+    for plan in plans:
+        if plan.spec.schedule.needs_metric:
+            continue  # what was used is drawn below
         axes.plot(plan.lr_curve(), color=_PALE, linewidth=7, solid_capstyle="round", label=label)
         label = None  # once in the legend
     recorded = [[update.lr for update in t.updates] for t in (comparison.a, comparison.b)]

@@ -22,7 +22,8 @@ from dualtrain.data import (
     permutation,
 )
 from dualtrain.errors import SpecError
-from dualtrain.spec import AdamW, Batch, Duration, Linear, Spec
+from dualtrain.schedules import Linear
+from dualtrain.spec import AdamW, Batch, Duration, Spec
 
 PAD = 9
 
