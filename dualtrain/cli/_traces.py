@@ -22,8 +22,10 @@ def diff(
     from rich.console import Console
 
     from dualtrain.parity import compare_files
-    from dualtrain.report import print_comparison, write_report
+    from dualtrain.report import check_plots, print_comparison, write_report
 
+    if report is not None:
+        check_plots()
     comparison = compare_files(a, b, floor)
     print_comparison(comparison, Console())
     if report is not None:

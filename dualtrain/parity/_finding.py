@@ -104,6 +104,8 @@ class Comparison:
     """Tensor by tensor."""
     averages: Weights | None
     """The same of the weights' moving averages; None where a side has none."""
+    names: tuple[str, str] | None = None
+    """What the sides are called, where that is known."""
 
     @property
     def agrees(self) -> bool:

@@ -15,11 +15,12 @@ __all__ = ["as_dict", "markdown"]
 
 def as_dict(comparison: Comparison) -> dict[str, Any]:
     """What summary.json holds; non-finite numbers are the strings inf and nan."""
+    a, b = side_names(comparison)
     summary = {
         "agrees": comparison.agrees,
         "verdict": verdict(comparison),
         "remarks": remarks(comparison),
-        "sides": [_side(comparison.a), _side(comparison.b)],
+        "sides": [_side(a, comparison.a), _side(b, comparison.b)],
         "first": None if comparison.first is None else comparison.first.stage,
         "findings": [_finding(finding) for finding in comparison.findings],
         "not_compared": list(comparison.not_compared),
@@ -30,9 +31,10 @@ def as_dict(comparison: Comparison) -> dict[str, Any]:
     return jsonable
 
 
-def _side(trace: Trace) -> dict[str, Any]:
+def _side(name: str, trace: Trace) -> dict[str, Any]:
     header = trace.header
     return {
+        "name": name,
         "backend": header.backend,
         "versions": header.versions,
         "device": header.device,

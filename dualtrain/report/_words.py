@@ -17,7 +17,9 @@ NO_PROOF = ("updates made", "numbers")
 
 
 def side_names(comparison: Comparison) -> tuple[str, str]:
-    """The backends' names; with a letter if both are the same."""
+    """What the sides are called, else the backends' names; with a letter if both are the same."""
+    if comparison.names is not None:
+        return comparison.names
     a, b = comparison.a.header.backend, comparison.b.header.backend
     return (a, b) if a != b else (f"{a} (a)", f"{b} (b)")
 
