@@ -18,7 +18,7 @@ from dualtrain.spec import Source
 from dualtrain.trace import read_trace
 from dualtrain.training import train
 from dualtrain.workers import Side, Signals, Workers, run_parity
-from dualtrain.workers._talk import Done, Go, Job, Progressed, Ready, Standing, Step, Stop
+from dualtrain.workers._talk import Done, Go, Job, Progressed, Ready, Standing, Step
 from tests.meta.small_task import small_spec, write_task
 from tests.meta.third_backend import NAME, write_backend
 
@@ -50,7 +50,6 @@ def test_torch_against_itself_is_the_same_run(folder: Path) -> None:
     [
         ({"warmup": {"proportion": 0.1, "rounding": "ceil"}}, "plan", "warmup.rounding", False),
         ({"optimizer": {"name": "adamw", "lr": 6e-3}}, "learning rate", "optimizer.lr", True),
-        ({"seed": 7}, "initial weights", "seed", False),
     ],
 )
 def test_another_spec_on_one_side_is_found(
@@ -60,26 +59,18 @@ def test_another_spec_on_one_side_is_found(
     report = folder / "report"
     comparison = run_parity(small_spec(folder), report=report, sides=(AGAIN[0], other))
     assert comparison.first is not None
-    if stage == "initial weights":  # the order of the data follows from the seed as well
-        assert stage in {f.stage for f in comparison.findings if not f.agrees}
-    else:
-        assert (comparison.first.stage, comparison.first.knob) == (stage, knob)
+    assert (comparison.first.stage, comparison.first.knob) == (stage, knob)
     assert (report / "two.trace.jsonl").exists() == trained
 
 
-def test_other_data_on_one_side_are_found(folder: Path) -> None:
+def test_other_data_and_other_weights_on_one_side_are_found(folder: Path) -> None:
     (folder / "other").mkdir()
-    write_task(folder / "other", train=80)
-    other = Side("two", "torch", spec=small_spec(folder / "other"))
+    write_task(folder / "other", train=75)
+    other = Side("two", "torch", spec=small_spec(folder / "other"), nudge=True)
     comparison = run_parity(small_spec(folder), report=folder / "r", sides=(AGAIN[0], other))
     assert not comparison.starts_alike
-    assert "batches" in {finding.stage for finding in comparison.findings if not finding.agrees}
-
-
-def test_a_nudged_side_is_as_far_off_as_the_floor(folder: Path) -> None:
-    sides = (AGAIN[0], Side("two", "torch", nudge=True))
-    comparison = run_parity(small_spec(folder), report=folder / "report", sides=sides)
-    assert comparison.first is not None and comparison.first.stage == "initial weights"
+    differing = {finding.stage for finding in comparison.findings if not finding.agrees}
+    assert differing >= {"batches", "initial weights"}
 
 
 def test_a_backend_from_outside_is_a_side(
@@ -165,35 +156,3 @@ def test_sides_step_together_to_the_end(folder: Path) -> None:
         workers.tell(Go())
         assert set(workers.until(Done)) == {"a", "b"}
     assert (folder / "b.trace.jsonl").exists()
-
-
-def test_a_step_past_the_end_is_refused(folder: Path) -> None:
-    spec = small_spec(folder, duration={"updates": 2})
-    with talking(spec, folder) as workers:
-        workers.tell(Step(3))
-        with pytest.raises(WorkerError) as error:
-            workers.until(Standing)
-    assert str(error.value) == (
-        "the torch side failed: a step ends with the run's 2 updates at the latest. "
-        "Received: 1 more"
-    )
-
-
-def test_a_run_that_is_stopped_leaves_no_trace(folder: Path) -> None:
-    with talking(small_spec(folder), folder) as workers:
-        workers.tell(Step(2))
-        workers.until(Standing)
-        workers.tell(Stop())
-        with pytest.raises(WorkerError, match="the torch side failed: exit status 0"):
-            workers.until(Done)
-    assert not (folder / "torch.trace.jsonl").exists()
-
-
-def test_a_side_that_is_done_too_early(folder: Path) -> None:
-    with talking(small_spec(folder), folder) as workers:
-        workers.tell(Go())
-        with pytest.raises(WorkerError) as error:
-            workers.until(Standing)
-    assert str(error.value) == (
-        "the torch side failed: it must say 'standing' next. Received: 'done'"
-    )

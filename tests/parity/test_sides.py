@@ -105,7 +105,7 @@ def test_a_side_that_is_killed_in_the_middle_of_a_line(folder: Path) -> None:
         ([Hello(), Go()], "a command"),
         (
             [Hello(), {"say": "ready", "header": "{}"}],
-            "a message 'ready' whose 'header' is not of this one",
+            "a message 'ready' whose 'header.backend' is not of this one",
         ),
         ([Hello(), {"say": "rest"}], "a message 'rest' whose 'say' is not of this one"),
     ],
@@ -156,16 +156,18 @@ def test_a_report_among_folders_of_the_users(folder: Path) -> None:
 def test_what_a_report_leaves_the_next_one_replaces(folder: Path) -> None:
     """By what the summary names, whatever the sides were called; what is not its own stays."""
     report = folder / "report"
+    for name in ("old", "old-nudged", "new", "mine"):
+        (report / name).mkdir(parents=True)
+        (report / f"{name}.trace.jsonl").touch()
+    summary = {"sides": [{"name": "old", "backend": "torch"}, {"backend": "new"}]}
+    (report / "summary.json").write_text(json.dumps(summary))
     spec = small_spec(folder, duration={"updates": 1})
-    run_parity(spec, report=report, sides=(Side("old", "torch"), Side("new", "torch")), floor=True)
-    left = {"new", "new.trace.jsonl", "old", "old.trace.jsonl", "old-nudged"}
-    files = {"loss.png", "lr.png", "old-nudged.trace.jsonl", "summary.json", "summary.md"}
-    assert {path.name for path in report.iterdir()} == left | files
-    (report / "mine").mkdir()
-    run_parity(spec, report=report, sides=(Side("a", "torch"), Side("b", "torch")))
+    sides = (Side("a", "torch"), Side("b", "torch"))
+    run_parity(spec, report=report, sides=sides, floor=True)
     assert {path.name for path in report.iterdir()} == {
-        *("a", "a.trace.jsonl", "b", "b.trace.jsonl", "mine"),
+        *("a", "a.trace.jsonl", "a-nudged", "a-nudged.trace.jsonl", "b", "b.trace.jsonl"),
         *("loss.png", "lr.png", "summary.json", "summary.md"),
+        *("mine", "mine.trace.jsonl"),
     }
 
 
@@ -230,6 +232,8 @@ def test_nothing_is_left_when_the_command_is_ended(
         assert b"Traceback" not in process.stderr.read()
     assert process.returncode == status
     assert sorted(folder.iterdir()) == before
+    commands = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline")]
+    assert not [command for command in commands if bytes(folder) in command]
 
 
 def test_a_run_that_was_told_to_outlive_its_terminal_does(folder: Path) -> None:
