@@ -34,9 +34,9 @@ def prepare(spec: Spec) -> Prepared:
     package tokenizers.
     """
     task = _task(spec)
-    with needed_for("reading texts needs"):
-        import tokenizers  # noqa: F401
     train, held_out, classes = read_splits(spec)
+    with needed_for("a task on texts needs"):
+        import tokenizers  # noqa: F401
     if isinstance(task.model, CheckpointModel):
         reading = _of_checkpoint(task.model, spec.folder / task.model.path, len(classes))
         classes = class_order(spec.folder / task.model.path, classes, head=task.model.head).classes

@@ -106,7 +106,7 @@ def _draw_difference(axes: Axes, a: Sequence[float], b: Sequence[float]) -> None
 
 def check_plots() -> None:
     """Raises `ExtraError` where nothing can be drawn."""
-    with needed_for("a plot needs"):
+    with needed_for("drawing curves needs"):
         import matplotlib.figure  # noqa: F401
 
 

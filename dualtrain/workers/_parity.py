@@ -48,12 +48,12 @@ def run_parity(
     """
     runs = (*sides, *([sides[0].nudged()] if floor else []))
     check_sides(runs, taken=REPORT_FILES)
-    check_plots()
     runs = tuple(replace(side, spec=without_dropout(side.spec or spec)) for side in runs)
     report = report.resolve()
     check_report(report, [side.name for side in runs])
     for one in _distinct(_spec(side) for side in runs):
         check_before(one, task_of(one))
+    check_plots()
     with Signals() as signals, folder_beside(report) as folder:
         scratch = Path(folder)
         made = scratch / "report"
