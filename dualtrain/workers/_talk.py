@@ -23,7 +23,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, TextIO
+from typing import IO, Annotated, Any, Literal
 
 from pydantic import (
     ConfigDict,
@@ -211,7 +211,7 @@ def _another_version(received: str) -> WorkerError:
 class Talk:
     """The parent's end of the talk with one worker."""
 
-    def __init__(self, commands: TextIO, reports: TextIO) -> None:
+    def __init__(self, commands: IO[str], reports: IO[str]) -> None:
         self._commands, self._reports = commands, reports
 
     def say(self, command: Command) -> None:
@@ -244,7 +244,7 @@ class Talk:
 class Parent:
     """A worker's end of the talk."""
 
-    def __init__(self, commands: TextIO, reports: TextIO) -> None:
+    def __init__(self, commands: IO[str], reports: IO[str]) -> None:
         self._commands, self._reports = commands, reports
         self.say(Hello())
 
