@@ -5,7 +5,7 @@ EXAMPLE := examples/text_classification
 export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs kernels zoo format parity-two-environments test-core test-paddle-2.6 test-transformers-5 clean
+.PHONY: help demo test lint docs kernels zoo format parity-two-environments test-core test-wheel test-paddle-2.6 test-transformers-5 clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 28
@@ -46,6 +46,16 @@ parity-two-environments: .venv-torch/ready .venv-paddle/ready $(EXAMPLE)/data/tr
 test-core: .venv-core/ready $(EXAMPLE)/data/train.csv ## the tests that need no framework, where there is none
 	.venv-core/bin/python -m pytest tests/core tests/meta/test_compare.py tests/meta/test_mirror.py
 
+# A copy of the tests, so that what they import is what was installed and not what stands beside them.
+test-wheel: $(EXAMPLE)/data/train.csv ## the wheel alone, in an environment with its hard dependencies only
+	rm -rf .venv-wheel
+	$(PYTHON) -m venv .venv-wheel
+	.venv-wheel/bin/pip wheel --quiet --no-deps --wheel-dir .venv-wheel/dist .
+	.venv-wheel/bin/pip install --quiet "$$(ls $(CURDIR)/.venv-wheel/dist/*.whl)[test]"
+	mkdir .venv-wheel/elsewhere
+	cp -R tests docs examples benchmarks requirements Makefile pyproject.toml *.md .venv-wheel/elsewhere
+	cd .venv-wheel/elsewhere && DUALTRAIN_BARE=1 ../bin/python -m pytest tests/wheel.py tests/core tests/meta/test_compare.py
+
 test-paddle-2.6: .venv-paddle-2.6/ready ## the conformance suite on paddlepaddle 2.6.2
 	DUALTRAIN_BACKENDS=paddle .venv-paddle-2.6/bin/python -m pytest tests/conformance
 
@@ -67,7 +77,7 @@ $(EXAMPLE)/data/train.csv: $(EXAMPLE)/make_data.py
 .venv-transformers-5/ready: requirements/transformers-5.txt pyproject.toml
 %/ready:
 	$(PYTHON) -m venv $*
-	$*/bin/pip install --quiet --requirement $< --editable ".[test]"
+	$*/bin/pip install --quiet --requirement $< --editable ".[plot,text,test]"
 	touch $@
 
 .venv/lint-ready: .venv/ready

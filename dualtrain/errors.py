@@ -9,10 +9,12 @@ __all__ = [
     "CheckpointError",
     "DataError",
     "DualtrainError",
+    "ExtraError",
     "LedgerError",
     "MetricError",
     "PlanError",
     "Problem",
+    "SideError",
     "SpecError",
     "TraceError",
     "TrainingWarning",
@@ -81,6 +83,10 @@ class BackendError(DualtrainError):
     """A backend or its framework is missing, or cannot do what the spec asks."""
 
 
+class ExtraError(DualtrainError):
+    """What was asked for needs a package that only an extra of dualtrain installs."""
+
+
 class LedgerError(DualtrainError):
     """A parameter rule selects nothing, nothing trains, or the model asks for what no run does."""
 
@@ -91,6 +97,10 @@ class MetricError(DualtrainError):
 
 class TraceError(DualtrainError):
     """A trace file is not one, is cut short, or is of another format."""
+
+
+class SideError(DualtrainError):
+    """The sides of a parity run cannot be told apart, or a name of one is no name of a file."""
 
 
 class WorkerError(DualtrainError):

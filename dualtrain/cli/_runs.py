@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +17,9 @@ from dualtrain.cli._model import model_of
 from dualtrain.errors import TrainingWarning
 from dualtrain.ledger import Ledger, Row, decide
 from dualtrain.spec import Spec, load_spec
+
+if TYPE_CHECKING:
+    from dualtrain.workers import Side
 
 __all__ = ["ledger", "parity", "train"]
 
@@ -131,7 +135,7 @@ def train(
 ) -> None:
     """Train a spec's task with one backend."""
     from dualtrain import training
-    from dualtrain.sides import ProgressBars
+    from dualtrain.workers import ProgressBars
 
     loaded = _on(load_spec(spec), device)
     with ProgressBars([backend]) as bars, _warnings_as_text():
@@ -165,6 +169,12 @@ def parity(
     report: Annotated[Path, typer.Option(help="Folder for traces, tables and plots.")] = Path(
         "report"
     ),
+    side: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=BACKEND[@PYTHON]", help="Twice: what is compared; else torch and paddle."
+        ),
+    ] = None,
     torch_python: Annotated[str | None, typer.Option(help="Interpreter with torch.")] = None,
     paddle_python: Annotated[str | None, typer.Option(help="Interpreter with paddle.")] = None,
     device: Device = None,
@@ -176,20 +186,35 @@ def parity(
     from rich.console import Console
 
     from dualtrain.report import print_comparison
-    from dualtrain.sides import run_parity
+    from dualtrain.workers import run_parity
 
-    pythons = {"torch": torch_python, "paddle": paddle_python}
     console = Console()
     comparison = run_parity(
         _on(load_spec(spec), device),
         report=report,
-        pythons={name: python for name, python in pythons.items() if python is not None},
+        sides=_sides(side or [], {"torch": torch_python, "paddle": paddle_python}),
         floor=floor,
         console=console,
     )
     print_comparison(comparison, console)
     if not comparison.agrees:
         raise typer.Exit(1)
+
+
+def _sides(told: list[str], pythons: Mapping[str, str | None]) -> tuple[Side, Side]:
+    """The two sides; one that names no interpreter has that of its backend, if there is one."""
+    from dualtrain.workers import DEFAULT_SIDES, parse_side
+
+    if len(told) not in (0, 2):
+        raise typer.BadParameter(
+            f"must be given twice, or not at all. Received: {len(told)}", param_hint="--side"
+        )
+    a, b = map(parse_side, told) if told else DEFAULT_SIDES
+    return _with_python(a, pythons), _with_python(b, pythons)
+
+
+def _with_python(side: Side, pythons: Mapping[str, str | None]) -> Side:
+    return replace(side, python=side.python or pythons.get(side.backend))
 
 
 def _on(spec: Spec, device: str | None) -> Spec:

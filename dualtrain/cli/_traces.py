@@ -40,10 +40,12 @@ def diff(
     from rich.console import Console
 
     from dualtrain.parity import compare_files, compare_with_plan
-    from dualtrain.report import print_comparison, write_report
+    from dualtrain.report import check_plots, print_comparison, write_report
     from dualtrain.trace import read_trace
 
     _check_together(b, plan, floor, micro_batches)
+    if report is not None:
+        check_plots()
     if b is not None:
         comparison = compare_files(a, b, floor)
     else:

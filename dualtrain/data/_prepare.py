@@ -12,6 +12,7 @@ from dualtrain.data._classes import check_labels, classes_of
 from dualtrain.data._prepared import Prepared, Split
 from dualtrain.data._tables import Table, read_table
 from dualtrain.errors import CheckpointError, Problem, SpecError
+from dualtrain.extras import needed_for
 from dualtrain.model import class_order, read_checkpoint_config
 from dualtrain.spec import CheckpointModel, FreshModel, Spec, TextClassification
 
@@ -29,10 +30,13 @@ def prepare(spec: Spec) -> Prepared:
     from the train split alone.
 
     Raises `SpecError` without a task, `DataError` for a data file, `CheckpointError` for a
-    checkpoint's tokenizer, or for a head that is not for these classes.
+    checkpoint's tokenizer, or for a head that is not for these classes, `ExtraError` without the
+    package tokenizers.
     """
     task = _task(spec)
     train, held_out, classes = read_splits(spec)
+    with needed_for("a task on texts needs"):
+        import tokenizers  # noqa: F401
     if isinstance(task.model, CheckpointModel):
         reading = _of_checkpoint(task.model, spec.folder / task.model.path, len(classes))
         classes = class_order(spec.folder / task.model.path, classes, head=task.model.head).classes

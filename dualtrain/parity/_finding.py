@@ -120,6 +120,8 @@ class Comparison:
     """The same of the weights' moving averages; None where a side has none."""
     with_plan: bool = False
     """Whether b is no run, but what a plan says of a."""
+    names: tuple[str, str] | None = None
+    """What the sides are called, where that is known."""
 
     @property
     def agrees(self) -> bool:

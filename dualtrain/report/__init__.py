@@ -8,6 +8,7 @@ from dualtrain.report._dialects import dialect_lines as dialect_lines
 from dualtrain.report._dialects import dialects_as_dict as dialects_as_dict
 from dualtrain.report._explanation import explanation_as_dict as explanation_as_dict
 from dualtrain.report._explanation import explanation_lines as explanation_lines
+from dualtrain.report._plots import check_plots as check_plots
 from dualtrain.report._plots import plot_lr as plot_lr
 from dualtrain.report._report import REPORT_FILES as REPORT_FILES
 from dualtrain.report._report import write_report as write_report

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dualtrain.aside import write_aside
+from dualtrain.extras import needed_for
 from dualtrain.parity import Comparison
 from dualtrain.plan import Plan
 from dualtrain.report._words import side_names
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["plot_comparison", "plot_lr"]
+__all__ = ["check_plots", "plot_comparison", "plot_lr"]
 
 # Okabe and Ito's colours: told apart by colour-blind eyes too.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -99,7 +100,14 @@ def _draw_difference(axes: Axes, a: Sequence[float], b: Sequence[float]) -> None
     axes.plot(line, ".-", color="#444444", markersize=4, linewidth=0.8, label=label)
 
 
+def check_plots() -> None:
+    """Raises `ExtraError` where nothing can be drawn."""
+    with needed_for("drawing curves needs"):
+        import matplotlib.figure  # noqa: F401
+
+
 def _figure(*, height: float) -> Figure:
+    check_plots()
     from matplotlib.figure import Figure
 
     return Figure(figsize=(8.0, height), layout="constrained")

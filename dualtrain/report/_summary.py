@@ -19,7 +19,10 @@ def as_dict(comparison: Comparison) -> dict[str, Any]:
         "agrees": comparison.agrees,
         "verdict": verdict(comparison),
         "remarks": remarks(comparison),
-        "sides": [_side(trace) for trace in _runs(comparison)],
+        "sides": [
+            _side(name, trace)
+            for name, trace in zip(side_names(comparison), _runs(comparison), strict=False)
+        ],
         "first": None if comparison.first is None else comparison.first.stage,
         "findings": [_finding(finding) for finding in comparison.findings],
         "not_compared": list(comparison.not_compared),
@@ -34,9 +37,10 @@ def _runs(comparison: Comparison) -> tuple[Trace, ...]:
     return (comparison.a,) if comparison.with_plan else (comparison.a, comparison.b)
 
 
-def _side(trace: Trace) -> dict[str, Any]:
+def _side(name: str, trace: Trace) -> dict[str, Any]:
     header = trace.header
     return {
+        "name": name,
         "backend": header.backend,
         "versions": header.versions,
         "device": header.device,

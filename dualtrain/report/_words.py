@@ -18,7 +18,12 @@ was not done."""
 
 
 def side_names(comparison: Comparison) -> tuple[str, str]:
-    """The backends' names; with a letter if both are the same. A plan is called one."""
+    """What the sides are called, else the backends' names; with a letter if both are the same.
+
+    A plan is called one.
+    """
+    if comparison.names is not None:
+        return comparison.names
     a, b = comparison.a.header.backend, comparison.b.header.backend
     if comparison.with_plan:
         return a, "the plan"

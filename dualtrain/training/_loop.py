@@ -105,10 +105,12 @@ def updates(
     batches: Callable[[int], Sequence[Batch]],
     objective: Objective | None = None,
     metric: Metric | None = None,
+    at_once: Callable[[], bool] = lambda: False,
 ) -> Iterator[Update]:
     """Make the plan's updates one after the other; yields them as their numbers are read.
 
     objective: the spec's own when absent.
+    at_once: asked after each update whether it is read and yielded before the next one is made.
     """
     train_as_chosen(run.model, run.backend.modules(run.model))
     objective = objective or objective_of(run)
@@ -128,7 +130,7 @@ def updates(
             _check_count(run, _count(micro_batches), epoch)
             run.begin_epoch()
         pending.append(_update(run, epoch, {i: micro_batches[i] for i in group}, objective))
-        if time.monotonic() - read_at > REPORT_EVERY:
+        if at_once() or time.monotonic() - read_at > REPORT_EVERY:
             yield from _read(run, pending, watch)
             pending, read_at = [], time.monotonic()
     yield from _read(run, pending, watch)

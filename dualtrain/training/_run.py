@@ -45,7 +45,7 @@ class Run:
     >>> for batch in batches:
     ...     with run.autocast():
     ...         loss = model(**batch).loss  # the micro-batch's mean
-    ...     run.step(loss)  # accumulates, and updates when its group is complete
+    ...     applied = run.step(loss)  # accumulates, and updates when its group is complete
     """
 
     def __init__(

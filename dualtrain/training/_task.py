@@ -44,6 +44,10 @@ class Observer:
     def updated(self, update: Update, total: int) -> None:
         """Called for each update, some time after it was made."""
 
+    def at_once(self) -> bool:
+        """Whether each update is told before the next one is made; asked after each."""
+        return False
+
 
 def train(
     spec: Spec,
@@ -93,7 +97,8 @@ def train(
         )
         observer.ready(header)
     with Recorder(run, header, trace=trace, output=output) as recorder:
-        for update in updates(run, batches, metric=_metric(run, data)):
+        made = updates(run, batches, metric=_metric(run, data), at_once=observer.at_once)
+        for update in made:
             recorder.update(update)
             observer.updated(update, run.plan.total_updates)
         with run.averaged():

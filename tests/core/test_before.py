@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -19,10 +18,10 @@ from dualtrain.errors import (
     WorkerError,
 )
 from dualtrain.model import parameters_of
-from dualtrain.sides import _sides, run_parity
-from dualtrain.sides._process import Event, Failed, Ready
 from dualtrain.spec import Source, load_spec
 from dualtrain.training import check_before, expected_model, task_of, train
+from dualtrain.workers import DEFAULT_SIDES, Side, Signals, Workers, _process, run_parity
+from dualtrain.workers._talk import Failed, Job, Ready, Report
 from tests.meta.small_task import small_spec, write_task
 from tests.modules import FRAMEWORKS, modules_after
 from tests.traces import make_trace
@@ -36,7 +35,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def started(*arguments: Any) -> None:
         raise AssertionError("a side was started")
 
-    monkeypatch.setattr(_sides, "Worker", started)
+    monkeypatch.setattr(_process, "_Worker", started)
     monkeypatch.setattr("dualtrain.training._task.load_backend", started)
     return tmp_path
 
@@ -91,18 +90,10 @@ def test_by_parity_and_train_alike(
     assert not (folder / "report").exists()
 
 
-def test_a_substring_that_only_paddlenlps_names_have(folder: Path) -> None:
-    """In parity the torch side would refuse it; Paddle alone may train with it."""
+def test_a_substring_is_left_to_the_sides(folder: Path) -> None:
+    """Each calls its parameters by names of its own, and refuses what none of them has."""
     task = small_spec(folder).model_dump()["task"] | {"model": ERNIE}
     spec = small_spec(folder, task=task, **decay(exclude_substrings=["norm"]))
-    with pytest.raises(LedgerError) as error:
-        run_parity(spec, report=folder / "report")
-    message = str(error.value)
-    assert message.startswith(
-        "the torch side, on Hugging Face's names: weight_decay.exclude_substrings: substring "
-        "'norm' matches none of the model's 25 parameters. Near: 'ernie.embeddings.LayerNorm.bias'"
-    )
-    assert "Write exclude: [bias, norm] instead" in message
     check_before(spec, task_of(spec))
 
 
@@ -153,25 +144,45 @@ def test_what_is_not_refused(folder: Path) -> None:
 NUDGED = "the torch side, run once more for the floor, could not start: a"
 
 
+class Silent:
+    """A worker whose reports the test gives itself."""
+
+    def __init__(self, side: Side, *_: object) -> None:
+        self.side = side
+
+
 @pytest.mark.parametrize(
-    ("events", "message"),
+    ("reports", "message"),
     [
-        ([Failed("torch-nudged", "a"), Failed("torch", "b")], "the torch side could not start: b"),
-        ([Failed("torch-nudged", "a"), Ready("torch", make_trace().header)], NUDGED),
-        ([Ready("torch", make_trace().header), Failed("torch-nudged", "a")], NUDGED),
         (
-            [Failed("torch-nudged", "a"), Failed("paddle", "c")],
+            [("torch-nudged", Failed("a")), ("torch", Failed("b"))],
+            "the torch side could not start: b",
+        ),
+        ([("torch-nudged", Failed("a")), ("torch", Ready(make_trace().header))], NUDGED),
+        ([("torch", Ready(make_trace().header)), ("torch-nudged", Failed("a"))], NUDGED),
+        (
+            [("torch-nudged", Failed("a")), ("paddle", Failed("c"))],
             "the paddle side could not start: c",
         ),
     ],
 )
-def test_a_refusal_is_under_the_real_name(events: list[Event], message: str) -> None:
+def test_a_refusal_is_under_the_real_name(
+    reports: list[tuple[str, Report]],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Never `torch-nudged` for what the torch side refuses itself."""
-    queue: SimpleQueue[Event] = SimpleQueue()
-    for event in events:
-        queue.put(event)
+    monkeypatch.setattr(_process, "_Worker", Silent)
+    workers = Workers(tmp_path, Signals())
+    torch, paddle = DEFAULT_SIDES
+    job = Job(backend="", spec="", source={}, data="", trace="", output="")
+    for side in (torch, paddle, torch.nudged()):
+        workers.start(side, job)
+    for report in reports:
+        workers._heard.put(report)
     with pytest.raises(WorkerError) as error:
-        _sides._until_ready(3, queue)
+        workers.until(Ready)
     assert str(error.value) == message
 
 

@@ -18,6 +18,7 @@ from dualtrain.cli import app, main
 from dualtrain.ledger import Ledger, Parameter, Row
 from dualtrain.parity import compare
 from dualtrain.spec import Spec, load_spec
+from dualtrain.workers import Side
 from tests.modules import FRAMEWORKS, modules_after
 from tests.traces import make_trace, make_weights, with_update, write_run, write_trace
 
@@ -94,6 +95,7 @@ def test_commands_and_options_are_these() -> None:
             "--no-floor",
             "--paddle-python",
             "--report",
+            "--side",
             "--torch-python",
             "spec",
         ],
@@ -519,17 +521,71 @@ def test_parity_passes_its_options_on(
         asked.update(options, device=spec.device)
         return compare(a, a if agree else with_update(a, 2, lr=1.0))
 
-    monkeypatch.setattr("dualtrain.sides.run_parity", run_parity)
+    monkeypatch.setattr("dualtrain.workers.run_parity", run_parity)
     arguments = ["--report", "r", "--torch-python", "./p", "--device", "cuda:1", "--no-floor"]
     status, out, _ = run("parity", spec(EPOCHS), *arguments)
     del asked["console"]
     assert asked == {
         "device": "cuda:1",
         "floor": False,
-        "pythons": {"torch": "./p"},
         "report": Path("r"),
+        "sides": (Side("torch", "torch", "./p"), Side("paddle", "paddle")),
     }
     assert (status, ("agree in" in out)) == (0 if agree else 1, agree)
+
+
+@pytest.mark.parametrize(
+    ("told", "sides"),
+    [
+        (
+            ["a=torch", "b=torch@/old/python"],
+            (Side("a", "torch", "./p"), Side("b", "torch", "/old/python")),
+        ),
+        (["x=third@py@3", "y=paddle"], (Side("x", "third", "py@3"), Side("y", "paddle"))),
+    ],
+)
+def test_parity_takes_other_sides(
+    run: Run,
+    spec: Write,
+    monkeypatch: pytest.MonkeyPatch,
+    told: list[str],
+    sides: tuple[Side, Side],
+) -> None:
+    """Those without an interpreter of their own have that of their backend."""
+    asked: dict[str, Any] = {}
+
+    def run_parity(spec: Spec, **options: Any) -> object:
+        asked.update(options)
+        return compare(make_trace(), make_trace())
+
+    monkeypatch.setattr("dualtrain.workers.run_parity", run_parity)
+    options = [word for side in told for word in ("--side", side)]
+    status, _, _ = run("parity", spec(EPOCHS), *options, "--torch-python", "./p")
+    assert (status, asked["sides"]) == (0, sides)
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        (["a=torch"], "must be given twice, or not at all. Received: 1"),
+        (["a=torch", "b=torch", "c=torch"], "must be given twice, or not at all. Received: 3"),
+        (["torch", "b=torch"], "a side is NAME=BACKEND or NAME=BACKEND@PYTHON. Received: 'torch'"),
+        (["a=", "b=torch"], "a side is NAME=BACKEND or NAME=BACKEND@PYTHON. Received: 'a='"),
+        (["a=torch@", "b=torch"], "or NAME=BACKEND@PYTHON. Received: 'a=torch@'"),
+        (["../a=torch", "b=torch"], "the first a letter or a digit. Received: '../a'"),
+        (["=torch", "b=torch"], "the first a letter or a digit. Received: ''"),
+        (["a=torch", "a=paddle"], "no other file. Received: 'a' and 'a'"),
+        (["a=torch", "A=torch"], "no other file. Received: 'a' and 'A'"),
+        (["a=torch", "a-nudged=torch"], "Received: 'a-nudged' and 'a-nudged'"),
+        (["a=torch", "a.trace.jsonl=torch"], "Received: 'a.trace.jsonl' and 'a.trace.jsonl'"),
+        (["summary.json=torch", "b=torch"], "Received: 'summary.json' and 'summary.json'"),
+    ],
+)
+def test_sides_that_are_none(run: Run, spec: Write, told: list[str], message: str) -> None:
+    options = [word for side in told for word in ("--side", side)]
+    status, out, err = run("parity", spec(EPOCHS), *options)
+    assert (status, out) == (2, "")
+    assert "".join(message.split()) in "".join(err.replace("│", "").split())
 
 
 def modules_of(*arguments: object, before: str = "", path: Path | None = None) -> set[str]:

@@ -1,6 +1,6 @@
-"""The rooms of the core stand on floors: each imports only from those below it, lazy imports counted.
+"""The rooms of the core stand on floors: each imports only from those below it.
 
-A room is a folder or a file under `dualtrain/`. What is imported inside a function, or for types
+Lazy imports count. A room is a folder or a file under `dualtrain/`. What is imported inside a function, or for types
 alone, is imported: it must be there to be read.
 """
 

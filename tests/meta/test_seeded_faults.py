@@ -92,7 +92,7 @@ import pytest
 from tests.meta import faults
 faults.{fault}(pytest.MonkeyPatch())
 sys.argv = ["worker", sys.argv[3]]
-runpy.run_module("dualtrain.worker", run_name="__main__")
+runpy.run_module("dualtrain.workers", run_name="__main__")
 ' "$@"
 """
 

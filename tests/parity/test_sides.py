@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,9 @@ import pytest
 from dualtrain import DualtrainError, Spec, __version__
 from dualtrain.errors import DataError, LedgerError, PlanError, WorkerError
 from dualtrain.fields import Positions, Steps
-from dualtrain.sides import run_parity, without_dropout
 from dualtrain.spec import Source
+from dualtrain.workers import DEFAULT_SIDES, Side, run_parity, without_dropout
+from dualtrain.workers._talk import TALK, Done, Failed, Go, Hello, encode
 from tests.meta.small_task import small_spec, write_task
 
 
@@ -46,9 +49,15 @@ def script(folder: Path, *lines: str) -> Path:
     return python
 
 
+def on(**pythons: str | Path) -> tuple[Side, Side]:
+    """The usual sides, with other interpreters."""
+    torch, paddle = (replace(side, python=pythons.get(side.name)) for side in DEFAULT_SIDES)
+    return torch, paddle
+
+
 def test_an_interpreter_that_is_none(folder: Path) -> None:
-    pythons = {"paddle": folder / "no-python"}
-    message = refused(small_spec(folder), folder, WorkerError, pythons=pythons)
+    sides = on(paddle=folder / "no-python")
+    message = refused(small_spec(folder), folder, WorkerError, sides=sides)
     assert message == (
         "the paddle side needs a Python interpreter that runs. "
         f"Received: '{folder}/no-python' (No such file or directory)"
@@ -57,14 +66,14 @@ def test_an_interpreter_that_is_none(folder: Path) -> None:
 
 def test_an_interpreter_without_dualtrain(folder: Path) -> None:
     python = script(folder, "echo No module named dualtrain >&2", "exit 1")
-    message = refused(small_spec(folder), folder, WorkerError, pythons={"paddle": python})
+    message = refused(small_spec(folder), folder, WorkerError, sides=on(paddle=python))
     assert message == ("the paddle side could not start: exit status 1\nNo module named dualtrain")
 
 
 def test_a_script_around_the_interpreter_may_print(folder: Path) -> None:
     python = script(folder, "echo Loading module; echo 42", f'exec {sys.executable} "$@"')
     spec = small_spec(folder, duration={"updates": 1})
-    run_parity(spec, report=folder / "report", pythons={"torch": python})
+    run_parity(spec, report=folder / "report", sides=on(torch=python))
     assert (folder / "report" / "torch.trace.jsonl").exists()
 
 
@@ -73,24 +82,53 @@ def test_an_interpreter_in_the_current_folder(
 ) -> None:
     script(folder, "exit 3")
     monkeypatch.chdir(folder)
-    message = refused(small_spec(folder), folder, WorkerError, pythons={"torch": "./python"})
+    message = refused(small_spec(folder), folder, WorkerError, sides=on(torch="./python"))
     assert message.startswith("the torch side could not start: exit status 3")
 
 
+HELLO = f"""echo '{encode(Hello())}'"""
+FAILED = f"""echo '{encode(Failed("it is ill"))}'"""
+
+
 def test_a_side_that_is_killed_in_the_middle_of_a_line(folder: Path) -> None:
-    python = script(folder, """printf '{"event": "ready", "head'""", "kill -9 $$")
-    message = refused(small_spec(folder), folder, WorkerError, pythons={"paddle": python})
+    python = script(folder, HELLO, """printf '{"say": "ready", "head'""", "kill -9 $$")
+    message = refused(small_spec(folder), folder, WorkerError, sides=on(paddle=python))
     assert message.startswith("the paddle side could not start: exit status -9")
 
 
-def test_a_side_with_another_version_of_dualtrain(folder: Path) -> None:
-    python = script(folder, """echo '{"event": "ready", "header": {"backend": "paddle"}}'""", "cat")
-    message = refused(small_spec(folder), folder, WorkerError, pythons={"paddle": python})
+@pytest.mark.parametrize(
+    ("said", "received"),
+    [
+        ([Hello(TALK + 1, "9.0.0")], f"9.0.0, which speaks version {TALK + 1} of {TALK}"),
+        ([Hello(TALK, "9.0.0")], f"9.0.0, which speaks version {TALK} of {TALK}"),
+        ([Done()], "a worker that does not say its own"),
+        ([Hello(), Go()], "a command"),
+        (
+            [Hello(), {"say": "ready", "header": "{}"}],
+            "a message 'ready' whose 'header.backend' is not of this one",
+        ),
+        ([Hello(), {"say": "rest"}], "a message 'rest' whose 'say' is not of this one"),
+    ],
+)
+def test_a_side_with_another_version_of_dualtrain(
+    folder: Path, said: list[Any], received: str
+) -> None:
+    lines = [json.dumps(one) if isinstance(one, dict) else encode(one) for one in said]
+    python = script(folder, *(f"echo '{line}'" for line in lines), "cat")
+    message = refused(small_spec(folder), folder, WorkerError, sides=on(paddle=python))
     assert message == (
         "the paddle side could not start: both sides need the same version of dualtrain, "
-        f"{__version__}. "
-        "Received: a header whose 'versions' is not of this one"
+        f"{__version__}. Received: {received}"
     )
+
+
+def test_a_side_that_does_not_heed_its_end(folder: Path) -> None:
+    """It is ended with all that it has started, and soon."""
+    python = script(folder, "trap '' TERM", "sleep 600 &", HELLO, FAILED, "wait")
+    before = time.monotonic()
+    message = refused(small_spec(folder), folder, WorkerError, sides=on(paddle=python))
+    assert message == "the paddle side could not start: it is ill"
+    assert time.monotonic() - before < 60
 
 
 def test_a_report_that_is_a_file(folder: Path) -> None:
@@ -105,10 +143,32 @@ def test_a_report_among_folders_of_the_users(folder: Path) -> None:
     (folder / "torch").mkdir()
     with pytest.raises(DataError) as error:
         run_parity(small_spec(folder), report=folder)
+    rule = "a report replaces what an earlier one left, and nothing else. "
+    assert str(error.value) == f"{rule}Received: {folder}, with 'torch' but no 'summary.json' in it"
+    (folder / "summary.json").write_text('{"sides": [{"name": "paddle"}, {"name": ".."}]}')
+    with pytest.raises(DataError) as error:
+        run_parity(small_spec(folder), report=folder)
     assert str(error.value) == (
-        "a report replaces what an earlier one left, and nothing else. "
-        f"Received: {folder}, with 'torch' but no 'summary.json' in it"
+        f"{rule}Received: {folder}, with 'torch', which 'summary.json' does not name"
     )
+
+
+def test_what_a_report_leaves_the_next_one_replaces(folder: Path) -> None:
+    """By what the summary names, whatever the sides were called; what is not its own stays."""
+    report = folder / "report"
+    for name in ("old", "old-nudged", "new", "mine"):
+        (report / name).mkdir(parents=True)
+        (report / f"{name}.trace.jsonl").touch()
+    summary = {"sides": [{"name": "old", "backend": "torch"}, {"backend": "new"}]}
+    (report / "summary.json").write_text(json.dumps(summary))
+    spec = small_spec(folder, duration={"updates": 1})
+    sides = (Side("a", "torch"), Side("b", "torch"))
+    run_parity(spec, report=report, sides=sides, floor=True)
+    assert {path.name for path in report.iterdir()} == {
+        *("a", "a.trace.jsonl", "a-nudged", "a-nudged.trace.jsonl", "b", "b.trace.jsonl"),
+        *("loss.png", "lr.png", "summary.json", "summary.md"),
+        *("mine", "mine.trace.jsonl"),
+    }
 
 
 def test_a_rule_that_matches_nothing(folder: Path) -> None:
@@ -172,6 +232,8 @@ def test_nothing_is_left_when_the_command_is_ended(
         assert b"Traceback" not in process.stderr.read()
     assert process.returncode == status
     assert sorted(folder.iterdir()) == before
+    commands = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline")]
+    assert not [command for command in commands if bytes(folder) in command]
 
 
 def test_a_run_that_was_told_to_outlive_its_terminal_does(folder: Path) -> None:

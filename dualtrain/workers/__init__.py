@@ -1,0 +1,16 @@
+"""Sides of a parity run at once, each in a process of its own, which may be another interpreter.
+
+`_side.py` is what a side is, `_talk.py` all that a parent and a worker say to each other.
+`_work.py` is the worker, `_process.py` its parent's view, `_signals.py` what ends both;
+`_parity.py` is the run of two sides, `_folder.py` its report folder, `_progress.py` what a person
+sees of it.
+"""
+
+from dualtrain.workers._parity import run_parity as run_parity
+from dualtrain.workers._parity import without_dropout as without_dropout
+from dualtrain.workers._process import Workers as Workers
+from dualtrain.workers._progress import ProgressBars as ProgressBars
+from dualtrain.workers._side import DEFAULT_SIDES as DEFAULT_SIDES
+from dualtrain.workers._side import Side as Side
+from dualtrain.workers._side import parse_side as parse_side
+from dualtrain.workers._signals import Signals as Signals

@@ -1,0 +1,139 @@
+"""A parity run: all sides train at the same time, each in its own process, then two are compared.
+
+refuse what every side would -> prepare the data once -> start the workers -> all ready, each having
+refused what only it can know: prove that they start alike -> go -> all done: compare the traces ->
+write the report
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from dualtrain.data import prepare
+from dualtrain.parity import Comparison, compare_files, compare_headers
+from dualtrain.report import REPORT_FILES, check_plots, write_report
+from dualtrain.spec import Spec
+from dualtrain.training import check_before, task_of
+from dualtrain.workers._folder import check_report, folder_beside, publish
+from dualtrain.workers._process import Workers
+from dualtrain.workers._progress import ProgressBars
+from dualtrain.workers._side import DEFAULT_SIDES, Side, check_sides, files_of
+from dualtrain.workers._signals import Signals
+from dualtrain.workers._talk import Done, Go, Job, Progressed, Ready
+
+__all__ = ["run_parity", "without_dropout"]
+
+
+def run_parity(
+    spec: Spec,
+    *,
+    report: Path,
+    sides: tuple[Side, Side] = DEFAULT_SIDES,
+    floor: bool = False,
+    console: Console | None = None,
+) -> Comparison:
+    """Train the spec's task on two sides, compare them and write the report folder.
+
+    floor: measure the chaos floor too, with a third run: the first side's own.
+
+    If the sides do not start alike (weights, or output on the first batch) nothing is trained.
+    What every side would refuse is refused before any is started, as `train` refuses it.
+    Raises `SideError` for sides that cannot be told apart; `WorkerError` if a side fails: nothing
+    half-written is left in the report folder then. Raises `DataError` for a report folder that is
+    none, or holds what no earlier run has left.
+    """
+    runs = (*sides, *([sides[0].nudged()] if floor else []))
+    check_sides(runs, taken=REPORT_FILES)
+    runs = tuple(replace(side, spec=without_dropout(side.spec or spec)) for side in runs)
+    report = report.resolve()
+    check_report(report, [side.name for side in runs])
+    for one in _distinct(_spec(side) for side in runs):
+        check_before(one, task_of(one))
+    check_plots()
+    with Signals() as signals, folder_beside(report) as folder:
+        scratch = Path(folder)
+        made = scratch / "report"
+        with signals.at_once():
+            data = _prepared(runs, scratch)
+        with Workers(scratch, signals) as workers:
+            for side in runs:
+                workers.start(side, _job(side, data[side.name], made))
+            headers = workers.until(Ready)
+            a, b = (side.name for side in sides)
+            comparison = compare_headers(headers[a].header, headers[b].header)
+            if comparison.starts_alike:
+                workers.tell(Go())
+                _until_done(workers, runs, console or Console())
+        with signals.at_once():
+            if comparison.starts_alike:
+                comparison = compare_files(*(_trace(made, side.name) for side in runs))
+            comparison = replace(comparison, names=(a, b))
+            write_report(made, comparison)
+        publish(made, report)
+    return comparison
+
+
+def without_dropout(spec: Spec) -> Spec:
+    """The spec with dropout 0: masks cannot match across frameworks."""
+    task = task_of(spec)
+    model = task.model.model_copy(update={"dropout": 0.0})
+    task = task.model_copy(update={"model": model})
+    return spec.model_copy(update={"task": task})
+
+
+def _spec(side: Side) -> Spec:
+    assert side.spec is not None, "each side has one by now"
+    return side.spec
+
+
+def _distinct(specs: Iterable[Spec]) -> list[Spec]:
+    distinct: list[Spec] = []
+    for spec in specs:
+        if spec not in distinct:
+            distinct.append(spec)
+    return distinct
+
+
+def _prepared(sides: Iterable[Side], scratch: Path) -> dict[str, Path]:
+    """The folder of each side's prepared data; one for all that have the same task."""
+    folders: dict[tuple[Path, str], Path] = {}
+    data = {}
+    for side in sides:
+        spec = _spec(side)
+        key = (spec.folder, task_of(spec).model_dump_json())
+        if key not in folders:
+            folders[key] = scratch / f"data-{len(folders)}"
+            prepare(spec).save(folders[key])
+        data[side.name] = folders[key]
+    return data
+
+
+def _job(side: Side, data: Path, made: Path) -> Job:
+    spec = _spec(side)
+    return Job(
+        backend=side.backend,
+        spec=spec.model_dump_json(),
+        source=replace(spec.source, folder=spec.folder.resolve()).dump(),
+        data=str(data),
+        trace=str(_trace(made, side.name)),
+        output=str(made / side.name),
+        nudge=side.nudge,
+    )
+
+
+def _trace(folder: Path, name: str) -> Path:
+    return folder / files_of(name)[1]
+
+
+def _until_done(workers: Workers, sides: Iterable[Side], console: Console) -> None:
+    """Draw a bar for each side until the last one is done."""
+    with ProgressBars([side.name for side in sides], console) as bars:
+
+        def progressed(name: str, report: Progressed) -> None:
+            bars.show(name, report.done, report.total, report.loss)
+
+        workers.until(Done, progressed)

@@ -1,0 +1,117 @@
+"""A worker: one side's job, done in a process of its own.
+
+It may run in another interpreter, with only its own framework installed. What it reports goes to
+standard output, and whatever the framework prints to standard error instead.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TextIO
+
+from dualtrain.errors import DualtrainError, WorkerError
+from dualtrain.spec import Source, Spec
+from dualtrain.trace import Header, Update
+from dualtrain.training import Observer, train
+from dualtrain.workers._talk import (
+    Done,
+    Failed,
+    Go,
+    Job,
+    Parent,
+    Progressed,
+    Ready,
+    Standing,
+    Step,
+    Stop,
+)
+
+__all__ = ["main"]
+
+
+class Stopped(Exception):
+    """The parent wants no more of this run."""
+
+
+class Reporter(Observer):
+    """Tells the parent what happens, and makes no update that it was not told to make."""
+
+    def __init__(self, parent: Parent) -> None:
+        self._parent = parent
+        self._done = 0
+        self._owed: int | None = None
+
+    def ready(self, header: Header) -> None:
+        """Say so and stand."""
+        self._parent.say(Ready(header))
+        self._stand()
+
+    def at_once(self) -> bool:
+        """A side that is to stand must not run ahead of what it tells."""
+        return self._owed is not None
+
+    def updated(self, update: Update, total: int) -> None:
+        """Say how far the run is, and stand where the parent wants it.
+
+        Raises `WorkerError` after the last update of a run from which more was wanted.
+        """
+        self._done += 1
+        self._parent.say(Progressed(self._done, total, update.loss))
+        if self._owed is None:
+            return
+        self._owed -= 1
+        if self._owed == 0:
+            self._parent.say(Standing(self._done, total))
+            self._stand()
+        elif self._done == total:
+            raise WorkerError(
+                f"a step ends with the run's {total} updates at the latest. "
+                f"Received: {self._owed} more"
+            )
+
+    def _stand(self) -> None:
+        """Between two updates: raises `Stopped` if the parent does not want to go on."""
+        match self._parent.hear():
+            case Go():
+                self._owed = None
+            case Step(updates):
+                self._owed = updates
+            case Stop():
+                raise Stopped
+
+
+def main(job_file: str) -> int:
+    """Do the job; 0 when done or stopped by the parent, 2 for what the user can mend."""
+    parent = Parent(sys.stdin, _claim_standard_output())
+    try:
+        _run(Job.read(Path(job_file)), Reporter(parent))
+    except Stopped:
+        return 0
+    except DualtrainError as error:
+        parent.say(Failed(str(error)))
+        return 2
+    parent.say(Done())
+    return 0
+
+
+def _run(job: Job, reporter: Reporter) -> None:
+    from dualtrain.data import Prepared
+
+    train(
+        Spec.model_validate_json(job.spec).located(Source.load(job.source)),
+        job.backend,
+        data=Prepared.load(Path(job.data)),
+        trace=Path(job.trace),
+        output=Path(job.output),
+        nudge=job.nudge,
+        observer=reporter,
+    )
+
+
+def _claim_standard_output() -> TextIO:
+    """Keep file descriptor 1 for reports and point it at standard error for everybody else."""
+    reports = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return reports

@@ -1,0 +1,161 @@
+"""The examples in docstrings, and what some of them take for granted.
+
+An example has the names of its module and `np`. What its function in `SETTINGS` makes besides would
+cost the reader more lines than the example itself: a spec as the comment says it, a file, a model.
+"""
+
+from __future__ import annotations
+
+import doctest
+import json
+import pkgutil
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from dualtrain import Plan, Spec
+from dualtrain.fields import Positions, Source, Steps
+
+__all__ = ["IN_A_FRAMEWORK", "SETTINGS", "examples", "run"]
+
+
+def examples(*packages: ModuleType) -> list[doctest.DocTest]:
+    """Every docstring of the packages that has an example."""
+    found = []
+    for package in packages:
+        names = [m.name for m in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")]
+        for name in (package.__name__, *names):
+            if not name.endswith(".__main__"):  # it is a command
+                found += doctest.DocTestFinder().find(import_module(name), name)
+    return [test for test in found if test.examples]
+
+
+def short(test: doctest.DocTest) -> str:
+    """`Plan.lr_at`: its name without its module's."""
+    assert test.globs is not None
+    return test.name.removeprefix(f"{test.globs['__name__']}.")
+
+
+def run(test: doctest.DocTest, names: Mapping[str, Any]) -> str:
+    """What is said of an example that does not hold; nothing of one that does."""
+    told: list[str] = []
+    test.globs.update(np=np, **names)
+    doctest.DocTestRunner().run(test, out=told.append, clear_globs=False)
+    return "".join(told)
+
+
+def _spec(**changes: Any) -> Spec:
+    usual: dict[str, Any] = {
+        "optimizer": {"name": "adamw", "lr": 0.1},
+        "schedule": {"name": "linear"},
+        "duration": {"updates": 4},
+    }
+    return Spec.model_validate(usual | changes)
+
+
+def _plan(**changes: Any) -> Plan:
+    return _spec(**changes).plan(micro_batches_per_epoch=10)
+
+
+def _of_two_roundings(folder: Path) -> dict[str, Any]:
+    usual: dict[str, Any] = {
+        "optimizer": {"name": "adamw", "lr": 1.0},
+        "duration": {"updates": 100},
+    }
+    return {
+        rule: _plan(**usual, warmup={"proportion": 0.075, "rounding": rule})
+        for rule in ("floor", "ceil")
+    }
+
+
+def _two_half_waves(folder: Path) -> dict[str, Any]:
+    from dualtrain.dialects import HF4
+
+    return {"spec": _spec(schedule={"name": "cosine", "half_waves": 2.0}), "HF4": HF4}
+
+
+def _schedules(folder: Path) -> dict[str, Any]:
+    from dualtrain.schedules import Constant, Linear
+
+    return {"Linear": Linear, "Constant": Constant}
+
+
+def _table(folder: Path) -> dict[str, Any]:
+    (folder / "train.csv").write_text("text,label\nno,neg\nyes,pos\n", encoding="utf-8")
+    return {}
+
+
+def _head(folder: Path) -> dict[str, Any]:
+    fields = {"model_type": "roberta", "id2label": {"0": "pos", "1": "neg"}}
+    (folder / "config.json").write_text(json.dumps(fields), encoding="utf-8")
+    head = {"classifier.out_proj.weight": np.zeros((2, 3), np.float32)}
+    save_file(head, folder / "model.safetensors")
+    return {"folder": folder}
+
+
+def _bert(folder: Path) -> dict[str, Any]:
+    from dualtrain.model import fresh_config
+    from dualtrain.spec import FreshModel
+
+    model = FreshModel(family="bert", hidden_size=24, layers=12, heads=2, max_length=16)
+    return {"config": fresh_config(model, vocab_size=100, pad_id=0, classes=2)}
+
+
+def _in_a_file(folder: Path) -> dict[str, Any]:
+    lines: dict[Steps, int] = {(): 1, ("warmup", "steps"): 3}
+    source = Source(Path(), "spec.yaml", Positions(lines))
+    return {"spec": _spec(warmup={"steps": 9}, duration={"updates": 10}).located(source)}
+
+
+SETTINGS: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "Curve.factors": _schedules,
+    "Plan.epoch_groups": lambda folder: {"spec": _spec(batch={"accumulate": 2})},
+    "Plan.lr_at": lambda folder: {"spec": _spec(warmup={"steps": 2})},
+    "Plateau": lambda folder: {
+        "plan": _plan(
+            schedule={
+                "name": "reduce_on_plateau",
+                "mode": "min",
+                "factor": 0.5,
+                "patience": 1,
+                "threshold": 0.0,
+                "threshold_mode": "abs",
+                "cooldown": 0,
+                "min_lr": 0.0,
+                "eps": 0.0,
+            },
+            duration={"epochs": 4},
+        )
+    },
+    "Spec.problem": _in_a_file,
+    "class_order": _head,
+    "explain": lambda folder: {
+        "plan": _plan(
+            schedule={"name": "cosine", "half_waves": 2.0},
+            warmup={"steps": 2},
+            duration={"updates": 100},
+        )
+    },
+    "has_horizon": _schedules,
+    "parameters_of": _bert,
+    "rates_apart": _of_two_roundings,
+    "read": _two_half_waves,
+    "read_table": _table,
+    "spans": lambda folder: {
+        "plan": _plan(
+            schedule={"name": "linear"},
+            horizon=4,
+            warmup={"steps": 2},
+            duration={"updates": 6},
+        )
+    },
+}
+"""The example, by its short name -> the names it takes for granted, made in an empty folder."""
+
+IN_A_FRAMEWORK = ("Run", "fit", "smoothed")
+"""Examples of the core that need a framework: `tests/parity/test_docstrings.py` has theirs."""

@@ -1,0 +1,85 @@
+"""Every example that needs a framework holds: the backends' own, and some of the core."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import paddle
+import pytest
+import torch
+
+import dualtrain
+import dualtrain_paddle
+import dualtrain_torch
+from tests.docstrings import IN_A_FRAMEWORK, examples, run, short
+
+EXAMPLES = [
+    *examples(dualtrain_torch, dualtrain_paddle),
+    *(test for test in examples(dualtrain) if short(test) in IN_A_FRAMEWORK),
+]
+
+SPEC = dualtrain.Spec.model_validate(
+    {
+        "optimizer": {"name": "adamw", "lr": 0.1},
+        "schedule": {"name": "linear"},
+        "warmup": {"steps": 2},
+        "duration": {"updates": 4},
+    }
+)
+
+
+def _fit() -> dict[str, Any]:
+    x, y = np.ones((2, 3), np.float32), np.array([0, 1])
+    return {
+        "dualtrain": dualtrain,
+        "spec": SPEC,
+        "model": Named(torch.nn.Linear(3, 2)),
+        "x": x,
+        "y": y,
+    }
+
+
+class Named(torch.nn.Module):
+    """Takes the batch by its names, and gives what Hugging Face's models give."""
+
+    def __init__(self, layer: torch.nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Any) -> Any:
+        return self.layer(x)
+
+
+class WithLoss(Named):
+    """Its output has a loss."""
+
+    def forward(self, x: Any) -> Any:
+        class Output:
+            loss = self.layer(x).square().mean()
+
+        return Output
+
+
+def _run() -> dict[str, Any]:
+    model = WithLoss(torch.nn.Linear(3, 2))
+    run = dualtrain.start(SPEC, model, micro_batches_per_epoch=4)
+    return {"model": model, "run": run, "batches": 4 * [{"x": torch.ones(2, 3)}]}
+
+
+MADE: dict[str, Callable[[], dict[str, Any]]] = {
+    "Run": _run,
+    "fit": _fit,
+    "smoothed": lambda: {"torch": torch, "paddle": paddle},
+}
+
+
+@pytest.mark.parametrize("test", EXAMPLES, ids=lambda test: test.name)
+def test_it_holds(test: Any) -> None:
+    made = MADE[short(test)]() if short(test) in MADE else {}
+    assert run(test, made) == ""
+
+
+def test_those_of_the_core_are_these() -> None:
+    assert MADE.keys() == {*IN_A_FRAMEWORK}
