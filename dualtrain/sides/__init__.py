@@ -6,4 +6,4 @@ The process itself is `dualtrain.worker`.
 
 from dualtrain.sides._progress import ProgressBars as ProgressBars
 from dualtrain.sides._sides import run_parity as run_parity
-from dualtrain.sides._sides import without_dropout as without_dropout
+from dualtrain.sides._sides import without_randomness as without_randomness

@@ -18,20 +18,17 @@ from queue import SimpleQueue
 
 from rich.console import Console
 
-from dualtrain.data import prepare
 from dualtrain.errors import DataError, LedgerError, WorkerError
-from dualtrain.ledger import decide
-from dualtrain.model import parameters_of
 from dualtrain.parity import Comparison, compare_files, compare_headers
 from dualtrain.report import REPORT_FILES, write_report
 from dualtrain.sides._process import Done, Event, Failed, Progressed, Ready, Worker
 from dualtrain.sides._progress import ProgressBars
 from dualtrain.spec import Spec
 from dualtrain.trace import Header
-from dualtrain.training import check_before, expected_model, task_of
+from dualtrain.training import check_before, expected_ledger, task_of
 from dualtrain.worker import Job
 
-__all__ = ["run_parity", "without_dropout"]
+__all__ = ["run_parity", "without_randomness"]
 
 SIDES = ("torch", "paddle")
 FLOOR = "torch-nudged"
@@ -60,17 +57,17 @@ def run_parity(
     Raises `WorkerError` if a side fails; nothing half-written is left in the report folder then.
     Raises `DataError` for a report folder that is none, or holds what no earlier run has left.
     """
-    spec = without_dropout(spec)
+    spec = without_randomness(spec)
     report = report.resolve()
     _check_report(report)
     _check_rules(spec)
-    check_before(spec, task_of(spec))
+    check_before(spec)
     names = [*SIDES, *([FLOOR] if floor else [])]
     report.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(_aside(report)))
         made = scratch / "report"
-        prepare(spec).save(scratch / "data")
+        task_of(spec).prepare(spec.folder).save(scratch / "data")
         events: SimpleQueue[Event] = SimpleQueue()
         workers = []
         for name in names:
@@ -95,7 +92,7 @@ def _check_rules(spec: Spec) -> None:
     `exclude_substrings: [norm]` is such a rule: PaddleNLP has `norm1`, transformers `LayerNorm`.
     """
     try:
-        decide(parameters_of(expected_model(spec, task_of(spec))), spec)
+        expected_ledger(spec)
     except LedgerError as error:
         told = ""
         if spec.weight_decay is not None and "substring" in str(error):
@@ -103,12 +100,9 @@ def _check_rules(spec: Spec) -> None:
         raise LedgerError(f"{told}{error}") from None
 
 
-def without_dropout(spec: Spec) -> Spec:
-    """The spec with dropout 0: masks cannot match across frameworks."""
-    task = task_of(spec)
-    model = task.model.model_copy(update={"dropout": 0.0})
-    task = task.model_copy(update={"model": model})
-    return spec.model_copy(update={"task": task})
+def without_randomness(spec: Spec) -> Spec:
+    """The spec with nothing random in training: masks cannot match across frameworks."""
+    return spec.model_copy(update={"task": task_of(spec).without_randomness()})
 
 
 def _aside(report: Path) -> tempfile.TemporaryDirectory[str]:

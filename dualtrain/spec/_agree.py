@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from dualtrain.spec._cycles import CosineAnnealingWarmRestarts, Cyclic, OneCycle
 from dualtrain.spec._decays import (
     CosineAnnealing,
@@ -14,9 +17,9 @@ from dualtrain.spec._optimizer import Momentum, Optimizer
 from dualtrain.spec._plateau import ReduceOnPlateau
 from dualtrain.spec._schedule import Schedule, Sequential
 from dualtrain.spec._steps import Noam, Piecewise
-from dualtrain.spec._task import TextClassification
+from dualtrain.tasks import Task
 
-__all__ = ["check_metric", "check_momentum", "check_rates", "check_rise"]
+__all__ = ["check_excluded", "check_metric", "check_momentum", "check_rates", "check_rise"]
 
 
 LARGEST_FACTOR = 1e100
@@ -92,7 +95,7 @@ def check_momentum(schedule: Schedule, optimizer: Optimizer) -> None:
         )
 
 
-def check_metric(schedule: Schedule, task: TextClassification) -> None:
+def check_metric(schedule: Schedule, task: Task) -> None:
     """A task can give reduce_on_plateau its metric: the loss on the held-out split."""
     if not isinstance(schedule, ReduceOnPlateau):
         return
@@ -106,6 +109,18 @@ def check_metric(schedule: Schedule, task: TextClassification) -> None:
             "the schedule 'reduce_on_plateau' judges by the held-out loss: its mode must be "
             f"'min'. Received: {schedule.mode!r}"
         )
+
+
+def check_excluded(task: Task, parts: Mapping[str, Any]) -> None:
+    """Words that mean nothing for the task are left out; parts: those of the spec so far."""
+    for word, reason in task.excluded.items():
+        first, *rest = word.split(".")
+        value = parts.get(first)
+        for name in rest:
+            value = getattr(value, name, None)
+        if value:
+            received = str(value).lower() if isinstance(value, bool) else value
+            raise ValueError(f"{reason}: leave {word} out. Received: {received}")
 
 
 def check_rise(schedule: Schedule) -> None:

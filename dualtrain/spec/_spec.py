@@ -11,16 +11,22 @@ from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_v
 
 from dualtrain.errors import Problem
 from dualtrain.fields import Count, Part, Source, dotted
-from dualtrain.spec._agree import check_metric, check_momentum, check_rates, check_rise
+from dualtrain.spec._agree import (
+    check_excluded,
+    check_metric,
+    check_momentum,
+    check_rates,
+    check_rise,
+)
 from dualtrain.spec._amp import Amp
 from dualtrain.spec._decays import Constant
 from dualtrain.spec._loss import Loss
 from dualtrain.spec._optimizer import AdamW, Lamb, Optimizer, Rprop
 from dualtrain.spec._parameters import Freeze, LayerDecayOrRate, LrMultipliers, WeightDecay
 from dualtrain.spec._schedule import Schedule
-from dualtrain.spec._task import TextClassification
 from dualtrain.spec._update import Batch, Clip, Duration, Ema
 from dualtrain.spec._warmup import Warmup
+from dualtrain.tasks import AnyTask, Task
 
 if TYPE_CHECKING:
     from dualtrain.plan import Plan
@@ -81,7 +87,7 @@ class Spec(Part):
     """Of data order, initial weights and dropout."""
     device: Device = "cpu"
     """`cpu`, `cuda` or `cuda:1`, counted within CUDA_VISIBLE_DEVICES."""
-    task: TextClassification | None = None
+    task: AnyTask | None = None
     """Data and model; absent when the caller brings both."""
 
     _source: Source = PrivateAttr(default_factory=Source)
@@ -141,9 +147,7 @@ class Spec(Part):
 
     @field_validator("task")
     @classmethod
-    def _task_has_batch_size(
-        cls, task: TextClassification | None, info: ValidationInfo
-    ) -> TextClassification | None:
+    def _task_has_batch_size(cls, task: Task | None, info: ValidationInfo) -> Task | None:
         batch = info.data.get("batch")
         if task is not None and batch is not None and batch.size is None:
             raise ValueError("needs batch.size. Received: nothing")
@@ -151,22 +155,14 @@ class Spec(Part):
 
     @field_validator("task")
     @classmethod
-    def _one_label_a_text(
-        cls, task: TextClassification | None, info: ValidationInfo
-    ) -> TextClassification | None:
-        loss = info.data.get("loss")
-        if task is not None and loss is not None and loss.shift_labels:
-            raise ValueError(
-                "a text has one label, which cannot be shifted: leave loss.shift_labels out. "
-                "Received: true"
-            )
+    def _task_leaves_words_out(cls, task: Task | None, info: ValidationInfo) -> Task | None:
+        if task is not None:
+            check_excluded(task, info.data)
         return task
 
     @field_validator("task")
     @classmethod
-    def _task_gives_the_metric(
-        cls, task: TextClassification | None, info: ValidationInfo
-    ) -> TextClassification | None:
+    def _task_gives_the_metric(cls, task: Task | None, info: ValidationInfo) -> Task | None:
         schedule = info.data.get("schedule")
         if task is not None and schedule is not None:
             check_metric(schedule, task)

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
-from dualtrain.model import save_weights
+from dualtrain.tasks import Score
 from dualtrain.trace import End, Header, TraceWriter, Update, weights_digest
 from dualtrain.training._run import Run
+from dualtrain.training._save import save_weights
 
-__all__ = ["Recorder", "Score"]
+__all__ = ["Recorder"]
 
 INITIAL_WEIGHTS = "initial.safetensors"
 FINAL_WEIGHTS = "model.safetensors"
 AVERAGES = "ema.safetensors"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Score:
-    """How a trained model does on the held-out split."""
-
-    correct: int
-    total: int
-    loss: float
-    """Mean cross-entropy."""
 
 
 class Recorder:
@@ -68,7 +58,7 @@ class Recorder:
             self._writer.end(
                 End(
                     correct=score.correct if score else None,
-                    total=score.total if score else None,
+                    total=score.examples if score else None,
                     eval_loss=score.loss if score else None,
                     skipped=self._run.skipped,
                     weights=self._relative(FINAL_WEIGHTS),

@@ -1,0 +1,26 @@
+"""The words for the model of a regression: a multilayer perceptron."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from dualtrain.fields import Count, Part
+
+__all__ = ["Activation", "Mlp"]
+
+Activation = Literal["gelu", "relu", "silu", "tanh"]
+"""After each hidden layer: what torch and Paddle have under one name, by one formula."""
+
+
+class Mlp(Part):
+    """A multilayer perceptron with random initial weights, the same ones in both frameworks.
+
+    Weights are normal(0, 1 / sqrt(inputs of the layer)), biases 0.
+    """
+
+    hidden: Annotated[tuple[Count, ...], Field(strict=False)]
+    """Width of each hidden layer, as `[32, 16]`; `[]` means none: a linear model."""
+    activation: Activation = "relu"
+    """After each hidden layer."""
