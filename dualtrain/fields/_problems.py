@@ -111,7 +111,7 @@ def _cure(
         case "extra_forbidden":
             key = str(steps[-1])
             return (
-                of_key(steps, value)
+                of_key(steps, value, getattr(part, "cures", {}))
                 or _having(key, part, root)
                 or _moved(steps, root)
                 or _near(key, part.model_fields)
@@ -194,6 +194,8 @@ def _options(annotation: Any) -> dict[str, type[BaseModel]]:
         part, *extra = get_args(option) or (option,)
         if isinstance(part, type) and issubclass(part, BaseModel):
             found[extra[0].tag if extra else _name(part)] = part
+        elif extra:  # a union of its own beside None
+            found |= _options(part)
     return found
 
 

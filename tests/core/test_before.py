@@ -18,11 +18,10 @@ from dualtrain.errors import (
     PlanError,
     WorkerError,
 )
-from dualtrain.model import parameters_of
 from dualtrain.sides import _sides, run_parity
 from dualtrain.sides._process import Event, Failed, Ready
 from dualtrain.spec import Source, load_spec
-from dualtrain.training import check_before, expected_model, task_of, train
+from dualtrain.training import check_before, parameters_of, task_of, train
 from tests.meta.small_task import small_spec, write_task
 from tests.modules import FRAMEWORKS, modules_after
 from tests.traces import make_trace
@@ -103,7 +102,7 @@ def test_a_substring_that_only_paddlenlps_names_have(folder: Path) -> None:
         "'norm' matches none of the model's 25 parameters. Near: 'ernie.embeddings.LayerNorm.bias'"
     )
     assert "Write exclude: [bias, norm] instead" in message
-    check_before(spec, task_of(spec))
+    check_before(spec)
 
 
 def test_data_that_is_not_there(folder: Path) -> None:
@@ -146,8 +145,8 @@ def test_no_framework_is_imported(tmp_path: Path) -> None:
 def test_what_is_not_refused(folder: Path) -> None:
     """The spec of the other tests, as it is; the known parameters are BERT's 25."""
     spec = small_spec(folder)
-    check_before(spec, task_of(spec))
-    assert len(parameters_of(expected_model(spec, task_of(spec)))) == 25
+    check_before(spec)
+    assert len(parameters_of(task_of(spec).config(spec.folder))) == 25
 
 
 NUDGED = "the torch side, run once more for the floor, could not start: a"

@@ -20,25 +20,23 @@ from dualtrain.spec import (
     AdamW,
     Amp,
     Batch,
-    CheckpointModel,
     Clip,
     Constant,
     Cosine,
     CosineWithRestarts,
     Duration,
-    FreshModel,
     InverseSqrt,
     Linear,
     LossScale,
     Polynomial,
     Schedule,
     Spec,
-    TextClassification,
     Warmup,
     WeightDecay,
     load_spec,
     spec_schema,
 )
+from dualtrain.tasks.text_classification import CheckpointModel, FreshModel, TextClassification
 from tests.schedules import parts as schedules_of
 
 YAML = """\

@@ -57,6 +57,11 @@ class Regression(Task):
     loss: ClassVar[SampleLoss] = SampleLoss(
         total=_squared_errors, count=lambda batch: len(batch["labels"])
     )
+    cures: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("label", "label_column", "y"), "write target: VALUE"),
+        **dict.fromkeys(("normalise", "normalize", "standardize"), "write standardise: VALUE"),
+        "hidden": "write model: {hidden: VALUE}",
+    }
     excluded: ClassVar[Mapping[str, str]] = {
         "loss": "a regression has the squared error, and no words for it"
     }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -24,3 +25,7 @@ class Mlp(Part):
     """Width of each hidden layer, as `[32, 16]`; `[]` means none: a linear model."""
     activation: Activation = "relu"
     """After each hidden layer."""
+
+    cures: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("hidden_sizes", "hidden_size", "hidden_layer_sizes", "layers"), "write hidden: VALUE"
+    )

@@ -52,6 +52,13 @@ class TextClassification(Task):
     ]
     """A fresh model, or `{path: folder}` to start from a checkpoint."""
 
+    cures: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("text_column", "text_column_name"), "write text: VALUE"),
+        **dict.fromkeys(("label_column", "label_column_name"), "write label: VALUE"),
+        **dict.fromkeys(
+            ("max_length", "max_seq_length", "max_seq_len"), "write model: {..., max_length: VALUE}"
+        ),
+    }
     excluded: ClassVar[Mapping[str, str]] = {
         "loss.shift_labels": "a text has one label, which cannot be shifted"
     }

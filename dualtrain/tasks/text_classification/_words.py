@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -13,6 +14,17 @@ __all__ = ["CheckpointModel", "FreshModel", "Head"]
 
 Head = Literal["stored", "fresh"]
 """Where a checkpoint's classification head comes from."""
+
+
+_CURES = {
+    **dict.fromkeys(("type", "model_type", "name"), "write family: VALUE"),
+    "model_name_or_path": "write path: VALUE",
+    **dict.fromkeys(("num_layers", "num_hidden_layers"), "write layers: VALUE"),
+    **dict.fromkeys(("num_heads", "num_attention_heads"), "write heads: VALUE"),
+    **dict.fromkeys(("max_seq_length", "max_seq_len"), "write max_length: VALUE"),
+    **dict.fromkeys(("d_model", "hidden"), "write hidden_size: VALUE"),
+    "hidden_dropout_prob": "write dropout: VALUE",
+}
 
 
 class FreshModel(Part):
@@ -34,6 +46,8 @@ class FreshModel(Part):
     """Most tokens the tokenizer may learn from the train split."""
     dropout: Proportion = 0.1
     """For hidden states and attention. Parity runs set it to 0: masks cannot match."""
+
+    cures: ClassVar[Mapping[str, str]] = _CURES
 
     @field_validator("heads")
     @classmethod
@@ -58,3 +72,5 @@ class CheckpointModel(Part):
     head: Head = "stored"
     """`stored`: the folder's classification head, if it has one; its labels must be the data's, and
     their order is kept. `fresh`: a new head for the data's classes, whatever the folder has."""
+
+    cures: ClassVar[Mapping[str, str]] = _CURES
