@@ -42,11 +42,17 @@ def evaluation(a: Trace, b: Trace) -> list[Measure]:
         return []
     allowed = bars(a.header.spec, b.header.spec)
     examples = Tolerance(max(1.0, allowed.examples * min(x.total or 0, y.total or 0)), "examples")
+    classified = x.correct is not None or y.correct is not None
     right = f"{x.correct} of {x.total} correct against {y.correct} of {y.total}"
     loss = f"evaluation loss {x.eval_loss} against {y.eval_loss}"
-    unequal = Measure(distance(x.total, y.total), "examples", detail=right)
+    sizes = right if classified else f"{x.total} examples against {y.total}"
+    unequal = Measure(distance(x.total, y.total), "examples", detail=sizes)
     return [
         *([unequal] if unequal.value else []),
-        Measure(distance(x.correct, y.correct), "examples", examples, right),
+        *(
+            [Measure(distance(x.correct, y.correct), "examples", examples, right)]
+            if classified
+            else []
+        ),
         Measure(distance(x.eval_loss, y.eval_loss), "absolute", Tolerance(allowed.loss), loss),
     ]

@@ -79,7 +79,9 @@ def _on_skips(comparison: Comparison) -> Iterator[str]:
 
 
 def _on_evaluation(comparison: Comparison) -> Iterator[str]:
-    ends = [(name, trace.end) for name, trace in _sides(comparison) if trace.end.total is not None]
+    ends = [
+        (name, trace.end) for name, trace in _sides(comparison) if trace.end.correct is not None
+    ]
     if ends and any(finding.stage == "evaluation" for finding in comparison.findings):
         counts = ", ".join(f"{name} {end.correct} of {end.total}" for name, end in ends)
         yield f"Held-out examples classified right: {counts}."

@@ -33,6 +33,8 @@ Text = Annotated[str, Field(min_length=1)]
 class SampleLoss:
     """A loss in operations that tensors of every framework have."""
 
+    name: str
+    """As a sentence names it."""
     total: Callable[[Any, Any], Any]
     """(the model's output, `labels`) -> the sum of the losses of all targets, a scalar tensor."""
     count: Callable[[Mapping[str, NDArray[Any]]], int]

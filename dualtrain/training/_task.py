@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dualtrain.backend import Backend, load_backend
-from dualtrain.data import Batch, EpochBatches, Prepared, batches_of_epoch, held_out_batches
+from dualtrain.data import EpochBatches, Prepared, batches_of_epoch, held_out_batches
 from dualtrain.ledger import Ledger, decide
 from dualtrain.spec import ReduceOnPlateau, Spec
 from dualtrain.tasks import ModelConfig, SampleLoss, Score
@@ -147,10 +147,12 @@ def _nudge(model: Any, backend: Backend) -> None:
 
 def _objective(run: Run, loss: SampleLoss | None, own: LossSum | None) -> Objective:
     """The caller's own loss, else the task's, else the cross-entropy that the spec words."""
-    if loss is None or own is not None:
+    if loss is None:
         return objective_of(run, own)
+    if own is not None:
+        return Objective(objective_of(run, own).loss_sum, loss.count)
 
-    def loss_sum(model: Any, tensors: dict[str, Any], batch: Batch) -> Any:
+    def loss_sum(model: Any, tensors: dict[str, Any], batch: Any) -> Any:
         labels = tensors.pop("labels")
         return loss.total(run.backend.logits(model, tensors), labels)
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from dualtrain.data import Batch, Column, Prepared, Split, Table, read_table, refusal
+from dualtrain.data import Batch, Column, Prepared, Split, Table, read_table, refusal, shown
 
 __all__ = ["NumberSplit", "PreparedNumbers", "prepare"]
 
@@ -96,7 +96,7 @@ def _split(table: Table, names: Sequence[str], scale: Sequence[tuple[float, floa
                 path=table.path,
                 line=table.lines[row],
                 column=name,
-                received=cells[row],
+                received=shown(cells[row]),
             )
         columns.append(column)
     return NumberSplit(features=np.stack(columns[:-1], axis=1), labels=columns[-1])

@@ -55,7 +55,7 @@ class Regression(Task):
     """A multilayer perceptron."""
 
     loss: ClassVar[SampleLoss] = SampleLoss(
-        total=_squared_errors, count=lambda batch: len(batch["labels"])
+        name="squared error", total=_squared_errors, count=lambda batch: len(batch["labels"])
     )
     cures: ClassVar[Mapping[str, str]] = {
         **dict.fromkeys(("label", "label_column", "y"), "write target: VALUE"),
