@@ -135,7 +135,8 @@ def spec(made: Made) -> Spec:
 
 @pytest.fixture(scope="module")
 def data(spec: Spec) -> PreparedTexts:
-    return prepare(spec)
+    made: PreparedTexts = prepare(spec)
+    return made
 
 
 class TestSpec:

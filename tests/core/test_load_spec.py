@@ -211,7 +211,7 @@ class TestYamlScalars:
         text = YAML.replace("label: label", f"label: {written}")
         task = load(tmp_path, "spec.yaml", text).task
 
-        assert task is not None
+        assert isinstance(task, TextClassification)
         assert task.label == written.strip("'\"")
 
     @pytest.mark.parametrize("written", ["", "~", "null", "Null"])

@@ -45,7 +45,8 @@ def folder(tmp_path: Path) -> Path:
 def prepared(folder: Path, *, with_eval: bool = True) -> PreparedTexts:
     held_out = "  eval: data/eval.csv\n  text:" if with_eval else "  text:"
     (folder / "spec.yaml").write_text(SPEC.replace("  text:", held_out), encoding="utf-8")
-    return prepare(load_spec(folder / "spec.yaml"))
+    data: PreparedTexts = prepare(load_spec(folder / "spec.yaml"))
+    return data
 
 
 class TestPrepare:

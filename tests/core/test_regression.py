@@ -349,7 +349,8 @@ def example(tmp_path: Path) -> Path:
 def test_the_example_is_what_its_comments_say(example: Path) -> None:
     spec = load_spec(example / "spec.yaml")
     assert spec.task is not None
-    data = spec.task.prepare(example)
+    data: PreparedNumbers = spec.task.prepare(example)
+    assert data.eval is not None
     plan = spec.plan(micro_batches_per_epoch=25)
     assert (len(data.train), len(data.eval), -(-len(data.train) // 32)) == (800, 200, 25)
     assert (plan.warmup_updates, plan.total_updates) == (25, 250)

@@ -54,7 +54,8 @@ duration: {{epochs: 1}}
 """,
         encoding="utf-8",
     )
-    return prepare(load_spec(folder / "spec.yaml"))
+    data: PreparedTexts = prepare(load_spec(folder / "spec.yaml"))
+    return data
 
 
 def tokens(data: PreparedTexts, sample: int) -> list[str]:
