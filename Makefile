@@ -63,7 +63,7 @@ test-transformers-5: .venv-transformers-5/ready ## what the dialect hf5 claims, 
 	.venv-transformers-5/bin/python -m pytest tests/parity/test_dialects_transformers.py
 
 clean: ## remove environments, reports and the demo's data
-	rm -rf .venv .venv-* report report-* $(EXAMPLE)/data
+	rm -rf .venv .venv-* report report-* examples/*/data
 
 $(EXAMPLE)/data/train.csv: $(EXAMPLE)/make_data.py
 	$(PYTHON) $<

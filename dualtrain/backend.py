@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from dualtrain.errors import BackendError
 from dualtrain.ledger import Ledger, Parameter
-from dualtrain.model import ModelConfig
 from dualtrain.plan import Plan
 from dualtrain.spec import Amp, Clip, Spec
+from dualtrain.tasks import ModelConfig
 
 __all__ = [
     "Averages",
@@ -118,7 +118,10 @@ class Backend(Protocol):
         ...
 
     def build_model(self, config: ModelConfig) -> Any:
-        """The family's sequence classification model."""
+        """The model of a configuration, in training mode, its weights yet to be loaded.
+
+        `BackendError` for a configuration of a class that it does not know.
+        """
         ...
 
     def build_linear(self, inputs: int, outputs: int) -> Any:

@@ -16,8 +16,9 @@ import dualtrain_torch.arrays
 import dualtrain_torch.models
 import dualtrain_torch.tensors
 import dualtrain_torch.weights
-from dualtrain.model import ModelConfig, initial_weights
-from dualtrain.model._config import Family
+from dualtrain.tasks.text_classification import EncoderConfig
+from dualtrain.tasks.text_classification._config import Family
+from dualtrain.tasks.text_classification._initial import initial_weights
 
 __all__ = ["FAMILIES", "PADDLE", "SIDES", "TORCH", "Side", "make_batch", "make_config", "make_pair"]
 
@@ -59,7 +60,7 @@ PADDLE = Side(
 SIDES = (TORCH, PADDLE)
 
 
-def make_config(family: Family, **changes: Any) -> ModelConfig:
+def make_config(family: Family, **changes: Any) -> EncoderConfig:
     """A tiny model; every Linear but the last is square, so that no shape tells its layout."""
     fields: dict[str, Any] = {
         "vocab_size": 40,
@@ -78,10 +79,10 @@ def make_config(family: Family, **changes: Any) -> ModelConfig:
         "classifier_dropout": 0.1,
         "initializer_range": 0.1,
     }
-    return ModelConfig(family=family, **fields | changes)
+    return EncoderConfig(family=family, **fields | changes)
 
 
-def make_batch(config: ModelConfig, seed: int = 0) -> Arrays:
+def make_batch(config: EncoderConfig, seed: int = 0) -> Arrays:
     """Six samples of 3 tokens to the most the model takes, padded."""
     random = np.random.default_rng(seed)
     shape = (6, config.max_length)
@@ -95,7 +96,7 @@ def make_batch(config: ModelConfig, seed: int = 0) -> Arrays:
     }
 
 
-def make_pair(config: ModelConfig, seed: int = 5) -> tuple[Any, Any]:
+def make_pair(config: EncoderConfig, seed: int = 5) -> tuple[Any, Any]:
     """The model in torch and in Paddle, from the same initial weights."""
     models = tuple(side.models.build_model(config) for side in SIDES)
     for side, model in zip(SIDES, models, strict=True):

@@ -1,4 +1,4 @@
-"""Sequence classification models, from paddlenlp."""
+"""The models of tasks: encoders with a classification head, from paddlenlp, and perceptrons."""
 
 from __future__ import annotations
 
@@ -6,21 +6,41 @@ from typing import Any
 
 import paddle
 
-from dualtrain.model import ModelConfig
+from dualtrain.errors import BackendError
 from dualtrain.model import logits as logits
+from dualtrain.tasks import ModelConfig
+from dualtrain.tasks.regression import MlpConfig
+from dualtrain.tasks.text_classification import EncoderConfig
 from dualtrain_paddle._compat import native_models
 
 __all__ = ["build_linear", "build_model", "logits"]
 
 
 def build_model(config: ModelConfig) -> Any:
-    """The family's sequence classification model, in training mode, its weights yet to be loaded.
+    """The model of a configuration, in training mode, its weights yet to be loaded.
 
     Built under `unique_name.guard()`: parameters get the same native names, `linear_0.w_0` and so
     on, each time, so optimizer states saved by one process fit the next.
 
-    Raises `BackendError` when paddlenlp is missing or broken.
+    Raises `BackendError` for a configuration of another class, and for an encoder when paddlenlp
+    is missing or broken.
     """
+    match config:
+        case EncoderConfig():
+            model = _encoder(config)
+        case MlpConfig():
+            with paddle.utils.unique_name.guard():
+                model = _Mlp(config)
+        case _:
+            raise BackendError(
+                f"a model must be one of a task's. Received: {type(config).__name__}"
+            )
+    model.train()
+    return model
+
+
+def _encoder(config: EncoderConfig) -> Any:
+    """The family's sequence classification model."""
     native = native_models()
     family = config.family.capitalize()
     settings = getattr(native, f"{family}Config")(**config.keywords())
@@ -33,7 +53,6 @@ def build_model(config: ModelConfig) -> Any:
     _use_padding_row(embeddings.word_embeddings, config.pad_id)
     if config.family == "roberta":
         _use_padding_row(embeddings.position_embeddings, config.pad_id)
-    model.train()
     return model
 
 
@@ -45,6 +64,22 @@ def _use_padding_row(embedding: paddle.nn.Embedding, padding: int) -> None:
         return paddle.where((inputs[0] == padding).unsqueeze(-1), output.detach(), output)
 
     embedding.register_forward_post_hook(cut)
+
+
+class _Mlp(paddle.nn.Layer):
+    """Linear layers named as `config.layers` has them, the activation between them."""
+
+    def __init__(self, config: MlpConfig) -> None:
+        super().__init__()
+        *hidden, output = (build_linear(*sizes) for sizes in config.layers.values())
+        self.hidden = paddle.nn.LayerList(hidden)
+        self.output = output
+        self.activation = getattr(paddle.nn.functional, config.activation)
+
+    def forward(self, features: Any) -> Any:
+        for layer in self.hidden:
+            features = self.activation(layer(features))
+        return self.output(features)
 
 
 def build_linear(inputs: int, outputs: int) -> Any:

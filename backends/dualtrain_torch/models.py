@@ -1,4 +1,4 @@
-"""Sequence classification models, from transformers."""
+"""The models of tasks: encoders with a classification head, from transformers, and perceptrons."""
 
 from __future__ import annotations
 
@@ -6,27 +6,61 @@ from typing import Any
 
 import torch
 
-from dualtrain.model import ModelConfig
+from dualtrain.errors import BackendError
 from dualtrain.model import logits as logits
+from dualtrain.tasks import ModelConfig
+from dualtrain.tasks.regression import MlpConfig
+from dualtrain.tasks.text_classification import EncoderConfig
 from dualtrain_torch._compat import native_models
 
 __all__ = ["build_linear", "build_model", "logits"]
 
 
 def build_model(config: ModelConfig) -> Any:
-    """The family's sequence classification model, in training mode, its weights yet to be loaded.
+    """The model of a configuration, in training mode, its weights yet to be loaded.
+
+    Raises `BackendError` for a configuration of another class, and for an encoder when
+    transformers is missing or broken.
+    """
+    match config:
+        case EncoderConfig():
+            model = _encoder(config)
+        case MlpConfig():
+            model = _Mlp(config)
+        case _:
+            raise BackendError(
+                f"a model must be one of a task's. Received: {type(config).__name__}"
+            )
+    model.train()
+    return model
+
+
+def _encoder(config: EncoderConfig) -> Any:
+    """The family's sequence classification model.
 
     Attention is "eager", paddlenlp's formula operator by operator and the one that all three
     families have: transformers' ERNIE has no "sdpa", which is no nearer to paddlenlp elsewhere.
-
-    Raises `BackendError` when transformers is missing or broken.
     """
     native = native_models()
     family = config.family.capitalize()
     settings = getattr(native, f"{family}Config")(**config.keywords(), attn_implementation="eager")
-    model = getattr(native, f"{family}ForSequenceClassification")(settings)
-    model.train()
-    return model
+    return getattr(native, f"{family}ForSequenceClassification")(settings)
+
+
+class _Mlp(torch.nn.Module):
+    """Linear layers named as `config.layers` has them, the activation between them."""
+
+    def __init__(self, config: MlpConfig) -> None:
+        super().__init__()
+        *hidden, output = (build_linear(*sizes) for sizes in config.layers.values())
+        self.hidden = torch.nn.ModuleList(hidden)
+        self.output = output
+        self.activation = getattr(torch.nn.functional, config.activation)
+
+    def forward(self, features: Any) -> Any:
+        for layer in self.hidden:
+            features = self.activation(layer(features))
+        return self.output(features)
 
 
 def build_linear(inputs: int, outputs: int) -> Any:

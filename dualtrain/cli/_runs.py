@@ -144,7 +144,7 @@ def train(
     if seen.skipped:
         print(f"{seen.skipped} of {seen.done} updates skipped: their gradients were not finite")
     if score is not None:
-        print(f"{score.correct} of {score.total} correct, loss {score.loss:.4f}")
+        print(score)
 
 
 @contextmanager

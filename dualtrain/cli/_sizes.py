@@ -65,12 +65,12 @@ def _same_for_every_count(spec: Spec) -> bool:
 
 
 def _counted(spec: Spec) -> int:
-    from dualtrain.data import batch_count, read_splits
+    from dualtrain.data import batch_count
 
     size = spec.batch.size
-    assert size is not None, "a task has batch.size"
-    train, _, _ = read_splits(spec)  # refuses what training would refuse
-    return batch_count(len(train.texts), size)
+    assert spec.task is not None and size is not None, "a task has batch.size"
+    rows = spec.task.read(spec.folder)  # refuses what training would refuse
+    return batch_count(len(rows), size)
 
 
 def plan_of(spec: Spec, count: int | None, *, world_size: int = 1) -> Plan:

@@ -11,22 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dualtrain.data._order import permutation
-from dualtrain.data._prepared import Prepared, Split
-from dualtrain.errors import Problem, SpecError
-from dualtrain.spec import Spec
+from dualtrain.data._prepared import Batch, Prepared
 
-__all__ = [
-    "Batch",
-    "EpochBatches",
-    "batch_count",
-    "batch_digest",
-    "batches_of_epoch",
-    "collate",
-    "held_out_batches",
-]
-
-Batch = dict[str, NDArray[np.int64]]
-"""A micro-batch's arrays by name: `input_ids`, `token_type_ids`, `attention_mask`, `labels`."""
+__all__ = ["EpochBatches", "batch_count", "batch_digest", "batches_of_epoch", "held_out_batches"]
 
 
 def batch_count(samples: int, size: int) -> int:
@@ -41,12 +28,13 @@ class EpochBatches(Sequence[Batch]):
     Micro-batch i has the samples indices[i * size:(i + 1) * size]; the last one may be short.
     """
 
-    split: Split
+    data: Prepared[Any]
+    split: Any
+    """One of the data's splits."""
     indices: NDArray[np.int64]
     """Samples in the order of this epoch; shape (n,)."""
     size: int
     """Samples per micro-batch."""
-    pad_id: int
 
     def __len__(self) -> int:
         return batch_count(len(self.indices), self.size)
@@ -60,58 +48,24 @@ class EpochBatches(Sequence[Batch]):
         return [self._at(s) for s in start] if isinstance(start, range) else self._at(start)
 
     def _at(self, start: int) -> Batch:
-        return collate(self.split, self.indices[start : start + self.size], self.pad_id)
+        return self.data.batch(self.split, self.indices[start : start + self.size])
 
 
-def batches_of_epoch(spec: Spec, data: Prepared) -> Callable[[int], EpochBatches]:
-    """A function from epoch (from 0) to the train split's micro-batches, shuffled by the seed.
-
-    Raises `SpecError` if the spec has no batch.size.
-    """
-    size = _size(spec)
+def batches_of_epoch(data: Prepared[Any], *, seed: int, size: int) -> Callable[[int], EpochBatches]:
+    """A function from epoch (from 0) to the train split's micro-batches, shuffled by the seed."""
 
     def of(epoch: int) -> EpochBatches:
-        order = permutation(spec.seed, epoch, len(data.train))
-        return EpochBatches(data.train, order, size, data.pad_id)
+        order = permutation(seed, epoch, len(data.train))
+        return EpochBatches(data, data.train, order, size)
 
     return of
 
 
-def held_out_batches(spec: Spec, data: Prepared) -> EpochBatches | None:
-    """The held-out split's micro-batches, in the order of its file; None if there is no such split.
-
-    Raises `SpecError` if the spec has no batch.size.
-    """
+def held_out_batches(data: Prepared[Any], *, size: int) -> EpochBatches | None:
+    """The held-out split's micro-batches, in the order of its file; None without such a split."""
     if data.eval is None:
         return None
-    return EpochBatches(data.eval, np.arange(len(data.eval)), _size(spec), data.pad_id)
-
-
-def _size(spec: Spec) -> int:
-    if spec.batch.size is None:
-        problem = Problem(where="batch.size", rule="is needed for batches", received="nothing")
-        raise SpecError((problem,))
-    return spec.batch.size
-
-
-def collate(split: Split, indices: NDArray[np.int64], pad_id: int) -> Batch:
-    """The samples `indices` (at least one) as one micro-batch, padded to its longest.
-
-    `labels` has shape (samples,), the others (samples, longest); `attention_mask` is 1 on tokens
-    and 0 on padding, `token_type_ids` 0. All int64, which both frameworks take as indices.
-    """
-    starts = split.offsets[indices]
-    lengths = split.offsets[indices + 1] - starts
-    steps = np.arange(lengths.max())
-    mask = steps < lengths[:, None]
-    positions = np.where(mask, starts[:, None] + steps, 0)
-    input_ids = np.where(mask, split.ids[positions], pad_id).astype(np.int64)
-    return {
-        "input_ids": input_ids,
-        "token_type_ids": np.zeros_like(input_ids),
-        "attention_mask": mask.astype(np.int64),
-        "labels": split.labels[indices],
-    }
+    return EpochBatches(data, data.eval, np.arange(len(data.eval)), size)
 
 
 def batch_digest(batch: Mapping[str, NDArray[Any]]) -> str:

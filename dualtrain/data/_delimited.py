@@ -10,9 +10,10 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from dualtrain.data._columns import Column
 from dualtrain.data._refusal import check_no_header, missing_column, refusal, shown
 from dualtrain.data._row import Row
 
@@ -33,25 +34,26 @@ class _Tsv(csv.excel_tab):
     quoting = csv.QUOTE_NONE
 
 
-def read_csv(content: str, path: Path, columns: tuple[str, str]) -> Iterator[Row]:
-    """The rows of a CSV file's content; `columns`: the names of text and label."""
+def read_csv(content: str, path: Path, columns: Sequence[Column]) -> Iterator[Row]:
+    """The rows of a CSV file's content, with the cells of these columns."""
     return _read(content, path, columns, _Csv)
 
 
-def read_tsv(content: str, path: Path, columns: tuple[str, str]) -> Iterator[Row]:
-    """The rows of a TSV file's content; `columns`: the names of text and label."""
+def read_tsv(content: str, path: Path, columns: Sequence[Column]) -> Iterator[Row]:
+    """The rows of a TSV file's content, with the cells of these columns."""
     return _read(content, path, columns, _Tsv)
 
 
 def _read(
-    content: str, path: Path, columns: tuple[str, str], dialect: type[csv.Dialect]
+    content: str, path: Path, columns: Sequence[Column], dialect: type[csv.Dialect]
 ) -> Iterator[Row]:
-    _check_separator(content, columns, path, dialect)
+    wanted = [column.name for column in columns]
+    _check_separator(content, wanted, path, dialect)
     (line, header), *rows = _cells(content, path, dialect)
-    _check_header(header, columns, path, line)
+    _check_header(header, wanted, path, line)
     if not rows:
         raise refusal("must have rows below the header", path=path, received="none")
-    text, label = (header.index(column) for column in columns)
+    places = [header.index(name) for name in wanted]
     for line, cells in rows:
         if len(cells) != len(header):
             raise refusal(
@@ -60,8 +62,8 @@ def _read(
                 line=line,
                 received=f"{len(cells)}, the first being {shown(cells[0])}",
             )
-        check_no_header(dict(zip(header, cells, strict=True)), columns, path=path, line=line)
-        yield Row(line, cells[text], cells[label])
+        check_no_header(dict(zip(header, cells, strict=True)), wanted, path=path, line=line)
+        yield Row(line, tuple(cells[place] for place in places))
 
 
 def _cells(content: str, path: Path, dialect: type[csv.Dialect]) -> Iterator[tuple[int, list[str]]]:
@@ -85,7 +87,7 @@ def _cells(content: str, path: Path, dialect: type[csv.Dialect]) -> Iterator[tup
 
 
 def _check_separator(
-    content: str, columns: tuple[str, str], path: Path, dialect: type[csv.Dialect]
+    content: str, columns: Sequence[str], path: Path, dialect: type[csv.Dialect]
 ) -> None:
     """Refuse a file whose header has the columns only if another character parts its cells."""
     numbered = enumerate(content.splitlines(), start=1)
@@ -113,7 +115,7 @@ def _names(header: str, delimiter: str) -> set[str]:
         return set()
 
 
-def _check_header(header: list[str], columns: tuple[str, str], path: Path, line: int) -> None:
+def _check_header(header: list[str], columns: Sequence[str], path: Path, line: int) -> None:
     twice = [name for name, count in Counter(header).items() if count > 1]
     if twice:
         raise refusal(

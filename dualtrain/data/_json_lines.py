@@ -1,24 +1,25 @@
-"""JSON Lines: one JSON object on each line, with the two columns as keys.
+"""JSON Lines: one JSON object on each line, with the columns as keys.
 
-A label may be text, or a whole number or a boolean, which becomes what JSON writes for it: 1 and
-"1" are the same class, and so are true and "true". Everything else is refused.
+The name of a class may be text, or a whole number or a boolean, which becomes what JSON writes for
+it: 1 and "1" are the same class, and so are true and "true". `_columns.py` has the other kinds.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from dualtrain.data._columns import Column
 from dualtrain.data._refusal import check_no_header, missing_column, refusal, shown
 from dualtrain.data._row import Row
 
 __all__ = ["read_json_lines"]
 
 
-def read_json_lines(content: str, path: Path, columns: tuple[str, str]) -> Iterator[Row]:
-    """The rows of a JSON Lines file's content; `columns`: the names of text and label."""
+def read_json_lines(content: str, path: Path, columns: Sequence[Column]) -> Iterator[Row]:
+    """The rows of a JSON Lines file's content, with the cells of these columns."""
     for number, line in enumerate(content.split("\n"), start=1):
         if line.strip():
             yield _row(_object(line, path, number), columns, path, number)
@@ -48,28 +49,11 @@ def _what(error: Exception) -> str:
     return "nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
-def _row(value: dict[str, Any], columns: tuple[str, str], path: Path, line: int) -> Row:
-    for column in columns:
-        if column not in value:
-            raise missing_column(column, list(value), path=path, line=line)
-    text, label = (value[column] for column in columns)
-    if not isinstance(text, str):
-        raise refusal(
-            "must be a JSON string",
-            path=path,
-            line=line,
-            column=columns[0],
-            received=shown(text),
-        )
-    if isinstance(label, bool | int):
-        label = json.dumps(label)
-    if not isinstance(label, str):
-        raise refusal(
-            "must be a JSON string, a whole number or a boolean",
-            path=path,
-            line=line,
-            column=columns[1],
-            received=shown(label),
-        )
-    check_no_header({columns[0]: text, columns[1]: label}, columns, path=path, line=line)
-    return Row(line, text, label)
+def _row(value: dict[str, Any], columns: Sequence[Column], path: Path, line: int) -> Row:
+    names = [column.name for column in columns]
+    for name in names:
+        if name not in value:
+            raise missing_column(name, list(value), path=path, line=line)
+    cells = tuple(column.from_json(value[column.name], path=path, line=line) for column in columns)
+    check_no_header(dict(zip(names, cells, strict=True)), names, path=path, line=line)
+    return Row(line, cells)

@@ -1,6 +1,7 @@
-"""Prepared data: token ids and class numbers in flat arrays, and the folder they are kept in.
+"""Prepared data: arrays and facts, and the folder they are kept in.
 
-Both frameworks train from this; loading it needs numpy and safetensors, nothing else.
+Both frameworks train from this; loading it needs numpy and safetensors, nothing else. A task's own
+kind of it is a dataclass: its splits are arrays, its other fields are facts that JSON can hold.
 """
 
 from __future__ import annotations
@@ -8,61 +9,64 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dualtrain.errors import DataError
 
-__all__ = ["Prepared", "Split"]
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["Batch", "Prepared", "Split"]
+
+Batch = dict[str, NDArray[Any]]
+"""A micro-batch's arrays by name: the model's inputs, and `labels`."""
 
 ARRAYS = "prepared.safetensors"
 FACTS = "prepared.json"
 FORMAT = 2
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Split:
-    """The samples of one split, one after the other."""
+class Split(ABC):
+    """The samples of one split; a dataclass whose fields are arrays."""
 
-    ids: NDArray[np.int32]
-    """Token ids of all samples, special tokens included; shape (offsets[-1],)."""
-    offsets: NDArray[np.int64]
-    """Sample i is ids[offsets[i]:offsets[i + 1]]; shape (samples + 1,)."""
-    labels: NDArray[np.int64]
-    """Class numbers; shape (samples,)."""
-
+    @abstractmethod
     def __len__(self) -> int:
-        return len(self.labels)
+        """How many samples it has."""
+
+
+S = TypeVar("S", bound=Split)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Prepared:
+class Prepared(ABC, Generic[S]):
     """A task's data as both frameworks see it."""
 
-    classes: tuple[str, ...]
-    """Label of each class number: sorted by code point, or in the order of a checkpoint's head."""
-    vocab_size: int
-    """Rows of the word embedding; every id is below it."""
-    pad_id: int
-    """Token that fills a batch up."""
-    tokenizer: str
-    """The content of tokenizer.json, without truncation and padding."""
-    tokenizer_config: str
-    """The content of tokenizer_config.json, by which transformers reads the other as it stands."""
-    train: Split
+    SPLIT: ClassVar[type[Any]]
+    """What its splits are."""
+    NAMED: ClassVar[str]
+    """The fact that counts for the digest, beside all arrays."""
+
+    train: S
     """What the model is trained on."""
-    eval: Split | None
+    eval: S | None
     """The held-out split."""
+
+    @abstractmethod
+    def batch(self, split: S, indices: NDArray[np.int64]) -> Batch:
+        """The samples `indices` (at least one) of a split as one micro-batch."""
 
     @cached_property
     def digest(self) -> str:
-        """32 hex digits over ids, offsets, labels and classes: equal data, equal digest."""
-        found = hashlib.blake2b(json.dumps(self.classes).encode(), digest_size=16)
+        """32 hex digits over the arrays and what they are named: equal data, equal digest."""
+        named = json.dumps(getattr(self, self.NAMED))
+        found = hashlib.blake2b(named.encode(), digest_size=16)
         for name, array in self._arrays().items():
             found.update(f"{name} {array.dtype.name} {array.shape}".encode())
             found.update(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes())
@@ -81,11 +85,16 @@ class Prepared:
             fresh = Path(aside) / folder.name
             fresh.mkdir()
             save_file(self._arrays(), fresh / ARRAYS)
-            (fresh / FACTS).write_text(json.dumps(self._facts(), indent=1), encoding="utf-8")
+            facts = {
+                "format": FORMAT,
+                "digest": self.digest,
+                **{name: getattr(self, name) for name in self._facts()},
+            }
+            (fresh / FACTS).write_text(json.dumps(facts, indent=1), encoding="utf-8")
             fresh.rename(folder)
 
     @classmethod
-    def load(cls, folder: Path) -> Prepared:
+    def load(cls, folder: Path) -> Self:
         """The data that `save` wrote.
 
         Raises `DataError` if it is not there, of another format, or not what was written.
@@ -102,13 +111,9 @@ class Prepared:
                 )
             arrays = load_file(folder / ARRAYS)
             found = cls(
-                classes=tuple(facts["classes"]),
-                vocab_size=facts["vocab_size"],
-                pad_id=facts["pad_id"],
-                tokenizer=facts["tokenizer"],
-                tokenizer_config=facts["tokenizer_config"],
-                train=_split(arrays, "train"),
-                eval=_split(arrays, "eval") if "eval.ids" in arrays else None,
+                train=cls._split(arrays, "train"),
+                eval=cls._split(arrays, "eval") if "eval.labels" in arrays else None,
+                **{name: _fact(facts[name]) for name in cls._facts()},
             )
             written = facts["digest"]
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
@@ -123,29 +128,22 @@ class Prepared:
             )
         return found
 
+    @classmethod
+    def _facts(cls) -> list[str]:
+        return [field.name for field in fields(cls) if field.name not in ("train", "eval")]
+
+    @classmethod
+    def _split(cls, arrays: dict[str, NDArray[Any]], name: str) -> Any:
+        return cls.SPLIT(**{f.name: arrays[f"{name}.{f.name}"] for f in fields(cls.SPLIT)})
+
     def _arrays(self) -> dict[str, NDArray[Any]]:
         splits = {"train": self.train, **({"eval": self.eval} if self.eval is not None else {})}
         return {
-            f"{name}.{part}": getattr(split, part)
+            f"{name}.{part.name}": getattr(split, part.name)
             for name, split in splits.items()
-            for part in ("ids", "offsets", "labels")
-        }
-
-    def _facts(self) -> dict[str, Any]:
-        return {
-            "format": FORMAT,
-            "digest": self.digest,
-            "classes": self.classes,
-            "vocab_size": self.vocab_size,
-            "pad_id": self.pad_id,
-            "tokenizer": self.tokenizer,
-            "tokenizer_config": self.tokenizer_config,
+            for part in fields(self.SPLIT)
         }
 
 
-def _split(arrays: dict[str, NDArray[Any]], name: str) -> Split:
-    return Split(
-        ids=arrays[f"{name}.ids"],
-        offsets=arrays[f"{name}.offsets"],
-        labels=arrays[f"{name}.labels"],
-    )
+def _fact(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

@@ -42,16 +42,16 @@ def missing_column(column: str, there: Sequence[str], *, path: Path, line: int) 
 
 
 def check_no_header(
-    row: Mapping[str, str], columns: tuple[str, str], *, path: Path, line: int
+    row: Mapping[str, str], columns: Sequence[str], *, path: Path, line: int
 ) -> None:
     """Refuse a row that is a header again, its columns in this order or another.
 
     Files that were joined, `cat a.csv b.csv`, bring one each, and with it a byte order mark.
 
-    row: column -> cell; columns: the names of text and label.
+    row: column -> cell; columns: the names of those that are asked for.
     """
     names = [_bare(name) for name in row]
-    if _bare(row[columns[1]]) not in names:
+    if _bare(row[columns[-1]]) not in names:
         return
     if all(_bare(row[c]) == _bare(c) for c in columns) or sorted(
         _bare(cell) for cell in row.values()

@@ -8,8 +8,8 @@ __all__ = ["Row"]
 
 
 class Row(NamedTuple):
-    """The two cells that a task needs, and the line they start on, counted from 1."""
+    """The cells that a task needs, and the line they start on, counted from 1."""
 
     line: int
-    text: str
-    label: str
+    cells: tuple[str, ...]
+    """In the order of the columns that were asked for."""

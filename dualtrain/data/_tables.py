@@ -1,15 +1,15 @@
-"""A data file as texts and labels: CSV, TSV or JSON Lines, in UTF-8.
+"""A data file as columns of cells: CSV, TSV or JSON Lines, in UTF-8.
 
-`_delimited.py` and `_json_lines.py` split a file into rows; what a text and a label may be is
-decided here, once for all three.
+`_delimited.py` and `_json_lines.py` split a file into rows, `_columns.py` says what a cell may be.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dualtrain.data._columns import Column
 from dualtrain.data._delimited import read_csv, read_tsv
 from dualtrain.data._json_lines import read_json_lines
 from dualtrain.data._refusal import refusal, shown
@@ -17,52 +17,46 @@ from dualtrain.data._row import Row
 
 __all__ = ["Table", "read_table"]
 
-Reader = Callable[[str, Path, tuple[str, str]], Iterator[Row]]
+Reader = Callable[[str, Path, Sequence[Column]], Iterator[Row]]
 
 _READERS: dict[str, Reader] = {".csv": read_csv, ".tsv": read_tsv, ".jsonl": read_json_lines}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """The rows of one data file, in its order; the three lists are equally long."""
+    """The rows of one data file, in its order; all lists are equally long."""
 
     path: Path
-    texts: list[str]
-    labels: list[str]
+    cells: tuple[list[str], ...]
+    """The cells of each column that was asked for, in the order they were asked for."""
     lines: list[int]
     """The line each row starts on, counted from 1: for messages."""
 
+    def __len__(self) -> int:
+        return len(self.lines)
 
-def read_table(path: Path, *, text: str, label: str) -> Table:
-    """The columns `text` and `label` of a .csv, .tsv or .jsonl file.
 
-    A file may begin with a byte order mark; lines with nothing in them are not rows. Texts are
-    taken as they stand. A label is a class's name, so white space around it is refused.
+def read_table(path: Path, columns: Sequence[Column]) -> Table:
+    """These columns (one or more) of a .csv, .tsv or .jsonl file.
+
+    A file may begin with a byte order mark; lines with nothing in them are not rows. Cells are
+    taken as they stand; those that are not of their column's kind are refused.
 
     Raises `DataError` with file, line and column for the first thing that is wrong.
 
-    >>> read_table(Path("train.csv"), text="text", label="label").labels
-    ['neg', 'pos']
+    >>> read_table(Path("train.csv"), [Column("label", "name")]).cells
+    (['neg', 'pos'],)
     """
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         raise refusal("must end in .csv, .tsv or .jsonl", path=path, received=shown(path.suffix))
-    rows = list(reader(_decode(path), path, (text, label)))
+    rows = list(reader(_decode(path), path, columns))
     for row in rows:
-        _check_cell(row.text, path=path, line=row.line, column=text)
-        _check_cell(row.label, path=path, line=row.line, column=label)
-        if row.label != row.label.strip():
-            raise refusal(
-                "must not begin or end with white space",
-                path=path,
-                line=row.line,
-                column=label,
-                received=shown(row.label),
-            )
+        for column, cell in zip(columns, row.cells, strict=True):
+            column.check(cell, path=path, line=row.line)
     return Table(
         path=path,
-        texts=[row.text for row in rows],
-        labels=[row.label for row in rows],
+        cells=tuple([row.cells[place] for row in rows] for place in range(len(columns))),
         lines=[row.line for row in rows],
     )
 
@@ -100,15 +94,3 @@ def _decode(path: Path) -> str:
 
 def _line_of(data: bytes, at: int) -> int:
     return len((data[:at] + b"x").splitlines())
-
-
-def _check_cell(cell: str, *, path: Path, line: int, column: str) -> None:
-    if not cell.strip():
-        rule = "must not be empty"
-    elif "\0" in cell:  # "\u0000" in JSON
-        rule = "must not contain NUL"
-    elif any("\ud800" <= character <= "\udfff" for character in cell):  # "\ud800" in JSON
-        rule = "must be Unicode text, without lone surrogates"
-    else:
-        return
-    raise refusal(rule, path=path, line=line, column=column, received=shown(cell))

@@ -81,12 +81,7 @@ def _epochs_move_on_skips(plan: Plan) -> str | None:
 
 
 def _dropout(plan: Plan) -> str | None:
-    task = plan.spec.task
-    if task is None or task.model.dropout == 0:
-        return None
-    if task.model.dropout is None:
-        return "dropout is that of the checkpoint"
-    return f"dropout {task.model.dropout:g}"
+    return None if plan.spec.task is None else plan.spec.task.randomness()
 
 
 UPDATE_RULES = (

@@ -282,21 +282,7 @@ KEYS: dict[str, dict[str, str]] = {
     "task": {
         **dict.fromkeys(("train_file", "train_path"), "write train: VALUE"),
         **dict.fromkeys(("validation_file", "dev_file", "dev"), "write eval: VALUE"),
-        **dict.fromkeys(("text_column", "text_column_name"), "write text: VALUE"),
-        **dict.fromkeys(("label_column", "label_column_name"), "write label: VALUE"),
         "batch_size": f"{_SIZE} beside task",
-        **dict.fromkeys(
-            ("max_length", "max_seq_length", "max_seq_len"), "write model: {..., max_length: VALUE}"
-        ),
-    },
-    "task.model": {
-        **dict.fromkeys(("type", "model_type", "name"), "write family: VALUE"),
-        "model_name_or_path": "write path: VALUE",
-        **dict.fromkeys(("num_layers", "num_hidden_layers"), "write layers: VALUE"),
-        **dict.fromkeys(("num_heads", "num_attention_heads"), "write heads: VALUE"),
-        **dict.fromkeys(("max_seq_length", "max_seq_len"), "write max_length: VALUE"),
-        **dict.fromkeys(("d_model", "hidden"), "write hidden_size: VALUE"),
-        "hidden_dropout_prob": "write dropout: VALUE",
     },
 }
 """Part of a spec -> an unknown key there -> the way out."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from pydantic import BaseModel
 
@@ -51,13 +51,16 @@ SEQUENCE = (
 """Of T_mult, in which both frameworks take whole numbers only."""
 
 
-def of_key(steps: Steps, value: object) -> str | None:
-    """Where an unknown key belongs: `epochs: 3` at the top is `duration: {epochs: 3}`."""
+def of_key(steps: Steps, value: object, own: Mapping[str, str]) -> str | None:
+    """Where an unknown key belongs: `epochs: 3` at the top is `duration: {epochs: 3}`.
+
+    own: the cures that the part itself has.
+    """
     *parents, key = [step for step in steps if isinstance(step, str)]
     part = ".".join(parents)
     if part.endswith("schedule"):  # that of a phase, too
         part = "schedule"
-    cure = KEYS.get(part, {}).get(str(key))
+    cure = own.get(str(key)) or KEYS.get(part, {}).get(str(key))
     if cure is None and parents:
         cure = KEYS[""].get(str(key))
         if cure is not None and f" {parents[0]}: {{..., {key}: " in cure:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -67,6 +68,10 @@ class Part(BaseModel):
         allow_inf_nan=False,
         use_attribute_docstrings=True,
     )
+
+    cures: ClassVar[Mapping[str, str]] = {}
+    """Another library's word for one of its fields -> what to write instead, VALUE for its value;
+    beside those that `_cure_table.py` has."""
 
     def __init__(self, **values: Any) -> None:
         try:

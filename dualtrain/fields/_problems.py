@@ -40,6 +40,7 @@ _RULES = {
     "model_type": "must be a mapping of keys to values",
     "string_too_short": "must not be empty",
     "string_type": "must be text",
+    "too_short": "must have {min_length} or more",
     "tuple_type": "must be a list",
 }
 _LONGEST = 200
@@ -111,7 +112,7 @@ def _cure(
         case "extra_forbidden":
             key = str(steps[-1])
             return (
-                of_key(steps, value)
+                of_key(steps, value, getattr(part, "cures", {}))
                 or _having(key, part, root)
                 or _moved(steps, root)
                 or _near(key, part.model_fields)
@@ -194,6 +195,8 @@ def _options(annotation: Any) -> dict[str, type[BaseModel]]:
         part, *extra = get_args(option) or (option,)
         if isinstance(part, type) and issubclass(part, BaseModel):
             found[extra[0].tag if extra else _name(part)] = part
+        elif extra:  # a union of its own beside None
+            found |= _options(part)
     return found
 
 

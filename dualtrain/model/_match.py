@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dualtrain.errors import CheckpointError, Problem
+from dualtrain.shapes import Shape, mismatches
 
-__all__ = ["Shape", "check_weights", "mismatches"]
-
-Shape = tuple[int, ...]
+__all__ = ["check_weights"]
 
 
 def check_weights(needed: Mapping[str, Shape], weights: Mapping[str, NDArray[np.float32]]) -> None:
@@ -29,19 +28,3 @@ def check_weights(needed: Mapping[str, Shape], weights: Mapping[str, NDArray[np.
     ]
     if problems:
         raise CheckpointError("\n".join(map(str, problems)))
-
-
-def mismatches(needed: Mapping[str, Shape], received: Mapping[str, Shape]) -> list[Problem]:
-    """One problem per name that is only on one side, or that has another shape; in name order."""
-    problems = []
-    for name in sorted({*needed, *received}):
-        wanted, shape = needed.get(name), received.get(name)
-        if wanted is None:
-            rule = "the model has no tensor of this name"
-        elif wanted != shape:
-            rule = f"the model needs shape {wanted}"
-        else:
-            continue
-        given = "nothing" if shape is None else f"shape {shape}"
-        problems.append(Problem(where=name, rule=rule, received=given))
-    return problems

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dualtrain.ledger import Kind
-from dualtrain.model._match import Shape
+from dualtrain.shapes import Shape
 
 __all__ = ["NamedTensor", "each_once", "unwrapped"]
 

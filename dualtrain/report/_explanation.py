@@ -116,7 +116,7 @@ def _rate(plan: Plan, spans: tuple[Span, ...]) -> Iterator[str]:
 
 def _each_update(spec: Spec) -> Iterator[str]:
     yield f"Optimizer {_fields(spec.optimizer)}."
-    yield f"Loss: {_fields(spec.loss) if spec.loss is not None else 'cross-entropy, or your own'}."
+    yield f"Loss: {_loss(spec)}."
     if spec.clip is None:
         yield "Gradients are not clipped."
     else:
@@ -129,6 +129,12 @@ def _each_update(spec: Spec) -> Iterator[str]:
     yield f"Mixed precision: {_fields(spec.amp)}."
     if spec.amp.dtype == "float16" and spec.amp.loss_scale is None:
         yield f"Loss scale: {_fields(LossScale())}."
+
+
+def _loss(spec: Spec) -> str:
+    if spec.task is not None and spec.task.loss is not None:
+        return spec.task.loss.name
+    return "cross-entropy, or your own" if spec.loss is None else _fields(spec.loss)
 
 
 def _parameters(spec: Spec) -> Iterator[str]:

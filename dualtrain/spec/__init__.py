@@ -1,8 +1,9 @@
 """Room 1, the spec: what the user wrote. Frozen, validated, holds no code.
 
-`_spec.py` is the whole; `_optimizer.py`, `_warmup.py`, `_parameters.py`, `_update.py`, `_loss.py`,
-`_amp.py` and `_task.py` are its parts, beside the schedules of `dualtrain.schedules`. `_load.py`
-reads files: `_yaml.py`, `_toml.py` and `_json.py` give the data and the line of each key;
+`_spec.py` is the whole; `_optimizer.py`, `_schedule.py` (with the files that it names),
+`_warmup.py`, `_parameters.py`, `_update.py`, `_loss.py` and `_amp.py` are its parts, and so are the
+words of a task (`dualtrain.tasks`); `_agree.py` is what they must have in common. `_load.py` reads
+files: `_yaml.py`, `_toml.py` and `_json.py` give the data and the line of each key;
 `dualtrain.fields` says what is wrong with them.
 """
 
@@ -36,10 +37,6 @@ from dualtrain.spec._parameters import Role as Role
 from dualtrain.spec._parameters import WeightDecay as WeightDecay
 from dualtrain.spec._schema import spec_schema as spec_schema
 from dualtrain.spec._spec import Spec as Spec
-from dualtrain.spec._task import CheckpointModel as CheckpointModel
-from dualtrain.spec._task import FreshModel as FreshModel
-from dualtrain.spec._task import Head as Head
-from dualtrain.spec._task import TextClassification as TextClassification
 from dualtrain.spec._update import Batch as Batch
 from dualtrain.spec._update import Clip as Clip
 from dualtrain.spec._update import Duration as Duration

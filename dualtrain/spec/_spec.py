@@ -16,9 +16,9 @@ from dualtrain.spec._amp import Amp
 from dualtrain.spec._loss import Loss
 from dualtrain.spec._optimizer import AdamW, Lamb, Momentum, Optimizer, Rprop
 from dualtrain.spec._parameters import Freeze, LayerDecayOrRate, LrMultipliers, WeightDecay
-from dualtrain.spec._task import TextClassification
 from dualtrain.spec._update import Batch, Clip, Duration, Ema
 from dualtrain.spec._warmup import Warmup
+from dualtrain.tasks import AnyTask, Task
 
 if TYPE_CHECKING:
     from dualtrain.plan import Plan
@@ -95,7 +95,7 @@ class Spec(Part):
     """Of data order, initial weights and dropout."""
     device: Device = "cpu"
     """`cpu`, `cuda` or `cuda:1`, counted within CUDA_VISIBLE_DEVICES."""
-    task: TextClassification | None = None
+    task: AnyTask | None = None
     """Data and model; absent when the caller brings both."""
 
     _source: Source = PrivateAttr(default_factory=Source)
@@ -157,9 +157,7 @@ class Spec(Part):
 
     @field_validator("task")
     @classmethod
-    def _task_has_batch_size(
-        cls, task: TextClassification | None, info: ValidationInfo
-    ) -> TextClassification | None:
+    def _task_has_batch_size(cls, task: Task | None, info: ValidationInfo) -> Task | None:
         batch = info.data.get("batch")
         if task is not None and batch is not None and batch.size is None:
             raise ValueError("needs batch.size. Received: nothing")
@@ -167,22 +165,14 @@ class Spec(Part):
 
     @field_validator("task")
     @classmethod
-    def _one_label_a_text(
-        cls, task: TextClassification | None, info: ValidationInfo
-    ) -> TextClassification | None:
-        loss = info.data.get("loss")
-        if task is not None and loss is not None and loss.shift_labels:
-            raise ValueError(
-                "a text has one label, which cannot be shifted: leave loss.shift_labels out. "
-                "Received: true"
-            )
+    def _task_leaves_words_out(cls, task: Task | None, info: ValidationInfo) -> Task | None:
+        if task is not None:
+            task.check_excluded(info.data)
         return task
 
     @field_validator("task")
     @classmethod
-    def _task_gives_the_metric(
-        cls, task: TextClassification | None, info: ValidationInfo
-    ) -> TextClassification | None:
+    def _task_gives_the_metric(cls, task: Task | None, info: ValidationInfo) -> Task | None:
         schedule = info.data.get("schedule")
         if task is not None and schedule is not None:
             schedule.check_held_out(has_eval=task.eval is not None)

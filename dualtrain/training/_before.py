@@ -2,51 +2,64 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dualtrain.data import batch_count
+from dualtrain.errors import Problem, SpecError
+from dualtrain.ledger import Ledger, Parameter, decide
+from dualtrain.spec import Spec
+from dualtrain.tasks import ModelConfig, Task
 
-from dualtrain.data import batch_count, read_splits
-from dualtrain.ledger import decide
-from dualtrain.model import (
-    ModelConfig,
-    class_order,
-    fresh_config,
-    parameters_of,
-    read_checkpoint_config,
-    read_weights,
-)
-from dualtrain.spec import CheckpointModel, Spec, TextClassification
-
-__all__ = ["check_before", "expected_model"]
+__all__ = ["batch_size", "check_before", "expected_ledger", "parameters_of", "task_of"]
 
 
-def check_before(spec: Spec, task: TextClassification) -> None:
+def task_of(spec: Spec) -> Task:
+    """The spec's task. Raises `SpecError` if it has none."""
+    if spec.task is None:
+        rule = "is needed to train from a spec alone"
+        raise SpecError((Problem(where="task", rule=rule, received="nothing"),))
+    return spec.task
+
+
+def batch_size(spec: Spec) -> int:
+    """Samples per micro-batch of a spec with a task."""
+    assert spec.batch.size is not None, "a task has batch.size"
+    return spec.batch.size
+
+
+def check_before(spec: Spec, *, own_model: bool = False) -> None:
     """Refuse what no side of the spec's task could begin, in the order of what it costs to know.
 
-    The rules about parameters, on the names that the family has; the plan, on the rows of the
+    The rules about parameters, on the names that the model has; the plan, on the rows of the
     data; a checkpoint's weights, on its configuration. Rules by substring are left to the sides,
     which call their parameters by names of their own; so are device, mixed precision and
     whatever else only a framework knows.
 
+    own_model: the model is the caller's; nothing is asked of the task's.
+
     Raises `LedgerError`, `DataError`, `PlanError` or `CheckpointError`.
     """
-    config = expected_model(spec, task)
-    decide(parameters_of(config), _without_substrings(spec))
-    train, _, classes = read_splits(spec)
-    assert spec.batch.size is not None, "a task has batch.size"
-    spec.plan(micro_batches_per_epoch=batch_count(len(train.texts), spec.batch.size))
-    if isinstance(task.model, CheckpointModel):
-        folder, head = spec.folder / task.model.path, task.model.head
-        class_order(folder, classes, head=head)
-        config = replace(config, classes=len(classes))
-        read_weights(folder, parameters_of(config), config, head=head)
+    task = task_of(spec)
+    if not own_model:
+        expected_ledger(_without_substrings(spec))
+    rows = task.read(spec.folder)
+    spec.plan(micro_batches_per_epoch=batch_count(len(rows), batch_size(spec)))
+    if not own_model:
+        task.check_start(spec.folder, rows)
 
 
-def expected_model(spec: Spec, task: TextClassification) -> ModelConfig:
-    """The task's model before its data is known: a vocabulary of any size, two classes."""
-    model = task.model
-    if isinstance(model, CheckpointModel):
-        return read_checkpoint_config(spec.folder / model.path, classes=2, dropout=model.dropout)
-    return fresh_config(model, vocab_size=model.vocab_size, pad_id=0, classes=2)
+def expected_ledger(spec: Spec) -> Ledger:
+    """What the spec's rules decide for the task's model, under its canonical names."""
+    return decide(parameters_of(task_of(spec).config(spec.folder)), spec)
+
+
+def parameters_of(config: ModelConfig) -> list[Parameter]:
+    """What the model of a configuration will have, without a framework; all of it trainable.
+
+    `structured` and `native` are the canonical names, which is what torch calls them.
+    """
+    return [
+        Parameter(name=name, structured=name, native=name, shape=shape, kind=kind, trainable=True)
+        for name, shape, kind in config.tensors()
+    ]
 
 
 def _without_substrings(spec: Spec) -> Spec:

@@ -69,7 +69,7 @@ def fit(
     >>> dualtrain.fit(spec, model, [{"x": x, "labels": y}])[0].lr  # warmup starts at exactly 0
     0.0
     """
-    _check_metric(spec, metric)
+    check_metric(spec, metric)
     of_epoch = batches if callable(batches) else lambda epoch: batches
     first = of_epoch(0)
     run = start(
@@ -137,7 +137,7 @@ def updates(
     watch.end()
 
 
-def _check_metric(spec: Spec, metric: Metric | None) -> None:
+def check_metric(spec: Spec, metric: Metric | None) -> None:
     """A metric is there if, and only if, the schedule waits for one."""
     waits = spec.schedule.needs_metric
     if waits and metric is None:

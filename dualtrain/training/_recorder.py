@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dualtrain.model import save_weights
+from dualtrain.tasks import Score
 from dualtrain.trace import DONE, End, Evaluation, Header, TraceWriter, Update, weights_digest
 from dualtrain.training._run import Run
+from dualtrain.training._save import save_weights
 
-__all__ = ["Recorder", "Score"]
+__all__ = ["Recorder"]
 
 INITIAL_WEIGHTS = "initial.safetensors"
 FINAL_WEIGHTS = "model.safetensors"
 AVERAGES = "ema.safetensors"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Score:
-    """How a trained model does on the held-out split."""
-
-    correct: int
-    total: int
-    loss: float
-    """Mean cross-entropy."""
 
 
 class Recorder:
@@ -70,9 +60,10 @@ class Recorder:
                 self._writer.evaluation(
                     Evaluation(
                         t=self._run.t,
-                        examples=score.total,
+                        examples=score.examples,
                         loss=score.loss,
                         correct=score.correct,
+                        metrics=dict(score.metrics),
                     )
                 )
             self._writer.end(

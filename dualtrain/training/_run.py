@@ -283,13 +283,13 @@ def start(
     measure: take the gradient norms before and after clipping at each update.
     The model is moved to `spec.device`; modes, training or evaluation, are your loop's affair.
     """
-    verbs = _backend_for(model, backend)
+    verbs = backend_for(model, backend)
     device = verbs.open_device(spec.device)
     plan = spec.plan(micro_batches_per_epoch=micro_batches_per_epoch)
     return Run(plan, verbs.place(model, device), backend=verbs, device=device, measure=measure)
 
 
-def _backend_for(model: Any, name: str | None) -> Backend:
+def backend_for(model: Any, name: str | None) -> Backend:
     """The backend of a model; a name that says otherwise is a mistake."""
     found = backend_of(model)
     if name is not None and load_backend(name).NAME != found.NAME:

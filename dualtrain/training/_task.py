@@ -9,27 +9,20 @@ from typing import Any
 import numpy as np
 
 from dualtrain.backend import Backend, load_backend
-from dualtrain.data import EpochBatches, Prepared, batches_of_epoch, held_out_batches, prepare
-from dualtrain.errors import Problem, SpecError
-from dualtrain.ledger import Ledger, Parameter, decide
-from dualtrain.model import (
-    ModelConfig,
-    checkpoint_notes,
-    fresh_config,
-    initial_weights,
-    read_checkpoint_config,
-    save_config,
-)
-from dualtrain.spec import CheckpointModel, Spec, TextClassification
+from dualtrain.data import EpochBatches, Prepared, batches_of_epoch, held_out_batches
+from dualtrain.ledger import Ledger, decide
+from dualtrain.spec import Spec
+from dualtrain.tasks import ModelConfig, SampleLoss, Score
 from dualtrain.trace import Header, Update
-from dualtrain.training._before import check_before
+from dualtrain.training._before import batch_size, check_before, task_of
 from dualtrain.training._header import describe
-from dualtrain.training._loop import Metric, updates
+from dualtrain.training._loop import Metric, check_metric, updates
+from dualtrain.training._objective import LossSum, Objective, objective_of
 from dualtrain.training._probe import evaluation_logits
-from dualtrain.training._recorder import Recorder, Score
-from dualtrain.training._run import Run
+from dualtrain.training._recorder import Recorder
+from dualtrain.training._run import Run, backend_for
 
-__all__ = ["Observer", "ledger", "model_config", "task_of", "train"]
+__all__ = ["Observer", "ledger", "train"]
 
 
 class Observer:
@@ -53,7 +46,10 @@ def train(
     spec: Spec,
     backend: str,
     *,
-    data: Prepared | None = None,
+    model: Any = None,
+    loss: LossSum | None = None,
+    metric: Metric | None = None,
+    data: Prepared[Any] | None = None,
     trace: Path | None = None,
     output: Path | None = None,
     nudge: bool = False,
@@ -61,146 +57,120 @@ def train(
 ) -> Score | None:
     """Train the spec's task with one backend; its score, or None without an `eval` file.
 
+    model: one of yours, of this backend, with the weights that it has, in place of the task's; it
+        is given the task's micro-batches, by the names that its `forward` takes.
+    loss: one of yours in place of the task's, the sum over the counted targets as for `fit`; the
+        score stays the task's.
+    metric: one of yours for the schedule reduce_on_plateau, in place of the held-out loss.
     data: the prepared data, when that has been done already.
     trace: file for the trace; the gradient norms are measured too then.
-    output: folder for the trained model, a Hugging Face checkpoint; with `spec.ema` the averages
-        too, as `ema.safetensors`, and with `trace` the initial weights, so that the trace can be
-        compared by how far training moved the weights. The score is that of the averages.
+    output: folder for the trained model, with all that the task says a model consists of, of a
+        model of yours the weights alone; with `spec.ema` the averages too, as `ema.safetensors`,
+        and with `trace` the initial weights, so that the trace can be compared by how far training
+        moved the weights. The score is that of the averages.
     nudge: move one weight matrix by 1 ULP before training, to measure the chaos floor.
     """
     observer = observer or Observer()
+    task, folder, size = task_of(spec), spec.folder, batch_size(spec)
+    if metric is not None:
+        check_metric(spec, metric)
     if data is None:  # else whoever prepared it has done so
-        check_before(spec, task_of(spec))
-    verbs = load_backend(backend)
+        check_before(spec, own_model=model is not None)
+    verbs = load_backend(backend) if model is None else backend_for(model, backend)
     device = verbs.open_device(spec.device)  # before any work: a missing device stops here
     verbs.check_amp(spec.amp, device)
-    data = data if data is not None else prepare(spec)
-    config = model_config(spec, data)
-    batches = batches_of_epoch(spec, data)
+    data = data if data is not None else task.prepare(folder)
+    config = task.config(folder, data) if model is None else None
+    if config is not None:
+        model = _model(spec, config, verbs)
+    if nudge:
+        _nudge(model, verbs)
+    batches = batches_of_epoch(data, seed=spec.seed, size=size)
     run = Run(
         spec.plan(micro_batches_per_epoch=len(batches(0))),
-        verbs.place(_model(spec, config, verbs, nudge=nudge), device),
+        verbs.place(model, device),
         backend=verbs,
         device=device,
         measure=trace is not None,
     )
     verbs.seed_everything(spec.seed)
-    told = _told(spec, config, data, verbs.parameters(run.model))
+    told, notes = [], []
+    if config is not None:
+        told = task.told(folder, config, verbs.parameters(run.model), data)
+        notes = task.notes(config)
     observer.told(told)
+    objective = _objective(run, task.loss, loss)
+    held_out = held_out_batches(data, size=size)
     header = None
     if trace is not None:
         header = describe(
             run,
             probe=evaluation_logits(run, batches(0)[0]),
             data_digest=data.digest,
-            notes=[*told, *_notes(config)],
+            notes=[*told, *notes],
         )
         observer.ready(header)
+    if metric is None and spec.schedule.needs_metric:
+        metric = _held_out_loss(run, data, held_out)
     with Recorder(run, header, trace=trace, output=output) as recorder:
-        made = updates(run, batches, metric=_metric(run, data), at_once=observer.at_once)
+        made = updates(run, batches, objective, metric, at_once=observer.at_once)
         for update in made:
             recorder.update(update)
             observer.updated(update, run.plan.total_updates)
         with run.averaged():
-            score = _evaluate(run, held_out_batches(spec, data))
-        if output is not None:
-            save_config(
-                output,
-                config,
-                classes=data.classes,
-                tokenizer=data.tokenizer,
-                tokenizer_config=data.tokenizer_config,
-            )
+            score = None if held_out is None else _score(run, data, held_out)
+        if output is not None and config is not None:
+            task.save(output, config, data)
         recorder.end(score)
     return score
 
 
 def ledger(spec: Spec, backend: str) -> Ledger:
     """What the spec's rules decide for every parameter of the task's model."""
-    verbs = load_backend(backend)
-    model = verbs.build_model(model_config(spec, prepare(spec)))
+    verbs, task = load_backend(backend), task_of(spec)
+    model = verbs.build_model(task.config(spec.folder, task.prepare(spec.folder)))
     return decide(verbs.parameters(model), spec)
 
 
-def model_config(spec: Spec, data: Prepared) -> ModelConfig:
-    """The model that the task asks for, sized for its tokenizer and its classes."""
-    model, classes = task_of(spec).model, len(data.classes)
-    if isinstance(model, CheckpointModel):
-        folder = spec.folder / model.path
-        return read_checkpoint_config(folder, classes=classes, dropout=model.dropout)
-    return fresh_config(model, vocab_size=data.vocab_size, pad_id=data.pad_id, classes=classes)
-
-
-def task_of(spec: Spec) -> TextClassification:
-    """The spec's task. Raises `SpecError` if it has none."""
-    if spec.task is None:
-        rule = "is needed to train from a spec alone"
-        raise SpecError((Problem(where="task", rule=rule, received="nothing"),))
-    return spec.task
-
-
-def _model(spec: Spec, config: ModelConfig, backend: Backend, *, nudge: bool) -> Any:
+def _model(spec: Spec, config: ModelConfig, backend: Backend) -> Any:
     """The native model with its initial weights, the same ones in every framework."""
     model = backend.build_model(config)
-    start = task_of(spec).model
     parameters = backend.parameters(model)
     decide(parameters, spec)  # before the weights, which take longest: refused at once, or not
-    if isinstance(start, CheckpointModel):
-        folder = spec.folder / start.path
-        weights = initial_weights(
-            parameters, config, seed=spec.seed, checkpoint=folder, head=start.head
-        )
-    else:
-        weights = initial_weights(parameters, config, seed=spec.seed, checkpoint=None)
-    if nudge:
-        name = next(p.name for p in parameters if p.kind == "other" and len(p.shape) == 2)
-        weights[name] = np.nextafter(weights[name], np.float32(np.inf))
+    weights = task_of(spec).initial_weights(spec.folder, config, parameters, seed=spec.seed)
     backend.load_weights(model, weights)
     return model
 
 
-def _metric(run: Run, data: Prepared) -> Metric | None:
-    """The held-out loss, for a schedule that waits for a metric."""
-    if not run.plan.spec.schedule.needs_metric:
-        return None
-    batches = held_out_batches(run.plan.spec, data)
-
-    def held_out_loss(model: Any) -> float:
-        score = _evaluate(run, batches)
-        assert score is not None, "a spec with reduce_on_plateau has an eval file"
-        return score.loss
-
-    return held_out_loss
+def _nudge(model: Any, backend: Backend) -> None:
+    """Move one weight matrix by 1 ULP."""
+    parameters, weights = backend.parameters(model), backend.dump_weights(model)
+    name = next(p.name for p in parameters if p.kind == "other" and len(p.shape) == 2)
+    weights[name] = np.nextafter(weights[name], np.float32(np.inf))
+    backend.load_weights(model, weights)
 
 
-def _told(
-    spec: Spec, config: ModelConfig, data: Prepared, parameters: Sequence[Parameter]
-) -> list[str]:
-    """What became of the checkpoint that the spec starts from; nothing for a fresh model."""
-    start = task_of(spec).model
-    if not isinstance(start, CheckpointModel):
-        return []
-    folder = spec.folder / start.path
-    return checkpoint_notes(folder, parameters, config, classes=data.classes, head=start.head)
+def _objective(run: Run, loss: SampleLoss | None, own: LossSum | None) -> Objective:
+    """The caller's own loss, else the task's, else the cross-entropy that the spec words."""
+    if loss is None:
+        return objective_of(run, own)
+    if own is not None:
+        return Objective(objective_of(run, own).loss_sum, loss.count)
+
+    def loss_sum(model: Any, tensors: dict[str, Any], batch: Any) -> Any:
+        labels = tensors.pop("labels")
+        return loss.total(run.backend.logits(model, tensors), labels)
+
+    return Objective(loss_sum, loss.count)
 
 
-def _notes(config: ModelConfig) -> list[str]:
-    if config.dropout or config.attention_dropout or config.classifier_dropout:
-        return []
-    return ["dropout is 0: masks cannot match across frameworks"]
+def _held_out_loss(run: Run, data: Prepared[Any], batches: EpochBatches | None) -> Metric:
+    """The metric of a task for a schedule that waits for one."""
+    assert batches is not None, "a spec with reduce_on_plateau has an eval file"
+    return lambda model: _score(run, data, batches).loss
 
 
-def _evaluate(run: Run, batches: EpochBatches | None) -> Score | None:
-    """Accuracy and mean cross-entropy (float64, in numpy) over the held-out split."""
-    if batches is None:
-        return None
-    correct, loss = 0, 0.0
-    for batch in batches:
-        logits = evaluation_logits(run, batch).astype(np.float64)
-        labels = batch["labels"]
-        correct += int((logits.argmax(axis=-1) == labels).sum())
-        logits -= logits.max(axis=-1, keepdims=True)
-        chosen = np.take_along_axis(logits, labels[:, None], axis=-1)[:, 0]
-        loss += float((np.log(np.exp(logits).sum(axis=-1)) - chosen).sum())
-    total = len(batches.indices)
-    return Score(correct=correct, total=total, loss=loss / total)
+def _score(run: Run, data: Prepared[Any], batches: EpochBatches) -> Score:
+    """How the model does on the held-out split."""
+    outputs = ((evaluation_logits(run, batch), batch) for batch in batches)
+    return task_of(run.plan.spec).score(outputs, data)

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from dualtrain.data import prepare
 from dualtrain.parity import Comparison, compare_files, compare_headers
 from dualtrain.report import REPORT_FILES, check_plots, write_report
 from dualtrain.spec import Spec
@@ -25,7 +24,7 @@ from dualtrain.workers._side import DEFAULT_SIDES, Side, check_sides, files_of
 from dualtrain.workers._signals import Signals
 from dualtrain.workers._talk import Done, Go, Job, Progressed, Ready
 
-__all__ = ["run_parity", "without_dropout"]
+__all__ = ["run_parity", "without_randomness"]
 
 
 def run_parity(
@@ -48,11 +47,11 @@ def run_parity(
     """
     runs = (*sides, *([sides[0].nudged()] if floor else []))
     check_sides(runs, taken=REPORT_FILES)
-    runs = tuple(replace(side, spec=without_dropout(side.spec or spec)) for side in runs)
+    runs = tuple(replace(side, spec=without_randomness(side.spec or spec)) for side in runs)
     report = report.resolve()
     check_report(report, [side.name for side in runs])
     for one in _distinct(_spec(side) for side in runs):
-        check_before(one, task_of(one))
+        check_before(one)
     check_plots()
     with Signals() as signals, folder_beside(report) as folder:
         scratch = Path(folder)
@@ -77,12 +76,9 @@ def run_parity(
     return comparison
 
 
-def without_dropout(spec: Spec) -> Spec:
-    """The spec with dropout 0: masks cannot match across frameworks."""
-    task = task_of(spec)
-    model = task.model.model_copy(update={"dropout": 0.0})
-    task = task.model_copy(update={"model": model})
-    return spec.model_copy(update={"task": task})
+def without_randomness(spec: Spec) -> Spec:
+    """The spec with nothing random in training: masks cannot match across frameworks."""
+    return spec.model_copy(update={"task": task_of(spec).without_randomness()})
 
 
 def _spec(side: Side) -> Spec:
@@ -107,7 +103,7 @@ def _prepared(sides: Iterable[Side], scratch: Path) -> dict[str, Path]:
         key = (spec.folder, task_of(spec).model_dump_json())
         if key not in folders:
             folders[key] = scratch / f"data-{len(folders)}"
-            prepare(spec).save(folders[key])
+            task_of(spec).prepare(spec.folder).save(folders[key])
         data[side.name] = folders[key]
     return data
 

@@ -14,7 +14,7 @@ from typing import TextIO
 from dualtrain.errors import DualtrainError, WorkerError
 from dualtrain.spec import Source, Spec
 from dualtrain.trace import Header, Update
-from dualtrain.training import Observer, train
+from dualtrain.training import Observer, task_of, train
 from dualtrain.workers._talk import (
     Done,
     Failed,
@@ -97,12 +97,11 @@ def main(job_file: str) -> int:
 
 
 def _run(job: Job, reporter: Reporter) -> None:
-    from dualtrain.data import Prepared
-
+    spec = Spec.model_validate_json(job.spec).located(Source.load(job.source))
     train(
-        Spec.model_validate_json(job.spec).located(Source.load(job.source)),
+        spec,
         job.backend,
-        data=Prepared.load(Path(job.data)),
+        data=task_of(spec).load(Path(job.data)),
         trace=Path(job.trace),
         output=Path(job.output),
         nudge=job.nudge,

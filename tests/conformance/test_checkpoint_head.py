@@ -13,11 +13,11 @@ from safetensors.numpy import load_file, save_file
 
 from dualtrain import Spec
 from dualtrain.backend import Backend
-from dualtrain.data import prepare
 from dualtrain.errors import CheckpointError
 from dualtrain.trace import read_trace
 from dualtrain.training import Observer, train
 from tests.meta.small_task import small_spec, write_task
+from tests.tasks import prepare
 
 ORDER = ("river", "fruit", "metal")
 """Sorted they would be fruit, metal, river."""

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from dualtrain.backend import Backend
-from dualtrain.data import batches_of_epoch, prepare
 from dualtrain.parity import compare
 from dualtrain.trace import Trace, read_trace
 from dualtrain.training import train
 from tests.meta.small_task import small_spec, write_task
+from tests.tasks import epochs, prepare
 
 
 def traced(
@@ -70,11 +70,11 @@ def test_the_score_is_of_the_weights_that_training_ends_with(
     )
     score = train(spec, backend.NAME, trace=folder / "trace.jsonl")
     trace = read_trace(folder / "trace.jsonl")
-    labels = batches_of_epoch(spec, prepare(spec))(0)[0]["labels"]
+    labels = epochs(spec, prepare(spec))(0)[0]["labels"]
     assert trace.header.probe is not None
     correct = int((np.argmax(trace.header.probe, axis=1) == labels).sum())
     assert score is not None
-    assert (score.correct, score.total) == (correct, 76)
+    assert (score.correct, score.examples) == (correct, 76)
     assert score.loss == pytest.approx(trace.updates[0].loss, rel=1e-6)
     (told,) = trace.evaluations
-    assert (told.correct, told.examples, told.loss) == (score.correct, score.total, score.loss)
+    assert (told.correct, told.examples, told.loss) == (score.correct, score.examples, score.loss)

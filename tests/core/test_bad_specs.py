@@ -241,9 +241,8 @@ valid keys: 'path', 'max_length', 'dropout', 'head'""",
     ),
     "an unknown task": (
         START + TASK.replace("text_classification", "ner").replace("train.csv", "''") + MODEL,
-        """\
-spec.yaml:6: task.name: must be 'text_classification'. Received: 'ner'
-spec.yaml:7: task.train: must not be empty. Received: ''""",
+        "spec.yaml:6: task.name: must be one of 'text_classification', 'regression'. "
+        "Received: 'ner'",
     ),
 }
 

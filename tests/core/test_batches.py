@@ -13,24 +13,19 @@ from numpy.typing import NDArray
 
 from dualtrain.data import (
     EpochBatches,
-    Prepared,
-    Split,
     batch_digest,
     batches_of_epoch,
-    collate,
     held_out_batches,
     permutation,
 )
-from dualtrain.errors import SpecError
-from dualtrain.schedules import Linear
-from dualtrain.spec import AdamW, Batch, Duration, Spec
+from dualtrain.tasks.text_classification._prepared import PreparedTexts, TextSplit, collate
 
 PAD = 9
 
 
-def split_of(*samples: list[int]) -> Split:
+def split_of(*samples: list[int]) -> TextSplit:
     """Samples of the given token ids, of class 0, 1, 0, 1, ..."""
-    return Split(
+    return TextSplit(
         ids=np.array([token for sample in samples for token in sample], np.int32),
         offsets=np.cumsum([0, *map(len, samples)], dtype=np.int64),
         labels=np.arange(len(samples), dtype=np.int64) % 2,
@@ -77,10 +72,21 @@ class TestPermutation:
         np.testing.assert_array_equal(order, permutation(1, 2, 50))
 
 
+DATA = PreparedTexts(
+    classes=("a", "b"),
+    vocab_size=10,
+    pad_id=PAD,
+    tokenizer="{}",
+    tokenizer_config="{}",
+    train=SPLIT,
+    eval=None,
+)
+
+
 class TestEpochBatches:
     def test_runs_of_size_and_a_short_one(self) -> None:
         """Five samples in micro-batches of two: 2, 2, 1, in the order of the indices."""
-        batches = EpochBatches(SPLIT, np.array([4, 0, 3, 1, 2]), 2, PAD)
+        batches = EpochBatches(DATA, SPLIT, np.array([4, 0, 3, 1, 2]), 2)
 
         assert [b["input_ids"].tolist() for b in batches] == [
             [[1, 2, 3, 4], [1, PAD, PAD, PAD]],
@@ -92,7 +98,7 @@ class TestEpochBatches:
     def test_count_is_the_ceiling(self, n: int, size: int) -> None:
         """ceil(n / size) micro-batches, which hold all samples in order."""
         split = split_of(*([token] for token in range(n)))
-        batches = EpochBatches(split, np.arange(n), size, PAD)
+        batches = EpochBatches(DATA, split, np.arange(n), size)
         tokens = [token for batch in batches for token in batch["input_ids"].ravel().tolist()]
 
         assert len(batches) == (n + size - 1) // size == len(list(batches))
@@ -100,7 +106,7 @@ class TestEpochBatches:
 
     def test_it_is_a_sequence(self) -> None:
         """Negative indices and slices as in a list; past the end is an IndexError."""
-        batches = EpochBatches(SPLIT, np.arange(5), 2, PAD)
+        batches = EpochBatches(DATA, SPLIT, np.arange(5), 2)
 
         assert [batch_digest(b) for b in batches[1:]] == [
             batch_digest(batches[1]),
@@ -110,54 +116,26 @@ class TestEpochBatches:
             batches[3]
 
 
-def spec_of(batch: Batch, *, seed: int = 42) -> Spec:
-    return Spec(
-        optimizer=AdamW(name="adamw", lr=1e-3),
-        schedule=Linear(name="linear"),
-        duration=Duration(epochs=1),
-        batch=batch,
-        seed=seed,
-    )
-
-
-DATA = Prepared(
-    classes=("a", "b"),
-    vocab_size=10,
-    pad_id=PAD,
-    tokenizer="{}",
-    tokenizer_config="{}",
-    train=SPLIT,
-    eval=None,
-)
-
-
 class TestBatchesOfEpoch:
     def test_the_seed_orders_each_epoch(self) -> None:
         """Epoch e has the order permutation(seed, e, n)."""
-        of = batches_of_epoch(spec_of(Batch(size=2), seed=7), DATA)
+        of = batches_of_epoch(DATA, seed=7, size=2)
 
         for epoch in range(3):
             np.testing.assert_array_equal(of(epoch).indices, permutation(7, epoch, 5))
-            assert (of(epoch).size, of(epoch).pad_id, len(of(epoch))) == (2, PAD, 3)
-
-    def test_without_a_size(self) -> None:
-        """A spec without a task may lack batch.size; then there is nothing to cut by."""
-        with pytest.raises(SpecError) as caught:
-            batches_of_epoch(spec_of(Batch()), DATA)
-
-        assert str(caught.value) == "batch.size: is needed for batches. Received: nothing"
+            assert (of(epoch).size, len(of(epoch))) == (2, 3)
 
 
 class TestHeldOutBatches:
     def test_they_keep_the_order_of_the_file(self) -> None:
-        batches = held_out_batches(spec_of(Batch(size=2)), replace(DATA, eval=SPLIT))
+        batches = held_out_batches(replace(DATA, eval=SPLIT), size=2)
 
         assert batches is not None
         assert batches.indices.tolist() == [0, 1, 2, 3, 4]
-        assert (batches.split, batches.size, batches.pad_id) == (SPLIT, 2, PAD)
+        assert (batches.split, batches.size) == (SPLIT, 2)
 
     def test_without_a_held_out_split(self) -> None:
-        assert held_out_batches(spec_of(Batch(size=2)), DATA) is None
+        assert held_out_batches(DATA, size=2) is None
 
 
 class TestCollate:

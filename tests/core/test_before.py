@@ -17,9 +17,8 @@ from dualtrain.errors import (
     PlanError,
     WorkerError,
 )
-from dualtrain.model import parameters_of
 from dualtrain.spec import Source, load_spec
-from dualtrain.training import check_before, expected_model, task_of, train
+from dualtrain.training import check_before, parameters_of, task_of, train
 from dualtrain.workers import DEFAULT_SIDES, Side, Signals, Workers, _process, run_parity
 from dualtrain.workers._talk import Failed, Job, Ready, Report
 from tests.meta.small_task import small_spec, write_task
@@ -94,7 +93,7 @@ def test_a_substring_is_left_to_the_sides(folder: Path) -> None:
     """Each calls its parameters by names of its own, and refuses what none of them has."""
     task = small_spec(folder).model_dump()["task"] | {"model": ERNIE}
     spec = small_spec(folder, task=task, **decay(exclude_substrings=["norm"]))
-    check_before(spec, task_of(spec))
+    check_before(spec)
 
 
 def test_data_that_is_not_there(folder: Path) -> None:
@@ -137,8 +136,8 @@ def test_no_framework_is_imported(tmp_path: Path) -> None:
 def test_what_is_not_refused(folder: Path) -> None:
     """The spec of the other tests, as it is; the known parameters are BERT's 25."""
     spec = small_spec(folder)
-    check_before(spec, task_of(spec))
-    assert len(parameters_of(expected_model(spec, task_of(spec)))) == 25
+    check_before(spec)
+    assert len(parameters_of(task_of(spec).config(spec.folder))) == 25
 
 
 NUDGED = "the torch side, run once more for the floor, could not start: a"

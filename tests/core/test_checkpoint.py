@@ -17,9 +17,11 @@ from safetensors.numpy import save_file
 
 from dualtrain.errors import CheckpointError
 from dualtrain.ledger import Kind, Parameter
-from dualtrain.model import ModelConfig, check_weights, initial_weights
+from dualtrain.model import check_weights
+from dualtrain.tasks.text_classification import EncoderConfig
+from dualtrain.tasks.text_classification._initial import initial_weights
 
-CONFIG = ModelConfig(
+CONFIG = EncoderConfig(
     family="bert",
     vocab_size=12,
     hidden_size=4,
@@ -65,7 +67,7 @@ def fresh(seed: int = 42, parameters: list[Parameter] = PARAMETERS) -> Arrays:
     return initial_weights(parameters, CONFIG, seed=seed, checkpoint=None)
 
 
-def read(folder: Path, config: ModelConfig = CONFIG, seed: int = 0) -> Arrays:
+def read(folder: Path, config: EncoderConfig = CONFIG, seed: int = 0) -> Arrays:
     return initial_weights(PARAMETERS, config, seed=seed, checkpoint=folder)
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dualtrain.data._tokenizer_settings import SETTINGS
-from dualtrain.model._checkpoint_fields import VERDICTS
+from dualtrain.tasks.text_classification._checkpoint_fields import VERDICTS
+from dualtrain.tasks.text_classification._tokenizer_settings import SETTINGS
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "checkpoints.md").read_text(encoding="utf-8")

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from dualtrain.cli import main
-from dualtrain.data import prepare, read_splits
 from dualtrain.errors import DataError
 from dualtrain.spec import Spec, load_spec
+from tests.tasks import prepare, text_task
 
 SPEC = """\
 task:
@@ -44,7 +44,8 @@ def spec_of(labels: Sequence[str], held_out: Sequence[str] = ()) -> Spec:
 
 def message_of(labels: Sequence[str], held_out: Sequence[str] = ()) -> str:
     with pytest.raises(DataError) as caught:
-        read_splits(spec_of(labels, held_out))
+        spec = spec_of(labels, held_out)
+        text_task(spec).read(spec.folder)
     return str(caught.value).removeprefix(f"{Path.cwd()}/")
 
 
@@ -65,7 +66,7 @@ GOOD = {
 
 @pytest.mark.parametrize("labels", GOOD.values(), ids=GOOD)
 def test_what_is_a_class(labels: list[str]) -> None:
-    assert tuple(sorted(set(labels))) == read_splits(spec_of(labels))[2]
+    assert tuple(sorted(set(labels))) == text_task(spec_of(labels)).read(Path()).classes
 
 
 FRACTION = (

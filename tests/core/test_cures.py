@@ -16,11 +16,17 @@ from dualtrain.errors import SpecError
 from dualtrain.fields._cure_table import KEYS, NAMES
 from dualtrain.fields._problems import _options
 from dualtrain.spec import Spec
+from dualtrain.tasks.text_classification import FreshModel, TextClassification
 
 GOOD = {
     "optimizer": "{name: adamw, lr: 5e-5}",
     "schedule": "{name: linear}",
     "duration": "{updates: 100}",
+}
+TABLES = {
+    **KEYS,
+    "task": {**KEYS["task"], **TextClassification.cures},
+    "task.model": FreshModel.cures,
 }
 TASK = "{name: text_classification, train: a.csv, text: a, label: b, MORE model: MODEL}"
 MODEL = "{family: bert, hidden_size: 8, layers: 1, heads: 2, max_length: 8MORE}"
@@ -64,14 +70,14 @@ def cures_of(folder: Path, **lines: str) -> list[str | None]:
 
 
 @pytest.mark.parametrize(
-    ("part", "key"), [(part, key) for part, table in KEYS.items() for key in table]
+    ("part", "key"), [(part, key) for part, table in TABLES.items() for key in table]
 )
 def test_every_word_of_another_library_has_its_place(part: str, key: str, tmp_path: Path) -> None:
     """Alone, beside all that is right, with the value in it."""
     lines = {name: text.replace("KEY: VALUE", f"{key}: 7") for name, text in PARTS[part].items()}
     (problem,) = problems_of(tmp_path, **(lines or {key: "7"})).problems
     assert problem.rule == f"unknown key {key!r}"
-    assert problem.cure == KEYS[part][key].replace("VALUE", "7")
+    assert problem.cure == TABLES[part][key].replace("VALUE", "7")
     assert problem.where == re.sub("lr_multipliers", "lr_multipliers[0]", part)
     assert problem.line is not None
 
@@ -96,7 +102,7 @@ def parts_of(models: list[type[BaseModel]], data: Any) -> Iterator[str]:
 def test_every_cure_is_of_words_that_a_spec_has() -> None:
     """A cure cannot go stale: it is read, and each of its keys must be a field where it stands."""
     found = 0
-    for part, table in KEYS.items():
+    for part, table in TABLES.items():
         models: list[type[BaseModel]] = [Spec]
         for step in filter(None, part.split(".")):
             models = [

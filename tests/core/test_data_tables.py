@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from dualtrain.data import Table, read_table
 from dualtrain.errors import DataError
+from dualtrain.tasks.text_classification._texts import Texts, read_texts
 
 
-def read(name: str, content: str | bytes) -> Table:
+def read(name: str, content: str | bytes) -> Texts:
     """The table of a file `name` in the current folder, with columns `text` and `label`."""
     Path(name).write_bytes(content.encode() if isinstance(content, str) else content)
-    return read_table(Path(name), text="text", label="label")
+    return read_texts(Path(name), text="text", label="label")
 
 
 def message_of(name: str, content: str | bytes) -> str:
@@ -371,6 +371,6 @@ def test_a_file_that_cannot_be_read(name: str, reason: str) -> None:
     expected = f"{name}: must be a file that can be read. Received: {reason}"
 
     with pytest.raises(DataError) as caught:
-        read_table(Path(name), text="text", label="label")
+        read_texts(Path(name), text="text", label="label")
 
     assert expected == str(caught.value)

@@ -15,8 +15,9 @@ from typing import NamedTuple
 
 import pytest
 
-from dualtrain.data import Prepared, batches_of_epoch, prepare
 from dualtrain.spec import Spec, load_spec
+from dualtrain.tasks.text_classification._prepared import PreparedTexts
+from tests.tasks import epochs, prepare
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "text_classification"
 
@@ -133,16 +134,17 @@ def spec(made: Made) -> Spec:
 
 
 @pytest.fixture(scope="module")
-def data(spec: Spec) -> Prepared:
-    return prepare(spec)
+def data(spec: Spec) -> PreparedTexts:
+    made: PreparedTexts = prepare(spec)
+    return made
 
 
 class TestSpec:
-    def test_what_the_comments_say_is_true(self, spec: Spec, data: Prepared) -> None:
+    def test_what_the_comments_say_is_true(self, spec: Spec, data: PreparedTexts) -> None:
         """Every number in spec.yaml's comments comes from its plan and its data."""
         text = (EXAMPLE / "spec.yaml").read_text("utf-8")
         assert data.eval is not None
-        batches = batches_of_epoch(spec, data)(0)
+        batches = epochs(spec, data)(0)
         plan = spec.plan(micro_batches_per_epoch=len(batches))
 
         assert f"train.csv            # {len(data.train)} paragraphs" in text
@@ -151,15 +153,15 @@ class TestSpec:
         assert f"# {len(batches)} micro-batches an epoch" in text
         assert f"the last update has one, of {len(batches[-1]['labels'])} samples" in text
 
-    def test_the_tail_is_short_twice_over(self, spec: Spec, data: Prepared) -> None:
+    def test_the_tail_is_short_twice_over(self, spec: Spec, data: PreparedTexts) -> None:
         """An epoch's last group lacks a micro-batch, and its last micro-batch lacks samples."""
-        batches = batches_of_epoch(spec, data)(0)
+        batches = epochs(spec, data)(0)
         groups = spec.plan(micro_batches_per_epoch=len(batches)).epoch_groups()
 
         assert len(groups[-1]) == 1 < spec.batch.accumulate
         assert len(batches[-1]["labels"]) < len(batches[0]["labels"])
 
-    def test_the_vocabulary_fits(self, data: Prepared) -> None:
+    def test_the_vocabulary_fits(self, data: PreparedTexts) -> None:
         """Learnt from the train split: far below the limit, with few unknown words held out."""
         assert data.eval is not None
         unknown = int((data.eval.ids == 1).sum())

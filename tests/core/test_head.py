@@ -13,12 +13,10 @@ from safetensors.numpy import save_file
 
 from dualtrain.errors import CheckpointError
 from dualtrain.ledger import Parameter
-from dualtrain.model import (
-    checkpoint_notes,
-    class_order,
-    initial_weights,
-    read_checkpoint_config,
-)
+from dualtrain.tasks.text_classification._checkpoint_config import read_checkpoint_config
+from dualtrain.tasks.text_classification._checkpoint_notes import checkpoint_notes
+from dualtrain.tasks.text_classification._head import class_order
+from dualtrain.tasks.text_classification._initial import initial_weights
 
 CONFIG = {
     "model_type": "bert",

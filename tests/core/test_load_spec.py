@@ -28,19 +28,17 @@ from dualtrain.spec import (
     AdamW,
     Amp,
     Batch,
-    CheckpointModel,
     Clip,
     Duration,
-    FreshModel,
     LossScale,
     Schedule,
     Spec,
-    TextClassification,
     Warmup,
     WeightDecay,
     load_spec,
     spec_schema,
 )
+from dualtrain.tasks.text_classification import CheckpointModel, FreshModel, TextClassification
 from tests.schedules import parts as schedules_of
 
 YAML = """\
@@ -215,7 +213,7 @@ class TestYamlScalars:
         text = YAML.replace("label: label", f"label: {written}")
         task = load(tmp_path, "spec.yaml", text).task
 
-        assert task is not None
+        assert isinstance(task, TextClassification)
         assert task.label == written.strip("'\"")
 
     @pytest.mark.parametrize("written", ["", "~", "null", "Null"])

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from dualtrain.errors import CheckpointError
-from dualtrain.model import ModelConfig, fresh_config, read_checkpoint_config
-from dualtrain.model._config import Family
-from dualtrain.spec import FreshModel
+from dualtrain.tasks.text_classification import EncoderConfig, FreshModel
+from dualtrain.tasks.text_classification._checkpoint_config import read_checkpoint_config
+from dualtrain.tasks.text_classification._config import Family, fresh_config
 
-CONFIG = ModelConfig(
+CONFIG = EncoderConfig(
     family="bert",
     vocab_size=50,
     hidden_size=8,
@@ -47,7 +47,7 @@ FILE = {
 """What no config.json may lack."""
 
 
-def read(folder: Path, dropout: float | None = None, **fields: Any) -> ModelConfig:
+def read(folder: Path, dropout: float | None = None, **fields: Any) -> EncoderConfig:
     """Write FILE with these fields changed (None: left out) and read it."""
     values = {key: value for key, value in (FILE | fields).items() if value is not None}
     (folder / "config.json").write_text(json.dumps(values))

@@ -1,4 +1,4 @@
-"""Prepared data: what `prepare` makes of a spec, and the folder it is kept in."""
+"""PreparedTexts data: what `prepare` makes of a spec, and the folder it is kept in."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from dualtrain.data import Prepared, Split, prepare
-from dualtrain.errors import DataError, SpecError
-from dualtrain.schedules import Linear
-from dualtrain.spec import AdamW, Duration, Spec, load_spec
+from dualtrain.errors import DataError
+from dualtrain.spec import load_spec
+from dualtrain.tasks.text_classification._prepared import PreparedTexts, TextSplit
+from tests.tasks import prepare
 
 SPEC = """\
 task:
@@ -42,10 +42,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def prepared(folder: Path, *, with_eval: bool = True) -> Prepared:
+def prepared(folder: Path, *, with_eval: bool = True) -> PreparedTexts:
     held_out = "  eval: data/eval.csv\n  text:" if with_eval else "  text:"
     (folder / "spec.yaml").write_text(SPEC.replace("  text:", held_out), encoding="utf-8")
-    return prepare(load_spec(folder / "spec.yaml"))
+    data: PreparedTexts = prepare(load_spec(folder / "spec.yaml"))
+    return data
 
 
 class TestPrepare:
@@ -75,19 +76,6 @@ class TestPrepare:
     def test_without_a_held_out_split(self, folder: Path) -> None:
         """`eval` is absent from the spec, and so from the data."""
         assert prepared(folder, with_eval=False).eval is None
-
-    def test_without_a_task(self) -> None:
-        """A spec may leave data and model to its caller; then there is nothing to prepare."""
-        spec = Spec(
-            optimizer=AdamW(name="adamw", lr=1e-3),
-            schedule=Linear(name="linear"),
-            duration=Duration(epochs=1),
-        )
-
-        with pytest.raises(SpecError) as caught:
-            prepare(spec)
-
-        assert str(caught.value) == "task: is needed for data. Received: nothing"
 
     def test_one_class_is_none(self, folder: Path) -> None:
         """There is nothing to tell apart."""
@@ -145,13 +133,13 @@ class TestDigest:
     def test_offsets_alone_count(self) -> None:
         """The same ids and labels, cut elsewhere."""
         one, two = (
-            Prepared(
+            PreparedTexts(
                 classes=("a", "b"),
                 vocab_size=9,
                 pad_id=0,
                 tokenizer="{}",
                 tokenizer_config="{}",
-                train=Split(
+                train=TextSplit(
                     ids=np.array([1, 2, 3], np.int32),
                     offsets=np.array([0, cut, 3]),
                     labels=np.array([0, 1]),
@@ -170,7 +158,7 @@ class TestFolder:
         """Digest, sizes and tokenizer."""
         data = prepared(folder, with_eval=with_eval)
         data.save(folder / "out")
-        loaded = Prepared.load(folder / "out")
+        loaded = PreparedTexts.load(folder / "out")
 
         assert loaded.digest == data.digest
         assert loaded.tokenizer_config == data.tokenizer_config
@@ -224,8 +212,9 @@ class TestFolder:
         prepared(folder).save(folder / "out")
         code = (
             "import sys; sys.modules['tokenizers'] = None\n"
-            "from pathlib import Path; from dualtrain.data import Prepared\n"
-            "print(len(Prepared.load(Path(sys.argv[1])).train))"
+            "from pathlib import Path\n"
+            "from dualtrain.tasks.text_classification._prepared import PreparedTexts\n"
+            "print(len(PreparedTexts.load(Path(sys.argv[1])).train))"
         )
 
         done = subprocess.run(
@@ -240,7 +229,7 @@ class TestFolder:
     def test_nothing_there(self, tmp_path: Path) -> None:
         """The files it looks for are named."""
         with pytest.raises(DataError) as caught:
-            Prepared.load(tmp_path / "absent")
+            PreparedTexts.load(tmp_path / "absent")
 
         assert str(caught.value).startswith(
             f"{tmp_path / 'absent'}: must hold prepared data, prepared.json and "
@@ -254,7 +243,7 @@ class TestFolder:
         file.write_bytes(file.read_bytes()[:-8])
 
         with pytest.raises(DataError, match="must hold prepared data"):
-            Prepared.load(folder / "out")
+            PreparedTexts.load(folder / "out")
 
     def test_another_format(self, folder: Path) -> None:
         """A later version's folder is refused by its number."""
@@ -263,7 +252,7 @@ class TestFolder:
         path.write_text(json.dumps({**json.loads(path.read_text()), "format": 3}))
 
         with pytest.raises(DataError) as caught:
-            Prepared.load(folder / "out")
+            PreparedTexts.load(folder / "out")
 
         assert str(caught.value) == (
             f"{folder / 'out'}: prepared data must be of format 2. Received: format 3"
@@ -279,7 +268,7 @@ class TestFolder:
         save_file(arrays, file)
 
         with pytest.raises(DataError) as caught:
-            Prepared.load(folder / "out")
+            PreparedTexts.load(folder / "out")
 
         assert str(caught.value).startswith(
             f"{folder / 'out'}: prepared data must have the digest it was written with, "

@@ -15,12 +15,13 @@ from safetensors.numpy import save_file
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 
-from dualtrain.data import Prepared, prepare
-from dualtrain.data._checkpoint_tokenizer import load_tokenizer
-from dualtrain.data._tokenizer_settings import read_settings
-from dualtrain.data._wordpiece import train_wordpiece, wordpiece
 from dualtrain.errors import CheckpointError
 from dualtrain.spec import load_spec
+from dualtrain.tasks.text_classification._checkpoint_tokenizer import load_tokenizer
+from dualtrain.tasks.text_classification._prepared import PreparedTexts
+from dualtrain.tasks.text_classification._tokenizer_settings import read_settings
+from dualtrain.tasks.text_classification._wordpiece import train_wordpiece, wordpiece
+from tests.tasks import prepare
 
 FRESH = "{family: bert, hidden_size: 8, layers: 1, heads: 2, max_length: 8, vocab_size: 60}"
 TEXTS = ["the cat sat", "the dog sat", "我爱猫", "我爱狗"]
@@ -28,7 +29,7 @@ TEXTS = ["the cat sat", "the dog sat", "我爱猫", "我爱狗"]
 
 def prepared(
     folder: Path, model: str = FRESH, texts: list[str] = TEXTS, held_out: list[str] | None = None
-) -> Prepared:
+) -> PreparedTexts:
     """A task on `texts`, the first half of class a and the others of class b, prepared."""
     held_out = held_out or texts[:1]
     for name, rows in (("train", texts), ("eval", held_out)):
@@ -53,10 +54,11 @@ duration: {{epochs: 1}}
 """,
         encoding="utf-8",
     )
-    return prepare(load_spec(folder / "spec.yaml"))
+    data: PreparedTexts = prepare(load_spec(folder / "spec.yaml"))
+    return data
 
 
-def tokens(data: Prepared, sample: int) -> list[str]:
+def tokens(data: PreparedTexts, sample: int) -> list[str]:
     """The tokens of a train sample."""
     start, end = data.train.offsets[sample : sample + 2]
     tokenizer = Tokenizer.from_str(data.tokenizer)
@@ -134,7 +136,7 @@ class TestFresh:
 
 VOCABULARY_DIGEST = """\
 import hashlib, json, random
-from dualtrain.data._wordpiece import train_wordpiece
+from dualtrain.tasks.text_classification._wordpiece import train_wordpiece
 choose = random.Random(0).choices
 texts = ["".join(choose("abcdefgh     一二三", k=80)) for _ in range(300)]
 vocabulary = train_wordpiece(texts, vocab_size=400).get_vocab()

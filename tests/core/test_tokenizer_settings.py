@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from tokenizers import AddedToken, Tokenizer
 
-from dualtrain.data._checkpoint_tokenizer import load_tokenizer
-from dualtrain.data._tokenizer_config import tokenizer_config
-from dualtrain.data._tokenizer_settings import read_settings
-from dualtrain.data._wordpiece import NAMES, wordpiece
 from dualtrain.errors import CheckpointError
+from dualtrain.tasks.text_classification._checkpoint_tokenizer import load_tokenizer
+from dualtrain.tasks.text_classification._tokenizer_config import tokenizer_config
+from dualtrain.tasks.text_classification._tokenizer_settings import read_settings
+from dualtrain.tasks.text_classification._wordpiece import NAMES, wordpiece
 
 WORDS = [
     *("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"),

@@ -53,8 +53,8 @@ def leave_square_matrices_untransposed(patch: pytest.MonkeyPatch) -> None:
 
 
 def swap_two_batches(patch: pytest.MonkeyPatch) -> None:
-    def swapped(spec: Any, data: Any) -> Any:
-        right = batches_of_epoch(spec, data)
+    def swapped(data: Any, **how: Any) -> Any:
+        right = batches_of_epoch(data, **how)
 
         def of(epoch: int) -> Any:
             batches = list(right(epoch))

@@ -1,7 +1,7 @@
 """The rooms of the core stand on floors: each imports only from those below it.
 
-Lazy imports count. A room is a folder or a file under `dualtrain/`. What is imported inside a function, or for types
-alone, is imported: it must be there to be read.
+Lazy imports count. A room is a folder or a file under `dualtrain/`. What is imported inside a
+function, or for types alone, is imported: it must be there to be read.
 """
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ import torch
 import transformers
 from transformers.activations import ACT2FN
 
-from dualtrain.model._checkpoint_fields import IGNORED, VERDICTS
-from dualtrain.model._config import ACTIVATIONS
+from dualtrain.tasks.text_classification._checkpoint_fields import IGNORED, VERDICTS
+from dualtrain.tasks.text_classification._config import ACTIVATIONS
 from dualtrain_paddle._compat import native_models
 from tests.pairs import TORCH, make_batch, make_config
 

@@ -11,8 +11,8 @@ import torch
 
 from dualtrain.errors import LedgerError
 from dualtrain.ledger import Parameter, decide
-from dualtrain.model._config import Family
 from dualtrain.spec import Role, Spec, WeightDecay
+from dualtrain.tasks.text_classification._config import Family
 from tests.pairs import FAMILIES, PADDLE, SIDES, TORCH, Side, make_config
 
 NAIVE = ("bias", "norm")

@@ -15,8 +15,9 @@ import torch
 
 from dualtrain.errors import BackendError
 from dualtrain.ledger import roles_of
-from dualtrain.model import ModelConfig, initial_weights
-from dualtrain.model._config import ACTIVATIONS, Family
+from dualtrain.tasks.text_classification import EncoderConfig
+from dualtrain.tasks.text_classification._config import ACTIVATIONS, Family
+from dualtrain.tasks.text_classification._initial import initial_weights
 from tests.pairs import FAMILIES, PADDLE, SIDES, TORCH, Side, make_batch, make_config, make_pair
 
 TOLERANCE = 1e-6
@@ -34,7 +35,7 @@ CONFIGS = [
 
 
 @pytest.mark.parametrize("config", CONFIGS)
-def test_logits_agree(config: ModelConfig) -> None:
+def test_logits_agree(config: EncoderConfig) -> None:
     """Padded samples, up to the longest that the model takes."""
     batch = make_batch(config)
     torch_model, paddle_model = make_pair(config)
@@ -73,7 +74,7 @@ def test_padding_does_not_reach_the_logits(family: Family) -> None:
 
 
 @pytest.mark.parametrize("config", CONFIGS[:6])
-def test_weights_come_back_bit_for_bit(config: ModelConfig) -> None:
+def test_weights_come_back_bit_for_bit(config: EncoderConfig) -> None:
     models = make_pair(config)
     weights = initial_weights(TORCH.parameters(models[0]), config, seed=5, checkpoint=None)
 
@@ -87,7 +88,7 @@ def test_weights_come_back_bit_for_bit(config: ModelConfig) -> None:
 
 
 @pytest.mark.parametrize("config", CONFIGS[:6])
-def test_both_list_the_same_parameters(config: ModelConfig) -> None:
+def test_both_list_the_same_parameters(config: EncoderConfig) -> None:
     """Canonical name, shape, kind, roles and trainable; the frameworks' own names differ."""
     listed = []
     for side in SIDES:
@@ -165,7 +166,7 @@ def test_building_a_model_prints_nothing_and_warns_of_nothing(package: str) -> N
     """In a process of its own, where paddlenlp is imported for the first time."""
     script = (
         f"import warnings, {package}.models as models\n"
-        "from dualtrain.model import ModelConfig\n"
+        "from dualtrain.tasks.text_classification import EncoderConfig\n"
         "warnings.simplefilter('error')\n"
         f"models.build_model({make_config('roberta')!r})\n"
     )

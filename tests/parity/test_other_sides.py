@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from dualtrain import Spec
-from dualtrain.data import prepare
 from dualtrain.errors import WorkerError
 from dualtrain.spec import Source
 from dualtrain.trace import read_trace
@@ -21,6 +20,7 @@ from dualtrain.workers import Side, Signals, Workers, run_parity
 from dualtrain.workers._talk import Done, Go, Job, Progressed, Ready, Standing, Step
 from tests.meta.small_task import small_spec, write_task
 from tests.meta.third_backend import NAME, write_backend
+from tests.tasks import prepare
 
 AGAIN = (Side("one", "torch"), Side("two", "torch"))
 

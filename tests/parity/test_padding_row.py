@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from dualtrain.backend import Backend, load_backend
-from dualtrain.model import initial_weights
-from dualtrain.model._config import Family
+from dualtrain.tasks.text_classification._config import Family
+from dualtrain.tasks.text_classification._initial import initial_weights
 from tests.pairs import FAMILIES, SIDES, make_batch, make_config
 
 TOLERANCE = 1e-6

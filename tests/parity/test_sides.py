@@ -17,7 +17,7 @@ from dualtrain import DualtrainError, Spec, __version__
 from dualtrain.errors import DataError, LedgerError, PlanError, WorkerError
 from dualtrain.fields import Positions, Steps
 from dualtrain.spec import Source
-from dualtrain.workers import DEFAULT_SIDES, Side, run_parity, without_dropout
+from dualtrain.workers import DEFAULT_SIDES, Side, run_parity, without_randomness
 from dualtrain.workers._talk import TALK, Done, Failed, Go, Hello, encode
 from tests.meta.small_task import small_spec, write_task
 
@@ -279,7 +279,7 @@ def test_parity_runs_have_no_dropout(folder: Path) -> None:
     task = small_spec(folder).task
     assert task is not None
     model = task.model.model_dump() | {"dropout": 0.3}
-    spec = without_dropout(small_spec(folder, task=task.model_dump() | {"model": model}))
+    spec = without_randomness(small_spec(folder, task=task.model_dump() | {"model": model}))
     assert spec.task is not None
     assert spec.task.model.dropout == 0.0
     assert spec.folder == folder

@@ -14,10 +14,12 @@ import torch
 import transformers
 
 from dualtrain import Spec
-from dualtrain.data import EpochBatches, prepare
+from dualtrain.data import held_out_batches
 from dualtrain.parity import compare_files
-from dualtrain.training import Score, train
+from dualtrain.tasks import Score
+from dualtrain.training import train
 from tests.meta.small_task import small_spec, write_task
+from tests.tasks import prepare, text_task
 
 HANZI = {"水果": "苹梨桃李杏梅橘柚", "金属": "铁铜锡锌银铅金铝", "河流": "江河湖海溪川渠泽"}
 OTHERS = "的一是在不了有和人这中大为上个国我以要他"
@@ -37,8 +39,7 @@ def write_chinese(folder: Path) -> None:
 
 
 def chinese_spec(folder: Path) -> Spec:
-    task = small_spec(folder).task
-    assert task is not None
+    task = text_task(small_spec(folder))
     columns = {"train": "train.jsonl", "eval": "eval.jsonl", "text": "文本", "label": "类别"}
     return small_spec(folder, task=task.model_dump() | columns)
 
@@ -51,8 +52,7 @@ def write_tab_separated(folder: Path) -> None:
 
 
 def tab_separated_spec(folder: Path) -> Spec:
-    task = small_spec(folder).task
-    assert task is not None
+    task = text_task(small_spec(folder))
     return small_spec(folder, task=task.model_dump() | {"train": "train.tsv", "eval": "eval.tsv"})
 
 
@@ -108,15 +108,13 @@ def checkpoint(
 
 
 def of_family(folder: Path, family: str) -> Spec:
-    task = small_spec(folder).task
-    assert task is not None
+    task = text_task(small_spec(folder))
     model = task.model.model_dump() | {"family": family}
     return small_spec(folder, task=task.model_dump() | {"model": model})
 
 
 def from_checkpoint(folder: Path) -> Spec:
-    task = small_spec(folder).task
-    assert task is not None
+    task = text_task(small_spec(folder))
     model = {"path": "checkpoint", "max_length": 16, "dropout": 0.0}
     return small_spec(folder, task=task.model_dump() | {"model": model})
 
@@ -139,7 +137,9 @@ def test_transformers_itself_reads_what_was_written(checkpoint: Checkpoint) -> N
         (checkpoint.folder / "eval.csv").read_text(encoding="utf-8").splitlines()[1].split(",")[0]
     )
     assert tokenizer(text)["input_ids"] == data.eval.ids[: data.eval.offsets[1]].tolist()
-    (batch,) = EpochBatches(data.eval, np.arange(24), 24, data.pad_id)
+    batches = held_out_batches(data, size=24)
+    assert batches is not None
+    (batch,) = batches
     with torch.no_grad():
         output = model(**{name: torch.from_numpy(array) for name, array in batch.items()})
     assert (output.logits.argmax(-1).numpy() == batch["labels"]).sum() == checkpoint.score.correct

@@ -14,9 +14,9 @@ from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel
 from tokenizers.trainers import BpeTrainer
 
-from dualtrain.data._checkpoint_tokenizer import load_tokenizer
-from dualtrain.data._tokenizer_config import tokenizer_config
-from dualtrain.data._tokenizer_settings import content, read_settings
+from dualtrain.tasks.text_classification._checkpoint_tokenizer import load_tokenizer
+from dualtrain.tasks.text_classification._tokenizer_config import tokenizer_config
+from dualtrain.tasks.text_classification._tokenizer_settings import content, read_settings
 
 LINES = [line for text in list(pydoc_data.topics.topics.values())[:3] for line in text.split("\n")]
 TEXTS = [

@@ -8,8 +8,8 @@ import numpy as np
 
 import dualtrain_paddle
 import dualtrain_torch
-from dualtrain.model import ModelConfig
-from dualtrain.model._config import Family
+from dualtrain.tasks.text_classification import EncoderConfig
+from dualtrain.tasks.text_classification._config import Family
 from dualtrain_paddle._compat import native_models as paddlenlp
 from dualtrain_torch._compat import native_models as transformers
 from tests.zoo._breed import SAMPLES, VOCABULARY, Arrays, Breed, sentences
@@ -35,8 +35,8 @@ def _batch(random: np.random.Generator) -> Arrays:
     }
 
 
-def _config(family: Family) -> ModelConfig:
-    return ModelConfig(
+def _config(family: Family) -> EncoderConfig:
+    return EncoderConfig(
         family=family,
         vocab_size=VOCABULARY,
         hidden_size=32,

@@ -6,13 +6,16 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from dualtrain.ledger import Parameter
-from dualtrain.model._checkpoint import HEAD, stored_tensors
-from dualtrain.model._checkpoint_config import read_checkpoint_config, read_fields
-from dualtrain.model._checkpoint_fields import TYPE_FIELDS, VERDICTS
-from dualtrain.model._config import ModelConfig
-from dualtrain.model._head import class_order
-from dualtrain.spec import Head
+from dualtrain.tasks._model import Named
+from dualtrain.tasks.text_classification._checkpoint import HEAD, stored_tensors
+from dualtrain.tasks.text_classification._checkpoint_config import (
+    read_checkpoint_config,
+    read_fields,
+)
+from dualtrain.tasks.text_classification._checkpoint_fields import TYPE_FIELDS, VERDICTS
+from dualtrain.tasks.text_classification._config import EncoderConfig
+from dualtrain.tasks.text_classification._head import class_order
+from dualtrain.tasks.text_classification._words import Head
 
 __all__ = ["checkpoint_notes"]
 
@@ -22,8 +25,8 @@ MOST = 6
 
 def checkpoint_notes(
     folder: Path,
-    parameters: Sequence[Parameter],
-    config: ModelConfig,
+    parameters: Sequence[Named],
+    config: EncoderConfig,
     *,
     classes: Sequence[str],
     head: Head,
@@ -68,7 +71,7 @@ def _fields(folder: Path) -> Iterator[str]:
         yield note
 
 
-def _dropout(folder: Path, config: ModelConfig) -> str | None:
+def _dropout(folder: Path, config: EncoderConfig) -> str | None:
     """Dropout that the spec has replaced; what is saved has the new rates, too."""
     own = read_checkpoint_config(folder, classes=config.classes, dropout=None)
     theirs, ours = ((c.dropout, c.attention_dropout, c.classifier_dropout) for c in (own, config))

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable
 from typing import Any, NamedTuple, get_args
 
-from dualtrain.model._config import ACTIVATIONS, Family
+from dualtrain.tasks.text_classification._config import ACTIVATIONS, Family
 
 __all__ = [
     "ERNIE_RULES",

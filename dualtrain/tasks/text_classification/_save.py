@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from dualtrain.aside import write_aside
-from dualtrain.model._config import ARCHITECTURES, ModelConfig
+from dualtrain.tasks.text_classification._config import ARCHITECTURES, EncoderConfig
 
-__all__ = ["save_config", "save_weights"]
+__all__ = ["save_config"]
 
 
 def save_config(
     folder: Path,
-    config: ModelConfig,
+    config: EncoderConfig,
     *,
     classes: tuple[str, ...],
     tokenizer: str,
@@ -43,15 +39,3 @@ def save_config(
     ):
         with write_aside(folder / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
-
-
-def save_weights(path: Path, weights: Mapping[str, NDArray[np.float32]]) -> None:
-    """Write arrays, canonical names and layout, as a safetensors file."""
-    from safetensors.numpy import save_file
-
-    with write_aside(path) as temporary:
-        save_file(
-            {name: np.ascontiguousarray(array) for name, array in weights.items()},
-            temporary,
-            metadata={"format": "pt"},  # transformers asks whose layout the tensors have
-        )

@@ -1,4 +1,4 @@
-"""What a model is built from, without naming a framework.
+"""What an encoder with a classification head is built from, without naming a framework.
 
 transformers and paddlenlp spell the keywords of their configuration classes alike but disagree on
 their defaults (type_vocab_size 2 and 16, RoBERTa's pad token 1 and 0): here all are given.
@@ -6,12 +6,14 @@ their defaults (type_vocab_size 2 and 16, RoBERTa's pad token 1 and 0): here all
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from dualtrain.spec import FreshModel
+from dualtrain.tasks._model import ModelConfig, Tensor, linear, norm
+from dualtrain.tasks.text_classification._words import FreshModel
 
-__all__ = ["ACTIVATIONS", "ARCHITECTURES", "KEYWORDS", "Family", "ModelConfig", "fresh_config"]
+__all__ = ["ACTIVATIONS", "ARCHITECTURES", "KEYWORDS", "EncoderConfig", "Family", "fresh_config"]
 
 Family = Literal["bert", "ernie", "roberta"]
 
@@ -46,11 +48,11 @@ KEYWORDS = {
     "classifier_dropout": "classifier_dropout",
     "initializer_range": "initializer_range",
 }
-"""Field of `ModelConfig` -> the name it has in config.json, in transformers and in paddlenlp."""
+"""Field of `EncoderConfig` -> the name it has in config.json, in transformers and in paddlenlp."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelConfig:
+class EncoderConfig(ModelConfig):
     """A sequence classification model of one of the three families."""
 
     family: Family
@@ -101,14 +103,47 @@ class ModelConfig:
             keywords |= {"use_task_id": True, "task_type_vocab_size": self.task_type_vocab_size}
         return keywords
 
+    def tensors(self) -> Iterator[Tensor]:
+        """The parameters, in the order of transformers' modules.
 
-def fresh_config(model: FreshModel, *, vocab_size: int, pad_id: int, classes: int) -> ModelConfig:
+        >>> len(list(config.tensors()))  # BERT of 12 layers
+        201
+        """
+        width, inner, base = self.hidden_size, self.intermediate_size, self.family
+        for table, rows in (
+            ("word", self.vocab_size),
+            ("position", self.max_positions),
+            ("token_type", self.type_vocab_size),
+            ("task_type", self.task_type_vocab_size),
+        ):
+            if rows:
+                name = f"{base}.embeddings.{table}_embeddings.weight"
+                yield Tensor(name, (rows, width), "embedding")
+        yield from norm(f"{base}.embeddings.LayerNorm", width)
+        for index in range(self.layers):
+            layer = f"{base}.encoder.layer.{index}"
+            for part in ("query", "key", "value"):
+                yield from linear(f"{layer}.attention.self.{part}", width, width)
+            yield from linear(f"{layer}.attention.output.dense", width, width)
+            yield from norm(f"{layer}.attention.output.LayerNorm", width)
+            yield from linear(f"{layer}.intermediate.dense", inner, width)
+            yield from linear(f"{layer}.output.dense", width, inner)
+            yield from norm(f"{layer}.output.LayerNorm", width)
+        if base == "roberta":  # no pooler: its head has two layers
+            yield from linear("classifier.dense", width, width)
+            yield from linear("classifier.out_proj", self.classes, width)
+        else:
+            yield from linear(f"{base}.pooler.dense", width, width)
+            yield from linear("classifier", self.classes, width)
+
+
+def fresh_config(model: FreshModel, *, vocab_size: int, pad_id: int, classes: int) -> EncoderConfig:
     """The configuration of a fresh model, for a tokenizer and a number of classes.
 
     What a spec leaves out is BERT's: gelu, two token types, layer_norm_eps 1e-12, fresh weights
     of standard deviation 0.02.
     """
-    return ModelConfig(
+    return EncoderConfig(
         family=model.family,
         vocab_size=vocab_size,
         hidden_size=model.hidden_size,

@@ -1,19 +1,30 @@
-"""The task of a spec: which data, which model."""
+"""The words for the model of a text classification: a fresh one, or a checkpoint."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from dualtrain.fields import Count, Part, Proportion
+from dualtrain.tasks._task import Text
 
-__all__ = ["CheckpointModel", "FreshModel", "Head", "TextClassification"]
-
-Text = Annotated[str, Field(min_length=1)]
+__all__ = ["CheckpointModel", "FreshModel", "Head"]
 
 Head = Literal["stored", "fresh"]
 """Where a checkpoint's classification head comes from."""
+
+
+_CURES = {
+    **dict.fromkeys(("type", "model_type", "name"), "write family: VALUE"),
+    "model_name_or_path": "write path: VALUE",
+    **dict.fromkeys(("num_layers", "num_hidden_layers"), "write layers: VALUE"),
+    **dict.fromkeys(("num_heads", "num_attention_heads"), "write heads: VALUE"),
+    **dict.fromkeys(("max_seq_length", "max_seq_len"), "write max_length: VALUE"),
+    **dict.fromkeys(("d_model", "hidden"), "write hidden_size: VALUE"),
+    "hidden_dropout_prob": "write dropout: VALUE",
+}
 
 
 class FreshModel(Part):
@@ -35,6 +46,8 @@ class FreshModel(Part):
     """Most tokens the tokenizer may learn from the train split."""
     dropout: Proportion = 0.1
     """For hidden states and attention. Parity runs set it to 0: masks cannot match."""
+
+    cures: ClassVar[Mapping[str, str]] = _CURES
 
     @field_validator("heads")
     @classmethod
@@ -60,30 +73,4 @@ class CheckpointModel(Part):
     """`stored`: the folder's classification head, if it has one; its labels must be the data's, and
     their order is kept. `fresh`: a new head for the data's classes, whatever the folder has."""
 
-
-def _model_kind(value: Any) -> str:
-    has_path = "path" in value if isinstance(value, dict) else isinstance(value, CheckpointModel)
-    return "checkpoint" if has_path else "fresh"
-
-
-class TextClassification(Part):
-    """Texts and one label each, from CSV, TSV or JSON Lines files in UTF-8."""
-
-    name: Literal["text_classification"]
-    """The kind of task."""
-    train: Text
-    """File of the train split (.csv, .tsv, .jsonl), relative to the spec's folder."""
-    eval: Text | None = None
-    """File of the held-out split; absent means no evaluation."""
-    text: Text
-    """Name of the column with the text."""
-    label: Text
-    """Name of the column with the label; the classes are the train split's, sorted, or in the
-    order of the checkpoint's head. Refused are numbers with a fraction, one class written in two
-    ways (`Pos`, `pos`), and more than 20 classes of fewer than two rows on average, most of them in
-    one row only."""
-    model: Annotated[
-        Annotated[FreshModel, Tag("fresh")] | Annotated[CheckpointModel, Tag("checkpoint")],
-        Discriminator(_model_kind),
-    ]
-    """A fresh model, or `{path: folder}` to start from a checkpoint."""
+    cures: ClassVar[Mapping[str, str]] = _CURES

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dualtrain.errors import CheckpointError
-from dualtrain.model._checkpoint import HEAD, stored_tensors
-from dualtrain.model._checkpoint_config import read_fields
-from dualtrain.model._checkpoint_fields import MODEL_TYPE
-from dualtrain.model._config import ARCHITECTURES, Family
-from dualtrain.spec import Head
+from dualtrain.tasks.text_classification._checkpoint import HEAD, stored_tensors
+from dualtrain.tasks.text_classification._checkpoint_config import read_fields
+from dualtrain.tasks.text_classification._checkpoint_fields import MODEL_TYPE
+from dualtrain.tasks.text_classification._config import ARCHITECTURES, Family
+from dualtrain.tasks.text_classification._words import Head
 
 __all__ = ["ClassOrder", "class_order"]
 

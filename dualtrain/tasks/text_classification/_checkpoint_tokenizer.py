@@ -20,10 +20,15 @@ from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import ByteLevel
 from tokenizers.processors import TemplateProcessing
 
-from dualtrain.data._refusal import shown
-from dualtrain.data._tokenizer_settings import Settings, content, read_object, read_text
-from dualtrain.data._wordpiece import PAD, bert_pipeline
+from dualtrain.data import shown
 from dualtrain.errors import CheckpointError
+from dualtrain.tasks.text_classification._tokenizer_settings import (
+    Settings,
+    content,
+    read_object,
+    read_text,
+)
+from dualtrain.tasks.text_classification._wordpiece import PAD, bert_pipeline
 
 __all__ = ["load_tokenizer"]
 

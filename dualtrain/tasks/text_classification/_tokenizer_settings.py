@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from tokenizers import AddedToken
 
-from dualtrain.data._refusal import shown
+from dualtrain.data import shown
 from dualtrain.errors import CheckpointError
 
 __all__ = ["FLAGS", "SETTINGS", "Settings", "content", "read_object", "read_settings", "read_text"]

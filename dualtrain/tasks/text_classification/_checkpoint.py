@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, deserialize, safe_open
 
 from dualtrain.errors import CheckpointError, Problem
-from dualtrain.ledger import Parameter
-from dualtrain.model._config import Family, ModelConfig
-from dualtrain.model._match import mismatches
-from dualtrain.spec import Head
+from dualtrain.shapes import mismatches
+from dualtrain.tasks._model import Named
+from dualtrain.tasks.text_classification._config import EncoderConfig, Family
+from dualtrain.tasks.text_classification._words import Head
 
 __all__ = ["HEAD", "RawTensor", "read_weights", "stored_tensors"]
 
@@ -36,7 +36,7 @@ FLOATS = {"F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 
 
 def read_weights(
-    folder: Path, parameters: Sequence[Parameter], config: ModelConfig, *, head: Head
+    folder: Path, parameters: Sequence[Named], config: EncoderConfig, *, head: Head
 ) -> dict[str, NDArray[np.float32]]:
     """Canonical name -> float32 array, for each of `parameters` that the folder has.
 

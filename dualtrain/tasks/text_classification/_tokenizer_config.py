@@ -15,7 +15,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from dualtrain.data._tokenizer_settings import FLAGS
+from dualtrain.tasks.text_classification._tokenizer_settings import FLAGS
 
 __all__ = ["tokenizer_config"]
 

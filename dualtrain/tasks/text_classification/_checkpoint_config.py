@@ -1,4 +1,4 @@
-"""A checkpoint's config.json, read into a `ModelConfig`.
+"""A checkpoint's config.json, read into a `EncoderConfig`.
 
 Hugging Face's own classes fill in what is absent; here only a default that transformers and
 paddlenlp share is filled in, and a feature that one of them lacks is refused with the reason.
@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from dualtrain.errors import CheckpointError, Problem
-from dualtrain.model._checkpoint_fields import ERNIE_RULES, MODEL_TYPE, RULES
-from dualtrain.model._config import KEYWORDS, ModelConfig
+from dualtrain.tasks.text_classification._checkpoint_fields import ERNIE_RULES, MODEL_TYPE, RULES
+from dualtrain.tasks.text_classification._config import KEYWORDS, EncoderConfig
 
 __all__ = ["read_checkpoint_config", "read_fields"]
 
 
-def read_checkpoint_config(folder: Path, *, classes: int, dropout: float | None) -> ModelConfig:
+def read_checkpoint_config(folder: Path, *, classes: int, dropout: float | None) -> EncoderConfig:
     """The model that a checkpoint folder's config.json describes, with a head for `classes`.
 
     dropout: replaces the checkpoint's three dropout rates; None keeps them.
@@ -38,7 +38,7 @@ def read_checkpoint_config(folder: Path, *, classes: int, dropout: float | None)
         fields |= dict.fromkeys(("dropout", "attention_dropout", "classifier_dropout"), dropout)
     if values["model_type"] == "ernie" and values["use_task_id"]:
         fields["task_type_vocab_size"] = values["task_type_vocab_size"]
-    return ModelConfig(family=values["model_type"], classes=classes, **fields)
+    return EncoderConfig(family=values["model_type"], classes=classes, **fields)
 
 
 _SHARED_DEFAULTS: dict[str, Any] = {

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 
-from dualtrain.data._refusal import refusal, shown
-from dualtrain.data._tables import Table
+from dualtrain.data import refusal, shown
+from dualtrain.tasks.text_classification._texts import Texts
 
 __all__ = ["check_labels", "classes_of"]
 
@@ -16,7 +16,7 @@ FEW = 20
 """So many classes are taken whatever the number of rows: of so few nothing can be told."""
 
 
-def classes_of(train: Table, column: str) -> tuple[str, ...]:
+def classes_of(train: Texts, column: str) -> tuple[str, ...]:
     """The labels of the train split, sorted by code point ("10" comes before "2").
 
     Raises `DataError` for one class; for numbers with a fraction, which are values to predict, and
@@ -51,7 +51,7 @@ def classes_of(train: Table, column: str) -> tuple[str, ...]:
     return classes
 
 
-def check_labels(table: Table, column: str, classes: Sequence[str]) -> None:
+def check_labels(table: Texts, column: str, classes: Sequence[str]) -> None:
     """Raise `DataError` for the first label that is none of the train split's classes."""
     known = set(classes)
     for line, label in zip(table.lines, table.labels, strict=True):
@@ -65,7 +65,7 @@ def check_labels(table: Table, column: str, classes: Sequence[str]) -> None:
             )
 
 
-def _check_names(train: Table, column: str) -> None:
+def _check_names(train: Texts, column: str) -> None:
     """Refuse a class that is written in two ways, which would be two classes of its rows."""
     written: dict[str, str] = {}
     for label, line in zip(train.labels, train.lines, strict=True):
@@ -97,7 +97,7 @@ def _plain(label: str) -> str:
     return unicodedata.normalize("NFKC", seen)
 
 
-def _check_numbers(train: Table, column: str, numbers: Mapping[str, Decimal | None]) -> None:
+def _check_numbers(train: Texts, column: str, numbers: Mapping[str, Decimal | None]) -> None:
     """Refuse labels that are all numbers where these cannot be the names of classes."""
     finite = any(number is not None and number.is_finite() for number in numbers.values())
     if not finite:  # "nan" and "inf" alone: words

@@ -1,0 +1,15 @@
+"""Tasks: what is trained on what. Everything that depends on the kind of task is asked of it.
+
+Beneath the spec, which is made of the tasks' words, as it is of schedules and optimizers: a task
+imports neither specs nor backends, and is given what it needs of them. `_task.py` says what a task
+is, `_model.py` what its model is built from, `_score.py` how a model does; each task has a folder,
+`text_classification/` and `regression/`, and a row in `_registry.py`.
+"""
+
+from dualtrain.tasks._model import ModelConfig as ModelConfig
+from dualtrain.tasks._model import Tensor as Tensor
+from dualtrain.tasks._registry import TASKS as TASKS
+from dualtrain.tasks._registry import AnyTask as AnyTask
+from dualtrain.tasks._score import Score as Score
+from dualtrain.tasks._task import SampleLoss as SampleLoss
+from dualtrain.tasks._task import Task as Task

@@ -1,0 +1,86 @@
+"""What a task's model is built from: a configuration without a framework, and what follows from it.
+
+A backend builds the model of a configuration by its class. Names and layouts are canonical, which
+is what transformers and torch have.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Literal, NamedTuple, Protocol
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["ModelConfig", "Named", "Tensor", "fresh_array", "linear", "norm"]
+
+
+class Named(Protocol):
+    """A parameter as far as a task must know it: a `Tensor`, or one that a backend has found."""
+
+    @property
+    def name(self) -> str:
+        """Canonical."""
+        ...
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """In canonical layout: a Linear weight is (out, in)."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """What its owner is: `norm`, `embedding` or another."""
+        ...
+
+
+class Tensor(NamedTuple):
+    """A parameter that a model of a configuration will have."""
+
+    name: str
+    shape: tuple[int, ...]
+    kind: Literal["norm", "embedding", "other"]
+
+
+class ModelConfig(ABC):
+    """What one of a task's models is built from; a frozen dataclass."""
+
+    @abstractmethod
+    def tensors(self) -> Iterator[Tensor]:
+        """The parameters that the model will have, known without a framework; all of them train.
+
+        A conformance test holds them to what every backend lists of the live model.
+        """
+
+
+def linear(name: str, out: int, into: int) -> Iterator[Tensor]:
+    """The parameters of a Linear layer."""
+    yield Tensor(f"{name}.weight", (out, into), "other")
+    yield Tensor(f"{name}.bias", (out,), "other")
+
+
+def norm(name: str, width: int) -> Iterator[Tensor]:
+    """The parameters of a norm."""
+    yield Tensor(f"{name}.weight", (width,), "norm")
+    yield Tensor(f"{name}.bias", (width,), "norm")
+
+
+def fresh_array(tensor: Named, *, seed: int, deviation: float) -> NDArray[np.float32]:
+    """Initial values: 0 for a bias, 1 for a norm's weight, else normal(0, deviation).
+
+    They depend on the seed and on the tensor's own name alone, so neither the order in which a
+    backend lists parameters nor a tensor more or less changes the others. `RandomState`'s stream is
+    the one numpy promises never to change.
+    """
+    if tensor.name.endswith("bias"):
+        return np.zeros(tensor.shape, np.float32)
+    if tensor.kind == "norm":
+        return np.ones(tensor.shape, np.float32)
+    entropy = np.random.SeedSequence([seed, crc32(tensor.name.encode())])
+    random = np.random.RandomState(np.random.MT19937(entropy))
+    values: NDArray[np.float32] = (random.standard_normal(tensor.shape) * deviation).astype(
+        np.float32
+    )
+    return values

@@ -1,0 +1,24 @@
+"""All tasks: one row each. A spec finds its own by `task.name`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Union
+
+from pydantic import Discriminator
+
+from dualtrain.tasks._task import Task
+from dualtrain.tasks.regression import Regression
+from dualtrain.tasks.text_classification import TextClassification
+
+__all__ = ["TASKS", "AnyTask"]
+
+TASKS: tuple[type[Task], ...] = (
+    TextClassification,
+    Regression,
+)
+
+if TYPE_CHECKING:
+    AnyTask = Task
+else:
+    AnyTask = Annotated[Union[TASKS], Discriminator("name")]  # noqa: UP007 (of a tuple)
+    """The words of any of them, told apart by `name`."""

@@ -1,0 +1,102 @@
+"""A table as both frameworks see it: numbers in float32, standardised or as they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dualtrain.data import Batch, Column, Prepared, Split, Table, read_table, refusal, shown
+
+__all__ = ["NumberSplit", "PreparedNumbers", "prepare"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NumberSplit(Split):
+    """The samples of one split."""
+
+    features: NDArray[np.float32]
+    """Shape (samples, features)."""
+    labels: NDArray[np.float32]
+    """The targets; shape (samples,)."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PreparedNumbers(Prepared[NumberSplit]):
+    """The data of a regression: (number - mean) / deviation of each column."""
+
+    SPLIT: ClassVar[type[NumberSplit]] = NumberSplit
+    NAMED: ClassVar[str] = "names"
+
+    names: tuple[str, ...]
+    """The columns: the features, then the target."""
+    means: tuple[float, ...]
+    """Of each column in the train split; 0 where nothing is standardised."""
+    deviations: tuple[float, ...]
+    """Standard deviation of each column in the train split; 1 where nothing is standardised."""
+
+    def batch(self, split: NumberSplit, indices: NDArray[np.int64]) -> Batch:
+        """`features` of shape (samples, features), `labels` of shape (samples,)."""
+        return {"features": split.features[indices], "labels": split.labels[indices]}
+
+
+def prepare(
+    train: Path, held_out: Path | None, names: Sequence[str], *, standardise: bool
+) -> PreparedNumbers:
+    """The columns `names` of both files as models take them, by the train split's scale.
+
+    Raises `DataError` with file, line and column for what is no number, for a column that cannot be
+    standardised, since its numbers are equal, and for a number that float32 does not hold then.
+    """
+    columns = [Column(name, "number") for name in names]
+    table = read_table(train, columns)
+    others = None if held_out is None else read_table(held_out, columns)
+    scale = [_scale(table, names, i) if standardise else (0.0, 1.0) for i in range(len(names))]
+    means, deviations = zip(*scale, strict=True)
+    return PreparedNumbers(
+        names=tuple(names),
+        means=means,
+        deviations=deviations,
+        train=_split(table, names, scale),
+        eval=None if others is None else _split(others, names, scale),
+    )
+
+
+def _scale(table: Table, names: Sequence[str], place: int) -> tuple[float, float]:
+    """Mean and standard deviation of a column."""
+    values = np.array(table.cells[place], np.float64)
+    mean, deviation = float(values.mean()), float(values.std())
+    if values.min() == values.max() or deviation == 0:
+        raise refusal(
+            "must have numbers that differ, to be standardised: leave the column out, or write "
+            "standardise: false",
+            path=table.path,
+            column=names[place],
+            received=f"{values.min():g} to {values.max():g}",
+        )
+    return mean, deviation
+
+
+def _split(table: Table, names: Sequence[str], scale: Sequence[tuple[float, float]]) -> NumberSplit:
+    columns = []
+    for name, cells, (mean, deviation) in zip(names, table.cells, scale, strict=True):
+        with np.errstate(over="ignore"):
+            column: NDArray[Any] = ((np.array(cells, np.float64) - mean) / deviation).astype("f4")
+        if not np.isfinite(column).all():
+            row = int(np.argmin(np.isfinite(column)))
+            raise refusal(
+                "must be a number that float32 holds when it is standardised",
+                path=table.path,
+                line=table.lines[row],
+                column=name,
+                received=shown(cells[row]),
+            )
+        columns.append(column)
+    return NumberSplit(features=np.stack(columns[:-1], axis=1), labels=columns[-1])

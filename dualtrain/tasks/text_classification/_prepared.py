@@ -1,0 +1,71 @@
+"""Texts as both frameworks see them: token ids and class numbers in flat arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dualtrain.data import Batch, Prepared, Split
+
+__all__ = ["PreparedTexts", "TextSplit", "collate"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TextSplit(Split):
+    """The samples of one split, one after the other."""
+
+    ids: NDArray[np.int32]
+    """Token ids of all samples, special tokens included; shape (offsets[-1],)."""
+    offsets: NDArray[np.int64]
+    """Sample i is ids[offsets[i]:offsets[i + 1]]; shape (samples + 1,)."""
+    labels: NDArray[np.int64]
+    """Class numbers; shape (samples,)."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PreparedTexts(Prepared[TextSplit]):
+    """The data of a text classification."""
+
+    SPLIT: ClassVar[type[TextSplit]] = TextSplit
+    NAMED: ClassVar[str] = "classes"
+
+    classes: tuple[str, ...]
+    """Label of each class number: sorted by code point, or in the order of a checkpoint's head."""
+    vocab_size: int
+    """Rows of the word embedding; every id is below it."""
+    pad_id: int
+    """Token that fills a batch up."""
+    tokenizer: str
+    """The content of tokenizer.json, without truncation and padding."""
+    tokenizer_config: str
+    """The content of tokenizer_config.json, by which transformers reads the other as it stands."""
+
+    def batch(self, split: TextSplit, indices: NDArray[np.int64]) -> Batch:
+        """The samples `indices` (at least one), padded to the longest of them."""
+        return collate(split, indices, self.pad_id)
+
+
+def collate(split: TextSplit, indices: NDArray[np.int64], pad_id: int) -> Batch:
+    """The samples `indices` (at least one) as one micro-batch, padded to its longest.
+
+    `labels` has shape (samples,), the others (samples, longest); `attention_mask` is 1 on tokens
+    and 0 on padding, `token_type_ids` 0. All int64, which both frameworks take as indices.
+    """
+    starts = split.offsets[indices]
+    lengths = split.offsets[indices + 1] - starts
+    steps = np.arange(lengths.max())
+    mask = steps < lengths[:, None]
+    positions = np.where(mask, starts[:, None] + steps, 0)
+    input_ids = np.where(mask, split.ids[positions], pad_id).astype(np.int64)
+    return {
+        "input_ids": input_ids,
+        "token_type_ids": np.zeros_like(input_ids),
+        "attention_mask": mask.astype(np.int64),
+        "labels": split.labels[indices],
+    }

@@ -1,0 +1,176 @@
+"""Text classification: a text in, one of several classes out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Discriminator, Tag
+
+from dualtrain.data import Batch
+from dualtrain.errors import DataError
+from dualtrain.tasks._model import Named
+from dualtrain.tasks._score import Score
+from dualtrain.tasks._task import Task, Text
+from dualtrain.tasks.text_classification._checkpoint import read_weights
+from dualtrain.tasks.text_classification._checkpoint_config import read_checkpoint_config
+from dualtrain.tasks.text_classification._checkpoint_notes import checkpoint_notes
+from dualtrain.tasks.text_classification._config import EncoderConfig, fresh_config
+from dualtrain.tasks.text_classification._head import class_order
+from dualtrain.tasks.text_classification._initial import initial_weights
+from dualtrain.tasks.text_classification._prepare import Rows, prepare, read_rows
+from dualtrain.tasks.text_classification._prepared import PreparedTexts
+from dualtrain.tasks.text_classification._save import save_config
+from dualtrain.tasks.text_classification._words import CheckpointModel, FreshModel
+
+__all__ = ["TextClassification"]
+
+
+def _model_kind(value: Any) -> str:
+    has_path = "path" in value if isinstance(value, dict) else isinstance(value, CheckpointModel)
+    return "checkpoint" if has_path else "fresh"
+
+
+class TextClassification(Task):
+    """Texts and one label each, from CSV, TSV or JSON Lines files in UTF-8."""
+
+    name: Literal["text_classification"]
+    """The kind of task."""
+    text: Text
+    """Name of the column with the text."""
+    label: Text
+    """Name of the column with the label; the classes are the train split's, sorted, or in the
+    order of the checkpoint's head. Refused are numbers with a fraction, one class written in two
+    ways (`Pos`, `pos`), and more than 20 classes of fewer than two rows on average, most of them in
+    one row only."""
+    model: Annotated[
+        Annotated[FreshModel, Tag("fresh")] | Annotated[CheckpointModel, Tag("checkpoint")],
+        Discriminator(_model_kind),
+    ]
+    """A fresh model, or `{path: folder}` to start from a checkpoint."""
+
+    cures: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("text_column", "text_column_name"), "write text: VALUE"),
+        **dict.fromkeys(("label_column", "label_column_name"), "write label: VALUE"),
+        **dict.fromkeys(
+            ("max_length", "max_seq_length", "max_seq_len"), "write model: {..., max_length: VALUE}"
+        ),
+    }
+    excluded: ClassVar[Mapping[str, str]] = {
+        "loss.shift_labels": "a text has one label, which cannot be shifted"
+    }
+
+    def read(self, folder: Path) -> Rows:
+        """Both splits and the classes."""
+        held_out = None if self.eval is None else folder / self.eval
+        return read_rows(folder / self.train, held_out, text=self.text, label=self.label)
+
+    def prepare(self, folder: Path) -> PreparedTexts:
+        """Token ids and class numbers."""
+        return prepare(self.read(folder), self.model, folder)
+
+    def load(self, folder: Path) -> PreparedTexts:
+        """The same, prepared before."""
+        return PreparedTexts.load(folder)
+
+    def config(self, folder: Path, data: PreparedTexts | None = None) -> EncoderConfig:
+        """The encoder; without data of a vocabulary of any size, for two classes."""
+        classes = 2 if data is None else len(data.classes)
+        if isinstance(self.model, CheckpointModel):
+            folder = folder / self.model.path
+            return read_checkpoint_config(folder, classes=classes, dropout=self.model.dropout)
+        return fresh_config(
+            self.model,
+            vocab_size=self.model.vocab_size if data is None else data.vocab_size,
+            pad_id=0 if data is None else data.pad_id,
+            classes=classes,
+        )
+
+    def check_start(self, folder: Path, rows: Rows) -> None:
+        """Refuse a checkpoint whose head or weights are not for these rows."""
+        if isinstance(self.model, CheckpointModel):
+            checkpoint, head = folder / self.model.path, self.model.head
+            class_order(checkpoint, rows.classes, head=head)
+            config = read_checkpoint_config(
+                checkpoint, classes=len(rows.classes), dropout=self.model.dropout
+            )
+            read_weights(checkpoint, list(config.tensors()), config, head=head)
+
+    def initial_weights(
+        self, folder: Path, config: EncoderConfig, parameters: Sequence[Named], *, seed: int
+    ) -> dict[str, NDArray[np.float32]]:
+        """The checkpoint's, and fresh ones."""
+        model = self.model
+        if isinstance(model, FreshModel):
+            return initial_weights(parameters, config, seed=seed, checkpoint=None)
+        return initial_weights(
+            parameters, config, seed=seed, checkpoint=folder / model.path, head=model.head
+        )
+
+    def told(
+        self,
+        folder: Path,
+        config: EncoderConfig,
+        parameters: Sequence[Named],
+        data: PreparedTexts,
+    ) -> list[str]:
+        """What became of the checkpoint; nothing of a fresh model."""
+        if isinstance(self.model, FreshModel):
+            return []
+        return checkpoint_notes(
+            folder / self.model.path,
+            parameters,
+            config,
+            classes=data.classes,
+            head=self.model.head,
+        )
+
+    def score(
+        self, outputs: Iterable[tuple[NDArray[np.float32], Batch]], data: PreparedTexts
+    ) -> Score:
+        """Right answers and mean cross-entropy."""
+        correct, total, loss = 0, 0, 0.0
+        for output, batch in outputs:
+            labels, logits = batch["labels"], output.astype(np.float64)
+            if logits.shape != (len(labels), len(data.classes)):
+                raise DataError(
+                    f"the model's output must have the shape (texts, classes), "
+                    f"{(len(labels), len(data.classes))}. Received: {logits.shape}"
+                )
+            correct += int((logits.argmax(axis=-1) == labels).sum())
+            logits -= logits.max(axis=-1, keepdims=True)
+            chosen = np.take_along_axis(logits, labels[:, None], axis=-1)[:, 0]
+            loss += float((np.log(np.exp(logits).sum(axis=-1)) - chosen).sum())
+            total += len(labels)
+        return Score(examples=total, loss=loss / total, correct=correct)
+
+    def randomness(self) -> str | None:
+        """Dropout."""
+        rate = self.model.dropout
+        if rate is None:
+            return "dropout is that of the checkpoint"
+        return f"dropout {rate:g}" if rate else None
+
+    def without_randomness(self) -> TextClassification:
+        """With dropout 0."""
+        model = self.model.model_copy(update={"dropout": 0.0})
+        return self.model_copy(update={"model": model})
+
+    def notes(self, config: EncoderConfig) -> list[str]:
+        """That there is no dropout."""
+        if config.dropout or config.attention_dropout or config.classifier_dropout:
+            return []
+        return ["dropout is 0: masks cannot match across frameworks"]
+
+    def save(self, folder: Path, config: EncoderConfig, data: PreparedTexts) -> None:
+        """config.json, tokenizer.json, tokenizer_config.json: a Hugging Face checkpoint."""
+        save_config(
+            folder,
+            config,
+            classes=data.classes,
+            tokenizer=data.tokenizer,
+            tokenizer_config=data.tokenizer_config,
+        )
