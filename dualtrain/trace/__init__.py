@@ -2,10 +2,10 @@
 the plan.
 
 The first line is the header, then one line an update or evaluation, as they happen, then one end.
-Without an end the run was cut, and its trace is read up to there. `_header.py` and `_records.py` have
-the lines' fields, `_values.py` their types; `_lines.py` takes lines for records and refuses others,
-`_write.py` and `_read.py` write and read files, `_version_2.py` reads those of before, `_digest.py`
-has the digests of weights. No pickle; floats round-trip exactly.
+Without an end the run was cut, and its trace is read up to there. `_header.py` and `_records.py`
+have the lines' fields, `_values.py` their types; `_lines.py` takes lines for records and refuses
+others, `_write.py` and `_read.py` write and read files, `_version_2.py` reads those of before,
+`_digest.py` has the digests of weights. No pickle; floats round-trip exactly.
 """
 
 from dualtrain.trace._digest import weight_digest as weight_digest

@@ -1,8 +1,8 @@
 """A trace's first line: what the run is, as it was found in its live objects.
 
-What was meant, a spec and what was decided by it, is its one optional part `plan`: a script that was
-recorded has none. Decisions and facts of a parameter stand apart, so that each can be held against
-the other.
+What was meant, a spec and what was decided by it, is its one optional part `plan`: a script that
+was recorded has none. Decisions and facts of a parameter stand apart, so that each can be held
+against the other.
 """
 
 from __future__ import annotations
