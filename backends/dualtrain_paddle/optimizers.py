@@ -13,7 +13,7 @@ from typing import Any
 import paddle
 from paddle.regularizer import L2Decay
 
-from dualtrain import spec
+from dualtrain import optimizers as spec
 from dualtrain.ledger import Row
 from dualtrain_paddle._compat import native_class
 

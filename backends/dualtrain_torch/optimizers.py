@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from dualtrain import spec
+from dualtrain import optimizers as spec
 from dualtrain_torch._compat import supports_fused
 from dualtrain_torch.clip import norm
 

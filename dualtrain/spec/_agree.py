@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dualtrain.optimizers import Optimizer
 from dualtrain.spec._cycles import CosineAnnealingWarmRestarts, Cyclic, OneCycle
 from dualtrain.spec._decays import (
     CosineAnnealing,
@@ -10,7 +11,6 @@ from dualtrain.spec._decays import (
     Polynomial,
     WarmupStableDecay,
 )
-from dualtrain.spec._optimizer import Momentum, Optimizer
 from dualtrain.spec._plateau import ReduceOnPlateau
 from dualtrain.spec._schedule import Schedule, Sequential
 from dualtrain.spec._steps import Noam, Piecewise
@@ -80,15 +80,15 @@ def check_momentum(schedule: Schedule, optimizer: Optimizer) -> None:
     """Only the optimizer `momentum` has a momentum that can be cycled, from its own value on."""
     if not isinstance(schedule, OneCycle | Cyclic) or schedule.momentum is None:
         return
-    if not isinstance(optimizer, Momentum):
+    if optimizer.cycled_momentum is None:
         raise ValueError(
             "momentum can be cycled for the optimizer 'momentum' only: Paddle keeps running "
             f"products of Adam's betas. Received: optimizer {optimizer.name!r}"
         )
-    if schedule.momentum.high != optimizer.momentum:
+    if schedule.momentum.high != optimizer.cycled_momentum:
         raise ValueError(
             "momentum.high must be optimizer.momentum: the cycle begins there. "
-            f"Received: high {schedule.momentum.high!r}, momentum {optimizer.momentum!r}"
+            f"Received: high {schedule.momentum.high!r}, momentum {optimizer.cycled_momentum!r}"
         )
 
 

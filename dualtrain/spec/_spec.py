@@ -11,11 +11,11 @@ from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_v
 
 from dualtrain.errors import Problem
 from dualtrain.fields import Count, Part, Source, dotted
+from dualtrain.optimizers import Optimizer
 from dualtrain.spec._agree import check_metric, check_momentum, check_rates, check_rise
 from dualtrain.spec._amp import Amp
 from dualtrain.spec._decays import Constant
 from dualtrain.spec._loss import Loss
-from dualtrain.spec._optimizer import AdamW, Lamb, Optimizer, Rprop
 from dualtrain.spec._parameters import Freeze, LayerDecayOrRate, LrMultipliers, WeightDecay
 from dualtrain.spec._schedule import Schedule
 from dualtrain.spec._task import TextClassification
@@ -97,21 +97,25 @@ class Spec(Part):
 
     @field_validator("schedule")
     @classmethod
-    def _rprop_reads_the_rate_once(cls, schedule: Schedule, info: ValidationInfo) -> Schedule:
-        if isinstance(info.data.get("optimizer"), Rprop) and not isinstance(schedule, Constant):
+    def _a_rate_read_once_is_constant(cls, schedule: Schedule, info: ValidationInfo) -> Schedule:
+        optimizer = info.data.get("optimizer")
+        if optimizer is None or not optimizer.reads_rate_once:
+            return schedule
+        if not isinstance(schedule, Constant):
             raise ValueError(
-                "rprop takes only the first step sizes from the rate: must be constant. "
-                f"Received: {schedule.name!r}"
+                f"{optimizer.name} takes only the first step sizes from the rate: must be "
+                f"constant. Received: {schedule.name!r}"
             )
         return schedule
 
     @field_validator("warmup", "weight_decay", "lr_multipliers", "layer_decay")
     @classmethod
-    def _rprop_has_none(cls, value: Any, info: ValidationInfo) -> Any:
-        if value and isinstance(info.data.get("optimizer"), Rprop):
+    def _a_rate_read_once_is_all(cls, value: Any, info: ValidationInfo) -> Any:
+        optimizer = info.data.get("optimizer")
+        if value and optimizer is not None and optimizer.reads_rate_once:
             raise ValueError(
-                "rprop takes only the first step sizes from the rate, and no framework gives it "
-                f"decay: leave {info.field_name} out"
+                f"{optimizer.name} takes only the first step sizes from the rate, and no framework "
+                f"gives it decay: leave {info.field_name} out"
             )
         return value
 
@@ -123,7 +127,7 @@ class Spec(Part):
         optimizer = info.data.get("optimizer")
         if decay is None or optimizer is None:
             return decay
-        fits = "decoupled" if isinstance(optimizer, (AdamW, Lamb)) else "coupled"
+        fits = "decoupled" if optimizer.decoupled else "coupled"
         if decay.kind != fits:
             given = "" if "kind" in decay.model_fields_set else "none, which is "
             raise ValueError(

@@ -13,7 +13,8 @@ import pytest
 from dualtrain import Spec, build_schedule, fit, start
 from dualtrain.backend import Backend
 from dualtrain.errors import MetricError, PlanError
-from dualtrain.spec import AdamW, Constant, Duration
+from dualtrain.optimizers import AdamW
+from dualtrain.spec import Constant, Duration
 from dualtrain.trace import read_trace
 from dualtrain.training import train
 from tests.meta.small_task import small_spec, write_task

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from dualtrain.errors import Problem, SpecError
-from dualtrain.spec import AdamW, Clip, Duration, Polynomial, Spec, Warmup, load_spec
+from dualtrain.optimizers import AdamW
+from dualtrain.spec import Clip, Duration, Polynomial, Spec, Warmup, load_spec
 
 GOOD = {
     "optimizer": "{name: adamw, lr: 5e-5}",

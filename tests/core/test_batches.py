@@ -22,7 +22,8 @@ from dualtrain.data import (
     permutation,
 )
 from dualtrain.errors import SpecError
-from dualtrain.spec import AdamW, Batch, Duration, Linear, Spec
+from dualtrain.optimizers import AdamW
+from dualtrain.spec import Batch, Duration, Linear, Spec
 
 PAD = 9
 

@@ -13,7 +13,8 @@ from safetensors.numpy import load_file, save_file
 
 from dualtrain.data import Prepared, Split, prepare
 from dualtrain.errors import DataError, SpecError
-from dualtrain.spec import AdamW, Duration, Linear, Spec, load_spec
+from dualtrain.optimizers import AdamW
+from dualtrain.spec import Duration, Linear, Spec, load_spec
 
 SPEC = """\
 task:
