@@ -30,11 +30,11 @@ class Adagrad(UpdateRule):
 
     def new_state(self, w: Any, *, verbs: Verbs = NUMPY) -> State:
         """s begins at `initial_accumulator`."""
-        return {"step": 0, "sum_of_squares": verbs.full(w, self.initial_accumulator)}
+        return {"step": 0, "sum_of_squares": verbs.zeros(w) + self.initial_accumulator}
 
     def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Verbs) -> Any:
         s = state["sum_of_squares"] = state["sum_of_squares"] + g * g
-        return xp.plus_quotient(w, g, xp.sqrt(s) + self.eps, -now.lr)
+        return xp.plus_quotient_(w, g, xp.sqrt(s) + self.eps, -now.lr)
 
 
 class Adadelta(UpdateRule):
@@ -54,11 +54,11 @@ class Adadelta(UpdateRule):
     @property
     def state_arrays(self) -> tuple[str, ...]:
         """v, and a."""
-        return ("second_moment", "second_moment_of_steps")
+        return ("second_moment", "second_moment_of_updates")
 
     def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Verbs) -> Any:
-        v = state["second_moment"] = xp.average(state["second_moment"], self.rho, g * g)
-        a = state["second_moment_of_steps"]
+        v = state["second_moment"] = xp.average_(state["second_moment"], self.rho, g * g)
+        a = state["second_moment_of_updates"]
         d = g * xp.sqrt(a + self.eps) / xp.sqrt(v + self.eps)
-        state["second_moment_of_steps"] = xp.average(a, self.rho, d * d)
-        return xp.plus(w, d, -now.lr)
+        state["second_moment_of_updates"] = xp.average_(a, self.rho, d * d)
+        return xp.plus_(w, d, -now.lr)

@@ -11,6 +11,8 @@ from dualtrain.optimizers._words import Betas, Rate
 
 __all__ = ["Adam", "AdamW"]
 
+_ARRAYS = ("first_moment", "second_moment", "largest_second_moment")
+
 
 class Adam(UpdateRule):
     """m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2.
@@ -32,10 +34,10 @@ class Adam(UpdateRule):
     @property
     def state_arrays(self) -> tuple[str, ...]:
         """m, v and, with amsgrad, the largest v."""
-        return ("first_moment", "second_moment", *(["largest"] if self.amsgrad else []))
+        return _ARRAYS if self.amsgrad else _ARRAYS[:2]
 
     def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Verbs) -> Any:
-        return xp.plus(w, _step(self, state, g, now, xp), -now.lr)
+        return xp.plus_(w, _step(self, state, g, now, xp), -now.lr)
 
 
 class AdamW(UpdateRule):
@@ -59,16 +61,16 @@ class AdamW(UpdateRule):
     @property
     def state_arrays(self) -> tuple[str, ...]:
         """m, v and, with amsgrad, the largest v."""
-        return ("first_moment", "second_moment", *(["largest"] if self.amsgrad else []))
+        return _ARRAYS if self.amsgrad else _ARRAYS[:2]
 
     def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Verbs) -> Any:
         step = _step(self, state, g, now, xp)
-        return xp.plus(w * (1 - now.lr * now.decay), step, -now.lr)
+        return xp.plus_(w * (1 - now.lr * now.decay), step, -now.lr)
 
 
 def _step(rule: Adam | AdamW, state: dict[str, Any], g: Any, now: Numbers, xp: Verbs) -> Any:
     b1, b2 = rule.betas
     m, v = moments(state, rule.betas, g, xp)
     if rule.amsgrad:
-        v = state["largest"] = xp.maximum(state["largest"], v)
+        v = state["largest_second_moment"] = xp.maximum_(state["largest_second_moment"], v)
     return (m / (1 - b1**now.k)) / (xp.sqrt(v / (1 - b2**now.k)) + rule.eps)

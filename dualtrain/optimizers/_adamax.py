@@ -31,10 +31,11 @@ class Adamax(UpdateRule):
     @property
     def state_arrays(self) -> tuple[str, ...]:
         """m, and u."""
-        return ("first_moment", "largest")
+        return ("first_moment", "largest_gradient")
 
     def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Verbs) -> Any:
         b1, b2 = self.betas
-        m = state["first_moment"] = xp.average(state["first_moment"], b1, g)
-        u = state["largest"] = xp.maximum(xp.abs(g), b2 * state["largest"] + self.eps)
-        return xp.plus_quotient(w, m, u, -now.lr / (1 - b1**now.k))
+        m = state["first_moment"] = xp.average_(state["first_moment"], b1, g)
+        u = xp.add_(xp.multiply_(state["largest_gradient"], b2), self.eps)
+        u = state["largest_gradient"] = xp.maximum_(u, xp.abs(g))
+        return xp.plus_quotient_(w, m, u, -now.lr / (1 - b1**now.k))

@@ -38,8 +38,10 @@ class Lamb(UpdateRule):
     def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Verbs) -> Any:
         b1, b2 = self.betas
         m, v = moments(state, self.betas, g, xp)
-        r = (m / (1 - b1**now.k)) / (xp.sqrt(v / (1 - b2**now.k)) + self.eps)
+        size = xp.add_(xp.sqrt_(v / (1 - b2**now.k)), self.eps)
+        r = xp.divide_(m / (1 - b1**now.k), size)
         if not now.decay:
-            return xp.plus(w, r, -now.lr)
-        r = xp.plus(r, w, now.decay)
-        return w - r * (xp.ratio(xp.norm(w), xp.norm(r)) * now.lr)
+            return xp.plus_(w, r, -now.lr)
+        r = xp.plus_(r, w, now.decay)
+        trust = xp.ratio(xp.norm(w), xp.norm(r))
+        return xp.plus_(w, xp.multiply_(r, trust * now.lr), -1.0)

@@ -46,4 +46,4 @@ class NAdam(UpdateRule):
         c, following = (b1 * (1 - 0.5 * 0.96 ** (i * self.momentum_decay)) for i in (k, k + 1))
         product = state["momentum_product"] = c * state["momentum_product"]
         step = g * (1 - c) / (1 - product) + m * following / (1 - product * following)
-        return xp.plus_quotient(w, step, xp.sqrt(v / (1 - b2**k)) + self.eps, -now.lr)
+        return xp.plus_quotient_(w, step, xp.sqrt(v / (1 - b2**k)) + self.eps, -now.lr)

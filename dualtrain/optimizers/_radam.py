@@ -42,7 +42,7 @@ class RAdam(UpdateRule):
         z = 2 / (1 - b2) - 1
         p = z - 2 * k * b2**k / (1 - b2**k)
         if p <= 5:
-            return xp.plus(w, h, -now.lr)
+            return xp.plus_(w, h, -now.lr)
         rectified = math.sqrt((p - 4) * (p - 2) * z / ((z - 4) * (z - 2) * p))
         step = h * rectified * math.sqrt(1 - b2**k)
-        return xp.plus_quotient(w, step, xp.sqrt(v) + self.eps, -now.lr)
+        return xp.plus_quotient_(w, step, xp.sqrt(v) + self.eps, -now.lr)

@@ -38,10 +38,10 @@ class RMSProp(UpdateRule):
         return ("second_moment", *(["first_moment"] if self.centered else []), "velocity")
 
     def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Verbs) -> Any:
-        v = state["second_moment"] = xp.average(state["second_moment"], self.rho, g * g)
+        v = state["second_moment"] = xp.average_(state["second_moment"], self.rho, g * g)
         if self.centered:
-            a = state["first_moment"] = xp.average(state["first_moment"], self.rho, g)
+            a = state["first_moment"] = xp.average_(state["first_moment"], self.rho, g)
             v = xp.minus_square(v, a)
-        b = xp.plus_quotient(self.momentum * state["velocity"], g, xp.sqrt(v + self.eps), now.lr)
-        state["velocity"] = b
-        return w - b
+        b = xp.multiply_(state["velocity"], self.momentum)
+        b = state["velocity"] = xp.plus_quotient_(b, g, xp.sqrt_(v + self.eps), now.lr)
+        return xp.plus_(w, b, -1.0)

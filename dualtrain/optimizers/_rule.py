@@ -83,10 +83,11 @@ class UpdateRule(Part):
         momentum: float | None = None,
         verbs: Verbs = NUMPY,
     ) -> tuple[State, Array]:
-        """State and weight after one more update; what is given stays as it is.
+        """State and weight after one more update. Pure, with `NUMPY`'s verbs.
 
-        w, g: arrays of one shape; with `NUMPY`'s verbs of float64. Other verbs may write into the
-        arrays of the state. lr: with the parameter's multiplier. momentum: if the schedule cycles.
+        w, g: arrays of one shape, of float64 with `NUMPY`. Other verbs may write into the weight
+        and the arrays of the state. lr: with the parameter's multiplier. momentum: if the schedule
+        cycles it.
 
         >>> import numpy as np
         >>> from dualtrain.optimizers import SGD
@@ -109,6 +110,6 @@ def moments(
     state: dict[str, Any], betas: tuple[float, float], g: Array, xp: Verbs
 ) -> tuple[Array, Array]:
     """m = b1 m + (1 - b1) g and v = b2 v + (1 - b2) g^2, kept in the state."""
-    m = state["first_moment"] = xp.average(state["first_moment"], betas[0], g)
-    v = state["second_moment"] = xp.average(state["second_moment"], betas[1], g * g)
+    m = state["first_moment"] = xp.average_(state["first_moment"], betas[0], g)
+    v = state["second_moment"] = xp.average_(state["second_moment"], betas[1], g * g)
     return m, v

@@ -21,7 +21,7 @@ class SGD(UpdateRule):
     lr: Rate
 
     def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Verbs) -> Any:
-        return xp.plus(w, g, -now.lr)
+        return xp.plus_(w, g, -now.lr)
 
 
 class Momentum(UpdateRule):
@@ -51,4 +51,4 @@ class Momentum(UpdateRule):
     def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Verbs) -> Any:
         momentum = self.momentum if now.momentum is None else now.momentum
         b = state["velocity"] = momentum * state["velocity"] + g
-        return xp.plus(w, xp.plus(g, b, momentum) if self.nesterov else b, -now.lr)
+        return xp.plus_(w, xp.plus(g, b, momentum) if self.nesterov else b, -now.lr)
