@@ -20,7 +20,7 @@ import torch
 
 import dualtrain_paddle
 import dualtrain_torch
-from dualtrain import Spec
+from dualtrain import Spec, build_optimizer
 from dualtrain.optimizers import RULES
 from tests.parity.recorded_gradients import BARS, CASES, WIDER, Distance, distance, spec_of
 
@@ -141,10 +141,10 @@ def section(part: type[Any]) -> str:
 def classes(case: str) -> Iterator[str]:
     """What the live optimizers of both sides are."""
     spec = spec_of(case, 1)
-    made = type(dualtrain_torch.build_optimizer(spec, dualtrain_torch.build_linear(2, 2)))
+    made = type(build_optimizer(spec, dualtrain_torch.build_linear(2, 2)))
     own = made.__module__.startswith("dualtrain_torch")
     yield f"{made.__module__ if own else 'torch.optim'}.{made.__name__}"
-    made = type(dualtrain_paddle.build_optimizer(spec, dualtrain_paddle.build_linear(2, 2)))
+    made = type(build_optimizer(spec, dualtrain_paddle.build_linear(2, 2)))
     yield f"paddle.optimizer.{made.__name__}"
 
 
@@ -223,7 +223,7 @@ def shrinking(backend: Any, product: float, updates: int) -> float:
     weights = np.random.RandomState(0).randn(100, 100).astype(np.float32)
     model = backend.build_linear(100, 100)
     backend.load_weights(model, {"weight": weights, "bias": np.ones(100, np.float32)})
-    optimizer = backend.build_optimizer(Spec(**changes), model)
+    optimizer = build_optimizer(Spec(**changes), model)
     for parameter in model.parameters():
         parameter.grad = (0 * parameter).detach()
     for _ in range(updates):

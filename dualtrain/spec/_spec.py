@@ -23,6 +23,9 @@ from dualtrain.spec._update import Batch, Clip, Duration, Ema
 from dualtrain.spec._warmup import Warmup
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dualtrain.ledger import Parameter
     from dualtrain.plan import Plan
 
 __all__ = ["Spec"]
@@ -212,8 +215,22 @@ class Spec(Part):
         where = dotted(steps)
         return Problem(where=where, rule=rule, received=received, file=file, line=line, cure=cure)
 
-    def plan(self, *, micro_batches_per_epoch: int, world_size: int = 1) -> Plan:
-        """Resolve this spec into whole numbers and a curve: see `dualtrain.Plan`."""
+    def plan(
+        self,
+        *,
+        micro_batches_per_epoch: int,
+        world_size: int = 1,
+        parameters: Iterable[Parameter] | None = None,
+    ) -> Plan:
+        """Resolve this spec into whole numbers, a curve and, of parameters, the ledger.
+
+        See `dualtrain.Plan`.
+        """
         from dualtrain.plan import resolve
 
-        return resolve(self, micro_batches_per_epoch=micro_batches_per_epoch, world_size=world_size)
+        return resolve(
+            self,
+            micro_batches_per_epoch=micro_batches_per_epoch,
+            world_size=world_size,
+            parameters=parameters,
+        )

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from dualtrain.ledger import decide
 from dualtrain.trace import Header, LedgerEntry, weight_digest
 from dualtrain.training._run import Run
 
@@ -51,7 +50,7 @@ def ledger_entries(run: Run) -> tuple[LedgerEntry, ...]:
     """The ledger's rows beside what the live optimizer really holds."""
     decay = run.backend.effective_decay(run.optimizer, run.model)
     multiplier = run.backend.effective_lr_multiplier(run.optimizer, run.model)
-    ledger = decide(run.backend.parameters(run.model), run.plan.spec)
+    assert run.plan.ledger is not None, "a run has the ledger of its model"
     return tuple(
         LedgerEntry(
             name=row.parameter.name,
@@ -69,5 +68,5 @@ def ledger_entries(run: Run) -> tuple[LedgerEntry, ...]:
             frozen=row.frozen,
             trainable=row.trains,
         )
-        for row in ledger.rows
+        for row in run.plan.ledger.rows
     )

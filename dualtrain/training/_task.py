@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from dualtrain.backend import Backend, load_backend
+from dualtrain.backend import load_backend
 from dualtrain.data import EpochBatches, Prepared, batches_of_epoch, held_out_batches, prepare
 from dualtrain.errors import Problem, SpecError
 from dualtrain.ledger import Ledger, Parameter, decide
@@ -73,15 +74,20 @@ def train(
     data = data if data is not None else prepare(spec)
     config = model_config(spec, data)
     batches = batches_of_epoch(spec, data)
+    model = verbs.build_model(config)
+    parameters = verbs.parameters(model)
+    # Before the weights, which take longest: refused at once, or not.
+    plan = spec.plan(micro_batches_per_epoch=len(batches(0)), parameters=parameters)
+    verbs.load_weights(model, _weights(spec, config, parameters, nudge=nudge))
     run = Run(
-        spec.plan(micro_batches_per_epoch=len(batches(0))),
-        verbs.place(_model(spec, config, verbs, nudge=nudge), device),
+        plan,
+        verbs.place(model, device),
         backend=verbs,
         device=device,
         measure=trace is not None,
     )
     verbs.seed_everything(spec.seed)
-    told = _told(spec, config, data, verbs.parameters(run.model))
+    told = _told(spec, config, data, parameters)
     observer.told(told)
     header = None
     if trace is not None:
@@ -134,12 +140,11 @@ def task_of(spec: Spec) -> TextClassification:
     return spec.task
 
 
-def _model(spec: Spec, config: ModelConfig, backend: Backend, *, nudge: bool) -> Any:
-    """The native model with its initial weights, the same ones in every framework."""
-    model = backend.build_model(config)
+def _weights(
+    spec: Spec, config: ModelConfig, parameters: Sequence[Parameter], *, nudge: bool
+) -> dict[str, NDArray[np.float32]]:
+    """The initial weights, the same ones in every framework."""
     start = task_of(spec).model
-    parameters = backend.parameters(model)
-    decide(parameters, spec)  # before the weights, which take longest: refused at once, or not
     if isinstance(start, CheckpointModel):
         folder = spec.folder / start.path
         weights = initial_weights(
@@ -150,8 +155,7 @@ def _model(spec: Spec, config: ModelConfig, backend: Backend, *, nudge: bool) ->
     if nudge:
         name = next(p.name for p in parameters if p.kind == "other" and len(p.shape) == 2)
         weights[name] = np.nextafter(weights[name], np.float32(np.inf))
-    backend.load_weights(model, weights)
-    return model
+    return weights
 
 
 def _metric(run: Run, data: Prepared) -> Metric | None:

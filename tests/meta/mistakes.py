@@ -53,8 +53,8 @@ def _decay(patch: pytest.MonkeyPatch, chosen: Callable[[Any], Callable[[str], bo
     """Replace the live optimizer's filter by chosen(model), a function of `p.name`."""
     build = dualtrain_paddle.build_optimizer
 
-    def wrong(spec: Any, model: Any, **settings: Any) -> Any:
-        optimizer = build(spec, model, **settings)
+    def wrong(rule: Any, ledger: Any, model: Any, **settings: Any) -> Any:
+        optimizer = build(rule, ledger, model, **settings)
         optimizer._apply_decay_param_fun = chosen(model)
         return optimizer
 
