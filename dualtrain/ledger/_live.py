@@ -25,13 +25,16 @@ Trial = Callable[[Array, Array, float], Mapping[str, Array]]
 """(w, g, rate) -> canonical name -> what one update at this base rate makes of a stand-in of w with
 the gradient g, for each parameter that the live optimizer holds: in its type, without the clip."""
 
-LARGE = 2.0**20
-"""Of the trial's rate and weights, beside which float32 holds what a small decay adds."""
+RATE = 2.0**80
+"""Of a trial: even where the multiplier is 1e-9, a weight of 1 moves by what float32 holds."""
+LARGE, LARGE_RATE = 2.0**40, 2.0**60
+"""Of a trial of decoupled decay, weight and rate: what decay adds to them is no rounding, and no
+more than float32 holds."""
 GRADIENT = 2.0**10
 """Beside which no eps counts."""
 NEAR = 1e-5
 """Relative, within which a number found is the one that was decided: kernels have it in float32."""
-NOTHING = 1e-12
+NOTHING = 1e-15
 """Absolute: what float32 cannot tell from 0."""
 CANDIDATES = np.geomspace(1e-12, 1e3, 961)
 """Coupled decays between which another than the decided ones is sought, 4 % apart."""
@@ -76,7 +79,7 @@ def _decoupled(rule: UpdateRule, decided: Mapping[str, float], trial: Trial) -> 
     w, g = np.array([LARGE, 0.0]), np.full(2, GRADIENT)
     _, unit = rule.update(rule.new_state(w[1:]), w[1:], g[1:], lr=1.0)
     found = {}
-    for name, after in trial(w, g, LARGE).items():
+    for name, after in trial(w, g, LARGE_RATE).items():
         decaying, bare = w - after
         if bare == 0.0:
             found[name] = decided[name]
@@ -102,14 +105,14 @@ def _coupled(rule: UpdateRule, decided: Mapping[str, float], trial: Trial) -> di
             last = int(np.flatnonzero(falls)[-1])
             low, high = c[last], c[min(last + 1, len(c) - 1)]
             between = [d for d in (decided[name], *decided.values()) if low < d < high]
-            found[name] = between[0] if between else float(np.sqrt(low * high))
+            found[name] = between[0] if between else float(low + high) / 2
     return found
 
 
 def _rate(rule: UpdateRule) -> float:
     """The base rate of a trial; that of the spec where the optimizer has taken it already."""
     own: Any = rule
-    return float(own.lr) if rule.reads_rate_once else LARGE
+    return float(own.lr) if rule.reads_rate_once else RATE
 
 
 def _as_decided(number: float, decided: Mapping[str, float], name: str) -> float:
