@@ -1,6 +1,6 @@
 """Write docs/schedules.md: every native schedule, the spec that says the same, and how equal it is.
 
-python -m docs.make_schedule_table    measures every row of tests/parity/native_schedules/
+python -m docs.make_schedule_table    measures the table of `dualtrain.native.schedules`
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from dualtrain.native import nested
+from dualtrain.spec import Spec
+from tests.native_schedules import MODULES, UPDATES, Case
 from tests.parity.measure_schedules import RATES, REPORTS, SERIES, Measured, measure
-from tests.parity.native_schedules import MODULES, UPDATES, Row
 
 PACKAGES = ("paddlepaddle", "paddlenlp", "torch", "transformers")
 
@@ -34,6 +36,10 @@ them. Numbers stand here to six digits, for the base rate {first:g}.
 | different | another rule; the spec has the one that the last column gives |
 | refused | the spec cannot say it, for the reason given |
 
+Where a call leaves an argument out, what stands beside it has the native default. Where the last
+column says that it drives runs, a backend takes the rates of such a spec from that very object, if
+the library is there; elsewhere from the plan.
+
 The spec's own formulas are closed: `lr_at(t)` needs no rate before it, so a run resumed at t is the
 run uninterrupted. A native class that multiplies its last rate drifts from its own closed form;
 that drift is what stands here, and it is not copied. Rounded to float32, as a Paddle optimizer does
@@ -54,7 +60,7 @@ def page(measured: list[Measured]) -> str:
         float32=f"{differing} updates" if differing else "no update",
     )
     sections = [
-        section(module, [m for m in measured if m.row.call.module == module]) for module in MODULES
+        section(module, [m for m in measured if m.case.module == module]) for module in MODULES
     ]
     return "\n".join([text, *sections])
 
@@ -72,28 +78,40 @@ def section(module: str, measured: list[Measured]) -> str:
 
 def line(measured: Measured) -> str:
     """One row."""
-    row = measured.row
-    notes = [row.because, f"past the end it {row.past}" if row.past else ""]
-    cells = (native(row), spec(row), verdict(measured), "; ".join(filter(None, notes)))
+    row = measured.reading.row
+    notes = [
+        row.because,
+        f"past the end it {row.past}" if row.past else "",
+        "drives runs" if row.drives else "",
+    ]
+    cells = (
+        native(measured.case, refused=row.equal == "refused"),
+        spec(measured),
+        verdict(measured),
+        "; ".join(filter(None, notes)),
+    )
     return "| " + " | ".join(cells) + " |"
 
 
-def native(row: Row) -> str:
+def native(case: Case, *, refused: bool) -> str:
     """The call, with the optimizer where that matters."""
-    if not (row.call.arguments or row.spec):
-        return f"`{row.call.name}`"
-    on = f" on `SGD(momentum={row.momentum:g})`" if row.momentum is not None else ""
-    return f"`{row.call}`{on}"
+    if refused and not case.call.arguments:
+        return f"`{case.call.short_name}`"
+    on = f" on `SGD(momentum={case.momentum:g})`" if case.momentum is not None else ""
+    return f"`{case.call}`{on}"
 
 
-def spec(row: Row) -> str:
+def spec(measured: Measured) -> str:
     """The parts of a spec, as YAML on a line."""
-    parts = dict(row.spec)
-    if parts and (row.lr != RATES[0] or row.momentum is not None):
-        optimizer = {"lr": row.lr}
-        if row.momentum is not None:
-            optimizer = {"name": "momentum", **optimizer, "momentum": row.momentum}
-        parts["optimizer"] = optimizer
+    words = measured.reading.words
+    if not words:
+        return ""
+    told = Spec(**nested(words)).model_dump(mode="json", exclude_defaults=True)
+    parts = {name: told[name] for name in ("schedule", "warmup", "horizon") if name in told}
+    if measured.case.momentum is not None:
+        parts["optimizer"] = told["optimizer"]
+    elif words["optimizer.lr"] != RATES[0]:
+        parts["optimizer"] = {"lr": words["optimizer.lr"]}
     return ", ".join(f"`{name}: {flow(part)}`" for name, part in parts.items())
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from paddle.optimizer.lr import LambdaDecay
 
 from dualtrain.plan import Curve, Plan, clock_of, round_product
-from dualtrain.spec import Constant, CosineWithRestarts, Linear, Polynomial
+from dualtrain.schedules import Linear
 from dualtrain_paddle._compat import native_schedules
 
 __all__ = ["LinearDecayWithWarmup", "build_schedule"]
@@ -67,29 +67,12 @@ def _clocked(native: Any) -> Any:
 
 
 def _native(plan: Plan) -> Any:
-    """paddlenlp's object for this plan, or None.
-
-    Whole numbers are Python ints: the classes take any other number for a proportion.
-    """
-    native = native_schedules() if plan.curve.plain else None
-    if native is None:
+    """paddlenlp's object for this plan, or None."""
+    call = plan.native("paddlenlp")
+    native = native_schedules() if call is not None else None
+    if call is None or native is None:
         return None
-    lr, warmup, horizon = plan.spec.optimizer.lr, plan.warmup_updates, plan.horizon
-    match plan.spec.schedule:
-        case Constant():
-            return _clocked(native.ConstScheduleWithWarmup)(lr, warmup)
-        case Linear():
-            return _clocked(native.LinearDecayWithWarmup)(lr, horizon, warmup)
-        case CosineWithRestarts(cycles=cycles):
-            return _clocked(native.CosineDecayWithWarmup)(
-                lr, horizon, warmup, with_hard_restarts=True, num_cycles=float(cycles)
-            )
-        case Polynomial(power=power, end_lr=end_lr, cycle=False):
-            return _clocked(native.PolyDecayWithWarmup)(
-                lr, horizon, warmup, lr_end=end_lr, power=power
-            )
-        case _:
-            return None
+    return _clocked(getattr(native, call.short_name))(**call.arguments)
 
 
 class LinearDecayWithWarmup(_ClockedDecay):

@@ -9,7 +9,6 @@ from typing import Any
 from torch.optim.lr_scheduler import LambdaLR
 
 from dualtrain.plan import Plan, clock_of
-from dualtrain.spec import Constant, CosineWithRestarts, InverseSqrt, Linear, Polynomial
 from dualtrain_torch._compat import native_schedules
 
 __all__ = ["build_schedule"]
@@ -57,27 +56,12 @@ class _Clocked(LambdaLR):
 
 
 def _planned(plan: Plan, optimizer: Any) -> _Clocked:
-    native = native_schedules() if plan.curve.plain else None
-    schedule, warmup, horizon = plan.spec.schedule, plan.warmup_updates, plan.horizon
-    made = None
-    match schedule:
-        case _ if native is None:
-            pass
-        case Constant():
-            made = native.get_constant_schedule_with_warmup(optimizer, warmup)
-        case Linear():
-            made = native.get_linear_schedule_with_warmup(optimizer, warmup, horizon)
-        case CosineWithRestarts(cycles=cycles):
-            made = native.get_cosine_with_hard_restarts_schedule_with_warmup(
-                optimizer, warmup, horizon, num_cycles=cycles
-            )
-        case Polynomial(power=power, end_lr=end_lr, cycle=False):
-            made = native.get_polynomial_decay_schedule_with_warmup(
-                optimizer, warmup, horizon, lr_end=end_lr, power=power
-            )
-        case InverseSqrt(timescale=timescale):
-            made = native.get_inverse_sqrt_schedule(optimizer, warmup, timescale=timescale)
-    return _Clocked(optimizer, plan.factor_at if made is None else made.lr_lambdas)
+    call = plan.native("transformers")
+    native = native_schedules() if call is not None else None
+    if call is None or native is None:
+        return _Clocked(optimizer, plan.factor_at)
+    made = getattr(native, call.short_name)(optimizer=optimizer, **call.arguments)
+    return _Clocked(optimizer, made.lr_lambdas)
 
 
 def _driven(optimizer: Any, rate_at: Callable[[int], float]) -> _Clocked:

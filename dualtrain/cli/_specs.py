@@ -13,7 +13,7 @@ from dualtrain.cli._sizes import check_plan, count_micro_batches, plan_of
 from dualtrain.errors import DataError, PlanError, SpecError
 from dualtrain.explain import whole_numbers
 from dualtrain.plan import Plan, decay_note, warmup_note
-from dualtrain.spec import ReduceOnPlateau, load_spec, spec_schema
+from dualtrain.spec import load_spec, spec_schema
 
 __all__ = ["check", "plan", "plot", "schema"]
 
@@ -73,11 +73,11 @@ def plan(
 
 def _curve(plan: Plan) -> list[float] | None:
     """lr_at(t) for t = 0 ... T - 1; None where metrics decide."""
-    return None if isinstance(plan.spec.schedule, ReduceOnPlateau) else plan.lr_curve().tolist()
+    return None if plan.spec.schedule.needs_metric else plan.lr_curve().tolist()
 
 
 def _rates(plan: Plan) -> dict[str, Any]:
-    if isinstance(plan.spec.schedule, ReduceOnPlateau):
+    if plan.spec.schedule.needs_metric:
         return {"lr": "depends on the metrics that training reports"}
     lr, momentum = plan.lr_curve(), plan.momentum_curve()
     rates = {"first lr": float(lr[0]), "peak lr": float(lr.max()), "last lr": float(lr[-1])}

@@ -1,6 +1,7 @@
 """Dialects: how libraries read the numbers of a recipe, as data, beside how a spec reads them.
 
-`_dialect.py` says what a dialect is; `_paddlenlp.py` and `_transformers.py` are the dialects.
+`_dialect.py` says what a dialect is, `_native.py` what it takes from the table of native schedules
+(`dualtrain.native`); `_paddlenlp.py` and `_transformers.py` are the dialects.
 `_read.py` translates a spec into one, `_remarks.py` names what has no number, and `_compare.py`
 puts the result beside dualtrain's own plan.
 """
@@ -10,9 +11,9 @@ from dualtrain.dialects._compare import Compared as Compared
 from dualtrain.dialects._compare import compare as compare
 from dualtrain.dialects._compare import rates_apart as rates_apart
 from dualtrain.dialects._dialect import Dialect as Dialect
-from dualtrain.dialects._dialect import Limit as Limit
-from dualtrain.dialects._dialect import Native as Native
 from dualtrain.dialects._dialect import Rule as Rule
+from dualtrain.dialects._native import Limit as Limit
+from dualtrain.dialects._native import Native as Native
 from dualtrain.dialects._paddlenlp import PADDLENLP as PADDLENLP
 from dualtrain.dialects._paddlenlp import PADDLENLP_TRAINER as PADDLENLP_TRAINER
 from dualtrain.dialects._read import Reading as Reading

@@ -6,13 +6,14 @@ Everything here is data. A value stands beside the place in the library that it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypeVar
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
 
-from dualtrain.spec import Rounding, Shape
+from dualtrain.dialects._native import Native
+from dualtrain.spec import Rounding
 
-__all__ = ["Dialect", "Limit", "Native", "Rule"]
+__all__ = ["Dialect", "Rule"]
 
 Value = TypeVar("Value")
 
@@ -23,35 +24,6 @@ class Rule(Generic[Value]):
 
     value: Value
     source: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limit:
-    """What a library asks of a schedule's field, beyond what the spec asks."""
-
-    rule: str
-    """In words that go before "Received:"."""
-    holds: Callable[[Any], bool]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Native:
-    """A schedule as a library has it; fields are named as in the spec."""
-
-    called: str
-    """Its class, function or `lr_scheduler_type`."""
-    defaults: Mapping[str, Any] = field(default_factory=dict)
-    """Fields that one may leave out, and what they then are."""
-    fixed: Mapping[str, Any] = field(default_factory=dict)
-    """Fields that the library has no argument for, and what they always are."""
-    without_warmup: Mapping[str, Any] = field(default_factory=dict)
-    """What fields that are left out are when nothing warms up."""
-    limits: Mapping[str, Limit] = field(default_factory=dict)
-    """What it asks of fields that it takes."""
-    shapes: tuple[Shape, ...] = ("linear",)
-    """The shapes that its warmup can have."""
-    rises_from_min_lr: bool = False
-    """Whether its warmup starts at min_lr; else at 0."""
 
 
 @dataclass(frozen=True, kw_only=True)

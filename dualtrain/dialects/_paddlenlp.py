@@ -2,40 +2,31 @@
 
 from __future__ import annotations
 
-from dualtrain.dialects._dialect import Dialect, Limit, Native, Rule
+from dualtrain.dialects._dialect import Dialect, Rule
+from dualtrain.dialects._native import ENDS, Limit, native_of
+from dualtrain.native.schedules import PADDLENLP_TYPES, SCHEDULES
 
 __all__ = ["PADDLENLP", "PADDLENLP_TRAINER"]
 
-_ENDS = Limit(rule="cycle must be false: there is no such argument", holds=lambda cycle: not cycle)
 _WHOLE_WAVES = Limit(
     rule="half_waves must be even: num_cycles must be an int, or the class raises AssertionError",
     holds=lambda half_waves: half_waves % 2 == 0,
 )
+_LIMITS = {"polynomial": {"cycle": ENDS}, "cosine": {"half_waves": _WHOLE_WAVES}}
+_CLASSES = {
+    row.means["schedule.name"]: row
+    for row in SCHEDULES.rows
+    if row.name.startswith("paddlenlp.transformers.optimization.")
+}
+_TYPES = ("constant_with_warmup", "linear", "cosine", "polynomial")
+"""The `lr_scheduler_type` of each schedule."""
 
 PADDLENLP = Dialect(
     name="paddlenlp",
     package="paddlenlp",
     version="2.8.1",
     part="its schedule classes in a loop of your own",
-    schedules={
-        "constant": Native(called="ConstScheduleWithWarmup"),
-        "linear": Native(called="LinearDecayWithWarmup"),
-        "cosine": Native(
-            called="CosineDecayWithWarmup",
-            defaults={"half_waves": 2.0},
-            limits={"half_waves": _WHOLE_WAVES},
-        ),
-        "cosine_with_restarts": Native(
-            called="CosineDecayWithWarmup(with_hard_restarts=True)", defaults={"cycles": 0.5}
-        ),
-        "polynomial": Native(
-            called="PolyDecayWithWarmup",
-            defaults={"power": 1.0, "end_lr": 1e-7},
-            limits={"cycle": _ENDS},
-        ),
-        "cosine_annealing": Native(called="CosineAnnealingWithWarmupDecay"),
-        "linear_annealing": Native(called="LinearAnnealingWithWarmupDecay"),
-    },
+    schedules={name: native_of(row, limits=_LIMITS.get(name)) for name, row in _CLASSES.items()},
     warmup_fields=Rule(
         "`warmup`: an int is steps, all else a proportion (1 is one update, 1.0 the whole run)",
         "LinearDecayWithWarmup",
@@ -62,14 +53,11 @@ PADDLENLP_TRAINER = Dialect(
     version="2.8.1",
     part="its Trainer",
     schedules={
-        "constant": Native(called="constant_with_warmup"),
-        "linear": Native(called="linear"),
-        "cosine": Native(called="cosine", defaults={"half_waves": 1.0}),
-        "polynomial": Native(
-            called="polynomial",
-            defaults={"power": 1.0, "end_lr": 1e-7},
-            limits={"cycle": _ENDS},
-        ),
+        row.means["schedule.name"]: native_of(
+            row, called, limits={"cycle": ENDS} if called == "polynomial" else None
+        )
+        for called, row in PADDLENLP_TYPES.items()
+        if called in _TYPES
     },
     warmup_fields=Rule(
         "`warmup_steps`, or `warmup_ratio` if that is 0", "Trainer.create_scheduler"

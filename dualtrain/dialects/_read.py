@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dualtrain.dialects._dialect import Dialect, Native
+from dualtrain.dialects._dialect import Dialect
+from dualtrain.dialects._native import Native
 from dualtrain.errors import PlanError, SpecError
 from dualtrain.plan import Plan
-from dualtrain.spec import ReduceOnPlateau, Spec, Warmup
+from dualtrain.spec import Spec, Warmup
 
 __all__ = ["Reading", "read", "warmup_fields"]
 
@@ -53,7 +54,7 @@ def read(spec: Spec, dialect: Dialect, *, micro_batches_per_epoch: int) -> tuple
 
 def _refusal(spec: Spec, dialect: Dialect, native: Native | None) -> str | None:
     """Why a library has no place for the schedule, if it has none."""
-    if isinstance(spec.schedule, ReduceOnPlateau):
+    if spec.schedule.needs_metric:
         return "the rate follows a metric: there is no curve to compare"
     if native is None:
         return f"has no schedule {spec.schedule.name!r}"

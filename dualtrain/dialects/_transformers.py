@@ -4,41 +4,45 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dualtrain.dialects._dialect import Dialect, Limit, Native, Rule
+from dualtrain.dialects._dialect import Dialect, Rule
+from dualtrain.dialects._native import ENDS, Native, native_of
+from dualtrain.native.schedules import HF_TYPES
 
 __all__ = ["HF4", "HF5"]
 
-_ENDS = Limit(rule="cycle must be false: there is no such argument", holds=lambda cycle: not cycle)
+_TYPES = (
+    "constant_with_warmup",
+    "linear",
+    "cosine",
+    "cosine_with_restarts",
+    "cosine_with_min_lr",
+    "polynomial",
+    "warmup_stable_decay",
+    "inverse_sqrt",
+)
+"""The `lr_scheduler_type` of each schedule."""
+
+
+def _schedules(*drops: str) -> dict[str, Native]:
+    """By the spec's names; `drops`: the types to which get_scheduler hands on no kwargs."""
+    rows = dict(HF_TYPES)  # of several meanings the last, which is the widest
+    return {
+        rows[called].means["schedule.name"]: native_of(
+            rows[called],
+            called,
+            drops=called in drops,
+            limits={"cycle": ENDS} if called == "polynomial" else None,
+        )
+        for called in _TYPES
+    }
+
 
 HF4 = Dialect(
     name="hf4",
     package="transformers",
     version="4.57.6",
     part="its Trainer",
-    schedules={
-        "constant": Native(called="constant_with_warmup"),
-        "linear": Native(called="linear"),
-        "cosine": Native(called="cosine", defaults={"half_waves": 1.0}),
-        "cosine_with_restarts": Native(called="cosine_with_restarts", defaults={"cycles": 1.0}),
-        "cosine_with_min_lr": Native(called="cosine_with_min_lr", defaults={"half_waves": 1.0}),
-        "polynomial": Native(
-            called="polynomial",
-            defaults={"power": 1.0, "end_lr": 1e-7},
-            limits={"cycle": _ENDS},
-        ),
-        "warmup_stable_decay": Native(
-            called="warmup_stable_decay",
-            defaults={"shape": "cosine", "half_waves": 1.0, "min_lr": 0.0, "stable": None},
-            shapes=("linear", "cosine", "one_minus_sqrt"),
-            rises_from_min_lr=True,
-        ),
-        # get_scheduler drops lr_scheduler_kwargs on its way to this one.
-        "inverse_sqrt": Native(
-            called="inverse_sqrt",
-            fixed={"timescale": None},
-            without_warmup={"timescale": 10_000},
-        ),
-    },
+    schedules=_schedules("inverse_sqrt"),
     warmup_fields=Rule(
         "`warmup_steps`, or `warmup_ratio` if that is 0", "TrainingArguments.get_warmup_steps"
     ),
@@ -66,14 +70,7 @@ HF5 = replace(
     HF4,
     name="hf5",
     version="5.23.0",
-    schedules={
-        **HF4.schedules,
-        "inverse_sqrt": Native(
-            called="inverse_sqrt",
-            defaults={"timescale": None},
-            without_warmup={"timescale": 10_000},
-        ),
-    },
+    schedules=_schedules(),
     warmup_fields=Rule(
         "`warmup_steps`: below 1 a proportion, else steps (1.0 is one update, 5.5 are 5)",
         "TrainingArguments.get_warmup_steps",

@@ -13,5 +13,4 @@ from dualtrain.explain._explanation import explain as explain
 from dualtrain.explain._explanation import whole_numbers as whole_numbers
 from dualtrain.explain._spans import MOST_SPANS as MOST_SPANS
 from dualtrain.explain._spans import Span as Span
-from dualtrain.explain._spans import has_horizon as has_horizon
 from dualtrain.explain._spans import spans as spans

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dualtrain.explain._concern import Rule
 from dualtrain.plan import Plan, decay_note
-from dualtrain.spec import Schedule, Sequential
 
 __all__ = ["PARAMETER_RULES"]
 
@@ -60,20 +59,11 @@ def _lamb_spares_some(plan: Plan) -> str | None:
     return f"{optimizer.name}: a parameter that is excluded from decay has the trust ratio 1"
 
 
-def _floor(schedule: Schedule) -> tuple[str, float] | None:
-    """The lowest rate that a schedule names, if it is above 0."""
-    if isinstance(schedule, Sequential):
-        named = [_floor(phase.schedule) for phase in schedule.phases]
-        return next((floor for floor in named if floor is not None), None)
-    rates = ((name, getattr(schedule, name, None)) for name in ("min_lr", "end_lr", "start_lr"))
-    return next(((name, rate) for name, rate in rates if rate), None)
-
-
 def _floor_is_multiplied(plan: Plan) -> str | None:
-    spec, floor = plan.spec, _floor(plan.spec.schedule)
-    if floor is None:
+    spec = plan.spec
+    name, rate = next(((n, r) for n, r in spec.schedule.floors() if r), ("", 0.0))
+    if not rate:
         return None
-    name, rate = floor
     for part in spec.lr_multipliers:
         if part.multiplier != 1.0:
             return f"{name} {rate:.3g} is {rate * part.multiplier:.3g} for {part.pattern}"

@@ -2,29 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from dualtrain.explain._concern import Rule
-from dualtrain.explain._spans import has_horizon, turns
 from dualtrain.explain._warmup_rules import moving
+from dualtrain.native.schedules import default_of
 from dualtrain.plan import Plan
-from dualtrain.spec import (
-    Cosine,
-    CosineAnnealingWarmRestarts,
-    CosineWithMinLr,
-    CosineWithRestarts,
-    Cyclic,
-    MultiStep,
-    Noam,
-    OneCycle,
-    Piecewise,
-    Polynomial,
-    ReduceOnPlateau,
-    Schedule,
-    Sequential,
-    Step,
-    WarmupStableDecay,
-)
 
 __all__ = ["RATE_RULES"]
 
@@ -41,7 +22,7 @@ def _last_updates_are_idle(plan: Plan) -> str | None:
 
 def _stays_at_its_end(plan: Plan) -> str | None:
     rest = plan.total_updates - plan.horizon
-    if rest <= 0 or not has_horizon(plan.spec.schedule) or not plan.lr_at(plan.horizon):
+    if rest <= 0 or not plan.spec.schedule.ends or not plan.lr_at(plan.horizon):
         return None
     rate = plan.lr_at(plan.horizon)
     return f"the rate stays at {rate:.3g} for the last {rest} updates"
@@ -54,7 +35,7 @@ def _end(plan: Plan) -> int:
 
 
 def _never_ends(plan: Plan) -> str | None:
-    if plan.horizon <= _end(plan) or not has_horizon(plan.spec.schedule):
+    if plan.horizon <= _end(plan) or not plan.spec.schedule.ends:
         return None
     last, end = plan.lr_at(plan.total_updates - 1), plan.lr_at(plan.horizon)
     return (
@@ -66,30 +47,13 @@ def _never_ends(plan: Plan) -> str | None:
 def _horizon_is_unused(plan: Plan) -> str | None:
     spec = plan.spec
     proportional = spec.warmup is not None and spec.warmup.proportion is not None
-    if spec.horizon is None or proportional or has_horizon(spec.schedule):
-        return None
-    if isinstance(_last(spec.schedule), Polynomial):  # with cycle: as long as the horizon
+    if spec.horizon is None or proportional or spec.schedule.reads_horizon:
         return None
     return f"horizon {spec.horizon}, and no rate of {spec.schedule.name} depends on it"
 
 
-def _last(schedule: Schedule) -> Schedule:
-    """What a sequence ends with."""
-    return schedule.phases[-1].schedule if isinstance(schedule, Sequential) else schedule
-
-
-def _half_waves(plan: Plan) -> float | None:
-    """Of the cosine that the run ends with."""
-    match _last(plan.spec.schedule):
-        case Cosine(half_waves=half_waves) | CosineWithMinLr(half_waves=half_waves):
-            return half_waves
-        case WarmupStableDecay(half_waves=half_waves):
-            return half_waves
-    return None
-
-
 def _comes_back(plan: Plan) -> str | None:
-    half_waves = _half_waves(plan)
+    half_waves = plan.spec.schedule.waves
     if half_waves is None or half_waves % 2:
         return None
     last = plan.lr_at(plan.total_updates - 1)
@@ -97,26 +61,24 @@ def _comes_back(plan: Plan) -> str | None:
 
 
 def _wave_is_cut(plan: Plan) -> str | None:
-    half_waves = _half_waves(plan)
+    half_waves = plan.spec.schedule.waves
     if half_waves is None or half_waves % 1 == 0:
         return None
     return f"half_waves {half_waves:g}: the last half-wave is cut short"
 
 
 def _last_descent_is_cut(plan: Plan) -> str | None:
-    schedule = plan.spec.schedule
-    if not isinstance(schedule, CosineWithRestarts) or schedule.cycles % 1 == 0:
+    cycles = plan.spec.schedule.descents
+    if cycles is None or cycles % 1 == 0:
         return None
     before = plan.lr_at(max(0, min(plan.horizon, plan.total_updates) - 1))
-    return f"cycles {schedule.cycles:g}: the rate before the horizon is {before:.3g}"
+    return f"cycles {cycles:g}: the rate before the horizon is {before:.3g}"
 
 
 def _last_cycle_is_cut(plan: Plan) -> str | None:
-    if not isinstance(plan.spec.schedule, CosineAnnealingWarmRestarts):
+    if not plan.spec.schedule.restarts or plan.total_updates <= plan.warmup_updates:
         return None
-    if plan.total_updates <= plan.warmup_updates:
-        return None
-    end = next(t for t, _ in _turns(plan) if t >= plan.total_updates)
+    end = next(turn.at for turn in plan.curve.turns() if turn.at >= plan.total_updates)
     if end == _end(plan):
         return None
     last = plan.lr_at(plan.total_updates - 1)
@@ -125,57 +87,49 @@ def _last_cycle_is_cut(plan: Plan) -> str | None:
     )
 
 
-def _turns(plan: Plan) -> Iterator[tuple[int, str]]:
-    """The schedule's turns in updates, past the run's end too."""
-    curve = plan.curve
-    inside, horizon = curve.warmup - curve.origin, curve.horizon - curve.origin
-    for at, what in turns(plan.spec.schedule, warmup=inside, horizon=horizon):
-        yield (at + curve.origin) * curve.updates_per_count, what
-
-
 def _never_reached(plan: Plan) -> str | None:
-    schedule, total = plan.spec.schedule, plan.total_updates
-    if not isinstance(
-        schedule, Step | MultiStep | Piecewise | Sequential | Cyclic | Noam | WarmupStableDecay
-    ):
+    awaited, total = plan.spec.schedule.awaited, plan.total_updates
+    if awaited == "no":
         return None
-    for t, what in _turns(plan):
-        # A decay that ends with the run is complete.
-        if t > _end(plan) if what == "at min_lr" else t >= total:
+    for t, what, final in plan.curve.turns():
+        if t > _end(plan) if final else t >= total:
             return f"{what!r} would begin at t = {t}, and T = {total}"
-        if isinstance(schedule, Step | Cyclic):
-            return None  # the first one counts; they have no last
+        if awaited == "first":
+            return None
     return None
 
 
 def _does_not_add_up(plan: Plan) -> str | None:
-    schedule, curve = plan.spec.schedule, plan.curve
-    if not isinstance(schedule, WarmupStableDecay) or schedule.stable is None:
-        return None
-    end = (curve.warmup + schedule.stable + schedule.decay) * curve.updates_per_count
-    if end >= plan.total_updates:
-        return None
-    return f"warmup, stable and decay end at t = {end}, and T = {plan.total_updates}"
+    for t, _, final in plan.curve.turns():
+        if t >= plan.total_updates:
+            return None
+        if final:
+            return f"warmup, stable and decay end at t = {t}, and T = {plan.total_updates}"
+    return None
 
 
 def _ends_above_zero(plan: Plan) -> str | None:
-    for name in ("min_lr", "end_lr"):
-        if rate := getattr(plan.spec.schedule, name, None):
+    schedule = plan.spec.schedule
+    for name in schedule.below[-1:]:
+        if rate := getattr(schedule, name):
             return f"{name} {rate:.3g}"
     return None
 
 
 def _waits_for_a_metric(plan: Plan) -> str | None:
-    if not isinstance(plan.spec.schedule, ReduceOnPlateau):
-        return None
-    return "no plan knows its rates"
+    return "no plan knows its rates" if plan.spec.schedule.needs_metric else None
 
 
 def _momentum_stays(plan: Plan) -> str | None:
     schedule = plan.spec.schedule
-    if not isinstance(schedule, OneCycle | Cyclic) or schedule.momentum is not None:
+    if not schedule.with_momentum or schedule.cycled is not None:
         return None
     return f"{schedule.name} moves the rate alone"
+
+
+def _default(name: str, schedule: str, field: str) -> str:
+    """A native default, as one writes it."""
+    return f"{default_of(name, schedule, field):g}".replace("e-0", "e-")
 
 
 RATE_RULES = (
@@ -207,7 +161,8 @@ RATE_RULES = (
         level="warning",
         where="schedule.half_waves",
         reason="an even number of half-waves ends at the peak: paddlenlp's CosineDecayWithWarmup "
-        "does so by default, Hugging Face's cosine has one half-wave",
+        f"has {_default('CosineDecayWithWarmup', 'cosine', 'half_waves')} by default, Hugging "
+        f"Face's cosine {_default('get_cosine_schedule_with_warmup', 'cosine', 'half_waves')}",
         finds=_comes_back,
     ),
     Rule(
@@ -221,7 +176,9 @@ RATE_RULES = (
         name="last-descent-is-cut",
         level="warning",
         where="schedule.cycles",
-        reason="the rate jumps to 0 from there; 0.5 is paddlenlp's default",
+        reason="the rate jumps to 0 from there; "
+        f"{_default('CosineDecayWithWarmup', 'cosine_with_restarts', 'cycles')} is paddlenlp's "
+        "default",
         finds=_last_descent_is_cut,
     ),
     Rule(
@@ -256,7 +213,9 @@ RATE_RULES = (
         name="ends-above-zero",
         level="note",
         where="schedule",
-        reason="libraries have such rates by default, 1e-7 in the Trainers' polynomial and 1e-4 in "
+        reason="libraries have such rates by default, "
+        f"{_default('get_polynomial_decay_schedule_with_warmup', 'polynomial', 'end_lr')} in the "
+        f"Trainers' polynomial and {_default('PolynomialDecay', 'polynomial', 'end_lr')} in "
         "Paddle's; here it is what the spec says",
         finds=_ends_above_zero,
     ),

@@ -9,14 +9,14 @@ import numpy as np
 
 from dualtrain.explain._concern import Rule
 from dualtrain.plan import Plan, round_product, warmup_note
-from dualtrain.spec import ReduceOnPlateau, Rounding
+from dualtrain.spec import Rounding
 
 __all__ = ["WARMUP_RULES", "moving"]
 
 
 def moving(plan: Plan) -> list[int]:
     """The first and the last update whose rate is not 0; empty where none or a metric decides."""
-    if isinstance(plan.spec.schedule, ReduceOnPlateau):
+    if plan.spec.schedule.needs_metric:
         return []
     found = np.flatnonzero(plan.lr_curve())
     return [int(found[0]), int(found[-1])] if len(found) else []
@@ -29,7 +29,7 @@ def _warmup_is_long(plan: Plan) -> str | None:
 
 def _jumps_after_warmup(plan: Plan) -> str | None:
     warmup, base = plan.warmup_updates, plan.spec.optimizer.lr
-    if not 0 < warmup < plan.total_updates or isinstance(plan.spec.schedule, ReduceOnPlateau):
+    if not 0 < warmup < plan.total_updates or plan.spec.schedule.needs_metric:
         return None
     rate = plan.lr_at(warmup)
     if math.isclose(rate, base, rel_tol=1e-9):
@@ -39,7 +39,7 @@ def _jumps_after_warmup(plan: Plan) -> str | None:
 
 def _idle_start(plan: Plan) -> int:
     """Updates with rate 0 before the first with another."""
-    if isinstance(plan.spec.schedule, ReduceOnPlateau):
+    if plan.spec.schedule.needs_metric:
         return 0
     found = moving(plan)
     return found[0] if found else plan.total_updates

@@ -59,9 +59,14 @@ class Call:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     """By keyword; a value may be a `Call` itself."""
 
+    @property
+    def short_name(self) -> str:
+        """Without the module."""
+        return self.name.rpartition(".")[2]
+
     def __str__(self) -> str:
         given = ", ".join(f"{name}={_shown(value)}" for name, value in self.arguments.items())
-        return f"{self.name.rpartition('.')[2]}({given})"
+        return f"{self.short_name}({given})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,11 +74,11 @@ class Argument:
     """A native argument, and the words that it says; `word` and `item` make the common ones."""
 
     words: tuple[str, ...]
-    """All that it may say."""
+    """All that it may say; a whole part, such as `schedule`, where it is a call itself."""
     default: Any = REQUIRED
     """The native one."""
-    read: Callable[[Any, Words], Words]
-    """(the value, the words read so far) -> the words that it adds."""
+    read: Callable[[Any, Words, Mapping[str, Any]], Words]
+    """(the value, the words read so far, all arguments) -> the words that it adds."""
     write: Callable[[Words], Any]
     """All words -> the value."""
 
@@ -102,11 +107,11 @@ def word(
 
     >>> half_waves = word("schedule.half_waves", 0.5, read=lambda n, _: 2 * n,
     ...     write=lambda h, _: h / 2)
-    >>> half_waves.read(0.5, {}), half_waves.write({"schedule.half_waves": 3.0})
+    >>> half_waves.read(0.5, {}, {}), half_waves.write({"schedule.half_waves": 3.0})
     ({'schedule.half_waves': 1.0}, 1.5)
     """
 
-    def to_words(value: Any, words: Words) -> Words:
+    def to_words(value: Any, words: Words, given: Mapping[str, Any]) -> Words:
         said = read(value, words)
         return {} if absent is not REQUIRED and said == absent else {path: said}
 
@@ -124,7 +129,7 @@ def item(path: str, index: int, default: Any = REQUIRED) -> Argument:
     The arguments of one list stand in a row in the order of its items.
     """
 
-    def to_words(value: Any, words: Words) -> Words:
+    def to_words(value: Any, words: Words, given: Mapping[str, Any]) -> Words:
         return {path: (*words.get(path, ())[:index], value)}
 
     def to_value(words: Words) -> Any:
@@ -161,6 +166,8 @@ class Row:
     """How it is not exact, or why it is refused; empty if it is exact."""
     past: str = ""
     """What the native object does past the horizon, where the spec does another thing."""
+    rate: Callable[[Words], float] = lambda words: words["optimizer.lr"]
+    """The rate that the optimizer itself is given, beside the call that says these words."""
     drives: bool = False
     """Whether a backend drives a run by it: only what is exact at every update, with any
     arguments, past the end too."""
@@ -168,12 +175,14 @@ class Row:
     def holds(self, arguments: Mapping[str, Any], around: Words) -> bool:
         """Whether a call with these arguments has this row's meaning."""
         given = {**self.defaults(), **arguments}
-        fits = all(k in given and given[k] == fixed.value for k, fixed in self.fixed.items())
-        return fits and self.when(given, around)
+        if not all(k in given and given[k] == fixed.value for k, fixed in self.fixed.items()):
+            return False
+        missing = self.arguments.keys() - given.keys()  # `read` says so
+        return bool(missing) or self.when(given, around)
 
     def defaults(self) -> dict[str, Any]:
         """The native defaults of the arguments that matter."""
-        matter = {**self.arguments, **self.fixed}
+        matter: dict[str, Argument | Fixed] = {**self.arguments, **self.fixed}
         return {k: a.default for k, a in matter.items() if a.default is not REQUIRED}
 
     def read(self, arguments: Mapping[str, Any], around: Words | None = None) -> dict[str, Any]:
@@ -194,7 +203,7 @@ class Row:
         for name, argument in self.arguments.items():
             if name not in given:
                 raise Refused(f"needs {name}")
-            words.update(argument.read(given[name], words))
+            words.update(argument.read(given[name], words, given))
         return words
 
     def write(self, words: Words) -> dict[str, Any]:
@@ -205,10 +214,14 @@ class Row:
         if self.equal == "refused":
             raise Refused(self.because)
         for path, value in self.means.items():
-            if words.get(path, value) != value:
+            if words.get(path, False if value is False else None) != value:
                 raise Refused(f"has {path} {value!r}, always")
         said = {path for a in self.arguments.values() for path in a.words} | self.means.keys()
-        unsaid = [p for p in words if p.partition(".")[0] in self.scope and p not in said]
+        unsaid = [
+            path
+            for path in words
+            if (part := path.partition(".")[0]) in self.scope and not said & {path, part}
+        ]
         if unsaid:
             raise Refused(f"has no argument for {', '.join(unsaid)}")
         given = {name: argument.write(words) for name, argument in self.arguments.items()}

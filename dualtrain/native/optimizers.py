@@ -12,6 +12,7 @@ from inspect import signature
 from typing import Any, get_args
 
 from dualtrain.native._call import REQUIRED, Argument, Fixed, Refused, Row, Words, item, word
+from dualtrain.native._table import Table
 from dualtrain.optimizers import (
     SGD,
     Adadelta,
@@ -52,7 +53,7 @@ def words_of(rule: UpdateRule, decay: float | None = None) -> dict[str, Any]:
 def driving_row(library: str, rule: UpdateRule) -> Row | None:
     """The native class by which a framework's backend computes a rule; None where none does."""
     name = words_of(rule)["optimizer.name"]
-    drive = (row for row in OPTIMIZERS if row.library == library and row.drives)
+    drive = (row for row in OPTIMIZERS.rows if row.library == library and row.drives)
     return next((row for row in drive if row.means["optimizer.name"] == name), None)
 
 
@@ -90,7 +91,7 @@ def _argument(rule: Rule, field: str, *rest: Any) -> Argument:
 def _decay(rule: Rule, default: float | None) -> Argument:
     """A number; 0 and None say nothing."""
 
-    def read(value: float | None, words: Words) -> Words:
+    def read(value: float | None, words: Words, given: Mapping[str, Any]) -> Words:
         return {"weight_decay.value": value, "weight_decay.kind": _kind(rule)} if value else {}
 
     return Argument(
@@ -177,7 +178,7 @@ _COUPLED = {"decoupled_weight_decay": False}
 _PRECISE = {"multi_precision": False}
 _DENSE = {"lazy_mode": False, **_PRECISE}
 
-OPTIMIZERS: tuple[Row, ...] = (
+_ROWS: tuple[Row, ...] = (
     _torch(
         "SGD",
         SGD,
@@ -337,3 +338,5 @@ OPTIMIZERS: tuple[Row, ...] = (
     ),
 )
 """A rule's rows beside each other; what the spec cannot say at the end."""
+
+OPTIMIZERS = Table(_ROWS)

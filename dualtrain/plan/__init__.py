@@ -1,7 +1,7 @@
 """Room 2, the plan: everything a framework could round its own way, decided once.
 
-`_plan.py` has the whole numbers, `_fit.py` what they leave no room for, `_curves.py` and the files
-that it names the schedules' formulas, `_plateau.py` the one that looks at a metric,
+`_plan.py` has the whole numbers, `_fit.py` what they leave no room for, `_curves.py` the schedule
+over them, whose formula is its own record's, `_plateau.py` the one that looks at a metric,
 `_loss_scale.py` the state machine of float16's loss scaling, `_decay_note.py` and
 `_warmup_note.py` what a plan will not do though its spec says so. Pure Python and numpy.
 """

@@ -1,39 +1,19 @@
 """A schedule as a curve: factor(t), by which the base rate is multiplied at update t.
 
-Every formula stands once: the rise in `_warmup.py`, then `_decays.py` (down to the horizon),
-`_steps.py` (count on), `_cycles.py` (rise again) or `_sequence.py` (one after the other). The
-arithmetic is the libraries' own, operation by operation in float64, so that equal means equal to
-the last bit; the closed form is the definition, where their classes multiply rate by rate.
+The rise is in `_warmup.py`; what follows it is the schedule's own formula, in
+`dualtrain.schedules`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
-from dualtrain.plan import _cycles, _decays, _steps
-from dualtrain.plan._floats import Floats
-from dualtrain.plan._sequence import stretches
 from dualtrain.plan._warmup import rise
-from dualtrain.spec import (
-    CosineAnnealingWarmRestarts,
-    Cyclic,
-    Exponential,
-    InverseSqrt,
-    InverseTime,
-    MultiStep,
-    NaturalExp,
-    Noam,
-    OneCycle,
-    Piecewise,
-    ReduceOnPlateau,
-    Schedule,
-    Sequential,
-    Shape,
-    Step,
-)
+from dualtrain.schedules import Bounds, Floats, Schedule, Turn
+from dualtrain.spec import Shape
 
 __all__ = ["Curve"]
 
@@ -86,10 +66,14 @@ class Curve:
 
     def momenta(self, t: Floats) -> Floats | None:
         """The momentum at ascending whole updates t >= 0; None when it is not cycled."""
-        if not isinstance(self.schedule, OneCycle | Cyclic):
-            return None
         s = np.maximum(0.0, self._counts(t) - self.origin)
-        return _cycles.momenta(self.schedule, s, horizon=self.horizon - self.origin)
+        return self.schedule.momenta(s, self.horizon - self.origin)
+
+    def turns(self) -> Iterator[Turn]:
+        """Where the schedule turns after its begin, in updates; it may never stop."""
+        inside, horizon = self.warmup - self.origin, self.horizon - self.origin
+        for turn in self.schedule.turns(warmup=inside, horizon=horizon):
+            yield turn._replace(at=(turn.at + self.origin) * self.updates_per_count)
 
     def _counts(self, t: Floats) -> Floats:
         """Updates or epochs before update t."""
@@ -106,53 +90,5 @@ class Curve:
 
     def _past_the_rise(self, t: Floats) -> Floats:
         """factor(t) from t = W on."""
-        lr, warmup, horizon, origin = self.lr, self.warmup, self.horizon, self.origin
-        match self.schedule:
-            case Sequential():
-                return self._phases(t - origin)
-            case OneCycle() | Cyclic() | CosineAnnealingWarmRestarts() as cycle:
-                return _cycles.factors(cycle, t - origin, lr=lr, horizon=horizon - origin)
-            case (
-                Step()
-                | MultiStep()
-                | Piecewise()
-                | Exponential()
-                | NaturalExp()
-                | InverseTime()
-                | Noam()
-                | InverseSqrt()
-            ) as counted:
-                return _steps.factors(counted, t, lr=lr, warmup=warmup, origin=origin)
-            case ReduceOnPlateau():
-                return np.ones_like(t)  # until a metric says otherwise
-            case decay:
-                return _decays.factors(decay, t, lr=lr, warmup=warmup, horizon=horizon)
-
-    def _phases(self, s: Floats) -> Floats:
-        """Each stretch of a sequence by its own curve."""
-        ends = np.searchsorted(s, [begin for begin, _ in self._parts[1:]])
-        parts = np.split(s, ends)
-        factors = [
-            curve._past_the_rise(part - begin)
-            for (begin, curve), part in zip(self._parts, parts, strict=True)
-            if len(part)
-        ]
-        return np.concatenate(factors)
-
-    @cached_property
-    def _parts(self) -> list[tuple[int, Curve]]:
-        """Where each phase of a sequence begins, and its curve."""
-        assert isinstance(self.schedule, Sequential)
-        inside, length = self.warmup - self.origin, self.horizon - self.origin
-        return [
-            (
-                part.begin,
-                Curve(
-                    schedule=part.schedule,
-                    lr=self.lr,
-                    warmup=part.warmup,
-                    horizon=part.length,
-                ),
-            )
-            for part in stretches(self.schedule, warmup=inside, horizon=length)
-        ]
+        bounds = Bounds(lr=self.lr, warmup=self.warmup, horizon=self.horizon, origin=self.origin)
+        return self.schedule.factors(t, bounds)

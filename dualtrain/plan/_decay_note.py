@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dualtrain.plan._plan import Plan
-from dualtrain.spec import ReduceOnPlateau
 
 __all__ = ["decay_note"]
 
@@ -27,7 +26,7 @@ def decay_note(plan: Plan) -> str | None:
     decay = plan.spec.weight_decay
     if decay is None or not plan.spec.optimizer.shrinks:
         return None
-    falls = isinstance(plan.spec.schedule, ReduceOnPlateau)  # from the base rate, unknown when
+    falls = plan.spec.schedule.needs_metric  # from the base rate, unknown when
     highest = plan.spec.optimizer.lr if falls else float(plan.lr_curve().max())
     product = highest * decay.value
     if product == 0 or product >= INEXACT:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from dualtrain.errors import PlanError
 from dualtrain.plan._in_updates import in_updates
-from dualtrain.plan._sequence import stretches
-from dualtrain.spec import InverseSqrt, OneCycle, Schedule, Sequential, Spec, WarmupStableDecay
+from dualtrain.schedules import Room as Inside
+from dualtrain.spec import Spec
 
 __all__ = ["Room", "check_fit"]
 
@@ -51,10 +51,23 @@ def check_fit(room: Room) -> None:
 
     Raises `PlanError` with the field, its place, and what to write instead.
     """
+    spec = room.spec
     if room.warmup >= room.horizon and not room.before:
         raise _warmup_too_long(room)
-    inside = replace(room, warmup=0 if room.before else room.warmup)
-    _check_schedule(room.spec.schedule, inside, ("schedule",))
+    inside = Inside(
+        warmup=0 if room.before else room.warmup,
+        horizon=room.horizon,
+        per=room.per,
+        share=None if spec.warmup is None else spec.warmup.proportion,
+        warmup_field=room.field,
+        longer=room.longer,
+    )
+    found = spec.schedule.misfit(inside)
+    if found is not None:
+        problem = spec.problem(
+            *found.where, rule=found.rule, cure=found.cure, received=found.received
+        )
+        raise PlanError(problem)
 
 
 def _warmup_too_long(room: Room) -> PlanError:
@@ -79,85 +92,3 @@ def _shorter(room: Room, longest: int) -> str:
     if warmup.rounding != "floor" and int(warmup.proportion * room.horizon) <= longest:
         return f"write rounding: floor, or steps: {longest}"
     return f"write a smaller one, or steps: {longest}"
-
-
-def _check_schedule(schedule: Schedule, room: Room, place: tuple[str | int, ...]) -> None:
-    """The schedule, or one of its phases, in its own room; `place` is where the spec has it."""
-    problem, per, horizon = room.spec.problem, room.per, room.horizon
-    match schedule:
-        case InverseSqrt(timescale=None) if room.warmup == 0:
-            raise PlanError(
-                problem(
-                    *place,
-                    "timescale",
-                    rule=f"is needed when the schedule has no warmup {per}s",
-                    cure="write one; Hugging Face takes 10000 updates",
-                    received=_no_warmup(room),
-                )
-            )
-        case WarmupStableDecay(stable=stable, decay=decay):
-            if room.warmup + (stable or 0) + decay > horizon:
-                raise PlanError(
-                    problem(
-                        *place,
-                        "decay",
-                        rule="warmup, stable and decay must fit into the horizon",
-                        cure=_to_fit(horizon - room.warmup, stable, decay),
-                        received=f"{room.warmup} + {stable or 0} + {decay}, horizon {horizon}",
-                    )
-                )
-        case OneCycle(rise=rise):
-            if rise * horizon <= 1.0:
-                raise PlanError(
-                    problem(
-                        *place,
-                        "rise",
-                        rule=f"must be longer than one {per}: rise x horizon > 1",
-                        cure=f"write more than {1 / horizon:.6g}"
-                        if horizon > 1
-                        else f"write {room.longer}",
-                        received=f"rise {rise}, horizon {horizon}",
-                    )
-                )
-        case Sequential():
-            _check_phases(schedule, room)
-
-
-def _no_warmup(room: Room) -> str:
-    share = room.spec.warmup.proportion if room.spec.warmup is not None else None
-    return "neither" if not share else f"neither: {share} x {room.horizon} is rounded to 0"
-
-
-def _to_fit(room: int, stable: int | None, decay: int) -> str:
-    if stable and decay <= room:
-        return f"write stable: {room - decay}, or leave it out to fill the horizon"
-    return f"let {'stable + ' if stable else ''}decay be at most {room}"
-
-
-def _check_phases(schedule: Sequential, room: Room) -> None:
-    spec, per = room.spec, room.per
-    for index, part in enumerate(stretches(schedule, warmup=room.warmup, horizon=room.horizon)):
-        place = ("schedule", "phases", index)
-        if part.length < 1:
-            over = part.begin - room.horizon + 1
-            raise PlanError(
-                spec.problem(
-                    "schedule",
-                    "phases",
-                    rule="must leave room for the last",
-                    cure=f"make those before it {over} {per}{'' if over == 1 else 's'} shorter, "
-                    f"or write {room.longer}",
-                    received=f"{part.begin} {per}s before it, horizon {room.horizon}",
-                )
-            )
-        if part.warmup >= part.length:
-            raise PlanError(
-                spec.problem(
-                    *room.field,
-                    rule="must be shorter than the first phase",
-                    cure=f"make phases[{index}].updates longer than it",
-                    received=f"{part.warmup} warmup {per}s, {part.length} in the phase",
-                )
-            )
-        own = replace(room, warmup=part.warmup, horizon=part.length)
-        _check_schedule(part.schedule, own, (*place, "schedule"))

@@ -12,10 +12,12 @@ import numpy as np
 
 from dualtrain.errors import PlanError
 from dualtrain.ledger import Ledger, Parameter, decide
+from dualtrain.native import Call, Refused, flat
+from dualtrain.native.schedules import SCHEDULES
 from dualtrain.plan._curves import Curve
 from dualtrain.plan._fit import Room, check_fit
-from dualtrain.plan._floats import Floats
-from dualtrain.spec import LARGEST_COUNT, ReduceOnPlateau, Rounding, Spec, Warmup
+from dualtrain.schedules import Floats
+from dualtrain.spec import LARGEST_COUNT, Rounding, Spec, Warmup
 
 __all__ = ["Plan", "resolve", "round_product"]
 
@@ -85,6 +87,27 @@ class Plan:
         """momentum_at(t) for t = 0 ... T - 1, where the schedule cycles it; None elsewhere."""
         return self._momenta
 
+    def native(self, library: str) -> Call | None:
+        """The call that makes the library's own schedule with these rates; None if it has none.
+
+        Only where the rates are equal to the last bit at every t >= 0, past the end too; the
+        table of `dualtrain.native` says where, the tests measure it.
+
+        >>> str(plan.native("transformers"))  # linear, W = 2, H = 4
+        'get_linear_schedule_with_warmup(num_warmup_steps=2, num_training_steps=4)'
+        """
+        if not self.curve.plain:
+            return None
+        schedule = self.spec.schedule
+        words = flat({"schedule": schedule.model_dump(exclude_defaults=True)})
+        words |= {"optimizer.lr": self.spec.optimizer.lr, "warmup.steps": self.warmup_updates}
+        if schedule.reads_horizon:
+            words["horizon"] = self.horizon
+        try:
+            return SCHEDULES.write(words, library, drives=True).call
+        except Refused:
+            return None
+
     def epoch_groups(self) -> list[range]:
         """The accumulation groups of an epoch: for each update, its micro-batches' indices.
 
@@ -131,13 +154,13 @@ class Plan:
     @cached_property
     def _table(self) -> Floats:
         """factor(t) for t = 0 ... T. Raises `PlanError` if metrics decide."""
-        if isinstance(self.spec.schedule, ReduceOnPlateau):
+        if self.spec.schedule.needs_metric:
             raise PlanError(
                 self.spec.problem(
                     "schedule",
                     "name",
-                    rule="the rates of 'reduce_on_plateau' depend on the metrics that training "
-                    "reports: no plan knows them before",
+                    rule=f"the rates of {self.spec.schedule.name!r} depend on the metrics that "
+                    "training reports: no plan knows them before",
                 )
             )
         return self.curve.factors(np.arange(self.total_updates + 1, dtype=np.float64))

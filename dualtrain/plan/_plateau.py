@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import cast
 
 from dualtrain.errors import MetricError
 from dualtrain.plan._plan import Plan
-from dualtrain.spec import ReduceOnPlateau
+from dualtrain.schedules import ReduceOnPlateau
 
 __all__ = ["Plateau"]
 
@@ -39,9 +40,9 @@ class Plateau:
     """
 
     def __init__(self, plan: Plan) -> None:
-        assert isinstance(plan.spec.schedule, ReduceOnPlateau)
+        assert plan.spec.schedule.needs_metric
         self._plan = plan
-        self._schedule = plan.spec.schedule
+        self._schedule = cast(ReduceOnPlateau, plan.spec.schedule)
         self._rate = plan.spec.optimizer.lr
         self._best = math.inf if self._schedule.mode == "min" else -math.inf
         self._bad = 0
@@ -64,7 +65,7 @@ class Plateau:
         metric = number
         if t < self._plan.warmup_updates:
             return
-        if self._better(metric):
+        if self._schedule.better(metric, self._best):
             self._best, self._bad = metric, 0
         else:
             self._bad += 1
@@ -72,22 +73,5 @@ class Plateau:
             self._cooling -= 1
             self._bad = 0
         if self._bad > self._schedule.patience:
-            self._cut()
+            self._rate = self._schedule.cut(self._rate)
             self._cooling, self._bad = self._schedule.cooldown, 0
-
-    def _better(self, metric: float) -> bool:
-        best, threshold = self._best, self._schedule.threshold
-        match self._schedule.mode, self._schedule.threshold_mode:
-            case "min", "rel":
-                return metric < best * (1.0 - threshold)
-            case "min", _:
-                return metric < best - threshold
-            case _, "rel":
-                return metric > best * (threshold + 1.0)
-            case _:
-                return metric > best + threshold
-
-    def _cut(self) -> None:
-        new = max(self._rate * self._schedule.factor, self._schedule.min_lr)
-        if self._rate - new > self._schedule.eps:
-            self._rate = new

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from dualtrain.plan._floats import Floats, cos
+from dualtrain.schedules import Floats, cos
 from dualtrain.spec import Shape
 
 __all__ = ["rise"]

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from dualtrain.explain import Explanation, Span, has_horizon, whole_numbers
+from dualtrain.explain import Explanation, Span, whole_numbers
 from dualtrain.plan import Plan
 from dualtrain.spec import LossScale, Spec
 
@@ -91,7 +91,7 @@ def _rate(plan: Plan, spans: tuple[Span, ...]) -> Iterator[str]:
         yield "No warmup: W = 0."
     else:
         yield f"Warmup: W = {plan.warmup_updates} ({_fields(spec.warmup)})."
-    if has_horizon(spec.schedule):
+    if spec.schedule.ends:
         yield f"The schedule ends at H = {plan.horizon}."
     else:
         yield "The schedule does not end at the horizon."

@@ -13,7 +13,6 @@ from dualtrain.aside import write_aside
 from dualtrain.parity import Comparison
 from dualtrain.plan import Plan
 from dualtrain.report._words import side_names
-from dualtrain.spec import ReduceOnPlateau
 from dualtrain.trace import Header, Trace
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def _lr_figure(comparison: Comparison) -> Figure:
     figure = _figure(height=4.0)
     axes = figure.subplots()
     for label, trace in (("closed form", comparison.a), (None, comparison.b)):
-        if isinstance(trace.header.spec.schedule, ReduceOnPlateau):
+        if trace.header.spec.schedule.needs_metric:
             continue  # metrics decided; what was used is drawn below
         curve = _closed_form(trace.header)
         axes.plot(curve, color=_PALE, linewidth=7, solid_capstyle="round", label=label)

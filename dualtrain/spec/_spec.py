@@ -12,12 +12,10 @@ from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_v
 from dualtrain.errors import Problem
 from dualtrain.fields import Count, Part, Source, dotted
 from dualtrain.optimizers import Optimizer
-from dualtrain.spec._agree import check_metric, check_momentum, check_rates, check_rise
+from dualtrain.schedules import Schedule
 from dualtrain.spec._amp import Amp
-from dualtrain.spec._decays import Constant
 from dualtrain.spec._loss import Loss
 from dualtrain.spec._parameters import Freeze, LayerDecayOrRate, LrMultipliers, WeightDecay
-from dualtrain.spec._schedule import Schedule
 from dualtrain.spec._task import TextClassification
 from dualtrain.spec._update import Batch, Clip, Duration, Ema
 from dualtrain.spec._warmup import Warmup
@@ -40,6 +38,22 @@ def _device(name: str) -> str:
 
 
 Device = Annotated[str, AfterValidator(_device), Field(json_schema_extra={"pattern": _DEVICE})]
+
+
+def _check_momentum(schedule: Schedule, optimizer: Optimizer) -> None:
+    """Only the optimizer `momentum` has a momentum that can be cycled, from its own value on."""
+    if schedule.cycled is None:
+        return
+    if optimizer.cycled_momentum is None:
+        raise ValueError(
+            "momentum can be cycled for the optimizer 'momentum' only: Paddle keeps running "
+            f"products of Adam's betas. Received: optimizer {optimizer.name!r}"
+        )
+    if schedule.cycled.high != optimizer.cycled_momentum:
+        raise ValueError(
+            "momentum.high must be optimizer.momentum: the cycle begins there. "
+            f"Received: high {schedule.cycled.high!r}, momentum {optimizer.cycled_momentum!r}"
+        )
 
 
 class Spec(Part):
@@ -94,17 +108,15 @@ class Spec(Part):
     def _schedule_fits_the_optimizer(cls, schedule: Schedule, info: ValidationInfo) -> Schedule:
         optimizer = info.data.get("optimizer")
         if optimizer is not None:
-            check_rates(schedule, optimizer.lr)
-            check_momentum(schedule, optimizer)
+            schedule.check_rates(optimizer.lr)
+            _check_momentum(schedule, optimizer)
         return schedule
 
     @field_validator("schedule")
     @classmethod
     def _a_rate_read_once_is_constant(cls, schedule: Schedule, info: ValidationInfo) -> Schedule:
         optimizer = info.data.get("optimizer")
-        if optimizer is None or not optimizer.reads_rate_once:
-            return schedule
-        if not isinstance(schedule, Constant):
+        if optimizer is not None and optimizer.reads_rate_once and schedule.moves:
             raise ValueError(
                 f"{optimizer.name} takes only the first step sizes from the rate: must be "
                 f"constant. Received: {schedule.name!r}"
@@ -142,8 +154,10 @@ class Spec(Part):
     @classmethod
     def _one_rise(cls, warmup: Warmup | None, info: ValidationInfo) -> Warmup | None:
         schedule = info.data.get("schedule")
-        if warmup is not None and schedule is not None:
-            check_rise(schedule)
+        if warmup is not None and schedule is not None and schedule.opening.rises:
+            raise ValueError(
+                f"must be absent: the schedule {schedule.opening.name!r} rises by itself"
+            )
         return warmup
 
     @field_validator("task")
@@ -176,7 +190,7 @@ class Spec(Part):
     ) -> TextClassification | None:
         schedule = info.data.get("schedule")
         if task is not None and schedule is not None:
-            check_metric(schedule, task)
+            schedule.check_held_out(has_eval=task.eval is not None)
         return task
 
     def __eq__(self, other: object) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 from dualtrain.data import batch_digest
 from dualtrain.errors import DataError, MetricError
 from dualtrain.model import kept_modes, train_as_chosen
-from dualtrain.spec import ReduceOnPlateau, Spec
+from dualtrain.spec import Spec
 from dualtrain.trace import Update
 from dualtrain.training._header import describe
 from dualtrain.training._objective import Batch, LossSum, Objective, objective_of
@@ -137,7 +137,7 @@ def updates(
 
 def _check_metric(spec: Spec, metric: Metric | None) -> None:
     """A metric is there if, and only if, the schedule waits for one."""
-    waits = isinstance(spec.schedule, ReduceOnPlateau)
+    waits = spec.schedule.needs_metric
     if waits and metric is None:
         raise MetricError(
             "the schedule 'reduce_on_plateau' needs a metric: a function of the model. "

@@ -14,7 +14,7 @@ from typing import Any
 from dualtrain.backend import Backend, backend_of, load_backend
 from dualtrain.errors import BackendError, DataError, MetricError, PlanError
 from dualtrain.plan import Plan, Plateau, Scaling, decay_at
-from dualtrain.spec import ReduceOnPlateau, Spec
+from dualtrain.spec import Spec
 from dualtrain.training._native import wire
 
 __all__ = ["Applied", "Run", "start"]
@@ -70,8 +70,7 @@ class Run:
         self.optimizer = wire(backend, spec.optimizer, plan.ledger, model, clip=self.clip)
         backend.clear_gradients(self.optimizer)  # those of an earlier loop that broke off
         self.masters = backend.build_masters(spec.amp, model, self.optimizer)
-        waits = isinstance(spec.schedule, ReduceOnPlateau)
-        self._plateau = Plateau(plan) if waits else None
+        self._plateau = Plateau(plan) if spec.schedule.needs_metric else None
         rate_at = self._plateau.rate_at if self._plateau is not None else None
         self.schedule = backend.build_schedule(plan, self.optimizer, rate_at=rate_at)
         self.scaling = Scaling.of(spec.amp)

@@ -21,7 +21,7 @@ from dualtrain.model import (
     read_checkpoint_config,
     save_config,
 )
-from dualtrain.spec import CheckpointModel, ReduceOnPlateau, Spec, TextClassification
+from dualtrain.spec import CheckpointModel, Spec, TextClassification
 from dualtrain.trace import Header, Update
 from dualtrain.training._before import check_before
 from dualtrain.training._header import describe
@@ -160,7 +160,7 @@ def _weights(
 
 def _metric(run: Run, data: Prepared) -> Metric | None:
     """The held-out loss, for a schedule that waits for a metric."""
-    if not isinstance(run.plan.spec.schedule, ReduceOnPlateau):
+    if not run.plan.spec.schedule.needs_metric:
         return None
     batches = held_out_batches(run.plan.spec, data)
 

@@ -14,7 +14,8 @@ from dualtrain import Spec, build_optimizer, build_schedule, fit, start
 from dualtrain.backend import Backend
 from dualtrain.errors import MetricError, PlanError
 from dualtrain.optimizers import AdamW
-from dualtrain.spec import Constant, Duration
+from dualtrain.schedules import Constant
+from dualtrain.spec import Duration
 from dualtrain.trace import read_trace
 from dualtrain.training import train
 from tests.meta.small_task import small_spec, write_task

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from dualtrain.errors import PlanError
 from dualtrain.plan import Plan
-from dualtrain.spec import Duration, OneCycle, Spec, Warmup
+from dualtrain.schedules import Cyclic, OneCycle
+from dualtrain.spec import Duration, Spec, Warmup
 from tests.schedules import NAMES, parts
 
 U = 3
@@ -115,7 +116,7 @@ def test_no_rate_is_above_the_base_rate(plan: Plan, t: int) -> None:
 @given(plan=plans(("cyclic",)), t=st.integers(0, 400))
 def test_a_cycle_stays_between_its_rates(plan: Plan, t: int) -> None:
     schedule, lr = plan.spec.schedule, plan.spec.optimizer.lr
-    assert schedule.name == "cyclic"
+    assert isinstance(schedule, Cyclic)
     at = plan.lr_at(t + plan.warmup_updates)
 
     assert lr * (1 - 2**-50) <= at <= schedule.max_lr * (1 + 2**-50)
@@ -159,7 +160,7 @@ def test_no_rate_jumps(plan: Plan) -> None:
     shortest = span
     if isinstance(schedule, OneCycle):
         shortest = min(schedule.rise * span - 1, (1 - schedule.rise) * span)
-    if schedule.name == "cyclic":
+    if isinstance(schedule, Cyclic):
         top = schedule.max_lr / plan.spec.optimizer.lr
         shortest = min(schedule.up, schedule.down)
     first = plan.warmup_updates

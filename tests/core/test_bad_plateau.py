@@ -9,7 +9,7 @@ import pytest
 
 from dualtrain.errors import PlanError, SpecError
 from dualtrain.plan import Plan
-from dualtrain.spec import Sequential
+from dualtrain.schedules import Sequential
 from tests.meta.small_task import small_spec
 from tests.plateaus import plateau_spec
 

@@ -10,7 +10,8 @@ import pytest
 
 from dualtrain.errors import Problem, SpecError
 from dualtrain.optimizers import AdamW
-from dualtrain.spec import Clip, Duration, Polynomial, Spec, Warmup, load_spec
+from dualtrain.schedules import Polynomial
+from dualtrain.spec import Clip, Duration, Spec, Warmup, load_spec
 
 GOOD = {
     "optimizer": "{name: adamw, lr: 5e-5}",

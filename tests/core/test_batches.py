@@ -23,7 +23,8 @@ from dualtrain.data import (
 )
 from dualtrain.errors import SpecError
 from dualtrain.optimizers import AdamW
-from dualtrain.spec import Batch, Duration, Linear, Spec
+from dualtrain.schedules import Linear
+from dualtrain.spec import Batch, Duration, Spec
 
 PAD = 9
 

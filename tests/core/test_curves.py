@@ -14,20 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dualtrain.plan import Plan
-from dualtrain.spec import (
-    AdamW,
-    Batch,
+from dualtrain.schedules import (
     Constant,
     Cosine,
     CosineWithRestarts,
-    Duration,
     InverseSqrt,
     Linear,
     Polynomial,
-    Rounding,
-    Spec,
-    Warmup,
 )
+from dualtrain.spec import AdamW, Batch, Duration, Rounding, Spec, Warmup
 from tests.plans import close_to, plan_of, rates
 
 LINEAR = Linear(name="linear")

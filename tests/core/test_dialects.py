@@ -111,7 +111,7 @@ def test_a_tail_that_the_spec_drops_is_an_update_in_hf() -> None:
 def test_a_cosine_given_and_left_out(name: str, asked: float, expected: list[Any]) -> None:
     plan = plan_of(schedule={"name": "cosine", "half_waves": asked})
     readings = [one.reading for one in compared(plan, name)]
-    found = [None if r.plan is None else r.plan.spec.schedule.half_waves for r in readings]  # type: ignore[union-attr]
+    found = [None if r.plan is None else r.plan.spec.schedule.waves for r in readings]
     assert expected == found
     assert [r.left_out for r in readings] == [(), ("half_waves",)][: len(expected)]
 

@@ -16,21 +16,23 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 import dualtrain
+from dualtrain.schedules import (
+    Constant,
+    Cosine,
+    CosineWithRestarts,
+    InverseSqrt,
+    Linear,
+    Polynomial,
+)
 from dualtrain.spec import (
     AdamW,
     Amp,
     Batch,
     CheckpointModel,
     Clip,
-    Constant,
-    Cosine,
-    CosineWithRestarts,
     Duration,
     FreshModel,
-    InverseSqrt,
-    Linear,
     LossScale,
-    Polynomial,
     Schedule,
     Spec,
     TextClassification,

@@ -7,15 +7,8 @@ from typing import Any
 import pytest
 
 from dualtrain.errors import PlanError
-from dualtrain.spec import (
-    AdamW,
-    Batch,
-    Duration,
-    InverseSqrt,
-    Linear,
-    Spec,
-    Warmup,
-)
+from dualtrain.schedules import InverseSqrt, Linear
+from dualtrain.spec import AdamW, Batch, Duration, Spec, Warmup
 
 
 def spec_of(**values: Any) -> Spec:

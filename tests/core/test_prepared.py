@@ -14,7 +14,8 @@ from safetensors.numpy import load_file, save_file
 from dualtrain.data import Prepared, Split, prepare
 from dualtrain.errors import DataError, SpecError
 from dualtrain.optimizers import AdamW
-from dualtrain.spec import Duration, Linear, Spec, load_spec
+from dualtrain.schedules import Linear
+from dualtrain.spec import Duration, Spec, load_spec
 
 SPEC = """\
 task:

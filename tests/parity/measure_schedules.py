@@ -1,4 +1,4 @@
-"""A row of the table of native schedules, run on both sides: the live native object, and the plan.
+"""A call of a native schedule, run on both sides: the live native object, and the plan.
 
 Neither side is trusted: each rate is read from the optimizer or schedule that a user would have.
 """
@@ -17,15 +17,27 @@ from typing import Any
 import numpy as np
 import torch
 
+from dualtrain.native import Call, Equality, Reading, nested
+from dualtrain.native.schedules import SCHEDULES
 from dualtrain.parity._numbers import relative, ulps
 from dualtrain.plan import Plan, Plateau
 from dualtrain.spec import Spec
-from tests.parity.native_schedules import UPDATES, Call, Expected, Row, rows
+from tests.native_schedules import UPDATES, Case, cases
 
-__all__ = ["RATES", "REPORTS", "SERIES", "Measured", "measure", "measure_row", "module_of"]
+__all__ = [
+    "RATES",
+    "REPORTS",
+    "SERIES",
+    "Measured",
+    "around",
+    "measure",
+    "measure_case",
+    "module_of",
+    "read",
+]
 
 RATES = (0.1, 1e-3, 3e-4)
-"""The base rates with which every row is measured; the largest distance counts."""
+"""The base rates with which every case is measured; the largest distance counts."""
 
 PAST_THE_END = 12
 """Updates past T that are looked at too."""
@@ -42,11 +54,13 @@ Setting = tuple[float, float | None]
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """What became of one row with all base rates."""
+    """What became of one case with all base rates."""
 
-    row: Row
+    case: Case
     """With the first of them."""
-    found: Expected
+    reading: Reading
+    """What the table says of it."""
+    found: Equality
     ulps: float = 0.0
     """The largest distance in float64 steps."""
     t: int = 0
@@ -61,27 +75,41 @@ class Measured:
 
 
 def measure() -> list[Measured]:
-    """Every row of the table."""
-    tables = ([(lr, row) for row in rows(lr)] for lr in RATES)
-    return [measure_row(same) for same in zip(*tables, strict=True)]
+    """Every case."""
+    tables = ([(case, read(case)) for case in cases(lr)] for lr in RATES)
+    return [measure_case(same) for same in zip(*tables, strict=True)]
 
 
-def measure_row(same: Sequence[tuple[float, Row]]) -> Measured:
-    """One row, with all base rates."""
-    row = same[0][1]
-    if not row.spec:
-        return Measured(row=row, found="refused")
-    if row.spec["schedule"]["name"] == "reduce_on_plateau":
-        count = sum(_differing_series(lr, row) for lr, row in same)
-        return Measured(row=row, found="different" if count else "exact", series=count)
-    found = [_compared(lr, row) for lr, row in same]
-    worst = max(found, key=lambda m: (m.found == "different", m.ulps))
-    return replace(worst, row=row, float32=sum(m.float32 for m in found))
+def read(case: Case) -> Reading:
+    """What the table says of the call."""
+    return SCHEDULES.read(case.call, around(case))
 
 
-def _compared(lr: float, row: Row) -> Measured:
-    native = list(native_settings(row, lr, UPDATES + PAST_THE_END))
-    plan = spec_of(row).plan(micro_batches_per_epoch=1)
+def around(case: Case) -> dict[str, Any]:
+    """What a script says beside the call."""
+    optimizer: dict[str, Any] = {"optimizer.name": "adamw"}
+    if case.momentum is not None:
+        optimizer = {"optimizer.name": "momentum", "optimizer.momentum": case.momentum}
+    return {**optimizer, "optimizer.lr": case.lr, "duration.updates": UPDATES}
+
+
+def measure_case(same: Sequence[tuple[Case, Reading]]) -> Measured:
+    """One case, with all base rates."""
+    case, reading = same[0]
+    if reading.row.equal == "refused":
+        return Measured(case=case, reading=reading, found="refused")
+    if reading.words["schedule.name"] == "reduce_on_plateau":
+        count = sum(_differing_series(*one) for one in same)
+        found: Equality = "different" if count else "exact"
+        return Measured(case=case, reading=reading, found=found, series=count)
+    compared = [_compared(*one) for one in same]
+    worst = max(compared, key=lambda m: (m.found == "different", m.ulps))
+    return replace(worst, case=case, reading=reading, float32=sum(m.float32 for m in compared))
+
+
+def _compared(case: Case, reading: Reading) -> Measured:
+    native = list(native_settings(case, UPDATES + PAST_THE_END))
+    plan = plan_of(reading)
     ours = [(plan.lr_at(t), plan.momentum_at(t)) for t in range(UPDATES + PAST_THE_END)]
     past = len(native) < len(ours) or any(
         not _close(a, b) for a, b in zip(native[UPDATES:], ours[UPDATES:], strict=True)
@@ -91,23 +119,20 @@ def _compared(lr: float, row: Row) -> Measured:
     apart = [_apart(a, b) for a, b in pairs]
     largest, close = max(apart), all(_close(a, b) for a, b in pairs)
     return Measured(
-        row=row,
+        case=case,
+        reading=reading,
         found="exact" if largest == 0 else "rounded" if close else "different",
         ulps=largest,
         t=apart.index(largest),
-        lr=lr,
+        lr=case.lr,
         float32=sum(np.float32(a) != np.float32(b) for (a, _), (b, _) in pairs),
         past=past,
     )
 
 
-def spec_of(row: Row) -> Spec:
-    """The spec that the row says is the same."""
-    optimizer: dict[str, Any] = {"name": "adamw", "lr": row.lr}
-    if row.momentum is not None:
-        optimizer = {"name": "momentum", "lr": row.lr, "momentum": row.momentum}
-    parts: dict[str, Any] = {"optimizer": optimizer, "duration": {"updates": UPDATES}}
-    return Spec(**parts, **row.spec)
+def plan_of(reading: Reading) -> Plan:
+    """The plan of the spec that the table says is the same."""
+    return Spec(**nested(reading.words)).plan(micro_batches_per_epoch=1)
 
 
 def _apart(a: Setting, b: Setting) -> float:
@@ -121,12 +146,12 @@ def _close(a: Setting, b: Setting) -> bool:
     return all(relative(x, y, floor=1e-30) < ROUNDING for x, y in zip(a, b, strict=True))
 
 
-def native_settings(row: Row, lr: float, updates: int) -> Iterator[Setting]:
+def native_settings(case: Case, updates: int) -> Iterator[Setting]:
     """What the live native object gives for t = 0, 1, ..., as long as it does not raise."""
-    optimizer = _optimizer(lr, row.momentum)
-    schedule = build(row.call, optimizer)
+    optimizer = _optimizer(case.lr, case.momentum)
+    schedule = build(case.call, optimizer)
     for _ in range(updates):
-        if _is_torch(row.call):
+        if _is_torch(case.call):
             group = optimizer.param_groups[0]
             yield group["lr"], group["momentum"] if "max_momentum" in group else None
             optimizer.step()
@@ -149,7 +174,8 @@ def module_of(name: str) -> ModuleType:
 def build(call: Call, optimizer: Any) -> Any:
     """The native object; calls among the arguments are built too."""
     made = {name: _built(value, optimizer) for name, value in call.arguments.items()}
-    maker = getattr(module_of(call.module), call.name)
+    module, _, name = call.name.rpartition(".")
+    maker = getattr(module_of(module), name)
     return maker(optimizer=optimizer, **made) if _is_torch(call) else maker(**made)
 
 
@@ -160,7 +186,7 @@ def _built(value: Any, optimizer: Any) -> Any:
 
 
 def _is_torch(call: Call) -> bool:
-    return call.module.startswith(("torch", "transformers"))
+    return call.name.startswith(("torch", "transformers"))
 
 
 def _optimizer(lr: float, momentum: float | None) -> torch.optim.Optimizer:
@@ -170,12 +196,10 @@ def _optimizer(lr: float, momentum: float | None) -> torch.optim.Optimizer:
     return torch.optim.SGD(parameters, lr, momentum)
 
 
-def _differing_series(lr: float, row: Row) -> int:
+def _differing_series(case: Case, reading: Reading) -> int:
     """In how many random series of metrics the native rates are not the core's."""
-    plan = spec_of(row).plan(micro_batches_per_epoch=1)
-    return sum(
-        _native_rates(lr, row, metrics) != _our_rates(plan, metrics) for metrics in _series()
-    )
+    plan = plan_of(reading)
+    return sum(_native_rates(case, metrics) != _our_rates(plan, metrics) for metrics in _series())
 
 
 def _our_rates(plan: Plan, metrics: Sequence[float]) -> list[float]:
@@ -187,13 +211,13 @@ def _our_rates(plan: Plan, metrics: Sequence[float]) -> list[float]:
     return rates
 
 
-def _native_rates(lr: float, row: Row, metrics: Sequence[float]) -> list[float]:
-    optimizer = _optimizer(lr, None)
-    schedule = build(row.call, optimizer)
+def _native_rates(case: Case, metrics: Sequence[float]) -> list[float]:
+    optimizer = _optimizer(case.lr, None)
+    schedule = build(case.call, optimizer)
     rates = []
     for metric in metrics:
         schedule.step(metric)
-        rates.append(optimizer.param_groups[0]["lr"] if _is_torch(row.call) else schedule())
+        rates.append(optimizer.param_groups[0]["lr"] if _is_torch(case.call) else schedule())
     return rates
 
 

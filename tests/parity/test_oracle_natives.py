@@ -11,25 +11,25 @@ import pytest
 import torch
 
 from dualtrain import Spec
+from tests.native_schedules import UPDATES, Case, cases
 from tests.oracle import loss, schedules, update
 from tests.oracle.optimizers import Reference
-from tests.parity.measure_schedules import native_settings, spec_of
-from tests.parity.native_schedules import UPDATES, Row, rows
+from tests.parity.measure_schedules import native_settings, plan_of, read
 
 LR = 0.1
-TABLE = [row for row in rows(LR) if row.spec and row.expected in ("exact", "rounded")]
+TABLE = [case for case in cases(LR) if read(case).row.equal in ("exact", "rounded")]
 
 
 @pytest.mark.parametrize(
-    "row",
-    [row for row in TABLE if row.spec["schedule"]["name"] != "reduce_on_plateau"],
-    ids=lambda row: f"{row.call.module.partition('.')[0]}-{row.call.name}",
+    "case",
+    [c for c in TABLE if read(c).words["schedule.name"] != "reduce_on_plateau"],
+    ids=lambda case: f"{case.module.partition('.')[0]}-{case.call.short_name}",
 )
-def test_a_schedule_is_the_native_ones(row: Row) -> None:
+def test_a_schedule_is_the_native_ones(case: Case) -> None:
     """Up to the horizon, where some of them go on otherwise; with the momentum it cycles."""
-    spec = spec_of(row).model_dump()
+    spec = plan_of(read(case)).spec.model_dump()
     run = schedules.sizes(spec, 1)
-    for t, (lr, momentum) in enumerate(native_settings(row, LR, UPDATES)):
+    for t, (lr, momentum) in enumerate(native_settings(case, UPDATES)):
         right = schedules.rate(spec, run, t)
         assert lr == pytest.approx(right, rel=1e-9, abs=1e-11 * LR), t
         if momentum is not None:

@@ -1,0 +1,70 @@
+"""Rows together: which of them a call is, and which of them says some words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dualtrain.native._call import Call, Refused, Row, Words
+
+__all__ = ["Reading", "Table", "Writing"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What a call means."""
+
+    row: Row
+    """With how equal both sides are."""
+    words: Words
+    """What a spec says for it; empty where the row is a refusal."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Writing:
+    """What says some words."""
+
+    row: Row
+    call: Call
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows in the order in which they are tried."""
+
+    rows: Sequence[Row]
+
+    def read(self, call: Call, around: Words | None = None) -> Reading:
+        """The first row that holds for the call, and the words it says.
+
+        Raises `Refused` where no row holds, or an argument has no word.
+
+        >>> table.read(Call(name="torch.optim.lr_scheduler.StepLR", arguments={"step_size": 30}))
+        ... # doctest: +ELLIPSIS
+        Reading(row=..., words={'schedule.name': 'step', 'schedule.every': 30, ...})
+        """
+        around = {} if around is None else around
+        named = [row for row in self.rows if row.name == call.name]
+        for row in named:
+            if row.holds(call.arguments, around):
+                if row.equal == "refused":
+                    return Reading(row=row, words={})
+                return Reading(row=row, words=row.read(call.arguments, around))
+        raise Refused(f"{call} has no meaning that is known" if named else f"{call.name}: unknown")
+
+    def write(self, words: Words, library: str, *, drives: bool = False) -> Writing:
+        """The first call of the library that says the words; of those that `drives`, if asked.
+
+        Raises `Refused` with the reason of each row of that meaning that cannot.
+        """
+        reasons = []
+        for row in self.rows:
+            if row.library != library or row.equal == "refused" or drives > row.drives:
+                continue
+            try:
+                return Writing(row=row, call=Call(name=row.name, arguments=row.write(words)))
+            except Refused as refused:
+                named = [path for path in row.means if path.endswith(".name")]
+                if named and all(words.get(path) == row.means[path] for path in named):
+                    reasons.append(f"{Call(name=row.name).short_name} {refused}")
+        raise Refused("; ".join(reasons) or f"{library} has nothing that says it")

@@ -1,0 +1,192 @@
+"""One schedule after the other, each with a clock that starts at 0 and a horizon of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Union
+
+import numpy as np
+from pydantic import Field, SerializerFunctionWrapHandler, field_serializer, field_validator
+
+from dualtrain.fields import Count, Part, Per
+from dualtrain.schedules._floats import Floats
+from dualtrain.schedules._record import Bounds, Misfit, Record, Room, Turn
+from dualtrain.schedules._registry import PHASES
+
+__all__ = ["Phase", "PhaseSchedule", "Sequential"]
+
+if TYPE_CHECKING:
+    PhaseSchedule = Record
+else:
+    PhaseSchedule = Annotated[Union[PHASES], Field(discriminator="name")]  # noqa: UP007
+"""Every schedule that can be a phase."""
+
+
+class Phase(Part):
+    """A schedule and how long it lasts."""
+
+    schedule: PhaseSchedule
+    """Its clock starts at 0 with the phase, and its horizon is the phase's length."""
+    updates: Count | None = None
+    """The phase's length, in epochs with `per: epoch`; the last phase has none, it lasts to the
+    horizon of the spec."""
+
+    @field_validator("schedule")
+    @classmethod
+    def _no_clock_of_its_own(cls, schedule: PhaseSchedule) -> PhaseSchedule:
+        if "per" in schedule.model_fields_set:
+            raise ValueError("per is that of the sequence; leave it out here")
+        if schedule.cycled is not None:
+            raise ValueError("momentum cannot be cycled in one phase of several; leave it out")
+        return schedule
+
+    @field_serializer("schedule", mode="wrap")
+    def _as_it_is_read(
+        self, schedule: PhaseSchedule, handler: SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        written: dict[str, Any] = handler(schedule)
+        return {name: value for name, value in written.items() if name != "per"}
+
+
+class Sequential(Record):
+    """One schedule after the other. Warmup belongs to the first phase."""
+
+    awaited: ClassVar[Literal["no", "first", "all"]] = "all"
+
+    name: Literal["sequential"]
+    """torch's `SequentialLR`, whose milestones are the sums of the lengths so far."""
+    phases: Annotated[tuple[Phase, ...], Field(strict=False)]
+    """Any schedules but reduce_on_plateau and sequential; all but the last have `updates`."""
+    per: Per = "update"
+
+    @field_validator("phases")
+    @classmethod
+    def _only_the_last_is_open(cls, phases: tuple[Phase, ...]) -> tuple[Phase, ...]:
+        lengths = [phase.updates for phase in phases]
+        if len(phases) < 2 or None in lengths[:-1] or lengths[-1] is not None:
+            raise ValueError(
+                "must be two or more; each but the last has updates, and the last has none. "
+                f"Received: updates {lengths}"
+            )
+        return phases
+
+    @property
+    def begins_as(self) -> str:
+        """The name of its first phase."""
+        return str(self.opening.name)
+
+    @property
+    def opening(self) -> Record:
+        """The schedule of its first phase."""
+        return self.phases[0].schedule
+
+    @property
+    def closing(self) -> Record:
+        """The schedule of its last phase."""
+        return self.phases[-1].schedule
+
+    @property
+    def ends(self) -> bool:
+        """Whether its last phase does."""
+        return self.closing.ends
+
+    @property
+    def reads_horizon(self) -> bool:
+        """Whether its last phase does."""
+        return self.closing.reads_horizon
+
+    @property
+    def waves(self) -> float | None:
+        """Of its last phase."""
+        return self.closing.waves
+
+    def factors(self, t: Floats, bounds: Bounds) -> Floats:
+        """Each stretch by its own formula."""
+        s = t - bounds.origin
+        inside, length = bounds.warmup - bounds.origin, bounds.horizon - bounds.origin
+        parts = [*self._stretches(warmup=inside, horizon=length)]
+        ends = np.searchsorted(s, [part.begin for part in parts[1:]])
+        factors = [
+            part.schedule.factors(
+                counts - part.begin,
+                Bounds(lr=bounds.lr, warmup=part.warmup, horizon=part.length),
+            )
+            for part, counts in zip(parts, np.split(s, ends), strict=True)
+            if len(counts)
+        ]
+        return np.concatenate(factors)
+
+    def turns(self, *, warmup: int, horizon: int) -> Iterator[Turn]:
+        """Each phase but the first."""
+        begins = accumulate(phase.updates or 0 for phase in self.phases[:-1])
+        later = zip(begins, self.phases[1:], strict=True)
+        return (Turn(at, phase.schedule.name) for at, phase in later)
+
+    def check_rates(self, lr: float, where: str = "") -> None:
+        """Those of each phase."""
+        for index, phase in enumerate(self.phases):
+            phase.schedule.check_rates(lr, f"{where}phases[{index}].schedule.")
+
+    def misfit(self, room: Room, where: tuple[str | int, ...] = ("schedule",)) -> Misfit | None:
+        """The last phase has no room, warmup is longer than the first, or one does not fit."""
+        per = room.per
+        for index, part in enumerate(self._stretches(warmup=room.warmup, horizon=room.horizon)):
+            if part.length < 1:
+                over = part.begin - room.horizon + 1
+                return Misfit(
+                    where=(*where, "phases"),
+                    rule="must leave room for the last",
+                    cure=f"make those before it {over} {per}{'' if over == 1 else 's'} shorter, "
+                    f"or write {room.longer}",
+                    received=f"{part.begin} {per}s before it, horizon {room.horizon}",
+                )
+            if part.warmup >= part.length:
+                return Misfit(
+                    where=room.warmup_field,
+                    rule="must be shorter than the first phase",
+                    cure=f"make phases[{index}].updates longer than it",
+                    received=f"{part.warmup} warmup {per}s, {part.length} in the phase",
+                )
+            own = replace(room, warmup=part.warmup, horizon=part.length)
+            found = part.schedule.misfit(own, (*where, "phases", index, "schedule"))
+            if found is not None:
+                return found
+        return None
+
+    def floors(self) -> Iterator[tuple[str, float]]:
+        """Those of each phase."""
+        return (floor for phase in self.phases for floor in phase.schedule.floors())
+
+    def in_updates(self, unit: int, where: str = "") -> list[str] | None:
+        """The lengths of its phases, and the counts within."""
+        told = []
+        for index, phase in enumerate(self.phases):
+            within = phase.schedule.in_updates(unit, f"{where}phases[{index}].schedule.")
+            if within is None:
+                return None
+            if phase.updates is not None:
+                told.append(f"{where}phases[{index}].updates: {phase.updates * unit}")
+            told += within
+        return told
+
+    def _stretches(self, *, warmup: int, horizon: int) -> Iterator[_Stretch]:
+        """Each phase; the last has what the others leave of the horizon, at least 1 in a plan."""
+        begin = 0
+        for phase in self.phases:
+            length = horizon - begin if phase.updates is None else phase.updates
+            inside = warmup if begin == 0 else 0
+            yield _Stretch(schedule=phase.schedule, begin=begin, length=length, warmup=inside)
+            begin += length
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Stretch:
+    """A phase in whole numbers, counted from where the sequence starts."""
+
+    schedule: Record
+    begin: int
+    length: int
+    warmup: int
+    """Of the warmup, what lies inside: it belongs to the first phase."""

@@ -1,0 +1,203 @@
+"""The table of native schedules reads what it writes, and refuses what cannot be said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+
+from dualtrain.errors import PlanError
+from dualtrain.native import Call, Refused, flat, nested
+from dualtrain.native.schedules import SCHEDULES
+from dualtrain.spec import Spec
+from tests.native_schedules import UPDATES, Case, cases
+from tests.schedules import parts
+
+LIBRARIES = ("torch", "paddle", "paddlenlp", "transformers")
+TORCH = "torch.optim.lr_scheduler"
+
+
+def around(case: Case) -> dict[str, Any]:
+    words: dict[str, Any] = {"optimizer.name": "adamw", "optimizer.lr": case.lr}
+    if case.momentum is not None:
+        words |= {"optimizer.name": "momentum", "optimizer.momentum": case.momentum}
+    return words | {"duration.updates": UPDATES}
+
+
+def close(a: Any, b: Any) -> bool:
+    """Equal, but for the rounding of a ratio."""
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        return a.keys() == b.keys() and all(close(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple) and isinstance(b, list | tuple):
+        return len(a) == len(b) and all(map(close, a, b))
+    if isinstance(a, float) or isinstance(b, float):
+        return bool(a == pytest.approx(b, rel=1e-12))
+    return bool(a == b)
+
+
+@pytest.mark.parametrize("case", cases(0.1), ids=lambda case: str(case.call))
+def test_a_call_is_what_its_words_write(case: Case) -> None:
+    """Call -> words -> call -> words: the same words, and the second call writes itself."""
+    reading = SCHEDULES.read(case.call, around(case))
+    row, words = reading.row, reading.words
+    if row.equal == "refused":
+        with pytest.raises(Refused, match=r".+"):
+            row.read(case.call.arguments, around(case))
+        with pytest.raises(Refused, match=r".+"):
+            row.write(words)
+        return
+    Spec(**nested(words))  # is one
+
+    written = Call(name=row.name, arguments=row.write(words))
+    again = SCHEDULES.read(written, around(case) | {"optimizer.lr": row.rate(words)})
+
+    assert again.row is row
+    assert close(words, again.words), (words, again.words)
+    assert close(row.write(again.words), written.arguments)
+    given = {k: v for k, v in case.call.arguments.items() if k not in ("min_lr_rate", "min_lr")}
+    kept = {k: written.arguments.get(k) for k in given if k in {**row.arguments, **row.fixed}}
+    for name, value in kept.items():
+        nested_calls = isinstance(value, Call | list)
+        assert nested_calls or value is None or close(value, given[name]), name
+
+
+@settings(max_examples=300, deadline=None)
+@given(values=parts())
+def test_what_a_library_can_say_it_says_back(values: dict[str, Any]) -> None:
+    """For any spec and each library: a call that reads as the same words, or a reason."""
+    spec = Spec(**values)
+    try:
+        plan = spec.plan(micro_batches_per_epoch=1)
+    except PlanError:
+        return
+    words = flat({"schedule": spec.schedule.model_dump(exclude_defaults=True)})
+    words.pop("schedule.per", None)
+    beside = {"optimizer.name": "adamw", "optimizer.lr": spec.optimizer.lr}
+    beside["duration.updates"] = plan.total_updates
+    warmup = {} if spec.warmup is None else spec.warmup.model_dump(exclude_defaults=True)
+    words |= flat({"warmup": warmup}) | beside
+    counts = spec.schedule.reads_horizon or "warmup.proportion" in words
+    if counts and spec.horizon is not None and spec.horizon != plan.total_updates:
+        words["horizon"] = spec.horizon
+    for library in LIBRARIES:
+        try:
+            written = SCHEDULES.write(words, library)
+        except Refused as refused:
+            assert str(refused)
+            continue
+        rate = written.row.rate(words)
+        said = SCHEDULES.read(written.call, beside | {"optimizer.lr": rate}).words
+        assert close(meant(words), meant(said)), (str(written.call), words, said)
+
+
+def meant(words: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what two ways of saying the same differ in."""
+    left = dict(words)
+    if not left.get("warmup.steps") and not left.get("warmup.proportion"):
+        left = {path: value for path, value in left.items() if not path.startswith("warmup.")}
+    return left
+
+
+def test_what_each_library_has() -> None:
+    """Some that must be written, so that refusing everything is no way to pass."""
+
+    def names(library: str) -> list[str]:
+        words = {"schedule.name": "cosine", "schedule.half_waves": 1.0, "optimizer.lr": 0.1}
+        words |= {"horizon": 100}
+        warm = {**words, "warmup.steps": 10, "warmup.counted": "before"}
+        return [str(SCHEDULES.write(said, library).call) for said in (words, warm)]
+
+    assert names("torch") == [
+        "CosineAnnealingLR(T_max=100, eta_min=0)",
+        "SequentialLR(milestones=[10], schedulers=[LinearLR(start_factor=0, total_iters=10, "
+        "end_factor=1), CosineAnnealingLR(T_max=100, eta_min=0)])",
+    ]
+    assert names("paddle") == [
+        "CosineAnnealingDecay(learning_rate=0.1, T_max=100, eta_min=0)",
+        "LinearWarmup(warmup_steps=10, learning_rate=CosineAnnealingDecay(learning_rate=0.1, "
+        "T_max=100, eta_min=0), start_lr=0, end_lr=0.1)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("call", "reason"),
+    [
+        (Call(name=f"{TORCH}.StepLR"), "needs step_size"),
+        (
+            Call(name=f"{TORCH}.StepLR", arguments={"step_size": 3, "gama": 0.1}),
+            "no word is known for gama",
+        ),
+        (Call(name=f"{TORCH}.NoneLR"), f"{TORCH}.NoneLR: unknown"),
+        (
+            Call(
+                name="paddle.optimizer.lr.LinearWarmup",
+                arguments={"learning_rate": 0.1, "warmup_steps": 3, "start_lr": 0, "end_lr": 0.2},
+            ),
+            "rises to another rate than the one after it: 0.2, 0.1",
+        ),
+        (
+            Call(
+                name="paddlenlp.transformers.optimization.CosineDecayWithWarmup",
+                arguments={
+                    "learning_rate": 0.1,
+                    "total_steps": 9,
+                    "warmup": 0,
+                    "num_cycles": 0.5,
+                },
+            ),
+            "num_cycles must be an int, or the class raises AssertionError",
+        ),
+        (
+            Call(
+                name=f"{TORCH}.SequentialLR",
+                arguments={
+                    "schedulers": [
+                        Call(name=f"{TORCH}.ConstantLR"),
+                        Call(name=f"{TORCH}.StepLR", arguments={"step_size": 3}),
+                    ],
+                    "milestones": [5],
+                },
+            ),
+            "ConstantLR() gives the optimizer another rate",
+        ),
+    ],
+    ids=lambda value: str(value) if isinstance(value, Call) else "",
+)
+def test_a_call_without_a_meaning(call: Call, reason: str) -> None:
+    with pytest.raises(Refused) as refused:
+        SCHEDULES.read(call, {"optimizer.lr": 0.1})
+    assert str(refused.value) == reason
+
+
+@pytest.mark.parametrize(
+    ("words", "library", "reason"),
+    [
+        (
+            {"schedule.name": "polynomial", "schedule.power": 2.0, "schedule.end_lr": 0.01},
+            "torch",
+            "LinearLR has schedule.power 1.0, always; PolynomialLR has schedule.end_lr 0.0, always",
+        ),
+        (
+            {"schedule.name": "linear", "warmup.steps": 3, "warmup.start": 0.5, "horizon": 9},
+            "transformers",
+            "has no argument for warmup.start",
+        ),
+        (
+            {"schedule.name": "cosine", "schedule.half_waves": 1.0, "warmup.steps": 3},
+            "transformers",
+            "needs horizon",
+        ),
+        (
+            {"schedule.name": "cosine", "schedule.half_waves": 2.0, "horizon": 9},
+            "torch",
+            "CosineAnnealingLR half a wave must be whole updates: horizon 9, half_waves 2",
+        ),
+        ({"schedule.name": "noam"}, "torch", "torch has nothing that says it"),
+    ],
+)
+def test_words_without_a_call(words: dict[str, Any], library: str, reason: str) -> None:
+    with pytest.raises(Refused) as refused:
+        SCHEDULES.write({**words, "optimizer.lr": 0.1}, library)
+    assert reason in str(refused.value)
