@@ -2,7 +2,7 @@
 
 python -m docs.make_optimizer_table
 
-The rules are the spec's own words, classes and defaults are read from the installed frameworks,
+The rules are the records' own words, classes and defaults those of the table `dualtrain.native`,
 and the distances are measured now, in 1,000 updates each, in about half a minute. A short form is
 tests/parity/test_optimizers.py.
 """
@@ -20,8 +20,10 @@ import torch
 
 import dualtrain_paddle
 import dualtrain_torch
-from dualtrain import Spec
-from dualtrain import spec as parts
+from dualtrain import Spec, build_optimizer
+from dualtrain.native import REQUIRED, Row
+from dualtrain.native.optimizers import OPTIMIZERS, arguments_for, words_of
+from dualtrain.optimizers import RULES
 from tests.parity.recorded_gradients import BARS, CASES, WIDER, Distance, distance, spec_of
 
 PAGE = Path(__file__).with_name("optimizers.md")
@@ -52,71 +54,35 @@ asgd is refused: torch averages weights (Polyak), Paddle averages gradients over
 
 """
 
-# optimizer -> torch's class, Paddle's class, field -> its name in each
-Names = tuple[str, str]
-BETAS = {"betas": ("betas", "beta1, beta2")}
-EPS = {"eps": ("eps", "epsilon")}
-AMSGRAD = {"amsgrad": ("amsgrad", "amsgrad")}
-NATIVE: dict[str, tuple[str | None, str, dict[str, Names]]] = {
-    "sgd": ("SGD", "SGD", {}),
-    "momentum": (
-        "SGD",
-        "Momentum",
-        {"momentum": ("momentum", "momentum"), "nesterov": ("nesterov", "use_nesterov")},
-    ),
-    "adam": ("Adam", "Adam", BETAS | EPS | AMSGRAD),
-    "adamw": ("AdamW", "AdamW", BETAS | EPS | AMSGRAD),
-    "lamb": (None, "Lamb", BETAS | EPS),
-    "adagrad": (
-        "Adagrad",
-        "Adagrad",
-        EPS | {"initial_accumulator": ("initial_accumulator_value", "initial_accumulator_value")},
-    ),
-    "adadelta": ("Adadelta", "Adadelta", {"rho": ("rho", "rho")} | EPS),
-    "adamax": ("Adamax", "Adamax", BETAS | EPS),
-    "nadam": ("NAdam", "NAdam", BETAS | EPS | {"momentum_decay": ("momentum_decay",) * 2}),
-    "radam": ("RAdam", "RAdam", BETAS | EPS),
-    "rmsprop": (
-        "RMSprop",
-        "RMSProp",
-        {"rho": ("alpha", "rho")}
-        | EPS
-        | {"momentum": ("momentum", "momentum"), "centered": ("centered", "centered")},
-    ),
-    "rprop": (
-        "Rprop",
-        "Rprop",
-        {"etas": ("etas", "etas"), "step_sizes": ("step_sizes", "learning_rate_range")},
-    ),
-}
-LR = {"lr": ("lr", "learning_rate")}
+
+def rows_of(name: str, library: str) -> list[Row]:
+    """The rows of one rule, of one framework."""
+    return [
+        row
+        for row in OPTIMIZERS.rows
+        if row.library == library and row.means.get("optimizer.name") == name
+    ]
 
 
-def _rmsprop(spec: Spec, model: Any) -> Any:
-    made: Any = spec.optimizer
-    return torch.optim.RMSprop(model.parameters(), lr=made.lr, alpha=made.rho, eps=made.eps)
+def _other(row: Row) -> tuple[str, Callable[[Spec, Any], Any]]:
+    native = getattr(torch.optim, row.name.rpartition(".")[2])
+
+    def build(spec: Spec, model: Any) -> Any:
+        return native(model.parameters(), **arguments_for(native, row, words_of(spec.optimizer)))
+
+    return f"{row.name} against Paddle", build
 
 
-def _adamax(spec: Spec, model: Any) -> Any:
-    made: Any = spec.optimizer
-    return torch.optim.Adamax(model.parameters(), lr=made.lr, betas=made.betas, eps=made.eps)
-
-
-NOT_USED: dict[str, tuple[str, Callable[[Spec, Any], Any]]] = {
-    "rmsprop": ("torch.optim.RMSprop against Paddle", _rmsprop),
-    "adamax": ("torch.optim.Adamax against Paddle", _adamax),
+NOT_USED = {
+    row.means["optimizer.name"]: _other(row) for row in OPTIMIZERS.rows if row.equal == "different"
 }
 """The case whose numbers it gets -> what torch's own class would come to, and how it is made."""
 
 
 def page() -> str:
     """The whole page."""
-    return HEAD + "".join(section(part) for part in members()) + "".join(vanishing())
-
-
-def members() -> tuple[type[Any], ...]:
-    """The spec's optimizers, in its order."""
-    return get_args(get_args(parts.Optimizer)[0])
+    parts = (*map(section, RULES), *refused(), *vanishing())
+    return HEAD + "".join(parts)
 
 
 def section(part: type[Any]) -> str:
@@ -141,37 +107,65 @@ def section(part: type[Any]) -> str:
 def classes(case: str) -> Iterator[str]:
     """What the live optimizers of both sides are."""
     spec = spec_of(case, 1)
-    made = type(dualtrain_torch.build_optimizer(spec, dualtrain_torch.build_linear(2, 2)))
+    made = type(build_optimizer(spec, dualtrain_torch.build_linear(2, 2)))
     own = made.__module__.startswith("dualtrain_torch")
     yield f"{made.__module__ if own else 'torch.optim'}.{made.__name__}"
-    made = type(dualtrain_paddle.build_optimizer(spec, dualtrain_paddle.build_linear(2, 2)))
+    made = type(build_optimizer(spec, dualtrain_paddle.build_linear(2, 2)))
     yield f"paddle.optimizer.{made.__name__}"
 
 
 def defaults(name: str) -> Iterator[str]:
-    """The native defaults side by side, bold where they differ."""
-    of_torch, of_paddle, fields = NATIVE[name]
-    sides = (of_torch and getattr(torch.optim, of_torch), getattr(paddle.optimizer, of_paddle))
-    heads = (f"torch, `{of_torch}`" if of_torch else "torch has none", f"Paddle, `{of_paddle}`")
+    """The native defaults side by side, bold where they differ, with names of their own."""
+    sides = [next(iter(rows_of(name, library)), None) for library in ("torch", "paddle")]
+    heads = [
+        f"{title}, `{row.name.rpartition('.')[2]}`" if row else f"{title} has none"
+        for title, row in zip(("torch", "Paddle"), sides, strict=True)
+    ]
     yield f"| default | {heads[0]} | {heads[1]} |\n|---|---|---|\n"
-    for field, names in (LR | fields).items():
-        shown = [default(cls, own) for cls, own in zip(sides, names, strict=True)]
+    (rule,) = (rule for rule in RULES if name in get_args(rule.model_fields["name"].annotation))
+    said = [f"optimizer.{field}" for field in rule.model_fields if field != "name"]
+    for path in (*said, "weight_decay.value"):
+        word = "weight decay" if path == "weight_decay.value" else path.rpartition(".")[2]
+        shown = ["" if row is None else default(row, path) for row in sides]
         differ = None not in sides and shown[0] != shown[1]
-        cells = [f"**{text}**" if differ else text for text in shown]
-        yield f"| {field} | {cells[0]} | {cells[1]} |\n"
+        cells = [
+            (f"**{text}**" if differ else text) + ("" if row is None else called(row, path))
+            for row, text in zip(sides, shown, strict=True)
+        ]
+        if any(cells):
+            yield f"| {word} | {cells[0]} | {cells[1]} |\n"
     yield "\n"
 
 
-def default(cls: Any, names: str) -> str:
+def default(row: Row, path: str) -> str:
     """The default of one argument, or of several that are one field here."""
-    if cls is None:
-        return ""
-    known = inspect.signature(cls).parameters
-    values = [known[name].default for name in names.split(", ")]
-    if values == [inspect.Parameter.empty]:
+    arguments = [argument for argument in row.arguments.values() if path in argument.words]
+    values = [argument.default for argument in arguments]
+    if values == [REQUIRED]:
         return "required"
-    flat = values[0] if isinstance(values[0], (tuple, list)) else values
-    return ", ".join(str(v).lower() if isinstance(v, bool) else f"{float(v):g}" for v in flat)
+    flat = values[0] if values and isinstance(values[0], tuple) else values
+    return ", ".join(shown_value(value) for value in flat)
+
+
+def shown_value(value: Any) -> str:
+    """As a spec would write it; None is Paddle's for no decay."""
+    return str(value).lower() if isinstance(value, bool) else f"{float(value or 0):g}"
+
+
+def called(row: Row, path: str) -> str:
+    """What the arguments are called, where the field is called otherwise."""
+    names = [name for name, argument in row.arguments.items() if path in argument.words]
+    known = path.rpartition(".")[2] if path.startswith("optimizer.") else "weight_decay"
+    return "" if names in ([], [known]) else f" (`{', '.join(names)}`)"
+
+
+def refused() -> Iterator[str]:
+    """What a spec cannot say."""
+    yield "## Not in a spec\n\n| class | why |\n|---|---|\n"
+    for row in OPTIMIZERS.rows:
+        if row.equal == "refused":
+            yield f"| `{row.name}` | {row.because} |\n"
+    yield "\n"
 
 
 def measured(case: str, label: str, instead: Callable[[Spec, Any], Any] | None) -> str:
@@ -223,7 +217,7 @@ def shrinking(backend: Any, product: float, updates: int) -> float:
     weights = np.random.RandomState(0).randn(100, 100).astype(np.float32)
     model = backend.build_linear(100, 100)
     backend.load_weights(model, {"weight": weights, "bias": np.ones(100, np.float32)})
-    optimizer = backend.build_optimizer(Spec(**changes), model)
+    optimizer = build_optimizer(Spec(**changes), model)
     for parameter in model.parameters():
         parameter.grad = (0 * parameter).detach()
     for _ in range(updates):

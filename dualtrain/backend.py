@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from dualtrain.errors import BackendError
 from dualtrain.ledger import Ledger, Parameter
+from dualtrain.optimizers import Optimizer
 from dualtrain.plan import Plan
-from dualtrain.spec import Amp, Clip, Spec
+from dualtrain.spec import Amp, Clip
 from dualtrain.tasks import ModelConfig
 
 __all__ = [
@@ -167,8 +168,10 @@ class Backend(Protocol):
         """
         ...
 
-    def build_optimizer(self, spec: Spec, model: Any, *, clip: Any = None) -> Any:
-        """The native optimizer, wired by the ledger; it clips inside `step()`. Freezes first."""
+    def build_optimizer(
+        self, optimizer: Optimizer, ledger: Ledger, model: Any, *, clip: Any = None
+    ) -> Any:
+        """The native optimizer, wired by the ledger; with `clip` it clips inside `step()`."""
         ...
 
     def effective_decay(self, optimizer: Any, model: Any) -> dict[str, float]:

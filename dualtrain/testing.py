@@ -15,7 +15,7 @@ from dualtrain.backend import Backend, backend_names, backend_of, load_backend
 from dualtrain.parity import Comparison, compare_files
 from dualtrain.plan import Plan
 from dualtrain.spec import Spec
-from dualtrain.training import Batches, LossSum, Metric, fit
+from dualtrain.training import Batches, LossSum, Metric, build_optimizer, fit
 
 __all__ = ["assert_decay_parity", "assert_lr_parity", "assert_update_parity"]
 
@@ -51,7 +51,7 @@ def assert_lr_parity(
 def native_rates(backend: Backend, plan: Plan, updates: int) -> list[float]:
     """The rate that a backend's live optimizer holds at t = 0 ... updates - 1."""
     spec = plan.spec.model_copy(update=_NO_PARAMETER_RULES)  # they need the real model
-    optimizer = backend.build_optimizer(spec, backend.build_linear(1, 1))
+    optimizer = build_optimizer(spec, backend.build_linear(1, 1))
     schedule = backend.build_schedule(plan, optimizer)
     optimizer.step()  # without gradients nothing moves; torch warns if the schedule steps first
     rates = []
@@ -82,7 +82,7 @@ def assert_decay_parity(spec: Spec, models: Sequence[Any]) -> None:
 
 def _effective(spec: Spec, model: Any) -> dict[str, dict[str, float]]:
     backend = backend_of(model)
-    optimizer = backend.build_optimizer(spec, model)
+    optimizer = build_optimizer(spec, model)
     return {
         "weight decay": backend.effective_decay(optimizer, model),
         "lr multiplier": backend.effective_lr_multiplier(optimizer, model),

@@ -6,7 +6,6 @@ import logging
 import warnings
 from contextlib import suppress
 from functools import cache
-from inspect import signature
 from typing import Any
 
 # paddlepaddle 2.6.2 carries a zlib with which scipy 1.17 (paddlenlp needs it) fails when it is
@@ -21,8 +20,11 @@ with warnings.catch_warnings():
 
 from dualtrain.backend import installed
 from dualtrain.errors import BackendError
+from dualtrain.native import Refused
+from dualtrain.native.optimizers import arguments_for, driving_row, words_of
+from dualtrain.optimizers import UpdateRule
 
-__all__ = ["native_class", "native_models", "native_schedules", "versions"]
+__all__ = ["native_call", "native_models", "native_schedules", "versions"]
 
 
 def versions() -> dict[str, str]:
@@ -30,19 +32,25 @@ def versions() -> dict[str, str]:
     return {"paddlepaddle": str(paddle.__version__), **installed("paddlenlp", "numpy")}
 
 
-def native_class(name: str, *, amsgrad: bool = False) -> Any:
-    """The class `paddle.optimizer.<name>`.
+def native_call(rule: UpdateRule, decay: float | None) -> tuple[Any, dict[str, Any]]:
+    """The class of `paddle.optimizer` that computes a rule, and the arguments that say it.
 
-    Raises `BackendError` where the installed Paddle lacks it, or its amsgrad: NAdam, RAdam, Rprop
-    and amsgrad came with Paddle 3.
+    Raises `BackendError` where the installed Paddle lacks it, or one of its arguments: NAdam,
+    RAdam, Rprop and amsgrad came with Paddle 3.
     """
-    found = getattr(paddle.optimizer, name, None)
-    if found is None or (amsgrad and "amsgrad" not in signature(found).parameters):
-        raise BackendError(
-            f"optimizer {name}{' with amsgrad' if amsgrad else ''} needs paddlepaddle 3. "
-            f"Received: {paddle.__version__}"
-        )
-    return found
+    row = driving_row("paddle", rule)
+    if row is None:
+        raise BackendError(f"no optimizer of Paddle's has the rule. Received: {rule!r}")
+    name = row.name.rpartition(".")[2]
+    native, lacks = getattr(paddle.optimizer, name, None), ""
+    if native is not None:
+        try:
+            return native, arguments_for(native, row, words_of(rule, decay))
+        except Refused as missing:
+            lacks = f" with {missing}"
+    raise BackendError(
+        f"optimizer {name}{lacks} needs paddlepaddle 3. Received: {paddle.__version__}"
+    )
 
 
 def native_models() -> Any:

@@ -1,41 +1,42 @@
-"""The native optimizer of a spec, wired by the ledger."""
+"""The native optimizer of a spec, wired by the ledger, and what it does with each parameter."""
 
 from __future__ import annotations
 
+import copy
+from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
+import paddle
+from numpy.typing import NDArray
+
 from dualtrain.errors import BackendError
-from dualtrain.ledger import decide, tell
-from dualtrain.spec import Spec
-from dualtrain_paddle.clip import build_clip
-from dualtrain_paddle.freeze import freeze
+from dualtrain.ledger import Ledger, Trial, Wiring, live_decay, live_multiplier
+from dualtrain.optimizers import Optimizer
 from dualtrain_paddle.optimizers import native_optimizer
 from dualtrain_paddle.tensors import parameters
 
 __all__ = ["build_optimizer", "effective_decay", "effective_lr_multiplier"]
 
 
-def build_optimizer(spec: Spec, model: Any, *, clip: Any = None) -> Any:
-    """`paddle.optimizer.AdamW` or another over the model's trainable parameters, for any script.
+def build_optimizer(optimizer: Optimizer, ledger: Ledger, model: Any, *, clip: Any = None) -> Any:
+    """`paddle.optimizer.AdamW` or another over the parameters that train by the ledger.
 
     Never parameter groups: Paddle clips each by its own norm, and their settings stay on the
     parameters for the next optimizer. Decoupled decay goes through `apply_decay_param_fun`, fed
     with live `p.name` from the ledger; coupled decay and lr multipliers, the model's own ParamAttr
-    among them, are kept by the optimizer, a subclass of the native one. Clipping happens inside
-    `step()`, before coupled decay. State has the same names in every process.
+    among them, are kept by the optimizer, a subclass of the native one. State has the same names
+    in every process.
 
-    clip: the clipper to install, to read its norms later; made from `spec.clip` when absent.
-    Raises `LedgerError` if a rule of the spec names no parameter, or the model asks for what no
-    run does (`dualtrain.ledger.Facts`); `BackendError` if two parameters share a name, or the
-    installed Paddle lacks the optimizer.
+    clip: what `build_clip` gave, to clip inside `step()`, before coupled decay.
+    Raises `BackendError` if two parameters share a name, or the installed Paddle lacks the
+    optimizer.
     """
-    ledger = decide(parameters(model), spec)
-    tell(ledger)
-    freeze(model, ledger)
     live = _by_native_name(model)
     rows = [(live[row.parameter.native], row) for row in ledger.rows if row.trains]
-    clip = clip if clip is not None else build_clip(spec.clip)
-    return native_optimizer(spec.optimizer, rows, clip)
+    made = native_optimizer(optimizer, rows, clip)
+    made.dualtrain_wiring = Wiring(optimizer, ledger)
+    return made
 
 
 def _by_native_name(model: Any) -> dict[str, Any]:
@@ -51,24 +52,42 @@ def _by_native_name(model: Any) -> dict[str, Any]:
 
 
 def effective_decay(optimizer: Any, model: Any) -> dict[str, float]:
-    """Canonical name -> weight decay, as the live optimizer holds it."""
-    held = {parameter.name: parameter for parameter in optimizer._parameter_list}
-    return {
-        p.name: _decay_of(optimizer, held[p.native]) for p in parameters(model) if p.native in held
-    }
+    """Canonical name -> weight decay, as the live optimizer gives it in an update."""
+    return live_decay(optimizer.dualtrain_wiring, _trial(optimizer, model))
 
 
 def effective_lr_multiplier(optimizer: Any, model: Any) -> dict[str, float]:
-    """Canonical name -> multiplier of the learning rate, as the live optimizer holds it."""
-    held = {parameter.name for parameter in optimizer._parameter_list}
-    return {p.name: optimizer._multipliers[p.native] for p in parameters(model) if p.native in held}
+    """Canonical name -> multiplier of the learning rate, as the live optimizer has it in an update.
+
+    It is that of the rates from before any schedule.
+    """
+    return live_multiplier(optimizer.dualtrain_wiring, _trial(optimizer, model))
 
 
-def _decay_of(optimizer: Any, parameter: Any) -> float:
-    if hasattr(optimizer, "_apply_decay_param_fun"):
-        chosen = optimizer._apply_decay_param_fun(parameter.name)
-        return float(optimizer._weight_decay) if chosen else 0.0
-    if hasattr(optimizer, "_exclude_from_weight_decay_fn"):
-        excluded = optimizer._exclude_from_weight_decay_fn(parameter)
-        return 0.0 if excluded else float(optimizer._lamb_weight_decay)
-    return float(optimizer._coupled.get(parameter.name, 0.0))
+def _trial(optimizer: Any, model: Any) -> Trial:
+    """One update of stand-ins by a copy of the optimizer, with state of its own, without the clip.
+
+    Each has its parameter's name, by which Paddle tells them apart.
+    """
+    names = {p.native: p.name for p in parameters(model)}
+
+    def update(w: NDArray[Any], g: NDArray[Any], rate: float) -> Mapping[str, NDArray[Any]]:
+        twin = copy.copy(optimizer)
+        with paddle.utils.unique_name.guard():  # so that later names are what they would be
+            held = [_stand_in(p, w, g) for p in optimizer._parameter_list]
+            twin._parameter_list = twin._param_groups = held
+            twin._learning_rate, twin._learning_rate_map = rate, {}
+            twin._grad_clip = None
+            twin._accumulators, twin._accumulators_holder = defaultdict(dict), {}
+            twin._already_create_accumulator, twin._opti_name_list = set(), []
+            twin.step()
+        return {names[p.name]: p.numpy().astype("float64") for p in held}
+
+    return update
+
+
+def _stand_in(parameter: Any, w: NDArray[Any], g: NDArray[Any]) -> Any:
+    found = paddle.to_tensor(w, dtype=parameter.dtype, place=parameter.place, stop_gradient=False)
+    found.name = parameter.name
+    found.grad = paddle.to_tensor(g, dtype=parameter.dtype, place=parameter.place)
+    return found

@@ -1,89 +1,49 @@
 """The native optimizer of each update rule, told by the ledger what to do with each parameter.
 
-The rules are in `dualtrain.spec`; Paddle's kernels compute them all.
+The rules are in `dualtrain.optimizers`, which of Paddle's classes says what in `dualtrain.native`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
+from inspect import signature
 from typing import Any
 
 import paddle
 from paddle.regularizer import L2Decay
 
-from dualtrain import spec
 from dualtrain.ledger import Row
-from dualtrain_paddle._compat import native_class
+from dualtrain.optimizers import UpdateRule
+from dualtrain_paddle._compat import native_call
 
 __all__ = ["native_optimizer"]
 
 
-def native_optimizer(
-    settings: spec.Optimizer, rows: Sequence[tuple[Any, Row]], clip: Any = None
-) -> Any:
+def native_optimizer(rule: UpdateRule, rows: Sequence[tuple[Any, Row]], clip: Any = None) -> Any:
     """The optimizer over trainable parameters, each with its row of the ledger.
 
     Raises `BackendError` where the installed Paddle lacks it.
     """
-    lr, decaying = settings.lr, {p.name: row.decay for p, row in rows if row.decay > 0.0}
-    value = max(decaying.values(), default=0.0)
-    common: dict[str, Any] = {"parameters": [p for p, _ in rows], "grad_clip": clip}
-    match settings:
-        case spec.SGD():
-            made = _wired("SGD")(lr, **common)
-        case spec.Momentum(momentum=momentum, nesterov=nesterov):
-            made = _wired("Momentum")(lr, momentum, use_nesterov=nesterov, **common)
-        case spec.Adam(betas=betas, eps=eps, amsgrad=amsgrad):
-            made = _wired("Adam", amsgrad)(lr, *betas, eps, **_flag(amsgrad), **common)
-        case spec.AdamW(betas=betas, eps=eps, amsgrad=amsgrad):
-            made = _wired("AdamW", amsgrad)(
-                lr,
-                *betas,
-                eps,
-                weight_decay=value,
-                apply_decay_param_fun=decaying.__contains__,
-                **_flag(amsgrad),
-                **common,
-            )
-        case spec.Lamb(betas=betas, eps=eps):
-            made = _wired("Lamb")(
-                lr,
-                value,
-                *betas,
-                eps,
-                exclude_from_weight_decay_fn=lambda p: p.name not in decaying,
-                **common,
-            )
-        case spec.Adagrad(eps=eps, initial_accumulator=start):
-            made = _wired("Adagrad")(lr, eps, initial_accumulator_value=start, **common)
-        case spec.Adadelta(rho=rho, eps=eps):
-            made = _wired("Adadelta")(lr, eps, rho, **common)
-        case spec.Adamax(betas=betas, eps=eps):
-            made = _wired("Adamax")(lr, *betas, eps, **common)
-        case spec.NAdam(betas=betas, eps=eps, momentum_decay=momentum_decay):
-            made = _wired("NAdam")(lr, *betas, eps, momentum_decay, **common)
-        case spec.RAdam(betas=betas, eps=eps):
-            made = _wired("RAdam")(lr, *betas, eps, **common)
-        case spec.RMSProp(rho=rho, eps=eps, momentum=momentum, centered=centered):
-            made = _wired("RMSProp")(lr, rho, eps, momentum, centered, **common)
-        case spec.Rprop(etas=etas, step_sizes=sizes):
-            made = _wired("Rprop")(lr, sizes, etas=etas, **common)
-    coupled = {} if isinstance(settings, (spec.AdamW, spec.Lamb)) else decaying
+    decaying = {p.name: row.decay for p, row in rows if row.decay > 0.0}
+    value = max(decaying.values(), default=0.0) if rule.decoupled else None
+    native, given = native_call(rule, value)
+    filters: dict[str, Callable[[Any], bool]] = {
+        "apply_decay_param_fun": decaying.__contains__,
+        "exclude_from_weight_decay_fn": lambda p: p.name not in decaying,
+    }
+    given |= {name: f for name, f in filters.items() if name in signature(native).parameters}
+    made = _wired(native)(parameters=[p for p, _ in rows], grad_clip=clip, **given)
+    coupled = {} if rule.decoupled else decaying
     made.tell({p.name: row.lr_multiplier for p, row in rows}, coupled)
     return made
 
 
-def _flag(amsgrad: bool) -> dict[str, Any]:
-    """Nothing where amsgrad is off: Paddle 2.6 does not know the word."""
-    return {"amsgrad": True} if amsgrad else {}
-
-
 @cache
-def _wired(name: str, amsgrad: bool = False) -> Any:
-    """Paddle's class of that name, its hooks led to the ledger's decisions."""
-    return type(name, (_ByLedger, native_class(name, amsgrad=amsgrad)), {})
+def _wired(native: Any) -> Any:
+    """A class of Paddle's, its hooks led to the ledger's decisions."""
+    return type(native.__name__, (_ByLedger, native), {})
 
 
 class _ByLedger(paddle.optimizer.Optimizer):

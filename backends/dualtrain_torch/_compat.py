@@ -11,7 +11,13 @@ import torch
 from dualtrain.backend import installed
 from dualtrain.errors import BackendError
 
-__all__ = ["native_models", "native_schedules", "supports_fused", "versions"]
+__all__ = [
+    "fused_classes",
+    "native_models",
+    "native_schedules",
+    "supports_fused",
+    "versions",
+]
 
 
 def versions() -> dict[str, str]:
@@ -19,8 +25,13 @@ def versions() -> dict[str, str]:
     return {"torch": str(torch.__version__), **installed("transformers", "numpy")}
 
 
+def fused_classes() -> tuple[Any, ...]:
+    """The optimizers whose fused kernel is used: the tests hold it against the rule."""
+    return (torch.optim.Adam, torch.optim.AdamW)
+
+
 def supports_fused(parameters: list[Any]) -> bool:
-    """Whether the fused AdamW kernel takes these parameters: float, on the CPU or on CUDA.
+    """Whether a fused kernel takes these parameters: float, on the CPU or on CUDA.
 
     torch has it on CUDA since 2.0 and on the CPU since 2.4, our lowest version.
     """

@@ -1,73 +1,83 @@
-"""The native optimizer of a spec, wired by the ledger."""
+"""The native optimizer of a spec, wired by the ledger, and what it does with each parameter."""
 
 from __future__ import annotations
 
+import copy
+from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
-from dualtrain.ledger import Ledger, decide, tell
+import torch
+from numpy.typing import NDArray
+
+from dualtrain.ledger import Ledger, Trial, Wiring, live_decay, live_multiplier
 from dualtrain.model import master_of
-from dualtrain.spec import Spec
-from dualtrain_torch.clip import build_clip
-from dualtrain_torch.freeze import freeze
+from dualtrain.optimizers import Optimizer
 from dualtrain_torch.optimizers import native_optimizer
 from dualtrain_torch.tensors import parameters
 
 __all__ = ["build_optimizer", "effective_decay", "effective_lr_multiplier"]
 
 
-def build_optimizer(spec: Spec, model: Any, *, clip: Any = None) -> Any:
-    """`torch.optim.AdamW` or another over the model's trainable parameters, for any script.
+def build_optimizer(optimizer: Optimizer, ledger: Ledger, model: Any, *, clip: Any = None) -> Any:
+    """`torch.optim.AdamW` or another over the parameters that train by the ledger.
 
-    A parameter group for each weight decay and lr multiplier, from the ledger; the group's `lr`
-    is the base rate times its multiplier, and a schedule moves every group. The first group's
-    multiplier is 1; it is empty where no parameter's is. Adam and AdamW use the fused kernel
-    where it takes the parameters. Clipping happens inside `step()`, before coupled decay.
+    A parameter group for each weight decay and lr multiplier; the group's `lr` is the base rate
+    times its multiplier, and a schedule moves every group. The first group's multiplier is 1; it
+    is empty where no parameter's is. Adam and AdamW use the fused kernel where it takes the
+    parameters.
 
     AdamW rounds the factor 1 - lr wd to float32 once; Paddle rounds lr wd first.
 
-    clip: the clipper to install, to read its norms later; made from `spec.clip` when absent.
-    Raises `LedgerError` if a rule of the spec names no parameter, or the model asks for what no
-    run does (`dualtrain.ledger.Facts`).
+    clip: what `build_clip` gave, to clip inside `step()`, before coupled decay.
     """
-    ledger = decide(parameters(model), spec)
-    tell(ledger)
-    freeze(model, ledger)
-    optimizer = native_optimizer(spec.optimizer, _groups(ledger, model, spec.optimizer.lr))
-    clip = clip if clip is not None else build_clip(spec.clip)
+    made = native_optimizer(optimizer, _groups(ledger, model, optimizer.lr))
+    made.dualtrain_wiring = Wiring(optimizer, ledger)
     if clip is not None:
-        optimizer.register_step_pre_hook(clip)
-    return optimizer
+        made.register_step_pre_hook(clip)
+    return made
 
 
 def effective_decay(optimizer: Any, model: Any) -> dict[str, float]:
-    """Canonical name -> weight decay, as the live optimizer holds it."""
-    held = _group_of(optimizer, model)
-    return {name: float(group["weight_decay"]) for name, group in held.items()}
+    """Canonical name -> weight decay, as the live optimizer gives it in an update."""
+    return live_decay(optimizer.dualtrain_wiring, _trial(optimizer, model))
 
 
 def effective_lr_multiplier(optimizer: Any, model: Any) -> dict[str, float]:
-    """Canonical name -> multiplier of the learning rate, as the live optimizer holds it.
+    """Canonical name -> multiplier of the learning rate, as the live optimizer has it in an update.
 
-    It is the group's rate over the base rate, before any schedule.
+    It is that of the rates from before any schedule.
     """
-    base = optimizer.defaults["lr"]
-    return {
-        name: _quotient(group.get("initial_lr", group["lr"]), base, group.get("lr_multiplier"))
-        for name, group in _group_of(optimizer, model).items()
-    }
+    return live_multiplier(optimizer.dualtrain_wiring, _trial(optimizer, model))
 
 
-def _quotient(rate: float, base: float, multiplier: float | None) -> float:
-    """rate / base; the multiplier itself where their product is the rate to the last bit."""
-    return multiplier if multiplier is not None and base * multiplier == rate else rate / base
+def _trial(optimizer: Any, model: Any) -> Trial:
+    """One update of stand-ins by a copy of the optimizer: without its hooks, so without the clip.
 
-
-def _group_of(optimizer: Any, model: Any) -> dict[str, dict[str, Any]]:
-    """Canonical name -> the parameter group that holds it."""
-    held = {id(p): group for group in optimizer.param_groups for p in group["params"]}
+    Each is in a copy of its parameter's group.
+    """
     live = dict(model.named_parameters())
-    moved = {p.name: id(master_of(live[p.native])) for p in parameters(model)}
-    return {name: held[key] for name, key in moved.items() if key in held}
+    names = {id(master_of(live[p.native])): p.name for p in parameters(model)}
+
+    def update(w: NDArray[Any], g: NDArray[Any], rate: float) -> Mapping[str, NDArray[Any]]:
+        twin = copy.copy(optimizer)
+        stand_ins: dict[str, Any] = {}
+        twin.state, twin.param_groups = defaultdict(dict), []
+        for group in optimizer.param_groups:
+            held = {names[id(p)]: _stand_in(p, w, g) for p in group["params"]}
+            initial = group.get("initial_lr", group["lr"]) / optimizer.defaults["lr"]
+            twin.param_groups.append({**group, "params": [*held.values()], "lr": rate * initial})
+            stand_ins |= held
+        twin.step()
+        return {n: found.detach().double().cpu().numpy() for n, found in stand_ins.items()}
+
+    return update
+
+
+def _stand_in(parameter: Any, w: NDArray[Any], g: NDArray[Any]) -> Any:
+    found = torch.nn.Parameter(torch.tensor(w, dtype=parameter.dtype, device=parameter.device))
+    found.grad = torch.tensor(g, dtype=parameter.dtype, device=parameter.device)
+    return found
 
 
 def _groups(ledger: Ledger, model: Any, lr: float) -> list[dict[str, Any]]:

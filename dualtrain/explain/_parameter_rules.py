@@ -41,22 +41,22 @@ def _decays_nothing(plan: Plan) -> str | None:
 
 
 def _coupled_adam(plan: Plan) -> str | None:
-    decay, name = plan.spec.weight_decay, plan.spec.optimizer.name
-    if decay is None or not decay.value or name not in ("adam", "nadam", "radam", "adamax"):
-        return None
-    return f"{name} with coupled decay"
+    optimizer = plan.spec.optimizer
+    return f"{optimizer.name} with coupled decay" if optimizer.like_adam and _decays(plan) else None
 
 
 def _lamb_is_adam(plan: Plan) -> str | None:
-    if plan.spec.optimizer.name != "lamb" or _decays(plan):
+    optimizer = plan.spec.optimizer
+    if not optimizer.trust_ratio or _decays(plan):
         return None
-    return "lamb without weight decay: every trust ratio is 1"
+    return f"{optimizer.name} without weight decay: every trust ratio is 1"
 
 
 def _lamb_spares_some(plan: Plan) -> str | None:
-    if plan.spec.optimizer.name != "lamb" or not _decays(plan) or not _excludes(plan):
+    optimizer = plan.spec.optimizer
+    if not optimizer.trust_ratio or not _decays(plan) or not _excludes(plan):
         return None
-    return "lamb: a parameter that is excluded from decay has the trust ratio 1"
+    return f"{optimizer.name}: a parameter that is excluded from decay has the trust ratio 1"
 
 
 def _floor_is_multiplied(plan: Plan) -> str | None:

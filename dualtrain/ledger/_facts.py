@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from dualtrain.errors import LedgerError
-from dualtrain.spec import AdamW, Lamb, Rprop, Spec
+from dualtrain.spec import Spec
 
 __all__ = ["SILENT", "THE_MODEL", "Facts", "check_facts", "own_decay"]
 
@@ -47,7 +47,7 @@ def own_decay(facts: Facts, spec: Spec) -> float | None:
     coupled decay: the model's own value, 0 too. Decoupled decay knows nothing of it: there a
     native optimizer adds the model's on top, which is nothing for 0 and refused otherwise.
     """
-    return None if isinstance(spec.optimizer, (AdamW, Lamb)) else facts.decay
+    return None if spec.optimizer.decoupled else facts.decay
 
 
 def check_facts(trained: Mapping[str, Facts], spec: Spec) -> None:
@@ -65,13 +65,13 @@ def check_facts(trained: Mapping[str, Facts], spec: Spec) -> None:
 def _problems(facts: Facts, spec: Spec) -> Iterator[str]:
     yield from facts.refused
     name, decay, multiplier = spec.optimizer.name, facts.decay or 0.0, facts.lr_multiplier
-    if decay and isinstance(spec.optimizer, (AdamW, Lamb)):
+    if decay and spec.optimizer.decoupled:
         yield (
             f"with {name} the model's own regularizer would be a second decay, in the gradient: "
             "build the model without ParamAttr(regularizer=), or set parameter.regularizer = None. "
             f"Received: L2Decay({decay:g})"
         )
-    if isinstance(spec.optimizer, Rprop) and (decay or multiplier != 1.0):
+    if spec.optimizer.reads_rate_once and (decay or multiplier != 1.0):
         yield (
             f"with {name} neither a rate nor a decay of the parameter's own has an effect: build "
             "the model without them, or set parameter.optimize_attr['learning_rate'] = 1.0 and "

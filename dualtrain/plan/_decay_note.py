@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dualtrain.plan._plan import Plan
-from dualtrain.spec import AdamW
 
 __all__ = ["decay_note"]
 
@@ -25,7 +24,7 @@ def decay_note(plan: Plan) -> str | None:
     lr 1e-6 and weight decay 0.01: a note; lr 1e-3 and 0.01: None.
     """
     decay = plan.spec.weight_decay
-    if decay is None or not isinstance(plan.spec.optimizer, AdamW):
+    if decay is None or not plan.spec.optimizer.shrinks:
         return None
     falls = plan.spec.schedule.needs_metric  # from the base rate, unknown when
     highest = plan.spec.optimizer.lr if falls else float(plan.lr_curve().max())

@@ -1,9 +1,9 @@
-"""The plan: a spec and the run's sizes, resolved into whole numbers and one curve."""
+"""The plan: a spec, the run's sizes and the model's parameters, resolved once."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Integral
@@ -11,6 +11,7 @@ from numbers import Integral
 import numpy as np
 
 from dualtrain.errors import PlanError
+from dualtrain.ledger import Ledger, Parameter, decide
 from dualtrain.native import Call, Refused, flat
 from dualtrain.native.schedules import SCHEDULES
 from dualtrain.plan._curves import Curve
@@ -49,6 +50,8 @@ class Plan:
     warmup is counted before it."""
     warmup_updates: int
     """W."""
+    ledger: Ledger | None = None
+    """What is decided for each parameter; None of a plan that was made without a model."""
 
     def lr_at(self, t: int) -> float:
         """The float64 rate that update t uses; defined for every t >= 0, past the end too.
@@ -168,13 +171,21 @@ class Plan:
         return self.curve.momenta(np.arange(self.total_updates, dtype=np.float64))
 
 
-def resolve(spec: Spec, *, micro_batches_per_epoch: int, world_size: int = 1) -> Plan:
-    """Turn a spec and the run's sizes into a `Plan`.
+def resolve(
+    spec: Spec,
+    *,
+    micro_batches_per_epoch: int,
+    world_size: int = 1,
+    parameters: Iterable[Parameter] | None = None,
+) -> Plan:
+    """Turn a spec, the run's sizes and a model's parameters into a `Plan`.
 
     micro_batches_per_epoch: micro-batches in one pass over the data, over all processes.
     world_size: processes; divides `batch.size`, and changes neither T nor the curve.
+    parameters: as a backend lists them; without them the plan has no ledger.
 
-    Raises `PlanError` when the sizes leave nothing to train or no room after warmup.
+    Raises `PlanError` when the sizes leave nothing to train or no room after warmup, `LedgerError`
+    as `dualtrain.ledger.decide` does.
     """
     world_size = _size("world_size", world_size)
     micro_batches_per_epoch = _size("micro_batches_per_epoch", micro_batches_per_epoch)
@@ -212,6 +223,7 @@ def resolve(spec: Spec, *, micro_batches_per_epoch: int, world_size: int = 1) ->
         total_updates=total,
         horizon=(warmup + length if before else length) * unit,
         warmup_updates=warmup * unit,
+        ledger=None if parameters is None else decide(parameters, spec),
     )
 
 

@@ -1,8 +1,7 @@
 """Room 1, the spec: what the user wrote. Frozen, validated, holds no code.
 
-`_spec.py` is the whole; `_optimizer.py`, `_schedule.py` (with the files that it names),
-`_warmup.py`, `_parameters.py`, `_update.py`, `_loss.py` and `_amp.py` are its parts, and so are the
-words of a task (`dualtrain.tasks`); `_agree.py` is what they must have in common. `_load.py` reads
+`_spec.py` is the whole; `_warmup.py`, `_parameters.py`, `_update.py`, `_loss.py`, `_amp.py` and
+`_task.py` are its parts, beside `dualtrain.optimizers` and `dualtrain.schedules`. `_load.py` reads
 files: `_yaml.py`, `_toml.py` and `_json.py` give the data and the line of each key;
 `dualtrain.fields` says what is wrong with them.
 """
@@ -10,25 +9,13 @@ files: `_yaml.py`, `_toml.py` and `_json.py` give the data and the line of each 
 from dualtrain.fields import LARGEST_COUNT as LARGEST_COUNT
 from dualtrain.fields import Shape as Shape
 from dualtrain.fields import Source as Source
+from dualtrain.optimizers import Optimizer as Optimizer
 from dualtrain.schedules import Schedule as Schedule
 from dualtrain.spec._amp import Amp as Amp
 from dualtrain.spec._amp import Float32Operator as Float32Operator
 from dualtrain.spec._amp import LossScale as LossScale
 from dualtrain.spec._load import load_spec as load_spec
 from dualtrain.spec._loss import Loss as Loss
-from dualtrain.spec._optimizer import SGD as SGD
-from dualtrain.spec._optimizer import Adadelta as Adadelta
-from dualtrain.spec._optimizer import Adagrad as Adagrad
-from dualtrain.spec._optimizer import Adam as Adam
-from dualtrain.spec._optimizer import Adamax as Adamax
-from dualtrain.spec._optimizer import AdamW as AdamW
-from dualtrain.spec._optimizer import Lamb as Lamb
-from dualtrain.spec._optimizer import Momentum as Momentum
-from dualtrain.spec._optimizer import NAdam as NAdam
-from dualtrain.spec._optimizer import Optimizer as Optimizer
-from dualtrain.spec._optimizer import RAdam as RAdam
-from dualtrain.spec._optimizer import RMSProp as RMSProp
-from dualtrain.spec._optimizer import Rprop as Rprop
 from dualtrain.spec._parameters import BatchStats as BatchStats
 from dualtrain.spec._parameters import Freeze as Freeze
 from dualtrain.spec._parameters import LayerDecay as LayerDecay

@@ -11,16 +11,19 @@ from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_v
 
 from dualtrain.errors import Problem
 from dualtrain.fields import Count, Part, Source, dotted
+from dualtrain.optimizers import Optimizer
 from dualtrain.schedules import Schedule
 from dualtrain.spec._amp import Amp
 from dualtrain.spec._loss import Loss
-from dualtrain.spec._optimizer import AdamW, Lamb, Momentum, Optimizer, Rprop
 from dualtrain.spec._parameters import Freeze, LayerDecayOrRate, LrMultipliers, WeightDecay
 from dualtrain.spec._update import Batch, Clip, Duration, Ema
 from dualtrain.spec._warmup import Warmup
 from dualtrain.tasks import AnyTask, Task
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dualtrain.ledger import Parameter
     from dualtrain.plan import Plan
 
 __all__ = ["Spec"]
@@ -41,15 +44,15 @@ def _check_momentum(schedule: Schedule, optimizer: Optimizer) -> None:
     """Only the optimizer `momentum` has a momentum that can be cycled, from its own value on."""
     if schedule.cycled is None:
         return
-    if not isinstance(optimizer, Momentum):
+    if optimizer.cycled_momentum is None:
         raise ValueError(
             "momentum can be cycled for the optimizer 'momentum' only: Paddle keeps running "
             f"products of Adam's betas. Received: optimizer {optimizer.name!r}"
         )
-    if schedule.cycled.high != optimizer.momentum:
+    if schedule.cycled.high != optimizer.cycled_momentum:
         raise ValueError(
             "momentum.high must be optimizer.momentum: the cycle begins there. "
-            f"Received: high {schedule.cycled.high!r}, momentum {optimizer.momentum!r}"
+            f"Received: high {schedule.cycled.high!r}, momentum {optimizer.cycled_momentum!r}"
         )
 
 
@@ -111,21 +114,23 @@ class Spec(Part):
 
     @field_validator("schedule")
     @classmethod
-    def _rprop_reads_the_rate_once(cls, schedule: Schedule, info: ValidationInfo) -> Schedule:
-        if isinstance(info.data.get("optimizer"), Rprop) and schedule.moves:
+    def _a_rate_read_once_is_constant(cls, schedule: Schedule, info: ValidationInfo) -> Schedule:
+        optimizer = info.data.get("optimizer")
+        if optimizer is not None and optimizer.reads_rate_once and schedule.moves:
             raise ValueError(
-                "rprop takes only the first step sizes from the rate: must be constant. "
-                f"Received: {schedule.name!r}"
+                f"{optimizer.name} takes only the first step sizes from the rate: must be "
+                f"constant. Received: {schedule.name!r}"
             )
         return schedule
 
     @field_validator("warmup", "weight_decay", "lr_multipliers", "layer_decay")
     @classmethod
-    def _rprop_has_none(cls, value: Any, info: ValidationInfo) -> Any:
-        if value and isinstance(info.data.get("optimizer"), Rprop):
+    def _a_rate_read_once_is_all(cls, value: Any, info: ValidationInfo) -> Any:
+        optimizer = info.data.get("optimizer")
+        if value and optimizer is not None and optimizer.reads_rate_once:
             raise ValueError(
-                "rprop takes only the first step sizes from the rate, and no framework gives it "
-                f"decay: leave {info.field_name} out"
+                f"{optimizer.name} takes only the first step sizes from the rate, and no framework "
+                f"gives it decay: leave {info.field_name} out"
             )
         return value
 
@@ -137,7 +142,7 @@ class Spec(Part):
         optimizer = info.data.get("optimizer")
         if decay is None or optimizer is None:
             return decay
-        fits = "decoupled" if isinstance(optimizer, (AdamW, Lamb)) else "coupled"
+        fits = "decoupled" if optimizer.decoupled else "coupled"
         if decay.kind != fits:
             given = "" if "kind" in decay.model_fields_set else "none, which is "
             raise ValueError(
@@ -214,8 +219,22 @@ class Spec(Part):
         where = dotted(steps)
         return Problem(where=where, rule=rule, received=received, file=file, line=line, cure=cure)
 
-    def plan(self, *, micro_batches_per_epoch: int, world_size: int = 1) -> Plan:
-        """Resolve this spec into whole numbers and a curve: see `dualtrain.Plan`."""
+    def plan(
+        self,
+        *,
+        micro_batches_per_epoch: int,
+        world_size: int = 1,
+        parameters: Iterable[Parameter] | None = None,
+    ) -> Plan:
+        """Resolve this spec into whole numbers, a curve and, of parameters, the ledger.
+
+        See `dualtrain.Plan`.
+        """
         from dualtrain.plan import resolve
 
-        return resolve(self, micro_batches_per_epoch=micro_batches_per_epoch, world_size=world_size)
+        return resolve(
+            self,
+            micro_batches_per_epoch=micro_batches_per_epoch,
+            world_size=world_size,
+            parameters=parameters,
+        )

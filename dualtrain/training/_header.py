@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from dualtrain.ledger import Ledger, Parameter, decide
+from dualtrain.ledger import Ledger, Parameter
 from dualtrain.trace import (
     Computation,
     Decision,
@@ -35,7 +35,8 @@ def describe(
     """
     spec, verbs = run.plan.spec, run.backend
     weights = verbs.dump_weights(run.model)
-    ledger = decide(verbs.parameters(run.model), spec)
+    ledger = run.plan.ledger
+    assert ledger is not None, "a run has the ledger of its model"
     parameters = _facts(run, [row.parameter for row in ledger.rows])
     return Header(
         backend=verbs.NAME,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from dualtrain.backend import backend_of
+from dualtrain.backend import Backend, backend_of
 from dualtrain.errors import PlanError
+from dualtrain.ledger import Ledger, decide, tell
+from dualtrain.optimizers import Optimizer
 from dualtrain.plan import Plan
 from dualtrain.spec import Spec
 
-__all__ = ["build_optimizer", "build_schedule"]
+__all__ = ["build_optimizer", "build_schedule", "wire"]
 
 
 def build_optimizer(spec: Spec, model: Any) -> Any:
@@ -24,7 +26,21 @@ def build_optimizer(spec: Spec, model: Any) -> Any:
     Raises `LedgerError` if an exclusion of the spec names no parameter, or the model asks for what
     no run does.
     """
-    return backend_of(model).build_optimizer(spec, model)
+    backend = backend_of(model)
+    ledger = decide(backend.parameters(model), spec)
+    return wire(backend, spec.optimizer, ledger, model, clip=backend.build_clip(spec.clip))
+
+
+def wire(
+    backend: Backend, optimizer: Optimizer, ledger: Ledger, model: Any, *, clip: Any = None
+) -> Any:
+    """The native optimizer of a model whose parameters are decided, and are frozen by it first.
+
+    What of the decisions nobody may expect is told in a warning.
+    """
+    tell(ledger)
+    backend.freeze(model, ledger)
+    return backend.build_optimizer(optimizer, ledger, model, clip=clip)
 
 
 def build_schedule(plan: Plan, optimizer: Any) -> Any:

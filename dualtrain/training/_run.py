@@ -15,6 +15,7 @@ from dualtrain.backend import Backend, backend_of, load_backend
 from dualtrain.errors import BackendError, DataError, MetricError, PlanError
 from dualtrain.plan import Plan, Plateau, Scaling, decay_at
 from dualtrain.spec import Spec
+from dualtrain.training._native import wire
 
 __all__ = ["Applied", "Run", "start"]
 
@@ -52,6 +53,11 @@ class Run:
         self, plan: Plan, model: Any, *, backend: Backend, device: Any, measure: bool
     ) -> None:
         spec = plan.spec
+        if plan.ledger is None:
+            raise PlanError(
+                "a run needs a plan of its model's parameters: spec.plan(..., parameters=...). "
+                "Received: one without"
+            )
         backend.check_amp(spec.amp, device)
         backend.check_autocast(spec.amp, device)
         self.plan = plan
@@ -61,7 +67,7 @@ class Run:
         self.clip = backend.build_clip(spec.clip, measure=measure)
         self.close = backend.use_biased_variance(model)
         """Gives the model its framework's own rule of running variances back; call it once."""
-        self.optimizer = backend.build_optimizer(spec, model, clip=self.clip)
+        self.optimizer = wire(backend, spec.optimizer, plan.ledger, model, clip=self.clip)
         backend.clear_gradients(self.optimizer)  # those of an earlier loop that broke off
         self.masters = backend.build_masters(spec.amp, model, self.optimizer)
         self._plateau = Plateau(plan) if spec.schedule.needs_metric else None
@@ -285,7 +291,9 @@ def start(
     """
     verbs = backend_for(model, backend)
     device = verbs.open_device(spec.device)
-    plan = spec.plan(micro_batches_per_epoch=micro_batches_per_epoch)
+    plan = spec.plan(
+        micro_batches_per_epoch=micro_batches_per_epoch, parameters=verbs.parameters(model)
+    )
     return Run(plan, verbs.place(model, device), backend=verbs, device=device, measure=measure)
 
 

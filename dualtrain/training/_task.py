@@ -12,7 +12,7 @@ from dualtrain.backend import Backend, load_backend
 from dualtrain.data import EpochBatches, Prepared, batches_of_epoch, held_out_batches
 from dualtrain.ledger import Ledger, decide
 from dualtrain.spec import Spec
-from dualtrain.tasks import ModelConfig, SampleLoss, Score
+from dualtrain.tasks import SampleLoss, Score
 from dualtrain.trace import Header, Update
 from dualtrain.training._before import batch_size, check_before, task_of
 from dualtrain.training._header import describe
@@ -82,12 +82,18 @@ def train(
     data = data if data is not None else task.prepare(folder)
     config = task.config(folder, data) if model is None else None
     if config is not None:
-        model = _model(spec, config, verbs)
+        model = verbs.build_model(config)
+    parameters = verbs.parameters(model)
+    batches = batches_of_epoch(data, seed=spec.seed, size=size)
+    # Before the weights, which take longest: refused at once, or not.
+    plan = spec.plan(micro_batches_per_epoch=len(batches(0)), parameters=parameters)
+    if config is not None:
+        weights = task.initial_weights(folder, config, parameters, seed=spec.seed)
+        verbs.load_weights(model, weights)
     if nudge:
         _nudge(model, verbs)
-    batches = batches_of_epoch(data, seed=spec.seed, size=size)
     run = Run(
-        spec.plan(micro_batches_per_epoch=len(batches(0))),
+        plan,
         verbs.place(model, device),
         backend=verbs,
         device=device,
@@ -96,7 +102,7 @@ def train(
     verbs.seed_everything(spec.seed)
     told, notes = [], []
     if config is not None:
-        told = task.told(folder, config, verbs.parameters(run.model), data)
+        told = task.told(folder, config, parameters, data)
         notes = task.notes(config)
     observer.told(told)
     objective = _objective(run, task.loss, loss)
@@ -130,16 +136,6 @@ def ledger(spec: Spec, backend: str) -> Ledger:
     verbs, task = load_backend(backend), task_of(spec)
     model = verbs.build_model(task.config(spec.folder, task.prepare(spec.folder)))
     return decide(verbs.parameters(model), spec)
-
-
-def _model(spec: Spec, config: ModelConfig, backend: Backend) -> Any:
-    """The native model with its initial weights, the same ones in every framework."""
-    model = backend.build_model(config)
-    parameters = backend.parameters(model)
-    decide(parameters, spec)  # before the weights, which take longest: refused at once, or not
-    weights = task_of(spec).initial_weights(spec.folder, config, parameters, seed=spec.seed)
-    backend.load_weights(model, weights)
-    return model
 
 
 def _nudge(model: Any, backend: Backend) -> None:

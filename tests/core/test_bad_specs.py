@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from dualtrain.errors import Problem, SpecError
+from dualtrain.optimizers import AdamW
 from dualtrain.schedules import Polynomial
-from dualtrain.spec import AdamW, Clip, Duration, Spec, Warmup, load_spec
+from dualtrain.spec import Clip, Duration, Spec, Warmup, load_spec
 
 GOOD = {
     "optimizer": "{name: adamw, lr: 5e-5}",

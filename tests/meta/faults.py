@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 import dualtrain_paddle
 from dualtrain.data import batches_of_epoch
-from dualtrain.ledger import decide
+from dualtrain.ledger import Ledger, Row
 
 Fault = Callable[[pytest.MonkeyPatch], None]
 
@@ -23,12 +24,26 @@ def decay_norms(patch: pytest.MonkeyPatch) -> None:
 
 
 def _decay_role(patch: pytest.MonkeyPatch, role: str) -> None:
-    def wrong(parameters: Any, spec: Any) -> Any:
-        kept = tuple(r for r in spec.weight_decay.exclude if r != role)
-        weight_decay = spec.weight_decay.model_copy(update={"exclude": kept})
-        return decide(parameters, spec.model_copy(update={"weight_decay": weight_decay}))
+    def wrong(row: Row, ledger: Ledger) -> Row:
+        decays = max(r.decay for r in ledger.rows)
+        return replace(row, decay=decays) if row.rule == f"role {role}" else row
 
-    patch.setattr("dualtrain_paddle.optim.decide", wrong)
+    misread(patch, dualtrain_paddle, wrong)
+
+
+def misread(patch: pytest.MonkeyPatch, verbs: Any, wrong: Callable[[Row, Ledger], Row]) -> None:
+    """Let a backend wire other rows than the ledger's, freezing and optimizer alike."""
+    freeze, build = verbs.freeze, verbs.build_optimizer
+
+    def of(ledger: Ledger) -> Ledger:
+        return replace(ledger, rows=tuple(wrong(row, ledger) for row in ledger.rows))
+
+    patch.setattr(verbs, "freeze", lambda model, ledger: freeze(model, of(ledger)))
+    patch.setattr(
+        verbs,
+        "build_optimizer",
+        lambda rule, ledger, model, **rest: build(rule, of(ledger), model, **rest),
+    )
 
 
 def forget_the_clip(patch: pytest.MonkeyPatch) -> None:

@@ -53,8 +53,8 @@ def _decay(patch: pytest.MonkeyPatch, chosen: Callable[[Any], Callable[[str], bo
     """Replace the live optimizer's filter by chosen(model), a function of `p.name`."""
     build = dualtrain_paddle.build_optimizer
 
-    def wrong(spec: Any, model: Any, **settings: Any) -> Any:
-        optimizer = build(spec, model, **settings)
+    def wrong(rule: Any, ledger: Any, model: Any, **settings: Any) -> Any:
+        optimizer = build(rule, ledger, model, **settings)
         optimizer._apply_decay_param_fun = chosen(model)
         return optimizer
 
@@ -119,10 +119,10 @@ def step_the_schedule_first(patch: pytest.MonkeyPatch) -> None:
 def use_the_other_rmsprop(patch: pytest.MonkeyPatch) -> None:
     """torch's own adds eps outside the root."""
 
-    def native(groups: Any, *, rho: float, **settings: Any) -> Any:
-        return torch.optim.RMSprop(groups, alpha=rho, **settings)
+    def native(groups: Any, rule: Any) -> Any:
+        return torch.optim.RMSprop(groups, rule.lr, alpha=rule.rho, eps=rule.eps)
 
-    patch.setattr(dualtrain_torch.optimizers, "RMSProp", native)
+    patch.setattr(dualtrain_torch.optimizers, "ByRule", native)
 
 
 RMSPROP: Mapping[str, Any] = {

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from dualtrain.backend import backend_names, load_backend
-from dualtrain.ledger import Ledger, decide
 from dualtrain.plan import _curves
 from dualtrain.plan._warmup import rise
 from dualtrain.training import Run
+from tests.meta.faults import misread
 from tests.oracle.check import check
 from tests.oracle.model import Architecture
 from tests.oracle.specs import Case
@@ -113,20 +113,12 @@ def averages_begin_after_the_first_update(patch: Patch, backend: str) -> None:
 
 
 def decay_biases(patch: Patch, backend: str) -> None:
-    def wrong(parameters: Any, spec: Any) -> Ledger:
-        ledger = decide(parameters, spec)
-        value = spec.weight_decay.value
-        return replace(ledger, rows=tuple(replace(row, decay=value) for row in ledger.rows))
-
-    patch.setattr(optim(backend), "decide", wrong)
+    value = SPEC["weight_decay"]["value"]
+    misread(patch, load_backend(backend), lambda row, _: replace(row, decay=value))
 
 
 def learn_all_at_one_rate(patch: Patch, backend: str) -> None:
-    def wrong(parameters: Any, spec: Any) -> Ledger:
-        ledger = decide(parameters, spec)
-        return replace(ledger, rows=tuple(replace(r, lr_multiplier=1.0) for r in ledger.rows))
-
-    patch.setattr(optim(backend), "decide", wrong)
+    misread(patch, load_backend(backend), lambda row, _: replace(row, lr_multiplier=1.0))
 
 
 def divide_the_tail_by_the_full_size(patch: Patch, backend: str) -> None:
@@ -167,11 +159,7 @@ def count_ignored_labels(patch: Patch, backend: str) -> None:
 
 
 def move_what_stands_still(patch: Patch, backend: str) -> None:
-    def wrong(parameters: Any, spec: Any) -> Ledger:
-        ledger = decide(parameters, spec)
-        return replace(ledger, rows=tuple(replace(row, frozen=False) for row in ledger.rows))
-
-    patch.setattr(optim(backend), "decide", wrong)
+    misread(patch, load_backend(backend), lambda row, _: replace(row, frozen=False))
 
 
 def forget_to_shift(patch: Patch, backend: str) -> None:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from tests.oracle import loss as losses
 from tests.oracle.drive import Made, Record, native
 from tests.oracle.model import LAYERS, Pass, backward, forward, statistics
-from tests.oracle.optimizers import Reference
+from tests.oracle.optimizers import Reference, rule_of
 from tests.oracle.parameters import Decision, decide
 from tests.oracle.schedules import Plateau, momentum, rate, sizes
 from tests.oracle.specs import Case
@@ -362,7 +362,7 @@ class _Judge:
 
     @property
     def decoupled(self) -> bool:
-        return self.spec["optimizer"]["name"] in ("adamw", "lamb")
+        return rule_of(self.spec["optimizer"]).decoupled
 
     def check_still(self, before: Arrays, after: Arrays, names: Mapping[str, Any]) -> None:
         for name in names:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 import dualtrain_paddle
 import dualtrain_torch
-from dualtrain import Spec
+from dualtrain import Spec, build_optimizer
 
 __all__ = ["BARS", "CASES", "WIDER", "Distance", "distance", "spec_of"]
 
@@ -138,8 +138,8 @@ def distance(
     instead: makes the torch side's optimizer, from the spec and the model.
     """
     spec = spec_of(case, updates, rounded=dtype == "float64")
-    a = _after(_Torch, spec, dtype, updates, instead or dualtrain_torch.build_optimizer)
-    b = _after(_Paddle, spec, dtype, updates, dualtrain_paddle.build_optimizer)
+    a = _after(_Torch, spec, dtype, updates, instead or build_optimizer)
+    b = _after(_Paddle, spec, dtype, updates, build_optimizer)
     moved = max(float(np.abs(a[name] - w.astype(dtype)).max()) for name, w in initial().items())
     apart = max(float(np.abs(a[name] - b[name]).max()) for name in a)
     equal = sum(int(np.sum(a[name] == b[name])) for name in a) / sum(w.size for w in a.values())

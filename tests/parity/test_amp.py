@@ -23,7 +23,7 @@ from torch.overrides import get_overridable_functions
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from dualtrain import Spec
+from dualtrain import Spec, build_optimizer
 from dualtrain.backend import load_backend
 from dualtrain.errors import BackendError
 from dualtrain.plan import Scaling
@@ -206,7 +206,7 @@ def test_o2_casts_all_but_norms_and_keeps_masters(name: str, build: Callable[[],
     """A tied matrix has one master, a frozen vector one that the optimizer does not know."""
     backend, model, weights = load_backend(name), build(), some_weights()
     backend.load_weights(model, weights)
-    optimizer = backend.build_optimizer(spec_of(), model)
+    optimizer = build_optimizer(spec_of(), model)
     masters = backend.build_masters(Amp(dtype="bfloat16", level="O2"), model, optimizer)
     tensors = importlib.import_module(f"dualtrain_{name}.tensors")
     found = {f.name: f.tensor for f in tensors.named_tensors(model)}

@@ -12,8 +12,9 @@ import torch
 
 import dualtrain_paddle
 import dualtrain_torch
-from docs.make_optimizer_table import NOT_USED, PAGE, members, stated
-from dualtrain import Spec
+from docs.make_optimizer_table import NOT_USED, PAGE, stated
+from dualtrain import Spec, build_optimizer
+from dualtrain.optimizers import RULES
 from tests.parity.recorded_gradients import BARS, CASES, WIDER, Distance, Dtype, distance
 
 UPDATES = 50
@@ -61,7 +62,7 @@ def test_the_page_is_about_these_cases_and_rules() -> None:
         for dtype, number in zip(get_args(Dtype), numbers, strict=True):
             assert excess(case, dtype, Distance(relative=number, equal=0.0)) is None
     text = PAGE.read_text(encoding="utf-8")
-    assert [m.__name__ for m in members() if inspect.cleandoc(m.__doc__ or "") not in text] == []
+    assert [m.__name__ for m in RULES if inspect.cleandoc(m.__doc__ or "") not in text] == []
 
 
 def spec_of(**changes: Any) -> Spec:
@@ -91,7 +92,7 @@ def moved(model: Any, optimizer: Any) -> float:
 def test_a_native_paddle_optimizer_inherits_nothing_from_ours() -> None:
     model = dualtrain_paddle.build_linear(2, 2)
     model.bias.set_value(np.ones(2, np.float32))
-    ours = dualtrain_paddle.build_optimizer(spec_of(**WIRED), model)
+    ours = build_optimizer(spec_of(**WIRED), model)
     assert moved(model, ours) == 0.5 * 4.0 * (1 + 0.5)
     native = paddle.optimizer.Momentum(0.5, 0.5, parameters=model.parameters())
     assert moved(model, native) == 0.5
@@ -103,7 +104,7 @@ def test_a_native_paddle_optimizer_inherits_nothing_from_ours() -> None:
 def test_what_paddle_gets_is_its_own_class(name: str, cls: Any) -> None:
     """For scalers, decorators and scripts that ask what an optimizer is."""
     spec = spec_of(optimizer={"name": name, "lr": 0.5})
-    made = dualtrain_paddle.build_optimizer(spec, dualtrain_paddle.build_linear(2, 2))
+    made = build_optimizer(spec, dualtrain_paddle.build_linear(2, 2))
     assert isinstance(made, cls)
     assert type(made).__name__ == cls.__name__
 
@@ -112,8 +113,8 @@ def test_paddles_state_is_named_after_its_parameter_alone() -> None:
     """The third optimizer on a model names its state like the first."""
     model = dualtrain_paddle.build_linear(2, 2)
     for _ in range(2):
-        moved(model, dualtrain_paddle.build_optimizer(spec_of(), model))
-    third = dualtrain_paddle.build_optimizer(spec_of(), model)
+        moved(model, build_optimizer(spec_of(), model))
+    third = build_optimizer(spec_of(), model)
     moved(model, third)
     assert sorted(third.state_dict()) == sorted(
         f"{parameter.name}_velocity_0" for parameter in model.parameters()
@@ -123,7 +124,7 @@ def test_paddles_state_is_named_after_its_parameter_alone() -> None:
 def test_torchs_groups_are_by_decay_and_multiplier() -> None:
     """The first group carries the base rate; what a checkpoint holds is native."""
     model = dualtrain_torch.build_linear(2, 2)
-    made = dualtrain_torch.build_optimizer(spec_of(**WIRED), model)
+    made = build_optimizer(spec_of(**WIRED), model)
     assert type(made) is torch.optim.SGD
     assert [(len(g["params"]), g["lr"], g["weight_decay"]) for g in made.param_groups] == [
         (0, 0.5, 0.0),

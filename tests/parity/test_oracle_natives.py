@@ -200,7 +200,7 @@ def test_an_optimizer_is_the_native_ones(case: str, side: int) -> None:
     gradients = source.normal(size=sizes.shape) * sizes * (source.random(sizes.shape) > 0.1)
     lr, wd = 2.0**-6, 0.0 if case == "rprop" else 0.25
     found = (in_torch, in_paddle)[side](makers[side], w, gradients, lr, wd)
-    rule = Reference({"name": case.partition(",")[0], **settings}, w, wd)
+    rule = Reference({"name": case.partition(",")[0], "lr": lr, **settings}, w, wd)
     rounding = 1e-6 if case in FLOAT32 else 1e-12
     for k, (g, after) in enumerate(zip(gradients, found, strict=True)):
         right = rule.update(g, lr)

@@ -14,7 +14,7 @@ import torch
 
 import dualtrain_paddle
 import dualtrain_torch
-from dualtrain import Spec
+from dualtrain import Spec, build_optimizer
 from dualtrain.backend import Backend
 from dualtrain.ledger import Kind, decide, roles_of
 from dualtrain.model import master_of
@@ -346,7 +346,7 @@ def test_at_o2_what_is_a_norm_keeps_float32(
     module: Any = (torch.nn.Sequential if is_torch else paddle.nn.Sequential)(
         own["linear"](), own["tried"](), own["scale"]()
     )
-    optimizer = verbs.build_optimizer(spec_of(), module)
+    optimizer = build_optimizer(spec_of(), module)
     verbs.build_masters(Amp(dtype="bfloat16", level="O2"), module, optimizer)
     types = {name: p.dtype == low for name, p in module.named_parameters()}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,10 @@ import paddle
 import pytest
 import torch
 
+import dualtrain_paddle
 from dualtrain import Spec
 from dualtrain.testing import assert_decay_parity, assert_lr_parity, assert_update_parity
+from tests.meta.faults import misread
 
 
 class TorchNet(torch.nn.Module):
@@ -72,24 +75,17 @@ def test_decay_parity_holds() -> None:
 
 
 def test_decay_parity_objects_to_another_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    from dualtrain.ledger import decide
-
-    assert SPEC.weight_decay is not None
-    everything = SPEC.weight_decay.model_copy(update={"exclude": ()})
-    wrong = SPEC.model_copy(update={"weight_decay": everything})
-    monkeypatch.setattr("dualtrain_paddle.optim.decide", lambda p, _: decide(p, wrong))
+    misread(monkeypatch, dualtrain_paddle, lambda row, _: replace(row, decay=0.01))
     with pytest.raises(AssertionError, match=r"^torch and paddle differ in weight decay: .*norm"):
         assert_decay_parity(SPEC, [TorchNet(), PaddleNet()])
 
 
 def test_decay_parity_objects_to_another_lr_multiplier(monkeypatch: pytest.MonkeyPatch) -> None:
-    from dualtrain.ledger import decide
-
     slow = Spec.model_validate(
         PARTS | {"lr_multipliers": [{"pattern": "hidden.*", "multiplier": 0.5}]}
     )
     assert_decay_parity(slow, [TorchNet(), PaddleNet()])
-    monkeypatch.setattr("dualtrain_paddle.optim.decide", lambda p, _: decide(p, SPEC))
+    misread(monkeypatch, dualtrain_paddle, lambda row, _: replace(row, lr_multiplier=1.0))
     with pytest.raises(AssertionError, match=r"differ in lr multiplier: .*'hidden.bias': \(0.5, 1"):
         assert_decay_parity(slow, [TorchNet(), PaddleNet()])
 

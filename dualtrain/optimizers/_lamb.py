@@ -1,0 +1,47 @@
+"""LAMB."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from dualtrain.fields import Positive
+from dualtrain.optimizers._rule import Numbers, UpdateRule, moments
+from dualtrain.optimizers._verbs import Verbs
+from dualtrain.optimizers._words import Betas, Rate
+
+__all__ = ["Lamb"]
+
+
+class Lamb(UpdateRule):
+    """m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2.
+
+    r = (m / (1 - b1^k)) / (sqrt(v / (1 - b2^k)) + eps) + wd w and w = w - lr q r, where the trust
+    ratio q is |w| / |r|, the norms taken over the parameter's tensor; 1 where either norm is 0,
+    and 1 for a parameter that does not decay: Paddle's rule, which other LAMBs do not share.
+    """
+
+    name: Literal["lamb"]
+    """`paddle.optimizer.Lamb`; torch has none, dualtrain's own computes the same."""
+    lr: Rate
+    betas: Betas = (0.9, 0.999)
+    eps: Positive
+    """Added outside the root (1e-6 in Paddle; torch has no LAMB, its Adams take 1e-8)."""
+
+    decoupled: ClassVar[bool] = True
+    trust_ratio: ClassVar[bool] = True
+
+    @property
+    def state_arrays(self) -> tuple[str, ...]:
+        """m and v."""
+        return ("first_moment", "second_moment")
+
+    def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Verbs) -> Any:
+        b1, b2 = self.betas
+        m, v = moments(state, self.betas, g, xp)
+        size = xp.add_(xp.sqrt_(v / (1 - b2**now.k)), self.eps)
+        r = xp.divide_(m / (1 - b1**now.k), size)
+        if not now.decay:
+            return xp.plus_(w, r, -now.lr)
+        r = xp.plus_(r, w, now.decay)
+        trust = xp.ratio(xp.norm(w), xp.norm(r))
+        return xp.plus_(w, xp.multiply_(r, trust * now.lr), -1.0)

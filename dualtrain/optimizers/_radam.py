@@ -1,0 +1,48 @@
+"""RAdam: Adam whose second moment acts once it is known well enough."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar, Literal
+
+from dualtrain.fields import Positive
+from dualtrain.optimizers._rule import Numbers, UpdateRule, moments
+from dualtrain.optimizers._verbs import Verbs
+from dualtrain.optimizers._words import Betas, Rate
+
+__all__ = ["RAdam"]
+
+
+class RAdam(UpdateRule):
+    """m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2, h = m / (1 - b1^k).
+
+    z = 2 / (1 - b2) - 1 and p = z - 2 k b2^k / (1 - b2^k). Where p > 5: w = w - lr h
+    sqrt((p - 4) (p - 2) z / ((z - 4) (z - 2) p)) sqrt(1 - b2^k) / (sqrt(v) + eps);
+    before that: w = w - lr h.
+    """
+
+    name: Literal["radam"]
+    """`torch.optim.RAdam`, `paddle.optimizer.RAdam` (Paddle 3)."""
+    lr: Rate
+    betas: Betas = (0.9, 0.999)
+    eps: Positive = 1e-8
+    """Added to sqrt(v), before bias correction."""
+
+    like_adam: ClassVar[bool] = True
+
+    @property
+    def state_arrays(self) -> tuple[str, ...]:
+        """m and v."""
+        return ("first_moment", "second_moment")
+
+    def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Verbs) -> Any:
+        (b1, b2), k = self.betas, now.k
+        m, v = moments(state, self.betas, g, xp)
+        h = m / (1 - b1**k)
+        z = 2 / (1 - b2) - 1
+        p = z - 2 * k * b2**k / (1 - b2**k)
+        if p <= 5:
+            return xp.plus_(w, h, -now.lr)
+        rectified = math.sqrt((p - 4) * (p - 2) * z / ((z - 4) * (z - 2) * p))
+        step = h * rectified * math.sqrt(1 - b2**k)
+        return xp.plus_quotient_(w, step, xp.sqrt(v) + self.eps, -now.lr)

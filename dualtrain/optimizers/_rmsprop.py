@@ -1,0 +1,47 @@
+"""RMSProp."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from dualtrain.fields import Positive
+from dualtrain.optimizers._rule import Numbers, UpdateRule
+from dualtrain.optimizers._verbs import Verbs
+from dualtrain.optimizers._words import Decay, Rate
+
+__all__ = ["RMSProp"]
+
+
+class RMSProp(UpdateRule):
+    """v = rho v + (1 - rho) g^2; centered: a = rho a + (1 - rho) g and v - a^2 stands for v below.
+
+    b = momentum b + lr g / sqrt(v + eps), w = w - b. The eps is inside the root and the rate
+    inside b, as in Paddle (and TensorFlow). `torch.optim.RMSprop` adds eps outside, which no
+    choice of eps mends, and multiplies b by the rate; here dualtrain's own computes Paddle's.
+    """
+
+    name: Literal["rmsprop"]
+    """`paddle.optimizer.RMSProp`; not `torch.optim.RMSprop`."""
+    lr: Rate
+    rho: Decay
+    """Decay rate of the averages (default 0.95 in Paddle; torch's alpha, 0.99)."""
+    eps: Positive
+    """Added inside the root (default 1e-6 in Paddle)."""
+    momentum: Decay = 0.0
+    """Share of b that is kept."""
+    centered: bool = False
+    """Whether the mean's square is taken off v."""
+
+    @property
+    def state_arrays(self) -> tuple[str, ...]:
+        """v, a where it is centered, and b."""
+        return ("second_moment", *(["first_moment"] if self.centered else []), "velocity")
+
+    def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Verbs) -> Any:
+        v = state["second_moment"] = xp.average_(state["second_moment"], self.rho, g * g)
+        if self.centered:
+            a = state["first_moment"] = xp.average_(state["first_moment"], self.rho, g)
+            v = xp.minus_square(v, a)
+        b = xp.multiply_(state["velocity"], self.momentum)
+        b = state["velocity"] = xp.plus_quotient_(b, g, xp.sqrt_(v + self.eps), now.lr)
+        return xp.plus_(w, b, -1.0)

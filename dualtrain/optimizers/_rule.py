@@ -1,0 +1,115 @@
+"""The base of all optimizers: what a rule is asked, and an update in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from dualtrain.fields import Part
+from dualtrain.optimizers._verbs import NUMPY, Verbs
+
+__all__ = ["Numbers", "State", "UpdateRule", "moments"]
+
+Array = Any
+State = Mapping[str, Any]
+"""`step`, the number of updates made; under their names the arrays of `state_arrays`, each of the
+weight's shape, and the numbers of `state_numbers`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Numbers:
+    """The numbers of one update of one parameter."""
+
+    k: int
+    """t + 1: how many updates there are with this one."""
+    lr: float
+    """The rate, times the parameter's multiplier."""
+    decay: float
+    """wd."""
+    momentum: float | None
+    """Where the schedule cycles it."""
+
+
+class UpdateRule(Part):
+    """An optimizer: its words, how it treats weight decay and rate, and the rule itself.
+
+    In every rule w is a weight, g its gradient after unscaling and clipping, lr the rate of update
+    t (`lr_at(t)` times the parameter's multiplier), wd its weight decay, and k = t + 1 the number
+    of updates with this one. State starts at 0 unless the rule says otherwise.
+
+    Coupled decay is added to the gradient after clipping: g + wd w stands wherever a rule says g.
+    Nothing whose native default differs between the frameworks has a default here.
+    """
+
+    decoupled: ClassVar[bool] = False
+    """Whether weight decay acts on the weight; elsewhere it is added to the gradient."""
+    shrinks: ClassVar[bool] = False
+    """Whether decay multiplies the weight by 1 - lr wd, which may be 1 in float32."""
+    trust_ratio: ClassVar[bool] = False
+    """Whether the step of a parameter that decays, and of no other, is scaled by its norm."""
+    like_adam: ClassVar[bool] = False
+    """Whether coupled decay is divided by the gradient's size, in a rule of which a decoupled
+    sibling, AdamW, is known."""
+    reads_rate_once: ClassVar[bool] = False
+    """Whether the rate gives the first step sizes and nothing else: then the schedule is constant,
+    and neither warmup nor multipliers nor decay have an effect."""
+
+    state_numbers: ClassVar[tuple[str, ...]] = ()
+    """Scalars in its state, beside `step`."""
+
+    @property
+    def state_arrays(self) -> tuple[str, ...]:
+        """The names of the arrays in its state."""
+        return ()
+
+    @property
+    def cycled_momentum(self) -> float | None:
+        """The momentum from which a schedule may cycle; None where it can cycle none."""
+        return None
+
+    def new_state(self, w: Array, *, verbs: Verbs = NUMPY) -> State:
+        """The state of a weight before the first update."""
+        return {"step": 0, **{name: verbs.zeros(w) for name in self.state_arrays}}
+
+    def update(
+        self,
+        state: State,
+        w: Array,
+        g: Array,
+        *,
+        lr: float,
+        decay: float = 0.0,
+        momentum: float | None = None,
+        verbs: Verbs = NUMPY,
+    ) -> tuple[State, Array]:
+        """State and weight after one more update. Pure, with `NUMPY`'s verbs.
+
+        w, g: arrays of one shape, of float64 with `NUMPY`. Other verbs may write into the weight
+        and the arrays of the state. lr: with the parameter's multiplier. momentum: if the schedule
+        cycles it.
+
+        >>> import numpy as np
+        >>> from dualtrain.optimizers import SGD
+        >>> rule = SGD(name="sgd", lr=0.5)
+        >>> rule.update(rule.new_state(np.ones(1)), np.ones(1), np.ones(1), lr=0.5, decay=1.0)
+        ({'step': 1}, array([0.]))
+        """
+        now = Numbers(k=state["step"] + 1, lr=lr, decay=decay, momentum=momentum)
+        after = {**state, "step": now.k}
+        if decay and not self.decoupled:
+            g = verbs.plus(g, w, decay)
+        return after, self._moved(after, w, g, now, verbs)
+
+    def _moved(self, state: dict[str, Any], w: Array, g: Array, now: Numbers, xp: Verbs) -> Array:
+        """The weight after the update; the arrays in `state` are replaced by their next values."""
+        raise NotImplementedError
+
+
+def moments(
+    state: dict[str, Any], betas: tuple[float, float], g: Array, xp: Verbs
+) -> tuple[Array, Array]:
+    """m = b1 m + (1 - b1) g and v = b2 v + (1 - b2) g^2, kept in the state."""
+    m = state["first_moment"] = xp.average_(state["first_moment"], betas[0], g)
+    v = state["second_moment"] = xp.average_(state["second_moment"], betas[1], g * g)
+    return m, v

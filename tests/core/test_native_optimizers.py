@@ -1,0 +1,127 @@
+"""The table of native optimizers: words to a call and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dualtrain.native import Call, Refused, Row
+from dualtrain.native.optimizers import OPTIMIZERS, arguments_for, driving_row, words_of
+from dualtrain.optimizers import RULES, Adam, AdamW, Momentum, RMSProp, UpdateRule
+from tests.oracle.optimizers import rule_of
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "sgd": {},
+    "momentum": {"momentum": 0.75, "nesterov": True},
+    "adam": {"betas": (0.75, 0.9375), "eps": 2.0**-10, "amsgrad": True},
+    "adamw": {"betas": (0.75, 0.9375), "eps": 2.0**-10, "amsgrad": True},
+    "lamb": {"betas": (0.75, 0.9375), "eps": 2.0**-10},
+    "adagrad": {"eps": 2.0**-10, "initial_accumulator": 0.25},
+    "adadelta": {"rho": 0.75, "eps": 2.0**-10},
+    "adamax": {"betas": (0.75, 0.9375), "eps": 2.0**-10},
+    "nadam": {"betas": (0.75, 0.9375), "eps": 2.0**-10, "momentum_decay": 2.0**-4},
+    "radam": {"betas": (0.75, 0.9375), "eps": 2.0**-10},
+    "rmsprop": {"rho": 0.75, "eps": 2.0**-10, "momentum": 0.5, "centered": True},
+    "rprop": {"etas": (0.5, 1.25), "step_sizes": (2.0**-10, 0.25)},
+}
+"""Nothing at a default, and numbers that float32 holds."""
+SAID = [row for row in OPTIMIZERS.rows if row.equal != "refused"]
+each_row = pytest.mark.parametrize("row", SAID, ids=lambda row: f"{row.name} {row.means}")
+
+
+def rule_for(row: Row, **changes: Any) -> UpdateRule:
+    name = row.means["optimizer.name"]
+    return rule_of({"name": name, "lr": 2.0**-6, **SETTINGS[name], **changes})
+
+
+@each_row
+@pytest.mark.parametrize("decay", [None, 0.25])
+def test_words_come_back_from_the_call_that_says_them(row: Row, decay: float | None) -> None:
+    if decay is not None and row.means["optimizer.name"] == "rprop":
+        with pytest.raises(Refused, match=r"has no argument for weight_decay\.value"):
+            row.write(words_of(rule_for(row), decay))
+        return
+    words = words_of(rule_for(row), decay)
+    assert words == row.read(row.write(words))
+
+
+@each_row
+def test_a_call_with_nothing_said_has_the_native_defaults(row: Row) -> None:
+    """Where it needs no more than a rate; they are not the spec's."""
+    try:
+        words = row.read({next(iter(row.arguments)): 0.5})
+    except Refused:  # SGD(0.5) is no momentum
+        assert row.name == "torch.optim.SGD"
+        return
+    assert (words["optimizer.lr"], words["optimizer.name"]) == (0.5, row.means["optimizer.name"])
+    assert ("weight_decay.value" in words) == (rule_for(row).decoupled)
+
+
+def test_every_rule_has_a_row_for_paddle_and_torch_lacks_three() -> None:
+    """Those are computed by their own formula."""
+    names = {name: rule_of({"name": name, "lr": 0.1, **s}) for name, s in SETTINGS.items()}
+    assert {type(rule) for rule in names.values()} == set(RULES)
+    lacking = {
+        library: [name for name, rule in names.items() if driving_row(library, rule) is None]
+        for library in ("torch", "paddle")
+    }
+    assert lacking == {"torch": ["lamb", "adamax", "rmsprop"], "paddle": []}
+
+
+def test_one_class_of_torch_means_two_rules() -> None:
+    plain = OPTIMIZERS.read(Call(name="torch.optim.SGD", arguments={"lr": 0.1}))
+    assert plain.words == {"optimizer.name": "sgd", "optimizer.lr": 0.1}
+    given = {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.5}
+    heavy = OPTIMIZERS.read(Call(name="torch.optim.SGD", arguments=given))
+    assert heavy.words == {
+        "optimizer.name": "momentum",
+        "optimizer.lr": 0.1,
+        "optimizer.momentum": 0.9,
+        "weight_decay.value": 0.5,
+        "weight_decay.kind": "coupled",
+    }
+    with pytest.raises(Refused, match="has no meaning that is known"):
+        OPTIMIZERS.read(Call(name="torch.optim.SGD", arguments={**given, "dampening": 0.5}))
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "reason"),
+    [
+        ("torch.optim.AdamW", {"lr": 0.1, "maximize": True}, "have another meaning"),
+        ("torch.optim.Adam", {"decoupled_weight_decay": True}, "have another meaning"),
+        ("paddle.optimizer.AdamW", {"lazy_mode": True}, "have another meaning"),
+        ("paddle.optimizer.Lamb", {"always_adapt": True}, "have another meaning"),
+        ("paddle.optimizer.Adam", {"use_lowprecision_moment": True}, "no word is known for"),
+        ("torch.optim.ASGD", {}, "averages weights"),
+        ("transformers.Adafactor", {}, "Paddle has none"),
+    ],
+)
+def test_what_the_spec_cannot_say_is_refused(name: str, given: dict[str, Any], reason: str) -> None:
+    (row,) = (row for row in OPTIMIZERS.rows if row.name == name)
+    with pytest.raises(Refused, match=reason):
+        row.read(given)
+
+
+def test_an_older_class_is_called_without_what_it_does_not_know() -> None:
+    class Older:
+        def __init__(self, learning_rate: float, beta1: float, beta2: float, epsilon: float):
+            pass
+
+    rule = Adam(name="adam", lr=0.1)
+    row = driving_row("paddle", rule)
+    assert row is not None
+    given = arguments_for(Older, row, words_of(rule))
+    assert given == {"learning_rate": 0.1, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
+    with pytest.raises(Refused, match=r"^amsgrad$"):
+        arguments_for(Older, row, words_of(rule.model_copy(update={"amsgrad": True})))
+
+
+def test_what_a_rule_says_of_itself() -> None:
+    """Data that other rooms ask for."""
+    momentum = Momentum(name="momentum", lr=0.1, momentum=0.9)
+    assert (momentum.cycled_momentum, AdamW(name="adamw", lr=0.1).cycled_momentum) == (0.9, None)
+    assert [rule.__name__ for rule in RULES if rule.decoupled] == ["AdamW", "Lamb"]
+    assert [rule.__name__ for rule in RULES if rule.reads_rate_once] == ["Rprop"]
+    heavy = RMSProp(name="rmsprop", lr=0.1, rho=0.9, eps=1e-6, centered=True)
+    assert heavy.state_arrays == ("second_moment", "first_moment", "velocity")
