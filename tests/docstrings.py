@@ -90,6 +90,26 @@ def _table(folder: Path) -> dict[str, Any]:
     return {}
 
 
+def _columns(folder: Path) -> dict[str, Any]:
+    from dualtrain.data import Column
+
+    return {**_table(folder), "Column": Column}
+
+
+def _schedule_calls(folder: Path) -> dict[str, Any]:
+    from dualtrain.native import Call
+    from dualtrain.native.schedules import SCHEDULES
+
+    return {"table": SCHEDULES, "Call": Call}
+
+
+def _cosine_decay(folder: Path) -> dict[str, Any]:
+    from dualtrain.native.schedules import SCHEDULES
+
+    rows = (row for row in SCHEDULES.rows if row.name.endswith("CosineDecayWithWarmup"))
+    return {"row": next(rows)}
+
+
 def _head(folder: Path) -> dict[str, Any]:
     fields = {"model_type": "roberta", "id2label": {"0": "pos", "1": "neg"}}
     (folder / "config.json").write_text(json.dumps(fields), encoding="utf-8")
@@ -114,8 +134,14 @@ def _in_a_file(folder: Path) -> dict[str, Any]:
 
 SETTINGS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "Curve.factors": _schedules,
+    "EncoderConfig.tensors": _bert,
     "Plan.epoch_groups": lambda folder: {"spec": _spec(batch={"accumulate": 2})},
     "Plan.lr_at": lambda folder: {"spec": _spec(warmup={"steps": 2})},
+    "Plan.native": lambda folder: {
+        "plan": _plan(
+            schedule={"name": "linear"}, warmup={"steps": 2}, duration={"updates": 4}
+        )
+    },
     "Plateau": lambda folder: {
         "plan": _plan(
             schedule={
@@ -133,6 +159,7 @@ SETTINGS: dict[str, Callable[[Path], dict[str, Any]]] = {
         )
     },
     "Spec.problem": _in_a_file,
+    "Table.read": _schedule_calls,
     "class_order": _head,
     "explain": lambda folder: {
         "plan": _plan(
@@ -141,11 +168,11 @@ SETTINGS: dict[str, Callable[[Path], dict[str, Any]]] = {
             duration={"updates": 100},
         )
     },
-    "has_horizon": _schedules,
-    "parameters_of": _bert,
+    "left_out": _cosine_decay,
     "rates_apart": _of_two_roundings,
     "read": _two_half_waves,
-    "read_table": _table,
+    "read_table": _columns,
+    "read_texts": _table,
     "spans": lambda folder: {
         "plan": _plan(
             schedule={"name": "linear"},

@@ -77,14 +77,13 @@ def demo(folder: Path, updates: int) -> None:
     spec = example / "spec.yaml"
     if updates:
         short = load_spec(spec).model_dump(mode="json") | {"duration": {"updates": updates}}
-        spec = example / f".{folder.parent.name}.json"
+        short["task"] |= {split: str(example / short["task"][split]) for split in ("train", "eval")}
+        spec = folder / "spec.json"
         spec.write_text(Spec.model_validate(short).model_dump_json(), encoding="utf-8")
     for backend in BACKENDS:
         command = [sys.executable, "-m", "dualtrain", "train", str(spec), "--backend", backend]
         files = ["--trace", str(folder / f"{backend}.jsonl"), "--output", str(folder / backend)]
         subprocess.run([*command, *files], check=True, capture_output=True)
-    if updates:
-        spec.unlink()
 
 
 if __name__ == "__main__":

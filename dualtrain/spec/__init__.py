@@ -1,9 +1,9 @@
 """Room 1, the spec: what the user wrote. Frozen, validated, holds no code.
 
-`_spec.py` is the whole; `_warmup.py`, `_parameters.py`, `_update.py`, `_loss.py`, `_amp.py` and
-`_task.py` are its parts, beside `dualtrain.optimizers` and `dualtrain.schedules`. `_load.py` reads
-files: `_yaml.py`, `_toml.py` and `_json.py` give the data and the line of each key;
-`dualtrain.fields` says what is wrong with them.
+`_spec.py` is the whole; `_warmup.py`, `_parameters.py`, `_update.py`, `_loss.py` and `_amp.py` are
+its parts, beside the records of `dualtrain.optimizers`, `dualtrain.schedules` and
+`dualtrain.tasks`. `_load.py` reads files: `_yaml.py`, `_toml.py` and `_json.py` give the data and
+the line of each key; `dualtrain.fields` says what is wrong with them.
 """
 
 from dualtrain.fields import LARGEST_COUNT as LARGEST_COUNT
