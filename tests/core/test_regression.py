@@ -348,8 +348,8 @@ def example(tmp_path: Path) -> Path:
 
 def test_the_example_is_what_its_comments_say(example: Path) -> None:
     spec = load_spec(example / "spec.yaml")
-    assert spec.task is not None
-    data: PreparedNumbers = spec.task.prepare(example)
+    assert isinstance(spec.task, Regression)
+    data = spec.task.prepare(example)
     assert data.eval is not None
     plan = spec.plan(micro_batches_per_epoch=25)
     assert (len(data.train), len(data.eval), -(-len(data.train) // 32)) == (800, 200, 25)
