@@ -72,12 +72,12 @@ class _Mlp(paddle.nn.Layer):
     def __init__(self, config: MlpConfig) -> None:
         super().__init__()
         *hidden, output = (build_linear(*sizes) for sizes in config.layers.values())
-        self.hidden = paddle.nn.LayerList(hidden)
+        self.layers = paddle.nn.LayerList(hidden)
         self.output = output
         self.activation = getattr(paddle.nn.functional, config.activation)
 
     def forward(self, features: Any) -> Any:
-        for layer in self.hidden:
+        for layer in self.layers:
             features = self.activation(layer(features))
         return self.output(features)
 

@@ -53,12 +53,12 @@ class _Mlp(torch.nn.Module):
     def __init__(self, config: MlpConfig) -> None:
         super().__init__()
         *hidden, output = (build_linear(*sizes) for sizes in config.layers.values())
-        self.hidden = torch.nn.ModuleList(hidden)
+        self.layers = torch.nn.ModuleList(hidden)
         self.output = output
         self.activation = getattr(torch.nn.functional, config.activation)
 
     def forward(self, features: Any) -> Any:
-        for layer in self.hidden:
+        for layer in self.layers:
             features = self.activation(layer(features))
         return self.output(features)
 

@@ -179,7 +179,7 @@ class TestOfTheUsers:
         assert score is not None and score.examples == 24
         assert (after["output.weight"] != before["output.weight"]).any()
         initial = load_file(folder / "out" / "initial.safetensors")
-        np.testing.assert_array_equal(initial["hidden.0.weight"], before["hidden.0.weight"])
+        np.testing.assert_array_equal(initial["layers.0.weight"], before["layers.0.weight"])
         assert not (folder / "out" / "regression.json").exists()
 
     def test_a_model_whose_output_is_of_another_shape(self, backend: Backend, folder: Path) -> None:

@@ -278,10 +278,10 @@ class TestModel:
 
     def test_its_tensors(self) -> None:
         assert [(name, shape) for name, shape, _ in self.CONFIG.tensors()] == [
-            ("hidden.0.weight", (8, 3)),
-            ("hidden.0.bias", (8,)),
-            ("hidden.1.weight", (5, 8)),
-            ("hidden.1.bias", (5,)),
+            ("layers.0.weight", (8, 3)),
+            ("layers.0.bias", (8,)),
+            ("layers.1.weight", (5, 8)),
+            ("layers.1.bias", (5,)),
             ("output.weight", (1, 5)),
             ("output.bias", (1,)),
         ]
@@ -297,8 +297,8 @@ class TestModel:
         again = initial_weights(tensors[::-1], seed=1)
         other = initial_weights(tensors, seed=2)
 
-        assert float(weights["hidden.0.weight"].std()) == pytest.approx(400**-0.5, rel=0.01)
-        assert not weights["hidden.0.bias"].any()
+        assert float(weights["layers.0.weight"].std()) == pytest.approx(400**-0.5, rel=0.01)
+        assert not weights["layers.0.bias"].any()
         for name, array in weights.items():
             np.testing.assert_array_equal(array, again[name])
         assert (weights["output.weight"] != other["output.weight"]).any()
@@ -348,9 +348,8 @@ def example(tmp_path: Path) -> Path:
 
 def test_the_example_is_what_its_comments_say(example: Path) -> None:
     spec = load_spec(example / "spec.yaml")
-    assert spec.task is not None
+    assert isinstance(spec.task, Regression)
     data = spec.task.prepare(example)
-    assert isinstance(data, PreparedNumbers)
     assert data.eval is not None
     plan = spec.plan(micro_batches_per_epoch=25)
     assert (len(data.train), len(data.eval), -(-len(data.train) // 32)) == (800, 200, 25)

@@ -50,6 +50,7 @@ def test_a_mean_in_place_of_a_sum_is_found(folder: Path, monkeypatch: pytest.Mon
     """It is divided by the number of samples twice."""
     right = side(folder, "torch", number_spec(folder))
     loss = Regression.loss
+    assert loss is not None
     mean = replace(loss, total=lambda output, labels: loss.total(output, labels) / len(labels))
     monkeypatch.setattr(Regression, "loss", mean)
     assert first(compare_files(right, side(folder, "paddle", number_spec(folder)))) == "loss"

@@ -17,7 +17,10 @@ __all__ = ["MlpConfig", "initial_weights"]
 
 @dataclass(frozen=True, kw_only=True)
 class MlpConfig(ModelConfig):
-    """Linear layers with an activation between them; one number out."""
+    """Linear layers with an activation between them; one number out.
+
+    The hidden ones are numbered as `layer_decay` counts layers.
+    """
 
     inputs: int
     """Features of a sample."""
@@ -28,13 +31,13 @@ class MlpConfig(ModelConfig):
 
     @property
     def layers(self) -> dict[str, tuple[int, int]]:
-        """Name -> inputs and outputs of each layer, in order: `hidden.0`, ..., `output`.
+        """Name -> inputs and outputs of each layer, in order: `layers.0`, ..., `output`.
 
         >>> MlpConfig(inputs=3, hidden=(8,), activation="relu").layers
-        {'hidden.0': (3, 8), 'output': (8, 1)}
+        {'layers.0': (3, 8), 'output': (8, 1)}
         """
         sizes = pairwise((self.inputs, *self.hidden, 1))
-        names = [*(f"hidden.{i}" for i in range(len(self.hidden))), "output"]
+        names = [*(f"layers.{i}" for i in range(len(self.hidden))), "output"]
         return dict(zip(names, sizes, strict=True))
 
     def tensors(self) -> Iterator[Tensor]:

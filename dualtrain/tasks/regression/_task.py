@@ -54,7 +54,7 @@ class Regression(Task):
     model: Mlp
     """A multilayer perceptron."""
 
-    loss: ClassVar[SampleLoss] = SampleLoss(
+    loss: ClassVar[SampleLoss | None] = SampleLoss(
         name="squared error", total=_squared_errors, count=lambda batch: len(batch["labels"])
     )
     cures: ClassVar[Mapping[str, str]] = {
