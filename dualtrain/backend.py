@@ -19,6 +19,7 @@ from dualtrain.ledger import Ledger, Parameter
 from dualtrain.model import ModelConfig
 from dualtrain.plan import Plan
 from dualtrain.spec import Amp, Clip, Spec
+from dualtrain.state import TensorState
 
 __all__ = [
     "Averages",
@@ -151,6 +152,14 @@ class Backend(Protocol):
 
     def dump_weights(self, model: Any) -> dict[str, NDArray[np.float32]]:
         """The weights, as `load_weights` takes them."""
+        ...
+
+    def dump_state(self, model: Any, optimizer: Any = None) -> TensorState:
+        """Copies of all that the next update depends on; of the weights alone without optimizer."""
+        ...
+
+    def load_state(self, model: Any, optimizer: Any, state: TensorState) -> None:
+        """Take a state; with None for the optimizer, its weights alone."""
         ...
 
     def build_clip(self, clip: Clip | None, *, measure: bool = False) -> Clipper | None:

@@ -36,6 +36,8 @@ from dualtrain_paddle.optim import effective_lr_multiplier as effective_lr_multi
 from dualtrain_paddle.schedule import LinearDecayWithWarmup as LinearDecayWithWarmup
 from dualtrain_paddle.schedule import build_schedule as build_schedule
 from dualtrain_paddle.settings import settings as settings
+from dualtrain_paddle.state import dump_state as dump_state
+from dualtrain_paddle.state import load_state as load_state
 from dualtrain_paddle.step import clear_gradients as clear_gradients
 from dualtrain_paddle.step import learning_rate as learning_rate
 from dualtrain_paddle.step import momentum as momentum

@@ -35,6 +35,8 @@ from dualtrain_torch.optim import effective_decay as effective_decay
 from dualtrain_torch.optim import effective_lr_multiplier as effective_lr_multiplier
 from dualtrain_torch.schedule import build_schedule as build_schedule
 from dualtrain_torch.settings import settings as settings
+from dualtrain_torch.state import dump_state as dump_state
+from dualtrain_torch.state import load_state as load_state
 from dualtrain_torch.step import clear_gradients as clear_gradients
 from dualtrain_torch.step import learning_rate as learning_rate
 from dualtrain_torch.step import momentum as momentum

@@ -8,13 +8,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dualtrain.backend import Backend, backend_of, load_backend
 from dualtrain.errors import BackendError, DataError, MetricError, PlanError
+from dualtrain.ledger import decide
 from dualtrain.plan import Plan, Plateau, Scaling, decay_at
 from dualtrain.spec import ReduceOnPlateau, Spec
+from dualtrain.state import RunState, TensorState
 
 __all__ = ["Applied", "Run", "start"]
 
@@ -78,6 +80,7 @@ class Run:
         """Updates skipped so far."""
         self._attempts = 0
         self._groups = plan.epoch_groups()
+        self._epoch = 0
         self._micro_batch = 0  # position in the epoch
 
     def autocast(self) -> AbstractContextManager[Any]:
@@ -111,7 +114,7 @@ class Run:
         epoch's rate is due, as where a native loop steps its schedule at each epoch's end.
         """
         self._end_epoch_early()
-        self._micro_batch = 0
+        self._epoch, self._micro_batch = self._epoch + bool(self._micro_batch), 0
         if self.masters is not None:  # what a backward pass that broke off has left in the model
             self.masters.collect_gradients()
         self.backend.clear_gradients(self.optimizer)
@@ -142,7 +145,7 @@ class Run:
         _check_loss(loss)
         position, self._micro_batch = self._micro_batch, self._micro_batch + 1
         if self._micro_batch == self.plan.micro_batches_per_epoch:
-            self._micro_batch = 0
+            self._epoch, self._micro_batch = self._epoch + 1, 0
         index = position // self.plan.spec.batch.accumulate
         if index == len(self._groups):
             return None
@@ -172,6 +175,104 @@ class Run:
         self._plateau.report(metric, self.t)
         if self._plateau.rate_at(self.t) != before:
             self._set_clock(self.t)
+
+    def state(self) -> RunState:
+        """All that the next update depends on, as copies, in any framework's terms.
+
+        Not in it: what is not the run's, such as numpy's and Python's own random state, or the
+        workers of a DataLoader. Raises `PlanError` inside an accumulation group, whose gradients
+        would be lost, and inside `averaged()`.
+        """
+        self._check_between_updates(self._micro_batch)
+        averages = {}
+        if self.averages is not None:
+            with self.averages.applied():
+                weights = self.backend.dump_state(self.model).weights
+            averages = {name: weights[name] for name in self._trained()}
+        return RunState(
+            backend=self.backend.NAME,
+            rule=self._rule(),
+            t=self.t,
+            attempts=self._attempts,
+            skipped=self.skipped,
+            epoch=self._epoch,
+            micro_batch=self._micro_batch,
+            tensors=self.backend.dump_state(self.model, self.optimizer),
+            averages=averages,
+            averaged=self._averaged,
+            loss_scale=None if self.scaling is None else self.scaling.state(),
+            plateau=None if self._plateau is None else self._plateau.state(),
+        )
+
+    def restore(self, state: RunState) -> None:
+        """Go on from a state, whatever this run has done before.
+
+        A state of the same framework is taken to the bit. One of another framework is taken but for
+        what only that can read, its random state above all, so that dropout draws anew.
+
+        Raises `PlanError` for a state of another kind of run, `CheckpointError` for one of another
+        model, both before anything is changed.
+        """
+        self._check_fit(state)
+        tensors = state.tensors
+        if state.backend != self.backend.NAME:
+            tensors = replace(tensors, own={})
+        if self.averages is not None:
+            held = {**tensors.weights, **state.averages}
+            self.backend.load_state(self.model, None, TensorState(weights=held))
+            self.averages = self.backend.build_averages(self.model)
+        self.backend.load_state(self.model, self.optimizer, tensors)
+        if self._plateau is not None and state.plateau is not None:
+            self._plateau.restore(state.plateau)
+        if self.scaling is not None and state.loss_scale is not None:
+            self.scaling = self.scaling.restored(state.loss_scale)
+        self.skipped, self._attempts, self._averaged = state.skipped, state.attempts, state.averaged
+        self._epoch, self._micro_batch = state.epoch, state.micro_batch
+        if self.masters is not None:
+            self.masters.collect_gradients()
+        self.backend.clear_gradients(self.optimizer)
+        self._set_clock(state.t)
+
+    def _check_between_updates(self, micro_batch: int) -> None:
+        """Raise `PlanError` where there are averages in the model, or gradients of a group."""
+        group, inside = divmod(micro_batch, self.plan.spec.batch.accumulate)
+        if self._shows_averages or (inside and group < len(self._groups)):
+            where = f"{inside} micro-batches after one"
+            raise PlanError(
+                "a run has a state between two updates, outside averaged(). "
+                f"Received: {'a call in averaged()' if self._shows_averages else where}"
+            )
+
+    def _check_fit(self, state: RunState) -> None:
+        """Raise `PlanError` for the state of a run that this plan could not have had."""
+        self._check_between_updates(state.micro_batch)
+        trained = self._trained()
+        given = state.tensors.optimizer
+        last = self.plan.micro_batches_per_epoch - 1
+        for what, expected, received in (
+            ("optimizer", self._rule(), state.rule),
+            ("place in the epoch", f"at most {last}", f"at most {max(last, state.micro_batch)}"),
+            ("averages", sorted(trained) if self.averages else [], sorted(state.averages)),
+            ("loss scale", self.scaling is not None, state.loss_scale is not None),
+            ("plateau of metrics", self._plateau is not None, state.plateau is not None),
+            ("parameters that do not train", [], sorted(given.keys() - trained)),
+            ("optimizer's arrays of another shape", [], state.misshapen()),
+        ):
+            if expected != received:
+                raise PlanError(
+                    "a state must be that of a run of the same kind and model. "
+                    f"{what.capitalize()}: expected {expected}. Received: {received}"
+                )
+
+    def _rule(self) -> str:
+        """The optimizer's name, and what of its settings changes the state that it keeps."""
+        settings = self.plan.spec.optimizer
+        return ", ".join([settings.name, *(n for n, value in settings if value is True)])
+
+    def _trained(self) -> set[str]:
+        """Canonical names of the parameters that train."""
+        ledger = decide(self.backend.parameters(self.model), self.plan.spec)
+        return {row.parameter.name for row in ledger.rows if row.trains}
 
     def _set_clock(self, t: int) -> None:
         """Let the next update be that of t, its rate taken anew."""
