@@ -12,9 +12,13 @@ from safetensors.numpy import save_file
 from dualtrain.parity import WeightSet
 from dualtrain.spec import Spec
 from dualtrain.trace import (
+    Computation,
+    Decision,
     End,
+    Evaluation,
     Header,
-    LedgerEntry,
+    ParameterFacts,
+    PlanFacts,
     Trace,
     TraceWriter,
     Update,
@@ -22,7 +26,17 @@ from dualtrain.trace import (
     weights_digest,
 )
 
-__all__ = ["make_spec", "make_trace", "make_weights", "with_update", "write_run", "write_trace"]
+__all__ = [
+    "make_spec",
+    "make_trace",
+    "make_weights",
+    "with_decision",
+    "with_parameter",
+    "with_update",
+    "without_plan",
+    "write_run",
+    "write_trace",
+]
 
 
 def make_spec(**changes: Any) -> Spec:
@@ -39,61 +53,65 @@ def make_spec(**changes: Any) -> Spec:
     return Spec.model_validate(fields | changes)
 
 
-_END = End(correct=61, total=80, eval_loss=0.5, weights=None, initial_weights=None)
-
-
 def make_trace(backend: str = "torch", **spec: Any) -> Trace:
     """A whole run; `spec` changes its spec's top-level fields."""
     plan = make_spec(**spec).plan(micro_batches_per_epoch=5)
+    amp = plan.spec.amp
+    rules = {"dense.bias": (("bias", "one_dimensional"), 0.0), "dense.weight": ((), 0.01)}
     header = Header(
         backend=backend,
         versions={backend: "3.3.1"},
         device="cpu",
-        spec=plan.spec,
-        total_updates=plan.total_updates,
-        warmup_updates=plan.warmup_updates,
-        horizon=plan.horizon,
-        updates_per_epoch=plan.updates_per_epoch,
-        micro_batches_per_epoch=5,
-        world_size=1,
-        ledger=(
-            _entry("dense.bias", ("bias", "one_dimensional"), 0.0),
-            _entry("dense.weight", (), 0.01),
+        computation=Computation(
+            dtype=amp.dtype if amp else "float32",
+            level=amp.level if amp else None,
+            masters=amp is not None and amp.level == "O2",
         ),
+        parameters=tuple(_parameter(name, decay) for name, (_, decay) in rules.items()),
         initial_digest={"dense.bias": "00000001", "dense.weight": "00000002"},
         probe=((0.25, -0.5), (1.5, 2.0)),
         data_digest="000000aa",
         notes=("dropout is 0: masks cannot match across frameworks",),
+        plan=PlanFacts.of(plan, [_decision(name, *rule) for name, rule in rules.items()]),
     )
     updates = tuple(
         _update(t, plan.lr_at(t), [f"{epoch}{i:07x}" for i in group])
         for t, (epoch, group) in enumerate(plan.updates())
     )
-    return Trace(header, updates, _END)
+    evaluation = Evaluation(t=plan.total_updates, examples=80, loss=0.5, correct=61)
+    return Trace(header, updates, (evaluation,), End(reason="done"))
 
 
-def _entry(name: str, roles: Any, decay: float) -> LedgerEntry:
-    return LedgerEntry(
+def _parameter(name: str, decay: float) -> ParameterFacts:
+    return ParameterFacts(
         name=name,
         native=name,
         structured=name,
-        shape=(4,) if roles else (4, 4),
+        shape=(4, 4) if decay else (4,),
+        dtype="float32",
+        trainable=True,
+        effective_decay=decay,
+        effective_lr_multiplier=1.0,
+    )
+
+
+def _decision(name: str, roles: Any, decay: float) -> Decision:
+    return Decision(
+        name=name,
         roles=roles,
         rule="role bias" if roles else "default",
         decay=decay,
-        effective_decay=decay,
         lr_rule="default",
         lr_multiplier=1.0,
-        effective_lr_multiplier=1.0,
         freeze_rule="default",
         frozen=False,
-        trainable=True,
     )
 
 
 def _update(t: int, lr: float, batches: list[str]) -> Update:
     losses = tuple(1.0 / (1 + t) + 0.01 * i for i in range(len(batches)))
     return Update(
+        attempt=t,
         t=t,
         lr=lr,
         loss=sum(losses) / len(losses),
@@ -110,6 +128,28 @@ def with_update(trace: Trace, t: int, **changes: Any) -> Trace:
     """The trace with one update changed."""
     updates = [replace(u, **changes) if u.t == t else u for u in trace.updates]
     return replace(trace, updates=tuple(updates))
+
+
+def with_parameter(trace: Trace, of: str, **changes: Any) -> Trace:
+    """The trace with one parameter's facts changed."""
+    header = trace.header
+    parameters = (replace(p, **changes) if p.name == of else p for p in header.parameters)
+    return replace(trace, header=replace(header, parameters=tuple(parameters)))
+
+
+def with_decision(trace: Trace, of: str, **changes: Any) -> Trace:
+    """The trace with what was decided for one parameter changed."""
+    plan = trace.header.plan
+    assert plan is not None
+    decisions = tuple(replace(d, **changes) if d.name == of else d for d in plan.decisions)
+    return replace(
+        trace, header=replace(trace.header, plan=replace(plan, decisions=decisions))
+    )
+
+
+def without_plan(trace: Trace) -> Trace:
+    """The same facts, of a run that followed no spec."""
+    return replace(trace, header=replace(trace.header, plan=None))
 
 
 def make_weights(noise: float = 0.0, averages: float | None = None) -> WeightSet:
@@ -130,11 +170,17 @@ def make_weights(noise: float = 0.0, averages: float | None = None) -> WeightSet
 
 
 def write_trace(path: Path, trace: Trace) -> Path:
-    """Write a trace file; returns its path."""
+    """Write a trace file, each evaluation where the clock has come to it; returns its path."""
+    evaluations = list(trace.evaluations)
     with TraceWriter(path, trace.header) as writer:
         for update in trace.updates:
+            while evaluations and evaluations[0].t <= update.t:
+                writer.evaluation(evaluations.pop(0))
             writer.update(update)
-        writer.end(trace.end)
+        for evaluation in evaluations:
+            writer.evaluation(evaluation)
+        if trace.end is not None:
+            writer.end(trace.end)
     return path
 
 
@@ -144,7 +190,7 @@ def write_run(path: Path, trace: Trace, weights: WeightSet) -> Path:
     save_file(dict(weights.initial), path.with_name(initial))
     save_file(dict(weights.final), path.with_name(final))
     end = replace(
-        trace.end,
+        trace.end or End(reason="done"),
         weights=final,
         initial_weights=initial,
         weights_digest=weights_digest(weights.final),

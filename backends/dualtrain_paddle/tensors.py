@@ -40,6 +40,7 @@ def parameters(model: nn.Layer) -> list[Parameter]:
             shape=found.shape,
             kind=found.kind,
             trainable=not found.tensor.stop_gradient or is_frozen(found),
+            dtype=str(found.tensor.dtype).rpartition(".")[2],
             aliases=found.aliases,
             structured_aliases=found.structured_aliases,
             facts=facts_of(found, model, sparse),

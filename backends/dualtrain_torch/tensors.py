@@ -37,6 +37,7 @@ def parameters(model: nn.Module) -> list[Parameter]:
             shape=found.shape,
             kind=found.kind,
             trainable=found.tensor.requires_grad or is_frozen(found),
+            dtype=str(found.tensor.dtype).rpartition(".")[2],
             aliases=found.aliases,
             structured_aliases=found.structured_aliases,
             facts=facts_of(found, model, sparse),

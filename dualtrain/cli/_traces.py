@@ -3,30 +3,85 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from dualtrain.cli._sizes import count_micro_batches, plan_of
+from dualtrain.spec import load_spec
+
+if TYPE_CHECKING:
+    from dualtrain.plan import Plan
+    from dualtrain.trace import PlanFacts
 
 __all__ = ["diff"]
 
 
 def diff(
     a: Annotated[Path, typer.Argument(metavar="A", help="A trace file.")],
-    b: Annotated[Path, typer.Argument(metavar="B", help="The trace file to compare it with.")],
+    b: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="B", help="The trace file to compare it with; absent, A's own plan or --plan's."
+        ),
+    ] = None,
+    plan: Annotated[
+        Path | None, typer.Option(metavar="SPEC", help="In place of B: what A was meant to do.")
+    ] = None,
+    micro_batches: Annotated[
+        int | None, typer.Option(min=1, help="With --plan: in one epoch, over all processes.")
+    ] = None,
     report: Annotated[Path | None, typer.Option(help="Folder for tables and plots.")] = None,
     floor: Annotated[
         Path | None, typer.Option(help="Trace of A's run with one weight moved by 1 ULP.")
     ] = None,
 ) -> None:
-    """Compare two traces, with their weights; status 1: they differ."""
+    """Compare two traces, with their weights, or a trace with a plan; status 1: they differ."""
     from rich.console import Console
 
-    from dualtrain.parity import compare_files
+    from dualtrain.parity import compare_files, compare_with_plan
     from dualtrain.report import print_comparison, write_report
+    from dualtrain.trace import read_trace
 
-    comparison = compare_files(a, b, floor)
+    _check_together(b, plan, floor, micro_batches)
+    if b is not None:
+        comparison = compare_files(a, b, floor)
+    else:
+        trace = read_trace(a)
+        comparison = compare_with_plan(
+            trace, None if plan is None else _planned(plan, micro_batches, trace.header.plan)
+        )
     print_comparison(comparison, Console())
     if report is not None:
         write_report(report, comparison)
     if not comparison.agrees:
         raise typer.Exit(1)
+
+
+def _check_together(
+    b: Path | None, plan: Path | None, floor: Path | None, micro_batches: int | None
+) -> None:
+    """Refuse options that would have nothing to do."""
+    if b is not None and plan is not None:
+        raise typer.BadParameter("takes the place of B. Received: both", param_hint="--plan")
+    if b is None and floor is not None:
+        raise typer.BadParameter("is for two traces. Received: one", param_hint="--floor")
+    if plan is None and micro_batches is not None:
+        raise typer.BadParameter(
+            "is for the spec that --plan names. Received: no --plan", param_hint="--micro-batches"
+        )
+
+
+def _planned(file: Path, micro_batches: int | None, own: PlanFacts | None) -> Plan:
+    """The plan of a spec for the sizes of a run, which its trace tells if it had a plan."""
+    spec = load_spec(file)
+    if micro_batches is None and own is not None:
+        micro_batches = own.micro_batches_per_epoch
+    count = count_micro_batches(spec, micro_batches)
+    if count is None and spec.batch.accumulate > 1:
+        raise typer.BadParameter(
+            "is needed: with batch.accumulate the micro-batches of an epoch decide how large its "
+            "last group is. Received: nothing",
+            param_hint="--micro-batches",
+        )
+    return plan_of(spec, count, world_size=1 if own is None else own.world_size)

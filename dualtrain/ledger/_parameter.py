@@ -28,6 +28,8 @@ class Parameter:
     """What its owner is; of a tied one, the first of its owners that is more than `other`."""
     trainable: bool
     """Whether the model lets it have gradients; what a spec froze counts as if it had not."""
+    dtype: str = "float32"
+    """The type in which the model holds it."""
     aliases: tuple[str, ...] = ()
     """The further canonical names of a tied parameter: `lm_head.weight`."""
     structured_aliases: tuple[str, ...] = ()

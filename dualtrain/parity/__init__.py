@@ -6,15 +6,19 @@ before training, `_during.py` what happens in it, `_after.py` what it arrived at
 for the final weights; `_finite.py` finds where both sides left the finite numbers, `_spec.py` what
 the specs alone tell, `_numbers.py` has the distances. `_stages.py` makes findings of the measures,
 `_floor.py` widens them to the chaos floor, `_first.py` says which difference comes first, and
-`_compare.py` puts all in order. The verdict is symmetric.
+`_compare.py` puts all in order, for two runs; of a trace without a plan only what both record, by
+`_common.py`. `_against_plan.py` compares a run with what its spec says. The verdict is symmetric.
 """
 
+from dualtrain.parity._against_plan import compare_with_plan as compare_with_plan
+from dualtrain.parity._against_plan import rates_are_known as rates_are_known
 from dualtrain.parity._compare import compare as compare
 from dualtrain.parity._compare import compare_files as compare_files
 from dualtrain.parity._compare import compare_headers as compare_headers
 from dualtrain.parity._finding import Comparison as Comparison
 from dualtrain.parity._finding import Finding as Finding
 from dualtrain.parity._finding import ParityClass as ParityClass
+from dualtrain.parity._finding import Series as Series
 from dualtrain.parity._finding import Unit as Unit
 from dualtrain.parity._weights import Tensor as Tensor
 from dualtrain.parity._weights import Weights as Weights

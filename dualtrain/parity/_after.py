@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from itertools import zip_longest
+
+from dualtrain.listing import listed
 from dualtrain.parity._finding import Measure
-from dualtrain.parity._numbers import distance
-from dualtrain.parity._tolerances import Tolerance, bars
+from dualtrain.parity._numbers import distance, relative
+from dualtrain.parity._tolerances import Tolerance, Tolerances, tolerances
 from dualtrain.parity._weights import Tensor, Weights
-from dualtrain.trace import Trace
+from dualtrain.trace import Evaluation, Trace
 
 __all__ = ["averages", "evaluation", "update"]
 
@@ -16,7 +21,7 @@ def update(weights: Weights) -> list[Measure]:
     measures = [_tensor(tensor) for tensor in weights.judged]
     for what, names in (("not finite", weights.not_finite), ("on one side only", weights.alone)):
         if names:
-            text = f"{what}: {', '.join(names[:3])}"
+            text = f"{what}: {listed(names)}"
             measures.append(Measure(len(names), "names", detail=text))
     measures = measures or [Measure(0, "names")]
     return sorted(measures, key=lambda measure: measure.severity, reverse=True)
@@ -36,17 +41,44 @@ def _tensor(tensor: Tensor) -> Measure:
 
 
 def evaluation(a: Trace, b: Trace) -> list[Measure]:
-    """The examples in the evaluation split, how many were classified right, and their loss."""
-    x, y = a.end, b.end
-    if x.total is None and y.total is None:
-        return []
-    allowed = bars(a.header.spec, b.header.spec)
-    examples = Tolerance(max(1.0, allowed.examples * min(x.total or 0, y.total or 0)), "examples")
-    right = f"{x.correct} of {x.total} correct against {y.correct} of {y.total}"
-    loss = f"evaluation loss {x.eval_loss} against {y.eval_loss}"
-    unequal = Measure(distance(x.total, y.total), "examples", detail=right)
+    """Each evaluation of one run beside the other's: examples, correct answers, loss, metrics.
+
+    A metric may be of any size, so it is judged relative to the larger (at least to 1).
+    """
+    pairs = list(zip_longest(a.evaluations, b.evaluations))
+    allowed = tolerances(a, b)
+    places = [f"at t = {(x or y).t}, " for x, y in pairs[:-1]] + [""]
     return [
-        *([unequal] if unequal.value else []),
-        Measure(distance(x.correct, y.correct), "examples", examples, right),
-        Measure(distance(x.eval_loss, y.eval_loss), "absolute", Tolerance(allowed.loss), loss),
+        measure
+        for place, (x, y) in zip(places, pairs, strict=False)
+        for measure in _evaluation(place, x, y, allowed)
     ]
+
+
+def _evaluation(
+    place: str, x: Evaluation | None, y: Evaluation | None, allowed: Tolerances
+) -> Iterator[Measure]:
+    if x is None or y is None:
+        text = " against ".join("none" if e is None else f"one of {e.examples}" for e in (x, y))
+        yield Measure(math.inf, "examples", detail=f"{place}evaluation: {text}")
+        return
+    right = f"{place}{_right(x, y)}"
+    if x.examples != y.examples:
+        yield Measure(distance(x.examples, y.examples), "examples", detail=right)
+    if x.correct is not None or y.correct is not None:
+        share = allowed.examples * min(x.examples, y.examples)
+        bound = Tolerance(max(1.0, share), "examples")
+        yield Measure(distance(x.correct, y.correct), "examples", bound, right)
+    text = f"{place}evaluation loss {x.loss} against {y.loss}"
+    yield Measure(distance(x.loss, y.loss), "absolute", Tolerance(allowed.loss), text)
+    for name in sorted(x.metrics.keys() | y.metrics.keys()):
+        p, q = x.metrics.get(name), y.metrics.get(name)
+        bound = Tolerance(allowed.loss, "x larger value (at least 1)")
+        text = f"{place}{name} {p} against {q}"
+        yield Measure(relative(p, q, floor=1.0), "relative", bound, text)
+
+
+def _right(x: Evaluation, y: Evaluation) -> str:
+    if x.correct is None and y.correct is None:
+        return f"{x.examples} examples against {y.examples}"
+    return f"{x.correct} of {x.examples} correct against {y.correct} of {y.examples}"

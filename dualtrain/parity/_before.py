@@ -6,13 +6,14 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dualtrain.parity._during import at, number, paired
+from dualtrain.listing import listed
+from dualtrain.parity._during import at, paired
 from dualtrain.parity._finding import Measure
 from dualtrain.parity._numbers import relative
-from dualtrain.parity._tolerances import Tolerance, bars
-from dualtrain.trace import LedgerEntry, Trace
+from dualtrain.parity._tolerances import Tolerance, tolerances
+from dualtrain.trace import DONE, Header, Trace
 
-__all__ = ["batches", "decay", "initial_output", "initial_weights", "plan"]
+__all__ = ["batches", "computation", "decay", "initial_output", "initial_weights", "plan", "sizes"]
 
 _SIZES = (
     "total_updates",
@@ -25,16 +26,37 @@ _SIZES = (
 
 
 def plan(a: Trace, b: Trace) -> list[Measure]:
-    """T, W, H and the sizes behind them, and how many updates were recorded: whole numbers."""
-    return [
-        Measure(abs(left - right), "absolute", detail=f"{name} {left} against {right}")
-        for (name, left), right in zip(_sizes(a).items(), _sizes(b).values(), strict=True)
-    ]
+    """T, W, H and the sizes behind them, and how many updates were recorded: whole numbers.
+
+    Of runs that were not done the stage `end` says how far they came.
+    """
+    measures = sizes(a, b)
+    if a.outcome == b.outcome == DONE:
+        measures.append(_apart("updates recorded", len(a.updates), len(b.updates)))
+    return measures
 
 
-def _sizes(trace: Trace) -> dict[str, int]:
-    sizes = {name: getattr(trace.header, name) for name in _SIZES}
-    return {**sizes, "updates recorded": len(trace.updates)}
+def sizes(a: Trace, b: Trace) -> list[Measure]:
+    """The whole numbers of two plans; nothing without two."""
+    left, right = a.header.plan, b.header.plan
+    if left is None or right is None:
+        return []
+    return [_apart(name, getattr(left, name), getattr(right, name)) for name in _SIZES]
+
+
+def _apart(name: str, left: int, right: int) -> Measure:
+    return Measure(abs(left - right), "absolute", detail=f"{name} {left} against {right}")
+
+
+def computation(a: Trace, b: Trace) -> list[Measure]:
+    """The types in which two runs computed, where no two specs say what was meant; if they differ.
+
+    With specs the stage `spec` tells it.
+    """
+    left, right = a.header.computation, b.header.computation
+    if left == right or (a.header.plan and b.header.plan):
+        return []
+    return [Measure(1, "names", detail=f"{left} against {right}")]
 
 
 def batches(a: Trace, b: Trace) -> list[Measure]:
@@ -50,7 +72,7 @@ def batches(a: Trace, b: Trace) -> list[Measure]:
                 differing if x.batches != y.batches else 0,
                 "updates",
                 detail=f"{at(x)}, {_first_batch(x.batches, y.batches)}",
-                update=number(x),
+                update=x.attempt,
             )
             for x, y in recorded
         ),
@@ -66,20 +88,25 @@ def _first_batch(a: tuple[str, ...], b: tuple[str, ...]) -> str:
 
 def decay(a: Trace, b: Trace) -> list[Measure]:
     """Which parameters there are, their roles, what was decided for each and what is in effect."""
-    left = {entry.name: _decision(entry) for entry in a.header.ledger}
-    right = {entry.name: _decision(entry) for entry in b.header.ledger}
-    return [_names(left, right)]
+    decided = a.header.plan and b.header.plan
+    return _names(*(_decay(trace.header, decided=bool(decided)) for trace in (a, b)))
 
 
-def _decision(entry: LedgerEntry) -> dict[str, Any]:
+def _decay(header: Header, *, decided: bool) -> Facts:
+    """Parameter -> what is in effect for it and, if asked for, what was decided."""
+    plan = header.plan if decided else None
+    decisions: dict[str, Any] = {d.name: d for d in plan.decisions} if plan else {}
     return {
-        "roles": entry.roles,
-        "decay": entry.decay,
-        "effective decay": entry.effective_decay,
-        "lr multiplier": entry.lr_multiplier,
-        "effective lr multiplier": entry.effective_lr_multiplier,
-        "frozen": entry.frozen,
-        "trainable": entry.trainable,
+        p.name: {
+            "roles": getattr(decisions.get(p.name), "roles", None),
+            "decay": getattr(decisions.get(p.name), "decay", None),
+            "effective decay": p.effective_decay,
+            "lr multiplier": getattr(decisions.get(p.name), "lr_multiplier", None),
+            "effective lr multiplier": p.effective_lr_multiplier,
+            "frozen": getattr(decisions.get(p.name), "frozen", None),
+            "trainable": p.trainable,
+        }
+        for p in header.parameters
     }
 
 
@@ -87,18 +114,17 @@ def initial_weights(a: Trace, b: Trace) -> list[Measure]:
     """The digest of each parameter's initial weights."""
     left = {name: {"digest": digest} for name, digest in a.header.initial_digest.items()}
     right = {name: {"digest": digest} for name, digest in b.header.initial_digest.items()}
-    return [_names(left, right)]
+    return _names(left, right)
 
 
 Facts = Mapping[str, Mapping[str, Any]]
 
 
-def _names(a: Facts, b: Facts) -> Measure:
-    """Counts the names under which the facts differ, and lists them."""
+def _names(a: Facts, b: Facts) -> list[Measure]:
+    """Counts the names under which the facts differ, and lists them; nothing without names."""
     differing = [name for name in sorted(a.keys() | b.keys()) if a.get(name) != b.get(name)]
     told = [f"{name}: {'; '.join(_contrast(a.get(name), b.get(name)))}" for name in differing]
-    more = [f"and {len(told) - 3} more"] if len(told) > 3 else []
-    return Measure(len(differing), "names", detail=", ".join([*told[:3], *more]))
+    return [Measure(len(differing), "names", detail=listed(told))] if a or b else []
 
 
 def _contrast(a: Mapping[str, Any] | None, b: Mapping[str, Any] | None) -> Iterator[str]:
@@ -113,16 +139,16 @@ def _contrast(a: Mapping[str, Any] | None, b: Mapping[str, Any] | None) -> Itera
 def initial_output(a: Trace, b: Trace) -> list[Measure]:
     """The logits of one batch before training, relative to the larger (at least to 1)."""
     left, right = a.header.probe, b.header.probe
-    bar = Tolerance(bars(a.header.spec, b.header.spec).logits, "x larger logit (at least 1)")
+    allowed = Tolerance(tolerances(a, b).logits, "x larger logit (at least 1)")
     if left is None and right is None:
         return []
     if left is None or right is None or [*map(len, left)] != [*map(len, right)]:
-        return [Measure(math.inf, "relative", bar, "the logits have another shape")]
+        return [Measure(math.inf, "relative", allowed, "the logits have another shape")]
     return [
         Measure(
             relative(x, y, floor=1.0),
             "relative",
-            bar,
+            allowed,
             f"sample {sample}, class {label}: {x:.7g} against {y:.7g}",
         )
         for sample, rows in enumerate(zip(left, right, strict=True))

@@ -11,19 +11,21 @@ from dualtrain.parity import _before as before
 from dualtrain.parity import _during as during
 from dualtrain.parity import _finite as finite
 from dualtrain.parity import _stages as stages
+from dualtrain.parity._common import in_common
 from dualtrain.parity._finding import Comparison, Measure
 from dualtrain.parity._first import explained, first_difference, starts_alike
 from dualtrain.parity._floor import check_floor, widened
 from dualtrain.parity._spec import spec
 from dualtrain.parity._stages import AFTER, STAGES, Stage, make_finding
-from dualtrain.parity._tolerances import bars
+from dualtrain.parity._tolerances import tolerances
 from dualtrain.parity._weights import Weights, WeightSet, compare_weights, read_weights
-from dualtrain.trace import End, Header, Trace, read_trace
+from dualtrain.trace import Header, Trace, read_trace
 
 __all__ = ["compare", "compare_files", "compare_headers"]
 
 _MEASURES: dict[Stage, Callable[[Trace, Trace], list[Measure]]] = {
     stages.PLAN: before.plan,
+    stages.COMPUTATION: before.computation,
     stages.BATCHES: before.batches,
     stages.DECAY: before.decay,
     stages.INITIAL_WEIGHTS: before.initial_weights,
@@ -35,6 +37,7 @@ _MEASURES: dict[Stage, Callable[[Trace, Trace], list[Measure]]] = {
     stages.LOSS_SCALE: during.loss_scale,
     stages.MADE: during.made,
     stages.NUMBERS: finite.in_training,
+    stages.END: during.end,
     stages.EVALUATION: after.evaluation,
     stages.SPEC: spec,
 }
@@ -45,6 +48,7 @@ _CHAOTIC = (stages.LOSS, stages.ACCUMULATION, stages.CLIP)
 _NO_PROOF = {
     stages.MADE: "every update was skipped",
     stages.NUMBERS: "both sides left the finite numbers",
+    stages.END: "one side was not done",
 }
 """Stages after which nothing that training arrived at is compared, with the reason."""
 
@@ -62,10 +66,14 @@ def compare(
     floor: trace and weights of a, run again with one weight moved by 1 ULP (`_floor.py`).
 
     Where both sides left the finite numbers, that is the finding: neither the losses and norms from
-    there on are compared, nor what training arrived at; the same where every update was skipped.
+    there on are compared, nor what training arrived at; the same where every update was skipped,
+    and where one run was done and the other was not.
+
+    Of a trace without a plan only what both record is compared.
 
     `compare(a, b)` and `compare(b, a)` come to the same verdict.
     """
+    given, (a, b) = (a, b), in_common(a, b)
     measured = {stage: measure(a, b) for stage, measure in _MEASURES.items()}
     for stage in _CHAOTIC:
         measured[stage] = _MEASURES[stage](*finite.until(a, b))
@@ -90,8 +98,8 @@ def compare(
     }
     told = explained(findings, a, measured[stages.ACCUMULATION])
     return Comparison(
-        a=a,
-        b=b,
+        a=given[0],
+        b=given[1],
         findings=tuple(told.values()),
         first=first_difference(told),
         starts_alike=starts_alike(told),
@@ -109,7 +117,7 @@ def compare_files(a: Path, b: Path, floor: Path | None = None) -> Comparison:
     """Compare two trace files, and the weights that both name beside them.
 
     floor: the trace file of a's run again with one weight moved by 1 ULP.
-    Raises `TraceError` for a file that is not whole.
+    Raises `TraceError` for a file that is no trace.
     """
     traces = read_trace(a), read_trace(b)
     sets = read_weights(a, traces[0]), read_weights(b, traces[1])
@@ -128,18 +136,17 @@ def compare_files(a: Path, b: Path, floor: Path | None = None) -> Comparison:
 
 def compare_headers(a: Header, b: Header) -> Comparison:
     """Compare what is known before the first update."""
-    nothing = End(correct=None, total=None, eval_loss=None, weights=None, initial_weights=None)
-    return compare(Trace(a, (), nothing), Trace(b, (), nothing))
+    return compare(Trace(a), Trace(b))
 
 
 def _compare_weights(
     a: Trace, b: Trace, weights: tuple[WeightSet, WeightSet], floor: WeightSet | None
 ) -> Weights:
-    entries = (*a.header.ledger, *b.header.ledger)
+    parameters = (*a.header.parameters, *b.header.parameters)
     return compare_weights(
         *weights,
-        allowed=bars(a.header.spec, b.header.spec),
-        decaying=frozenset(entry.name for entry in entries if entry.decay),
+        allowed=tolerances(a, b),
+        decaying=frozenset(p.name for p in parameters if p.effective_decay),
         updates=max(len(a.updates), len(b.updates)),
         floor=floor,
     )

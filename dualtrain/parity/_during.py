@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from dualtrain.parity._finding import Measure
 from dualtrain.parity._numbers import distance, relative, ulps
-from dualtrain.parity._tolerances import NORM_FLOOR, Tolerance, bars
-from dualtrain.trace import Trace, Update
+from dualtrain.parity._tolerances import NORM_FLOOR, Tolerance, tolerances
+from dualtrain.trace import DONE, Trace, Update
 
 __all__ = [
     "accumulation",
     "at",
     "clip",
+    "end",
     "learning_rate",
     "loss",
     "loss_scale",
     "made",
-    "number",
     "paired",
     "tail_only",
 ]
@@ -31,22 +30,12 @@ def paired(a: Trace, b: Trace) -> Iterator[tuple[Update, Update]]:
     The n-th stands beside the n-th, skipped ones counted, for those are fed with the same data: t
     may be another on the two sides, after a skip that only one of them made.
     """
-    for n, (x, y) in enumerate(zip(a.updates, b.updates, strict=False)):
-        yield _numbered(x, n), _numbered(y, n)
-
-
-def _numbered(update: Update, n: int) -> Update:
-    return update if update.attempt == n else replace(update, attempt=n)
-
-
-def number(update: Update) -> int:
-    """Where a paired update stands among all, skipped ones counted."""
-    return update.t if update.attempt is None else update.attempt
+    return zip(a.updates, b.updates, strict=False)
 
 
 def at(update: Update) -> str:
-    """A paired update in words; with its t where earlier skips have held that back."""
-    n = number(update)
+    """An update in words; with its t where earlier skips have held that back."""
+    n = update.attempt
     return f"update {n}" if n == update.t else f"update {n} (t = {update.t})"
 
 
@@ -57,7 +46,7 @@ def learning_rate(a: Trace, b: Trace) -> list[Measure]:
             ulps(left, right),
             "ULP",
             detail=f"{at(x)}, {name}: {left!r} against {right!r}",
-            update=number(x),
+            update=x.attempt,
         )
         for x, y in paired(a, b)
         for name, left, right in (("lr", x.lr, y.lr), ("momentum", x.momentum, y.momentum))
@@ -67,71 +56,74 @@ def learning_rate(a: Trace, b: Trace) -> list[Measure]:
 
 def loss(a: Trace, b: Trace) -> list[Measure]:
     """Every micro-batch's own mean loss; the gravest of each update."""
-    bar = Tolerance(bars(a.header.spec, b.header.spec).loss)
-    return [_micro_losses(x, y, bar) for x, y in paired(a, b) if x.micro_losses or y.micro_losses]
+    allowed = Tolerance(tolerances(a, b).loss)
+    return [
+        _micro_losses(x, y, allowed)
+        for x, y in paired(a, b)
+        if x.micro_losses or y.micro_losses
+    ]
 
 
-def _micro_losses(x: Update, y: Update, bar: Tolerance) -> Measure:
+def _micro_losses(x: Update, y: Update, allowed: Tolerance) -> Measure:
     left, right = x.micro_losses, y.micro_losses
     if len(left) != len(right):
         text = f"{at(x)}: {len(left)} micro-batches against {len(right)}"
-        return Measure(math.inf, "absolute", bar, text, number(x))
+        return Measure(math.inf, "absolute", allowed, text, x.attempt)
     distances = [distance(p, q) for p, q in zip(left, right, strict=True)]
     index = max(range(len(left)), key=distances.__getitem__)
     text = _told(f"micro-batch {index}, loss", x, left[index], right[index])
-    return Measure(distances[index], "absolute", bar, text, number(x))
+    return Measure(distances[index], "absolute", allowed, text, x.attempt)
 
 
 def accumulation(a: Trace, b: Trace) -> list[Measure]:
     """What the micro-batches add up to: the update's loss, and its gradient before clipping."""
-    bar = _relative_bar(a, b)
+    allowed = _for_norms(a, b)
     return [
         measure
         for x, y in paired(a, b)
         for measure in (
-            _relative("loss of the update", x, x.loss, y.loss, bar),
-            *_norm("gradient norm", (x, y), (x.grad_norm, y.grad_norm), bar),
+            _relative("loss of the update", x, x.loss, y.loss, allowed),
+            *_norm("gradient norm", (x, y), (x.grad_norm, y.grad_norm), allowed),
         )
     ]
 
 
 def clip(a: Trace, b: Trace) -> list[Measure]:
     """The gradient that the optimizer used, by its norm."""
-    bar = _relative_bar(a, b)
+    allowed = _for_norms(a, b)
     return [
         measure
         for x, y in paired(a, b)
-        for measure in _norm("norm after clipping", (x, y), (x.clipped_norm, y.clipped_norm), bar)
+        for measure in _norm("norm after clipping", (x, y), (x.clipped_norm, y.clipped_norm), allowed)
     ]
 
 
-def _relative_bar(a: Trace, b: Trace) -> Tolerance:
-    allowed = bars(a.header.spec, b.header.spec)
-    return Tolerance(allowed.norms, f"x larger value (at least {NORM_FLOOR})")
+def _for_norms(a: Trace, b: Trace) -> Tolerance:
+    return Tolerance(tolerances(a, b).norms, f"x larger value (at least {NORM_FLOOR})")
 
 
 def _norm(
     name: str,
     updates: tuple[Update, Update],
     norms: tuple[float | None, float | None],
-    bar: Tolerance,
+    allowed: Tolerance,
 ) -> Iterator[Measure]:
     """Nothing if neither has it, or if both skipped: the norm may overflow to inf or to nan."""
     x, y = updates
     if norms != (None, None) and not (x.skipped and y.skipped):
-        yield _relative(name, x, *norms, bar)
+        yield _relative(name, x, *norms, allowed)
 
 
 def _relative(
-    name: str, update: Update, left: float | None, right: float | None, bar: Tolerance
+    name: str, update: Update, left: float | None, right: float | None, allowed: Tolerance
 ) -> Measure:
     value = relative(left, right, floor=NORM_FLOOR)
-    return Measure(value, "relative", bar, _told(name, update, left, right), number(update))
+    return Measure(value, "relative", allowed, _told(name, update, left, right), update.attempt)
 
 
 def loss_scale(a: Trace, b: Trace) -> list[Measure]:
     """The scale of each update's loss, and whether the update was skipped; with AMP only."""
-    if a.header.spec.amp is None and b.header.spec.amp is None:
+    if not (_scales(a) or _scales(b)):
         return []
     pairs = list(paired(a, b))
     unequal = [(x.loss_scale, x.skipped) != (y.loss_scale, y.skipped) for x, y in pairs]
@@ -140,10 +132,16 @@ def loss_scale(a: Trace, b: Trace) -> list[Measure]:
             sum(unequal) if differs else 0,
             "updates",
             detail=f"{at(x)}: {_scaled(x)} against {_scaled(y)}",
-            update=number(x),
+            update=x.attempt,
         )
         for (x, y), differs in zip(pairs, unequal, strict=True)
     ]
+
+
+def _scales(trace: Trace) -> bool:
+    """Whether AMP is on; a loop of one's own may scale without autocast."""
+    autocast = trace.header.computation.level is not None
+    return autocast or any(update.loss_scale is not None for update in trace.updates)
 
 
 def _scaled(update: Update) -> str:
@@ -160,11 +158,15 @@ def made(a: Trace, b: Trace) -> list[Measure]:
 
 
 def tail_only(a: Trace, accumulated: Sequence[Measure]) -> bool:
-    """Whether what adds up differs in groups shorter than `batch.accumulate` and nowhere else."""
+    """Whether what adds up differs in groups shorter than `batch.accumulate` and nowhere else.
+
+    Without a spec the longest group says how long they are meant to be.
+    """
     differing = {m.update for m in accumulated if m.parity == "different"}
-    full = a.header.spec.batch.accumulate
+    spec, sizes = a.header.spec, [len(update.micro_losses) for update in a.updates]
+    full = max(sizes, default=0) if spec is None else spec.batch.accumulate
     return bool(differing) and all(
-        len(x.micro_losses) < full for n, x in enumerate(a.updates) if n in differing
+        size < full for n, size in enumerate(sizes) if n in differing
     )
 
 
@@ -174,3 +176,13 @@ def _told(name: str, update: Update, left: float | None, right: float | None) ->
 
 def _number(value: float | None) -> str:
     return "none" if value is None else f"{value:.7g}"
+
+
+def end(a: Trace, b: Trace) -> list[Measure]:
+    """How far each run came and why it ended, unless both were done, or both stopped alike."""
+    left, right = (len(a.updates), a.outcome), (len(b.updates), b.outcome)
+    if left == right or a.outcome == b.outcome == DONE:
+        return []
+    text = " against ".join(f"{why} after {count} updates" for count, why in (left, right))
+    count = max(1, abs(left[0] - right[0]))
+    return [Measure(count, "updates", detail=text, update=min(left[0], right[0]))]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from dualtrain.parity._weights import Weights
     from dualtrain.trace import Trace
 
-__all__ = ["Comparison", "Finding", "Measure", "ParityClass", "Unit", "classify", "worst"]
+__all__ = ["Comparison", "Finding", "Measure", "ParityClass", "Series", "Unit", "classify", "worst"]
 
 ParityClass = Literal["exact", "rounding", "different"]
 """exact: equal. rounding: within the tolerance. different: beyond it."""
@@ -61,6 +61,18 @@ def worst(measures: Iterable[Measure]) -> Measure:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Series:
+    """The differences of a stage over the run, for a curve: the gravest at each update."""
+
+    updates: tuple[int, ...] = ()
+    """The updates' numbers; those at which nothing was measured are left out."""
+    values: tuple[float, ...] = ()
+    """The difference at each, in the finding's unit; what is counted is 1 or 0."""
+    bounds: tuple[float, ...] = ()
+    """What was allowed at each: more, from update to update, where a chaos floor was measured."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Finding:
     """What one stage of the comparison found."""
 
@@ -78,6 +90,8 @@ class Finding:
     """Which parameter, tensor or batch; empty if everything is equal."""
     knob: str
     """The spec fields to look at."""
+    series: Series = Series()
+    """Update by update; empty for a stage outside training."""
 
     @property
     def agrees(self) -> bool:
@@ -104,6 +118,8 @@ class Comparison:
     """Tensor by tensor."""
     averages: Weights | None
     """The same of the weights' moving averages; None where a side has none."""
+    with_plan: bool = False
+    """Whether b is no run, but what a plan says of a."""
 
     @property
     def agrees(self) -> bool:

@@ -10,7 +10,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from dualtrain.parity._during import at, number, paired
+from dualtrain.listing import listed
+from dualtrain.parity._during import at, paired
 from dualtrain.parity._finding import Measure
 from dualtrain.parity._weights import WeightSet
 from dualtrain.trace import Trace, Update
@@ -27,7 +28,7 @@ def in_training(a: Trace, b: Trace) -> list[Measure]:
         left = [f"{name} {_shown(p)} and {_shown(q)}" for name, p, q in _both(x, y)]
         if left:
             text = f"both sides left the finite numbers at {at(x)}: {', '.join(left)}"
-            return [Measure(1, "updates", detail=text, update=number(x))]
+            return [Measure(1, "updates", detail=text, update=x.attempt)]
     return []
 
 
@@ -41,8 +42,7 @@ def until(a: Trace, b: Trace) -> tuple[Trace, Trace]:
 def after_training(a: WeightSet, b: WeightSet) -> list[Measure]:
     """The final tensors that are not finite on both sides."""
     names = sorted(a.not_finite & b.not_finite)
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    text = f"both sides end with weights that are not finite: {', '.join(names[:3])}{more}"
+    text = f"both sides end with weights that are not finite: {listed(names)}"
     return [Measure(len(names), "names", detail=text)] if names else []
 
 

@@ -2,7 +2,7 @@
 
 Training magnifies rounding, some runs a thousand times more than others (a high rate, many
 updates). A difference between two frameworks that is no larger than a few times what one framework
-shows against itself is no evidence of a mistake. So where the floor was measured, no bar of
+shows against itself is no evidence of a mistake. So where the floor was measured, no bound of
 training is below a multiple of it: `FLOOR_UPDATES`, up to the same update, for losses and norms;
 `FLOOR_WEIGHTS`, for the same tensor, for the final weights. Exact stages stay exact.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from dualtrain.errors import TraceError
 from dualtrain.parity._finding import Measure
 from dualtrain.parity._tolerances import FLOOR_UPDATES, Tolerance, raised
 from dualtrain.parity._weights import WeightSet
-from dualtrain.trace import Header, Trace
+from dualtrain.trace import Trace
 
 __all__ = ["check_floor", "widened"]
 
@@ -36,9 +36,9 @@ def check_floor(
 
     Raises `TraceError`: any other run would excuse a difference by its own distance.
     """
-    apart = [
-        name for name in _OF_THE_RUN if getattr(floor.header, name) != getattr(of.header, name)
-    ]
+    apart = [*_differing(floor.header, of.header, but=_NUDGED)]
+    plans = floor.header.plan, of.header.plan
+    apart += _differing(*plans) if all(plans) else [] if plans[0] == plans[1] else ["plan"]
     if [update.batches for update in floor.updates] != [update.batches for update in of.updates]:
         apart.append("batches")
     if apart:
@@ -54,10 +54,17 @@ def check_floor(
         raise _no_floor(path, f"{name!r} moved farther than that")
 
 
-_OF_THE_RUN = tuple(
-    name for name in Header.__dataclass_fields__ if name not in ("initial_digest", "probe", "notes")
-)
-"""The fields of a header that a nudged run shares with the run: all but what the nudge changes."""
+_NUDGED = ("initial_digest", "probe", "notes", "plan")
+"""The fields of a header that the nudge changes, and the plan, which is looked into."""
+
+
+def _differing(a: Any, b: Any, *, but: Sequence[str] = ()) -> list[str]:
+    """The fields in which two records of one class differ."""
+    return [
+        field.name
+        for field in fields(a)
+        if field.name not in but and getattr(a, field.name) != getattr(b, field.name)
+    ]
 
 
 def _within_one_ulp(a: NDArray[Any], b: NDArray[Any]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from dualtrain.listing import listed
 from dualtrain.parity._finding import Measure
 from dualtrain.parity._stages import differing_fields
 from dualtrain.trace import Trace
@@ -26,7 +27,9 @@ def spec(a: Trace, b: Trace) -> list[Measure]:
 
     An eps of 1e-6 for 1e-8 may hide in the rounding of a short run: the specs say it.
     """
-    differing = differing_fields(a.header.spec, b.header.spec)
+    left, right = a.header.spec, b.header.spec
+    if left is None or right is None:
+        return []
+    differing = differing_fields(left, right)
     told = [f"{n} {x!r} against {y!r}" for n, (x, y) in differing.items() if n not in IRRELEVANT]
-    more = [f"and {len(told) - 3} more"] if len(told) > 3 else []
-    return [Measure(len(told), "names", detail=", ".join([*told[:3], *more]))]
+    return [Measure(len(told), "names", detail=listed(told))]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dualtrain.parity._finding import Finding, Measure, worst
+from dualtrain.parity._finding import Finding, Measure, Series, worst
 from dualtrain.spec import Spec
 
 __all__ = ["AFTER", "STAGES", "Stage", "differing_fields", "make_finding"]
@@ -18,10 +18,11 @@ class Stage:
 
     name: str
     knobs: tuple[str, ...]
-    absent: str = "neither trace records it"
+    absent: str = "not both traces record it"
 
 
 PLAN = Stage("plan", ("duration", "batch", "warmup", "horizon"))
+COMPUTATION = Stage("computation", ("amp",), "")
 BATCHES = Stage("batches", ("task", "batch.size", "seed"))
 DECAY = Stage("decay", ("weight_decay", "lr_multipliers", "layer_decay", "freeze"))
 INITIAL_WEIGHTS = Stage("initial weights", ("task.model", "seed"))
@@ -33,13 +34,15 @@ CLIP = Stage("clip", ("clip",))
 LOSS_SCALE = Stage("loss scale", ("amp",), "AMP is off on both sides")
 UPDATE = Stage("update", ("optimizer", "weight_decay"), "no weights beside the traces")
 AVERAGES = Stage("averages", ("ema",), "")
-EVALUATION = Stage("evaluation", ("task.eval",), "neither trace has one")
+EVALUATION = Stage("evaluation", ("task.eval",), "not both traces have one")
 MADE = Stage("updates made", ("amp.loss_scale", "optimizer.lr", "clip"), "")
 NUMBERS = Stage("numbers", ("optimizer.lr", "clip", "amp.loss_scale"), "")
-SPEC = Stage("spec", ("the fields in which the specs differ",), "")
+END = Stage("end", ("the run that was not done",), "")
+SPEC = Stage("spec", ("the fields in which the specs differ",), "not both traces have one")
 
 STAGES = (
     PLAN,
+    COMPUTATION,
     BATCHES,
     DECAY,
     INITIAL_WEIGHTS,
@@ -47,6 +50,7 @@ STAGES = (
     LEARNING_RATE,
     MADE,
     NUMBERS,
+    END,
     LOSS,
     ACCUMULATION,
     CLIP,
@@ -62,13 +66,16 @@ specs differ says least where a stage shows what it did."""
 AFTER = (NUMBERS, UPDATE, AVERAGES, EVALUATION, SPEC)
 """The stages after training; those whose differences carry no update are otherwise before it."""
 
+Specs = tuple[Spec | None, Spec | None]
 
-def make_finding(stage: Stage, measures: Sequence[Measure], specs: tuple[Spec, Spec]) -> Finding:
+
+def make_finding(stage: Stage, measures: Sequence[Measure], specs: Specs) -> Finding:
     """The finding of a stage, from all that was measured for it.
 
     `measures` come in the order of time. The largest difference is the gravest of them; the
     detail is that of the first beyond its tolerance, for that is where to look. The knob is
-    those of the stage's spec fields in which the two specs differ, or else all of them.
+    those of the stage's spec fields in which the two specs differ, or else all of them: without
+    specs too, for they say what decides the stage.
     """
     gravest = worst(measures)
     beyond = [measure for measure in measures if measure.parity == "different"]
@@ -84,6 +91,26 @@ def make_finding(stage: Stage, measures: Sequence[Measure], specs: tuple[Spec, S
         first_update=shown.update if beyond else None,
         detail="; ".join([*told, *_told(fields)]),
         knob=", ".join(fields or stage.knobs),
+        series=_series(measures),
+    )
+
+
+_COUNTED = ("names", "digests", "updates", "examples")
+
+
+def _series(measures: Sequence[Measure]) -> Series:
+    """The gravest measure of each update; of what is counted, whether it is there."""
+    gravest: dict[int, Measure] = {}
+    for measure in measures:
+        if measure.update is not None:
+            before = gravest.setdefault(measure.update, measure)
+            gravest[measure.update] = worst((before, measure))
+    return Series(
+        updates=tuple(gravest),
+        values=tuple(
+            min(m.value, 1.0) if m.unit in _COUNTED else m.value for m in gravest.values()
+        ),
+        bounds=tuple(m.tolerance.bound for m in gravest.values()),
     )
 
 
@@ -98,10 +125,11 @@ def differing_fields(a: Spec, b: Spec) -> Fields:
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
-def _fields_of(stage: Stage, specs: tuple[Spec, Spec]) -> Fields:
+def _fields_of(stage: Stage, specs: Specs) -> Fields:
+    a, b = specs
     return {
         name: values
-        for name, values in differing_fields(*specs).items()
+        for name, values in (differing_fields(a, b) if a and b else {}).items()
         if any(f"{name}.".startswith(f"{knob}.") for knob in stage.knobs)
     }
 

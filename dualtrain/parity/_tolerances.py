@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from dualtrain.spec import Spec
+from dualtrain.trace import Trace
 
 __all__ = [
     "DECAY_ROUNDING",
@@ -23,10 +23,10 @@ __all__ = [
     "NORM_FLOOR",
     "STILL",
     "STORAGE_ROUNDING",
-    "Bars",
     "Tolerance",
-    "bars",
+    "Tolerances",
     "raised",
+    "tolerances",
 ]
 
 
@@ -55,7 +55,7 @@ they cancel and that absolute error stays: 1e-3 x 1e-3 = 1e-6 is about 8 ULP of 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bars:
+class Tolerances:
     """The tolerances that follow from the type in which the model is computed."""
 
     logits: float
@@ -72,7 +72,7 @@ class Bars:
     """Of the correct answers, as a share of all; one is always allowed."""
 
 
-FLOAT32 = Bars(
+FLOAT32 = Tolerances(
     # The initial weights are equal, so only the order of summation differs. A sum of n float32
     # products errs by about sqrt(n) half ULP; n is at most some thousand (the feed-forward width),
     # so some 50 half ULP; 12 layers of 6 such sums, their errors independent, make
@@ -96,7 +96,7 @@ FLOAT32 = Bars(
 )
 
 
-def _mixed(ulp: float) -> Bars:
+def _mixed(ulp: float) -> Tolerances:
     """Of mixed precision, in ULP of its 16-bit type, in which every matrix product is rounded.
 
     Measured over 208 updates of a small BERT, torch on CPU, bfloat16 (ULP 2^-7) and float16
@@ -105,7 +105,7 @@ def _mixed(ulp: float) -> Bars:
     0.04; loss 0.5 and 1.2; gradient norm 8 and 15; weights, the masters, 5.2 and 9.7. Paddle
     autocasts on GPUs only, where torch and Paddle have not been measured against each other.
     """
-    return Bars(
+    return Tolerances(
         logits=4 * ulp,
         loss=4 * ulp,
         norms=48 * ulp,
@@ -119,16 +119,19 @@ FLOAT16 = _mixed(2.0**-10)
 BFLOAT16 = _mixed(2.0**-7)
 
 
-def bars(a: Spec, b: Spec) -> Bars:
-    """The tolerances for two specs: those of the coarser type."""
-    types = {spec.amp.dtype for spec in (a, b) if spec.amp is not None}
+def tolerances(a: Trace, b: Trace) -> Tolerances:
+    """Those of the coarser of the types in which two runs computed, as they recorded it.
+
+    For float64 there are no tighter ones: weights are recorded in float32.
+    """
+    types = {trace.header.computation.dtype for trace in (a, b)}
     if "bfloat16" in types:
         return BFLOAT16
-    return FLOAT16 if types else FLOAT32
+    return FLOAT16 if "float16" in types else FLOAT32
 
 
 STORAGE_ROUNDING = 2.0**-24
-"""Added to the weights' bar, times the root of the number of updates, relative to the weights.
+"""Added to the weights' bound, times the root of the number of updates, relative to the weights.
 
 Each update rounds every weight to float32, by up to half an ULP of the weight itself, however small
 the update is; the errors are independent, so n updates make about sqrt(n) of them. It counts where
@@ -137,14 +140,14 @@ end 1.1e-5 of their movement apart, their neighbours' biases 3e-6.
 """
 
 DECAY_ROUNDING = 3e-8
-"""Added to the weights' bar for a tensor that decays, per update and relative to its weights.
+"""Added to the weights' bound for a tensor that decays, per update and relative to its weights.
 
 The frameworks round 1 - lr x decay to float32 in another way, and half an ULP just below 1 is
 2^-25 = 3.0e-8. It shrinks every weight alike, so it adds up over the updates.
 """
 
 FLOOR_WEIGHTS, FLOOR_UPDATES = 5.0, 30.0
-"""No bar is below this many times the measured chaos floor: the final weights', and those of
+"""No bound is below this many times the measured chaos floor: the final weights', and those of
 losses and norms in training.
 
 The floor is one sample: one rounding, in one matrix, once. Two frameworks round every sum in
@@ -154,7 +157,7 @@ losses and norms 0.7 to 25, since their largest values are single spikes.
 
 
 def raised(bound: float, floor: float, factor: float) -> float:
-    """A bar that is not below what the measured chaos floor makes of it."""
+    """A bound that is not below what the measured chaos floor makes of it."""
     return max(bound, factor * floor) if math.isfinite(floor) else bound
 
 

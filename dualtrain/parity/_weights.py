@@ -2,7 +2,7 @@
 
 The metric is update-relative: |B - A|_2 / |movement|_2 of a tensor, where the movement is from its
 initial to its final values, on the side that moved it farther (so the verdict is the same from both
-sides). The bar is `Bars.weights` plus what float32 storage does to the weights themselves:
+sides). The bound is `Tolerances.weights` plus what float32 storage does to the weights themselves:
 (sqrt(updates) x `STORAGE_ROUNDING` + updates x `DECAY_ROUNDING` if it decays) x |w|_2 / movement.
 
 Some tensors must be judged apart. The softmax cancels the biases of attention keys: their true
@@ -41,10 +41,10 @@ from dualtrain.parity._tolerances import (
     NOISY_STILL,
     STILL,
     STORAGE_ROUNDING,
-    Bars,
+    Tolerances,
     raised,
 )
-from dualtrain.trace import Trace, check_regular, weight_digest, weights_digest
+from dualtrain.trace import End, Trace, check_regular, weight_digest, weights_digest
 
 __all__ = ["Tensor", "WeightSet", "Weights", "compare_weights", "read_weights"]
 
@@ -122,16 +122,16 @@ class Weights:
     """What the verdict is about: the tensors that are not still, or all of them as one."""
     movement: float
     """Root mean square over all parameters, on the side that moved farther."""
-    bar: float
-    """The bound of the precision, before what float32 storage adds to it."""
+    tolerance: float
+    """That of the precision, before what float32 storage adds to it."""
     floor: float | None
     """The chaos floor: the largest difference of what is judged when side a runs again with one
     weight moved by 1 ULP. None if that was not run."""
 
     @property
     def chaotic(self) -> bool:
-        """Whether the chaos floor is above the bar: the run magnifies rounding."""
-        return self.floor is not None and self.floor > self.bar
+        """Whether the chaos floor is above the tolerance: the run magnifies rounding."""
+        return self.floor is not None and self.floor > self.tolerance
 
     @property
     def by_rounding(self) -> tuple[Tensor, ...]:
@@ -143,7 +143,7 @@ def compare_weights(
     a: WeightSet,
     b: WeightSet,
     *,
-    allowed: Bars,
+    allowed: Tolerances,
     decaying: frozenset[str],
     updates: int,
     floor: WeightSet | None,
@@ -165,7 +165,7 @@ def compare_weights(
             a,
             b,
             noise=noise.get(name, 0.0),
-            bar=raised(allowed.weights, noise.get(name, 0.0), FLOOR_WEIGHTS),
+            tolerance=raised(allowed.weights, noise.get(name, 0.0), FLOOR_WEIGHTS),
             rounding=stored + (shrunk if name.partition(" ")[0] in decaying else 0.0),
         )
         for name in sorted(a.final.keys() & b.final.keys())
@@ -174,15 +174,15 @@ def compare_weights(
     reached = max((noise.get(tensor.name, 0.0) for tensor in judged), default=0.0)
     if allowed.weights_together:
         reached = 0.0 if floor is None else _difference(a, floor, tuple(a.final))
-        bar = raised(allowed.weights, reached, FLOOR_WEIGHTS)
-        judged = (_together(a, b, tuple(tensor.name for tensor in tensors), bar),)
+        tolerance = raised(allowed.weights, reached, FLOOR_WEIGHTS)
+        judged = (_together(a, b, tuple(tensor.name for tensor in tensors), tolerance),)
     return Weights(
         tensors=tensors,
         alone=alone,
         not_finite=tuple(sorted(not_finite)),
         judged=judged,
         movement=max(a.overall, b.overall),
-        bar=allowed.weights,
+        tolerance=allowed.weights,
         floor=None if floor is None else reached,
     )
 
@@ -221,7 +221,7 @@ def _noise(a: WeightSet, again: WeightSet) -> dict[str, float]:
 
 
 def _tensor(
-    name: str, a: WeightSet, b: WeightSet, *, noise: float, bar: float, rounding: float
+    name: str, a: WeightSet, b: WeightSet, *, noise: float, tolerance: float, rounding: float
 ) -> Tensor:
     """noise: the tensor's chaos floor. rounding: what float32 may do, relative to its own size."""
     still = NOISY_STILL if noise >= NOISE else STILL
@@ -231,7 +231,7 @@ def _tensor(
     return Tensor(
         name=name,
         difference=_difference(a, b, (name,)),
-        bound=bar + (stored / moved if moved else 0.0),  # unmoved: no update rounded it
+        bound=tolerance + (stored / moved if moved else 0.0),  # unmoved: no update rounded it
         movement=_rms(moved, x),
         still=(
             np.array_equal(a.initial[name], b.initial[name])
@@ -241,12 +241,12 @@ def _tensor(
     )
 
 
-def _together(a: WeightSet, b: WeightSet, names: Names, bar: float) -> Tensor:
+def _together(a: WeightSet, b: WeightSet, names: Names, tolerance: float) -> Tensor:
     """All parameters that both sides have, as one tensor."""
     return Tensor(
         name="all parameters together",
         difference=_difference(a, b, names),
-        bound=bar,
+        bound=tolerance,
         movement=max(a.overall, b.overall),
         still=False,
     )
@@ -283,29 +283,30 @@ def read_weights(path: Path, trace: Trace) -> WeightSet | None:
 
     Raises `TraceError` if the files are not there, are not safetensors, or not this run's.
     """
-    if trace.end.weights is None or trace.end.initial_weights is None:
+    end = trace.end
+    if end is None or end.weights is None or end.initial_weights is None:
         return None
-    initial = _read_arrays(path.parent / trace.end.initial_weights)
-    final = _read_arrays(path.parent / trace.end.weights)
+    initial = _read_arrays(path.parent / end.initial_weights)
+    final = _read_arrays(path.parent / end.weights)
     if {n: x.shape for n, x in initial.items()} != {n: x.shape for n, x in final.items()}:
         raise TraceError(
             f"{path}: initial and final weights have the same names and shapes. "
-            f"Received: {trace.end.initial_weights} and {trace.end.weights}, which do not"
+            f"Received: {end.initial_weights} and {end.weights}, which do not"
         )
     digests = {name: weight_digest(array) for name, array in initial.items()}
     if digests != trace.header.initial_digest:
-        raise _replaced(path, trace.end.initial_weights, "began with")
-    if trace.end.weights_digest not in (None, weights_digest(final)):
-        raise _replaced(path, trace.end.weights, "ended with")
-    return WeightSet(initial, final, _read_averages(path, trace, final))
+        raise _replaced(path, end.initial_weights, "began with")
+    if end.weights_digest not in (None, weights_digest(final)):
+        raise _replaced(path, end.weights, "ended with")
+    return WeightSet(initial, final, _read_averages(path, end, final))
 
 
-def _read_averages(path: Path, trace: Trace, final: Arrays) -> Arrays | None:
-    if trace.end.averages is None:
+def _read_averages(path: Path, end: End, final: Arrays) -> Arrays | None:
+    if end.averages is None:
         return None
-    averages = _read_arrays(path.parent / trace.end.averages)
-    if trace.end.averages_digest != weights_digest(averages) or averages.keys() != final.keys():
-        raise _replaced(path, trace.end.averages, "ended with")
+    averages = _read_arrays(path.parent / end.averages)
+    if end.averages_digest != weights_digest(averages) or averages.keys() != final.keys():
+        raise _replaced(path, end.averages, "ended with")
     return averages
 
 

@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dualtrain.aside import write_aside
-from dualtrain.parity import Comparison
+from dualtrain.parity import Comparison, rates_are_known
 from dualtrain.plan import Plan
 from dualtrain.report._words import side_names
-from dualtrain.spec import ReduceOnPlateau
-from dualtrain.trace import Header, Trace
+from dualtrain.trace import Trace
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,32 +36,25 @@ def plot_lr(plans: Mapping[str, Plan], path: Path) -> None:
 
 
 def plot_comparison(folder: Path, comparison: Comparison) -> None:
-    """Write lr.png and, if either side made updates, loss.png."""
+    """Write lr.png and, if there are two sides of which either made updates, loss.png."""
     _save(_lr_figure(comparison), folder / "lr.png")
-    if comparison.a.updates or comparison.b.updates:
+    if not comparison.with_plan and (comparison.a.updates or comparison.b.updates):
         _save(_loss_figure(comparison), folder / "loss.png")
 
 
 def _lr_figure(comparison: Comparison) -> Figure:
-    """Both recorded curves, thin, over the closed form of each side's plan, thick."""
+    """Both recorded curves, thin, over the closed form of the plans that there are, thick."""
     figure = _figure(height=4.0)
     axes = figure.subplots()
-    for label, trace in (("closed form", comparison.a), (None, comparison.b)):
-        if isinstance(trace.header.spec.schedule, ReduceOnPlateau):
-            continue  # metrics decided; what was used is drawn below
-        curve = _closed_form(trace.header)
-        axes.plot(curve, color=_PALE, linewidth=7, solid_capstyle="round", label=label)
+    plans = [trace.header.plan.resolved() for trace in (comparison.a, comparison.b) if trace.header.plan]
+    label: str | None = "closed form"
+    for plan in filter(rates_are_known, plans):  # else what was used is drawn below
+        axes.plot(plan.lr_curve(), color=_PALE, linewidth=7, solid_capstyle="round", label=label)
+        label = None  # once in the legend
     recorded = [[update.lr for update in t.updates] for t in (comparison.a, comparison.b)]
     _draw_sides(axes, comparison, recorded)
     _label(axes, "learning rate")
     return figure
-
-
-def _closed_form(header: Header) -> NDArray[np.float64]:
-    plan = header.spec.plan(
-        micro_batches_per_epoch=header.micro_batches_per_epoch, world_size=header.world_size
-    )
-    return plan.lr_curve()
 
 
 def _loss_figure(comparison: Comparison) -> Figure:
@@ -74,9 +65,10 @@ def _loss_figure(comparison: Comparison) -> Figure:
     _draw_sides(above, comparison, losses)
     _label(above, "loss")
     above.set_xlabel("")
-    allowed = {f.stage: f.tolerance.bound for f in comparison.findings}.get("loss")
-    if allowed is not None:
-        below.axhline(allowed, color="#999999", linestyle=":", label=f"allowed: {allowed:g}")
+    series = next((f.series for f in comparison.findings if f.stage == "loss"), None)
+    if series is not None and series.bounds:
+        label = f"allowed: {max(series.bounds):g}"
+        below.plot(series.updates, series.bounds, color="#999999", linestyle=":", label=label)
     _draw_difference(below, *losses)
     _label(below, "|difference|")
     return figure

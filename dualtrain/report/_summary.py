@@ -8,7 +8,7 @@ from typing import Any
 
 from dualtrain.parity import Comparison, Finding
 from dualtrain.report._words import COLUMNS, cells, remarks, side_names, verdict
-from dualtrain.trace import Trace
+from dualtrain.trace import End, Evaluation, Trace
 
 __all__ = ["as_dict", "markdown"]
 
@@ -19,7 +19,7 @@ def as_dict(comparison: Comparison) -> dict[str, Any]:
         "agrees": comparison.agrees,
         "verdict": verdict(comparison),
         "remarks": remarks(comparison),
-        "sides": [_side(comparison.a), _side(comparison.b)],
+        "sides": [_side(trace) for trace in _runs(comparison)],
         "first": None if comparison.first is None else comparison.first.stage,
         "findings": [_finding(finding) for finding in comparison.findings],
         "not_compared": list(comparison.not_compared),
@@ -30,20 +30,36 @@ def as_dict(comparison: Comparison) -> dict[str, Any]:
     return jsonable
 
 
+def _runs(comparison: Comparison) -> tuple[Trace, ...]:
+    return (comparison.a,) if comparison.with_plan else (comparison.a, comparison.b)
+
+
 def _side(trace: Trace) -> dict[str, Any]:
     header = trace.header
     return {
         "backend": header.backend,
         "versions": header.versions,
         "device": header.device,
+        "computation": str(header.computation),
         "updates": len(trace.updates),
-        **asdict(trace.end),
+        "outcome": trace.outcome,
+        "evaluations": [_fields(evaluation) for evaluation in trace.evaluations],
+        **({} if trace.end is None else _fields(trace.end)),
         "skipped": sum(update.skipped for update in trace.updates),
     }
 
 
+def _fields(record: Evaluation | End) -> dict[str, Any]:
+    fields = asdict(record)
+    del fields["record"]
+    return fields
+
+
 def _finding(finding: Finding) -> dict[str, Any]:
-    return {**asdict(finding), "agrees": finding.agrees}
+    """Without the series, which would make a long file of a long run."""
+    fields = asdict(finding)
+    del fields["series"]
+    return {**fields, "agrees": finding.agrees}
 
 
 def _jsonable(value: Any) -> Any:
@@ -69,7 +85,7 @@ def markdown(comparison: Comparison) -> str:
         "",
         *(f"- {remark}" for remark in remarks(comparison)),
         "",
-        *(f"- {_described(trace)}" for trace in (comparison.a, comparison.b)),
+        *(f"- {_described(trace)}" for trace in _runs(comparison)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -86,4 +102,4 @@ def _row(texts: list[str]) -> str:
 
 def _described(trace: Trace) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in trace.header.versions.items())
-    return f"{trace.header.backend}: {versions}; {trace.header.device}"
+    return f"{trace.header.backend}: {versions}; {trace.header.device}; {trace.header.computation}"

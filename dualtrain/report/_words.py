@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dualtrain.parity import Comparison, Finding, Tensor, Weights
-from dualtrain.trace import Trace
+from dualtrain.trace import DONE, Trace
 
 __all__ = ["COLUMNS", "cells", "remarks", "side_names", "verdict"]
 
 COLUMNS = ("stage", "parity", "largest difference", "tolerance", "first update", "verdict")
 
 
-NO_PROOF = ("updates made", "numbers")
-"""The stages in which neither side is right or wrong: both skipped all, or left the numbers."""
+NO_PROOF = ("updates made", "numbers", "end")
+"""The stages in which neither side is right or wrong: both skipped all, or left the numbers, or one
+was not done."""
 
 
 def side_names(comparison: Comparison) -> tuple[str, str]:
-    """The backends' names; with a letter if both are the same."""
+    """The backends' names; with a letter if both are the same. A plan is called one."""
     a, b = comparison.a.header.backend, comparison.b.header.backend
+    if comparison.with_plan:
+        return a, "the plan"
     return (a, b) if a != b else (f"{a} (a)", f"{b} (b)")
 
 
@@ -59,6 +62,7 @@ def remarks(comparison: Comparison) -> list[str]:
     """What a reader should know beside the verdict: one sentence each."""
     absent = comparison.not_compared
     return [
+        *_on_ends(comparison),
         *_on_skips(comparison),
         *_on_evaluation(comparison),
         *_on_weights(comparison.weights),
@@ -66,6 +70,18 @@ def remarks(comparison: Comparison) -> list[str]:
         *([f"Not compared: {', '.join(absent)}."] if absent else []),
         *_notes(comparison.a, comparison.b),
     ]
+
+
+def _on_ends(comparison: Comparison) -> Iterator[str]:
+    """The runs that were not done; nothing where neither was begun."""
+    if not (comparison.a.updates or comparison.b.updates):
+        return
+    for name, trace in _sides(comparison):
+        if trace.end is None:
+            yield f"The trace of {name} was cut after {len(trace.updates)} updates."
+        elif trace.end.reason != DONE:
+            count = len(trace.updates)
+            yield f"The run of {name} was not done after {count} updates ({trace.end.reason})."
 
 
 def _on_skips(comparison: Comparison) -> Iterator[str]:
@@ -79,14 +95,21 @@ def _on_skips(comparison: Comparison) -> Iterator[str]:
 
 
 def _on_evaluation(comparison: Comparison) -> Iterator[str]:
-    ends = [(name, trace.end) for name, trace in _sides(comparison) if trace.end.total is not None]
-    if ends and any(finding.stage == "evaluation" for finding in comparison.findings):
-        counts = ", ".join(f"{name} {end.correct} of {end.total}" for name, end in ends)
-        yield f"Held-out examples classified right: {counts}."
+    if not any(finding.stage == "evaluation" for finding in comparison.findings):
+        return
+    last = [(name, trace.evaluations[-1]) for name, trace in _sides(comparison) if trace.evaluations]
+    counts = [f"{name} {e.correct} of {e.examples}" for name, e in last if e.correct is not None]
+    if counts:
+        yield f"Held-out examples classified right: {', '.join(counts)}."
+    else:
+        losses = ", ".join(f"{name} {e.loss:.6g} over {e.examples} examples" for name, e in last)
+        yield f"Held-out loss: {losses}."
 
 
 def _sides(comparison: Comparison) -> Iterator[tuple[str, Trace]]:
-    return zip(side_names(comparison), (comparison.a, comparison.b), strict=True)
+    """The runs by name; a plan is none."""
+    runs = (comparison.a,) if comparison.with_plan else (comparison.a, comparison.b)
+    return zip(side_names(comparison), runs, strict=False)
 
 
 def _on_weights(weights: Weights | None) -> Iterator[str]:
@@ -95,7 +118,7 @@ def _on_weights(weights: Weights | None) -> Iterator[str]:
     yield from _farthest(weights, "Final weights")
     if weights.chaotic:
         yield (
-            f"The chaos floor is above the bar of {weights.bar:.0e}: this run magnifies rounding, "
+            f"The chaos floor is above the tolerance of {weights.tolerance:.0e}: this run magnifies rounding, "
             "so more is allowed. Fewer updates or a lower rate make a sharper proof."
         )
     if weights.by_rounding:

@@ -7,11 +7,18 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from dualtrain.ledger import decide
-from dualtrain.trace import Header, LedgerEntry, weight_digest
+from dualtrain.ledger import Ledger, Parameter, decide
+from dualtrain.trace import (
+    Computation,
+    Decision,
+    Header,
+    ParameterFacts,
+    PlanFacts,
+    weight_digest,
+)
 from dualtrain.training._run import Run
 
-__all__ = ["describe", "ledger_entries"]
+__all__ = ["computation_of", "decisions_of", "describe"]
 
 
 def describe(
@@ -26,48 +33,64 @@ def describe(
     probe: logits of the first batch in evaluation mode, (samples, classes).
     notes: sentences of the caller's own; those on the settings of the process are added.
     """
-    plan = run.plan
-    weights = run.backend.dump_weights(run.model)
+    spec, verbs = run.plan.spec, run.backend
+    weights = verbs.dump_weights(run.model)
+    parameters = verbs.parameters(run.model)
+    facts = _facts(run, parameters)
     return Header(
-        backend=run.backend.NAME,
-        versions=run.backend.versions(),
-        device=plan.spec.device,
-        spec=plan.spec,
-        total_updates=plan.total_updates,
-        warmup_updates=plan.warmup_updates,
-        horizon=plan.horizon,
-        updates_per_epoch=plan.updates_per_epoch,
-        micro_batches_per_epoch=plan.micro_batches_per_epoch,
-        world_size=plan.world_size,
-        ledger=ledger_entries(run),
+        backend=verbs.NAME,
+        versions=verbs.versions(),
+        device=spec.device,
+        computation=computation_of(run, facts),
+        parameters=facts,
         initial_digest={name: weight_digest(array) for name, array in sorted(weights.items())},
         probe=None if probe is None else tuple(tuple(map(float, row)) for row in probe),
         data_digest=data_digest,
-        notes=(*notes, *run.backend.notes(run.model), *run.backend.settings(run.device)),
+        notes=(*notes, *verbs.notes(run.model), *verbs.settings(run.device)),
+        plan=PlanFacts.of(run.plan, decisions_of(decide(parameters, spec))),
     )
 
 
-def ledger_entries(run: Run) -> tuple[LedgerEntry, ...]:
-    """The ledger's rows beside what the live optimizer really holds."""
+def _facts(run: Run, parameters: Sequence[Parameter]) -> tuple[ParameterFacts, ...]:
+    """What the live optimizer really holds of each parameter."""
     decay = run.backend.effective_decay(run.optimizer, run.model)
     multiplier = run.backend.effective_lr_multiplier(run.optimizer, run.model)
-    ledger = decide(run.backend.parameters(run.model), run.plan.spec)
     return tuple(
-        LedgerEntry(
+        ParameterFacts(
+            name=parameter.name,
+            native=parameter.native,
+            structured=parameter.structured,
+            shape=parameter.shape,
+            dtype=parameter.dtype,
+            trainable=parameter.name in multiplier,
+            effective_decay=decay.get(parameter.name),
+            effective_lr_multiplier=multiplier.get(parameter.name),
+        )
+        for parameter in parameters
+    )
+
+
+def decisions_of(ledger: Ledger) -> tuple[Decision, ...]:
+    """The ledger's rows as a trace holds them."""
+    return tuple(
+        Decision(
             name=row.parameter.name,
-            native=row.parameter.native,
-            structured=row.parameter.structured,
-            shape=row.parameter.shape,
             roles=row.roles,
             rule=row.rule,
             decay=row.decay,
-            effective_decay=decay.get(row.parameter.name),
             lr_rule=row.lr_rule,
             lr_multiplier=row.lr_multiplier,
-            effective_lr_multiplier=multiplier.get(row.parameter.name),
             freeze_rule=row.freeze_rule,
             frozen=row.frozen,
-            trainable=row.trains,
         )
         for row in ledger.rows
     )
+
+
+def computation_of(run: Run, parameters: Sequence[ParameterFacts]) -> Computation:
+    """Autocast's type; without autocast that of the parameters that train, float64 or float32."""
+    amp = run.plan.spec.amp
+    if amp is not None:
+        return Computation(dtype=amp.dtype, level=amp.level, masters=run.masters is not None)
+    wide = {parameter.dtype for parameter in parameters if parameter.trainable} == {"float64"}
+    return Computation(dtype="float64" if wide else "float32")

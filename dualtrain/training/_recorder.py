@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dualtrain.model import save_weights
-from dualtrain.trace import End, Header, TraceWriter, Update, weights_digest
+from dualtrain.trace import DONE, End, Evaluation, Header, TraceWriter, Update, weights_digest
 from dualtrain.training._run import Run
 
 __all__ = ["Recorder", "Score"]
@@ -30,7 +31,7 @@ class Score:
 class Recorder:
     """Writes the files of a run as it goes; a context manager.
 
-    trace: file for the trace, with `header` as its first line; it appears when the run has ended.
+    trace: file for the trace, with `header` as its first line; it grows as the run goes.
     output: folder for the final weights and their averages, if there are any, and with a trace for
         the initial weights, under canonical names. Without both nothing is written.
     """
@@ -49,7 +50,7 @@ class Recorder:
             self._writer = TraceWriter(self._trace, self._header)  # last: nothing is left if not
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, *error: Any) -> None:
         if self._writer is not None:
             self._writer.__exit__(*error)
 
@@ -65,11 +66,18 @@ class Recorder:
             with self._run.averaged():
                 averages, averages_digest = self._relative(AVERAGES), self._save(AVERAGES)
         if self._writer is not None:
+            if score is not None:
+                self._writer.evaluation(
+                    Evaluation(
+                        t=self._run.t,
+                        examples=score.total,
+                        loss=score.loss,
+                        correct=score.correct,
+                    )
+                )
             self._writer.end(
                 End(
-                    correct=score.correct if score else None,
-                    total=score.total if score else None,
-                    eval_loss=score.loss if score else None,
+                    reason=DONE,
                     skipped=self._run.skipped,
                     weights=self._relative(FINAL_WEIGHTS),
                     initial_weights=self._relative(INITIAL_WEIGHTS),

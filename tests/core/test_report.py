@@ -105,7 +105,7 @@ def test_no_proof_is_said_where_both_sides_left_the_numbers() -> None:
 
 
 def test_a_chaos_floor_above_the_bar_is_said() -> None:
-    weights, said = make_weights(), "The chaos floor is above the bar"
+    weights, said = make_weights(), "The chaos floor is above the tolerance"
     for noise, expected in ((5e-6, False), (5e-5, True)):
         comparison = compare(
             make_trace(),
@@ -146,7 +146,7 @@ def test_the_summary_for_people_says_the_same(tmp_path: Path) -> None:
         "| loss | different | inf absolute | 1e-05 | 3 | differs "
         "| update 3, micro-batch 0, loss: 0.25 against inf |"
     ) in lines
-    assert "- torch: torch 3.3.1; cpu" in lines
+    assert "- torch: torch 3.3.1; cpu; float32" in lines
 
 
 def test_the_report_folder_holds_these_files(tmp_path: Path) -> None:
@@ -176,9 +176,10 @@ def test_runs_of_unequal_length_can_be_drawn(tmp_path: Path) -> None:
 def test_rates_that_metrics_decided_can_be_drawn(tmp_path: Path) -> None:
     """There is no closed form to draw beneath them."""
     a = make_trace()
-    parts: dict[str, Any] = a.header.spec.model_dump() | {"schedule": plateau_spec().schedule}
-    spec = Spec(**parts)
-    a = replace(a, header=replace(a.header, spec=spec))
+    assert a.header.plan is not None
+    fields: dict[str, Any] = a.header.plan.spec.model_dump()
+    spec = Spec(**fields | {"schedule": plateau_spec().schedule})
+    a = replace(a, header=replace(a.header, plan=replace(a.header.plan, spec=spec)))
     write_report(tmp_path, compare(a, a))
     assert (tmp_path / "lr.png").read_bytes().startswith(b"\x89PNG")
 

@@ -16,7 +16,15 @@ from dualtrain.parity import Comparison, WeightSet, compare, compare_headers
 from dualtrain.parity._spec import IRRELEVANT
 from dualtrain.parity._stages import differing_fields
 from dualtrain.trace import Trace
-from tests.traces import make_spec, make_trace, make_weights, with_update, write_run
+from tests.traces import (
+    make_spec,
+    make_trace,
+    make_weights,
+    with_decision,
+    with_parameter,
+    with_update,
+    write_run,
+)
 
 AMP: dict[str, Any] = {"amp": {"dtype": "float16"}}
 
@@ -25,8 +33,22 @@ def header(**changes: Any) -> Callable[[Trace], Trace]:
     return lambda trace: replace(trace, header=replace(trace.header, **changes))
 
 
-def end(**changes: Any) -> Callable[[Trace], Trace]:
-    return lambda trace: replace(trace, end=replace(trace.end, **changes))
+def plan(**changes: Any) -> Callable[[Trace], Trace]:
+    def change(trace: Trace) -> Trace:
+        assert trace.header.plan is not None
+        return header(plan=replace(trace.header.plan, **changes))(trace)
+
+    return change
+
+
+def evaluation(**changes: Any) -> Callable[[Trace], Trace]:
+    """Change the only evaluation."""
+
+    def change(trace: Trace) -> Trace:
+        (only,) = trace.evaluations
+        return replace(trace, evaluations=(replace(only, **changes),))
+
+    return change
 
 
 def update(t: int, **changes: Any) -> Callable[[Trace], Trace]:
@@ -36,12 +58,21 @@ def update(t: int, **changes: Any) -> Callable[[Trace], Trace]:
 PARAMETER_RULES = "weight_decay, lr_multipliers, layer_decay, freeze"
 
 
-def ledger(**changes: Any) -> Callable[[Trace], Trace]:
-    """Change the second entry, that of dense.weight."""
+def decided(**changes: Any) -> Callable[[Trace], Trace]:
+    """Change what the core decided for dense.weight."""
+    return lambda trace: with_decision(trace, "dense.weight", **changes)
 
+
+def in_effect(**changes: Any) -> Callable[[Trace], Trace]:
+    """Change what the live optimizer holds of dense.weight."""
+    return lambda trace: with_parameter(trace, "dense.weight", **changes)
+
+
+def both(*changes: Callable[[Trace], Trace]) -> Callable[[Trace], Trace]:
     def change(trace: Trace) -> Trace:
-        bias, weight = trace.header.ledger
-        return header(ledger=(bias, replace(weight, **changes)))(trace)
+        for each in changes:
+            trace = each(trace)
+        return trace
 
     return change
 
@@ -71,38 +102,38 @@ CASES = {
         "plan",
         "total_updates 6 against 9",
         "duration, batch, warmup, horizon",
-        header(total_updates=9),
+        plan(total_updates=9),
         is_file=False,
     ),
     "one more warmup update": Case(
         "plan",
         "warmup_updates 3 against 4",
         "duration, batch, warmup, horizon",
-        header(warmup_updates=4),
+        plan(warmup_updates=4),
     ),
     "another horizon": Case(
         "plan",
         "horizon 6 against 7",
         "duration, batch, warmup, horizon",
-        header(horizon=7),
+        plan(horizon=7),
     ),
     "other data": Case(
         "plan",
         "micro_batches_per_epoch 5 against 6",
         "duration, batch, warmup, horizon",
-        header(micro_batches_per_epoch=6),
+        plan(micro_batches_per_epoch=6),
     ),
     "more processes": Case(
         "plan",
         "world_size 1 against 2",
         "duration, batch, warmup, horizon",
-        header(world_size=2),
+        plan(world_size=2),
     ),
     "stopped early": Case(
         "plan",
         "updates recorded 6 against 5",
         "duration, batch, warmup, horizon",
-        lambda trace: replace(trace, updates=trace.updates[:-1]),
+        lambda trace: evaluation(t=5)(replace(trace, updates=trace.updates[:-1])),
         is_file=False,
     ),
     "prepared otherwise": Case(
@@ -128,50 +159,50 @@ CASES = {
         "decay",
         "dense.weight: decay 0.01 against 0.0; effective decay 0.01 against 0.0",
         PARAMETER_RULES,
-        ledger(decay=0.0, effective_decay=0.0),
+        both(decided(decay=0.0), in_effect(effective_decay=0.0)),
     ),
     "decays otherwise in the live optimizer only": Case(
         "decay",
         "dense.weight: effective decay 0.01 against 0.0",
         PARAMETER_RULES,
-        ledger(effective_decay=0.0),
+        in_effect(effective_decay=0.0),
     ),
     "another role": Case(
         "decay",
         "dense.weight: roles () against ('embedding',)",
         PARAMETER_RULES,
-        ledger(roles=("embedding",)),
+        decided(roles=("embedding",)),
     ),
     "learns otherwise": Case(
         "decay",
         "dense.weight: lr multiplier 1.0 against 0.1",
         PARAMETER_RULES,
-        ledger(lr_multiplier=0.1),
+        decided(lr_multiplier=0.1),
     ),
     "learns otherwise in the live optimizer only": Case(
         "decay",
         "dense.weight: effective lr multiplier 1.0 against 0.1",
         PARAMETER_RULES,
-        ledger(effective_lr_multiplier=0.1),
+        in_effect(effective_lr_multiplier=0.1),
     ),
     "frozen by one spec": Case(
         "decay",
         "dense.weight: frozen False against True; trainable True against False",
         PARAMETER_RULES,
-        ledger(frozen=True, trainable=False),
+        both(decided(frozen=True), in_effect(trainable=False)),
     ),
     "frozen on one side": Case(
         "decay",
         "dense.weight: trainable True against False",
         PARAMETER_RULES,
-        ledger(trainable=False),
+        in_effect(trainable=False),
     ),
     "another name": Case(
         "decay",
         "dense.weight: the parameter is on one side only, "
         "kernel: the parameter is on one side only",
         PARAMETER_RULES,
-        ledger(name="kernel"),
+        both(decided(name="kernel"), in_effect(name="kernel")),
     ),
     "other initial weights": Case(
         "initial weights",
@@ -301,38 +332,38 @@ CASES = {
         "evaluation",
         "61 of 80 correct against 63 of 80",
         "task.eval",
-        end(correct=63),
+        evaluation(correct=63),
     ),
     "another split": Case(
         "evaluation",
         "61 of 80 correct against 61 of 81",
         "task.eval",
-        end(total=81),
+        evaluation(examples=81),
     ),
     "evaluation loss": Case(
         "evaluation",
         "evaluation loss 0.5 against 0.51",
         "task.eval",
-        end(eval_loss=0.51),
+        evaluation(loss=0.51),
     ),
     "evaluated on one side only": Case(
         "evaluation",
-        "61 of 80 correct against None of None",
+        "evaluation: one of 80 against none",
         "task.eval",
-        end(correct=None, total=None, eval_loss=None),
+        lambda trace: replace(trace, evaluations=()),
     ),
     "an eps that no stage shows": Case(
         "spec",
         "optimizer.eps 1e-08 against 1e-06",
         "the fields in which the specs differ",
-        header(spec=make_spec(optimizer={"name": "adamw", "lr": 0.1, "eps": 1e-6})),
+        plan(spec=make_spec(optimizer={"name": "adamw", "lr": 0.1, "eps": 1e-6})),
     ),
     "mixed precision on one side": Case(
         "spec",
         "amp.dtype None against 'bfloat16', amp.float32_operators None against [], "
         "amp.level None against 'O1', and 1 more",
         "the fields in which the specs differ",
-        header(spec=make_spec(amp={"dtype": "bfloat16"})),
+        plan(spec=make_spec(amp={"dtype": "bfloat16"})),
     ),
 }
 
@@ -395,9 +426,10 @@ def test_a_file_whose_counts_contradict_each_other_is_refused(
     with pytest.raises(SystemExit) as caught:
         main(["diff", str(file), str(file)])
     assert caught.value.code == 2
-    announced, recorded = b.header.total_updates, len(b.updates)
+    assert b.header.plan is not None
+    announced, recorded = b.header.plan.total_updates, len(b.updates)
     assert capsys.readouterr().err == (
-        f"{file}:{recorded + 2}: the first line announces total_updates {announced}. "
+        f"{file}:{recorded + 3}: the first line announces total_updates {announced}. "
         f"Received: {recorded} updates before the end\n"
     )
 
@@ -414,7 +446,9 @@ def test_what_the_specs_may_have_otherwise_is_no_difference() -> None:
     }
     there |= {"name": "text_classification", "model": {"path": "there", "max_length": 8}}
     a = make_trace(task=task, batch=batch)
-    b = header(spec=make_spec(task=there, batch=batch, device="cuda"))(a)
+    b = plan(spec=make_spec(task=there, batch=batch, device="cuda"))(a)
+    assert a.header.spec is not None
+    assert b.header.spec is not None
     assert IRRELEVANT.keys() == differing_fields(a.header.spec, b.header.spec).keys()
     assert compare(a, b).agrees
 
@@ -424,7 +458,7 @@ def test_both_sides_without_finite_numbers_prove_nothing(value: float) -> None:
     """From there on nothing is compared: neither losses, nor weights, nor the evaluation."""
     left = update(2, loss=value, micro_losses=(value,), grad_norm=value, clipped_norm=value)
     a, b = left(make_trace("torch")), left(make_trace("paddle"))
-    b = end(correct=0)(update(4, micro_losses=(9.0, 9.0))(b))
+    b = evaluation(correct=0)(update(4, micro_losses=(9.0, 9.0))(b))
     comparison = compare(a, b, weights=(make_weights(), make_weights(1.0)))
     assert differing(comparison) == ["numbers"]
     first = comparison.first
@@ -493,12 +527,12 @@ def test_every_stage_has_a_case() -> None:
 def test_the_first_difference_is_the_earliest_update_then_the_earliest_stage() -> None:
     a = make_trace()
     late_rate = update(4, lr=0.5)(a)
-    both = update(3, grad_norm=9.0, clipped_norm=9.0)(late_rate)
+    all_three = update(3, grad_norm=9.0, clipped_norm=9.0)(late_rate)
     for b, stage, moment in (
         (late_rate, "learning rate", 4),
-        (both, "accumulation", 3),
-        (header(data_digest="x")(both), "batches", None),
-        (end(correct=0)(both), "accumulation", 3),
+        (all_three, "accumulation", 3),
+        (header(data_digest="x")(all_three), "batches", None),
+        (evaluation(correct=0)(all_three), "accumulation", 3),
     ):
         first = compare(a, b).first
         assert first is not None
@@ -540,16 +574,15 @@ def test_a_difference_in_training_is_not_one_of_the_start() -> None:
 
 def test_what_neither_run_records_is_said_not_to_be_compared() -> None:
     bare = header(probe=None, data_digest=None)(make_trace())
-    bare = end(correct=None, total=None, eval_loss=None)(bare)
     unmeasured = [replace(u, batches=(), grad_norm=None, clipped_norm=None) for u in bare.updates]
-    bare = replace(bare, updates=tuple(unmeasured))
+    bare = replace(bare, updates=tuple(unmeasured), evaluations=())
     assert compare(bare, bare).not_compared == (
-        "batches (neither trace records it)",
-        "initial output (neither trace records it)",
-        "clip (neither trace records it)",
+        "batches (not both traces record it)",
+        "initial output (not both traces record it)",
+        "clip (not both traces record it)",
         "loss scale (AMP is off on both sides)",
         "update (no weights beside the traces)",
-        "evaluation (neither trace has one)",
+        "evaluation (not both traces have one)",
     )
 
 

@@ -1,0 +1,157 @@
+"""A trace beside a plan: whether the run did what its spec says, without a second run.
+
+A plan says the rate of every update, the size of every group, the norm after clipping, and with a
+model's ledger what is in effect for each parameter. So it is read as the trace that this run would
+have left had it followed the plan, and the stages that a plan decides are compared as between runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from dualtrain.errors import TraceError
+from dualtrain.parity import _before as before
+from dualtrain.parity import _during as during
+from dualtrain.parity import _stages as stages
+from dualtrain.parity._finding import Comparison, Measure
+from dualtrain.parity._first import first_difference, starts_alike
+from dualtrain.parity._stages import Stage, make_finding
+from dualtrain.plan import Plan, Scaling
+from dualtrain.spec import Clip, ReduceOnPlateau
+from dualtrain.trace import DONE, Decision, ParameterFacts, PlanFacts, Trace, Update
+
+__all__ = ["compare_with_plan", "rates_are_known"]
+
+
+def compare_with_plan(trace: Trace, plan: Plan | None = None) -> Comparison:
+    """Compare a run with what a plan says of it: sizes, decay, rates, groups, clip, loss scale.
+
+    plan: when absent that of the spec in the trace, resolved anew. Only then the decay is compared:
+    a spec decides it for a model, by a ledger that the trace has and another plan has not.
+
+    Raises `TraceError` for a trace that has no plan if none is given.
+    """
+    own = trace.header.plan
+    if plan is not None:
+        meant = PlanFacts.of(plan)
+    elif own is not None:
+        plan = own.resolved()
+        meant = PlanFacts.of(plan, own.decisions)
+    else:
+        raise TraceError(
+            "a trace without a plan of its own is compared with the plan of a spec. Received: none"
+        )
+    b = _followed(trace, plan, meant)
+    measured = {stage: measures for stage, measures in _measured(trace, b, plan) if measures}
+    specs = (trace.header.spec, meant.spec)
+    findings = {stage: make_finding(stage, found, specs) for stage, found in measured.items()}
+    return Comparison(
+        a=trace,
+        b=b,
+        findings=tuple(findings.values()),
+        first=first_difference(findings),
+        starts_alike=starts_alike(findings),
+        not_compared=tuple(
+            f"{stage.name} ({why})" for stage, why in _WITHOUT.items() if stage not in findings
+        ),
+        weights=None,
+        averages=None,
+        with_plan=True,
+    )
+
+
+_WITHOUT = {
+    stages.DECAY: "without the model's ledger a plan does not say it",
+    stages.LEARNING_RATE: "metrics decide it in training",
+    stages.ACCUMULATION: "the trace does not record it",
+    stages.CLIP: "not recorded, or not to be told from the norm",
+    stages.LOSS_SCALE: "AMP is off on both sides",
+}
+"""Why a stage that a plan decides has nothing to compare."""
+
+
+def _measured(trace: Trace, b: Trace, plan: Plan) -> Iterator[tuple[Stage, list[Measure]]]:
+    yield stages.PLAN, _sizes(trace, b, plan)
+    if b.header.plan is not None and b.header.plan.decisions:
+        yield stages.DECAY, before.decay(trace, b)
+    if rates_are_known(plan):
+        yield stages.LEARNING_RATE, during.learning_rate(trace, b)
+    yield stages.ACCUMULATION, list(_groups(trace, plan))
+    if plan.spec.clip is None or plan.spec.clip.global_norm is not None:
+        yield stages.CLIP, during.clip(trace, b)
+    yield stages.LOSS_SCALE, during.loss_scale(trace, b)
+
+
+def _sizes(trace: Trace, b: Trace, plan: Plan) -> list[Measure]:
+    """The sizes of a trace's own plan, and the updates made: all of them, if the run was done."""
+    made, total = len(trace.updates), plan.total_updates
+    short = 0 if trace.outcome != DONE else max(0, total - made)
+    text = f"updates recorded {made} against {total}"
+    recorded = Measure(max(short, made - total), "absolute", detail=text)
+    return [*before.sizes(trace, b), recorded]
+
+
+def _groups(trace: Trace, plan: Plan) -> Iterator[Measure]:
+    """The number of micro-batches of each update."""
+    for update, (_, group) in zip(trace.updates, plan.updates(), strict=False):
+        size = len(update.micro_losses or update.batches)
+        if size:
+            text = f"{during.at(update)}: {size} micro-batches against {len(group)}"
+            apart = abs(size - len(group))
+            yield Measure(apart, "absolute", detail=text, update=update.attempt)
+
+
+def _followed(trace: Trace, plan: Plan, meant: PlanFacts) -> Trace:
+    """The trace that the run would have left had it followed the plan."""
+    decided = {decision.name: decision for decision in meant.decisions}
+    parameters = tuple(_decided(p, decided.get(p.name)) for p in trace.header.parameters)
+    header = replace(trace.header, parameters=parameters, plan=meant)
+    return Trace(header, tuple(_updates(trace, plan)), end=trace.end)
+
+
+def _decided(parameter: ParameterFacts, decision: Decision | None) -> ParameterFacts:
+    """The parameter as it would be in effect; one that the model itself holds still stays so."""
+    if decision is None:
+        return parameter
+    trains = parameter.trainable and not decision.frozen
+    return replace(
+        parameter,
+        trainable=trains,
+        effective_decay=decision.decay if trains else None,
+        effective_lr_multiplier=decision.lr_multiplier if trains else None,
+    )
+
+
+def _updates(trace: Trace, plan: Plan) -> Iterator[Update]:
+    """The recorded updates with what the plan says of each; which of them overflow it cannot say."""
+    t, scaling = 0, Scaling.of(plan.spec.amp)
+    for update in trace.updates:
+        yield replace(
+            update,
+            t=t,
+            lr=plan.lr_at(t) if rates_are_known(plan) else update.lr,
+            momentum=plan.momentum_at(t),
+            clipped_norm=_clipped(update, plan.spec.clip),
+            loss_scale=None if scaling is None else scaling.scale,
+        )
+        if scaling is not None:
+            scaling = scaling.after(finite=not update.skipped)
+        t += not (update.skipped and plan.holds_on_skip)
+
+
+def _clipped(update: Update, clip: Clip | None) -> float | None:
+    """The norm after clipping; as recorded where the norm before it does not tell."""
+    norm = update.grad_norm
+    if norm is None or update.clipped_norm is None:
+        return update.clipped_norm
+    if clip is None:
+        return norm
+    if clip.global_norm is None:
+        return update.clipped_norm
+    return norm * clip.global_norm / max(norm, clip.global_norm)
+
+
+def rates_are_known(plan: Plan) -> bool:
+    """Whether the plan knows the rates; where metrics decide nobody does before the run."""
+    return not isinstance(plan.spec.schedule, ReduceOnPlateau)

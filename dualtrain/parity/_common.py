@@ -1,0 +1,57 @@
+"""What two traces have in common: a trace without a plan records what could be seen, and no more.
+
+A recorded script has no digests of batches, say, and a run of dualtrain has: that is no difference
+between the runs. Two runs of dualtrain record the same things, so there it is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from dualtrain.trace import Trace
+
+__all__ = ["in_common"]
+
+_OF_THE_HEADER: Mapping[str, Any] = {
+    "parameters": (),
+    "initial_digest": {},
+    "probe": None,
+    "data_digest": None,
+}
+_OF_AN_UPDATE: Mapping[str, Any] = {
+    "momentum": None,
+    "micro_losses": (),
+    "grad_norm": None,
+    "clipped_norm": None,
+    "batches": (),
+}
+"""Field -> its value where nothing is recorded."""
+
+
+def in_common(a: Trace, b: Trace) -> tuple[Trace, Trace]:
+    """Both traces, without the facts of which one records nothing; with two plans as they are."""
+    if a.header.plan is not None and b.header.plan is not None:
+        return a, b
+    header = {
+        name: nothing
+        for name, nothing in _OF_THE_HEADER.items()
+        if any(getattr(trace.header, name) == nothing for trace in (a, b))
+    }
+    update = {
+        name: nothing
+        for name, nothing in _OF_AN_UPDATE.items()
+        if any(all(getattr(u, name) == nothing for u in trace.updates) for trace in (a, b))
+    }
+    evaluations = a.evaluations and b.evaluations
+    x, y = (
+        replace(
+            trace,
+            header=replace(trace.header, **header),
+            updates=tuple(replace(u, **update) for u in trace.updates),
+            evaluations=trace.evaluations if evaluations else (),
+        )
+        for trace in (a, b)
+    )
+    return x, y

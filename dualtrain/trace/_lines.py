@@ -1,0 +1,110 @@
+"""Lines of a trace file as records, and what is said of a line that is none."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Discriminator, TypeAdapter, ValidationError
+
+from dualtrain.errors import Problem, TraceError
+from dualtrain.trace._records import VERSION, Header, Record
+from dualtrain.trace._version_2 import Record2
+
+__all__ = [
+    "JSON_LINES",
+    "VERSIONS",
+    "check_regular",
+    "error_at",
+    "header_from_json",
+    "header_to_json",
+    "line_of",
+    "record_of",
+    "shortened",
+]
+
+VERSIONS = {VERSION: Record, 2: Record2}
+"""Version -> the kinds of line that its files have."""
+
+JSON_LINES = "a trace is JSON Lines, one whole object a line"
+
+
+@cache
+def _records(version: int = VERSION) -> TypeAdapter[Any]:
+    return TypeAdapter(Annotated[VERSIONS[version], Discriminator("record")])
+
+
+def line_of(record: Record) -> bytes:
+    """A record as the line that says it."""
+    return _records().dump_json(record) + b"\n"
+
+
+def header_to_json(header: Header) -> str:
+    """A header as its line in a trace, for another process."""
+    return line_of(header).decode().rstrip()
+
+
+def header_from_json(text: str) -> Header:
+    """The header that `header_to_json` gave."""
+    return TypeAdapter(Header).validate_json(text)
+
+
+def record_of(line: bytes, path: Path, number: int, version: int) -> Any:
+    """The record of a line. Raises `TraceError` with its place, the rule and what was received."""
+    try:
+        return _records(version).validate_json(line)
+    except ValidationError as error:
+        rule, received = _explain(error.errors(include_url=False)[0], version)
+        raise error_at(path, number, rule, received) from None
+
+
+def _explain(error: Any, version: int) -> tuple[str, str]:
+    """(rule, received) of a pydantic error; `loc` starts with the kind of line."""
+    kind, *place = [str(part) for part in error["loc"]] or ["line"]
+    where = f"{kind} {'.'.join(place)}".rstrip()
+    value = error["input"]
+    value = value.decode(errors="replace") if isinstance(value, bytes) else value
+    received = shortened(repr(value))
+    match error["type"]:
+        case "json_invalid":
+            return JSON_LINES, received
+        case "union_tag_invalid" | "union_tag_not_found" | "dict_type" | "dataclass_type":
+            return f"each line is a JSON object whose 'record' is {_kinds(version)}", received
+        case "missing":
+            return f"{where} is required", "a line without it"
+        case "greater_than_equal":
+            return f"{where} must be >= {error['ctx']['ge']}", received
+        case "unexpected_keyword_argument" | "extra_forbidden":
+            return f"{where} is not a field of dualtrain-trace {version}", received
+        case _:
+            message = str(error["msg"]).removeprefix("Value error, ")
+            return f"{where}: {message[0].lower()}{message[1:]}", received
+
+
+def _kinds(version: int) -> str:
+    kinds = ["header", "update", "evaluation", "end"]
+    if version == 2:
+        kinds.remove("evaluation")
+    return f"{', '.join(kinds[:-1])} or {kinds[-1]}"
+
+
+def check_regular(path: Path, rule: str) -> None:
+    """Refuse what is there but is no regular file.
+
+    A named pipe would be waited for, and a device may never end. Raises `TraceError`.
+    """
+    if path.exists() and not path.is_file():
+        kind = "a folder" if path.is_dir() else "a device, socket or pipe"
+        raise error_at(path, None, rule, kind)
+
+
+def error_at(path: Path, line: int | None, rule: str, received: str) -> TraceError:
+    """What is wrong with a file, or with a line of it."""
+    problem = Problem(where="", rule=rule, received=received, file=str(path), line=line)
+    return TraceError(str(problem))
+
+
+def shortened(text: str) -> str:
+    """A value as an error shows it."""
+    return text if len(text) <= 60 else f"{text[:57]}..."
