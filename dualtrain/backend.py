@@ -110,6 +110,10 @@ class Backend(Protocol):
         """A tensor as float32 in numpy."""
         ...
 
+    def to_array(self, value: Any) -> Any:
+        """A tensor as an array of its own type, waiting for its device; anything else as it is."""
+        ...
+
     def numbers(self, scalars: Sequence[Any]) -> list[float]:
         """The values of scalar tensors, with one wait for the device."""
         ...

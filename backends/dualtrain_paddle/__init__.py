@@ -17,6 +17,7 @@ from dualtrain_paddle.arrays import numbers as numbers
 from dualtrain_paddle.arrays import open_device as open_device
 from dualtrain_paddle.arrays import place as place
 from dualtrain_paddle.arrays import seed_everything as seed_everything
+from dualtrain_paddle.arrays import to_array as to_array
 from dualtrain_paddle.arrays import to_device as to_device
 from dualtrain_paddle.arrays import to_numpy as to_numpy
 from dualtrain_paddle.averages import build_averages as build_averages

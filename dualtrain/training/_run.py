@@ -7,38 +7,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any
 
-from dualtrain.backend import Backend, backend_of, load_backend
-from dualtrain.errors import BackendError, DataError, MetricError, PlanError
+from dualtrain.backend import Backend
+from dualtrain.errors import DataError, MetricError, PlanError
 from dualtrain.ledger import decide
 from dualtrain.plan import Plan, Plateau, Scaling, decay_at
-from dualtrain.spec import ReduceOnPlateau, Spec
+from dualtrain.spec import ReduceOnPlateau
 from dualtrain.state import RunState, TensorState
+from dualtrain.training._journal import Applied, Journal, MicroLoss
 
-__all__ = ["Applied", "Run", "start"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Applied:
-    """One update that was made or, with non-finite float16 gradients, skipped.
-
-    attempt: counts updates from 0, skipped ones too; t does not where the clock holds on a skip,
-    and then names more than one.
-    The norms are scalar tensors on the device: reading one waits. They are None when not measured
-    and when the update was skipped, for then nothing was clipped.
-    """
-
-    attempt: int
-    t: int
-    lr: float
-    momentum: float | None
-    skipped: bool
-    loss_scale: float | None
-    grad_norm: Any
-    clipped_norm: Any
+__all__ = ["Run"]
 
 
 class Run:
@@ -48,6 +29,9 @@ class Run:
     ...     with run.autocast():
     ...         loss = model(**batch).loss  # the micro-batch's mean
     ...     run.step(loss)  # accumulates, and updates when its group is complete
+    >>> run.close()
+
+    A context manager too, which calls `close`.
     """
 
     def __init__(
@@ -61,8 +45,8 @@ class Run:
         self.device = device
         self.backend = backend
         self.clip = backend.build_clip(spec.clip, measure=measure)
-        self.close = backend.use_biased_variance(model)
-        """Gives the model its framework's own rule of running variances back; call it once."""
+        self._open = ExitStack()
+        self._open.callback(backend.use_biased_variance(model))
         self.optimizer = backend.build_optimizer(spec, model, clip=self.clip)
         backend.clear_gradients(self.optimizer)  # those of an earlier loop that broke off
         self.masters = backend.build_masters(spec.amp, model, self.optimizer)
@@ -78,10 +62,37 @@ class Run:
         """The clock: updates applied so far; skipped ones too, where the plan says so."""
         self.skipped = 0
         """Updates skipped so far."""
-        self._attempts = 0
+        self.attempts = 0
+        """Updates made or skipped so far."""
         self._groups = plan.epoch_groups()
         self._epoch = 0
         self._micro_batch = 0  # position in the epoch
+        self.journal: Journal | None = None
+        """Where `step` puts down what it is given, if anywhere."""
+        self._losses: list[MicroLoss] = []  # of the group, for the journal
+        backend.seed_everything(spec.seed)
+
+    def enter(self, context: AbstractContextManager[Any]) -> None:
+        """Enter a context, to be left when the run is closed."""
+        self._open.enter_context(context)
+
+    def close(self) -> None:
+        """End the run: its trace, and the model has its framework's own rule of batch norm again.
+
+        A second call does nothing.
+        """
+        self._open.close()
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._open.__exit__(*error)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all of the plan's T updates were made or skipped."""
+        return max(self.attempts, self.t) >= self.plan.total_updates
 
     def autocast(self) -> AbstractContextManager[Any]:
         """The context for the forward pass and the loss.
@@ -115,6 +126,7 @@ class Run:
         """
         self._end_epoch_early()
         self._epoch, self._micro_batch = self._epoch + bool(self._micro_batch), 0
+        self._losses = []
         if self.masters is not None:  # what a backward pass that broke off has left in the model
             self.masters.collect_gradients()
         self.backend.clear_gradients(self.optimizer)
@@ -132,8 +144,8 @@ class Run:
 
         Returns what was applied, or None inside a group and in a tail that is dropped. Raises
         `DataError` for a loss that is not one number with a gradient, `PlanError` for a divisor
-        that is not a positive number, or inside `averaged()`, `BackendError` inside an autocast
-        that is not the spec's.
+        that is not a positive number, inside `averaged()` and after the last of the plan's updates,
+        `BackendError` inside an autocast that is not the spec's.
         """
         if self._shows_averages:
             raise PlanError(
@@ -143,20 +155,36 @@ class Run:
         amp = self.plan.spec.amp
         self.backend.check_autocast(amp, self.device)
         _check_loss(loss)
+        index = self._micro_batch // self.plan.spec.batch.accumulate
+        is_dropped = index == len(self._groups)
+        if self.is_over and not is_dropped:
+            raise PlanError(
+                f"a run makes the plan's {self.plan.total_updates} updates and no more, for past "
+                "them the schedule's rates are not what was meant: leave the loop when "
+                f"run.is_over, or write a longer duration. Received: a step after {self.attempts}"
+            )
         position, self._micro_batch = self._micro_batch, self._micro_batch + 1
         if self._micro_batch == self.plan.micro_batches_per_epoch:
             self._epoch, self._micro_batch = self._epoch + 1, 0
-        index = position // self.plan.spec.batch.accumulate
-        if index == len(self._groups):
+        if is_dropped:
             return None
         group = self._groups[index]
+        by = self._divisor(divisor, len(group))
+        if self.journal is not None:
+            self._losses.append(self._micro_loss(loss, by, len(group)))
         with self.backend.updating(amp, self.device):
             if self.scaling is not None:
                 loss = self.backend.scaled(loss, self.scaling.scale)
-            (loss / self._divisor(divisor, len(group))).backward()
+            (loss / by).backward()
             if self.masters is not None:
                 self.masters.collect_gradients()
-            return self._update() if position == group[-1] else None
+            if position != group[-1]:
+                return None
+            applied = self._update()
+        if self.journal is not None:
+            losses, self._losses = self._losses, []
+            self.journal.add(applied, losses)
+        return applied
 
     def report(self, metric: float) -> None:
         """Take a metric for the schedule `reduce_on_plateau`; the next update uses its rate.
@@ -193,7 +221,7 @@ class Run:
             backend=self.backend.NAME,
             rule=self._rule(),
             t=self.t,
-            attempts=self._attempts,
+            attempts=self.attempts,
             skipped=self.skipped,
             epoch=self._epoch,
             micro_batch=self._micro_batch,
@@ -226,8 +254,9 @@ class Run:
             self._plateau.restore(state.plateau)
         if self.scaling is not None and state.loss_scale is not None:
             self.scaling = self.scaling.restored(state.loss_scale)
-        self.skipped, self._attempts, self._averaged = state.skipped, state.attempts, state.averaged
+        self.skipped, self.attempts, self._averaged = state.skipped, state.attempts, state.averaged
         self._epoch, self._micro_batch = state.epoch, state.micro_batch
+        self._losses = []
         if self.masters is not None:
             self.masters.collect_gradients()
         self.backend.clear_gradients(self.optimizer)
@@ -301,6 +330,11 @@ class Run:
             )
         return group_size
 
+    def _micro_loss(self, loss: Any, divisor: float, group_size: int) -> MicroLoss:
+        """For the journal; of a sum over a group's targets nobody says how many are its own."""
+        counted = self.plan.spec.batch.normalise == "micro_mean"
+        return MicroLoss(loss.detach(), divisor, divisor / group_size if counted else None)
+
     def _update(self) -> Applied:
         if self.masters is not None:
             self.masters.read_back()
@@ -312,7 +346,7 @@ class Run:
         if applied:
             self._average()
         done = Applied(
-            attempt=self._attempts,
+            attempt=self.attempts,
             t=self.t,
             lr=lr,
             momentum=momentum,
@@ -321,7 +355,7 @@ class Run:
             grad_norm=self.clip.norm if self.clip and applied else None,
             clipped_norm=self.clip.clipped_norm if self.clip and applied else None,
         )
-        self._attempts += 1
+        self.attempts += 1
         self.skipped += not applied
         if applied or not self.plan.holds_on_skip:
             self.schedule.step()
@@ -369,31 +403,3 @@ def _check_loss(loss: Any) -> None:
             "a loss must be computed from parameters that train. Received: one that does not "
             "depend on any"
         )
-
-
-def start(
-    spec: Spec,
-    model: Any,
-    *,
-    micro_batches_per_epoch: int,
-    backend: str | None = None,
-    measure: bool = False,
-) -> Run:
-    """Begin a run on a model of yours: build the native optimizer and schedule.
-
-    backend: a name; when absent it follows from the type of the model.
-    measure: take the gradient norms before and after clipping at each update.
-    The model is moved to `spec.device`; modes, training or evaluation, are your loop's affair.
-    """
-    verbs = _backend_for(model, backend)
-    device = verbs.open_device(spec.device)
-    plan = spec.plan(micro_batches_per_epoch=micro_batches_per_epoch)
-    return Run(plan, verbs.place(model, device), backend=verbs, device=device, measure=measure)
-
-
-def _backend_for(model: Any, name: str | None) -> Backend:
-    """The backend of a model; a name that says otherwise is a mistake."""
-    found = backend_of(model)
-    if name is not None and load_backend(name).NAME != found.NAME:
-        raise BackendError(f"backend must be that of the model, {found.NAME!r}. Received: {name!r}")
-    return found

@@ -21,28 +21,19 @@ from dualtrain.model import (
     save_config,
 )
 from dualtrain.spec import CheckpointModel, ReduceOnPlateau, Spec, TextClassification
-from dualtrain.trace import Header, Update
 from dualtrain.training._before import check_before
+from dualtrain.training._epochs import Epochs
 from dualtrain.training._header import describe
-from dualtrain.training._loop import Metric, updates
+from dualtrain.training._loop import make_updates
+from dualtrain.training._objective import objective_of
+from dualtrain.training._observer import Observer, Observers, Score
+from dualtrain.training._plateau import PlateauMetric
 from dualtrain.training._probe import evaluation_logits
-from dualtrain.training._recorder import Recorder, Score
+from dualtrain.training._recorder import Recorder
 from dualtrain.training._run import Run
+from dualtrain.training._watch import Watch
 
-__all__ = ["Observer", "ledger", "model_config", "task_of", "train"]
-
-
-class Observer:
-    """What a caller may want to know while a side trains; this one does nothing."""
-
-    def told(self, notes: Sequence[str]) -> None:
-        """Called before the first update with what became of the checkpoint: plain sentences."""
-
-    def ready(self, header: Header) -> None:
-        """Called before the first update of a run with a trace; raise to stop."""
-
-    def updated(self, update: Update, total: int) -> None:
-        """Called for each update, some time after it was made."""
+__all__ = ["ledger", "model_config", "task_of", "train"]
 
 
 def train(
@@ -64,7 +55,6 @@ def train(
         compared by how far training moved the weights. The score is that of the averages.
     nudge: move one weight matrix by 1 ULP before training, to measure the chaos floor.
     """
-    observer = observer or Observer()
     if data is None:  # else whoever prepared it has done so
         check_before(spec, task_of(spec))
     verbs = load_backend(backend)
@@ -73,31 +63,32 @@ def train(
     data = data if data is not None else prepare(spec)
     config = model_config(spec, data)
     batches = batches_of_epoch(spec, data)
+    epochs = Epochs(batches)
     run = Run(
-        spec.plan(micro_batches_per_epoch=len(batches(0))),
+        spec.plan(micro_batches_per_epoch=epochs.count),
         verbs.place(_model(spec, config, verbs, nudge=nudge), device),
         backend=verbs,
         device=device,
         measure=trace is not None,
     )
-    verbs.seed_everything(spec.seed)
     told = _told(spec, config, data, verbs.parameters(run.model))
-    observer.told(told)
-    header = None
-    if trace is not None:
-        header = describe(
-            run,
-            probe=evaluation_logits(run, batches(0)[0]),
-            data_digest=data.digest,
-            notes=[*told, *_notes(config)],
-        )
-        observer.ready(header)
-    with Recorder(run, header, trace=trace, output=output) as recorder:
-        for update in updates(run, batches, metric=_metric(run, data)):
-            recorder.update(update)
-            observer.updated(update, run.plan.total_updates)
+    with Recorder(run, trace=trace, output=output) as recorder:
+        observers = Observers(Watch(run), _metric(run, data), observer, recorder)
+        observers.told(told)
+        if trace is not None:
+            observers.ready(
+                describe(
+                    run,
+                    probe=evaluation_logits(run, batches(0)[0]),
+                    data_digest=data.digest,
+                    notes=[*told, *_notes(config)],
+                )
+            )
+        make_updates(run, epochs, objective_of(run), observers)
         with run.averaged():
             score = _evaluate(run, held_out_batches(spec, data))
+        if score is not None:
+            observers.evaluated(score)
         if output is not None:
             save_config(
                 output,
@@ -106,7 +97,7 @@ def train(
                 tokenizer=data.tokenizer,
                 tokenizer_config=data.tokenizer_config,
             )
-        recorder.end(score)
+        observers.ended()
     return score
 
 
@@ -154,7 +145,7 @@ def _model(spec: Spec, config: ModelConfig, backend: Backend, *, nudge: bool) ->
     return model
 
 
-def _metric(run: Run, data: Prepared) -> Metric | None:
+def _metric(run: Run, data: Prepared) -> PlateauMetric | None:
     """The held-out loss, for a schedule that waits for a metric."""
     if not isinstance(run.plan.spec.schedule, ReduceOnPlateau):
         return None
@@ -165,7 +156,7 @@ def _metric(run: Run, data: Prepared) -> Metric | None:
         assert score is not None, "a spec with reduce_on_plateau has an eval file"
         return score.loss
 
-    return held_out_loss
+    return PlateauMetric(run, held_out_loss)
 
 
 def _told(
