@@ -142,9 +142,7 @@ def with_decision(trace: Trace, of: str, **changes: Any) -> Trace:
     plan = trace.header.plan
     assert plan is not None
     decisions = tuple(replace(d, **changes) if d.name == of else d for d in plan.decisions)
-    return replace(
-        trace, header=replace(trace.header, plan=replace(plan, decisions=decisions))
-    )
+    return replace(trace, header=replace(trace.header, plan=replace(plan, decisions=decisions)))
 
 
 def without_plan(trace: Trace) -> Trace:

@@ -73,7 +73,7 @@ _WITHOUT = {
 
 def _measured(trace: Trace, b: Trace, plan: Plan) -> Iterator[tuple[Stage, list[Measure]]]:
     yield stages.PLAN, _sizes(trace, b, plan)
-    if b.header.plan is not None and b.header.plan.decisions:
+    if b.header.decisions:
         yield stages.DECAY, before.decay(trace, b)
     if rates_are_known(plan):
         yield stages.LEARNING_RATE, during.learning_rate(trace, b)
@@ -104,9 +104,9 @@ def _groups(trace: Trace, plan: Plan) -> Iterator[Measure]:
 
 def _followed(trace: Trace, plan: Plan, meant: PlanFacts) -> Trace:
     """The trace that the run would have left had it followed the plan."""
-    decided = {decision.name: decision for decision in meant.decisions}
-    parameters = tuple(_decided(p, decided.get(p.name)) for p in trace.header.parameters)
-    header = replace(trace.header, parameters=parameters, plan=meant)
+    header, decided = trace.header, {decision.name: decision for decision in meant.decisions}
+    parameters = tuple(_decided(p, decided.get(p.name)) for p in header.parameters)
+    header = replace(header, parameters=parameters, plan=meant)
     return Trace(header, tuple(_updates(trace, plan)), end=trace.end)
 
 
@@ -124,7 +124,7 @@ def _decided(parameter: ParameterFacts, decision: Decision | None) -> ParameterF
 
 
 def _updates(trace: Trace, plan: Plan) -> Iterator[Update]:
-    """The recorded updates with what the plan says of each; which of them overflow it cannot say."""
+    """The recorded updates with what the plan says of each; which overflow it cannot say."""
     t, scaling = 0, Scaling.of(plan.spec.amp)
     for update in trace.updates:
         yield replace(

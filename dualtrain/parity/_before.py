@@ -88,14 +88,13 @@ def _first_batch(a: tuple[str, ...], b: tuple[str, ...]) -> str:
 
 def decay(a: Trace, b: Trace) -> list[Measure]:
     """Which parameters there are, their roles, what was decided for each and what is in effect."""
-    decided = a.header.plan and b.header.plan
-    return _names(*(_decay(trace.header, decided=bool(decided)) for trace in (a, b)))
+    decided = bool(a.header.decisions and b.header.decisions)
+    return _names(*(_decay(trace.header, decided=decided) for trace in (a, b)))
 
 
 def _decay(header: Header, *, decided: bool) -> Facts:
     """Parameter -> what is in effect for it and, if asked for, what was decided."""
-    plan = header.plan if decided else None
-    decisions: dict[str, Any] = {d.name: d for d in plan.decisions} if plan else {}
+    decisions: dict[str, Any] = {**header.decisions} if decided else {}
     return {
         p.name: {
             "roles": getattr(decisions.get(p.name), "roles", None),

@@ -58,9 +58,7 @@ def loss(a: Trace, b: Trace) -> list[Measure]:
     """Every micro-batch's own mean loss; the gravest of each update."""
     allowed = Tolerance(tolerances(a, b).loss)
     return [
-        _micro_losses(x, y, allowed)
-        for x, y in paired(a, b)
-        if x.micro_losses or y.micro_losses
+        _micro_losses(x, y, allowed) for x, y in paired(a, b) if x.micro_losses or y.micro_losses
     ]
 
 
@@ -94,7 +92,9 @@ def clip(a: Trace, b: Trace) -> list[Measure]:
     return [
         measure
         for x, y in paired(a, b)
-        for measure in _norm("norm after clipping", (x, y), (x.clipped_norm, y.clipped_norm), allowed)
+        for measure in _norm(
+            "norm after clipping", (x, y), (x.clipped_norm, y.clipped_norm), allowed
+        )
     ]
 
 
@@ -165,9 +165,7 @@ def tail_only(a: Trace, accumulated: Sequence[Measure]) -> bool:
     differing = {m.update for m in accumulated if m.parity == "different"}
     spec, sizes = a.header.spec, [len(update.micro_losses) for update in a.updates]
     full = max(sizes, default=0) if spec is None else spec.batch.accumulate
-    return bool(differing) and all(
-        size < full for n, size in enumerate(sizes) if n in differing
-    )
+    return bool(differing) and all(size < full for n, size in enumerate(sizes) if n in differing)
 
 
 def _told(name: str, update: Update, left: float | None, right: float | None) -> str:

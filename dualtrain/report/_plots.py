@@ -46,7 +46,9 @@ def _lr_figure(comparison: Comparison) -> Figure:
     """Both recorded curves, thin, over the closed form of the plans that there are, thick."""
     figure = _figure(height=4.0)
     axes = figure.subplots()
-    plans = [trace.header.plan.resolved() for trace in (comparison.a, comparison.b) if trace.header.plan]
+    plans = [
+        trace.header.plan.resolved() for trace in (comparison.a, comparison.b) if trace.header.plan
+    ]
     label: str | None = "closed form"
     for plan in filter(rates_are_known, plans):  # else what was used is drawn below
         axes.plot(plan.lr_curve(), color=_PALE, linewidth=7, solid_capstyle="round", label=label)

@@ -97,7 +97,9 @@ def _on_skips(comparison: Comparison) -> Iterator[str]:
 def _on_evaluation(comparison: Comparison) -> Iterator[str]:
     if not any(finding.stage == "evaluation" for finding in comparison.findings):
         return
-    last = [(name, trace.evaluations[-1]) for name, trace in _sides(comparison) if trace.evaluations]
+    last = [
+        (name, trace.evaluations[-1]) for name, trace in _sides(comparison) if trace.evaluations
+    ]
     counts = [f"{name} {e.correct} of {e.examples}" for name, e in last if e.correct is not None]
     if counts:
         yield f"Held-out examples classified right: {', '.join(counts)}."
@@ -118,8 +120,9 @@ def _on_weights(weights: Weights | None) -> Iterator[str]:
     yield from _farthest(weights, "Final weights")
     if weights.chaotic:
         yield (
-            f"The chaos floor is above the tolerance of {weights.tolerance:.0e}: this run magnifies rounding, "
-            "so more is allowed. Fewer updates or a lower rate make a sharper proof."
+            f"The chaos floor is above the tolerance of {weights.tolerance:.0e}: this run "
+            "magnifies rounding, so more is allowed. Fewer updates or a lower rate make a sharper "
+            "proof."
         )
     if weights.by_rounding:
         names = ", ".join(

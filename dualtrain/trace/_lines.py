@@ -24,15 +24,18 @@ __all__ = [
     "shortened",
 ]
 
-VERSIONS = {VERSION: Record, 2: Record2}
-"""Version -> the kinds of line that its files have."""
+VERSIONS = (VERSION, 2)
+"""Those that can be read; the first is written."""
 
 JSON_LINES = "a trace is JSON Lines, one whole object a line"
 
 
 @cache
 def _records(version: int = VERSION) -> TypeAdapter[Any]:
-    return TypeAdapter(Annotated[VERSIONS[version], Discriminator("record")])
+    by_kind = Discriminator("record")
+    if version == VERSION:
+        return TypeAdapter(Annotated[Record, by_kind])
+    return TypeAdapter(Annotated[Record2, by_kind])
 
 
 def line_of(record: Record) -> bytes:

@@ -37,8 +37,8 @@ Numbered = tuple[int, Record]
 def read_trace(path: Path) -> Trace:
     """Read a trace of version 3 or 2, whole or cut.
 
-    A run that was killed leaves no end, and maybe half a line: that line is dropped, and the trace's
-    `end` is None. Anything else that is not exactly one header, updates in order with evaluations
+    A run that was killed leaves no end, and maybe half a line: that line is dropped, and `end` is
+    None. Anything else that is not exactly one header, updates in order with evaluations
     among them, and one end raises `TraceError`, with file and line.
     """
     check_regular(path, "a trace is a readable file")
@@ -65,7 +65,7 @@ def _version(path: Path, line: bytes) -> int:
     first = first if isinstance(first, dict) else {}
     allowed: dict[str, tuple[Any, ...]] = {
         "format": (FORMAT,),
-        "version": tuple(VERSIONS),
+        "version": VERSIONS,
         "record": ("header",),
     }
     for key, values in allowed.items():
@@ -113,7 +113,9 @@ def _in_order(path: Path, records: list[Numbered]) -> Iterator[tuple[int, Update
             rule = f"updates are in order: attempt is {attempt} here"
             raise error_at(path, number, rule, str(record.attempt))
         if record.t not in clock:
-            rule = f"{record.record}s are in order: t is {' or '.join(map(str, sorted(clock)))} here"
+            rule = (
+                f"{record.record}s are in order: t is {' or '.join(map(str, sorted(clock)))} here"
+            )
             raise error_at(path, number, rule, str(record.t))
         if isinstance(record, Update):
             attempt += 1

@@ -216,6 +216,11 @@ class Header:
         """That of the plan, if there is one."""
         return None if self.plan is None else self.plan.spec
 
+    @property
+    def decisions(self) -> dict[str, Decision]:
+        """Parameter -> what the plan decided for it; empty without a plan."""
+        return {} if self.plan is None else {one.name: one for one in self.plan.decisions}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Update:

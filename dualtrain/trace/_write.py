@@ -1,4 +1,4 @@
-"""Writing a trace: a line as soon as it is known, so that a run that breaks off leaves what it did."""
+"""Writing a trace: each line as soon as it is known, so that a run cut short leaves what it did."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ __all__ = ["TraceWriter"]
 class TraceWriter:
     """Writes a trace under its own name, line by line; a context manager.
 
-    The file can be read at any time, up to where it has come (`read_trace`). A block that is left by
-    an error before `end` was called ends the trace with that reason. Raises `TraceError` if `path`
-    is there and is no regular file.
+    The file can be read at any time, up to where it has come (`read_trace`). A block that an error
+    leaves before `end` was called ends the trace with that reason. Raises `TraceError` if `path` is
+    there and is no regular file.
     """
 
     def __init__(self, path: Path, header: Header) -> None:
@@ -34,7 +34,9 @@ class TraceWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, *_: object
     ) -> None:
         if error is not None and not self._file.closed:
-            with suppress(OSError):  # a full disk, say: then that is the error, and the trace is cut
+            with suppress(
+                OSError
+            ):  # a full disk, say: then that is the error, and the trace is cut
                 self.end(End(reason=_reason(error)))
         self._file.close()
 

@@ -35,19 +35,19 @@ def describe(
     """
     spec, verbs = run.plan.spec, run.backend
     weights = verbs.dump_weights(run.model)
-    parameters = verbs.parameters(run.model)
-    facts = _facts(run, parameters)
+    ledger = decide(verbs.parameters(run.model), spec)
+    parameters = _facts(run, [row.parameter for row in ledger.rows])
     return Header(
         backend=verbs.NAME,
         versions=verbs.versions(),
         device=spec.device,
-        computation=computation_of(run, facts),
-        parameters=facts,
+        computation=computation_of(run, parameters),
+        parameters=parameters,
         initial_digest={name: weight_digest(array) for name, array in sorted(weights.items())},
         probe=None if probe is None else tuple(tuple(map(float, row)) for row in probe),
         data_digest=data_digest,
         notes=(*notes, *verbs.notes(run.model), *verbs.settings(run.device)),
-        plan=PlanFacts.of(run.plan, decisions_of(decide(parameters, spec))),
+        plan=PlanFacts.of(run.plan, decisions_of(ledger)),
     )
 
 

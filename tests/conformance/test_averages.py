@@ -178,6 +178,7 @@ def test_the_files_have_both_and_the_trace_their_digests(
         np.testing.assert_array_equal(trained[name], backend.dump_weights(linear)[name])
         np.testing.assert_allclose(averages[name], (array + trained[name]) / 2, rtol=1e-6)
     end = read_trace(tmp_path / "trace.jsonl").end
+    assert end is not None
     assert end.averages == "out/ema.safetensors"
     assert end.averages_digest == weights_digest(averages)
     assert end.weights_digest == weights_digest(trained)

@@ -14,6 +14,7 @@ from dualtrain import Spec, build_optimizer, fit, start
 from dualtrain.backend import Backend
 from dualtrain.errors import LedgerError
 from dualtrain.ledger import decide
+from dualtrain.parity import compare_with_plan
 from dualtrain.trace import read_trace
 from dualtrain.training import Run
 
@@ -160,12 +161,15 @@ def test_the_ledger_is_the_same_before_and_after_freezing(backend: Backend, line
 def test_the_trace_tells(backend: Backend, linear: Any, tmp_path: Path) -> None:
     path = tmp_path / "trace.jsonl"
     fit(spec_of(freeze=FROZEN), linear, [BATCH], loss=loss_of(backend), trace=path)
-    entries = read_trace(path).header.ledger
+    trace = read_trace(path)
 
-    told = [(e.name, e.frozen, e.trainable, e.freeze_rule) for e in entries]
-    assert told == [("bias", True, False, "pattern bias"), ("weight", False, True, "default")]
-    held = [(e.effective_decay, e.effective_lr_multiplier) for e in entries]
-    assert held == [(None, None), (0.5, 1.0)]
+    decided = [(d.name, d.frozen, d.freeze_rule) for d in trace.header.decisions.values()]
+    assert decided == [("bias", True, "pattern bias"), ("weight", False, "default")]
+    held = [
+        (p.trainable, p.effective_decay, p.effective_lr_multiplier) for p in trace.header.parameters
+    ]
+    assert held == [(False, None, None), (True, 0.5, 1.0)]
+    assert compare_with_plan(trace).agrees
 
 
 def test_a_model_frozen_whole_is_refused_and_left_alone(backend: Backend, linear: Any) -> None:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from dualtrain import Spec, fit
 from dualtrain.backend import Backend
 from dualtrain.errors import BackendError, DataError, PlanError, TraceError
-from dualtrain.trace import read_trace
+from dualtrain.parity import compare_with_plan
+from dualtrain.trace import Computation, read_trace
 from dualtrain.training import Run, start
 
 WEIGHT: NDArray[np.float32] = np.array([[0.5, -1.0, 2.0], [1.5, 0.25, -0.5]], np.float32)
@@ -361,11 +362,11 @@ def test_a_missing_device_is_refused(backend: Backend, linear: Any) -> None:
         start(spec_of(device="cuda:9"), linear, micro_batches_per_epoch=1)
 
 
-def test_a_failed_run_leaves_no_trace(backend: Backend, linear: Any, tmp_path: Path) -> None:
+def test_the_trace_of_a_failed_run_says_why(backend: Backend, linear: Any, tmp_path: Path) -> None:
     parts = [batch(), batch() | {"labels": np.full(4, -100)}]
-    with pytest.raises(DataError):
+    with pytest.raises(DataError) as error:
         fit(spec_of(), linear, parts, loss=classify(backend), trace=tmp_path / "trace.jsonl")
-    assert list(tmp_path.iterdir()) == []
+    assert read_trace(tmp_path / "trace.jsonl").outcome == f"error: DataError: {error.value}"
 
 
 def test_an_output_that_cannot_be_written_leaves_no_trace(
@@ -395,6 +396,9 @@ def test_files_that_cannot_be_written_are_refused_before_training(
     assert sorted(tmp_path.iterdir()) == [tmp_path / "output", tmp_path / "trace"]
 
 
+DECAY = {"bias": 0.0, "weight": 0.1}
+
+
 def test_the_trace_is_what_fit_returns(backend: Backend, linear: Any, tmp_path: Path) -> None:
     spec = spec_of(clip={"global_norm": 0.1}, weight_decay={"value": 0.1, "exclude": ["bias"]})
     parts = [batch(seed=i) for i in range(3)]
@@ -402,7 +406,8 @@ def test_the_trace_is_what_fit_returns(backend: Backend, linear: Any, tmp_path: 
     trace = read_trace(tmp_path / "trace.jsonl")
     assert trace.updates == updates
     assert trace.header.backend == backend.NAME
-    assert [(e.name, e.decay, e.effective_decay) for e in trace.header.ledger] == [
-        ("bias", 0.0, 0.0),
-        ("weight", 0.1, 0.1),
-    ]
+    assert {d.name: d.decay for d in trace.header.decisions.values()} == DECAY
+    assert {p.name: p.effective_decay for p in trace.header.parameters} == DECAY
+    assert [(p.dtype, p.trainable) for p in trace.header.parameters] == [("float32", True)] * 2
+    assert trace.header.computation == Computation(dtype="float32")
+    assert compare_with_plan(trace).agrees

@@ -16,7 +16,7 @@ from dualtrain.backend import Backend
 from dualtrain.errors import TrainingWarning
 from dualtrain.parity import compare_files
 from dualtrain.report._words import remarks, verdict
-from dualtrain.trace import read_trace
+from dualtrain.trace import End, read_trace
 from dualtrain.training import Run
 from tests.conformance.test_amp import amp_spec, make, started
 
@@ -74,7 +74,9 @@ def test_a_run_whose_every_update_was_skipped_says_so(backend: Backend, tmp_path
                 output=tmp_path / name,
             )
         assert [u.skipped for u in updates] == [True] * T
-        assert read_trace(traces[-1]).end.skipped == T
+        end = read_trace(traces[-1]).end
+        assert end is not None
+        assert end.skipped == T
     comparison = compare_files(*traces)
     assert not comparison.agrees
     assert verdict(comparison).startswith("No proof: every update was skipped on both sides, all 6")
@@ -87,7 +89,7 @@ def test_skipped_updates_are_counted_and_told(backend: Backend, tmp_path: Path) 
     assert [u.attempt for u in updates] == [0, 1, 2, 3, 4, 5]
     assert [u.t for u in updates] == [0, 1, 1, 1, 2, 3]
     written = read_trace(trace)
-    assert written.end.skipped == 2
+    assert written.end == End(reason="done", skipped=2)
     assert [u.attempt for u in written.updates] == [0, 1, 2, 3, 4, 5]
     comparison = compare_files(trace, trace)
     assert comparison.agrees

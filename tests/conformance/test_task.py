@@ -76,5 +76,5 @@ def test_the_score_is_of_the_weights_that_training_ends_with(
     assert score is not None
     assert (score.correct, score.total) == (correct, 76)
     assert score.loss == pytest.approx(trace.updates[0].loss, rel=1e-6)
-    end = trace.end
-    assert (end.correct, end.total, end.eval_loss) == (score.correct, score.total, score.loss)
+    (told,) = trace.evaluations
+    assert (told.correct, told.examples, told.loss) == (score.correct, score.total, score.loss)

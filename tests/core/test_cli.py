@@ -97,7 +97,7 @@ def test_commands_and_options_are_these() -> None:
             "--torch-python",
             "spec",
         ],
-        "diff": ["--floor", "--report", "a", "b"],
+        "diff": ["--floor", "--micro-batches", "--plan", "--report", "a", "b"],
     }
     assert [option for p in commands.params for option in p.opts] == ["--version"]
 

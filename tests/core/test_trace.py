@@ -158,9 +158,7 @@ def test_the_file_grows_under_its_own_name(tmp_path: Path) -> None:
         (SystemExit(143), "interrupted"),
     ],
 )
-def test_a_run_that_breaks_off_says_why(
-    tmp_path: Path, error: BaseException, reason: str
-) -> None:
+def test_a_run_that_breaks_off_says_why(tmp_path: Path, error: BaseException, reason: str) -> None:
     trace, path = make_trace(), tmp_path / "a.jsonl"
     with pytest.raises(type(error)), TraceWriter(path, trace.header) as writer:
         writer.update(trace.updates[0])
@@ -370,7 +368,7 @@ BROKEN: dict[str, tuple[Callable[[Lines], Lines], str]] = {
     ),
     "unknown kind of line": (
         set_field(2, record="note"),
-        "3: each line is a JSON object whose 'record' is header, update, evaluation or end. Received: ",
+        "3: each line is a JSON object whose 'record' is header, update, evaluation or end. ",
     ),
     "header twice": (
         lambda lines: [lines[0], *lines],

@@ -188,13 +188,12 @@ def test_the_live_optimizer_and_the_trace_show_them(tmp_path: Any) -> None:
     files = [tmp_path / f"{side}.jsonl" for side in ("torch", "paddle")]
     for model, path in zip((twin, ours), files, strict=True):
         fit(spec_of(), model, [BATCH], trace=path)
-    entry = next(e for e in read_trace(files[1]).header.ledger if e.name == "body.weight")
-    assert (entry.lr_rule, entry.lr_multiplier, entry.effective_lr_multiplier) == (
-        "the model",
-        0.1,
-        0.1,
-    )
-    assert (entry.rule, entry.decay, entry.effective_decay) == ("the model", 0.0, 0.0)
+    header = read_trace(files[1]).header
+    decided = header.decisions["body.weight"]
+    held = next(p for p in header.parameters if p.name == "body.weight")
+    assert (decided.lr_rule, decided.lr_multiplier) == ("the model", 0.1)
+    assert (decided.rule, decided.decay) == ("the model", 0.0)
+    assert (held.effective_lr_multiplier, held.effective_decay) == (0.1, 0.0)
     found = compare(*map(read_trace, files)).first
     assert found is not None
     assert found.stage == "decay"

@@ -190,13 +190,14 @@ def test_training_under_every_rule_moves_both_sides_alike(name: str, tmp_path: P
     comparison = zoo.train(name, tmp_path, updates=20, batches=5, **EVERY_RULE)
 
     assert comparison.first is None, comparison.first
-    entries = {entry.name: entry for entry in comparison.b.header.ledger}
-    embeddings = entries[f"{name}.embeddings.word_embeddings.weight"]
-    dense = entries[f"{name}.encoder.layer.1.output.dense.weight"]
-    head = next(entry for entry in entries.values() if entry.name.startswith("classifier."))
-    assert (embeddings.frozen, embeddings.effective_lr_multiplier) == (True, None)
-    assert (dense.lr_multiplier, dense.effective_lr_multiplier) == (0.8, 0.8)
-    assert (head.lr_multiplier, head.effective_lr_multiplier) == (5.0, 5.0)
+    decided = comparison.b.header.decisions
+    held = {p.name: p.effective_lr_multiplier for p in comparison.b.header.parameters}
+    embeddings = f"{name}.embeddings.word_embeddings.weight"
+    dense = f"{name}.encoder.layer.1.output.dense.weight"
+    head = next(each for each in decided if each.startswith("classifier."))
+    assert (decided[embeddings].frozen, held[embeddings]) == (True, None)
+    assert (decided[dense].lr_multiplier, held[dense]) == (0.8, 0.8)
+    assert (decided[head].lr_multiplier, held[head]) == (5.0, 5.0)
 
 
 @pytest.mark.parametrize(
