@@ -84,9 +84,8 @@ class Recorder(Observer):
 
     def _reason(self) -> str:
         """Why it ended: a loop of one's own may be left before the plan's last update."""
-        return (
-            DONE if self._run.is_over else f"closed before the plan's last update, at {self._run.t}"
-        )
+        plan, made = self._run.plan, self._run.attempts
+        return DONE if self._run.is_over else f"closed after {made} of {plan.total_updates} updates"
 
     def _save(self, file: str) -> str | None:
         """Write the weights as they are now, if there is a folder for them; their digest."""

@@ -13,7 +13,7 @@ from dualtrain import Spec, fit, start
 from dualtrain.backend import Backend
 from dualtrain.errors import PlanError
 from dualtrain.parity import compare_files
-from dualtrain.trace import Trace, Update, read_trace
+from dualtrain.trace import Trace, read_trace
 from dualtrain.training import Run
 from tests.conformance.test_run import BIAS, WEIGHT, batch, classify
 
@@ -70,8 +70,13 @@ def test_it_records_what_fit_does(backend: Backend, normalise: str, tmp_path: Pa
     """But for digests of batches, which it never sees, and with token_mean their own means."""
     spec = spec_of(batch={"accumulate": 2, "normalise": normalise})
     loop, whole = looped(backend, spec, tmp_path), fitted(backend, spec, tmp_path)
-    assert loop.header == whole.header
-    assert loop.end == replace(whole.end, weights=loop.end.weights, initial_weights="loop/initial.safetensors")  # type: ignore[type-var, union-attr]
+    facts = [replace(p, native="") for p in loop.header.parameters]  # Paddle numbers its layers
+    assert facts == [replace(p, native="") for p in whole.header.parameters]
+    assert loop.header == replace(whole.header, parameters=loop.header.parameters)
+    assert loop.end is not None
+    assert whole.end is not None
+    files = {"weights": "fit/model.safetensors", "initial_weights": "fit/initial.safetensors"}
+    assert replace(loop.end, **files) == whole.end
     unseen: dict[str, Any] = {"batches": ()}
     if normalise == "token_mean":
         unseen["micro_losses"] = ()
@@ -182,7 +187,7 @@ def test_the_last_tail_is_no_step_past_the_end(backend: Backend) -> None:
 def test_epochs_that_end_early_end_the_run_by_its_clock(backend: Backend) -> None:
     """A schedule per epoch has moved on to the end, though fewer updates were made."""
     spec = spec_of(
-        schedule={"name": "step", "gamma": 0.5, "step_size": 1, "per": "epoch"}, warmup=None
+        schedule={"name": "step", "gamma": 0.5, "every": 1, "per": "epoch"}, warmup=None
     )
     run = start(spec, linear_of(backend), micro_batches_per_epoch=3)
     for _ in range(2):
@@ -191,17 +196,3 @@ def test_epochs_that_end_early_end_the_run_by_its_clock(backend: Backend) -> Non
         run.begin_epoch()
     with pytest.raises(PlanError, match="a step after 2$"):
         run.step(loss_of(run, PARTS[0]))
-
-
-def test_a_recorded_run_can_be_restored(backend: Backend, tmp_path: Path) -> None:
-    """The trace goes on; what was put down stays."""
-    path = tmp_path / "trace.jsonl"
-    updates: list[Update] = []
-    for trace in (None, path):
-        with start(
-            spec_of(batch={}), linear_of(backend), micro_batches_per_epoch=3, trace=trace
-        ) as run:
-            for part in PARTS:
-                run.step(loss_of(run, part))
-    updates = list(read_trace(path).updates)
-    assert [u.t for u in updates] == [0, 1, 2]
