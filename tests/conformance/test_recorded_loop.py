@@ -59,9 +59,7 @@ def looped(backend: Backend, spec: Spec, folder: Path, *, steps: int = 6) -> Tra
 
 def fitted(backend: Backend, spec: Spec, folder: Path) -> Trace:
     trace = folder / "fit.jsonl"
-    fit(
-        spec, linear_of(backend), PARTS, loss=classify(backend), trace=trace, output=folder / "fit"
-    )
+    fit(spec, linear_of(backend), PARTS, loss=classify(backend), trace=trace, output=folder / "fit")
     return read_trace(trace)
 
 
@@ -128,9 +126,7 @@ def test_an_error_ends_it_too(backend: Backend, tmp_path: Path) -> None:
     path = tmp_path / "trace.jsonl"
     with (
         pytest.raises(ZeroDivisionError, match="mine"),
-        start(
-            spec_of(batch={}), linear_of(backend), micro_batches_per_epoch=3, trace=path
-        ) as run,
+        start(spec_of(batch={}), linear_of(backend), micro_batches_per_epoch=3, trace=path) as run,
     ):
         run.step(loss_of(run, PARTS[0]) / 4)
         raise ZeroDivisionError("mine")
@@ -186,9 +182,7 @@ def test_the_last_tail_is_no_step_past_the_end(backend: Backend) -> None:
 
 def test_epochs_that_end_early_end_the_run_by_its_clock(backend: Backend) -> None:
     """A schedule per epoch has moved on to the end, though fewer updates were made."""
-    spec = spec_of(
-        schedule={"name": "step", "gamma": 0.5, "every": 1, "per": "epoch"}, warmup=None
-    )
+    spec = spec_of(schedule={"name": "step", "gamma": 0.5, "every": 1, "per": "epoch"}, warmup=None)
     run = start(spec, linear_of(backend), micro_batches_per_epoch=3)
     for _ in range(2):
         for part in PARTS[:2]:
