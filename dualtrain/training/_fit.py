@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +65,10 @@ def fit(
     epochs = Epochs(batches)
     run = begin(spec, model, epochs.count, backend=backend, measure=trace is not None)
     made = _Made()
-    with closing(run), Recorder(run, trace=trace, output=output) as recorder:
-        objective = objective_of(run, loss)
+    with run:
+        objective = objective_of(run, loss)  # before anything is written
+        recorder = Recorder(run, trace=trace, output=output)
+        run.enter(recorder)
         plateau = None if metric is None else PlateauMetric(run, metric)
         observers = Observers(Watch(run), plateau, recorder, made)
         if trace is not None:

@@ -188,5 +188,5 @@ def test_epochs_that_end_early_end_the_run_by_its_clock(backend: Backend) -> Non
         for part in PARTS[:2]:
             run.step(loss_of(run, part))
         run.begin_epoch()
-    with pytest.raises(PlanError, match="a step after 2$"):
+    with pytest.raises(PlanError, match=r"a step after 2$"):
         run.step(loss_of(run, PARTS[0]))

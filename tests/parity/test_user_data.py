@@ -257,7 +257,5 @@ def test_a_loader_that_ends_early_is_refused(framework: str) -> None:
         def __iter__(self) -> Iterator[Any]:
             return iter(pairs()[:2])
 
-    with pytest.raises(
-        DataError, match="as many micro-batches as the first, 3. Received: 2 in epo"
-    ):
+    with pytest.raises(DataError, match=r"as many micro-batches .* 3\. Received: 2 in epoch 0$"):
         fit(spec_of(), MODELS[framework](), Short())
