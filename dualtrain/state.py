@@ -7,7 +7,7 @@ What only the framework that gave it can read, such as its random state, stands 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from numpy.typing import NDArray
@@ -112,7 +112,9 @@ class RunState:
     def scalars(self) -> dict[str, Any]:
         """All the rest, as JSON has it: finite numbers, strings, None, and mappings of them."""
         held = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _ARRAYS}
-        return {name: asdict(v) if is_dataclass(v) else v for name, v in held.items()}
+        for part in ("loss_scale", "plateau"):
+            held[part] = None if held[part] is None else asdict(held[part])
+        return held
 
     @classmethod
     def joined(cls, arrays: Arrays, scalars: Mapping[str, Any]) -> RunState:

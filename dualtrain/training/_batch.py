@@ -78,12 +78,13 @@ def _inputs(forward: Callable[..., Any]) -> tuple[str, ...]:
 
 def _array(value: Any) -> Any:
     """The array of a framework's tensor; anything else as it is."""
-    backend = _framework(type(value))
+    kind: Any = type(value)
+    backend = _framework(kind)
     return value if backend is None else load_backend(backend).to_array(value)
 
 
 @lru_cache(maxsize=64)
-def _framework(kind: type) -> str | None:
+def _framework(kind: Any) -> str | None:
     """The framework that a type comes from."""
     roots = {cls.__module__.partition(".")[0] for cls in kind.__mro__}
     return next((name for name in backend_names() if name in roots), None)

@@ -30,8 +30,8 @@ class Epochs:
     """
 
     def __init__(self, batches: Batches) -> None:
-        self._of = batches if _is_function(batches) else lambda epoch: batches
-        self._first = self._of(0)
+        self._of: Callable[[int], Any] = _by_epoch(batches)
+        self._first: Any = self._of(0)
         self.count = _count(self._first)
         """Micro-batches in the first epoch, and so in each."""
         self._drawn: Iterator[Any] | None = None
@@ -78,9 +78,15 @@ class Epochs:
         )
 
 
-def _is_function(batches: Any) -> bool:
-    """Whether it is to be called; a Paddle DataLoader can be, and is iterated all the same."""
-    return callable(batches) and not hasattr(batches, "__len__")
+def _by_epoch(batches: Any) -> Callable[[int], Any]:
+    """The function itself, or one that always gives the same.
+
+    A Paddle DataLoader can be called as well; it is iterated all the same.
+    """
+    if callable(batches) and not hasattr(batches, "__len__"):
+        of_epoch: Callable[[int], Any] = batches
+        return of_epoch
+    return lambda epoch: batches
 
 
 def _count(epoch: Any) -> int:

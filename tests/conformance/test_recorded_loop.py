@@ -45,7 +45,7 @@ def loss_of(run: Run, part: dict[str, Any]) -> Any:
 
 def looped(backend: Backend, spec: Spec, folder: Path, *, steps: int = 6) -> Trace:
     """The trace of a loop of means, or with token_mean of sums."""
-    files = {"trace": folder / "loop.jsonl", "output": folder / "loop"}
+    files: dict[str, Any] = {"trace": folder / "loop.jsonl", "output": folder / "loop"}
     with start(spec, linear_of(backend), micro_batches_per_epoch=3, **files) as run:
         for index in range(steps):
             part = PARTS[index % 3]
@@ -73,7 +73,8 @@ def test_it_records_what_fit_does(backend: Backend, normalise: str, tmp_path: Pa
     assert loop.header == replace(whole.header, parameters=loop.header.parameters)
     assert loop.end is not None
     assert whole.end is not None
-    files = {"weights": "fit/model.safetensors", "initial_weights": "fit/initial.safetensors"}
+    files: dict[str, Any] = {"weights": "fit/model.safetensors"}
+    files["initial_weights"] = "fit/initial.safetensors"
     assert replace(loop.end, **files) == whole.end
     unseen: dict[str, Any] = {"batches": ()}
     if normalise == "token_mean":

@@ -54,7 +54,7 @@ def pairs() -> list[tuple[Any, Any]]:
     return [(X[i : i + SIZE], Y[i : i + SIZE]) for i in range(0, 12, SIZE)]
 
 
-class Set(paddle.io.Dataset):  # type: ignore[misc]
+class Set(paddle.io.Dataset):
     """Samples, for the loaders of both frameworks."""
 
     def __len__(self) -> int:
@@ -64,7 +64,7 @@ class Set(paddle.io.Dataset):  # type: ignore[misc]
         return X[index], Y[index]
 
 
-class Rows(torch.utils.data.IterableDataset):  # type: ignore[misc]
+class Rows(torch.utils.data.IterableDataset):
     def __iter__(self) -> Iterator[Any]:
         return iter(pairs())
 
