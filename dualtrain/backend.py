@@ -19,6 +19,7 @@ from dualtrain.ledger import Ledger, Parameter
 from dualtrain.optimizers import Optimizer
 from dualtrain.plan import Plan
 from dualtrain.spec import Amp, Clip
+from dualtrain.state import TensorState
 from dualtrain.tasks import ModelConfig
 
 __all__ = [
@@ -110,6 +111,10 @@ class Backend(Protocol):
         """A tensor as float32 in numpy."""
         ...
 
+    def to_array(self, value: Any) -> Any:
+        """A tensor as an array of its own type, waiting for its device; anything else as it is."""
+        ...
+
     def numbers(self, scalars: Sequence[Any]) -> list[float]:
         """The values of scalar tensors, with one wait for the device."""
         ...
@@ -155,6 +160,14 @@ class Backend(Protocol):
 
     def dump_weights(self, model: Any) -> dict[str, NDArray[np.float32]]:
         """The weights, as `load_weights` takes them."""
+        ...
+
+    def dump_state(self, model: Any, optimizer: Any = None) -> TensorState:
+        """Copies of all that the next update depends on; of the weights alone without optimizer."""
+        ...
+
+    def load_state(self, model: Any, optimizer: Any, state: TensorState) -> None:
+        """Take a state; with None for the optimizer, its weights alone."""
         ...
 
     def build_clip(self, clip: Clip | None, *, measure: bool = False) -> Clipper | None:

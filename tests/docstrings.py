@@ -138,9 +138,7 @@ SETTINGS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "Plan.epoch_groups": lambda folder: {"spec": _spec(batch={"accumulate": 2})},
     "Plan.lr_at": lambda folder: {"spec": _spec(warmup={"steps": 2})},
     "Plan.native": lambda folder: {
-        "plan": _plan(
-            schedule={"name": "linear"}, warmup={"steps": 2}, duration={"updates": 4}
-        )
+        "plan": _plan(schedule={"name": "linear"}, warmup={"steps": 2}, duration={"updates": 4})
     },
     "Plateau": lambda folder: {
         "plan": _plan(

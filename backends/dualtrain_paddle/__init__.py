@@ -17,6 +17,7 @@ from dualtrain_paddle.arrays import numbers as numbers
 from dualtrain_paddle.arrays import open_device as open_device
 from dualtrain_paddle.arrays import place as place
 from dualtrain_paddle.arrays import seed_everything as seed_everything
+from dualtrain_paddle.arrays import to_array as to_array
 from dualtrain_paddle.arrays import to_device as to_device
 from dualtrain_paddle.arrays import to_numpy as to_numpy
 from dualtrain_paddle.averages import build_averages as build_averages
@@ -36,6 +37,8 @@ from dualtrain_paddle.optim import effective_lr_multiplier as effective_lr_multi
 from dualtrain_paddle.schedule import LinearDecayWithWarmup as LinearDecayWithWarmup
 from dualtrain_paddle.schedule import build_schedule as build_schedule
 from dualtrain_paddle.settings import settings as settings
+from dualtrain_paddle.state import dump_state as dump_state
+from dualtrain_paddle.state import load_state as load_state
 from dualtrain_paddle.step import clear_gradients as clear_gradients
 from dualtrain_paddle.step import learning_rate as learning_rate
 from dualtrain_paddle.step import momentum as momentum

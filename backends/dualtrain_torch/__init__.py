@@ -17,6 +17,7 @@ from dualtrain_torch.arrays import numbers as numbers
 from dualtrain_torch.arrays import open_device as open_device
 from dualtrain_torch.arrays import place as place
 from dualtrain_torch.arrays import seed_everything as seed_everything
+from dualtrain_torch.arrays import to_array as to_array
 from dualtrain_torch.arrays import to_device as to_device
 from dualtrain_torch.arrays import to_numpy as to_numpy
 from dualtrain_torch.averages import build_averages as build_averages
@@ -35,6 +36,8 @@ from dualtrain_torch.optim import effective_decay as effective_decay
 from dualtrain_torch.optim import effective_lr_multiplier as effective_lr_multiplier
 from dualtrain_torch.schedule import build_schedule as build_schedule
 from dualtrain_torch.settings import settings as settings
+from dualtrain_torch.state import dump_state as dump_state
+from dualtrain_torch.state import load_state as load_state
 from dualtrain_torch.step import clear_gradients as clear_gradients
 from dualtrain_torch.step import learning_rate as learning_rate
 from dualtrain_torch.step import momentum as momentum

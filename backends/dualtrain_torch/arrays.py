@@ -18,6 +18,7 @@ __all__ = [
     "open_device",
     "place",
     "seed_everything",
+    "to_array",
     "to_device",
     "to_numpy",
 ]
@@ -64,6 +65,17 @@ def to_numpy(tensor: Any) -> NDArray[np.float32]:
         )
     array: NDArray[np.float32] = tensor.detach().float().cpu().numpy()
     return array
+
+
+def to_array(value: Any) -> Any:
+    """A tensor as an array of its own type, waiting for its device; anything else as it is.
+
+    A bfloat16 one becomes float32, which holds it: numpy has no such type.
+    """
+    if not isinstance(value, torch.Tensor):
+        return value
+    value = value.detach()
+    return (value.float() if value.dtype == torch.bfloat16 else value).cpu().numpy()
 
 
 def numbers(scalars: Sequence[Any]) -> list[float]:

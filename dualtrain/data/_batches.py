@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, overload
 
 import numpy as np
@@ -73,6 +74,13 @@ def batch_digest(batch: Mapping[str, NDArray[Any]]) -> str:
     crc = 0
     for name in sorted(batch):
         array = np.asarray(batch[name])
-        crc = zlib.crc32(f"{name} {array.dtype.name} {array.shape}".encode(), crc)
-        crc = zlib.crc32(array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes(), crc)
+        type_name, little = _type_of(array.dtype)
+        crc = zlib.crc32(f"{name} {type_name} {array.shape}".encode(), crc)
+        crc = zlib.crc32(np.ascontiguousarray(array, little).data, crc)
     return f"{crc:08x}"
+
+
+@cache
+def _type_of(dtype: np.dtype[Any]) -> tuple[str, np.dtype[Any]]:
+    """A type's name, which numpy spells anew each time, and the same in little-endian order."""
+    return dtype.name, dtype.newbyteorder("<")

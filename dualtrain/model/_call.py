@@ -17,8 +17,8 @@ def logits(model: Any, inputs: Mapping[str, Any]) -> Any:
 
     inputs: the batch's tensors by name. Those that the model's `forward` names are passed, so a
     model without token types needs no wrapper; labels never are, since the loss is computed
-    outside. The model returns the logits, a tuple that starts with them, or an object that has
-    them as `.logits`.
+    outside. The model returns the logits, a tuple that starts with them, or an object or a mapping
+    that has them as `logits`.
 
     Raises `BackendError` for a model that takes or returns anything else.
     """
@@ -30,13 +30,32 @@ def logits(model: Any, inputs: Mapping[str, Any]) -> Any:
             f"Received: forward{inspect.signature(model.forward)}"
         )
     output = model(**accepted)
-    found = output[0] if isinstance(output, tuple) else getattr(output, "logits", output)
+    found = _found(output)
     if not hasattr(found, "shape"):
         raise BackendError(
-            f"the model must return a tensor, a tuple that starts with one, or an object with "
-            f".logits. Received: {type(output).__name__}"
+            "the model must return a tensor, a tuple that starts with one, or an object with "
+            f".logits{_own_loss(output)}. Received: {type(output).__name__}"
         )
     return found
+
+
+def _found(output: Any) -> Any:
+    if isinstance(output, tuple):
+        return output[0] if output else None
+    if isinstance(output, Mapping):
+        return output.get("logits")
+    return getattr(output, "logits", output)
+
+
+def _own_loss(output: Any) -> str:
+    """What to do with a model that gives a loss and no logits."""
+    has_one = "loss" in output if isinstance(output, Mapping) else hasattr(output, "loss")
+    if not has_one:
+        return ""
+    return (
+        "; the loss that it computes is a mean over what only you know: give their sum as a loss "
+        "of your own: fit(loss=lambda model, batch: model(**batch).loss * number of targets)"
+    )
 
 
 @lru_cache(maxsize=64)

@@ -63,7 +63,7 @@ def batches(a: Trace, b: Trace) -> list[Measure]:
     """The digest of the data, then those of every update's micro-batches in order."""
     left, right = a.header.data_digest, b.header.data_digest
     data = Measure(float(left != right), "digests", detail=f"data digest {left} against {right}")
-    recorded = [(x, y) for x, y in paired(a, b) if x.batches or y.batches]
+    recorded = [(x, y) for x, y in paired(a, b) if x.batches and y.batches]
     differing = sum(x.batches != y.batches for x, y in recorded)
     return [
         *([data] if left or right else []),

@@ -58,7 +58,7 @@ def loss(a: Trace, b: Trace) -> list[Measure]:
     """Every micro-batch's own mean loss; the gravest of each update."""
     allowed = Tolerance(tolerances(a, b).loss)
     return [
-        _micro_losses(x, y, allowed) for x, y in paired(a, b) if x.micro_losses or y.micro_losses
+        _micro_losses(x, y, allowed) for x, y in paired(a, b) if x.micro_losses and y.micro_losses
     ]
 
 

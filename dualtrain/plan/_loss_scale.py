@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dualtrain.spec import Amp, LossScale
+from dualtrain.state import LossScaleState
 
 __all__ = ["Scaling"]
 
@@ -53,6 +54,14 @@ class Scaling:
                 return replace(self, good=0, bad=self.bad + 1)
             scale = max(settings.floor, self.scale * settings.backoff_factor)
         return replace(self, scale=_float32(scale), good=0, bad=0)
+
+    def state(self) -> LossScaleState:
+        """Where it stands, without the settings."""
+        return LossScaleState(scale=self.scale, good=self.good, bad=self.bad)
+
+    def restored(self, state: LossScaleState) -> Scaling:
+        """These settings, where another stood."""
+        return replace(self, scale=state.scale, good=state.good, bad=state.bad)
 
 
 def _float32(number: float) -> float:

@@ -8,6 +8,7 @@ from typing import cast
 from dualtrain.errors import MetricError
 from dualtrain.plan._plan import Plan
 from dualtrain.schedules import ReduceOnPlateau
+from dualtrain.state import PlateauState
 
 __all__ = ["Plateau"]
 
@@ -75,3 +76,16 @@ class Plateau:
         if self._bad > self._schedule.patience:
             self._rate = self._schedule.cut(self._rate)
             self._cooling, self._bad = self._schedule.cooldown, 0
+
+    def state(self) -> PlateauState:
+        """What the rates to come depend on."""
+        best = self._best if math.isfinite(self._best) else None
+        return PlateauState(rate=self._rate, best=best, bad=self._bad, cooling=self._cooling)
+
+    def restore(self, state: PlateauState) -> None:
+        """Go on from a state."""
+        if state.best is not None:
+            self._best = state.best
+        else:
+            self._best = math.inf if self._schedule.mode == "min" else -math.inf
+        self._rate, self._bad, self._cooling = state.rate, state.bad, state.cooling

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dualtrain import targets
 from dualtrain.errors import DataError, Problem, SpecError
 from dualtrain.spec import Loss
+from dualtrain.training._batch import Batch
 from dualtrain.training._run import Run
 
-__all__ = ["Batch", "LossSum", "Objective", "objective_of"]
-
-Batch = Mapping[str, NDArray[Any]]
-"""One micro-batch: the model's inputs by keyword, and `labels` (`dualtrain/targets.py`)."""
+__all__ = ["LossSum", "Objective", "objective_of"]
 
 LossSum = Callable[[Any, dict[str, Any]], Any]
 """(model, batch as tensors) -> the sum of the losses over the counted targets, a scalar tensor.
@@ -35,41 +32,7 @@ class Objective:
     loss_sum: Callable[[Any, dict[str, Any], Batch], Any]
     """Of model, batch as tensors, and the batch itself, whose labels are checked without a wait."""
     targets: Callable[[Batch], int]
-
-    def count(self, batch: Batch) -> int:
-        """The targets of a micro-batch. Raises `DataError` for what is no micro-batch."""
-        if not isinstance(batch, Mapping) or not batch:
-            raise DataError(
-                "a micro-batch must be a mapping from the model's inputs to arrays. "
-                f"Received: {type(batch).__name__}{'' if batch else ', empty'}"
-            )
-        _check_arrays(batch)
-        return self.targets(batch)
-
-
-_SHARED = frozenset(
-    np.dtype(kind)
-    for kind in ("?", "i1", "i2", "i4", "i8", "u1", "f2", "f4", "f8", "complex64", "complex128")
-)
-"""The types, in the machine's byte order, that torch and Paddle both take for what they are."""
-
-
-def _check_arrays(batch: Batch) -> None:
-    for name, array in batch.items():
-        if not isinstance(array, np.ndarray) or array.dtype not in _SHARED:
-            is_array = isinstance(array, np.ndarray)
-            told = f"array of {array.dtype}" if is_array else type(array).__name__
-            raise DataError(
-                "a micro-batch must hold numpy arrays of a type that every framework has: bool, "
-                "int8 to int64, uint8, float16 to float64 or complex, in the machine's byte order: "
-                "numpy.asarray(..., 'int64') for labels. "
-                f"Received: {name!r}, {told}"
-            )
-        if array.size == 0:  # Paddle's Linear fails on it
-            raise DataError(
-                "a micro-batch must have at least one sample, and an input an entry. "
-                f"Received: {name!r} of shape {array.shape}"
-            )
+    """The number of a micro-batch. Raises `DataError` for labels that are none."""
 
 
 def objective_of(run: Run, own: LossSum | None = None) -> Objective:
@@ -91,7 +54,7 @@ def _count_entries(batch: Batch) -> int:
 
 
 def _cross_entropy(run: Run, settings: Loss) -> Objective:
-    shift = settings.shift_labels
+    shift, on_the_cpu = settings.shift_labels, run.plan.spec.device == "cpu"
 
     def loss_sum(model: Any, tensors: dict[str, Any], batch: Batch) -> Any:
         labels, known = tensors.pop("labels"), batch["labels"]
@@ -100,7 +63,8 @@ def _cross_entropy(run: Run, settings: Loss) -> Objective:
         targets.check_shapes(logits.shape, known.shape, soft=soft)
         if shift:
             known = targets.shift_labels(known, soft=soft)
-        targets.check_values(known, logits.shape[-1], shifted=shift)
+        if shift or not on_the_cpu:  # there the backend looks at them
+            targets.check_values(known, logits.shape[-1], shifted=shift)
         if shift and not known.size:
             # Of one position nothing is left, which Paddle 2.6 cannot add up.
             none = np.full(tuple(logits.shape[:-1]), targets.IGNORED)

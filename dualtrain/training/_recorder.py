@@ -8,6 +8,7 @@ from typing import Any
 
 from dualtrain.tasks import Score
 from dualtrain.trace import DONE, End, Evaluation, Header, TraceWriter, Update, weights_digest
+from dualtrain.training._observer import Observer
 from dualtrain.training._run import Run
 from dualtrain.training._save import save_weights
 
@@ -18,57 +19,65 @@ FINAL_WEIGHTS = "model.safetensors"
 AVERAGES = "ema.safetensors"
 
 
-class Recorder:
+class Recorder(Observer):
     """Writes the files of a run as it goes; a context manager.
 
-    trace: file for the trace, with `header` as its first line; it grows as the run goes.
+    trace: file for the trace, begun by `ready`; it grows as the run goes.
     output: folder for the final weights and their averages, if there are any, and with a trace for
         the initial weights, under canonical names. Without both nothing is written.
     """
 
     def __init__(
-        self, run: Run, header: Header | None, *, trace: Path | None, output: Path | None
+        self, run: Run, *, trace: Path | str | None = None, output: Path | str | None = None
     ) -> None:
-        self._run, self._header, self._trace, self._output = run, header, trace, output
+        self._run = run
+        self._trace = None if trace is None else Path(trace)
+        self._output = None if output is None else Path(output)
         self._writer: TraceWriter | None = None
 
     def __enter__(self) -> Recorder:
         if self._output is not None:  # now: one that cannot be made must not cost a training run
             self._output.mkdir(parents=True, exist_ok=True)
-        if self._trace is not None and self._header is not None:
-            self._save(INITIAL_WEIGHTS)
-            self._writer = TraceWriter(self._trace, self._header)  # last: nothing is left if not
         return self
 
     def __exit__(self, *error: Any) -> None:
         if self._writer is not None:
             self._writer.__exit__(*error)
 
-    def update(self, update: Update) -> None:
+    def ready(self, header: Header) -> None:
+        """Begin the trace, and write the initial weights."""
+        if self._trace is not None:
+            self._save(INITIAL_WEIGHTS)
+            self._writer = TraceWriter(self._trace, header)  # last: nothing is left if not
+
+    def updated(self, update: Update, total: int) -> None:
         """Record one update."""
         if self._writer is not None:
             self._writer.update(update)
 
-    def end(self, score: Score | None = None) -> None:
+    def evaluated(self, score: Score) -> None:
+        """Record one evaluation."""
+        if self._writer is not None:
+            self._writer.evaluation(
+                Evaluation(
+                    t=self._run.t,
+                    examples=score.examples,
+                    loss=score.loss,
+                    correct=score.correct,
+                    metrics=dict(score.metrics),
+                )
+            )
+
+    def ended(self) -> None:
         """Record the final weights and the end of the run."""
         digest, averages, averages_digest = self._save(FINAL_WEIGHTS), None, None
         if self._run.averages is not None:
             with self._run.averaged():
                 averages, averages_digest = self._relative(AVERAGES), self._save(AVERAGES)
         if self._writer is not None:
-            if score is not None:
-                self._writer.evaluation(
-                    Evaluation(
-                        t=self._run.t,
-                        examples=score.examples,
-                        loss=score.loss,
-                        correct=score.correct,
-                        metrics=dict(score.metrics),
-                    )
-                )
             self._writer.end(
                 End(
-                    reason=DONE,
+                    reason=self._reason(),
                     skipped=self._run.skipped,
                     weights=self._relative(FINAL_WEIGHTS),
                     initial_weights=self._relative(INITIAL_WEIGHTS),
@@ -77,6 +86,11 @@ class Recorder:
                     averages_digest=averages_digest,
                 )
             )
+
+    def _reason(self) -> str:
+        """Why it ended: a loop of one's own may be left before the plan's last update."""
+        plan, made = self._run.plan, self._run.attempts
+        return DONE if self._run.is_over else f"closed after {made} of {plan.total_updates} updates"
 
     def _save(self, file: str) -> str | None:
         """Write the weights as they are now, if there is a folder for them; their digest."""

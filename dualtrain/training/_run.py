@@ -7,37 +7,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any
 
-from dualtrain.backend import Backend, backend_of, load_backend
-from dualtrain.errors import BackendError, DataError, MetricError, PlanError
+from dualtrain.backend import Backend
+from dualtrain.errors import DataError, MetricError, PlanError
 from dualtrain.plan import Plan, Plateau, Scaling, decay_at
-from dualtrain.spec import Spec
+from dualtrain.state import RunState, TensorState
+from dualtrain.training._journal import Applied, Journal, MicroLoss
 from dualtrain.training._native import wire
 
-__all__ = ["Applied", "Run", "start"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Applied:
-    """One update that was made or, with non-finite float16 gradients, skipped.
-
-    attempt: counts updates from 0, skipped ones too; t does not where the clock holds on a skip,
-    and then names more than one.
-    The norms are scalar tensors on the device: reading one waits. They are None when not measured
-    and when the update was skipped, for then nothing was clipped.
-    """
-
-    attempt: int
-    t: int
-    lr: float
-    momentum: float | None
-    skipped: bool
-    loss_scale: float | None
-    grad_norm: Any
-    clipped_norm: Any
+__all__ = ["Run"]
 
 
 class Run:
@@ -46,18 +27,16 @@ class Run:
     >>> for batch in batches:
     ...     with run.autocast():
     ...         loss = model(**batch).loss  # the micro-batch's mean
-    ...     applied = run.step(loss)  # accumulates, and updates when its group is complete
+    ...     run.step(loss)  # accumulates, and updates when its group is complete
+    >>> run.close()
+
+    A context manager too, which calls `close`.
     """
 
     def __init__(
         self, plan: Plan, model: Any, *, backend: Backend, device: Any, measure: bool
     ) -> None:
         spec = plan.spec
-        if plan.ledger is None:
-            raise PlanError(
-                "a run needs a plan of its model's parameters: spec.plan(..., parameters=...). "
-                "Received: one without"
-            )
         backend.check_amp(spec.amp, device)
         backend.check_autocast(spec.amp, device)
         self.plan = plan
@@ -65,8 +44,10 @@ class Run:
         self.device = device
         self.backend = backend
         self.clip = backend.build_clip(spec.clip, measure=measure)
-        self.close = backend.use_biased_variance(model)
-        """Gives the model its framework's own rule of running variances back; call it once."""
+        self._open = ExitStack()
+        self._open.callback(backend.use_biased_variance(model))
+        assert plan.ledger is not None, "the plan of a run is made with its parameters"
+        self._ledger = plan.ledger
         self.optimizer = wire(backend, spec.optimizer, plan.ledger, model, clip=self.clip)
         backend.clear_gradients(self.optimizer)  # those of an earlier loop that broke off
         self.masters = backend.build_masters(spec.amp, model, self.optimizer)
@@ -81,9 +62,37 @@ class Run:
         """The clock: updates applied so far; skipped ones too, where the plan says so."""
         self.skipped = 0
         """Updates skipped so far."""
-        self._attempts = 0
+        self.attempts = 0
+        """Updates made or skipped so far."""
         self._groups = plan.epoch_groups()
+        self._epoch = 0
         self._micro_batch = 0  # position in the epoch
+        self.journal: Journal | None = None
+        """Where `step` puts down what it is given, if anywhere."""
+        self._losses: list[MicroLoss] = []  # of the group, for the journal
+        backend.seed_everything(spec.seed)
+
+    def enter(self, context: AbstractContextManager[Any]) -> None:
+        """Enter a context, to be left when the run is closed."""
+        self._open.enter_context(context)
+
+    def close(self) -> None:
+        """End the run: its trace, and the model has its framework's own rule of batch norm again.
+
+        A second call does nothing.
+        """
+        self._open.close()
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._open.__exit__(*error)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all of the plan's T updates were made or skipped."""
+        return max(self.attempts, self.t) >= self.plan.total_updates
 
     def autocast(self) -> AbstractContextManager[Any]:
         """The context for the forward pass and the loss.
@@ -116,7 +125,8 @@ class Run:
         epoch's rate is due, as where a native loop steps its schedule at each epoch's end.
         """
         self._end_epoch_early()
-        self._micro_batch = 0
+        self._epoch, self._micro_batch = self._epoch + bool(self._micro_batch), 0
+        self._losses = []
         if self.masters is not None:  # what a backward pass that broke off has left in the model
             self.masters.collect_gradients()
         self.backend.clear_gradients(self.optimizer)
@@ -134,8 +144,8 @@ class Run:
 
         Returns what was applied, or None inside a group and in a tail that is dropped. Raises
         `DataError` for a loss that is not one number with a gradient, `PlanError` for a divisor
-        that is not a positive number, or inside `averaged()`, `BackendError` inside an autocast
-        that is not the spec's.
+        that is not a positive number, inside `averaged()` and after the last of the plan's updates,
+        `BackendError` inside an autocast that is not the spec's.
         """
         if self._shows_averages:
             raise PlanError(
@@ -145,20 +155,36 @@ class Run:
         amp = self.plan.spec.amp
         self.backend.check_autocast(amp, self.device)
         _check_loss(loss)
+        index = self._micro_batch // self.plan.spec.batch.accumulate
+        is_dropped = index == len(self._groups)
+        if self.is_over and not is_dropped:
+            raise PlanError(
+                f"a run makes the plan's {self.plan.total_updates} updates and no more, for past "
+                "them the schedule's rates are not what was meant: leave the loop when "
+                f"run.is_over, or write a longer duration. Received: a step after {self.attempts}"
+            )
         position, self._micro_batch = self._micro_batch, self._micro_batch + 1
         if self._micro_batch == self.plan.micro_batches_per_epoch:
-            self._micro_batch = 0
-        index = position // self.plan.spec.batch.accumulate
-        if index == len(self._groups):
+            self._epoch, self._micro_batch = self._epoch + 1, 0
+        if is_dropped:
             return None
         group = self._groups[index]
+        by = self._divisor(divisor, len(group))
+        if self.journal is not None:
+            self._losses.append(self._micro_loss(loss, by, len(group)))
         with self.backend.updating(amp, self.device):
             if self.scaling is not None:
                 loss = self.backend.scaled(loss, self.scaling.scale)
-            (loss / self._divisor(divisor, len(group))).backward()
+            (loss / by).backward()
             if self.masters is not None:
                 self.masters.collect_gradients()
-            return self._update() if position == group[-1] else None
+            if position != group[-1]:
+                return None
+            applied = self._update()
+        if self.journal is not None:
+            losses, self._losses = self._losses, []
+            self.journal.add(applied, losses)
+        return applied
 
     def report(self, metric: float) -> None:
         """Take a metric for the schedule `reduce_on_plateau`; the next update uses its rate.
@@ -177,6 +203,104 @@ class Run:
         self._plateau.report(metric, self.t)
         if self._plateau.rate_at(self.t) != before:
             self._set_clock(self.t)
+
+    def state(self) -> RunState:
+        """All that the next update depends on, as copies, in any framework's terms.
+
+        Not in it: what is not the run's, such as numpy's and Python's own random state, or the
+        workers of a DataLoader. Raises `PlanError` inside an accumulation group, whose gradients
+        would be lost, and inside `averaged()`.
+        """
+        self._check_between_updates(self._micro_batch)
+        averages = {}
+        if self.averages is not None:
+            with self.averages.applied():
+                weights = self.backend.dump_state(self.model).weights
+            averages = {name: weights[name] for name in self._trained()}
+        return RunState(
+            backend=self.backend.NAME,
+            rule=self._rule(),
+            t=self.t,
+            attempts=self.attempts,
+            skipped=self.skipped,
+            epoch=self._epoch,
+            micro_batch=self._micro_batch,
+            tensors=self.backend.dump_state(self.model, self.optimizer),
+            averages=averages,
+            averaged=self._averaged,
+            loss_scale=None if self.scaling is None else self.scaling.state(),
+            plateau=None if self._plateau is None else self._plateau.state(),
+        )
+
+    def restore(self, state: RunState) -> None:
+        """Go on from a state, whatever this run has done before.
+
+        A state of the same framework is taken to the bit. One of another framework is taken but for
+        what only that can read, its random state above all, so that dropout draws anew.
+
+        Raises `PlanError` for a state of another kind of run, `CheckpointError` for one of another
+        model, both before anything is changed.
+        """
+        self._check_fit(state)
+        tensors = state.tensors
+        if state.backend != self.backend.NAME:
+            tensors = replace(tensors, own={})
+        if self.averages is not None:
+            held = {**tensors.weights, **state.averages}
+            self.backend.load_state(self.model, None, TensorState(weights=held))
+            self.averages = self.backend.build_averages(self.model)
+        self.backend.load_state(self.model, self.optimizer, tensors)
+        if self._plateau is not None and state.plateau is not None:
+            self._plateau.restore(state.plateau)
+        if self.scaling is not None and state.loss_scale is not None:
+            self.scaling = self.scaling.restored(state.loss_scale)
+        self.skipped, self.attempts, self._averaged = state.skipped, state.attempts, state.averaged
+        self._epoch, self._micro_batch = state.epoch, state.micro_batch
+        self._losses = []
+        if self.masters is not None:
+            self.masters.collect_gradients()
+        self.backend.clear_gradients(self.optimizer)
+        self._set_clock(state.t)
+
+    def _check_between_updates(self, micro_batch: int) -> None:
+        """Raise `PlanError` where there are averages in the model, or gradients of a group."""
+        group, inside = divmod(micro_batch, self.plan.spec.batch.accumulate)
+        if self._shows_averages or (inside and group < len(self._groups)):
+            where = f"{inside} micro-batches after one"
+            raise PlanError(
+                "a run has a state between two updates, outside averaged(). "
+                f"Received: {'a call in averaged()' if self._shows_averages else where}"
+            )
+
+    def _check_fit(self, state: RunState) -> None:
+        """Raise `PlanError` for the state of a run that this plan could not have had."""
+        self._check_between_updates(state.micro_batch)
+        trained = self._trained()
+        given = state.tensors.optimizer
+        last = self.plan.micro_batches_per_epoch - 1
+        for what, expected, received in (
+            ("optimizer", self._rule(), state.rule),
+            ("place in the epoch", f"at most {last}", f"at most {max(last, state.micro_batch)}"),
+            ("averages", sorted(trained) if self.averages else [], sorted(state.averages)),
+            ("loss scale", self.scaling is not None, state.loss_scale is not None),
+            ("plateau of metrics", self._plateau is not None, state.plateau is not None),
+            ("parameters that do not train", [], sorted(given.keys() - trained)),
+            ("optimizer's arrays of another shape", [], state.misshapen()),
+        ):
+            if expected != received:
+                raise PlanError(
+                    "a state must be that of a run of the same kind and model. "
+                    f"{what.capitalize()}: expected {expected}. Received: {received}"
+                )
+
+    def _rule(self) -> str:
+        """The optimizer's name, and what of its settings changes the state that it keeps."""
+        settings = self.plan.spec.optimizer
+        return ", ".join([settings.name, *(n for n, value in settings if value is True)])
+
+    def _trained(self) -> set[str]:
+        """Canonical names of the parameters that train."""
+        return {row.parameter.name for row in self._ledger.rows if row.trains}
 
     def _set_clock(self, t: int) -> None:
         """Let the next update be that of t, its rate taken anew."""
@@ -205,6 +329,11 @@ class Run:
             )
         return group_size
 
+    def _micro_loss(self, loss: Any, divisor: float, group_size: int) -> MicroLoss:
+        """For the journal; of a sum over a group's targets nobody says how many are its own."""
+        counted = self.plan.spec.batch.normalise == "micro_mean"
+        return MicroLoss(loss.detach(), divisor, divisor / group_size if counted else None)
+
     def _update(self) -> Applied:
         if self.masters is not None:
             self.masters.read_back()
@@ -216,7 +345,7 @@ class Run:
         if applied:
             self._average()
         done = Applied(
-            attempt=self._attempts,
+            attempt=self.attempts,
             t=self.t,
             lr=lr,
             momentum=momentum,
@@ -225,7 +354,7 @@ class Run:
             grad_norm=self.clip.norm if self.clip and applied else None,
             clipped_norm=self.clip.clipped_norm if self.clip and applied else None,
         )
-        self._attempts += 1
+        self.attempts += 1
         self.skipped += not applied
         if applied or not self.plan.holds_on_skip:
             self.schedule.step()
@@ -273,33 +402,3 @@ def _check_loss(loss: Any) -> None:
             "a loss must be computed from parameters that train. Received: one that does not "
             "depend on any"
         )
-
-
-def start(
-    spec: Spec,
-    model: Any,
-    *,
-    micro_batches_per_epoch: int,
-    backend: str | None = None,
-    measure: bool = False,
-) -> Run:
-    """Begin a run on a model of yours: build the native optimizer and schedule.
-
-    backend: a name; when absent it follows from the type of the model.
-    measure: take the gradient norms before and after clipping at each update.
-    The model is moved to `spec.device`; modes, training or evaluation, are your loop's affair.
-    """
-    verbs = backend_for(model, backend)
-    device = verbs.open_device(spec.device)
-    plan = spec.plan(
-        micro_batches_per_epoch=micro_batches_per_epoch, parameters=verbs.parameters(model)
-    )
-    return Run(plan, verbs.place(model, device), backend=verbs, device=device, measure=measure)
-
-
-def backend_for(model: Any, name: str | None) -> Backend:
-    """The backend of a model; a name that says otherwise is a mistake."""
-    found = backend_of(model)
-    if name is not None and load_backend(name).NAME != found.NAME:
-        raise BackendError(f"backend must be that of the model, {found.NAME!r}. Received: {name!r}")
-    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,33 +12,20 @@ from dualtrain.data import EpochBatches, Prepared, batches_of_epoch, held_out_ba
 from dualtrain.ledger import Ledger, decide
 from dualtrain.spec import Spec
 from dualtrain.tasks import SampleLoss, Score
-from dualtrain.trace import Header, Update
 from dualtrain.training._before import batch_size, check_before, task_of
+from dualtrain.training._epochs import Epochs
 from dualtrain.training._header import describe
-from dualtrain.training._loop import Metric, check_metric, updates
+from dualtrain.training._loop import make_updates
 from dualtrain.training._objective import LossSum, Objective, objective_of
+from dualtrain.training._observer import Observer, Observers
+from dualtrain.training._plateau import Metric, PlateauMetric, check_metric
 from dualtrain.training._probe import evaluation_logits
 from dualtrain.training._recorder import Recorder
-from dualtrain.training._run import Run, backend_for
+from dualtrain.training._run import Run
+from dualtrain.training._start import backend_for
+from dualtrain.training._watch import Watch
 
-__all__ = ["Observer", "ledger", "train"]
-
-
-class Observer:
-    """What a caller may want to know while a side trains; this one does nothing."""
-
-    def told(self, notes: Sequence[str]) -> None:
-        """Called before the first update with what became of the checkpoint: plain sentences."""
-
-    def ready(self, header: Header) -> None:
-        """Called before the first update of a run with a trace; raise to stop."""
-
-    def updated(self, update: Update, total: int) -> None:
-        """Called for each update, some time after it was made."""
-
-    def at_once(self) -> bool:
-        """Whether each update is told before the next one is made; asked after each."""
-        return False
+__all__ = ["ledger", "train"]
 
 
 def train(
@@ -70,7 +56,6 @@ def train(
         moved the weights. The score is that of the averages.
     nudge: move one weight matrix by 1 ULP before training, to measure the chaos floor.
     """
-    observer = observer or Observer()
     task, folder, size = task_of(spec), spec.folder, batch_size(spec)
     if metric is not None:
         check_metric(spec, metric)
@@ -85,8 +70,9 @@ def train(
         model = verbs.build_model(config)
     parameters = verbs.parameters(model)
     batches = batches_of_epoch(data, seed=spec.seed, size=size)
+    epochs = Epochs(batches)
     # Before the weights, which take longest: refused at once, or not.
-    plan = spec.plan(micro_batches_per_epoch=len(batches(0)), parameters=parameters)
+    plan = spec.plan(micro_batches_per_epoch=epochs.count, parameters=parameters)
     if config is not None:
         weights = task.initial_weights(folder, config, parameters, seed=spec.seed)
         verbs.load_weights(model, weights)
@@ -99,35 +85,35 @@ def train(
         device=device,
         measure=trace is not None,
     )
-    verbs.seed_everything(spec.seed)
     told, notes = [], []
     if config is not None:
         told = task.told(folder, config, parameters, data)
         notes = task.notes(config)
-    observer.told(told)
     objective = _objective(run, task.loss, loss)
     held_out = held_out_batches(data, size=size)
-    header = None
-    if trace is not None:
-        header = describe(
-            run,
-            probe=evaluation_logits(run, batches(0)[0]),
-            data_digest=data.digest,
-            notes=[*told, *notes],
-        )
-        observer.ready(header)
     if metric is None and spec.schedule.needs_metric:
         metric = _held_out_loss(run, data, held_out)
-    with Recorder(run, header, trace=trace, output=output) as recorder:
-        made = updates(run, batches, objective, metric, at_once=observer.at_once)
-        for update in made:
-            recorder.update(update)
-            observer.updated(update, run.plan.total_updates)
+    plateau = None if metric is None else PlateauMetric(run, metric)
+    with run, Recorder(run, trace=trace, output=output) as recorder:
+        observers = Observers(Watch(run), plateau, observer, recorder)
+        observers.told(told)
+        if trace is not None:
+            observers.ready(
+                describe(
+                    run,
+                    probe=evaluation_logits(run, batches(0)[0]),
+                    data_digest=data.digest,
+                    notes=[*told, *notes],
+                )
+            )
+        make_updates(run, epochs, objective, observers)
         with run.averaged():
             score = None if held_out is None else _score(run, data, held_out)
+        if score is not None:
+            observers.evaluated(score)
         if output is not None and config is not None:
             task.save(output, config, data)
-        recorder.end(score)
+        observers.ended()
     return score
 
 

@@ -11,12 +11,13 @@ import warnings
 
 from dualtrain.errors import TrainingWarning
 from dualtrain.trace import Update
+from dualtrain.training._observer import Observer
 from dualtrain.training._run import Run
 
 __all__ = ["Watch"]
 
 
-class Watch:
+class Watch(Observer):
     """Warns once of the first number that is none, and at the end of updates that were not made.
 
     A run that diverges is no error: its trace may be what somebody wants to compare.
@@ -27,7 +28,7 @@ class Watch:
         self._updates = 0
         self._finite = True
 
-    def read(self, update: Update) -> None:
+    def updated(self, update: Update, total: int) -> None:
         """Look at an update; a skipped one has done no harm."""
         self._updates += 1
         if self._finite and not update.skipped:
@@ -37,7 +38,7 @@ class Watch:
                     self._warn_of(f"the {name} of update {update.t} is {value}")
                     return
 
-    def end(self) -> None:
+    def ended(self) -> None:
         """Look at what the run has come to."""
         skipped = self._run.skipped
         if skipped and skipped == self._updates:

@@ -95,9 +95,11 @@ def test_so_it_is_in_a_loop_of_ones_own(
     found: Samples = []
     pending = 0
     for part in (part for number in range(2) for part in epoch(number)):
+        if run.is_over:
+            break
         done = run.step(loss(run.model, backend.to_device(part, run.device)))
         pending += 1
-        if done is not None and len(found) < len(expected):
+        if done is not None:
             (norm,) = backend.numbers([done.grad_norm])
             found.append(named(round(norm * pending, 1)))
         if done is not None or run._micro_batch == 0:

@@ -115,7 +115,7 @@ def test_without_ema_the_model_stays_as_it_is(backend: Backend, linear: Any) -> 
 
 def test_a_weight_that_stands_still_is_its_own_average(backend: Backend, linear: Any) -> None:
     """To the bit, after many updates with a decay that float32 rounds; a frozen one as well."""
-    spec = spec_of({"decay": 0.999}, optimizer={"name": "sgd", "lr": 0.1})
+    spec = spec_of({"decay": 0.999}, optimizer={"name": "sgd", "lr": 0.1}, duration={"updates": 50})
     run = start(spec, linear, micro_batches_per_epoch=1)
     for k in range(50):
         step(run, seed=k, factor=0.0)

@@ -309,8 +309,11 @@ def test_a_batch_is_copied_whatever_its_memory_is_like(backend: Backend) -> None
 @pytest.mark.parametrize(
     ("batches", "received"),
     [
-        ([({"x": 1}, 2)], "tuple"),
+        ([3], "int"),
         ([{}], "dict, empty"),
+        ([()], "tuple, empty"),
+        ([(WEIGHT, WEIGHT, WEIGHT)], "tuple of 3"),  # a Linear takes one input
+        ({"x": WEIGHT, "labels": WEIGHT}, "dict, which is one micro-batch"),
         (({} for _ in range(2)), "generator"),
         (lambda epoch: iter([{}]), "list_iterator"),
     ],

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from dualtrain import Spec, fit
 from dualtrain.backend import Backend
 from dualtrain.errors import DataError
+from dualtrain.trace import read_trace
 from dualtrain.training import Run, start
 
 RANDOM = np.random.RandomState(0)
@@ -265,7 +266,10 @@ def test_a_trace_that_is_asked_for_changes_no_refusal(backend: Backend, tmp_path
             [batch(X, np.array([7, 1, 2, 1]))],
             trace=tmp_path / "trace.jsonl",
         )
-    assert not (tmp_path / "trace.jsonl").exists()
+    trace = read_trace(tmp_path / "trace.jsonl")
+    assert trace.updates == ()
+    assert trace.end is not None
+    assert trace.end.reason.startswith("error: DataError: update 0, epoch 0, micro-batch 0: row 0:")
 
 
 def test_the_run_is_not_used_up(backend: Backend) -> None:

@@ -443,7 +443,7 @@ def test_max_norm_in_the_forward_pass_is_kept_at_o2() -> None:
         return F.cross_entropy(model(torch.arange(5)).float(), torch.arange(5) % 3)
 
     ours, native = model(), model()
-    run = start(spec_of(O2), ours, micro_batches_per_epoch=1)
+    run = start(spec_of(O2, duration={"updates": 20}), ours, micro_batches_per_epoch=1)
     optimizer = torch.optim.SGD(native.parameters(), LR)
     for _ in range(20):
         with run.autocast():

@@ -245,6 +245,7 @@ def returning(wrap: Callable[[Any], Any]) -> list[Any]:
         *returning(lambda x: x),
         *returning(lambda x: (x, x + 1)),
         *returning(lambda x: Output(logits=x)),
+        *returning(lambda x: {"logits": x, "loss": x.sum()}),
     ],
 )
 def test_logits_are_found_in_what_a_model_returns(side: Side, model: Any) -> None:
@@ -253,7 +254,7 @@ def test_logits_are_found_in_what_a_model_returns(side: Side, model: Any) -> Non
     np.testing.assert_array_equal(side.run(model, batch), BATCH["input_ids"].astype(np.float32))
 
 
-@pytest.mark.parametrize(("side", "model"), returning(lambda x: {"logits": x}))
+@pytest.mark.parametrize(("side", "model"), returning(lambda x: {"scores": x}))
 def test_a_model_that_returns_something_else_is_refused(side: Side, model: Any) -> None:
     with pytest.raises(BackendError) as caught:
         side.run(model, BATCH)

@@ -1,0 +1,143 @@
+"""The state of a run between two updates: all that its next update depends on, framework-free.
+
+Names are canonical and arrays lie in the core's layout, so that a run of either framework takes it.
+What only the framework that gave it can read, such as its random state, stands apart, in `own`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from numpy.typing import NDArray
+
+__all__ = ["Arrays", "LossScaleState", "PlateauState", "RunState", "TensorState"]
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TensorState:
+    """What the live tensors of a framework hold: the part of a state that a backend gives."""
+
+    weights: Arrays
+    """Canonical name -> parameter or running statistic, in float32, or in float64 where the model
+    is; of a parameter with a master, the master."""
+    optimizer: Mapping[str, Arrays] = field(default_factory=dict)
+    """Canonical name -> what the optimizer's rule keeps of the parameter, by neutral name:
+    `first_moment`, `velocity`, `step` (an int64 number) and so on. A parameter that was not updated
+    yet is absent."""
+    own: Arrays = field(default_factory=dict)
+    """For the same framework alone: its random state, further buffers of the model, powers of the
+    betas as it has rounded them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossScaleState:
+    """Where dynamic loss scaling stands."""
+
+    scale: float
+    good: int
+    """Finite updates in a row."""
+    bad: int
+    """Skipped updates in a row."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlateauState:
+    """Where the schedule `reduce_on_plateau` stands."""
+
+    rate: float
+    best: float | None
+    """The best metric; None before the first."""
+    bad: int
+    """Metrics in a row that were no better."""
+    cooling: int
+    """Metrics that a cut is still waited after."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunState:
+    """The state of a run: `Run.state` gives it, `Run.restore` takes it.
+
+    Gradients are no part of it: between two updates there are none.
+
+    >>> state = run.state()
+    >>> arrays, scalars = state.arrays(), state.scalars()  # safetensors and JSON can hold these
+    >>> RunState.joined(arrays, scalars).t == state.t
+    True
+    """
+
+    backend: str
+    """The framework that gave it, which alone reads `tensors.own`."""
+    rule: str
+    """The name of the optimizer, as the spec has it."""
+    t: int
+    """The clock: the update that comes next."""
+    attempts: int
+    """Updates made or skipped."""
+    skipped: int
+    """Updates skipped."""
+    epoch: int
+    """The epoch, from 0, of the next micro-batch."""
+    micro_batch: int
+    """The place of the next micro-batch in its epoch, from 0."""
+    tensors: TensorState
+    averages: Arrays = field(default_factory=dict)
+    """Canonical name -> moving average of the parameter, with `spec.ema`."""
+    averaged: int = 0
+    """Updates that are in the averages."""
+    loss_scale: LossScaleState | None = None
+    plateau: PlateauState | None = None
+
+    def misshapen(self) -> list[str]:
+        """The parameters of which the optimizer keeps arrays of another shape than theirs."""
+        shapes = {name: array.shape for name, array in self.tensors.weights.items()}
+        return sorted(
+            name
+            for name, held in self.tensors.optimizer.items()
+            if any(array.ndim and array.shape != shapes.get(name) for array in held.values())
+        )
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Every array under one flat name: `weights/NAME`, `optimizer/first_moment/NAME` ..."""
+        flat = {f"weights/{name}": array for name, array in self.tensors.weights.items()}
+        for name, held in self.tensors.optimizer.items():
+            flat |= {f"optimizer/{what}/{name}": array for what, array in held.items()}
+        flat |= {f"own/{name}": array for name, array in self.tensors.own.items()}
+        flat |= {f"averages/{name}": array for name, array in self.averages.items()}
+        return flat
+
+    def scalars(self) -> dict[str, Any]:
+        """All the rest, as JSON has it: finite numbers, strings, None, and mappings of them."""
+        held = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _ARRAYS}
+        for part in ("loss_scale", "plateau"):
+            held[part] = None if held[part] is None else asdict(held[part])
+        return held
+
+    @classmethod
+    def joined(cls, arrays: Arrays, scalars: Mapping[str, Any]) -> RunState:
+        """The state that gave these."""
+        parts: dict[str, dict[str, Any]] = {part: {} for part in _PARTS}
+        for flat, array in arrays.items():
+            part, _, name = flat.partition("/")
+            if part == "optimizer":
+                what, _, name = name.partition("/")
+                parts[part].setdefault(name, {})[what] = array
+            else:
+                parts[part][name] = array
+        averages = parts.pop("averages")
+        given = dict(scalars)
+        scale, plateau = given.pop("loss_scale"), given.pop("plateau")
+        return cls(
+            **given,
+            tensors=TensorState(**parts),
+            averages=averages,
+            loss_scale=None if scale is None else LossScaleState(**scale),
+            plateau=None if plateau is None else PlateauState(**plateau),
+        )
+
+
+_ARRAYS = ("tensors", "averages")
+_PARTS = ("weights", "optimizer", "own", "averages")

@@ -1,0 +1,92 @@
+"""Training a model of the user's on batches of the user's: the loop, with a start and an end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from dualtrain.spec import Spec
+from dualtrain.trace import Update
+from dualtrain.training._batch import micro_batch
+from dualtrain.training._epochs import Batches, Epochs
+from dualtrain.training._header import describe
+from dualtrain.training._loop import at, make_updates
+from dualtrain.training._objective import LossSum, objective_of
+from dualtrain.training._observer import Observer, Observers
+from dualtrain.training._plateau import Metric, PlateauMetric, check_metric
+from dualtrain.training._probe import probe
+from dualtrain.training._recorder import Recorder
+from dualtrain.training._start import begin
+from dualtrain.training._watch import Watch
+
+__all__ = ["fit"]
+
+
+def fit(
+    spec: Spec,
+    model: Any,
+    batches: Batches,
+    *,
+    backend: str | None = None,
+    loss: LossSum | None = None,
+    metric: Metric | None = None,
+    trace: Path | str | None = None,
+    output: Path | str | None = None,
+) -> tuple[Update, ...]:
+    """Train a model of yours, a torch or a Paddle one, as the spec says.
+
+    The model goes into training mode, but for parts of it that are in evaluation mode while it is
+    not: a warning names them. It returns logits, a tuple that starts with them, or an object or
+    dict that has them as `logits`. What else of the model counts: docs/model.md. `spec.seed` seeds
+    the framework's random numbers, dropout's above all.
+
+    batches: each epoch's micro-batches, the same number in every epoch: a list, a DataLoader of
+        either framework, any sized iterable, iterated anew for each epoch; or a function of the
+        epoch that gives one. A micro-batch is a mapping from the model's inputs to numpy arrays or
+        tensors, with `labels` among them, or a tuple (input, ..., labels).
+    backend: follows from the type of the model when absent.
+    loss: when absent, the cross-entropy of the logits against `labels`, as `spec.loss` says. One of
+        your own gives the sum over the counted targets: a mean cannot be told from it. The loss
+        that a model computes itself is never taken: nobody but you knows over what it is a mean.
+    metric: for the schedule reduce_on_plateau, and only for it; called with the model at the end
+        of each epoch that another one follows, with `spec.ema` with the averages in it, and with
+        `spec.amp` inside `run.autocast()`, as the forward passes of training are.
+    trace: file for the trace; the gradient norms are measured too then.
+    output: folder for the final weights, with `spec.ema` for their averages and with `trace` for
+        the initial weights too, all under canonical names; `dualtrain diff` compares them.
+
+    Warns (`TrainingWarning`) of the first update whose loss is no finite number, and of a run whose
+    every update was skipped.
+
+    >>> dualtrain.fit(spec, model, [{"x": x, "labels": y}])[0].lr  # warmup starts at exactly 0
+    0.0
+    """
+    check_metric(spec, metric)
+    epochs = Epochs(batches)
+    run = begin(spec, model, epochs.count, backend=backend, measure=trace is not None)
+    made = _Made()
+    with run:
+        objective = objective_of(run, loss)  # before anything is written
+        recorder = Recorder(run, trace=trace, output=output)
+        run.enter(recorder)
+        plateau = None if metric is None else PlateauMetric(run, metric)
+        observers = Observers(Watch(run), plateau, recorder, made)
+        if trace is not None:
+            with at(run, 0, 0):
+                first = micro_batch(epochs.first(), run.model)
+                objective.targets(first)  # refuses labels that are none
+            # A loss of the user's own may take more than logits: no probe then.
+            observers.ready(describe(run, probe=None if loss else probe(run, first)))
+        make_updates(run, epochs, objective, observers)
+        observers.ended()
+    return tuple(made.updates)
+
+
+class _Made(Observer):
+    """Keeps the updates, for the caller."""
+
+    def __init__(self) -> None:
+        self.updates: list[Update] = []
+
+    def updated(self, update: Update, total: int) -> None:
+        self.updates.append(update)

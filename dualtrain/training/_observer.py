@@ -1,0 +1,77 @@
+"""Who is told what happens in a run: recording, progress, warnings, the metric of a plateau."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dualtrain.tasks import Score
+from dualtrain.trace import Header, Update
+
+__all__ = ["Observer", "Observers"]
+
+
+class Observer:
+    """What a caller may want to know while a run goes on; this one does nothing."""
+
+    def told(self, notes: Sequence[str]) -> None:
+        """Called before the first update with what became of the checkpoint: plain sentences."""
+
+    def ready(self, header: Header) -> None:
+        """Called before the first update of a run with a trace; raise to stop."""
+
+    def updated(self, update: Update, total: int) -> None:
+        """Called for each update of `total`, some time after it was made."""
+
+    def at_once(self) -> bool:
+        """Whether each update is to be told before the next one is made; asked after each."""
+        return False
+
+    def epoch_ended(self) -> None:
+        """Called at the end of each epoch that another one follows, between two updates."""
+
+    def evaluated(self, score: Score) -> None:
+        """Called with each score on the held-out split."""
+
+    def ended(self) -> None:
+        """Called after all else, once the run has ended well."""
+
+
+class Observers(Observer):
+    """Several, told in order."""
+
+    def __init__(self, *observers: Observer | None) -> None:
+        self._all = [observer for observer in observers if observer is not None]
+
+    def told(self, notes: Sequence[str]) -> None:
+        """To each."""
+        for observer in self._all:
+            observer.told(notes)
+
+    def ready(self, header: Header) -> None:
+        """To each."""
+        for observer in self._all:
+            observer.ready(header)
+
+    def updated(self, update: Update, total: int) -> None:
+        """To each."""
+        for observer in self._all:
+            observer.updated(update, total)
+
+    def at_once(self) -> bool:
+        """If any of them wants it."""
+        return any(observer.at_once() for observer in self._all)
+
+    def epoch_ended(self) -> None:
+        """To each."""
+        for observer in self._all:
+            observer.epoch_ended()
+
+    def evaluated(self, score: Score) -> None:
+        """To each."""
+        for observer in self._all:
+            observer.evaluated(score)
+
+    def ended(self) -> None:
+        """To each."""
+        for observer in self._all:
+            observer.ended()
