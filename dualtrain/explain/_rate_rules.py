@@ -129,7 +129,8 @@ def _momentum_stays(plan: Plan) -> str | None:
 
 def _default(name: str, schedule: str, field: str) -> str:
     """A native default, as one writes it."""
-    return f"{default_of(name, schedule, field):g}".replace("e-0", "e-")
+    value = default_of(name, schedule, field)
+    return f"{value:g}" if value > 1e-3 else f"{value:.0e}".replace("e-0", "e-")
 
 
 RATE_RULES = (

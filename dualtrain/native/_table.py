@@ -39,9 +39,10 @@ class Table:
 
         Raises `Refused` where no row holds, or an argument has no word.
 
-        >>> table.read(Call(name="torch.optim.lr_scheduler.StepLR", arguments={"step_size": 30}))
-        ... # doctest: +ELLIPSIS
-        Reading(row=..., words={'schedule.name': 'step', 'schedule.every': 30, ...})
+        >>> from dualtrain.native.schedules import SCHEDULES
+        >>> call = Call(name="torch.optim.lr_scheduler.StepLR", arguments={"step_size": 30})
+        >>> SCHEDULES.read(call).words
+        {'schedule.name': 'step', 'schedule.every': 30, 'schedule.gamma': 0.1}
         """
         around = {} if around is None else around
         named = [row for row in self.rows if row.name == call.name]
@@ -56,6 +57,11 @@ class Table:
         """The first call of the library that says the words; of those that `drives`, if asked.
 
         Raises `Refused` with the reason of each row of that meaning that cannot.
+
+        >>> from dualtrain.native.schedules import SCHEDULES
+        >>> words = {"schedule.name": "cosine", "schedule.half_waves": 1.0, "horizon": 9}
+        >>> str(SCHEDULES.write(words, "torch").call)
+        'CosineAnnealingLR(T_max=9, eta_min=0)'
         """
         reasons = []
         for row in self.rows:

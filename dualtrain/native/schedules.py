@@ -29,8 +29,8 @@ SCHEDULES = Table(
 def left_out(row: Row, *, warms_up: bool = True) -> dict[str, Any]:
     """The fields of the schedule that one may leave out, and what they then are.
 
-    >>> left_out(row)  # CosineDecayWithWarmup
-    {'half_waves': 2.0}
+    >>> left_out(PADDLENLP_TYPES["polynomial"])
+    {'power': 1.0, 'end_lr': 1e-07}
     """
     words: dict[str, Any] = {LR: 1.0}
     given = {**dict.fromkeys(row.arguments, int(warms_up)), **row.defaults()}

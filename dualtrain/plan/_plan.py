@@ -93,7 +93,10 @@ class Plan:
         Only where the rates are equal to the last bit at every t >= 0, past the end too; the
         table of `dualtrain.native` says where, the tests measure it.
 
-        >>> str(plan.native("transformers"))  # linear, W = 2, H = 4
+        >>> from dualtrain import Spec
+        >>> parts = {"optimizer": {"name": "adamw", "lr": 0.1}, "schedule": {"name": "linear"}}
+        >>> spec = Spec(**parts, warmup={"steps": 2}, duration={"updates": 4})
+        >>> str(spec.plan(micro_batches_per_epoch=1).native("transformers"))
         'get_linear_schedule_with_warmup(num_warmup_steps=2, num_training_steps=4)'
         """
         if not self.curve.plain:

@@ -97,6 +97,12 @@ def meant(words: Mapping[str, Any]) -> dict[str, Any]:
     left = dict(words)
     if not left.get("warmup.steps") and not left.get("warmup.proportion"):
         left = {path: value for path, value in left.items() if not path.startswith("warmup.")}
+    if left["schedule.name"] == "cosine_with_min_lr" and not left["schedule.min_lr"]:
+        del left["schedule.min_lr"]
+        left["schedule.name"] = "cosine"
+    if left["schedule.name"].startswith("cosine") and "schedule.half_waves" in left:
+        end = left.pop("horizon", left["duration.updates"])
+        left["period"] = end / left.pop("schedule.half_waves")
     return left
 
 
