@@ -2,26 +2,26 @@
 the plan.
 
 The first line is the header, then one line an update or evaluation, as they happen, then one end.
-Without an end the run was cut, and its trace is read up to there. `_records.py` has the lines'
-fields, `_lines.py` takes lines for records and refuses others, `_write.py` and `_read.py` write and
-read files, `_version_2.py` reads those of before, `_digest.py` has the digests of weights. No
-pickle; floats round-trip exactly.
+Without an end the run was cut, and its trace is read up to there. `_header.py` and `_records.py`
+have the lines' fields, `_values.py` their types; `_lines.py` takes lines for records and refuses
+others, `_write.py` and `_read.py` write and read files, `_version_2.py` reads those of before,
+`_digest.py` has the digests of weights. No pickle; floats round-trip exactly.
 """
 
 from dualtrain.trace._digest import weight_digest as weight_digest
 from dualtrain.trace._digest import weights_digest as weights_digest
+from dualtrain.trace._header import Computation as Computation
+from dualtrain.trace._header import Decision as Decision
+from dualtrain.trace._header import Header as Header
+from dualtrain.trace._header import ParameterFacts as ParameterFacts
+from dualtrain.trace._header import PlanFacts as PlanFacts
 from dualtrain.trace._lines import check_regular as check_regular
 from dualtrain.trace._lines import header_from_json as header_from_json
 from dualtrain.trace._lines import header_to_json as header_to_json
 from dualtrain.trace._read import read_trace as read_trace
 from dualtrain.trace._records import DONE as DONE
-from dualtrain.trace._records import Computation as Computation
-from dualtrain.trace._records import Decision as Decision
 from dualtrain.trace._records import End as End
 from dualtrain.trace._records import Evaluation as Evaluation
-from dualtrain.trace._records import Header as Header
-from dualtrain.trace._records import ParameterFacts as ParameterFacts
-from dualtrain.trace._records import PlanFacts as PlanFacts
 from dualtrain.trace._records import Trace as Trace
 from dualtrain.trace._records import Update as Update
 from dualtrain.trace._write import TraceWriter as TraceWriter

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 from pydantic import Discriminator, TypeAdapter, ValidationError
 
 from dualtrain.errors import Problem, TraceError
-from dualtrain.trace._records import VERSION, Header, Record
+from dualtrain.trace._header import VERSION, Header
+from dualtrain.trace._records import Record
 from dualtrain.trace._version_2 import Record2
 
 __all__ = [

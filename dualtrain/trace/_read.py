@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from dualtrain.trace._header import FORMAT, VERSION, Header
 from dualtrain.trace._lines import (
     JSON_LINES,
     VERSIONS,
@@ -15,17 +16,7 @@ from dualtrain.trace._lines import (
     record_of,
     shortened,
 )
-from dualtrain.trace._records import (
-    DONE,
-    FORMAT,
-    VERSION,
-    End,
-    Evaluation,
-    Header,
-    Record,
-    Trace,
-    Update,
-)
+from dualtrain.trace._records import DONE, End, Evaluation, Record, Trace, Update
 from dualtrain.trace._version_2 import upgraded
 
 __all__ = ["read_trace"]

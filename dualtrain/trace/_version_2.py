@@ -11,24 +11,17 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeVar
 
 from dualtrain.spec import Role, Spec
-from dualtrain.trace._records import (
-    DONE,
-    EXACTLY,
+from dualtrain.trace._header import (
     FORMAT,
     VERSION,
     Computation,
     Decision,
-    End,
-    Evaluation,
     Header,
-    Number,
     ParameterFacts,
     PlanFacts,
-    Position,
-    Record,
-    Size,
-    Update,
 )
+from dualtrain.trace._records import DONE, End, Evaluation, Record, Update
+from dualtrain.trace._values import EXACTLY, Number, Position, Size
 
 __all__ = ["Record2", "upgraded"]
 

@@ -7,8 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from dualtrain.errors import TraceError
+from dualtrain.trace._header import Header
 from dualtrain.trace._lines import check_regular, line_of
-from dualtrain.trace._records import End, Evaluation, Header, Record, Update
+from dualtrain.trace._records import End, Evaluation, Record, Update
 
 __all__ = ["TraceWriter"]
 
@@ -16,9 +17,9 @@ __all__ = ["TraceWriter"]
 class TraceWriter:
     """Writes a trace under its own name, line by line; a context manager.
 
-    The file can be read at any time, up to where it has come (`read_trace`). A block that an error
-    leaves before `end` was called ends the trace with that reason. Raises `TraceError` if `path` is
-    there and is no regular file.
+    It takes the place of an older one. The file can be read at any time, up to where it has come
+    (`read_trace`). A block that an error leaves before `end` was called ends the trace with that
+    reason. Raises `TraceError` if `path` is there and is no regular file.
     """
 
     def __init__(self, path: Path, header: Header) -> None:
@@ -34,9 +35,7 @@ class TraceWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, *_: object
     ) -> None:
         if error is not None and not self._file.closed:
-            with suppress(
-                OSError
-            ):  # a full disk, say: then that is the error, and the trace is cut
+            with suppress(OSError):  # a full disk, say: that is the error, and the trace is cut
                 self.end(End(reason=_reason(error)))
         self._file.close()
 

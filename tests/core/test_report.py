@@ -9,7 +9,6 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -177,8 +176,8 @@ def test_rates_that_metrics_decided_can_be_drawn(tmp_path: Path) -> None:
     """There is no closed form to draw beneath them."""
     a = make_trace()
     assert a.header.plan is not None
-    fields: dict[str, Any] = a.header.plan.spec.model_dump()
-    spec = Spec(**fields | {"schedule": plateau_spec().schedule})
+    parts = a.header.plan.spec.model_dump() | {"schedule": plateau_spec().schedule}
+    spec = Spec.model_validate(parts)
     a = replace(a, header=replace(a.header, plan=replace(a.header.plan, spec=spec)))
     write_report(tmp_path, compare(a, a))
     assert (tmp_path / "lr.png").read_bytes().startswith(b"\x89PNG")

@@ -7,7 +7,7 @@ import math
 import os
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -20,9 +20,12 @@ from dualtrain.errors import TraceError
 from dualtrain.parity import compare, compare_with_plan, read_weights
 from dualtrain.trace import (
     Computation,
+    Decision,
     End,
     Evaluation,
     Header,
+    ParameterFacts,
+    PlanFacts,
     Trace,
     TraceWriter,
     Update,
@@ -455,3 +458,12 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     assert f"{path}: a trace is a readable file. Received: No such file or directory" == str(
         caught.value
     )
+
+
+@pytest.mark.parametrize(
+    "record", [Header, Computation, ParameterFacts, PlanFacts, Decision, Update, Evaluation, End]
+)
+def test_every_field_stands_on_its_page(record: Any) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "trace.md").read_text(encoding="utf-8")
+    missing = {f.name for f in fields(record)} - set(re.findall(r"`([a-z_]+)`", page))
+    assert missing - {"record"} == set()
