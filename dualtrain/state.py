@@ -63,9 +63,14 @@ class RunState:
 
     Gradients are no part of it: between two updates there are none.
 
-    >>> state = run.state()
-    >>> arrays, scalars = state.arrays(), state.scalars()  # safetensors and JSON can hold these
-    >>> RunState.joined(arrays, scalars).t == state.t
+    >>> import numpy as np
+    >>> kept = {"bias": {"step": np.array(3)}}
+    >>> tensors = TensorState(weights={"bias": np.zeros(2)}, optimizer=kept)
+    >>> where = {"t": 3, "attempts": 3, "skipped": 0, "epoch": 0, "micro_batch": 6}
+    >>> state = RunState(backend="torch", rule="adamw", tensors=tensors, **where)
+    >>> sorted(state.arrays())  # safetensors can hold these, JSON the scalars
+    ['optimizer/step/bias', 'weights/bias']
+    >>> RunState.joined(state.arrays(), state.scalars()) == state
     True
     """
 

@@ -114,7 +114,7 @@ def _fit(case: Case, spec: Spec, model: Any, own: Any, record: Record) -> None:
             output=output,
         )
         with trace.open(encoding="utf-8") as lines:
-            record.header = json.loads(next(lines))
+            record.header = json.loads(next(lines))["plan"]
         record.files = {file.name: load_file(file) for file in output.iterdir()}
     told = Made.__dataclass_fields__
     record.made = [Made(**{name: getattr(u, name) for name in told}) for u in updates]

@@ -64,6 +64,9 @@ class Set(paddle.io.Dataset):
         return X[index], Y[index]
 
 
+SAMPLES: Any = Set()
+
+
 class Rows(torch.utils.data.IterableDataset):
     def __iter__(self) -> Iterator[Any]:
         return iter(pairs())
@@ -83,7 +86,7 @@ DATA: dict[str, Any] = {
     "a torch DataLoader": lambda: torch.utils.data.DataLoader(
         torch.utils.data.TensorDataset(torch.tensor(X), torch.tensor(Y)), batch_size=SIZE
     ),
-    "a paddle DataLoader": lambda: paddle.io.DataLoader(Set(), batch_size=SIZE, shuffle=False),
+    "a paddle DataLoader": lambda: paddle.io.DataLoader(SAMPLES, batch_size=SIZE, shuffle=False),
     "a loader for each epoch": lambda: (
         lambda epoch: torch.utils.data.DataLoader(Set(), batch_size=SIZE)
     ),
