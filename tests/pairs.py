@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 
 import dualtrain_paddle.arrays
 import dualtrain_paddle.models
-import dualtrain_paddle.tensors
-import dualtrain_paddle.weights
+import dualtrain_paddle.shared
 import dualtrain_torch.arrays
 import dualtrain_torch.models
-import dualtrain_torch.tensors
-import dualtrain_torch.weights
+import dualtrain_torch.shared
+from dualtrain.backend import logits_of
 from dualtrain.model import ModelConfig, initial_weights
 from dualtrain.model._config import Family
 
@@ -40,21 +39,21 @@ class Side:
         model.eval()
         inputs = self.arrays.to_device(batch, self.arrays.open_device("cpu"))
         with self.arrays.inference():
-            output: NDArray[np.float32] = self.arrays.to_numpy(self.models.logits(model, inputs))
+            output: NDArray[np.float32] = self.arrays.to_numpy(logits_of(model, inputs))
         return output
 
 
 TORCH = Side(
     dualtrain_torch.arrays,
-    dualtrain_torch.tensors.parameters,
+    dualtrain_torch.parameters,
     dualtrain_torch.models,
-    dualtrain_torch.weights,
+    dualtrain_torch.shared,
 )
 PADDLE = Side(
     dualtrain_paddle.arrays,
-    dualtrain_paddle.tensors.parameters,
+    dualtrain_paddle.parameters,
     dualtrain_paddle.models,
-    dualtrain_paddle.weights,
+    dualtrain_paddle.shared,
 )
 SIDES = (TORCH, PADDLE)
 

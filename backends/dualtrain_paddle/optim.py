@@ -7,10 +7,8 @@ from typing import Any
 from dualtrain.errors import BackendError
 from dualtrain.ledger import decide, tell
 from dualtrain.spec import Spec
-from dualtrain_paddle.clip import build_clip
-from dualtrain_paddle.freeze import freeze
 from dualtrain_paddle.optimizers import native_optimizer
-from dualtrain_paddle.tensors import parameters
+from dualtrain_paddle.shared import build_clip, freeze, parameters
 
 __all__ = ["build_optimizer", "effective_decay", "effective_lr_multiplier"]
 

@@ -7,10 +7,9 @@ from typing import Any
 import torch
 
 from dualtrain.model import ModelConfig
-from dualtrain.model import logits as logits
 from dualtrain_torch._compat import native_models
 
-__all__ = ["build_linear", "build_model", "logits"]
+__all__ = ["build_linear", "build_model"]
 
 
 def build_model(config: ModelConfig) -> Any:

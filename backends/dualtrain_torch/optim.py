@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from dualtrain.backend import master_of
 from dualtrain.ledger import Ledger, decide, tell
-from dualtrain.model import master_of
 from dualtrain.spec import Spec
-from dualtrain_torch.clip import build_clip
-from dualtrain_torch.freeze import freeze
 from dualtrain_torch.optimizers import native_optimizer
-from dualtrain_torch.tensors import parameters
+from dualtrain_torch.shared import build_clip, freeze, parameters
 
 __all__ = ["build_optimizer", "effective_decay", "effective_lr_multiplier"]
 

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, deserialize, safe_open
 
+from dualtrain.backend import mismatches
 from dualtrain.errors import CheckpointError, Problem
 from dualtrain.ledger import Parameter
 from dualtrain.model._config import Family, ModelConfig
-from dualtrain.model._match import mismatches
 from dualtrain.spec import Head
 
 __all__ = ["HEAD", "RawTensor", "read_weights", "stored_tensors"]
@@ -111,7 +111,7 @@ def _files(folder: Path) -> list[Path]:
         f"{folder}: a checkpoint's weights are read from {WHOLE} alone, because other formats can "
         f"run code when they are opened. In transformers, convert them with "
         f"model.save_pretrained(folder); in Paddle, with "
-        f"safetensors.numpy.save_file(dualtrain_paddle.weights.dump_weights(model), {WHOLE!r}). "
+        f"safetensors.numpy.save_file(dualtrain_paddle.dump_weights(model), {WHOLE!r}). "
         f"Received: {', '.join(pickles) or 'no weights'}"
     )
 

@@ -66,6 +66,7 @@ from dualtrain.spec._task import FreshModel as FreshModel
 from dualtrain.spec._task import Head as Head
 from dualtrain.spec._task import TextClassification as TextClassification
 from dualtrain.spec._update import Batch as Batch
+from dualtrain.spec._update import BatchNormRule as BatchNormRule
 from dualtrain.spec._update import Clip as Clip
 from dualtrain.spec._update import Duration as Duration
 from dualtrain.spec._update import Ema as Ema

@@ -19,7 +19,7 @@ from dualtrain.spec._optimizer import AdamW, Lamb, Optimizer, Rprop
 from dualtrain.spec._parameters import Freeze, LayerDecayOrRate, LrMultipliers, WeightDecay
 from dualtrain.spec._schedule import Schedule
 from dualtrain.spec._task import TextClassification
-from dualtrain.spec._update import Batch, Clip, Duration, Ema
+from dualtrain.spec._update import Batch, BatchNormRule, Clip, Duration, Ema
 from dualtrain.spec._warmup import Warmup
 
 if TYPE_CHECKING:
@@ -75,6 +75,10 @@ class Spec(Part):
     caller's own excludes it."""
     ema: Ema | None = None
     """Absent means no averages of the weights."""
+    batch_norm: BatchNormRule = "paddle"
+    """The rule of the running variance that evaluation divides by, for the length of a run and in
+    both frameworks; v: mean of the squared deviations over a batch's n elements of a channel.
+    `paddle`: it follows v, as training divides by. `torch`: it follows v n / (n - 1)."""
     amp: Amp | None = None
     """Absent means float32."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 42

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dualtrain.backend import kept_modes, train_as_chosen
 from dualtrain.data import batch_digest
 from dualtrain.errors import DataError, MetricError
-from dualtrain.model import kept_modes, train_as_chosen
 from dualtrain.spec import ReduceOnPlateau, Spec
 from dualtrain.trace import Update
 from dualtrain.training._header import describe

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dualtrain import targets
+from dualtrain.backend import logits_of, targets
 from dualtrain.errors import DataError, Problem, SpecError
 from dualtrain.spec import Loss
 from dualtrain.training._run import Run
@@ -17,7 +17,7 @@ from dualtrain.training._run import Run
 __all__ = ["Batch", "LossSum", "Objective", "objective_of"]
 
 Batch = Mapping[str, NDArray[Any]]
-"""One micro-batch: the model's inputs by keyword, and `labels` (`dualtrain/targets.py`)."""
+"""One micro-batch: the model's inputs by keyword, and `labels` (`dualtrain/backend/targets.py`)."""
 
 LossSum = Callable[[Any, dict[str, Any]], Any]
 """(model, batch as tensors) -> the sum of the losses over the counted targets, a scalar tensor.
@@ -96,7 +96,7 @@ def _cross_entropy(run: Run, settings: Loss) -> Objective:
     def loss_sum(model: Any, tensors: dict[str, Any], batch: Batch) -> Any:
         labels, known = tensors.pop("labels"), batch["labels"]
         soft = targets.are_soft(known)
-        logits = run.backend.logits(model, tensors)
+        logits = logits_of(model, tensors)
         targets.check_shapes(logits.shape, known.shape, soft=soft)
         if shift:
             known = targets.shift_labels(known, soft=soft)

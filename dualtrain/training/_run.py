@@ -59,8 +59,6 @@ class Run:
         self.device = device
         self.backend = backend
         self.clip = backend.build_clip(spec.clip, measure=measure)
-        self.close = backend.use_biased_variance(model)
-        """Gives the model its framework's own rule of running variances back; call it once."""
         self.optimizer = backend.build_optimizer(spec, model, clip=self.clip)
         backend.clear_gradients(self.optimizer)  # those of an earlier loop that broke off
         self.masters = backend.build_masters(spec.amp, model, self.optimizer)
@@ -68,6 +66,8 @@ class Run:
         self._plateau = Plateau(plan) if waits else None
         rate_at = self._plateau.rate_at if self._plateau is not None else None
         self.schedule = backend.build_schedule(plan, self.optimizer, rate_at=rate_at)
+        self.close = backend.use_batch_norm(model, spec.batch_norm)
+        """Gives the model its framework's own rule of running variances back; call it once."""
         self.scaling = Scaling.of(spec.amp)
         self.averages = backend.build_averages(model) if spec.ema is not None else None
         self._averaged = 0

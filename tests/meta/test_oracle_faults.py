@@ -64,21 +64,19 @@ def warmup_one_late(patch: Patch, backend: str) -> None:
 def clip_by_norm_plus_1e_6(patch: Patch, backend: str) -> None:
     """torch's `clip_grad_norm_`."""
 
-    def in_torch(self: Any, gradients: list[Any]) -> None:
+    def in_torch(self: Any, gradients: list[Any], c: float) -> list[Any]:
         import torch
 
         holders: list[Any] = [_Holder(g) for g in gradients]
-        torch.nn.utils.clip_grads_with_norm_(holders, self.limit, self.norm)
+        torch.nn.utils.clip_grads_with_norm_(holders, c, self.norm)
+        return gradients
 
-    def in_paddle(self: Any, pairs: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
-        factor = self.clip_norm / (self.norm + 1e-6)
+    def in_paddle(self: Any, pairs: list[tuple[Any, Any]], c: float) -> list[tuple[Any, Any]]:
+        factor = c / (self.norm + 1e-6)
         return [(p, g * factor.clip(max=1.0)) for p, g in pairs]
 
-    clips = import_module(f"dualtrain_{backend}.clip").GlobalNormClip
-    if hasattr(clips, "_dygraph_clip"):
-        patch.setattr(clips, "_dygraph_clip", in_paddle)
-    else:
-        patch.setattr(clips, "_clip", in_torch)
+    clipper = import_module(f"dualtrain_{backend}").StepClipper
+    patch.setattr(clipper, "by_global_norm", {"torch": in_torch, "paddle": in_paddle}[backend])
 
 
 @dataclass
@@ -163,7 +161,7 @@ def swap_the_betas(patch: Patch, backend: str) -> None:
 
 def count_ignored_labels(patch: Patch, backend: str) -> None:
     """Paddle's built-in mean."""
-    patch.setattr("dualtrain.targets.count", lambda labels, shift: int(labels.size))
+    patch.setattr("dualtrain.backend.targets.count", lambda labels, shift: int(labels.size))
 
 
 def move_what_stands_still(patch: Patch, backend: str) -> None:
@@ -176,8 +174,8 @@ def move_what_stands_still(patch: Patch, backend: str) -> None:
 
 def forget_to_shift(patch: Patch, backend: str) -> None:
     """Labels and logits of the same position."""
-    patch.setattr("dualtrain.targets.shift_labels", lambda labels, soft: labels)
-    patch.setattr("dualtrain.targets.shift_logits", lambda logits: logits)
+    patch.setattr("dualtrain.backend.targets.shift_labels", lambda labels, soft: labels)
+    patch.setattr("dualtrain.backend.targets.shift_logits", lambda logits: logits)
 
 
 def cut_one_reading_late(patch: Patch, backend: str) -> None:

@@ -93,10 +93,10 @@ def test_a_second_run_corrects_no_more_than_the_first() -> None:
     once, twice = torch_model(), torch_model()
     twice.load_state_dict(once.state_dict())
     verbs = backend_of(once)
-    verbs.use_biased_variance(twice)
+    verbs.use_batch_norm(twice, "paddle")
     x = torch.from_numpy(batches()[0]["input"])
     for model in (once, twice):
-        verbs.use_biased_variance(model)
+        verbs.use_batch_norm(model, "paddle")
         model(x)
     torch.testing.assert_close(once[0].running_var, twice[0].running_var, rtol=0, atol=0)
 
@@ -125,7 +125,7 @@ def test_afterwards_the_model_has_its_frameworks_own_rule() -> None:
 
 def test_evaluation_leaves_the_statistics_as_they_are() -> None:
     model = torch_model()
-    backend_of(model).use_biased_variance(model)
+    backend_of(model).use_batch_norm(model, "paddle")
     model.train()(torch.from_numpy(batches()[0]["input"]))
     before = model[0].running_var.clone()
     model.eval()(torch.from_numpy(batches()[1]["input"]))
