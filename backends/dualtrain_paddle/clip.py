@@ -15,9 +15,6 @@ from dualtrain.backend import Clipper
 
 __all__ = ["StepClipper", "global_norm", "norm"]
 
-Pairs = list[tuple[Any, Any]]
-"""Parameters and their gradients, which may be None."""
-
 
 def global_norm(gradients: Sequence[Any]) -> Any:
     """sqrt(sum of all squared elements), a scalar tensor on the device; None of no gradients."""
@@ -39,20 +36,19 @@ class StepClipper(Clipper, ClipGradBase):
     """What an optimizer takes as `grad_clip`; the formulas are those of Paddle's own classes."""
 
     @paddle.no_grad()
-    def __call__(self, params_grads: Pairs) -> Pairs:
-        """Clip the gradients that the optimizer is about to use."""
-        clipped: Pairs = self.act(params_grads)
-        return clipped
+    def __call__(self, params_grads: Any) -> Any:
+        """Clip the gradients that the optimizer is about to use, given with their parameters."""
+        return self.act(params_grads)
 
-    def joint_norm(self, gradients: Pairs) -> Any:
+    def joint_norm(self, gradients: Any) -> Any:
         """Of the gradients that are there."""
         return global_norm([g for _, g in gradients if g is not None])
 
-    def by_global_norm(self, gradients: Pairs, c: float) -> Any:
+    def by_global_norm(self, gradients: Any, c: float) -> Any:
         """Paddle's classes do not tell the norms they compute."""
         return paddle.nn.ClipGradByGlobalNorm(c)(gradients)
 
-    def by_norm(self, gradients: Pairs, c: float) -> Any:
+    def by_norm(self, gradients: Any, c: float) -> Any:
         """Paddle's kernel has no float64; the formula stands in for it there."""
         native, clipped = paddle.nn.ClipGradByNorm(c), list[tuple[Any, Any]]()
         for parameter, gradient in gradients:
@@ -63,6 +59,6 @@ class StepClipper(Clipper, ClipGradBase):
                 clipped += native([(parameter, gradient)])
         return clipped
 
-    def by_value(self, gradients: Pairs, c: float) -> Any:
+    def by_value(self, gradients: Any, c: float) -> Any:
         """Below and above at once."""
         return paddle.nn.ClipGradByValue(c)(gradients)

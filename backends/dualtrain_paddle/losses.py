@@ -23,15 +23,18 @@ def log_softmax(logits: Any) -> Any:
 
 
 def cross_entropy(logits: Any, labels: Any, label_smoothing: float) -> Any:
-    """The sum over class numbers that are not `IGNORED`: (n, classes) in float32, (n) int64."""
+    """The sum over class numbers that are not `IGNORED`: (..., classes) in float32, (...)."""
+    classes, labels = logits.shape[-1], labels.reshape([-1]).astype("int64")
     if not label_smoothing and _is_mild(logits):
+        rows = logits.reshape([-1, classes])
         return paddle.nn.functional.cross_entropy(
-            logits, labels, ignore_index=IGNORED, reduction="sum"
+            rows, labels, ignore_index=IGNORED, reduction="sum"
         )
     shifted, log_sum = _parts(logits)
+    shifted, log_sum = shifted.reshape([-1, classes]), log_sum.reshape([-1])
     counted = labels != IGNORED
     own = paddle.where(counted, labels, paddle.zeros_like(labels))
-    own = own + logits.shape[-1] * paddle.arange(len(labels), dtype="int64")
+    own = own + classes * paddle.arange(len(labels), dtype="int64")
     of_label = paddle.gather(shifted.reshape([-1]), own)
     if label_smoothing:
         even = shifted.mean(-1)

@@ -63,23 +63,23 @@ class StepClipper(Clipper):
             )
         self.act([p.grad for p in held(optimizer) if p.grad is not None])
 
-    def joint_norm(self, gradients: list[Any]) -> Any:
+    def joint_norm(self, gradients: Any) -> Any:
         """Of the gradients that are there."""
         return global_norm(gradients)
 
-    def by_global_norm(self, gradients: list[Any], c: float) -> Any:
+    def by_global_norm(self, gradients: Any, c: float) -> Any:
         """The norm is the measured one, if there is one."""
         norm = self.norm if self.measure else global_norm(gradients)
         torch._foreach_mul_(gradients, c / torch.clamp(norm, min=c))
         return gradients
 
-    def by_norm(self, gradients: list[Any], c: float) -> Any:
+    def by_norm(self, gradients: Any, c: float) -> Any:
         """Each with its own."""
         factors = c / torch.clamp(_norms(gradients), min=c)
         torch._foreach_mul_(gradients, list(factors.unbind()))
         return gradients
 
-    def by_value(self, gradients: list[Any], c: float) -> Any:
+    def by_value(self, gradients: Any, c: float) -> Any:
         """Below, then above."""
         torch._foreach_clamp_min_(gradients, -c)
         torch._foreach_clamp_max_(gradients, c)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from torch import nn
+
 __all__ = ["can_keep", "mend_frozen"]
 
 
@@ -12,5 +14,5 @@ def can_keep(module: Any) -> bool:
     return True
 
 
-def mend_frozen(model: Any) -> None:
+def mend_frozen(model: nn.Module) -> None:
     """See to kernels that go wrong where a parameter stands still: torch has none."""

@@ -17,10 +17,10 @@ def log_softmax(logits: Any) -> Any:
 
 
 def cross_entropy(logits: Any, labels: Any, label_smoothing: float) -> Any:
-    """The sum over class numbers that are not `IGNORED`: (n, classes) in float32, (n) int64."""
+    """The sum over class numbers that are not `IGNORED`: (..., classes) in float32, (...)."""
     return torch.nn.functional.cross_entropy(
-        logits,
-        labels,
+        logits.reshape(-1, logits.shape[-1]),
+        labels.reshape(-1).long(),
         ignore_index=IGNORED,
         label_smoothing=label_smoothing,
         reduction="sum",

@@ -33,12 +33,12 @@ class Tensor(Protocol):
         """The sum of all elements."""
         ...
 
-    def reshape(self, shape: Any) -> Any:
-        """The same elements in another shape."""
-        ...
-
     def is_floating_point(self) -> bool:
         """Whether it holds floats."""
+        ...
+
+    def is_complex(self) -> bool:
+        """Whether it holds complex numbers."""
         ...
 
     def numpy(self) -> Any:
@@ -52,6 +52,10 @@ class Model(Protocol):
     training: bool
     """Its mode."""
     forward: Any
+    _parameters: dict[str, Any]
+    """Its own, by attribute."""
+    _buffers: dict[str, Any]
+    _forward_pre_hooks: dict[int, Any]
 
     def __call__(self, **inputs: Any) -> Any:
         """The logits, in one of the forms that `logits` knows."""
@@ -67,6 +71,14 @@ class Model(Protocol):
 
     def parameters(self) -> Iterable[Any]:
         """Its parameters, running statistics among them where the framework counts them."""
+        ...
+
+    def children(self) -> Iterable[Any]:
+        """The modules that it holds itself."""
+        ...
+
+    def register_forward_pre_hook(self, hook: Any) -> Any:
+        """Have a function called with the module and its inputs before each forward pass."""
         ...
 
 

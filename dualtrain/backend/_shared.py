@@ -153,16 +153,14 @@ class Shared:
         before they go there).
         """
         cast, soft = self._verbs.cast, bool(labels.is_floating_point())
-        classes = logits.shape[-1]
         targets.check_shapes(logits.shape, labels.shape, soft=soft)
         if self._verbs.is_at_hand(labels):
-            self._check_values(labels.detach(), classes)
+            self._check_values(labels.detach(), logits.shape[-1])
         logits = cast(logits, "float32")
         if soft:
             q = targets.smoothed(cast(labels, "float32"), label_smoothing)
             return -(q * self._verbs.log_softmax(logits)).sum()
-        rows, numbers = logits.reshape([-1, classes]), cast(labels.reshape([-1]), "int64")
-        return self._verbs.cross_entropy(rows, numbers, label_smoothing)
+        return self._verbs.cross_entropy(logits, labels, label_smoothing)
 
     def _check_values(self, labels: Any, classes: int) -> None:
         if type_of(labels) == "bfloat16":

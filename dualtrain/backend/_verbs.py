@@ -92,7 +92,7 @@ class Verbs(Protocol):
         ...
 
     def cross_entropy(self, logits: Any, labels: Any, label_smoothing: float) -> Any:
-        """The sum over class numbers that are not `IGNORED`: (n, classes) in float32, (n) int64."""
+        """The sum over class numbers that are not `IGNORED`: (..., classes) in float32, (...)."""
         ...
 
     def modules(self, model: Any) -> Mapping[str, Any]:
