@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import paddle
 from paddle import nn
 from paddle.nn.layer.norm import _BatchNormBase
 
@@ -35,10 +34,9 @@ class BatchNorms:
         """Paddle's momentum is the share of the old."""
         return float(1.0 - layer._momentum)
 
-    @paddle.no_grad()
     def add(self, variance: Any, amount: Any) -> None:
-        """Add in place."""
-        paddle.assign(variance + amount, variance)
+        """Add by a copy, which alone the backward pass does not take for a change."""
+        variance.copy_(variance.detach() + amount, False)
 
     def after(self, layer: Any, hook: Callable[[Any, Any, Any], None]) -> Any:
         """Have a hook called after each forward pass; what removes it."""

@@ -121,6 +121,8 @@ def _each_update(spec: Spec) -> Iterator[str]:
         yield "Gradients are not clipped."
     else:
         yield f"Gradients are clipped: {_fields(spec.clip)}."
+    if spec.task is None or "batch_norm" in spec.model_fields_set:  # a task's model may have none
+        yield f"Running variances of batch norms, if there are any: {_VARIANCE[spec.batch_norm]}."
     if spec.ema is not None:
         yield f"Then the averages that evaluation takes: {_fields(spec.ema)}."
     if spec.amp is None:
@@ -129,6 +131,12 @@ def _each_update(spec: Spec) -> Iterator[str]:
     yield f"Mixed precision: {_fields(spec.amp)}."
     if spec.amp.dtype == "float16" and spec.amp.loss_scale is None:
         yield f"Loss scale: {_fields(LossScale())}."
+
+
+_VARIANCE = {
+    "paddle": "by Paddle's rule, of all n elements of a channel, in torch too",
+    "torch": "by torch's rule, n / (n - 1) times that of all n elements of a channel, in Paddle too",
+}
 
 
 def _parameters(spec: Spec) -> Iterator[str]:

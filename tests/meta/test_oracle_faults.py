@@ -36,14 +36,15 @@ SPEC: dict[str, Any] = {
     "loss": {"label_smoothing": 0.125},
 }
 """Two epochs of updates of 2, 2 and 1 micro-batches."""
+PER_TOKEN = Architecture(per_token=True)
 
 
-def case_of(through: str, **changes: Any) -> Case:
+def case_of(through: str, architecture: Architecture, **changes: Any) -> Case:
     return Case(
         seed=0,
         index=0,
         spec={k: v for k, v in (SPEC | changes).items() if v is not None},
-        architecture=Architecture(per_token=True),
+        architecture=architecture,
         still=(),
         dtype="float64",
         own_loss=False,
@@ -178,6 +179,12 @@ def forget_to_shift(patch: Patch, backend: str) -> None:
     patch.setattr("dualtrain.backend.targets.shift_logits", lambda logits: logits)
 
 
+def follow_torchs_rule_of_running_variances(patch: Patch, backend: str) -> None:
+    verbs = load_backend(backend)
+    right = verbs.use_batch_norm
+    patch.setattr(verbs, "use_batch_norm", lambda model, rule: right(model, "torch"))
+
+
 def cut_one_reading_late(patch: Patch, backend: str) -> None:
     from dualtrain.plan import Plateau
 
@@ -200,6 +207,7 @@ class Planted:
     update: int
     spec: dict[str, Any] = field(default_factory=dict)
     through: tuple[str, ...] = ("fit", "step")
+    architecture: Architecture = PER_TOKEN
 
 
 PLATEAU = {
@@ -234,6 +242,12 @@ FAULTS = [
         6,
         {"schedule": PLATEAU, "warmup": None, "duration": {"epochs": 8}},
     ),
+    Planted(
+        follow_torchs_rule_of_running_variances,
+        "statistics",
+        0,
+        architecture=Architecture(norm="batch"),
+    ),
 ]
 PARAMETERS = [
     pytest.param(planted, through, id=f"{planted.fault.__name__}, {through}")
@@ -247,7 +261,7 @@ PARAMETERS = [
 def test_a_planted_fault_is_found(
     planted: Planted, through: str, backend: str, monkeypatch: Patch
 ) -> None:
-    case = case_of(through, **planted.spec)
+    case = case_of(through, planted.architecture, **planted.spec)
     assert check(case, backend).verdict.first is None
 
     planted.fault(monkeypatch, backend)
