@@ -10,10 +10,8 @@ from numpy.typing import NDArray
 
 import dualtrain_paddle.arrays
 import dualtrain_paddle.models
-import dualtrain_paddle.shared
 import dualtrain_torch.arrays
 import dualtrain_torch.models
-import dualtrain_torch.shared
 from dualtrain.backend import logits_of
 from dualtrain.model import ModelConfig, initial_weights
 from dualtrain.model._config import Family
@@ -33,6 +31,7 @@ class Side:
     parameters: Any
     models: Any
     weights: Any
+    """The package itself, which has the verbs."""
 
     def run(self, model: Any, batch: Arrays) -> NDArray[np.float32]:
         """The model's logits for a batch, in evaluation mode."""
@@ -47,13 +46,13 @@ TORCH = Side(
     dualtrain_torch.arrays,
     dualtrain_torch.parameters,
     dualtrain_torch.models,
-    dualtrain_torch.shared,
+    dualtrain_torch,
 )
 PADDLE = Side(
     dualtrain_paddle.arrays,
     dualtrain_paddle.parameters,
     dualtrain_paddle.models,
-    dualtrain_paddle.shared,
+    dualtrain_paddle,
 )
 SIDES = (TORCH, PADDLE)
 

@@ -5,6 +5,8 @@ global to the process; AMP does nothing on the CPU, so it is refused there; deca
 `apply_decay_param_fun` and never through parameter groups.
 """
 
+import dualtrain_paddle
+from dualtrain.backend import BatchNorms, Shared
 from dualtrain_paddle._compat import versions as versions
 from dualtrain_paddle.amp import autocast as autocast
 from dualtrain_paddle.amp import check_amp as check_amp
@@ -18,7 +20,7 @@ from dualtrain_paddle.arrays import place as place
 from dualtrain_paddle.arrays import seed_everything as seed_everything
 from dualtrain_paddle.arrays import to_device as to_device
 from dualtrain_paddle.arrays import to_numpy as to_numpy
-from dualtrain_paddle.batch_norm import BatchNorms
+from dualtrain_paddle.batch_norm import NativeBatchNorms
 from dualtrain_paddle.clip import StepClipper as StepClipper
 from dualtrain_paddle.facts import facts_of as facts_of
 from dualtrain_paddle.freeze import can_keep as can_keep
@@ -37,18 +39,6 @@ from dualtrain_paddle.optim import effective_lr_multiplier as effective_lr_multi
 from dualtrain_paddle.schedule import LinearDecayWithWarmup as LinearDecayWithWarmup
 from dualtrain_paddle.schedule import build_schedule as build_schedule
 from dualtrain_paddle.settings import settings as settings
-from dualtrain_paddle.shared import build_averages as build_averages
-from dualtrain_paddle.shared import build_clip as build_clip
-from dualtrain_paddle.shared import build_masters as build_masters
-from dualtrain_paddle.shared import check_gradients as check_gradients
-from dualtrain_paddle.shared import cross_entropy_sum as cross_entropy_sum
-from dualtrain_paddle.shared import dump_weights as dump_weights
-from dualtrain_paddle.shared import freeze as freeze
-from dualtrain_paddle.shared import load_weights as load_weights
-from dualtrain_paddle.shared import notes as notes
-from dualtrain_paddle.shared import parameters as parameters
-from dualtrain_paddle.shared import scaled as scaled
-from dualtrain_paddle.shared import use_batch_norm as use_batch_norm
 from dualtrain_paddle.step import clear_gradients as clear_gradients
 from dualtrain_paddle.step import held as held
 from dualtrain_paddle.step import learning_rate as learning_rate
@@ -70,4 +60,19 @@ from dualtrain_paddle.verbs import take_written as take_written
 
 NAME: str = "paddle"
 AMP_DEVICES: tuple[str, ...] = ("cuda",)
-batch_norms = BatchNorms()
+batch_norms: BatchNorms = NativeBatchNorms()
+
+_shared = Shared(dualtrain_paddle)
+
+build_averages = _shared.build_averages
+build_clip = _shared.build_clip
+build_masters = _shared.build_masters
+check_gradients = _shared.check_gradients
+cross_entropy_sum = _shared.cross_entropy_sum
+dump_weights = _shared.dump_weights
+freeze = _shared.freeze
+load_weights = _shared.load_weights
+notes = _shared.notes
+parameters = _shared.parameters
+scaled = _shared.scaled
+use_batch_norm = _shared.use_batch_norm

@@ -12,10 +12,10 @@ from paddle.nn.layer.norm import _BatchNormBase
 from dualtrain.errors import DataError
 from dualtrain.spec import BatchNormRule
 
-__all__ = ["BatchNorms"]
+__all__ = ["NativeBatchNorms"]
 
 
-class BatchNorms:
+class NativeBatchNorms:
     """What they are, as `dualtrain.backend.BatchNorms` asks."""
 
     RULE: BatchNormRule = "paddle"

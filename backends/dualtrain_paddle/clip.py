@@ -50,7 +50,8 @@ class StepClipper(Clipper, ClipGradBase):
 
     def by_norm(self, gradients: Any, c: float) -> Any:
         """Paddle's kernel has no float64; the formula stands in for it there."""
-        native, clipped = paddle.nn.ClipGradByNorm(c), list[tuple[Any, Any]]()
+        native: Any = paddle.nn.ClipGradByNorm(c)
+        clipped: list[tuple[Any, Any]] = []
         for parameter, gradient in gradients:
             if gradient is not None and gradient.dtype == paddle.float64:
                 factor = c / paddle.clip(norm(gradient), min=c)

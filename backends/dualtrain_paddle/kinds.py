@@ -47,7 +47,7 @@ def _aside() -> Iterator[None]:
 
 
 _KINDS = Kinds(
-    _NATIVE,
+    native=_NATIVE,
     base=nn.Layer,
     aside=_aside,
     plain=lambda layer: layer.float(),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import dualtrain_paddle
 from dualtrain.errors import BackendError
 from dualtrain.ledger import decide, tell
 from dualtrain.spec import Spec
 from dualtrain_paddle.optimizers import native_optimizer
-from dualtrain_paddle.shared import build_clip, freeze, parameters
 
 __all__ = ["build_optimizer", "effective_decay", "effective_lr_multiplier"]
 
@@ -27,12 +27,12 @@ def build_optimizer(spec: Spec, model: Any, *, clip: Any = None) -> Any:
     run does (`dualtrain.ledger.Facts`); `BackendError` if two parameters share a name, or the
     installed Paddle lacks the optimizer.
     """
-    ledger = decide(parameters(model), spec)
+    ledger = decide(dualtrain_paddle.parameters(model), spec)
     tell(ledger)
-    freeze(model, ledger)
+    dualtrain_paddle.freeze(model, ledger)
     live = _by_native_name(model)
     rows = [(live[row.parameter.native], row) for row in ledger.rows if row.trains]
-    clip = clip if clip is not None else build_clip(spec.clip)
+    clip = clip if clip is not None else dualtrain_paddle.build_clip(spec.clip)
     return native_optimizer(spec.optimizer, rows, clip)
 
 
@@ -52,14 +52,20 @@ def effective_decay(optimizer: Any, model: Any) -> dict[str, float]:
     """Canonical name -> weight decay, as the live optimizer holds it."""
     held = {parameter.name: parameter for parameter in optimizer._parameter_list}
     return {
-        p.name: _decay_of(optimizer, held[p.native]) for p in parameters(model) if p.native in held
+        p.name: _decay_of(optimizer, held[p.native])
+        for p in dualtrain_paddle.parameters(model)
+        if p.native in held
     }
 
 
 def effective_lr_multiplier(optimizer: Any, model: Any) -> dict[str, float]:
     """Canonical name -> multiplier of the learning rate, as the live optimizer holds it."""
     held = {parameter.name for parameter in optimizer._parameter_list}
-    return {p.name: optimizer._multipliers[p.native] for p in parameters(model) if p.native in held}
+    return {
+        p.name: optimizer._multipliers[p.native]
+        for p in dualtrain_paddle.parameters(model)
+        if p.native in held
+    }
 
 
 def _decay_of(optimizer: Any, parameter: Any) -> float:

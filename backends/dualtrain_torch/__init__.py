@@ -5,6 +5,8 @@ work on the CPU too; clipping is a step pre-hook of the optimizer, so that `opti
 as Paddle's does.
 """
 
+import dualtrain_torch
+from dualtrain.backend import BatchNorms, Shared
 from dualtrain_torch._compat import versions as versions
 from dualtrain_torch.amp import autocast as autocast
 from dualtrain_torch.amp import check_amp as check_amp
@@ -18,7 +20,7 @@ from dualtrain_torch.arrays import place as place
 from dualtrain_torch.arrays import seed_everything as seed_everything
 from dualtrain_torch.arrays import to_device as to_device
 from dualtrain_torch.arrays import to_numpy as to_numpy
-from dualtrain_torch.batch_norm import BatchNorms
+from dualtrain_torch.batch_norm import NativeBatchNorms
 from dualtrain_torch.clip import StepClipper as StepClipper
 from dualtrain_torch.facts import facts_of as facts_of
 from dualtrain_torch.freeze import can_keep as can_keep
@@ -36,18 +38,6 @@ from dualtrain_torch.optim import effective_decay as effective_decay
 from dualtrain_torch.optim import effective_lr_multiplier as effective_lr_multiplier
 from dualtrain_torch.schedule import build_schedule as build_schedule
 from dualtrain_torch.settings import settings as settings
-from dualtrain_torch.shared import build_averages as build_averages
-from dualtrain_torch.shared import build_clip as build_clip
-from dualtrain_torch.shared import build_masters as build_masters
-from dualtrain_torch.shared import check_gradients as check_gradients
-from dualtrain_torch.shared import cross_entropy_sum as cross_entropy_sum
-from dualtrain_torch.shared import dump_weights as dump_weights
-from dualtrain_torch.shared import freeze as freeze
-from dualtrain_torch.shared import load_weights as load_weights
-from dualtrain_torch.shared import notes as notes
-from dualtrain_torch.shared import parameters as parameters
-from dualtrain_torch.shared import scaled as scaled
-from dualtrain_torch.shared import use_batch_norm as use_batch_norm
 from dualtrain_torch.step import clear_gradients as clear_gradients
 from dualtrain_torch.step import held as held
 from dualtrain_torch.step import learning_rate as learning_rate
@@ -69,4 +59,19 @@ from dualtrain_torch.verbs import take_written as take_written
 
 NAME: str = "torch"
 AMP_DEVICES: tuple[str, ...] = ("cpu", "cuda")
-batch_norms = BatchNorms()
+batch_norms: BatchNorms = NativeBatchNorms()
+
+_shared = Shared(dualtrain_torch)
+
+build_averages = _shared.build_averages
+build_clip = _shared.build_clip
+build_masters = _shared.build_masters
+check_gradients = _shared.check_gradients
+cross_entropy_sum = _shared.cross_entropy_sum
+dump_weights = _shared.dump_weights
+freeze = _shared.freeze
+load_weights = _shared.load_weights
+notes = _shared.notes
+parameters = _shared.parameters
+scaled = _shared.scaled
+use_batch_norm = _shared.use_batch_norm

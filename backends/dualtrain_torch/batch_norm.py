@@ -10,10 +10,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from dualtrain.spec import BatchNormRule
 
-__all__ = ["BatchNorms"]
+__all__ = ["NativeBatchNorms"]
 
 
-class BatchNorms:
+class NativeBatchNorms:
     """What they are, as `dualtrain.backend.BatchNorms` asks."""
 
     RULE: BatchNormRule = "torch"

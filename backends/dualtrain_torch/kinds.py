@@ -45,7 +45,7 @@ def _aside() -> Iterator[None]:
 
 
 _KINDS = Kinds(
-    _NATIVE,
+    native=_NATIVE,
     base=nn.Module,
     aside=_aside,
     plain=lambda module: module.cpu().float(),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import dualtrain_torch
 from dualtrain.backend import master_of
 from dualtrain.ledger import Ledger, decide, tell
 from dualtrain.spec import Spec
 from dualtrain_torch.optimizers import native_optimizer
-from dualtrain_torch.shared import build_clip, freeze, parameters
 
 __all__ = ["build_optimizer", "effective_decay", "effective_lr_multiplier"]
 
@@ -27,11 +27,11 @@ def build_optimizer(spec: Spec, model: Any, *, clip: Any = None) -> Any:
     Raises `LedgerError` if a rule of the spec names no parameter, or the model asks for what no
     run does (`dualtrain.ledger.Facts`).
     """
-    ledger = decide(parameters(model), spec)
+    ledger = decide(dualtrain_torch.parameters(model), spec)
     tell(ledger)
-    freeze(model, ledger)
+    dualtrain_torch.freeze(model, ledger)
     optimizer = native_optimizer(spec.optimizer, _groups(ledger, model, spec.optimizer.lr))
-    clip = clip if clip is not None else build_clip(spec.clip)
+    clip = clip if clip is not None else dualtrain_torch.build_clip(spec.clip)
     if clip is not None:
         optimizer.register_step_pre_hook(clip)
     return optimizer
@@ -64,7 +64,7 @@ def _group_of(optimizer: Any, model: Any) -> dict[str, dict[str, Any]]:
     """Canonical name -> the parameter group that holds it."""
     held = {id(p): group for group in optimizer.param_groups for p in group["params"]}
     live = dict(model.named_parameters())
-    moved = {p.name: id(master_of(live[p.native])) for p in parameters(model)}
+    moved = {p.name: id(master_of(live[p.native])) for p in dualtrain_torch.parameters(model)}
     return {name: held[key] for name, key in moved.items() if key in held}
 
 

@@ -6,6 +6,7 @@ import copy
 import math
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -18,28 +19,22 @@ from dualtrain.ledger import Kind, Native, Owner, kind_of, normalises, undisturb
 __all__ = ["Kinds"]
 
 
+@dataclass(frozen=True, kw_only=True)
 class Kinds:
-    """The kinds of a framework's modules, each tried at most once.
+    """The kinds of a framework's modules, each tried at most once."""
 
-    native: what the framework's own layers are. base: the class that all modules derive from.
-    aside: a context in which no generator, name or autocast of the framework moves or acts.
-    plain: the copy of a module on the CPU, in float32.
-    fill: writes an array into a parameter. tensor: makes one of an array.
-    """
-
-    def __init__(
-        self,
-        native: Native,
-        *,
-        base: type,
-        aside: Callable[[], AbstractContextManager[Any]],
-        plain: Callable[[Any], Any],
-        fill: Callable[[Any, NDArray[np.float32]], Any],
-        tensor: Callable[[NDArray[np.float32]], Any],
-    ) -> None:
-        self._native, self._base, self._aside = native, base, aside
-        self._plain, self._fill, self._tensor = plain, fill, tensor
-        self._tried: WeakKeyDictionary[Any, bool | None] = WeakKeyDictionary()
+    native: Native
+    """What the framework's own layers are."""
+    base: type
+    """The class that all modules derive from."""
+    aside: Callable[[], AbstractContextManager[Any]]
+    """A context in which no generator, name or autocast of the framework moves or acts."""
+    plain: Callable[[Any], Any]
+    """A copy of a module -> the same on the CPU, in float32."""
+    fill: Callable[[Any, NDArray[np.float32]], Any]
+    """Writes an array into a parameter."""
+    tensor: Callable[[NDArray[np.float32]], Any]
+    _tried: WeakKeyDictionary[Any, bool | None] = field(default_factory=WeakKeyDictionary)
 
     def kind_in(
         self, module: Any, attribute: str, further: Mapping[str, tuple[int, ...]] | None = None
@@ -50,10 +45,10 @@ class Kinds:
         """
         own = {name: tuple(p.shape) for name, p in module._parameters.items() if p is not None}
         inner = (p for child in module.children() for p in child.parameters())
-        bases = [base for base in type(module).__mro__ if base not in (self._base, object)]
+        bases = [base for base in type(module).__mro__ if base not in (self.base, object)]
         owner = Owner(
             names=tuple(base.__name__ for base in bases),
-            native=self._native.kind(type(module)),
+            native=self.native.kind(type(module)),
             own={**(further or {}), **own},
             is_leaf=next(inner, None) is None,
             normalises=lambda: self._normalises(module),
@@ -66,13 +61,13 @@ class Kinds:
         Neither the module, its buffers, hooks and mode nor any generator notices.
         """
         if module not in self._tried:
-            with undisturbed(), self._aside():
+            with undisturbed(), self.aside():
                 self._tried[module] = self._try(module)
         return self._tried[module]
 
     def _try(self, module: Any) -> bool | None:
         try:
-            copied = self._plain(copy.deepcopy(module))
+            copied = self.plain(copy.deepcopy(module))
         except Exception:  # whatever a module of the user's own may hold
             return None
         if any(type_of(parameter) != "float32" for parameter in copied.parameters()):
@@ -81,7 +76,7 @@ class Kinds:
         for parameter in copied.parameters():
             size = math.prod(parameter.shape)
             ramp = np.linspace(1.0, 1.5, size, dtype=np.float32)  # its own may be 0, and hide
-            self._fill(parameter, ramp.reshape(tuple(parameter.shape)))  # the input
+            self.fill(parameter, ramp.reshape(tuple(parameter.shape)))  # the input
             features = size if size > 1 else features
 
         def run(array: NDArray[np.float32], training: bool) -> NDArray[np.float32]:
@@ -89,7 +84,7 @@ class Kinds:
                 copied.train()
             else:
                 copied.eval()
-            output: NDArray[np.float32] = copied.forward(self._tensor(array)).numpy()
+            output: NDArray[np.float32] = copied.forward(self.tensor(array)).numpy()
             return output
 
         return normalises(run, features)

@@ -134,8 +134,8 @@ def _each_update(spec: Spec) -> Iterator[str]:
 
 
 _VARIANCE = {
-    "paddle": "by Paddle's rule, of all n elements of a channel, in torch too",
-    "torch": "by torch's rule, n / (n - 1) times that of all n elements of a channel, in Paddle too",
+    "paddle": "by Paddle's rule, that of a channel's n elements, in torch too",
+    "torch": "by torch's rule, n / (n - 1) times that of a channel's n elements, in Paddle too",
 }
 
 

@@ -27,7 +27,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a rule of running variances that nobody has": (
         {"batch_norm": "unbiased"},
-        "batch_norm: must be 'paddle' or 'torch'. Received: 'unbiased'",
+        "batch_norm: must be one of 'paddle', 'torch'. Received: 'unbiased'",
     ),
     "no kind of clip": (
         {"clip": {}},

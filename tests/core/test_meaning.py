@@ -57,8 +57,8 @@ def test_explain_in_words(run: Run) -> None:
         "  Optimizer adamw (lr 0.1, betas [0.9, 0.999], eps 1e-08).\n"
         "  Loss: cross-entropy, or your own.\n"
         "  Gradients are clipped: global_norm 1.\n"
-        "  Running variances of batch norms, if there are any: by Paddle's rule, of all n elements "
-        "of a channel, in torch too.\n"
+        "  Running variances of batch norms, if there are any: by Paddle's rule, that of a "
+        "channel's n elements, in torch too.\n"
         "  float32 throughout.\n"
         "Parameters\n"
         "  Nothing decays.\n"
@@ -112,7 +112,7 @@ def test_explain_tells_every_part_of_a_spec(run: Run) -> None:
         "  No warmup: W = 0.",
         "  The schedule does not end at the horizon.",
         "  Running variances of batch norms, if there are any: by torch's rule, n / (n - 1) times "
-        "that of all n elements of a channel, in Paddle too.",
+        "that of a channel's n elements, in Paddle too.",
         "  t = 0  multistep         0.1 to 0.1 at t = 3",
         "  t = 4  past milestone 2  0.01 to 0.01 at t = 5",
         "  Loss: label_smoothing 0.1.",

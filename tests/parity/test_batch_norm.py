@@ -136,14 +136,14 @@ def test_without_the_word_it_is_paddles_rule(build: Any) -> None:
 
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("build", SIDES)
-def test_statistics_that_are_kept_stay_as_they_are(build: Any, rule: str) -> None:
+def test_statistics_that_are_kept_stay_as_they_are(build: Any, rule: Any) -> None:
     freeze = {"patterns": ["0.*"], "batch_stats": "keep"}
     mean, variance = statistics(build("2d"), freeze=freeze, batch_norm=rule)
     assert (mean == 0).all() and (variance == 1).all()
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_global_statistics_stay_as_they_are(rule: str) -> None:
+def test_global_statistics_stay_as_they_are(rule: Any) -> None:
     """Paddle's layer that normalises by them in training too."""
     mean, variance = statistics(in_paddle("2d", use_global_stats=True), batch_norm=rule)
     assert (mean == 0).all() and (variance == 1).all()
@@ -192,7 +192,7 @@ def test_a_run_under_the_other_rule_needs_the_first_to_be_closed(build: Any) -> 
 @pytest.mark.parametrize("build", SIDES)
 def test_a_run_that_is_refused_leaves_the_rule_alone(build: Any) -> None:
     model = build("2d")
-    nothing = {"patterns": ["nobody"], "batch_stats": "train"}
+    nothing: Any = {"patterns": ["nobody"], "batch_stats": "train"}
     with pytest.raises(LedgerError, match="nobody"):
         start(Spec(**PARTS, freeze=nothing), model, micro_batches_per_epoch=2)
     start(Spec(**PARTS, batch_norm="torch"), model, micro_batches_per_epoch=2)
@@ -214,7 +214,7 @@ def test_a_model_in_a_run_can_be_copied(build: Any, rule: Any) -> None:
 
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("build", SIDES)
-def test_afterwards_the_model_has_its_frameworks_own_rule(build: Any, rule: str) -> None:
+def test_afterwards_the_model_has_its_frameworks_own_rule(build: Any, rule: Any) -> None:
     """Also when training breaks off: a run changes the rule for itself alone."""
 
     def broken(model: Any, tensors: dict[str, Any]) -> Any:
@@ -242,7 +242,7 @@ def test_afterwards_the_model_has_its_frameworks_own_rule(build: Any, rule: str)
 @pytest.mark.parametrize(
     ("build", "error"), [(in_torch, ValueError), (in_paddle, DataError), (old_paddle, DataError)]
 )
-def test_one_element_a_channel_is_refused(build: Any, error: Any, rule: str) -> None:
+def test_one_element_a_channel_is_refused(build: Any, error: Any, rule: Any) -> None:
     """Of one there is no variance, by neither rule."""
     one = [{"input": np.ones((1, CHANNELS), np.float32), "labels": np.array([0])}] * 2
     with pytest.raises(error, match=r"more than (1 value|one element)"):
@@ -250,7 +250,7 @@ def test_one_element_a_channel_is_refused(build: Any, error: Any, rule: str) -> 
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_a_convolutional_net_trains_alike(rule: str) -> None:
+def test_a_convolutional_net_trains_alike(rule: Any) -> None:
     """Convolution, norm, convolution, norm: both sides, under each rule."""
     c = CHANNELS
     torch.manual_seed(0)
