@@ -51,6 +51,8 @@ class StepClipper(Clipper, ClipGradBase):
     def by_norm(self, gradients: Any, c: float) -> Any:
         """Paddle's kernel has no float64; the formula stands in for it there."""
         native: Any = paddle.nn.ClipGradByNorm(c)
+        if not any(g is not None and g.dtype == paddle.float64 for _, g in gradients):
+            return native(gradients)
         clipped: list[tuple[Any, Any]] = []
         for parameter, gradient in gradients:
             if gradient is not None and gradient.dtype == paddle.float64:
