@@ -5,17 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import dualtrain_torch.weights
 import numpy as np
 from numpy.typing import NDArray
 
 import dualtrain_paddle.arrays
 import dualtrain_paddle.models
-import dualtrain_paddle.tensors
-import dualtrain_paddle.weights
 import dualtrain_torch.arrays
 import dualtrain_torch.models
 import dualtrain_torch.tensors
-import dualtrain_torch.weights
+from dualtrain.backend import logits_of
 from dualtrain.tasks.text_classification import EncoderConfig
 from dualtrain.tasks.text_classification._config import Family
 from dualtrain.tasks.text_classification._initial import initial_weights
@@ -35,27 +34,28 @@ class Side:
     parameters: Any
     models: Any
     weights: Any
+    """The package itself, which has the verbs."""
 
     def run(self, model: Any, batch: Arrays) -> NDArray[np.float32]:
         """The model's logits for a batch, in evaluation mode."""
         model.eval()
         inputs = self.arrays.to_device(batch, self.arrays.open_device("cpu"))
         with self.arrays.inference():
-            output: NDArray[np.float32] = self.arrays.to_numpy(self.models.logits(model, inputs))
+            output: NDArray[np.float32] = self.arrays.to_numpy(logits_of(model, inputs))
         return output
 
 
 TORCH = Side(
     dualtrain_torch.arrays,
-    dualtrain_torch.tensors.parameters,
+    dualtrain_torch.parameters,
     dualtrain_torch.models,
-    dualtrain_torch.weights,
+    dualtrain_torch,
 )
 PADDLE = Side(
     dualtrain_paddle.arrays,
-    dualtrain_paddle.tensors.parameters,
+    dualtrain_paddle.parameters,
     dualtrain_paddle.models,
-    dualtrain_paddle.weights,
+    dualtrain_paddle,
 )
 SIDES = (TORCH, PADDLE)
 

@@ -5,11 +5,12 @@ global to the process; AMP does nothing on the CPU, so it is refused there; deca
 `apply_decay_param_fun` and never through parameter groups.
 """
 
+import dualtrain_paddle
+from dualtrain.backend import BatchNorms, Shared
 from dualtrain_paddle._compat import versions as versions
 from dualtrain_paddle.amp import autocast as autocast
 from dualtrain_paddle.amp import check_amp as check_amp
 from dualtrain_paddle.amp import check_autocast as check_autocast
-from dualtrain_paddle.amp import scaled as scaled
 from dualtrain_paddle.amp import unscale as unscale
 from dualtrain_paddle.amp import updating as updating
 from dualtrain_paddle.arrays import inference as inference
@@ -20,17 +21,19 @@ from dualtrain_paddle.arrays import seed_everything as seed_everything
 from dualtrain_paddle.arrays import to_array as to_array
 from dualtrain_paddle.arrays import to_device as to_device
 from dualtrain_paddle.arrays import to_numpy as to_numpy
-from dualtrain_paddle.averages import build_averages as build_averages
-from dualtrain_paddle.batch_norm import use_biased_variance as use_biased_variance
-from dualtrain_paddle.clip import build_clip as build_clip
-from dualtrain_paddle.facts import check_gradients as check_gradients
-from dualtrain_paddle.freeze import freeze as freeze
-from dualtrain_paddle.losses import cross_entropy_sum as cross_entropy_sum
-from dualtrain_paddle.masters import build_masters as build_masters
+from dualtrain_paddle.batch_norm import NativeBatchNorms
+from dualtrain_paddle.clip import StepClipper as StepClipper
+from dualtrain_paddle.facts import facts_of as facts_of
+from dualtrain_paddle.freeze import can_keep as can_keep
+from dualtrain_paddle.freeze import mend_frozen as mend_frozen
+from dualtrain_paddle.losses import cross_entropy as cross_entropy
+from dualtrain_paddle.losses import log_softmax as log_softmax
+from dualtrain_paddle.masters import lower as lower
+from dualtrain_paddle.masters import replace_held as replace_held
 from dualtrain_paddle.models import build_linear as build_linear
 from dualtrain_paddle.models import build_model as build_model
-from dualtrain_paddle.models import logits as logits
-from dualtrain_paddle.notes import notes as notes
+from dualtrain_paddle.notes import own_notes as own_notes
+from dualtrain_paddle.notes import unsaved_buffers as unsaved_buffers
 from dualtrain_paddle.optim import build_optimizer as build_optimizer
 from dualtrain_paddle.optim import effective_decay as effective_decay
 from dualtrain_paddle.optim import effective_lr_multiplier as effective_lr_multiplier
@@ -40,14 +43,39 @@ from dualtrain_paddle.settings import settings as settings
 from dualtrain_paddle.state import dump_state as dump_state
 from dualtrain_paddle.state import load_state as load_state
 from dualtrain_paddle.step import clear_gradients as clear_gradients
+from dualtrain_paddle.step import held as held
 from dualtrain_paddle.step import learning_rate as learning_rate
 from dualtrain_paddle.step import momentum as momentum
 from dualtrain_paddle.step import set_momentum as set_momentum
 from dualtrain_paddle.step import skip_step as skip_step
 from dualtrain_paddle.tensors import modules as modules
-from dualtrain_paddle.tensors import parameters as parameters
-from dualtrain_paddle.weights import dump_weights as dump_weights
-from dualtrain_paddle.weights import load_weights as load_weights
+from dualtrain_paddle.tensors import named_tensors as named_tensors
+from dualtrain_paddle.verbs import added as added
+from dualtrain_paddle.verbs import assign as assign
+from dualtrain_paddle.verbs import cast as cast
+from dualtrain_paddle.verbs import drop_gradient as drop_gradient
+from dualtrain_paddle.verbs import is_at_hand as is_at_hand
+from dualtrain_paddle.verbs import is_sparse as is_sparse
+from dualtrain_paddle.verbs import lerp as lerp
+from dualtrain_paddle.verbs import set_array as set_array
+from dualtrain_paddle.verbs import set_trains as set_trains
+from dualtrain_paddle.verbs import take_written as take_written
 
 NAME: str = "paddle"
 AMP_DEVICES: tuple[str, ...] = ("cuda",)
+batch_norms: BatchNorms = NativeBatchNorms()
+
+_shared = Shared(dualtrain_paddle)
+
+build_averages = _shared.build_averages
+build_clip = _shared.build_clip
+build_masters = _shared.build_masters
+check_gradients = _shared.check_gradients
+cross_entropy_sum = _shared.cross_entropy_sum
+dump_weights = _shared.dump_weights
+freeze = _shared.freeze
+load_weights = _shared.load_weights
+notes = _shared.notes
+parameters = _shared.parameters
+scaled = _shared.scaled
+use_batch_norm = _shared.use_batch_norm

@@ -9,10 +9,12 @@ from typing import Any
 import paddle
 from paddle import _legacy_C_ops
 
+from dualtrain.backend import another_autocast, gradients_by_type
 from dualtrain.errors import BackendError
 from dualtrain.spec import Amp
+from dualtrain_paddle.step import held
 
-__all__ = ["autocast", "check_amp", "check_autocast", "scaled", "unscale", "updating"]
+__all__ = ["autocast", "check_amp", "check_autocast", "unscale", "updating"]
 
 
 def check_amp(amp: Amp | None, device: Any) -> None:
@@ -37,11 +39,8 @@ def check_autocast(amp: Amp | None, device: Any) -> None:
     opened = (level, tracer._amp_dtype)
     if amp is None or opened != (getattr(levels, amp.level), amp.dtype):
         asked = "no amp" if amp is None else f"amp.dtype {amp.dtype!r}, level {amp.level!r}"
-        raise BackendError(
-            "no other autocast than the spec's may be open around a run: leave "
-            "paddle.amp.auto_cast out, amp in the spec opens the right one. "
-            f"Received: paddle.amp.auto_cast in {opened[1]} at {level.name}, and {asked}"
-        )
+        told = f"in {opened[1]} at {level.name}"
+        raise another_autocast("paddle.amp.auto_cast", told, asked)
 
 
 def autocast(amp: Amp | None, device: Any) -> AbstractContextManager[Any]:
@@ -70,26 +69,16 @@ def updating(amp: Amp | None, device: Any) -> Iterator[None]:
         yield
 
 
-def scaled(loss: Any, scale: float) -> Any:
-    """loss x scale in float32: 65536, where scaling starts, is infinite in float16."""
-    return loss.astype("float32") * scale
-
-
 def unscale(optimizer: Any, scale: float) -> bool:
     """Divide the optimizer's gradients by the scale, in place; whether all of them were finite.
 
     By `GradScaler`'s own operator, and like it with one wait for the device. The optimizer hears
     nothing of it: what `GradScaler` tells it would silently skip a later plain `step()`.
     """
-    alike: dict[Any, list[Any]] = {}
-    for parameter in optimizer._parameter_list:
-        gradient = parameter.grad
-        if gradient is not None:
-            alike.setdefault(gradient.dtype, []).append(gradient)
     operators: Any = _legacy_C_ops
     found = []
-    for dtype, gradients in alike.items():
-        wide = "float64" if dtype == paddle.float64 else "float32"
+    for gradients in gradients_by_type(held(optimizer)):
+        wide = "float64" if gradients[0].dtype == paddle.float64 else "float32"
         divisor = paddle.to_tensor([scale], dtype=wide)
         found.append(paddle.to_tensor([False]))
         operators.check_finite_and_unscale(gradients, divisor, gradients, found[-1])

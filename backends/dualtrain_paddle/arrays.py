@@ -10,7 +10,7 @@ import numpy as np
 import paddle
 from numpy.typing import NDArray
 
-from dualtrain.errors import BackendError
+from dualtrain.backend import check_real, no_such_device
 
 __all__ = [
     "inference",
@@ -34,7 +34,7 @@ def open_device(name: str) -> Any:
         index = int(name.partition(":")[2] or 0)
         count = paddle.device.cuda.device_count() if paddle.is_compiled_with_cuda() else 0
         if index >= count:
-            raise BackendError(f"device: paddle sees {count} CUDA devices. Received: {name!r}")
+            raise no_such_device("paddle", count, name)
         name = f"gpu:{index}"
     return paddle.set_device(name)
 
@@ -72,10 +72,7 @@ def to_device(batch: Mapping[str, NDArray[Any]], device: Any) -> dict[str, Any]:
 
 def to_numpy(tensor: Any) -> NDArray[np.float32]:
     """A tensor as float32 in numpy; waits for the device. `BackendError` for complex numbers."""
-    if tensor.is_complex():
-        raise BackendError(
-            f"only real numbers can be compared and saved. Received: a tensor of {tensor.dtype}"
-        )
+    check_real(tensor)
     array: NDArray[np.float32] = tensor.detach().astype("float32").numpy()
     return array
 

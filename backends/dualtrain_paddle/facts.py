@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from numbers import Real
 from typing import Any
 
 from paddle import nn
 from paddle.regularizer import L2Decay
 
-from dualtrain.errors import BackendError
+from dualtrain.backend import (
+    NO_SPARSE_TABLE,
+    WHOLE_TENSORS,
+    NamedTensor,
+    marked_undecayed,
+    real_numbers,
+)
 from dualtrain.ledger import Facts
-from dualtrain.model import NamedTensor, marked_undecayed
 
-__all__ = ["check_gradients", "facts_of", "sparse_tables", "wrapped_at"]
+__all__ = ["WRAPPERS", "facts_of"]
 
-_WRAPPERS = {"DataParallel": "_layers"}
+WRAPPERS = {"DataParallel": "_layers"}
 """Class -> where it holds the layer that it wraps."""
 
-_SPARSE = (
-    "a run takes no sparse gradients, which no two frameworks update alike: build the Embedding "
-    "without sparse=True. Received: sparse=True"
-)
+
+def facts_of(model: nn.Layer, parameters: Sequence[NamedTensor]) -> list[Facts]:
+    """What the model says of how each of these parameters trains."""
+    tables = (m for m in model.sublayers(include_self=True) if isinstance(m, nn.Embedding))
+    sparse = frozenset(id(table.weight) for table in tables if table._sparse)
+    return [_facts(model, found, is_table=id(found.tensor) in sparse) for found in parameters]
 
 
-def facts_of(found: NamedTensor, model: nn.Layer, sparse: frozenset[int]) -> Facts:
-    """What the model says of one of its parameters; sparse: those of `sparse_tables`."""
+def _facts(model: nn.Layer, found: NamedTensor, *, is_table: bool) -> Facts:
     tensor, rate, decay = found.tensor, _rate(found.tensor), _regularizer(found.tensor)
     return Facts(
         lr_multiplier=float(rate) if _is_multiplier(rate) else 1.0,
@@ -34,35 +40,13 @@ def facts_of(found: NamedTensor, model: nn.Layer, sparse: frozenset[int]) -> Fac
         clipped=bool(getattr(tensor, "need_clip", True)),
         averaged=bool(getattr(tensor, "do_model_average", True)),
         undecayed=marked_undecayed(model, found.name, tensor),
-        refused=tuple(_refused(found, sparse)),
+        refused=tuple(_refused(tensor, is_table=is_table)),
     )
 
 
-def sparse_tables(model: nn.Layer) -> frozenset[int]:
-    """The ids of the tables whose gradients are sparse; a tied one has several owners."""
-    tables = (m for m in model.sublayers(include_self=True) if isinstance(m, nn.Embedding))
-    return frozenset(id(table.weight) for table in tables if table._sparse)
-
-
-def wrapped_at(path: str, module: nn.Layer) -> str | None:
-    """The path of what a wrapper such as `paddle.DataParallel` wraps; None for any other layer."""
-    names = [base.__name__ for base in type(module).__mro__]
-    inner = next((_WRAPPERS[name] for name in names if name in _WRAPPERS), None)
-    return None if inner is None else f"{path}.{inner}".removeprefix(".")
-
-
-def check_gradients(optimizer: Any) -> None:
-    """Refuse sparse gradients, such as `F.embedding(sparse=True)` gives, before an update."""
-    for parameter in optimizer._parameter_list:
-        if parameter.grad is not None and parameter.grad.is_selected_rows():
-            raise BackendError(
-                "gradients must be dense: call embedding functions without sparse=True. "
-                f"Received: a sparse one of shape {tuple(parameter.shape)}"
-            )
-
-
-def _refused(found: NamedTensor, sparse: frozenset[int]) -> Iterator[str]:
-    tensor, rate, decay = found.tensor, _rate(found.tensor), _regularizer(found.tensor)
+def _refused(tensor: Any, *, is_table: bool) -> Iterator[str]:
+    """is_table: whether it is an embedding's whose gradients are sparse; a tied one has several."""
+    rate, decay = _rate(tensor), _regularizer(tensor)
     if not _is_multiplier(rate):
         yield (
             "ParamAttr(learning_rate=) must be a finite number of at least 0, which multiplies the "
@@ -75,18 +59,12 @@ def _refused(found: NamedTensor, sparse: frozenset[int]) -> Iterator[str]:
             "ParamAttr(regularizer=L2Decay(...)) or none, or set parameter.regularizer. "
             f"Received: {decay}"
         )
-    if id(tensor) in sparse:
-        yield _SPARSE
+    if is_table:
+        yield NO_SPARSE_TABLE
     if tensor.is_complex():
-        yield (
-            "parameters that train must be real numbers: hold the real and the imaginary part, "
-            f"as paddle.as_real gives them. Received: {tensor.dtype}"
-        )
+        yield real_numbers("paddle.as_real", tensor.dtype)
     if getattr(tensor, "is_distributed", False) or tensor.is_dist():
-        yield (
-            "one process trains, with whole tensors: hand over the model before it is sharded. "
-            "Received: a distributed parameter"
-        )
+        yield WHOLE_TENSORS + "a distributed parameter"
 
 
 def _rate(tensor: Any) -> Any:

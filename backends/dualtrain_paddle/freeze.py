@@ -1,4 +1,4 @@
-"""Freezing: parameters without gradients, and running statistics that stand still."""
+"""What Paddle's layers need where they are frozen."""
 
 from __future__ import annotations
 
@@ -9,27 +9,31 @@ import paddle
 from paddle import nn
 from paddle.nn.layer.rnn import RNNBase
 
-from dualtrain.ledger import Ledger
-from dualtrain.model import freeze_tensors
-from dualtrain_paddle.tensors import STATISTICS, named_tensors
+from dualtrain_paddle.tensors import STATISTICS
 
-__all__ = ["freeze"]
+__all__ = ["can_keep", "mend_frozen"]
 
 
-def freeze(model: nn.Layer, ledger: Ledger) -> None:
-    """Let the model's parameters have gradients, or not, as the ledger says, by `stop_gradient`.
+def can_keep(module: Any) -> bool:
+    """Whether running statistics stand still in evaluation mode.
 
-    Those that an earlier call froze and this ledger does not are thawed; what the model held
-    still before stays so. With `batch_stats: keep` the running statistics of layers whose
-    parameters all stand still do, too.
-
-    Kernels that go wrong where a parameter stands still are given stand-ins for it, in each forward
-    pass, whoever froze it: of a LayerNorm with a frozen weight Paddle gives a wrong gradient of the
-    input on the CPU, off by as much as it is large; of a batch normalisation or InstanceNorm with a
-    frozen weight the bias gets none, and the other way round; an LSTM or GRU with a frozen
-    parameter raises. docs/kernels.md has them all.
+    Not with `use_global_stats=False`: that normalises by the batch there too. The old
+    `paddle.nn.BatchNorm` says the same by `trainable_statistics`.
     """
-    freeze_tensors(named_tensors(model), ledger, _set_trainable, _can_keep)
+    if hasattr(module, "_trainable_statistics"):
+        return not module._trainable_statistics
+    return getattr(module, "_use_global_stats", None) is not False
+
+
+def mend_frozen(model: nn.Layer) -> None:
+    """See to kernels that go wrong where a parameter stands still.
+
+    They are given stand-ins for it, in each forward pass, whoever froze it: of a LayerNorm with a
+    frozen weight Paddle gives a wrong gradient of the input on the CPU, off by as much as it is
+    large; of a batch normalisation or InstanceNorm with a frozen weight the bias gets none, and
+    the other way round; an LSTM or GRU with a frozen parameter raises. docs/kernels.md has them
+    all.
+    """
     layers: list[Any] = model.sublayers(include_self=True)
     for layer in layers:
         _restore(layer)
@@ -39,21 +43,6 @@ def freeze(model: nn.Layer, ledger: Ledger) -> None:
         if any(parameter.stop_gradient for parameter in _delicate(layer)):
             layer.register_forward_pre_hook(_stand_in)
             layer.register_forward_post_hook(_restore)
-
-
-def _set_trainable(parameter: Any, trains: bool) -> None:
-    parameter.clear_gradient(False)  # `clear_grad` skips it, so it would be added to after thawing
-    parameter.stop_gradient = not trains
-
-
-def _can_keep(owner: Any) -> bool:
-    """Not with `use_global_stats=False`: that normalises by the batch in evaluation mode too.
-
-    The old `paddle.nn.BatchNorm` says the same by `trainable_statistics`.
-    """
-    if hasattr(owner, "_trainable_statistics"):
-        return not owner._trainable_statistics
-    return getattr(owner, "_use_global_stats", None) is not False
 
 
 def _hooks(layer: Any) -> Iterator[tuple[Any, Any]]:

@@ -7,13 +7,12 @@ from typing import Any
 import paddle
 
 from dualtrain.errors import BackendError
-from dualtrain.model import logits as logits
 from dualtrain.tasks import ModelConfig
 from dualtrain.tasks.regression import MlpConfig
 from dualtrain.tasks.text_classification import EncoderConfig
 from dualtrain_paddle._compat import native_models
 
-__all__ = ["build_linear", "build_model", "logits"]
+__all__ = ["build_linear", "build_model"]
 
 
 def build_model(config: ModelConfig) -> Any:

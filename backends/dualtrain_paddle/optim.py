@@ -10,11 +10,11 @@ from typing import Any
 import paddle
 from numpy.typing import NDArray
 
+import dualtrain_paddle
 from dualtrain.errors import BackendError
 from dualtrain.ledger import Ledger, Trial, Wiring, live_decay, live_multiplier
 from dualtrain.optimizers import Optimizer
 from dualtrain_paddle.optimizers import native_optimizer
-from dualtrain_paddle.tensors import parameters
 
 __all__ = ["build_optimizer", "effective_decay", "effective_lr_multiplier"]
 
@@ -69,7 +69,7 @@ def _trial(optimizer: Any, model: Any) -> Trial:
 
     Each has its parameter's name, by which Paddle tells them apart.
     """
-    names = {p.native: p.name for p in parameters(model)}
+    names = {p.native: p.name for p in dualtrain_paddle.parameters(model)}
 
     def update(w: NDArray[Any], g: NDArray[Any], rate: float) -> Mapping[str, NDArray[Any]]:
         twin = copy.copy(optimizer)

@@ -10,9 +10,9 @@ import numpy as np
 import paddle
 from numpy.typing import NDArray
 
-from dualtrain.model import NamedTensor, check_weights, master_of
+import dualtrain_paddle
+from dualtrain.backend import NamedTensor, check_weights, master_of, read_masters
 from dualtrain.state import Arrays, TensorState
-from dualtrain_paddle.masters import read_master
 from dualtrain_paddle.tensors import named_tensors
 
 __all__ = ["dump_state", "load_state"]
@@ -93,7 +93,8 @@ def dump_state(model: paddle.nn.Layer, optimizer: Any = None) -> TensorState:
     that are kept with it; the powers of the betas, of which `step` is the whole number.
     """
     found = list(named_tensors(model))
-    weights = {f.name: _canonical(f, read_master(f.tensor)) for f in found}
+    read_masters(dualtrain_paddle, [f.tensor for f in found])
+    weights = {f.name: _canonical(f, master_of(f.tensor)) for f in found}
     if optimizer is None:
         return TensorState(weights=weights)
     held = {f.name: _held(optimizer, f.tensor.name) for f in found if f.is_parameter}

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["clear_gradients", "learning_rate", "momentum", "set_momentum", "skip_step"]
+__all__ = [
+    "clear_gradients",
+    "held",
+    "learning_rate",
+    "momentum",
+    "set_momentum",
+    "skip_step",
+]
+
+
+def held(optimizer: Any) -> list[Any]:
+    """The parameters that an optimizer moves."""
+    return list(optimizer._parameter_list)
 
 
 def learning_rate(optimizer: Any) -> float:

@@ -10,44 +10,16 @@ from collections.abc import Iterator
 
 from paddle import nn
 
+from dualtrain.backend import NamedTensor, each_once, unwrapped, wrapped_at
 from dualtrain.errors import BackendError
-from dualtrain.ledger import Parameter
-from dualtrain.model import NamedTensor, each_once, is_frozen, unwrapped
-from dualtrain_paddle.facts import facts_of, sparse_tables, wrapped_at
+from dualtrain_paddle.facts import WRAPPERS
 from dualtrain_paddle.kinds import kind_in
 from dualtrain_paddle.names import Base, base_of, canonical, interleaved_heads, is_transposed
 
-__all__ = ["STATISTICS", "modules", "named_tensors", "parameters"]
+__all__ = ["STATISTICS", "modules", "named_tensors"]
 
 STATISTICS = {"_mean": "running_mean", "_variance": "running_var"}
 """Paddle's running statistics -> torch's."""
-
-
-def parameters(model: nn.Layer) -> list[Parameter]:
-    """Every parameter of the model once, a tied one under the first of its names with the others.
-
-    Running statistics are none; Paddle lists them as parameters, torch as buffers. Names are
-    those inside a wrapper such as `paddle.DataParallel`.
-
-    Raises `BackendError` for a parameter that has no values yet.
-    """
-    sparse = sparse_tables(model)
-    return [
-        Parameter(
-            name=found.name,
-            structured=found.structured,
-            native=found.tensor.name,
-            shape=found.shape,
-            kind=found.kind,
-            trainable=not found.tensor.stop_gradient or is_frozen(found),
-            dtype=str(found.tensor.dtype).rpartition(".")[2],
-            aliases=found.aliases,
-            structured_aliases=found.structured_aliases,
-            facts=facts_of(found, model, sparse),
-        )
-        for found in named_tensors(model)
-        if found.is_parameter
-    ]
 
 
 def named_tensors(model: nn.Layer) -> Iterator[NamedTensor]:
@@ -61,7 +33,7 @@ def _visits(model: nn.Layer) -> Iterator[NamedTensor]:
     wrapped: list[str] = []
     for place, layer in _walk(model):
         path = unwrapped(place, wrapped)
-        inner = wrapped_at(place, layer)
+        inner = wrapped_at(place, layer, WRAPPERS)
         wrapped += [inner] if inner is not None else []
         found = base_of(path, layer)
         bases += [found] if found is not None else []
@@ -83,10 +55,12 @@ def _visits(model: nn.Layer) -> Iterator[NamedTensor]:
             yield NamedTensor(
                 name=canonical(f"{path}.{called}".removeprefix("."), base),
                 structured=structured,
+                native=tensor.name,
                 owner=layer,
                 tensor=tensor,
                 shape=shape[::-1] if transposed else shape,
                 is_parameter=not is_statistic,
+                trains=not tensor.stop_gradient,
                 is_transposed=transposed,
                 kind=kind,
                 interleaved_heads=interleaved_heads(structured, base),

@@ -5,11 +5,12 @@ work on the CPU too; clipping is a step pre-hook of the optimizer, so that `opti
 as Paddle's does.
 """
 
+import dualtrain_torch
+from dualtrain.backend import BatchNorms, Shared
 from dualtrain_torch._compat import versions as versions
 from dualtrain_torch.amp import autocast as autocast
 from dualtrain_torch.amp import check_amp as check_amp
 from dualtrain_torch.amp import check_autocast as check_autocast
-from dualtrain_torch.amp import scaled as scaled
 from dualtrain_torch.amp import unscale as unscale
 from dualtrain_torch.amp import updating as updating
 from dualtrain_torch.arrays import inference as inference
@@ -20,17 +21,19 @@ from dualtrain_torch.arrays import seed_everything as seed_everything
 from dualtrain_torch.arrays import to_array as to_array
 from dualtrain_torch.arrays import to_device as to_device
 from dualtrain_torch.arrays import to_numpy as to_numpy
-from dualtrain_torch.averages import build_averages as build_averages
-from dualtrain_torch.batch_norm import use_biased_variance as use_biased_variance
-from dualtrain_torch.clip import build_clip as build_clip
-from dualtrain_torch.facts import check_gradients as check_gradients
-from dualtrain_torch.freeze import freeze as freeze
-from dualtrain_torch.losses import cross_entropy_sum as cross_entropy_sum
-from dualtrain_torch.masters import build_masters as build_masters
+from dualtrain_torch.batch_norm import NativeBatchNorms
+from dualtrain_torch.clip import StepClipper as StepClipper
+from dualtrain_torch.facts import facts_of as facts_of
+from dualtrain_torch.freeze import can_keep as can_keep
+from dualtrain_torch.freeze import mend_frozen as mend_frozen
+from dualtrain_torch.losses import cross_entropy as cross_entropy
+from dualtrain_torch.losses import log_softmax as log_softmax
+from dualtrain_torch.masters import lower as lower
+from dualtrain_torch.masters import replace_held as replace_held
 from dualtrain_torch.models import build_linear as build_linear
 from dualtrain_torch.models import build_model as build_model
-from dualtrain_torch.models import logits as logits
-from dualtrain_torch.notes import notes as notes
+from dualtrain_torch.notes import own_notes as own_notes
+from dualtrain_torch.notes import unsaved_buffers as unsaved_buffers
 from dualtrain_torch.optim import build_optimizer as build_optimizer
 from dualtrain_torch.optim import effective_decay as effective_decay
 from dualtrain_torch.optim import effective_lr_multiplier as effective_lr_multiplier
@@ -39,14 +42,39 @@ from dualtrain_torch.settings import settings as settings
 from dualtrain_torch.state import dump_state as dump_state
 from dualtrain_torch.state import load_state as load_state
 from dualtrain_torch.step import clear_gradients as clear_gradients
+from dualtrain_torch.step import held as held
 from dualtrain_torch.step import learning_rate as learning_rate
 from dualtrain_torch.step import momentum as momentum
 from dualtrain_torch.step import set_momentum as set_momentum
 from dualtrain_torch.step import skip_step as skip_step
 from dualtrain_torch.tensors import modules as modules
-from dualtrain_torch.tensors import parameters as parameters
-from dualtrain_torch.weights import dump_weights as dump_weights
-from dualtrain_torch.weights import load_weights as load_weights
+from dualtrain_torch.tensors import named_tensors as named_tensors
+from dualtrain_torch.verbs import added as added
+from dualtrain_torch.verbs import assign as assign
+from dualtrain_torch.verbs import cast as cast
+from dualtrain_torch.verbs import drop_gradient as drop_gradient
+from dualtrain_torch.verbs import is_at_hand as is_at_hand
+from dualtrain_torch.verbs import is_sparse as is_sparse
+from dualtrain_torch.verbs import lerp as lerp
+from dualtrain_torch.verbs import set_array as set_array
+from dualtrain_torch.verbs import set_trains as set_trains
+from dualtrain_torch.verbs import take_written as take_written
 
 NAME: str = "torch"
 AMP_DEVICES: tuple[str, ...] = ("cpu", "cuda")
+batch_norms: BatchNorms = NativeBatchNorms()
+
+_shared = Shared(dualtrain_torch)
+
+build_averages = _shared.build_averages
+build_clip = _shared.build_clip
+build_masters = _shared.build_masters
+check_gradients = _shared.check_gradients
+cross_entropy_sum = _shared.cross_entropy_sum
+dump_weights = _shared.dump_weights
+freeze = _shared.freeze
+load_weights = _shared.load_weights
+notes = _shared.notes
+parameters = _shared.parameters
+scaled = _shared.scaled
+use_batch_norm = _shared.use_batch_norm

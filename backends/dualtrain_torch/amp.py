@@ -7,13 +7,13 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from dualtrain.errors import BackendError
+from dualtrain.backend import another_autocast, gradients_by_type
 from dualtrain.spec import Amp
 from dualtrain_torch.operators import KeepFloat32
+from dualtrain_torch.step import held
 
-__all__ = ["autocast", "check_amp", "check_autocast", "scaled", "unscale", "updating"]
+__all__ = ["autocast", "check_amp", "check_autocast", "unscale", "updating"]
 
 
 def check_amp(amp: Amp | None, device: Any) -> None:
@@ -27,11 +27,7 @@ def check_autocast(amp: Amp | None, device: Any) -> None:
     opened = torch.get_autocast_dtype(device.type)
     if amp is None or opened != getattr(torch, amp.dtype):
         asked = "no amp" if amp is None else f"amp.dtype {amp.dtype!r}"
-        raise BackendError(
-            "no other autocast than the spec's may be open around a run: leave torch.autocast "
-            "out, amp in the spec opens the right one. "
-            f"Received: torch.autocast in {opened}, and {asked}"
-        )
+        raise another_autocast("torch.autocast", f"in {opened}", asked)
 
 
 def autocast(amp: Amp | None, device: Any) -> AbstractContextManager[Any]:
@@ -71,23 +67,13 @@ def updating(amp: Amp | None, device: Any) -> Iterator[None]:
         torch.clear_autocast_cache()
 
 
-def scaled(loss: Any, scale: float) -> Any:
-    """loss x scale in float32: 65536, where scaling starts, is infinite in float16."""
-    return loss.float() * scale
-
-
 def unscale(optimizer: Any, scale: float) -> bool:
     """Divide the optimizer's gradients by the scale, in place; whether all of them were finite.
 
     By `GradScaler`'s own kernel, and like it with one wait for the device.
     """
-    alike: dict[torch.dtype, list[Tensor]] = {}
-    for group in optimizer.param_groups:
-        for parameter in group["params"]:
-            if parameter.grad is not None:
-                alike.setdefault(parameter.grad.dtype, []).append(parameter.grad)
     found = []
-    for gradients in alike.values():
+    for gradients in gradients_by_type(held(optimizer)):
         numbers = {"dtype": torch.float32, "device": gradients[0].device}
         found.append(torch.zeros((), **numbers))
         inverse = torch.full((), 1.0 / scale, **numbers)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dualtrain.errors import BackendError
+from dualtrain.backend import check_real, no_such_device
 
 __all__ = [
     "inference",
@@ -30,7 +30,7 @@ def open_device(name: str) -> Any:
     if device.type == "cuda":
         count = torch.cuda.device_count()
         if (device.index or 0) >= count:
-            raise BackendError(f"device: torch sees {count} CUDA devices. Received: {name!r}")
+            raise no_such_device("torch", count, name)
     return device
 
 
@@ -59,10 +59,7 @@ def to_device(batch: Mapping[str, NDArray[Any]], device: Any) -> dict[str, Any]:
 
 def to_numpy(tensor: Any) -> NDArray[np.float32]:
     """A tensor as float32 in numpy; waits for the device. `BackendError` for complex numbers."""
-    if tensor.is_complex():
-        raise BackendError(
-            f"only real numbers can be compared and saved. Received: a tensor of {tensor.dtype}"
-        )
+    check_real(tensor)
     array: NDArray[np.float32] = tensor.detach().float().cpu().numpy()
     return array
 

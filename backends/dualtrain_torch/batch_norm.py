@@ -1,61 +1,44 @@
-"""The running variance of batch normalisation, by the rule that both frameworks follow."""
+"""torch's layers of batch normalisation, and the rule of their running variance."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-__all__ = ["use_biased_variance"]
+from dualtrain.spec import BatchNormRule
 
-_BEFORE = "dualtrain_running_var"
-
-
-def use_biased_variance(model: nn.Module) -> Callable[[], None]:
-    """Let the running variances follow the variance that the layer divides by.
-
-    running_var becomes (1 - m) running_var + m v, where m is torch's momentum and v the mean of
-    the squared deviations over the batch's n elements of a channel. That is Paddle's rule. torch
-    takes v n / (n - 1) instead, twice as much at n = 2, so a hook takes 1/n of it away again.
-
-    Returns what gives the model its own rule back.
-    """
-    hooked, handles = list[nn.Module](), list[Any]()
-    for module in model.modules():
-        if isinstance(module, _BatchNorm) and not hasattr(module, _BEFORE):
-            setattr(module, _BEFORE, None)
-            hooked.append(module)
-            handles.append(module.register_forward_pre_hook(_remember))
-            handles.append(module.register_forward_hook(_correct))
-
-    def undo() -> None:
-        for handle in handles:
-            handle.remove()
-        for module in hooked:
-            delattr(module, _BEFORE)
-
-    return undo
+__all__ = ["NativeBatchNorms"]
 
 
-def _remember(module: Any, inputs: Any) -> None:
-    variance = module.running_var if module.training else None
-    setattr(module, _BEFORE, None if variance is None else variance.clone())
+class NativeBatchNorms:
+    """What they are, as `dualtrain.backend.BatchNorms` asks."""
 
+    RULE: BatchNormRule = "torch"
 
-@torch.no_grad()
-def _correct(module: Any, inputs: Any, output: Any) -> None:
-    before = getattr(module, _BEFORE)
-    if before is None or not module.training:  # a hook in between may have switched training off
-        return
-    m = module.momentum
-    if m is None:  # a plain average over all batches
-        m = 1.0 / float(module.num_batches_tracked)
-    elements = output.numel() // output.shape[1]
-    added = module.running_var - before * (1.0 - m)
-    # .data: the backward pass checks that nobody changed the buffer, though training has no use
-    # for its values.
-    module.running_var.data.sub_(added / elements)
-    setattr(module, _BEFORE, None)
+    def layers(self, model: nn.Module) -> list[Any]:
+        """Those with running statistics."""
+        norms = (module for module in model.modules() if isinstance(module, _BatchNorm))
+        return [norm for norm in norms if norm.running_var is not None]
+
+    def variance(self, layer: Any) -> Any:
+        """The running variance, where a forward pass of now moves it; else None."""
+        return layer.running_var if layer.training else None
+
+    def share(self, layer: Any) -> float:
+        """`momentum`; without one the running variance is a plain average over all batches."""
+        plain = layer.momentum is None
+        return float(1.0 / float(layer.num_batches_tracked) if plain else layer.momentum)
+
+    def add(self, variance: Any, amount: Any) -> None:
+        """Add to the data: the backward pass checks that nobody changed the buffer itself."""
+        variance.data.add_(amount)
+
+    def after(self, layer: Any, hook: Callable[[Any, Any, Any], None]) -> Any:
+        """Have a hook called after each forward pass; what removes it."""
+        return layer.register_forward_hook(hook)
+
+    def check(self, layer: Any, inputs: Any) -> None:
+        """One element a channel, which has no variance, torch refuses itself."""

@@ -1,39 +1,17 @@
-"""Clipping, a class per kind: a step pre-hook, so that `optimizer.step()` clips as Paddle's does.
-
-No kind waits for the device.
-"""
+"""Clipping: a step pre-hook, so that `optimizer.step()` clips as Paddle's does."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 
+from dualtrain.backend import Clipper
 from dualtrain.errors import BackendError
-from dualtrain.spec import Clip
+from dualtrain_torch.step import held
 
-__all__ = [
-    "GlobalNormClip",
-    "NoClip",
-    "NormClip",
-    "ValueClip",
-    "build_clip",
-    "global_norm",
-    "norm",
-]
-
-
-def build_clip(clip: Clip | None, *, measure: bool = False) -> Any:
-    """The object that clips an optimizer's gradients; None where there is nothing to do.
-
-    measure: take the joint norm of the gradients before and after clipping, at each step.
-    """
-    if clip is None:
-        return NoClip(measure=True) if measure else None
-    kinds = {GlobalNormClip: clip.global_norm, NormClip: clip.norm, ValueClip: clip.value}
-    return next(kind(c, measure=measure) for kind, c in kinds.items() if c is not None)
+__all__ = ["StepClipper", "global_norm", "norm"]
 
 
 def global_norm(gradients: Sequence[Any]) -> Any:
@@ -69,19 +47,11 @@ def _norms(gradients: Sequence[Any]) -> Any:
     return torch.stack(torch._foreach_norm(list(gradients)))
 
 
-class _Measured:
-    """What all kinds share: their limit, and the gradients' norm before and after clipping.
+class StepClipper(Clipper):
+    """A step pre-hook; the formulas are over all gradients at once, in place.
 
-    `norm` and `clipped_norm` are those of the last step: scalar tensors, None if not measured.
+    torch's own `clip_grad_norm_` divides by norm + 1e-6, and has none for each tensor.
     """
-
-    clips = True
-
-    def __init__(self, limit: float = math.inf, *, measure: bool = False) -> None:
-        self.limit = limit
-        self.measure = measure
-        self.norm: Any = None
-        self.clipped_norm: Any = None
 
     @torch.no_grad()
     def __call__(self, optimizer: Any, args: Any = (), kwargs: Any = None) -> None:
@@ -91,54 +61,26 @@ class _Measured:
                 "clip: the gradients still carry the loss scale. "
                 "Call scaler.unscale_(optimizer) before scaler.step(optimizer)"
             )
-        groups = optimizer.param_groups
-        gradients = [p.grad for group in groups for p in group["params"] if p.grad is not None]
-        if self.measure:
-            self.norm = global_norm(gradients)
-        if not self.clips:
-            return
-        if gradients:
-            self._clip(gradients)
-        if self.measure:
-            self.clipped_norm = global_norm(gradients)
+        self.act([p.grad for p in held(optimizer) if p.grad is not None])
 
-    def _clip(self, gradients: list[Any]) -> None:
-        raise NotImplementedError
+    def joint_norm(self, gradients: Any) -> Any:
+        """Of the gradients that are there."""
+        return global_norm(gradients)
 
-
-class NoClip(_Measured):
-    """Clips nothing and measures the norm; `clipped_norm` stays None."""
-
-    clips = False
-
-
-class GlobalNormClip(_Measured):
-    """g * c / max(norm, c) for every gradient, one norm over all of them.
-
-    torch's `clip_grad_norm_` multiplies by min(1, c / (norm + 1e-6)) instead. Gradients whose norm
-    is c exactly stay as they are, to the bit.
-    """
-
-    def _clip(self, gradients: list[Any]) -> None:
+    def by_global_norm(self, gradients: Any, c: float) -> Any:
+        """The norm is the measured one, if there is one."""
         norm = self.norm if self.measure else global_norm(gradients)
-        torch._foreach_mul_(gradients, self.limit / torch.clamp(norm, min=self.limit))
+        torch._foreach_mul_(gradients, c / torch.clamp(norm, min=c))
+        return gradients
 
-
-class NormClip(_Measured):
-    """g * c / max(norm, c) for every gradient, each with its own norm.
-
-    torch has no such clip of its own: `clip_grad_norm_` on one tensor at a time, but for the 1e-6
-    that it adds to the norm.
-    """
-
-    def _clip(self, gradients: list[Any]) -> None:
-        factors = self.limit / torch.clamp(_norms(gradients), min=self.limit)
+    def by_norm(self, gradients: Any, c: float) -> Any:
+        """Each with its own."""
+        factors = c / torch.clamp(_norms(gradients), min=c)
         torch._foreach_mul_(gradients, list(factors.unbind()))
+        return gradients
 
-
-class ValueClip(_Measured):
-    """min(max(g, -c), c) for every element of every gradient."""
-
-    def _clip(self, gradients: list[Any]) -> None:
-        torch._foreach_clamp_min_(gradients, -self.limit)
-        torch._foreach_clamp_max_(gradients, self.limit)
+    def by_value(self, gradients: Any, c: float) -> Any:
+        """Below, then above."""
+        torch._foreach_clamp_min_(gradients, -c)
+        torch._foreach_clamp_max_(gradients, c)
+        return gradients

@@ -1,4 +1,4 @@
-"""Freezing: parameters without gradients, and running statistics that stand still."""
+"""What torch's layers need where they are frozen: nothing; the mirror of Paddle's."""
 
 from __future__ import annotations
 
@@ -6,23 +6,13 @@ from typing import Any
 
 from torch import nn
 
-from dualtrain.ledger import Ledger
-from dualtrain.model import freeze_tensors
-from dualtrain_torch.tensors import named_tensors
-
-__all__ = ["freeze"]
+__all__ = ["can_keep", "mend_frozen"]
 
 
-def freeze(model: nn.Module, ledger: Ledger) -> None:
-    """Let the model's parameters have gradients, or not, as the ledger says, by `requires_grad`.
-
-    Those that an earlier call froze and this ledger does not are thawed; what the model held
-    still before stays so. With `batch_stats: keep` the running statistics of layers whose
-    parameters all stand still do, too.
-    """
-    freeze_tensors(named_tensors(model), ledger, _set_trainable, lambda owner: True)
+def can_keep(module: Any) -> bool:
+    """Whether running statistics stand still in evaluation mode: in torch all do."""
+    return True
 
 
-def _set_trainable(parameter: Any, trains: bool) -> None:
-    parameter.grad = None  # an optimizer would move it by a stale gradient too
-    parameter.requires_grad_(trains)
+def mend_frozen(model: nn.Module) -> None:
+    """See to kernels that go wrong where a parameter stands still: torch has none."""

@@ -1,103 +1,30 @@
-"""Master weights: at AMP level O2 the model holds low parameters, the optimizer float32 ones."""
+"""Master weights of AMP level O2: how a parameter comes by its own, and an optimizer by them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
-from dualtrain.ledger import keeps_precision
-from dualtrain.model import check_full_precision, check_held, master_of
-from dualtrain.spec import Amp
-from dualtrain_torch.tensors import named_tensors
+from dualtrain.backend import NamedTensor
+from dualtrain_torch.step import held
 
-__all__ = ["Masters", "build_masters", "read_master"]
-
-_LOW = (torch.float16, torch.bfloat16)
+__all__ = ["lower", "replace_held"]
 
 
-class Masters:
-    """Casts a model's float32 parameters, norms' excepted, and gives the optimizer their masters.
-
-    Gradients move to the masters after each backward pass, so they add up, are unscaled and are
-    clipped in float32; the moved masters are rounded into the model after each step. The masters
-    keep the first values unrounded. A tied parameter has one master, a frozen one has one too,
-    for `dump_weights`. Paddle's own O2, `paddle.amp.decorate`, casts LayerNorms too in bfloat16,
-    makes its masters from the rounded weights, and adds gradients up in the low type.
-
-    What anybody else writes into the model, loaded weights, a clamp, `Embedding(max_norm=)` in its
-    forward pass, is taken into the masters before each update: where the model no longer holds
-    the rounded master, its own value counts. Without a wait for the device.
-    """
-
-    def __init__(self, amp: Amp, model: Any, optimizer: Any) -> None:
-        self._model, self._dtype = model, getattr(torch, amp.dtype)
-        for found in named_tensors(model):
-            parameter = found.tensor
-            if not found.is_parameter or keeps_precision(found.kind):
-                continue
-            if parameter.dtype == torch.float32:
-                parameter.dualtrain_master = torch.nn.Parameter(
-                    parameter.detach().clone(), requires_grad=parameter.requires_grad
-                )
-                parameter.data = parameter.detach().to(self._dtype)
-        held = [p for group in optimizer.param_groups for p in group["params"]]
-        self._low = [p for p in held if master_of(p) is not p]
-        for group in optimizer.param_groups:
-            group["params"] = [master_of(p) for p in group["params"]]
-        for parameter in self._low:  # Adagrad begins with a state
-            if parameter in optimizer.state:
-                optimizer.state[parameter.dualtrain_master] = optimizer.state.pop(parameter)
-
-    def collect_gradients(self) -> None:
-        """Add what a backward pass left in the model to the masters' gradients."""
-        for parameter in self._low:
-            master, gradient = parameter.dualtrain_master, parameter.grad
-            if gradient is not None:
-                held = master.grad
-                master.grad = gradient.float() if held is None else held + gradient
-                parameter.grad = None
-
-    def read_back(self) -> None:
-        """Take into the masters what was written into the model since the last update.
-
-        Raises `BackendError` if the model has another tensor in its place, or of another type.
-        """
-        check_held(self._low, self._model.parameters(), self._dtype)
-        for parameter in self._low:
-            read_master(parameter)
-
-    @torch.no_grad()
-    def write_back(self) -> None:
-        """Round the masters into the model."""
-        if self._low:
-            torch._foreach_copy_(self._low, [p.dualtrain_master for p in self._low])
+def lower(found: NamedTensor, dtype: str) -> Any:
+    """Let a model's float32 parameter be of a low type from now on; a copy as it was."""
+    parameter = found.tensor
+    copied = parameter.detach().clone()
+    parameter.data = copied.to(getattr(torch, dtype))
+    return torch.nn.Parameter(copied, requires_grad=parameter.requires_grad)
 
 
-@torch.no_grad()
-def read_master(parameter: Any) -> Any:
-    """The parameter's master, after taking what was written into the parameter; else itself.
-
-    A value counts as written where it is not the master rounded to the parameter's type.
-    """
-    master = master_of(parameter)
-    if master is not parameter:
-        written = master.to(parameter.dtype) != parameter
-        torch.where(written, parameter, master, out=master)
-    return master
-
-
-def build_masters(amp: Amp | None, model: Any, optimizer: Any) -> Masters | None:
-    """The masters of a model and its new optimizer; None below level O2.
-
-    Raises `BackendError` if the model has masters already, or parameters that train in a low type,
-    or with AMP parameters in float64.
-    """
-    found = list(named_tensors(model))
-    held = [f for f in found if f.is_parameter]
-    check_full_precision(
-        found,
-        low=[f for f in held if f.tensor.requires_grad and f.tensor.dtype in _LOW],
-        wide=[f for f in held if amp is not None and f.tensor.dtype == torch.float64],
-    )
-    return Masters(amp, model, optimizer) if amp is not None and amp.level == "O2" else None
+def replace_held(optimizer: Any, by: Callable[[Any], Any]) -> None:
+    """Let a new optimizer move other tensors in place of those that it holds."""
+    for parameter in held(optimizer):
+        if parameter in optimizer.state:  # Adagrad begins with one
+            optimizer.state[by(parameter)] = optimizer.state.pop(parameter)
+    for group in optimizer.param_groups:
+        group["params"] = [by(parameter) for parameter in group["params"]]

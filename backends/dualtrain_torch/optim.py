@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 
+import dualtrain_torch
+from dualtrain.backend import master_of
 from dualtrain.ledger import Ledger, Trial, Wiring, live_decay, live_multiplier
-from dualtrain.model import master_of
 from dualtrain.optimizers import Optimizer
 from dualtrain_torch.optimizers import native_optimizer
-from dualtrain_torch.tensors import parameters
 
 __all__ = ["build_optimizer", "effective_decay", "effective_lr_multiplier"]
 
@@ -57,7 +57,7 @@ def _trial(optimizer: Any, model: Any) -> Trial:
     Each is in a copy of its parameter's group.
     """
     live = dict(model.named_parameters())
-    names = {id(master_of(live[p.native])): p.name for p in parameters(model)}
+    names = {id(master_of(live[p.native])): p.name for p in dualtrain_torch.parameters(model)}
 
     def update(w: NDArray[Any], g: NDArray[Any], rate: float) -> Mapping[str, NDArray[Any]]:
         twin = copy.copy(optimizer)

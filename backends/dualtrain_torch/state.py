@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dualtrain.model import NamedTensor, check_weights, master_of
+import dualtrain_torch
+from dualtrain.backend import NamedTensor, check_weights, master_of, read_masters
 from dualtrain.state import Arrays, TensorState
-from dualtrain_torch.masters import read_master
 from dualtrain_torch.tensors import named_tensors
 
 __all__ = ["dump_state", "load_state"]
@@ -49,7 +49,8 @@ def dump_state(model: torch.nn.Module, optimizer: Any = None) -> TensorState:
     are no running statistics but are kept with it, `num_batches_tracked` among them.
     """
     found = list(named_tensors(model))
-    weights = {f.name: _array(read_master(f.tensor)) for f in found}
+    read_masters(dualtrain_torch, [f.tensor for f in found])
+    weights = {f.name: _array(master_of(f.tensor)) for f in found}
     if optimizer is None:
         return TensorState(weights=weights)
     states = {f.name: _neutral(optimizer, master_of(f.tensor)) for f in found if f.is_parameter}

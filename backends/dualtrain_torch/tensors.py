@@ -11,40 +11,13 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.nn.utils.parametrize import ParametrizationList
 
+from dualtrain.backend import NamedTensor, each_once, unwrapped, wrapped_at
 from dualtrain.errors import BackendError
-from dualtrain.ledger import Parameter, attribute_of
-from dualtrain.model import NamedTensor, each_once, is_frozen, unwrapped
-from dualtrain_torch.facts import facts_of, sparse_tables, wrapped_at
+from dualtrain.ledger import attribute_of
+from dualtrain_torch.facts import WRAPPERS
 from dualtrain_torch.kinds import kind_in
 
-__all__ = ["modules", "named_tensors", "parameters"]
-
-
-def parameters(model: nn.Module) -> list[Parameter]:
-    """Every parameter of the model once, a tied one under the first of its names with the others.
-
-    Running statistics are none; Paddle lists them as parameters, torch as buffers. Names are
-    those inside a wrapper such as `torch.compile`'s.
-
-    Raises `BackendError` for a parameter that has no values yet.
-    """
-    sparse = sparse_tables(model)
-    return [
-        Parameter(
-            name=found.name,
-            structured=found.structured,
-            native=found.structured,
-            shape=found.shape,
-            kind=found.kind,
-            trainable=found.tensor.requires_grad or is_frozen(found),
-            dtype=str(found.tensor.dtype).rpartition(".")[2],
-            aliases=found.aliases,
-            structured_aliases=found.structured_aliases,
-            facts=facts_of(found, model, sparse),
-        )
-        for found in named_tensors(model)
-        if found.is_parameter
-    ]
+__all__ = ["modules", "named_tensors"]
 
 
 def named_tensors(model: nn.Module) -> Iterator[NamedTensor]:
@@ -56,7 +29,7 @@ def _visits(model: nn.Module) -> Iterator[NamedTensor]:
     """Every place at which a tensor is held."""
     wrapped: list[str] = []
     for path, module, owner in _walk(model):
-        inner = wrapped_at(path, module)
+        inner = wrapped_at(path, module, WRAPPERS)
         wrapped += [inner] if inner is not None else []
         for attribute, tensor in _held_by(module):
             structured = f"{path}.{attribute}".removeprefix(".")
@@ -69,10 +42,12 @@ def _visits(model: nn.Module) -> Iterator[NamedTensor]:
             yield NamedTensor(
                 name=unwrapped(structured, wrapped),
                 structured=structured,
+                native=structured,
                 owner=module,
                 tensor=tensor,
                 shape=tuple(tensor.shape),
                 is_parameter=isinstance(tensor, nn.Parameter),
+                trains=tensor.requires_grad,
                 is_transposed=False,
                 kind=kind_in(owner, attribute_of(structured)),
             )

@@ -12,7 +12,7 @@ from paddle.nn import functional as F
 
 from benchmarks.kernels._case import Array
 from dualtrain.ledger import Ledger
-from dualtrain_paddle import cross_entropy_sum, freeze, use_biased_variance
+from dualtrain_paddle import cross_entropy_sum, freeze, use_batch_norm
 from dualtrain_paddle import versions as installed
 from dualtrain_paddle.clip import global_norm
 
@@ -62,7 +62,7 @@ def _holding(layer: Any, **parameters: Any) -> Any:
 
 def _wired(layer: Any) -> Any:
     """The layer as `build_optimizer` leaves it, whatever stands still."""
-    use_biased_variance(layer)
+    use_batch_norm(layer, "paddle")
     freeze(layer, Ledger(rows=(), batch_stats="train"))
     return layer
 

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from benchmarks.kernels._case import Array
 from dualtrain.ledger import Ledger
-from dualtrain_torch import cross_entropy_sum, freeze, use_biased_variance
+from dualtrain_torch import cross_entropy_sum, freeze, use_batch_norm
 from dualtrain_torch import versions as installed
 from dualtrain_torch.clip import global_norm
 
@@ -58,7 +58,7 @@ def _holding(layer: Any, **parameters: Any) -> Any:
 
 def _wired(layer: Any) -> Any:
     """The layer as `build_optimizer` leaves it, whatever stands still."""
-    use_biased_variance(layer)
+    use_batch_norm(layer, "paddle")
     freeze(layer, Ledger(rows=(), batch_stats="train"))
     return layer
 
@@ -103,11 +103,11 @@ def _batch_norm_eval(
 
 
 def _running(x: Any, mean: Any, variance: Any) -> Any:
-    """The layer's, as `use_biased_variance` mends it."""
+    """The layer's, as `batch_norm: paddle` has it."""
     kinds = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d}
     layer = kinds[x.ndim](x.shape[1], dtype=x.dtype)
     layer.running_mean, layer.running_var = mean.clone(), variance.clone()
-    use_biased_variance(layer)
+    use_batch_norm(layer, "paddle")
     layer(x)
     return layer.running_mean, layer.running_var
 

@@ -121,6 +121,8 @@ def _each_update(spec: Spec) -> Iterator[str]:
         yield "Gradients are not clipped."
     else:
         yield f"Gradients are clipped: {_fields(spec.clip)}."
+    if spec.task is None or "batch_norm" in spec.model_fields_set:  # a task's model may have none
+        yield f"Running variances of batch norms, if there are any: {_VARIANCE[spec.batch_norm]}."
     if spec.ema is not None:
         yield f"Then the averages that evaluation takes: {_fields(spec.ema)}."
     if spec.amp is None:
@@ -135,6 +137,12 @@ def _loss(spec: Spec) -> str:
     if spec.task is not None and spec.task.loss is not None:
         return spec.task.loss.name
     return "cross-entropy, or your own" if spec.loss is None else _fields(spec.loss)
+
+
+_VARIANCE = {
+    "paddle": "by Paddle's rule, that of a channel's n elements, in torch too",
+    "torch": "by torch's rule, n / (n - 1) times that of a channel's n elements, in Paddle too",
+}
 
 
 def _parameters(spec: Spec) -> Iterator[str]:

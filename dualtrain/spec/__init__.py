@@ -25,6 +25,7 @@ from dualtrain.spec._parameters import WeightDecay as WeightDecay
 from dualtrain.spec._schema import spec_schema as spec_schema
 from dualtrain.spec._spec import Spec as Spec
 from dualtrain.spec._update import Batch as Batch
+from dualtrain.spec._update import BatchNormRule as BatchNormRule
 from dualtrain.spec._update import Clip as Clip
 from dualtrain.spec._update import Duration as Duration
 from dualtrain.spec._update import Ema as Ema

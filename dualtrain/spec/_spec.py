@@ -16,7 +16,7 @@ from dualtrain.schedules import Schedule
 from dualtrain.spec._amp import Amp
 from dualtrain.spec._loss import Loss
 from dualtrain.spec._parameters import Freeze, LayerDecayOrRate, LrMultipliers, WeightDecay
-from dualtrain.spec._update import Batch, Clip, Duration, Ema
+from dualtrain.spec._update import Batch, BatchNormRule, Clip, Duration, Ema
 from dualtrain.spec._warmup import Warmup
 from dualtrain.tasks import AnyTask, Task
 
@@ -92,6 +92,10 @@ class Spec(Part):
     caller's own excludes it."""
     ema: Ema | None = None
     """Absent means no averages of the weights."""
+    batch_norm: BatchNormRule = "paddle"
+    """The rule of the running variance that evaluation divides by, for the length of a run and in
+    both frameworks; v: mean of the squared deviations over a batch's n elements of a channel.
+    `paddle`: it follows v, as training divides by. `torch`: it follows v n / (n - 1)."""
     amp: Amp | None = None
     """Absent means float32."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 42

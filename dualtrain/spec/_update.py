@@ -8,7 +8,10 @@ from pydantic import AfterValidator, Field, model_validator
 
 from dualtrain.fields import Count, Part, Proportion
 
-__all__ = ["Batch", "Clip", "Duration", "Ema"]
+__all__ = ["Batch", "BatchNormRule", "Clip", "Duration", "Ema"]
+
+BatchNormRule = Literal["paddle", "torch"]
+"""Whose rule the running variance of batch normalisation follows."""
 
 
 class Batch(Part):

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from dualtrain.backend import train_as_chosen
 from dualtrain.data import batch_digest
 from dualtrain.errors import DataError
-from dualtrain.model import train_as_chosen
 from dualtrain.training._batch import micro_batch
 from dualtrain.training._epochs import Epochs
 from dualtrain.training._journal import Journal, MicroLoss

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dualtrain import targets
+from dualtrain.backend import logits_of, targets
 from dualtrain.errors import DataError, Problem, SpecError
 from dualtrain.spec import Loss
 from dualtrain.training._batch import Batch
@@ -59,7 +59,7 @@ def _cross_entropy(run: Run, settings: Loss) -> Objective:
     def loss_sum(model: Any, tensors: dict[str, Any], batch: Batch) -> Any:
         labels, known = tensors.pop("labels"), batch["labels"]
         soft = targets.are_soft(known)
-        logits = run.backend.logits(model, tensors)
+        logits = logits_of(model, tensors)
         targets.check_shapes(logits.shape, known.shape, soft=soft)
         if shift:
             known = targets.shift_labels(known, soft=soft)

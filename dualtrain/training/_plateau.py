@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from dualtrain.backend import kept_modes
 from dualtrain.errors import MetricError
-from dualtrain.model import kept_modes
 from dualtrain.spec import Spec
 from dualtrain.training._observer import Observer
 from dualtrain.training._run import Run

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dualtrain.model import kept_modes
+from dualtrain.backend import kept_modes, logits_of
 from dualtrain.training._run import Run
 
 __all__ = ["evaluation_logits", "probe"]
@@ -22,7 +22,7 @@ def evaluation_logits(run: Run, batch: Any) -> NDArray[np.float32]:
     with modes, run.backend.inference(), run.autocast():
         run.model.eval()
         tensors = run.backend.to_device(batch, run.device)
-        return run.backend.to_numpy(run.backend.logits(run.model, tensors))
+        return run.backend.to_numpy(logits_of(run.model, tensors))
 
 
 def probe(run: Run, batch: Any) -> NDArray[np.float32]:

@@ -45,7 +45,6 @@ class Run:
         self.backend = backend
         self.clip = backend.build_clip(spec.clip, measure=measure)
         self._open = ExitStack()
-        self._open.callback(backend.use_biased_variance(model))
         assert plan.ledger is not None, "the plan of a run is made with its parameters"
         self._ledger = plan.ledger
         self.optimizer = wire(backend, spec.optimizer, plan.ledger, model, clip=self.clip)
@@ -54,6 +53,7 @@ class Run:
         self._plateau = Plateau(plan) if spec.schedule.needs_metric else None
         rate_at = self._plateau.rate_at if self._plateau is not None else None
         self.schedule = backend.build_schedule(plan, self.optimizer, rate_at=rate_at)
+        self._open.callback(backend.use_batch_norm(model, spec.batch_norm))
         self.scaling = Scaling.of(spec.amp)
         self.averages = backend.build_averages(model) if spec.ema is not None else None
         self._averaged = 0

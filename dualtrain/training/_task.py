@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dualtrain.backend import Backend, load_backend
+from dualtrain.backend import Backend, load_backend, logits_of
 from dualtrain.data import EpochBatches, Prepared, batches_of_epoch, held_out_batches
 from dualtrain.ledger import Ledger, decide
 from dualtrain.spec import Spec
@@ -141,7 +141,7 @@ def _objective(run: Run, loss: SampleLoss | None, own: LossSum | None) -> Object
 
     def loss_sum(model: Any, tensors: dict[str, Any], batch: Any) -> Any:
         labels = tensors.pop("labels")
-        return loss.total(run.backend.logits(model, tensors), labels)
+        return loss.total(logits_of(model, tensors), labels)
 
     return Objective(loss_sum, loss.count)
 

@@ -25,6 +25,10 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         {"clip": {"norm": 1.0, "value": 1.0}},
         "clip: give one of global_norm, norm, value. Received: {'norm': 1.0, 'value': 1.0}",
     ),
+    "a rule of running variances that nobody has": (
+        {"batch_norm": "unbiased"},
+        "batch_norm: must be one of 'paddle', 'torch'. Received: 'unbiased'",
+    ),
     "no kind of clip": (
         {"clip": {}},
         "clip: give one of global_norm, norm, value. Received: {}",

@@ -15,9 +15,9 @@ import pytest
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
+from dualtrain.backend import check_weights
 from dualtrain.errors import CheckpointError
 from dualtrain.ledger import Kind, Parameter
-from dualtrain.model import check_weights
 from dualtrain.tasks.text_classification import EncoderConfig
 from dualtrain.tasks.text_classification._initial import initial_weights
 
@@ -315,7 +315,7 @@ def test_pickles_are_refused_with_the_way_to_convert_them(
         f"{tmp_path}: a checkpoint's weights are read from model.safetensors alone, because other "
         "formats can run code when they are opened. In transformers, convert them with "
         "model.save_pretrained(folder); in Paddle, with "
-        "safetensors.numpy.save_file(dualtrain_paddle.weights.dump_weights(model), "
+        "safetensors.numpy.save_file(dualtrain_paddle.dump_weights(model), "
         f"'model.safetensors'). Received: {received}"
     ) == error(tmp_path)
 

@@ -57,6 +57,8 @@ def test_explain_in_words(run: Run) -> None:
         "  Optimizer adamw (lr 0.1, betas [0.9, 0.999], eps 1e-08).\n"
         "  Loss: cross-entropy, or your own.\n"
         "  Gradients are clipped: global_norm 1.\n"
+        "  Running variances of batch norms, if there are any: by Paddle's rule, that of a "
+        "channel's n elements, in torch too.\n"
         "  float32 throughout.\n"
         "Parameters\n"
         "  Nothing decays.\n"
@@ -89,6 +91,7 @@ weight_decay: {value: 0.01, exclude: [bias, norm]}
 lr_multipliers: [{pattern: "head.*", multiplier: 10}]
 layer_decay: {rate: 0.8, below: ["stem.*"], above: ["out.*", "last"]}
 freeze: {patterns: ["bert.*"], batch_stats: keep}
+batch_norm: torch
 loss: {label_smoothing: 0.1}
 ema: {decay: 0.9}
 batch: {size: 8, accumulate: 5, normalise: token_mean, tail: drop}
@@ -108,6 +111,8 @@ def test_explain_tells_every_part_of_a_spec(run: Run) -> None:
         "  It counts epochs: a rate holds for 2 updates.",
         "  No warmup: W = 0.",
         "  The schedule does not end at the horizon.",
+        "  Running variances of batch norms, if there are any: by torch's rule, n / (n - 1) times "
+        "that of a channel's n elements, in Paddle too.",
         "  t = 0  multistep         0.1 to 0.1 at t = 3",
         "  t = 4  past milestone 2  0.01 to 0.01 at t = 5",
         "  Loss: label_smoothing 0.1.",

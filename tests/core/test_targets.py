@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dualtrain.errors import DataError
-from dualtrain.targets import (
+from dualtrain.backend.targets import (
     are_soft,
     check_shapes,
     check_values,
@@ -18,6 +17,7 @@ from dualtrain.targets import (
     shift_logits,
     tolerance,
 )
+from dualtrain.errors import DataError
 
 
 @pytest.mark.parametrize(

@@ -36,14 +36,15 @@ SPEC: dict[str, Any] = {
     "loss": {"label_smoothing": 0.125},
 }
 """Two epochs of updates of 2, 2 and 1 micro-batches."""
+PER_TOKEN = Architecture(per_token=True)
 
 
-def case_of(through: str, **changes: Any) -> Case:
+def case_of(through: str, architecture: Architecture, **changes: Any) -> Case:
     return Case(
         seed=0,
         index=0,
         spec={k: v for k, v in (SPEC | changes).items() if v is not None},
-        architecture=Architecture(per_token=True),
+        architecture=architecture,
         still=(),
         dtype="float64",
         own_loss=False,
@@ -64,21 +65,19 @@ def warmup_one_late(patch: Patch, backend: str) -> None:
 def clip_by_norm_plus_1e_6(patch: Patch, backend: str) -> None:
     """torch's `clip_grad_norm_`."""
 
-    def in_torch(self: Any, gradients: list[Any]) -> None:
+    def in_torch(self: Any, gradients: list[Any], c: float) -> list[Any]:
         import torch
 
         holders: list[Any] = [_Holder(g) for g in gradients]
-        torch.nn.utils.clip_grads_with_norm_(holders, self.limit, self.norm)
+        torch.nn.utils.clip_grads_with_norm_(holders, c, self.norm)
+        return gradients
 
-    def in_paddle(self: Any, pairs: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
-        factor = self.clip_norm / (self.norm + 1e-6)
+    def in_paddle(self: Any, pairs: list[tuple[Any, Any]], c: float) -> list[tuple[Any, Any]]:
+        factor = c / (self.norm + 1e-6)
         return [(p, g * factor.clip(max=1.0)) for p, g in pairs]
 
-    clips = import_module(f"dualtrain_{backend}.clip").GlobalNormClip
-    if hasattr(clips, "_dygraph_clip"):
-        patch.setattr(clips, "_dygraph_clip", in_paddle)
-    else:
-        patch.setattr(clips, "_clip", in_torch)
+    clipper = import_module(f"dualtrain_{backend}").StepClipper
+    patch.setattr(clipper, "by_global_norm", {"torch": in_torch, "paddle": in_paddle}[backend])
 
 
 @dataclass
@@ -155,7 +154,7 @@ def swap_the_betas(patch: Patch, backend: str) -> None:
 
 def count_ignored_labels(patch: Patch, backend: str) -> None:
     """Paddle's built-in mean."""
-    patch.setattr("dualtrain.targets.count", lambda labels, shift: int(labels.size))
+    patch.setattr("dualtrain.backend.targets.count", lambda labels, shift: int(labels.size))
 
 
 def move_what_stands_still(patch: Patch, backend: str) -> None:
@@ -164,8 +163,14 @@ def move_what_stands_still(patch: Patch, backend: str) -> None:
 
 def forget_to_shift(patch: Patch, backend: str) -> None:
     """Labels and logits of the same position."""
-    patch.setattr("dualtrain.targets.shift_labels", lambda labels, soft: labels)
-    patch.setattr("dualtrain.targets.shift_logits", lambda logits: logits)
+    patch.setattr("dualtrain.backend.targets.shift_labels", lambda labels, soft: labels)
+    patch.setattr("dualtrain.backend.targets.shift_logits", lambda logits: logits)
+
+
+def follow_torchs_rule_of_running_variances(patch: Patch, backend: str) -> None:
+    verbs = load_backend(backend)
+    right = verbs.use_batch_norm
+    patch.setattr(verbs, "use_batch_norm", lambda model, rule: right(model, "torch"))
 
 
 def cut_one_reading_late(patch: Patch, backend: str) -> None:
@@ -190,6 +195,7 @@ class Planted:
     update: int
     spec: dict[str, Any] = field(default_factory=dict)
     through: tuple[str, ...] = ("fit", "step")
+    architecture: Architecture = PER_TOKEN
 
 
 PLATEAU = {
@@ -224,6 +230,12 @@ FAULTS = [
         6,
         {"schedule": PLATEAU, "warmup": None, "duration": {"epochs": 8}},
     ),
+    Planted(
+        follow_torchs_rule_of_running_variances,
+        "statistics",
+        0,
+        architecture=Architecture(norm="batch"),
+    ),
 ]
 PARAMETERS = [
     pytest.param(planted, through, id=f"{planted.fault.__name__}, {through}")
@@ -237,7 +249,7 @@ PARAMETERS = [
 def test_a_planted_fault_is_found(
     planted: Planted, through: str, backend: str, monkeypatch: Patch
 ) -> None:
-    case = case_of(through, **planted.spec)
+    case = case_of(through, planted.architecture, **planted.spec)
     assert check(case, backend).verdict.first is None
 
     planted.fault(monkeypatch, backend)

@@ -2,7 +2,7 @@
 
 Its framework, `thirdframe`, has a model, an optimizer and a schedule of its own. They hold torch's
 inside, which nobody sees: no class of theirs is torch's. Of dualtrain the backend knows the
-entry-point group and the verbs of `dualtrain.backend.Backend`.
+entry-point group and the verbs of `dualtrain.backend`; what is the same everywhere it gets there.
 """
 
 from __future__ import annotations
@@ -43,13 +43,16 @@ def opened(value):
 BACKEND = '''
 """The verbs, each done by torch's backend with what the framework's objects hold."""
 
-from dualtrain.backend import Backend
+import sys
+
+from dualtrain.backend import Backend, Shared, Verbs
 from thirdframe import Held, Model, Optimizer, Schedule, opened
 
 import dualtrain_torch
 
 NAME = "thirdframe"
 AMP_DEVICES = dualtrain_torch.AMP_DEVICES
+batch_norms = dualtrain_torch.batch_norms
 
 MADE = {
     "build_model": Model,
@@ -67,13 +70,16 @@ def verb(name):
 
     return ours
 
-for name in vars(Backend):
-    if callable(getattr(Backend, name)) and not name.startswith("_"):
+for name, declared in {**vars(Backend), **vars(Verbs)}.items():
+    if callable(declared) and not name.startswith("_"):
         globals()[name] = verb(name)
 
 def place(model, device):
     opened(model).to(device)
     return model
+
+shared = Shared(sys.modules[__name__])
+globals().update((n, getattr(shared, n)) for n in vars(Shared) if not n.startswith("_"))
 '''
 
 ENTRY_POINTS = """\

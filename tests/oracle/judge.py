@@ -268,8 +268,9 @@ class _Judge:
     ) -> tuple[float, dict[str, Array], Pass]:
         """The summed loss of a micro-batch, the gradient of its share of the update's, the pass."""
         settings, architecture = self.spec["loss"], self.case.architecture
+        rule = self.spec["batch_norm"]
         weights = {name: rounded(w) for name, w in weights.items()}
-        done = forward(architecture, weights, batch["tokens"], self.still, rounded)
+        done = forward(architecture, weights, batch["tokens"], self.still, rounded, rule)
         q = losses.targets(settings, batch["labels"], architecture.classes)
         value, d_logits = losses.cross_entropy(done.logits, q)
         return value, backward(architecture, weights, done, d_logits / divisor), done
@@ -295,8 +296,9 @@ class _Judge:
                 break
             w = self.record.micros[position].weights
             architecture, tokens = self.case.architecture, batches[i]["tokens"]
-            done = forward(architecture, w, tokens, self.still)
-            noisy = forward(architecture, w, tokens, self.still, self.rounded)
+            rule = self.spec["batch_norm"]
+            done = forward(architecture, w, tokens, self.still, rule=rule)
+            noisy = forward(architecture, w, tokens, self.still, self.rounded, rule)
             after = self.weights(position + 1)
             for name in names:
                 right = done.statistics[name]

@@ -125,8 +125,11 @@ def forward(
     tokens: NDArray[Any],
     still: frozenset[int],
     rounded: Callable[[Array], Array] = lambda x: x,
+    rule: str = "paddle",
 ) -> Pass:
     """In training. still: the layers whose batch norm keeps its statistics and uses them.
+
+    rule: of the running variance.
 
     rounded: what a type of fewer digits makes of each number on the way.
     """
@@ -142,7 +145,7 @@ def forward(
         if architecture.norm == "layer":
             y, norm = _layer_norm(w, f"{path}.norm", z)
         else:
-            y, norm, moved = _batch_norm(w, f"{path}.norm", z, still=i in still)
+            y, norm, moved = _batch_norm(w, f"{path}.norm", z, rule, still=i in still)
             after |= moved
         kept[path] = (h, z, norm)
         h = rounded(h + y)
@@ -195,17 +198,18 @@ def _layer_norm(w: Weights, path: str, x: Array) -> tuple[Array, _Norm]:
 
 
 def _batch_norm(
-    w: Weights, path: str, x: Array, *, still: bool
+    w: Weights, path: str, x: Array, rule: str, *, still: bool
 ) -> tuple[Array, _Norm, dict[str, Array]]:
-    """Paddle's rule: the running variance follows the variance that the layer divides by."""
+    """The running variance follows that which the layer divides by, or torch's larger one."""
     names = f"{path}.running_mean", f"{path}.running_var"
     running = [w[name] for name in names]
     of_batch = running if still else [x.mean(0), x.var(0)]
     deviation = np.sqrt(of_batch[1] + EPS)
     normal = _Norm((x - of_batch[0]) / deviation, deviation, None if still else 0)
+    followed = [of_batch[0], of_batch[1] * (len(x) / (len(x) - 1) if rule == "torch" else 1.0)]
     moved = {
         name: (1 - MOMENTUM) * old + MOMENTUM * new
-        for name, old, new in zip(names, running, of_batch, strict=True)
+        for name, old, new in zip(names, running, followed, strict=True)
     }
     y = normal.x * w[f"{path}.weight"] + w[f"{path}.bias"]
     return y, normal, dict(zip(names, running, strict=True)) if still else moved

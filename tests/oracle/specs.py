@@ -195,6 +195,8 @@ class _Draw:
             spec["ema"] = {"decay": self.one(0.0, 0.5, 0.9375), "warmup": self.chance(0.5)}
         if scaled:
             spec["amp"] = self.amp()
+        if architecture.norm == "batch":
+            spec["batch_norm"] = ("paddle", "torch")[self.index % 2]
         return spec
 
     def batch(self, micro_batches: int) -> Values:

@@ -52,6 +52,7 @@ CHOICES = {
     "batch.tail": ["flush", "drop"],
     "freeze.batch_stats": ["keep", "train"],
     "ema.warmup": [True, False],
+    "batch_norm": ["paddle", "torch"],
     "loss.shift_labels": [True, False],
     "amp.on_skip": ["hold", "advance"],
     "optimizer.amsgrad": [True, False],

@@ -24,7 +24,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from dualtrain import Spec, build_optimizer
-from dualtrain.backend import load_backend
+from dualtrain.backend import load_backend, logits_of
 from dualtrain.errors import BackendError
 from dualtrain.plan import Scaling
 from dualtrain.spec import Amp, Float32Operator, LossScale
@@ -515,7 +515,7 @@ def test_torchs_bert_computes_what_is_kept_in_float32() -> None:
         with load_backend("torch").autocast(
             amp_of(dtype="bfloat16", float32_operators=kept), device
         ):
-            TORCH.models.logits(model, TORCH.arrays.to_device(make_batch(config), device))
+            logits_of(model, TORCH.arrays.to_device(make_batch(config), device))
         assert len(seen) > 10
         assert set(seen) == {expected}
 

@@ -317,14 +317,26 @@ def test_the_trace_notes_extra_states(tmp_path: Any) -> None:
     assert notes == ("extra states of modules are neither compared nor saved",)
 
 
+@pytest.mark.filterwarnings("ignore:When training, we now always track")  # Paddle's layer
 def test_the_trace_notes_the_rule_of_running_variances(tmp_path: Any) -> None:
-    """It is Paddle's, in torch too; no note where there are no statistics."""
-    for settings, expected in (({}, 1), ({"track_running_stats": False}, 0)):
-        model = TorchNet(torch.nn.Embedding(4, 3))
-        model.head = torch.nn.Sequential(model.head, torch.nn.BatchNorm1d(2, **settings))
-        fit(SPEC, model, [BATCH], trace=tmp_path / "t.jsonl")
+    """Where it is not the framework's own; no note where there are no statistics."""
+    plain, without = torch.nn.BatchNorm1d(2), torch.nn.BatchNorm1d(2, track_running_stats=False)
+    whole, part = "all n elements, not of n - 1", "n - 1, not of all n elements"
+    for norm, rule, told in (
+        (plain, "paddle", [whole]),
+        (plain, "torch", []),
+        (without, "paddle", []),
+        (paddle.nn.BatchNorm1D(2), "paddle", []),
+        (paddle.nn.BatchNorm1D(2), "torch", [part]),
+    ):
+        in_torch = isinstance(norm, torch.nn.Module)
+        net, layers = (TorchNet, torch.nn) if in_torch else (PaddleNet, paddle.nn)
+        model = net(layers.Embedding(4, 3))
+        model.head = layers.Sequential(model.head, norm)
+        spec = SPEC.model_copy(update={"batch_norm": rule})
+        fit(spec, model, [BATCH], trace=tmp_path / "t.jsonl")
         notes = read_trace(tmp_path / "t.jsonl").header.notes
-        assert sum("running variances" in note for note in notes) == expected == len(notes)
+        assert notes == tuple(f"running variances of batch norms are of {text}" for text in told)
 
 
 @each_side

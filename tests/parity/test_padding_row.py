@@ -9,7 +9,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from dualtrain.backend import Backend, load_backend
+from dualtrain.backend import Backend, load_backend, logits_of
 from dualtrain.tasks.text_classification._config import Family
 from dualtrain.tasks.text_classification._initial import initial_weights
 from tests.pairs import FAMILIES, SIDES, make_batch, make_config
@@ -50,7 +50,7 @@ def gradients(verbs: Backend, model: Any, batch: dict[str, Any]) -> Arrays:
     device = verbs.open_device("cpu")
     labels = np.zeros(len(batch["input_ids"]), np.int64)
     inputs = verbs.to_device(batch | {"labels": labels}, device)
-    verbs.cross_entropy_sum(verbs.logits(model, inputs), inputs["labels"]).backward()
+    verbs.cross_entropy_sum(logits_of(model, inputs), inputs["labels"]).backward()
     module = __import__(f"dualtrain_{verbs.NAME}.tensors", fromlist=["named_tensors"])
     return {
         f.name: f.to_canonical(verbs.to_numpy(f.tensor.grad))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dualtrain.backend import logits_of
 from tests import zoo
 
 ROOT = Path(__file__).parents[2]
@@ -39,7 +40,7 @@ def test_from_python(
     monkeypatch.chdir(tmp_path)
 
     def compute_loss(model: Any, batch: Any) -> Any:
-        return backend.logits(model, backend.to_device(batch, device)).mean()
+        return logits_of(model, backend.to_device(batch, device)).mean()
 
     names: dict[str, Any] = {
         "model": pair.models[side],

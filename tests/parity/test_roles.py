@@ -15,9 +15,8 @@ import torch
 import dualtrain_paddle
 import dualtrain_torch
 from dualtrain import Spec, build_optimizer
-from dualtrain.backend import Backend
+from dualtrain.backend import Backend, master_of
 from dualtrain.ledger import Kind, decide, roles_of
-from dualtrain.model import master_of
 from dualtrain.spec import Amp
 from tests.pairs import PADDLE, TORCH
 

@@ -111,7 +111,7 @@ def _files(folder: Path) -> list[Path]:
         f"{folder}: a checkpoint's weights are read from {WHOLE} alone, because other formats can "
         f"run code when they are opened. In transformers, convert them with "
         f"model.save_pretrained(folder); in Paddle, with "
-        f"safetensors.numpy.save_file(dualtrain_paddle.weights.dump_weights(model), {WHOLE!r}). "
+        f"safetensors.numpy.save_file(dualtrain_paddle.dump_weights(model), {WHOLE!r}). "
         f"Received: {', '.join(pickles) or 'no weights'}"
     )
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
+from dualtrain.backend._named import NamedTensor
+from dualtrain.backend._verbs import Verbs
 from dualtrain.errors import LedgerError
 from dualtrain.ledger import Ledger
-from dualtrain.model._named import NamedTensor
 
 __all__ = ["freeze_tensors", "is_frozen"]
 
@@ -22,18 +23,11 @@ def is_frozen(found: NamedTensor) -> bool:
     return _attribute(found) in getattr(found.owner, _FROZEN, ())
 
 
-def freeze_tensors(
-    tensors: Iterable[NamedTensor],
-    ledger: Ledger,
-    set_trainable: Callable[[Any, bool], None],
-    can_keep: Callable[[Any], bool],
-) -> None:
+def freeze_tensors(verbs: Verbs, model: Any, ledger: Ledger) -> None:
     """Let the parameters have gradients, or not, as the ledger says.
 
-    set_trainable: sets whether a tensor gets gradients, and drops the one it holds. Called for
-    those that the ledger freezes, and for those that an earlier call froze and this ledger does
-    not: they are thawed. What the model held still before stays so.
-    can_keep: whether a module's running statistics stand still in evaluation mode.
+    Those that an earlier call froze and this ledger does not are thawed. What the model held still
+    before stays so.
 
     With `batch_stats: keep` a layer whose parameters all stand still goes into evaluation mode
     before each of its forward passes, also after `model.train()`: Paddle's `train()` sets its
@@ -41,10 +35,10 @@ def freeze_tensors(
 
     Raises `LedgerError`, before anything is changed, for a layer that cannot keep them.
     """
-    found = list(tensors)
+    found = list(verbs.named_tensors(model))
     keepers = _keepers(found, ledger)
     for owner in keepers:
-        if not can_keep(owner):
+        if not verbs.can_keep(owner):
             raise LedgerError(
                 "freeze.batch_stats: 'keep' needs layers whose statistics stand still in "
                 "evaluation mode: build them without use_global_stats=False. Received: a "
@@ -54,7 +48,7 @@ def freeze_tensors(
     for row in ledger.rows:
         f = live[row.parameter.name]
         if row.frozen or is_frozen(f):
-            set_trainable(f.tensor, row.trains)
+            verbs.set_trains(f.tensor, row.trains)
             _mark(f, row.frozen and row.parameter.trainable)
     for f in found:
         # Both frameworks keep hooks under this name. Paddle's handles could not be pickled, and

@@ -9,10 +9,10 @@ from typing import Any
 
 from dualtrain.errors import BackendError
 
-__all__ = ["logits"]
+__all__ = ["logits_of"]
 
 
-def logits(model: Any, inputs: Mapping[str, Any]) -> Any:
+def logits_of(model: Any, inputs: Mapping[str, Any]) -> Any:
     """The model's logits for a batch, shape (samples, classes).
 
     inputs: the batch's tensors by name. Those that the model's `forward` names are passed, so a

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from dualtrain.ledger import Kind
 from dualtrain.shapes import Shape
 
-__all__ = ["NamedTensor", "each_once", "unwrapped"]
+__all__ = ["NamedTensor", "each_once", "gradients_by_type", "type_of", "unwrapped", "wrapped_at"]
 
 
 class NamedTensor(NamedTuple):
@@ -21,6 +21,8 @@ class NamedTensor(NamedTuple):
     """Canonical."""
     structured: str
     """In the framework's module tree."""
+    native: str
+    """What the framework itself calls it."""
     owner: Any
     """The module that holds it."""
     tensor: Any
@@ -29,6 +31,8 @@ class NamedTensor(NamedTuple):
     """In canonical layout."""
     is_parameter: bool
     """False for the running statistics of batch normalisation."""
+    trains: bool
+    """Whether it gets gradients as it is now."""
     is_transposed: bool
     """True where the framework keeps it the other way round than canonical."""
     kind: Kind
@@ -53,6 +57,25 @@ class NamedTensor(NamedTuple):
         return array.T if self.is_transposed else array
 
 
+def type_of(tensor: Any) -> str:
+    """The neutral name of a tensor's type: frameworks print theirs with it at the end.
+
+    >>> type_of(np.zeros(2, "float32"))
+    'float32'
+    """
+    return str(tensor.dtype).rpartition(".")[2]
+
+
+def gradients_by_type(parameters: Iterable[Any]) -> list[list[Any]]:
+    """The gradients that are there, those of one type together: for kernels that take lists."""
+    alike: dict[Any, list[Any]] = {}
+    for parameter in parameters:
+        gradient = parameter.grad
+        if gradient is not None:
+            alike.setdefault(gradient.dtype, []).append(gradient)
+    return list(alike.values())
+
+
 def each_once(visits: Iterable[NamedTensor]) -> list[NamedTensor]:
     """Tensors as a walk meets them, each under the first of its names and with the others.
 
@@ -69,6 +92,16 @@ def each_once(visits: Iterable[NamedTensor]) -> list[NamedTensor]:
                 structured_aliases=(*first.structured_aliases, visit.structured),
             )
     return list(found.values())
+
+
+def wrapped_at(path: str, module: Any, wrappers: Mapping[str, str]) -> str | None:
+    """The path of what a wrapper such as `torch.compile`'s wraps; None for any other module.
+
+    wrappers: name of a class -> the attribute by which it holds what it wraps.
+    """
+    names = [base.__name__ for base in type(module).__mro__]
+    inner = next((wrappers[name] for name in names if name in wrappers), None)
+    return None if inner is None else f"{path}.{inner}".removeprefix(".")
 
 
 def unwrapped(path: str, wrapped: Sequence[str]) -> str:

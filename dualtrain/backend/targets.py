@@ -231,10 +231,8 @@ def _place(index: tuple[int, ...], shifted: bool) -> str:
 def smoothed(labels: Any, share: float) -> Any:
     """Soft labels, a tensor of (..., classes), as label smoothing has them.
 
-    q becomes (1 - e) q + e sum(q) / classes, so a row of zeros still does not count.
-
-    >>> smoothed(torch.tensor([1.0, 0.0]), 0.1)
-    tensor([0.9500, 0.0500])
+    q becomes (1 - e) q + e sum(q) / classes, so a row of zeros still does not count: [1, 0] is
+    [0.95, 0.05] at e = 0.1.
     """
     even = labels.sum(-1, keepdim=True) / labels.shape[-1]
     return (1.0 - share) * labels + share * even
