@@ -60,7 +60,8 @@ def _trial(optimizer: Any, model: Any) -> Trial:
     names = {id(master_of(live[p.native])): p.name for p in parameters(model)}
 
     def update(w: NDArray[Any], g: NDArray[Any], rate: float) -> Mapping[str, NDArray[Any]]:
-        twin, stand_ins = copy.copy(optimizer), {}
+        twin = copy.copy(optimizer)
+        stand_ins: dict[str, Any] = {}
         twin.state, twin.param_groups = defaultdict(dict), []
         for group in optimizer.param_groups:
             held = {names[id(p)]: _stand_in(p, w, g) for p in group["params"]}

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dualtrain.optimizers import AdamW
 from dualtrain.plan import Plan
 from dualtrain.schedules import (
     Constant,
@@ -22,7 +23,7 @@ from dualtrain.schedules import (
     Linear,
     Polynomial,
 )
-from dualtrain.spec import AdamW, Batch, Duration, Rounding, Spec, Warmup
+from dualtrain.spec import Batch, Duration, Rounding, Spec, Warmup
 from tests.plans import close_to, plan_of, rates
 
 LINEAR = Linear(name="linear")

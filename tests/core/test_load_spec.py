@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 import dualtrain
+from dualtrain.optimizers import AdamW
 from dualtrain.schedules import (
     Constant,
     Cosine,
@@ -25,7 +26,6 @@ from dualtrain.schedules import (
     Polynomial,
 )
 from dualtrain.spec import (
-    AdamW,
     Amp,
     Batch,
     CheckpointModel,

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from dualtrain.errors import PlanError
+from dualtrain.optimizers import AdamW
 from dualtrain.schedules import InverseSqrt, Linear
-from dualtrain.spec import AdamW, Batch, Duration, Spec, Warmup
+from dualtrain.spec import Batch, Duration, Spec, Warmup
 
 
 def spec_of(**values: Any) -> Spec:
@@ -103,7 +104,7 @@ BAD = {
 
 
 @pytest.mark.parametrize(("spec", "sizes", "expected"), BAD.values(), ids=BAD)
-def test_sizes_that_do_not_fit(spec: Spec, sizes: dict[str, int], expected: str) -> None:
+def test_sizes_that_do_not_fit(spec: Spec, sizes: dict[str, Any], expected: str) -> None:
     """The message has the rule and the numbers that broke it."""
     with pytest.raises(PlanError) as caught:
         spec.plan(**sizes)
@@ -146,7 +147,7 @@ GOOD = {
 
 
 @pytest.mark.parametrize(("spec", "sizes"), GOOD.values(), ids=GOOD)
-def test_the_nearest_sizes_that_fit(spec: Spec, sizes: dict[str, int]) -> None:
+def test_the_nearest_sizes_that_fit(spec: Spec, sizes: dict[str, Any]) -> None:
     assert spec.plan(**sizes).total_updates == 100
 
 

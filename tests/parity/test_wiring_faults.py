@@ -44,7 +44,9 @@ def each_group(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[
     """A class of torch's that computes by other numbers than its groups hold."""
 
     def wrong(native: Any) -> Any:
-        class Wrong(native):  # type: ignore[misc]
+        class Wrong(native):
+            param_groups: list[dict[str, Any]]
+
             def step(self, closure: Any = None) -> Any:
                 groups = self.param_groups
                 self.param_groups = [{**group, **change(group)} for group in groups]
