@@ -20,6 +20,7 @@ from dualtrain.backend._kinds import Kinds as Kinds
 from dualtrain.backend._marks import marked_undecayed as marked_undecayed
 from dualtrain.backend._masters import Masters as Masters
 from dualtrain.backend._masters import master_of as master_of
+from dualtrain.backend._masters import read_masters as read_masters
 from dualtrain.backend._match import Shape as Shape
 from dualtrain.backend._match import check_weights as check_weights
 from dualtrain.backend._match import mismatches as mismatches
