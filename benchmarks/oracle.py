@@ -18,11 +18,7 @@ import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.metadata import entry_points
-from typing import Any
 
-import dualtrain.backend
 from dualtrain.backend import backend_names
 from tests.oracle.check import Outcome, check
 from tests.oracle.specs import Case, draw
@@ -63,10 +59,6 @@ class Tally:
 def run(seed: int, first: int, count: int, backends: Sequence[str]) -> dict[str, Tally]:
     """Judge `count` cases on each backend; tells of a difference as soon as it is found."""
     tallies = {name: Tally() for name in backends}
-    # Each run looks for its backend among all installed packages, which takes longer than a small
-    # model; here they do not change.
-    module: Any = dualtrain.backend
-    module.entry_points = cache(entry_points)
     told = time.monotonic()
     for index in range(first, first + count):
         case = draw(seed, index)

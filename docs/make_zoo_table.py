@@ -99,11 +99,11 @@ def measure(folder: Path) -> str:
     versions: dict[str, str] = {}
     for file in (zoo.TORCH, zoo.PADDLE):
         versions |= read_trace(folder / zoo.NAMES[0] / file).header.versions
-    rates = []
+    rates: Table = []
     for rate in RATES:
         ((loss, weights),) = alone("bert", folder / str(rate), (0,), lr=rate)
         rates.append((f"{rate:g}", f"{loss:.1e}", f"{weights:.1e}"))
-    kinks = []
+    kinks: Table = []
     for name in zoo.KINKED:
         floors = alone(name, folder / f"{name} alone", NUDGES)
         itself = ", ".join(f"{weights:.1e}" for _, weights in floors)
