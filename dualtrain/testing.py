@@ -38,7 +38,7 @@ def assert_lr_parity(
 
     t goes from 0 past the end. backends: all that are installed when absent.
     """
-    plan = spec.plan(micro_batches_per_epoch=micro_batches_per_epoch)
+    plan = Plan.of(spec, micro_batches_per_epoch=micro_batches_per_epoch)
     expected = [plan.lr_at(t) for t in range(plan.total_updates + PAST_THE_END)]
     for name in backends or backend_names():
         used = native_rates(load_backend(name), plan, len(expected))

@@ -59,7 +59,7 @@ def _spec(**changes: Any) -> Spec:
 
 
 def _plan(**changes: Any) -> Plan:
-    return _spec(**changes).plan(micro_batches_per_epoch=10)
+    return Plan.of(_spec(**changes), micro_batches_per_epoch=10)
 
 
 def _of_two_roundings(folder: Path) -> dict[str, Any]:

@@ -16,7 +16,7 @@ def plan_of(count: int = 10, **changes: Any) -> Plan:
         "schedule": {"name": "linear"},
         "duration": {"updates": 100},
     }
-    return Spec.model_validate(fields | changes).plan(micro_batches_per_epoch=count)
+    return Plan.of(Spec.model_validate(fields | changes), micro_batches_per_epoch=count)
 
 
 def schedule(name: str, **fields: Any) -> dict[str, Any]:

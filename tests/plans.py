@@ -20,7 +20,7 @@ def plan_of(schedule: Schedule | dict[str, Any], **values: Any) -> Plan:
         "warmup": Warmup(steps=4),
     }
     values = usual | values | {"schedule": schedule}
-    return Spec(**values).plan(micro_batches_per_epoch=5)
+    return Plan.of(Spec(**values), micro_batches_per_epoch=5)
 
 
 def rates(plan: Plan, column: dict[int, float]) -> dict[int, float]:

@@ -10,6 +10,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from dualtrain.parity import WeightSet
+from dualtrain.plan import Plan
 from dualtrain.spec import Spec
 from dualtrain.trace import (
     Computation,
@@ -55,7 +56,7 @@ def make_spec(**changes: Any) -> Spec:
 
 def make_trace(backend: str = "torch", **spec: Any) -> Trace:
     """A whole run; `spec` changes its spec's top-level fields."""
-    plan = make_spec(**spec).plan(micro_batches_per_epoch=5)
+    plan = Plan.of(make_spec(**spec), micro_batches_per_epoch=5)
     amp = plan.spec.amp
     rules = {"dense.bias": (("bias", "one_dimensional"), 0.0), "dense.weight": ((), 0.01)}
     header = Header(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 import dualtrain_torch
 from dualtrain.backend import NamedTensor, check_weights, master_of, read_masters
 from dualtrain.state import Arrays, TensorState
+from dualtrain_torch.optimizers import ByRule
 from dualtrain_torch.tensors import named_tensors
 
 __all__ = ["dump_state", "load_state"]
@@ -23,23 +24,23 @@ _STATES: Mapping[str, Mapping[str, str]] = {
     "SGD": {"momentum_buffer": "velocity"},
     "Adam": _ADAM,
     "AdamW": _ADAM,
-    "Lamb": {"step": "step", **_MOMENTS},
     "Adagrad": {"sum": "sum_of_squares"},
     "Adadelta": {"square_avg": "second_moment", "acc_delta": "second_moment_of_updates"},
-    "Adamax": {"step": "step", "exp_avg": "first_moment", "exp_inf": "largest_gradient"},
     "NAdam": {"step": "step", **_MOMENTS, "mu_product": "momentum_product"},
     "RAdam": {"step": "step", **_MOMENTS},
-    "RMSProp": {
-        "square_avg": "second_moment",
-        "grad_avg": "first_moment",
-        "momentum_buffer": "velocity",
-    },
     "Rprop": {"prev": "last_gradient", "step_size": "step_size"},
 }
 """Class of the optimizer -> torch's name of a state -> the neutral one.
 
 `step` stands where a bias is corrected by it; the other rules count for nothing.
 """
+
+_OWN: Mapping[str, tuple[str, ...]] = {
+    "Lamb": ("step", "first_moment", "second_moment"),
+    "Adamax": ("step", "first_moment", "largest_gradient"),
+    "RMSProp": ("second_moment", "first_moment", "velocity"),
+}
+"""Rule of the core that torch is given -> its states, by neutral names already."""
 
 
 def dump_state(model: torch.nn.Module, optimizer: Any = None) -> TensorState:
@@ -95,11 +96,18 @@ def _neutral(optimizer: Any, parameter: Any) -> dict[str, NDArray[Any]]:
     held = optimizer.state.get(parameter) or {}
     if held.get("step", 1) == 0:  # Adagrad begins with a state
         return {}
-    names = _STATES[type(optimizer).__name__]
+    names = _names(optimizer)
     arrays = {names[n]: _array(held[n]) for n in names if held.get(n) is not None}
     if "step" in arrays:
         arrays["step"] = arrays["step"].astype(np.int64)
     return arrays
+
+
+def _names(optimizer: Any) -> Mapping[str, str]:
+    """Name of a state of this optimizer -> the neutral one."""
+    if isinstance(optimizer, ByRule):
+        return {name: name for name in _OWN[type(optimizer.rule).__name__]}
+    return _STATES[type(optimizer).__name__]
 
 
 def _load_optimizer(optimizer: Any, names: Mapping[int, str], state: TensorState) -> None:
@@ -120,9 +128,11 @@ def _load_optimizer(optimizer: Any, names: Mapping[int, str], state: TensorState
 
 def _native(optimizer: Any, state: Arrays) -> dict[str, Any]:
     """A parameter's state as torch has it; a count that nothing depends on is 1: not none."""
-    names = {neutral: n for n, neutral in _STATES[type(optimizer).__name__].items()}
-    found = {names[neutral]: torch.tensor(array) for neutral, array in state.items()}
-    if not isinstance(optimizer, torch.optim.SGD):
+    names = {neutral: n for n, neutral in _names(optimizer).items()}
+    found: dict[str, Any] = {names[n]: torch.tensor(array) for n, array in state.items()}
+    if isinstance(optimizer, ByRule):
+        found["step"] = int(state.get("step", 1))
+    elif not isinstance(optimizer, torch.optim.SGD):
         found["step"] = torch.tensor(float(state.get("step", 1)))
     return found
 
@@ -140,7 +150,9 @@ def _cuda_device(model: torch.nn.Module) -> Any:
 
 
 def _array(tensor: Any) -> NDArray[Any]:
-    """A copy in numpy; of bfloat16, which numpy has not, as float32, which holds it."""
+    """A number, or a copy in numpy: of bfloat16, which numpy has not, as float32."""
+    if not isinstance(tensor, torch.Tensor):
+        return np.array(tensor)
     tensor = tensor.detach()
     low = tensor.dtype in (torch.float16, torch.bfloat16)
     array: NDArray[Any] = (tensor.float() if low else tensor).cpu().numpy()

@@ -79,4 +79,4 @@ def plan_of(spec: Spec, count: int | None, *, world_size: int = 1) -> Plan:
     T, W, H and the curve are then the same for every M; one update per epoch will do.
     """
     count = spec.batch.accumulate if count is None else count
-    return spec.plan(micro_batches_per_epoch=count, world_size=world_size)
+    return Plan.of(spec, micro_batches_per_epoch=count, world_size=world_size)

@@ -109,7 +109,7 @@ def _reading(
             leak = micro_batches % accumulate
         fields["batch"] |= {"accumulate": accumulate, "tail": "drop" if leak else "flush"}
     try:
-        plan = Spec(**fields).plan(micro_batches_per_epoch=micro_batches)
+        plan = Plan.of(Spec(**fields), micro_batches_per_epoch=micro_batches)
     except (SpecError, PlanError) as error:
         return Reading(dialect=dialect, left_out=left_out, refusal=str(error))
     return Reading(dialect=dialect, left_out=left_out, plan=plan, leak=leak)

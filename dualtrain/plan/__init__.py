@@ -12,7 +12,6 @@ from dualtrain.plan._curves import Curve as Curve
 from dualtrain.plan._decay_note import decay_note as decay_note
 from dualtrain.plan._loss_scale import Scaling as Scaling
 from dualtrain.plan._plan import Plan as Plan
-from dualtrain.plan._plan import resolve as resolve
 from dualtrain.plan._plan import round_product as round_product
 from dualtrain.plan._plateau import Plateau as Plateau
 from dualtrain.plan._warmup_note import warmup_note as warmup_note

@@ -19,7 +19,7 @@ from dualtrain.plan._fit import Room, check_fit
 from dualtrain.schedules import Floats
 from dualtrain.spec import LARGEST_COUNT, Rounding, Spec, Warmup
 
-__all__ = ["Plan", "resolve", "round_product"]
+__all__ = ["Plan", "round_product"]
 
 _ROUNDING: dict[str, Callable[[float], int]] = {
     "floor": math.floor,
@@ -53,10 +53,33 @@ class Plan:
     ledger: Ledger | None = None
     """What is decided for each parameter; None of a plan that was made without a model."""
 
+    @classmethod
+    def of(
+        cls,
+        spec: Spec,
+        *,
+        micro_batches_per_epoch: int,
+        world_size: int = 1,
+        parameters: Iterable[Parameter] | None = None,
+    ) -> Plan:
+        """The plan of a spec, of the run's sizes and, with its parameters, of a model.
+
+        micro_batches_per_epoch: micro-batches in one pass over the data, over all processes.
+        world_size: processes; divides `batch.size`, and changes neither T nor the curve.
+        parameters: as a backend lists them; without them the plan has no ledger.
+
+        Raises `PlanError` when the sizes leave nothing to train or no room after warmup,
+        `LedgerError` as `dualtrain.ledger.decide` does.
+
+        >>> Plan.of(spec, micro_batches_per_epoch=5).updates_per_epoch  # accumulate 2, tail flush
+        3
+        """
+        return _resolve(spec, micro_batches_per_epoch, world_size, parameters)
+
     def lr_at(self, t: int) -> float:
         """The float64 rate that update t uses; defined for every t >= 0, past the end too.
 
-        >>> plan = spec.plan(micro_batches_per_epoch=4)  # linear, lr 0.1, W = 2, T = 4
+        >>> plan = Plan.of(spec, micro_batches_per_epoch=4)  # linear, lr 0.1, W = 2, T = 4
         >>> [plan.lr_at(t) for t in (0, 1, 2, 3, 4, 5)]
         [0.0, 0.05, 0.1, 0.05, 0.0, 0.0]
         """
@@ -96,7 +119,7 @@ class Plan:
         >>> from dualtrain import Spec
         >>> parts = {"optimizer": {"name": "adamw", "lr": 0.1}, "schedule": {"name": "linear"}}
         >>> spec = Spec(**parts, warmup={"steps": 2}, duration={"updates": 4})
-        >>> str(spec.plan(micro_batches_per_epoch=1).native("transformers"))
+        >>> str(Plan.of(spec, micro_batches_per_epoch=1).native("transformers"))
         'get_linear_schedule_with_warmup(num_warmup_steps=2, num_training_steps=4)'
         """
         if not self.curve.plain:
@@ -114,7 +137,7 @@ class Plan:
     def epoch_groups(self) -> list[range]:
         """The accumulation groups of an epoch: for each update, its micro-batches' indices.
 
-        >>> spec.plan(micro_batches_per_epoch=5).epoch_groups()  # accumulate 2, tail flush
+        >>> Plan.of(spec, micro_batches_per_epoch=5).epoch_groups()  # accumulate 2, tail flush
         [range(0, 2), range(2, 4), range(4, 5)]
         """
         step = self.spec.batch.accumulate
@@ -174,22 +197,12 @@ class Plan:
         return self.curve.momenta(np.arange(self.total_updates, dtype=np.float64))
 
 
-def resolve(
+def _resolve(
     spec: Spec,
-    *,
     micro_batches_per_epoch: int,
-    world_size: int = 1,
-    parameters: Iterable[Parameter] | None = None,
+    world_size: int,
+    parameters: Iterable[Parameter] | None,
 ) -> Plan:
-    """Turn a spec, the run's sizes and a model's parameters into a `Plan`.
-
-    micro_batches_per_epoch: micro-batches in one pass over the data, over all processes.
-    world_size: processes; divides `batch.size`, and changes neither T nor the curve.
-    parameters: as a backend lists them; without them the plan has no ledger.
-
-    Raises `PlanError` when the sizes leave nothing to train or no room after warmup, `LedgerError`
-    as `dualtrain.ledger.decide` does.
-    """
     world_size = _size("world_size", world_size)
     micro_batches_per_epoch = _size("micro_batches_per_epoch", micro_batches_per_epoch)
     if spec.batch.size is not None and spec.batch.size % world_size:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_validator
 
@@ -19,12 +19,6 @@ from dualtrain.spec._parameters import Freeze, LayerDecayOrRate, LrMultipliers, 
 from dualtrain.spec._update import Batch, BatchNormRule, Clip, Duration, Ema
 from dualtrain.spec._warmup import Warmup
 from dualtrain.tasks import AnyTask, Task
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from dualtrain.ledger import Parameter
-    from dualtrain.plan import Plan
 
 __all__ = ["Spec"]
 
@@ -222,23 +216,3 @@ class Spec(Part):
         file, line = self._source.place(steps)
         where = dotted(steps)
         return Problem(where=where, rule=rule, received=received, file=file, line=line, cure=cure)
-
-    def plan(
-        self,
-        *,
-        micro_batches_per_epoch: int,
-        world_size: int = 1,
-        parameters: Iterable[Parameter] | None = None,
-    ) -> Plan:
-        """Resolve this spec into whole numbers, a curve and, of parameters, the ledger.
-
-        See `dualtrain.Plan`.
-        """
-        from dualtrain.plan import resolve
-
-        return resolve(
-            self,
-            micro_batches_per_epoch=micro_batches_per_epoch,
-            world_size=world_size,
-            parameters=parameters,
-        )

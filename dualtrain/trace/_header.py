@@ -141,8 +141,10 @@ class PlanFacts:
 
     def resolved(self) -> Plan:
         """The spec, planned anew for the sizes of the run."""
-        return self.spec.plan(
-            micro_batches_per_epoch=self.micro_batches_per_epoch, world_size=self.world_size
+        return Plan.of(
+            self.spec,
+            micro_batches_per_epoch=self.micro_batches_per_epoch,
+            world_size=self.world_size,
         )
 
 

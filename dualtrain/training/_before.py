@@ -5,6 +5,7 @@ from __future__ import annotations
 from dualtrain.data import batch_count
 from dualtrain.errors import Problem, SpecError
 from dualtrain.ledger import Ledger, Parameter, decide
+from dualtrain.plan import Plan
 from dualtrain.spec import Spec
 from dualtrain.tasks import ModelConfig, Task
 
@@ -41,7 +42,7 @@ def check_before(spec: Spec, *, own_model: bool = False) -> None:
     if not own_model:
         expected_ledger(_without_substrings(spec))
     rows = task.read(spec.folder)
-    spec.plan(micro_batches_per_epoch=batch_count(len(rows), batch_size(spec)))
+    Plan.of(spec, micro_batches_per_epoch=batch_count(len(rows), batch_size(spec)))
     if not own_model:
         task.check_start(spec.folder, rows)
 

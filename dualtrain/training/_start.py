@@ -9,6 +9,7 @@ from typing import Any
 
 from dualtrain.backend import Backend, backend_of, load_backend
 from dualtrain.errors import BackendError
+from dualtrain.plan import Plan
 from dualtrain.spec import Spec
 from dualtrain.training._header import describe
 from dualtrain.training._journal import Journal
@@ -68,8 +69,8 @@ def begin(
     """The run, unrecorded."""
     verbs = backend_for(model, backend)
     device = verbs.open_device(spec.device)
-    plan = spec.plan(
-        micro_batches_per_epoch=micro_batches_per_epoch, parameters=verbs.parameters(model)
+    plan = Plan.of(
+        spec, micro_batches_per_epoch=micro_batches_per_epoch, parameters=verbs.parameters(model)
     )
     return Run(plan, verbs.place(model, device), backend=verbs, device=device, measure=measure)
 

@@ -10,6 +10,7 @@ import numpy as np
 from dualtrain.backend import Backend, load_backend, logits_of
 from dualtrain.data import EpochBatches, Prepared, batches_of_epoch, held_out_batches
 from dualtrain.ledger import Ledger, decide
+from dualtrain.plan import Plan
 from dualtrain.spec import Spec
 from dualtrain.tasks import SampleLoss, Score
 from dualtrain.training._before import batch_size, check_before, task_of
@@ -72,7 +73,7 @@ def train(
     batches = batches_of_epoch(data, seed=spec.seed, size=size)
     epochs = Epochs(batches)
     # Before the weights, which take longest: refused at once, or not.
-    plan = spec.plan(micro_batches_per_epoch=epochs.count, parameters=parameters)
+    plan = Plan.of(spec, micro_batches_per_epoch=epochs.count, parameters=parameters)
     if config is not None:
         weights = task.initial_weights(folder, config, parameters, seed=spec.seed)
         verbs.load_weights(model, weights)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from dualtrain.backend import Backend
+from dualtrain.plan import Plan
 from tests.conformance.test_optimizers import case as case
 from tests.conformance.test_optimizers import gradients, spec_of, started, step
 
@@ -76,7 +77,7 @@ def test_a_run_needs_the_ledger_of_its_model(backend: Backend) -> None:
     from dualtrain.errors import PlanError
     from dualtrain.training import Run
 
-    plan = spec_of("sgd").plan(micro_batches_per_epoch=1)
+    plan = Plan.of(spec_of("sgd"), micro_batches_per_epoch=1)
     model: Any = backend.build_linear(3, 4)
     with pytest.raises(PlanError, match=r"^a run needs a plan of its model's parameters"):
         Run(plan, model, backend=backend, device=backend.open_device("cpu"), measure=False)

@@ -10,6 +10,7 @@ import pytest
 from dualtrain import Spec, build_optimizer, build_schedule, fit, start
 from dualtrain.backend import Backend
 from dualtrain.errors import PlanError
+from dualtrain.plan import Plan
 
 UPDATES = 9
 
@@ -43,7 +44,7 @@ def trained(backend: Backend, spec: Spec) -> list[float]:
 
 
 def by_hand(spec: Spec, momenta: list[float], *, nesterov: bool = False) -> list[float]:
-    plan = spec.plan(micro_batches_per_epoch=1)
+    plan = Plan.of(spec, micro_batches_per_epoch=1)
     w, v, after = 0.0, 0.0, []
     for t, momentum in enumerate(momenta):
         v = momentum * v + (t + 1)
@@ -58,7 +59,7 @@ def test_the_update_uses_the_momentum_of_its_t(
     backend: Backend, cycle: dict[str, Any], nesterov: bool
 ) -> None:
     spec = spec_of(cycle, nesterov=nesterov)
-    curve = spec.plan(micro_batches_per_epoch=1).momentum_curve()
+    curve = Plan.of(spec, micro_batches_per_epoch=1).momentum_curve()
     assert curve is not None
     expected = by_hand(spec, curve.tolist(), nesterov=nesterov)
 
@@ -79,7 +80,7 @@ def test_a_schedule_alone_cannot_cycle_it(backend: Backend) -> None:
     spec = spec_of(CYCLES[1])
     optimizer = build_optimizer(spec, backend.build_linear(1, 1))
     with pytest.raises(PlanError) as caught:
-        build_schedule(spec.plan(micro_batches_per_epoch=1), optimizer)
+        build_schedule(Plan.of(spec, micro_batches_per_epoch=1), optimizer)
 
     assert str(caught.value) == (
         "schedule.momentum: a native schedule cannot cycle the momentum; use dualtrain.fit or "
@@ -90,7 +91,7 @@ def test_a_schedule_alone_cannot_cycle_it(backend: Backend) -> None:
 def test_the_trace_records_the_momentum_that_the_optimizer_had(backend: Backend) -> None:
     for cycled in (True, False):
         spec = spec_of(CYCLES[0], cycled=cycled)
-        plan = spec.plan(micro_batches_per_epoch=1)
+        plan = Plan.of(spec, micro_batches_per_epoch=1)
         batch = {"input": np.ones((2, 1), np.float32), "labels": np.array([0, 1])}
         updates = fit(spec, backend.build_linear(1, 2), [batch], loss=summed)
         assert [u.momentum for u in updates] == [plan.momentum_at(t) for t in range(UPDATES)]

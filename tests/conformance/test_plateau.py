@@ -14,6 +14,7 @@ from dualtrain import Spec, build_optimizer, build_schedule, fit, start
 from dualtrain.backend import Backend
 from dualtrain.errors import MetricError, PlanError
 from dualtrain.optimizers import AdamW
+from dualtrain.plan import Plan
 from dualtrain.schedules import Constant
 from dualtrain.spec import Duration
 from dualtrain.trace import read_trace
@@ -190,7 +191,7 @@ def test_the_schedule_alone_is_refused(backend: Backend, linear: Any) -> None:
     spec = plateau_spec()
     optimizer = build_optimizer(spec, linear)
     with pytest.raises(PlanError, match="depend on the metrics that training reports"):
-        build_schedule(spec.plan(micro_batches_per_epoch=1), optimizer)
+        build_schedule(Plan.of(spec, micro_batches_per_epoch=1), optimizer)
 
 
 def test_a_task_reports_its_held_out_loss(backend: Backend, tmp_path: Path) -> None:

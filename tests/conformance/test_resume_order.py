@@ -46,7 +46,7 @@ def spec_of(name: str = "linear", optimizer: str = "adamw", lr: float = LR) -> S
 
 
 def plan_of(spec: Spec) -> Plan:
-    return spec.plan(micro_batches_per_epoch=10)
+    return Plan.of(spec, micro_batches_per_epoch=10)
 
 
 def load(target: Any, state: Any) -> None:

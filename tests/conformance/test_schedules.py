@@ -115,7 +115,7 @@ def plan_of(
         "horizon": horizon,
         "duration": {"updates": updates},
     }
-    return Spec(**values).plan(micro_batches_per_epoch=micro_batches)
+    return Plan.of(Spec(**values), micro_batches_per_epoch=micro_batches)
 
 
 def rates_used(backend: Backend, plan: Plan) -> list[float]:
@@ -218,7 +218,7 @@ def test_native_rates_equal_the_plan_for_any_schedule(
 ) -> None:
     """Every name, any warmup, per update or epoch."""
     try:
-        plan = Spec(**values).plan(micro_batches_per_epoch=3)
+        plan = Plan.of(Spec(**values), micro_batches_per_epoch=3)
     except PlanError:
         reject()
     assert_equal_to_the_last_bit(plan, rates_used(backend, plan))

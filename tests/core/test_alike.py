@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from dualtrain.cli import main
 from dualtrain.errors import PlanError
+from dualtrain.plan import Plan
 from dualtrain.spec import Spec
 from tests.schedules import parts
 
@@ -65,7 +66,7 @@ def test_check_plan_and_the_others_decide_alike(
 
 def plans(spec: Spec, count: int) -> bool:
     try:
-        spec.plan(micro_batches_per_epoch=count)
+        Plan.of(spec, micro_batches_per_epoch=count)
     except PlanError:
         return False
     return True

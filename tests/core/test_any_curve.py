@@ -54,7 +54,7 @@ def plans(draw: st.DrawFn, names: tuple[str, ...] = NAMES) -> Plan:
 
 def planned(values: dict[str, Any]) -> Plan:
     try:
-        return Spec(**values).plan(micro_batches_per_epoch=U)
+        return Plan.of(Spec(**values), micro_batches_per_epoch=U)
     except PlanError:
         reject()
 
@@ -89,7 +89,7 @@ def test_a_rate_does_not_depend_on_when_training_ends(plan: Plan, t: int) -> Non
         update={"duration": Duration(updates=401), "horizon": length // unit}
     )
 
-    assert longer.plan(micro_batches_per_epoch=U).lr_at(t) == plan.lr_at(t)
+    assert Plan.of(longer, micro_batches_per_epoch=U).lr_at(t) == plan.lr_at(t)
 
 
 @settings(max_examples=60)

@@ -88,6 +88,6 @@ UNKNOWN = (
     "ask", [lambda plan: plan.lr_at(0), lambda plan: plan.factor_at(9), Plan.lr_curve]
 )
 def test_a_plan_has_no_curve(ask: Any) -> None:
-    plan = plateau_spec().plan(micro_batches_per_epoch=1)
+    plan = Plan.of(plateau_spec(), micro_batches_per_epoch=1)
     with pytest.raises(PlanError, match=UNKNOWN):
         ask(plan)

@@ -8,6 +8,7 @@ import pytest
 
 from dualtrain import load_spec
 from dualtrain.errors import PlanError, SpecError
+from dualtrain.plan import Plan
 
 GOOD = "optimizer: {name: adamw, lr: 0.5}\nduration: {updates: 100}\n"
 
@@ -336,7 +337,7 @@ def test_a_schedule_without_room(
     Path("spec.yaml").write_text(f"{GOOD}{text}\n")
     spec = load_spec("spec.yaml")
     with pytest.raises(PlanError) as caught:
-        spec.plan(micro_batches_per_epoch=5)
+        Plan.of(spec, micro_batches_per_epoch=5)
 
     assert expected == str(caught.value)
 
@@ -363,4 +364,6 @@ JUST_FITS = [
 def test_the_nearest_that_fits(text: str, tmp_path: Path) -> None:
     (tmp_path / "spec.yaml").write_text(f"{GOOD}{text}\n")
 
-    assert load_spec(tmp_path / "spec.yaml").plan(micro_batches_per_epoch=5).total_updates == 100
+    assert (
+        Plan.of(load_spec(tmp_path / "spec.yaml"), micro_batches_per_epoch=5).total_updates == 100
+    )

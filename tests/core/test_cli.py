@@ -17,6 +17,7 @@ import dualtrain
 from dualtrain.cli import app, main
 from dualtrain.ledger import Ledger, Parameter, Row
 from dualtrain.parity import compare
+from dualtrain.plan import Plan
 from dualtrain.spec import Spec, load_spec
 from dualtrain.workers import Side
 from tests.modules import FRAMEWORKS, modules_after
@@ -218,7 +219,7 @@ def test_a_curve_that_does_not_fit_into_memory_is_refused(run: Run, spec: Write)
 def test_plan_as_json_has_the_curve(run: Run, spec: Write) -> None:
     path = spec(EPOCHS)
     status, out, _ = run("plan", path, "--micro-batches", 5, "--world-size", 2, "--json")
-    curve = load_spec(path).plan(micro_batches_per_epoch=5, world_size=2).lr_curve()
+    curve = Plan.of(load_spec(path), micro_batches_per_epoch=5, world_size=2).lr_curve()
     assert status == 0
     assert json.loads(out) == {
         "total_updates": 6,

@@ -9,6 +9,7 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from dualtrain.errors import PlanError
+from dualtrain.plan import Plan
 from dualtrain.spec import Spec
 from tests.oracle import schedules
 from tests.schedules import NAMES, parts
@@ -22,7 +23,7 @@ U = 3
 def test_the_plan_agrees(name: str, data: st.DataObject) -> None:
     values = data.draw(parts((name,)))
     try:
-        plan = Spec(**values).plan(micro_batches_per_epoch=U)
+        plan = Plan.of(Spec(**values), micro_batches_per_epoch=U)
     except PlanError:
         reject()
     t = data.draw(st.integers(0, plan.horizon + 50))
@@ -46,7 +47,7 @@ def test_the_comparison_objects() -> None:
         "schedule": {"name": "step", "every": 3, "gamma": 0.5},
         "duration": {"updates": 9},
     }
-    plan = Spec(**values).plan(micro_batches_per_epoch=U)
+    plan = Plan.of(Spec(**values), micro_batches_per_epoch=U)
     dumped = plan.spec.model_dump()
     run = schedules.sizes(dumped, U)
     shifted = [schedules.rate(dumped, run, t - 1) for t in range(1, 9)]

@@ -15,6 +15,7 @@ from dualtrain import load_spec
 from dualtrain.errors import SpecError
 from dualtrain.fields._cure_table import KEYS, NAMES
 from dualtrain.fields._problems import _options
+from dualtrain.plan import Plan
 from dualtrain.spec import Spec
 from dualtrain.tasks.text_classification import FreshModel, TextClassification
 
@@ -301,7 +302,7 @@ def test_the_sequence_is_that_schedule() -> None:
         expected = [
             0.01 + 0.09 * (1 + math.cos(math.pi * i / n)) / 2 for n in (4, 8, 16) for i in range(n)
         ]
-        assert spec.plan(micro_batches_per_epoch=1).lr_curve().tolist() == pytest.approx(
+        assert Plan.of(spec, micro_batches_per_epoch=1).lr_curve().tolist() == pytest.approx(
             expected, abs=1e-15
         )
 

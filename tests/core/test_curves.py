@@ -318,10 +318,12 @@ class TestUpdates:
             "batch": Batch(size=8, accumulate=4),
         }
         spec = Spec(**usual | values)
-        return spec.plan(micro_batches_per_epoch=micro_batches, world_size=world_size)
+        return Plan.of(spec, micro_batches_per_epoch=micro_batches, world_size=world_size)
 
     def test_flush(self) -> None:
-        plan = self.plan()
+        plan = Plan.of(
+            self,
+        )
 
         assert [range(0, 4), range(4, 8), range(8, 10)] == plan.epoch_groups()
         assert (plan.updates_per_epoch, plan.total_updates) == (3, 6)
@@ -367,7 +369,10 @@ class TestUpdates:
         assert [(0, range(0, 4))] == list(self.plan(duration=Duration(updates=1)).updates())
 
     def test_processes_change_neither_the_updates_nor_the_curve(self) -> None:
-        one, four = self.plan(), self.plan(world_size=4)
+        one, four = (
+            self.plan(),
+            self.plan(world_size=4),
+        )
 
         assert list(one.updates()) == list(four.updates())
         assert one.lr_curve().tolist() == four.lr_curve().tolist()
@@ -388,7 +393,7 @@ class TestAnySizes:
             duration=Duration(epochs=epochs),
             batch=Batch(accumulate=accumulate),
         )
-        plan = spec.plan(micro_batches_per_epoch=micro_batches)
+        plan = Plan.of(spec, micro_batches_per_epoch=micro_batches)
         seen = [(epoch, index) for epoch, group in plan.updates() for index in group]
 
         assert [(e, i) for e in range(epochs) for i in range(micro_batches)] == seen

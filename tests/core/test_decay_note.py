@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dualtrain.plan import decay_note
+from dualtrain.plan import Plan, decay_note
 from dualtrain.spec import Spec
 
 
@@ -20,7 +20,7 @@ def note(lr: float, name: str = "adamw", **decay: Any) -> str | None:
         "duration": {"updates": 2},
         "weight_decay": decay or None,
     }
-    return decay_note(Spec(**parts).plan(micro_batches_per_epoch=2))
+    return decay_note(Plan.of(Spec(**parts), micro_batches_per_epoch=2))
 
 
 EDGE = 2.0**-25
@@ -64,7 +64,7 @@ def test_metrics_can_only_lower_the_rate() -> None:
         "duration": {"updates": 2},
         "weight_decay": {"value": 1.0},
     }
-    told = decay_note(Spec(**parts).plan(micro_batches_per_epoch=2))
+    told = decay_note(Plan.of(Spec(**parts), micro_batches_per_epoch=2))
     assert told is not None
     assert "at most 1e-09" in told
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import pytest
 
+from dualtrain.plan import Plan
 from dualtrain.spec import Spec, load_spec
 from dualtrain.tasks.text_classification._prepared import PreparedTexts
 from tests.tasks import epochs, prepare
@@ -145,7 +146,7 @@ class TestSpec:
         text = (EXAMPLE / "spec.yaml").read_text("utf-8")
         assert data.eval is not None
         batches = epochs(spec, data)(0)
-        plan = spec.plan(micro_batches_per_epoch=len(batches))
+        plan = Plan.of(spec, micro_batches_per_epoch=len(batches))
 
         assert f"train.csv            # {len(data.train)} paragraphs" in text
         assert f"eval.csv              # {len(data.eval)} others" in text
@@ -156,7 +157,7 @@ class TestSpec:
     def test_the_tail_is_short_twice_over(self, spec: Spec, data: PreparedTexts) -> None:
         """An epoch's last group lacks a micro-batch, and its last micro-batch lacks samples."""
         batches = epochs(spec, data)(0)
-        groups = spec.plan(micro_batches_per_epoch=len(batches)).epoch_groups()
+        groups = Plan.of(spec, micro_batches_per_epoch=len(batches)).epoch_groups()
 
         assert len(groups[-1]) == 1 < spec.batch.accumulate
         assert len(batches[-1]["labels"]) < len(batches[0]["labels"])

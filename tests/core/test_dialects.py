@@ -23,7 +23,7 @@ def plan_of(count: int = 10, **changes: Any) -> Plan:
         "batch": {"accumulate": 4},
         "duration": {"epochs": 2},
     }
-    return Spec.model_validate(fields | changes).plan(micro_batches_per_epoch=count)
+    return Plan.of(Spec.model_validate(fields | changes), micro_batches_per_epoch=count)
 
 
 def compared(plan: Plan, *names: str) -> tuple[Compared, ...]:

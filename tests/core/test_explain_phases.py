@@ -168,7 +168,7 @@ def test_only_the_first_phases_of_many_are_told() -> None:
 def test_any_run_is_told_without_a_gap(values: dict[str, Any]) -> None:
     """From update 0 to the last one, or to the last phase that is told; and compared."""
     try:
-        plan = Spec(**values).plan(micro_batches_per_epoch=10)
+        plan = Plan.of(Spec(**values), micro_batches_per_epoch=10)
     except PlanError:
         reject()
     explanation = explain(plan)

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from dualtrain.errors import PlanError
 from dualtrain.native import Call, Refused, flat, nested
 from dualtrain.native.schedules import SCHEDULES
+from dualtrain.plan import Plan
 from dualtrain.spec import Spec
 from tests.native_schedules import UPDATES, Case, cases
 from tests.schedules import parts
@@ -69,7 +70,7 @@ def test_what_a_library_can_say_it_says_back(values: dict[str, Any]) -> None:
     """For any spec and each library: a call that reads as the same words, or a reason."""
     spec = Spec(**values)
     try:
-        plan = spec.plan(micro_batches_per_epoch=1)
+        plan = Plan.of(spec, micro_batches_per_epoch=1)
     except PlanError:
         return
     words = flat({"schedule": spec.schedule.model_dump(exclude_defaults=True)})

@@ -8,6 +8,7 @@ import pytest
 
 from dualtrain.errors import PlanError
 from dualtrain.optimizers import AdamW
+from dualtrain.plan import Plan
 from dualtrain.schedules import InverseSqrt, Linear
 from dualtrain.spec import Batch, Duration, Spec, Warmup
 
@@ -107,7 +108,7 @@ BAD = {
 def test_sizes_that_do_not_fit(spec: Spec, sizes: dict[str, Any], expected: str) -> None:
     """The message has the rule and the numbers that broke it."""
     with pytest.raises(PlanError) as caught:
-        spec.plan(**sizes)
+        Plan.of(spec, **sizes)
 
     assert expected == str(caught.value)
 
@@ -148,13 +149,13 @@ GOOD = {
 
 @pytest.mark.parametrize(("spec", "sizes"), GOOD.values(), ids=GOOD)
 def test_the_nearest_sizes_that_fit(spec: Spec, sizes: dict[str, Any]) -> None:
-    assert spec.plan(**sizes).total_updates == 100
+    assert Plan.of(spec, **sizes).total_updates == 100
 
 
 @pytest.mark.parametrize("ask", ["lr_at", "factor_at"])
 def test_updates_are_counted_from_0(ask: str) -> None:
     """A negative t is a mistake, not an index from the end."""
-    plan = spec_of().plan(micro_batches_per_epoch=10)
+    plan = Plan.of(spec_of(), micro_batches_per_epoch=10)
     with pytest.raises(PlanError) as caught:
         getattr(plan, ask)(-1)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dualtrain.plan import Plateau
+from dualtrain.plan import Plan, Plateau
 from tests.plateaus import plateau_spec
 
 # Base rate 1, halved; (metric, the rate after it).
@@ -58,7 +58,7 @@ COLUMNS: dict[str, tuple[dict[str, Any], list[tuple[float, float]]]] = {
 def test_the_rate_after_each_metric(
     rule: dict[str, Any], column: list[tuple[float, float]]
 ) -> None:
-    plateau = Plateau(plateau_spec(1.0, **rule).plan(micro_batches_per_epoch=1))
+    plateau = Plateau(Plan.of(plateau_spec(1.0, **rule), micro_batches_per_epoch=1))
     after = []
     for t, (metric, _) in enumerate(column):
         plateau.report(metric, t)

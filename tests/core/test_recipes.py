@@ -27,7 +27,7 @@ SIZES = {
 
 
 def plan_of(name: str) -> Plan:
-    return load_spec(RECIPES / f"{name}.yaml").plan(micro_batches_per_epoch=1000)
+    return Plan.of(load_spec(RECIPES / f"{name}.yaml"), micro_batches_per_epoch=1000)
 
 
 def test_each_is_here() -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from dualtrain.cli import main
 from dualtrain.errors import DataError, SpecError
+from dualtrain.plan import Plan
 from dualtrain.spec import Spec, load_spec
 from dualtrain.tasks.regression import MlpConfig, Regression
 from dualtrain.tasks.regression._config import initial_weights
@@ -351,7 +352,7 @@ def test_the_example_is_what_its_comments_say(example: Path) -> None:
     assert isinstance(spec.task, Regression)
     data = spec.task.prepare(example)
     assert data.eval is not None
-    plan = spec.plan(micro_batches_per_epoch=25)
+    plan = Plan.of(spec, micro_batches_per_epoch=25)
     assert (len(data.train), len(data.eval), -(-len(data.train) // 32)) == (800, 200, 25)
     assert (plan.warmup_updates, plan.total_updates) == (25, 250)
 

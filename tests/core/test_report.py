@@ -17,6 +17,7 @@ from rich.console import Console
 
 from dualtrain.aside import write_aside
 from dualtrain.parity import Comparison, WeightSet, compare, compare_headers
+from dualtrain.plan import Plan
 from dualtrain.report import chart, plot_lr, print_comparison, write_report
 from dualtrain.spec import Spec
 from tests.plateaus import plateau_spec
@@ -184,7 +185,7 @@ def test_rates_that_metrics_decided_can_be_drawn(tmp_path: Path) -> None:
 
 
 def test_curves_become_png_or_svg(tmp_path: Path) -> None:
-    plans = {"spec.yaml": make_spec().plan(micro_batches_per_epoch=5)}
+    plans = {"spec.yaml": Plan.of(make_spec(), micro_batches_per_epoch=5)}
     plot_lr(plans, tmp_path / "lr.png")
     plot_lr(plans, tmp_path / "lr.svg")
     assert (tmp_path / "lr.png").read_bytes().startswith(b"\x89PNG")
@@ -197,9 +198,10 @@ def test_plotting_leaves_no_global_state(tmp_path: Path) -> None:
     """pyplot, which keeps figures alive, is never imported."""
     code = (
         "import sys; from pathlib import Path\n"
+        "from dualtrain.plan import Plan\n"
         "from dualtrain.report import plot_lr\n"
         "from tests.traces import make_spec\n"
-        "plot_lr({'a': make_spec().plan(micro_batches_per_epoch=5)}, Path(sys.argv[1]))\n"
+        "plot_lr({'a': Plan.of(make_spec(), micro_batches_per_epoch=5)}, Path(sys.argv[1]))\n"
         "print('matplotlib.pyplot' in sys.modules)"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "lr.png")]
@@ -216,7 +218,7 @@ def test_a_curve_in_text() -> None:
         "     0          7",
     ]
     spec = make_spec(duration={"epochs": 2}, warmup={"steps": 2})
-    curve = spec.plan(micro_batches_per_epoch=5).lr_curve()
+    curve = Plan.of(spec, micro_batches_per_epoch=5).lr_curve()
     drawn = chart(curve, top=0.1, length=8, width=12, height=3)
     assert expected == drawn.splitlines()
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dualtrain.errors import PlanError
+from dualtrain.plan import Plan
 from dualtrain.spec import Spec
 from tests.schedules import parts
 
@@ -23,7 +24,7 @@ def test_every_refusal_has_field_value_and_way_out(
     values["batch"] = {"accumulate": 3, "tail": "drop" if drop else "flush"}
     spec = Spec(**values)
     try:
-        spec.plan(micro_batches_per_epoch=count)
+        Plan.of(spec, micro_batches_per_epoch=count)
     except PlanError as error:
         problem = error.problem
         assert problem is not None
@@ -92,7 +93,7 @@ def spec_of(schedule: dict[str, Any], per: str = "epoch", **changes: Any) -> Spe
 
 def refusal(spec: Spec) -> PlanError:
     with pytest.raises(PlanError) as caught:
-        spec.plan(micro_batches_per_epoch=UNIT)
+        Plan.of(spec, micro_batches_per_epoch=UNIT)
     return caught.value
 
 
@@ -105,7 +106,7 @@ def test_warmup_in_updates_beside_a_schedule_in_epochs(schedule: dict[str, Any],
         "Received: 500 warmup epochs, horizon 12"
     )
     changes = written(schedule, cure)
-    plan = spec_of(changes, per="update").plan(micro_batches_per_epoch=UNIT)
+    plan = Plan.of(spec_of(changes, per="update"), micro_batches_per_epoch=UNIT)
     assert (plan.warmup_updates, plan.total_updates) == (WARMUP, 12 * UNIT)
 
 
@@ -115,9 +116,9 @@ def test_warmup_in_updates_beside_a_schedule_in_epochs(schedule: dict[str, Any],
 def test_what_it_says_falls_where_the_epochs_begin(name: str) -> None:
     """Without the warmup the rates are the same, at the first update of each epoch."""
     schedule, cure = IN_UPDATES[name]
-    epochs = spec_of(schedule, warmup=None).plan(micro_batches_per_epoch=UNIT)
+    epochs = Plan.of(spec_of(schedule, warmup=None), micro_batches_per_epoch=UNIT)
     updates = spec_of(written(schedule, cure), per="update", warmup=None)
-    found = updates.plan(micro_batches_per_epoch=UNIT).lr_curve()[::UNIT]
+    found = Plan.of(updates, micro_batches_per_epoch=UNIT).lr_curve()[::UNIT]
     assert found.tolist() == pytest.approx(epochs.lr_curve()[::UNIT].tolist(), rel=1e-12)
 
 

@@ -14,6 +14,7 @@ import pytest
 from dualtrain.cli import main
 from dualtrain.errors import TraceError
 from dualtrain.parity import compare_with_plan
+from dualtrain.plan import Plan
 from dualtrain.report import write_report
 from dualtrain.report._words import remarks, verdict
 from dualtrain.trace import End, PlanFacts, Trace
@@ -180,11 +181,11 @@ def test_a_cut_run_is_compared_as_far_as_it_went() -> None:
 
 def test_a_script_is_compared_with_the_plan_it_is_given() -> None:
     script = without_plan(make_trace("paddle"))
-    plan = make_spec().plan(micro_batches_per_epoch=5)
+    plan = Plan.of(make_spec(), micro_batches_per_epoch=5)
     comparison = compare_with_plan(script, plan)
     assert comparison.agrees
     assert comparison.not_compared[0] == "decay (without the model's ledger a plan does not say it)"
-    other = make_spec(warmup={"steps": 2}).plan(micro_batches_per_epoch=5)
+    other = Plan.of(make_spec(warmup={"steps": 2}), micro_batches_per_epoch=5)
     first = compare_with_plan(script, other).first
     assert first is not None
     assert (first.stage, first.first_update, first.knob) == (
@@ -201,7 +202,7 @@ def test_a_trace_without_a_plan_needs_one() -> None:
 
 def test_rates_that_metrics_decide_are_not_compared() -> None:
     trace = make_trace()
-    plan = plateau_spec(duration={"updates": 6}).plan(micro_batches_per_epoch=5)
+    plan = Plan.of(plateau_spec(duration={"updates": 6}), micro_batches_per_epoch=5)
     trace = replace(trace, header=replace(trace.header, plan=PlanFacts.of(plan)))
     comparison = compare_with_plan(trace)
     assert "learning rate (metrics decide it in training)" in comparison.not_compared

@@ -132,7 +132,7 @@ def _compared(case: Case, reading: Reading) -> Measured:
 
 def plan_of(reading: Reading) -> Plan:
     """The plan of the spec that the table says is the same."""
-    return Spec(**nested(reading.words)).plan(micro_batches_per_epoch=1)
+    return Plan.of(Spec(**nested(reading.words)), micro_batches_per_epoch=1)
 
 
 def _apart(a: Setting, b: Setting) -> float:

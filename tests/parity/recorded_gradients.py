@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 import dualtrain_paddle
 import dualtrain_torch
 from dualtrain import Spec, build_optimizer
+from dualtrain.plan import Plan
 
 __all__ = ["BARS", "CASES", "WIDER", "Distance", "distance", "spec_of"]
 
@@ -150,7 +151,7 @@ def _after(side: Any, spec: Spec, dtype: Dtype, updates: int, build: Any) -> Arr
     """The weights after so many updates, driven by the spec's schedule."""
     model = side.model(dtype)
     optimizer = build(spec, model)
-    schedule = side.backend.build_schedule(spec.plan(micro_batches_per_epoch=1), optimizer)
+    schedule = side.backend.build_schedule(Plan.of(spec, micro_batches_per_epoch=1), optimizer)
     for gradient in gradients(updates):
         side.give(model, gradient, dtype)
         optimizer.step()

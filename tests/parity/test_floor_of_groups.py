@@ -14,6 +14,7 @@ import torch
 
 from dualtrain import Spec, build_optimizer, build_schedule
 from dualtrain.backend import load_backend
+from dualtrain.plan import Plan
 
 LR, LEAST, T = 1e-2, 1e-3, 10
 WAVE = (1 + np.cos(np.pi * np.arange(T + 1) / T)) / 2
@@ -107,7 +108,7 @@ def test_dualtrain_multiplies_on_both(name: str) -> None:
     )
     model = backend.build_linear(3, 2)
     optimizer = build_optimizer(spec, model)
-    schedule = build_schedule(spec.plan(micro_batches_per_epoch=1), optimizer)
+    schedule = build_schedule(Plan.of(spec, micro_batches_per_epoch=1), optimizer)
     zeros = {"weight": np.zeros((2, 3), np.float32), "bias": np.zeros(2, np.float32)}
     moved = []
     for _ in range(T + 1):

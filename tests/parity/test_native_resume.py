@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from dualtrain import Spec, build_optimizer, build_schedule
+from dualtrain.plan import Plan
 
 T, LR = 45, 1e-3
 
@@ -70,7 +71,7 @@ def test_ours_keeps_the_clock_of_a_paddle_optimizer_for_the_schedule() -> None:
             "duration": {"updates": 100},
         }
     )
-    plan = spec.plan(micro_batches_per_epoch=10)
+    plan = Plan.of(spec, micro_batches_per_epoch=10)
     schedule = paddle.optimizer.lr.LambdaDecay(LR, factor)
     for _ in range(T):
         schedule.step()

@@ -18,7 +18,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from dualtrain import fit
 from dualtrain.backend import backend_of, load_backend
 from dualtrain.parity import compare_files
-from dualtrain.plan import Plateau
+from dualtrain.plan import Plan, Plateau
 from dualtrain.testing import assert_update_parity
 from tests.plateaus import plateau_spec
 
@@ -26,7 +26,7 @@ Rule = dict[str, Any]
 
 
 def ours(rule: Rule, lr: float, metrics: list[float]) -> list[float]:
-    plateau = Plateau(plateau_spec(lr, **rule).plan(micro_batches_per_epoch=1))
+    plateau = Plateau(Plan.of(plateau_spec(lr, **rule), micro_batches_per_epoch=1))
     rates = []
     for t, metric in enumerate(metrics):
         plateau.report(metric, t)
