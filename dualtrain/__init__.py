@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from dualtrain.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from dualtrain.errors import DualtrainError as DualtrainError
     from dualtrain.errors import SpecError as SpecError
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from dualtrain.training import fit as fit
     from dualtrain.training import start as start
 
-__version__ = "0.1.0"
 
 _ROOMS = {
     "DualtrainError": "dualtrain.errors",

@@ -15,9 +15,9 @@ from typing import Annotated
 
 import typer
 
-from dualtrain import __version__
 from dualtrain.cli import _meaning, _runs, _specs, _traces
 from dualtrain.errors import DualtrainError
+from dualtrain.version import __version__
 
 __all__ = ["app", "main"]
 

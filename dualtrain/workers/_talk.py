@@ -34,10 +34,10 @@ from pydantic import (
     ValidationError,
 )
 
-from dualtrain import __version__
 from dualtrain.errors import WorkerError
 from dualtrain.fields import Count
 from dualtrain.trace import Header, header_from_json, header_to_json
+from dualtrain.version import __version__
 
 __all__ = [
     "Command",

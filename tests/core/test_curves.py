@@ -321,9 +321,7 @@ class TestUpdates:
         return Plan.of(spec, micro_batches_per_epoch=micro_batches, world_size=world_size)
 
     def test_flush(self) -> None:
-        plan = Plan.of(
-            self,
-        )
+        plan = self.plan()
 
         assert [range(0, 4), range(4, 8), range(8, 10)] == plan.epoch_groups()
         assert (plan.updates_per_epoch, plan.total_updates) == (3, 6)

@@ -15,14 +15,16 @@ import pytest
 CORE = Path(__file__).parents[2] / "dualtrain"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("errors", "aside"),
-    ("fields",),
-    ("schedules", "optimizers"),
-    ("spec",),
+    ("errors", "aside", "listing", "version"),
+    ("fields", "shapes", "extras", "data", "state"),
+    ("schedules", "optimizers", "tasks"),
+    ("spec", "native"),
     ("ledger",),
     ("plan",),
-    ("trace", "backend"),
-    ("training", "parity"),
+    ("trace", "backend", "dialects", "explain"),
+    ("parity", "training"),
+    ("report", "testing"),
+    ("workers",),
     ("cli",),
 )
 """From the ground up; rooms of one floor do not know each other."""
