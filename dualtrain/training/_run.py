@@ -37,6 +37,11 @@ class Run:
         self, plan: Plan, model: Any, *, backend: Backend, device: Any, measure: bool
     ) -> None:
         spec = plan.spec
+        if plan.ledger is None:
+            raise PlanError(
+                "a run needs a plan of its model's parameters: Plan.of(..., parameters=...). "
+                "Received: one without"
+            )
         backend.check_amp(spec.amp, device)
         backend.check_autocast(spec.amp, device)
         self.plan = plan
@@ -45,7 +50,6 @@ class Run:
         self.backend = backend
         self.clip = backend.build_clip(spec.clip, measure=measure)
         self._open = ExitStack()
-        assert plan.ledger is not None, "the plan of a run is made with its parameters"
         self._ledger = plan.ledger
         self.optimizer = wire(backend, spec.optimizer, plan.ledger, model, clip=self.clip)
         backend.clear_gradients(self.optimizer)  # those of an earlier loop that broke off
