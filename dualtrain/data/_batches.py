@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dualtrain.data._order import permutation
-from dualtrain.data._prepared import Batch, Prepared
+from dualtrain.data._prepared import MicroBatch, Prepared
 
 __all__ = ["EpochBatches", "batch_count", "batch_digest", "batches_of_epoch", "held_out_batches"]
 
@@ -23,7 +23,7 @@ def batch_count(samples: int, size: int) -> int:
 
 
 @dataclass(frozen=True, eq=False)
-class EpochBatches(Sequence[Batch]):
+class EpochBatches(Sequence[MicroBatch]):
     """The micro-batches of one pass over a split, each made when it is asked for.
 
     Micro-batch i has the samples indices[i * size:(i + 1) * size]; the last one may be short.
@@ -41,14 +41,14 @@ class EpochBatches(Sequence[Batch]):
         return batch_count(len(self.indices), self.size)
 
     @overload
-    def __getitem__(self, index: int) -> Batch: ...
+    def __getitem__(self, index: int) -> MicroBatch: ...
     @overload
-    def __getitem__(self, index: slice) -> list[Batch]: ...
-    def __getitem__(self, index: int | slice) -> Batch | list[Batch]:
+    def __getitem__(self, index: slice) -> list[MicroBatch]: ...
+    def __getitem__(self, index: int | slice) -> MicroBatch | list[MicroBatch]:
         start = range(0, len(self.indices), self.size)[index]
         return [self._at(s) for s in start] if isinstance(start, range) else self._at(start)
 
-    def _at(self, start: int) -> Batch:
+    def _at(self, start: int) -> MicroBatch:
         return self.data.batch(self.split, self.indices[start : start + self.size])
 
 

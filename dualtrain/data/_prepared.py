@@ -10,6 +10,7 @@ import hashlib
 import json
 import tempfile
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -23,9 +24,9 @@ from dualtrain.errors import DataError
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["Batch", "Prepared", "Split"]
+__all__ = ["MicroBatch", "Prepared", "Split"]
 
-Batch = dict[str, NDArray[Any]]
+MicroBatch = Mapping[str, NDArray[Any]]
 """A micro-batch's arrays by name: the model's inputs, and `labels`."""
 
 ARRAYS = "prepared.safetensors"
@@ -59,7 +60,7 @@ class Prepared(ABC, Generic[S]):
     """The held-out split."""
 
     @abstractmethod
-    def batch(self, split: S, indices: NDArray[np.int64]) -> Batch:
+    def batch(self, split: S, indices: NDArray[np.int64]) -> MicroBatch:
         """The samples `indices` (at least one) of a split as one micro-batch."""
 
     @cached_property

@@ -17,6 +17,6 @@ from dualtrain.native._call import flat as flat
 from dualtrain.native._call import item as item
 from dualtrain.native._call import nested as nested
 from dualtrain.native._call import word as word
-from dualtrain.native._table import Reading as Reading
+from dualtrain.native._table import Meaning as Meaning
 from dualtrain.native._table import Table as Table
 from dualtrain.native._table import Writing as Writing

@@ -26,7 +26,7 @@ from dualtrain.training._run import Run
 from dualtrain.training._start import backend_for
 from dualtrain.training._watch import Watch
 
-__all__ = ["ledger", "train"]
+__all__ = ["task_ledger", "train"]
 
 
 def train(
@@ -118,7 +118,7 @@ def train(
     return score
 
 
-def ledger(spec: Spec, backend: str) -> Ledger:
+def task_ledger(spec: Spec, backend: str) -> Ledger:
     """What the spec's rules decide for every parameter of the task's model."""
     verbs, task = load_backend(backend), task_of(spec)
     model = verbs.build_model(task.config(spec.folder, task.prepare(spec.folder)))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dualtrain.native import Call, Refused, Row
-from dualtrain.native.optimizers import OPTIMIZERS, arguments_for, driving_row, words_of
+from dualtrain.native.optimizers import NATIVE_OPTIMIZERS, arguments_for, driving_row, words_of
 from dualtrain.optimizers import RULES, Adam, AdamW, Momentum, RMSProp, UpdateRule
 from tests.oracle.optimizers import rule_of
 
@@ -26,7 +26,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "rprop": {"etas": (0.5, 1.25), "step_sizes": (2.0**-10, 0.25)},
 }
 """Nothing at a default, and numbers that float32 holds."""
-SAID = [row for row in OPTIMIZERS.rows if row.equal != "refused"]
+SAID = [row for row in NATIVE_OPTIMIZERS.rows if row.equal != "refused"]
 each_row = pytest.mark.parametrize("row", SAID, ids=lambda row: f"{row.name} {row.means}")
 
 
@@ -70,10 +70,10 @@ def test_every_rule_has_a_row_for_paddle_and_torch_lacks_three() -> None:
 
 
 def test_one_class_of_torch_means_two_rules() -> None:
-    plain = OPTIMIZERS.read(Call(name="torch.optim.SGD", arguments={"lr": 0.1}))
+    plain = NATIVE_OPTIMIZERS.read(Call(name="torch.optim.SGD", arguments={"lr": 0.1}))
     assert plain.words == {"optimizer.name": "sgd", "optimizer.lr": 0.1}
     given = {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.5}
-    heavy = OPTIMIZERS.read(Call(name="torch.optim.SGD", arguments=given))
+    heavy = NATIVE_OPTIMIZERS.read(Call(name="torch.optim.SGD", arguments=given))
     assert heavy.words == {
         "optimizer.name": "momentum",
         "optimizer.lr": 0.1,
@@ -82,7 +82,7 @@ def test_one_class_of_torch_means_two_rules() -> None:
         "weight_decay.kind": "coupled",
     }
     with pytest.raises(Refused, match="has no meaning that is known"):
-        OPTIMIZERS.read(Call(name="torch.optim.SGD", arguments={**given, "dampening": 0.5}))
+        NATIVE_OPTIMIZERS.read(Call(name="torch.optim.SGD", arguments={**given, "dampening": 0.5}))
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_one_class_of_torch_means_two_rules() -> None:
     ],
 )
 def test_what_the_spec_cannot_say_is_refused(name: str, given: dict[str, Any], reason: str) -> None:
-    (row,) = (row for row in OPTIMIZERS.rows if row.name == name)
+    (row,) = (row for row in NATIVE_OPTIMIZERS.rows if row.name == name)
     with pytest.raises(Refused, match=reason):
         row.read(given)
 
