@@ -58,7 +58,7 @@ def rate_distance(a: Plan, b: Plan) -> Distance:
     """Compare two plans' rates, update by update, as float64.
 
     >>> rate_distance(floor, ceil)  # linear, lr 1.0, T = 100, W = 7 and W = 8
-    Apart(largest=0.125, largest_at=7, first=1)
+    Distance(largest=0.125, largest_at=7, first=1)
     """
     both = min(a.total_updates, b.total_updates)
     differences = np.abs(a.lr_curve()[:both] - b.lr_curve()[:both])
