@@ -12,7 +12,7 @@ from dualtrain.data._batches import held_out_batches as held_out_batches
 from dualtrain.data._columns import Column as Column
 from dualtrain.data._order import permutation as permutation
 from dualtrain.data._prepared import MicroBatch as MicroBatch
-from dualtrain.data._prepared import Prepared as Prepared
+from dualtrain.data._prepared import PreparedData as PreparedData
 from dualtrain.data._prepared import Split as Split
 from dualtrain.data._refusal import refusal as refusal
 from dualtrain.data._refusal import shown as shown

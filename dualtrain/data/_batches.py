@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dualtrain.data._order import permutation
-from dualtrain.data._prepared import MicroBatch, Prepared
+from dualtrain.data._prepared import MicroBatch, PreparedData
 
 __all__ = ["EpochBatches", "batch_count", "batch_digest", "batches_of_epoch", "held_out_batches"]
 
@@ -29,7 +29,7 @@ class EpochBatches(Sequence[MicroBatch]):
     Micro-batch i has the samples indices[i * size:(i + 1) * size]; the last one may be short.
     """
 
-    data: Prepared[Any]
+    data: PreparedData[Any]
     split: Any
     """One of the data's splits."""
     indices: NDArray[np.int64]
@@ -52,7 +52,9 @@ class EpochBatches(Sequence[MicroBatch]):
         return self.data.batch(self.split, self.indices[start : start + self.size])
 
 
-def batches_of_epoch(data: Prepared[Any], *, seed: int, size: int) -> Callable[[int], EpochBatches]:
+def batches_of_epoch(
+    data: PreparedData[Any], *, seed: int, size: int
+) -> Callable[[int], EpochBatches]:
     """A function from epoch (from 0) to the train split's micro-batches, shuffled by the seed."""
 
     def of(epoch: int) -> EpochBatches:
@@ -62,7 +64,7 @@ def batches_of_epoch(data: Prepared[Any], *, seed: int, size: int) -> Callable[[
     return of
 
 
-def held_out_batches(data: Prepared[Any], *, size: int) -> EpochBatches | None:
+def held_out_batches(data: PreparedData[Any], *, size: int) -> EpochBatches | None:
     """The held-out split's micro-batches, in the order of its file; None without such a split."""
     if data.eval is None:
         return None

@@ -24,7 +24,7 @@ from dualtrain.errors import DataError
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["MicroBatch", "Prepared", "Split"]
+__all__ = ["MicroBatch", "PreparedData", "Split"]
 
 MicroBatch = Mapping[str, NDArray[Any]]
 """A micro-batch's arrays by name: the model's inputs, and `labels`."""
@@ -46,7 +46,7 @@ S = TypeVar("S", bound=Split)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Prepared(ABC, Generic[S]):
+class PreparedData(ABC, Generic[S]):
     """A task's data as both frameworks see it."""
 
     SPLIT: ClassVar[type[Any]]

@@ -111,7 +111,7 @@ def decide(parameters: Iterable[Parameter], spec: Spec) -> Ledger:
                 roles=roles_of(parameter),
                 rule=THE_MODEL
                 if own is not None
-                else excluded.told(parameter)
+                else excluded.text_for(parameter)
                 if excluded
                 else DEFAULT,
                 decay=own if own is not None else 0.0 if excluded else decay,

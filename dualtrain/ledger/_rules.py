@@ -29,7 +29,7 @@ class ParameterRule:
     def __str__(self) -> str:
         return f"{self.kind} {self.value}"
 
-    def told(self, parameter: Parameter) -> str:
+    def text_for(self, parameter: Parameter) -> str:
         """The rule as it fired for a parameter: `role norm (assumed)` where that is not certain."""
         assumed = self.kind == "role" and self.value == "norm" and parameter.kind == "unknown"
         return f"{self} (assumed)" if assumed else str(self)

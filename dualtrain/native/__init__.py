@@ -10,7 +10,7 @@ from dualtrain.native._call import Argument as Argument
 from dualtrain.native._call import Call as Call
 from dualtrain.native._call import Equality as Equality
 from dualtrain.native._call import Fixed as Fixed
-from dualtrain.native._call import Refused as Refused
+from dualtrain.native._call import Refusal as Refusal
 from dualtrain.native._call import Row as Row
 from dualtrain.native._call import Words as Words
 from dualtrain.native._call import flat as flat

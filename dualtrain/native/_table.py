@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dualtrain.native._call import Call, Refused, Row, Words
+from dualtrain.native._call import Call, Refusal, Row, Words
 
 __all__ = ["Meaning", "Table", "Writing"]
 
@@ -37,7 +37,7 @@ class Table:
     def read(self, call: Call, around: Words | None = None) -> Meaning:
         """The first row that holds for the call, and the words it says.
 
-        Raises `Refused` where no row holds, or an argument has no word.
+        Raises `Refusal` where no row holds, or an argument has no word.
 
         >>> from dualtrain.native.schedules import NATIVE_SCHEDULES
         >>> call = Call(name="torch.optim.lr_scheduler.StepLR", arguments={"step_size": 30})
@@ -51,12 +51,12 @@ class Table:
                 if row.equal == "refused":
                     return Meaning(row=row, words={})
                 return Meaning(row=row, words=row.read(call.arguments, around))
-        raise Refused(f"{call} has no meaning that is known" if named else f"{call.name}: unknown")
+        raise Refusal(f"{call} has no meaning that is known" if named else f"{call.name}: unknown")
 
     def write(self, words: Words, library: str, *, drives: bool = False) -> Writing:
         """The first call of the library that says the words; of those that `drives`, if asked.
 
-        Raises `Refused` with the reason of each row of that meaning that cannot.
+        Raises `Refusal` with the reason of each row of that meaning that cannot.
 
         >>> from dualtrain.native.schedules import NATIVE_SCHEDULES
         >>> words = {"schedule.name": "cosine", "schedule.half_waves": 1.0, "horizon": 9}
@@ -69,8 +69,8 @@ class Table:
                 continue
             try:
                 return Writing(row=row, call=Call(name=row.name, arguments=row.write(words)))
-            except Refused as refused:
+            except Refusal as refused:
                 named = [path for path in row.means if path.endswith(".name")]
                 if named and all(words.get(path) == row.means[path] for path in named):
                     reasons.append(f"{Call(name=row.name).short_name} {refused}")
-        raise Refused("; ".join(reasons) or f"{library} has nothing that says it")
+        raise Refusal("; ".join(reasons) or f"{library} has nothing that says it")

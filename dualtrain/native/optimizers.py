@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from inspect import signature
 from typing import Any, get_args
 
-from dualtrain.native._call import REQUIRED, Argument, Fixed, Refused, Row, Words, item, word
+from dualtrain.native._call import REQUIRED, Argument, Fixed, Refusal, Row, Words, item, word
 from dualtrain.native._table import Table
 from dualtrain.optimizers import (
     SGD,
@@ -61,13 +61,13 @@ def arguments_for(cls: Any, row: Row, words: Words) -> dict[str, Any]:
     """The arguments by which the installed class says these words.
 
     One that its version does not know yet is left out, where it would be at its default. Raises
-    `Refused`, with the names alone, where it would not.
+    `Refusal`, with the names alone, where it would not.
     """
     given, known, defaults = row.write(words), signature(cls).parameters, row.defaults()
     missing = [name for name in given if name not in known]
     needed = [name for name in missing if given[name] != defaults.get(name, REQUIRED)]
     if needed:
-        raise Refused(", ".join(needed))
+        raise Refusal(", ".join(needed))
     return {name: value for name, value in given.items() if name in known}
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from dualtrain.errors import PlanError
 from dualtrain.ledger import Ledger, Parameter, decide
-from dualtrain.native import Call, Refused, flat
+from dualtrain.native import Call, Refusal, flat
 from dualtrain.native.schedules import NATIVE_SCHEDULES
 from dualtrain.plan._curves import Curve
 from dualtrain.plan._fit import RunCounts, check_fit
@@ -131,7 +131,7 @@ class Plan:
             words["horizon"] = self.horizon
         try:
             return NATIVE_SCHEDULES.write(words, library, drives=True).call
-        except Refused:
+        except Refusal:
             return None
 
     def epoch_groups(self) -> list[range]:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from dualtrain.data import MicroBatch, Prepared
+from dualtrain.data import MicroBatch, PreparedData
 from dualtrain.fields import Part
 from dualtrain.tasks._model import ModelConfig, ParameterLike
 from dualtrain.tasks._score import Score
@@ -81,11 +81,11 @@ class Task(Part, ABC):
         """
 
     @abstractmethod
-    def prepare(self, folder: Path) -> Prepared[Any]:
+    def prepare(self, folder: Path) -> PreparedData[Any]:
         """Read the files and make them what both frameworks train from."""
 
     @abstractmethod
-    def load(self, folder: Path) -> Prepared[Any]:
+    def load(self, folder: Path) -> PreparedData[Any]:
         """What `prepare` has made and `Prepared.save` has written to a folder."""
 
     @abstractmethod
@@ -106,10 +106,10 @@ class Task(Part, ABC):
     ) -> dict[str, NDArray[np.float32]]:
         """Canonical name -> initial weights for each parameter: the same in every framework."""
 
-    def told(
+    def start_notes(
         self, folder: Path, config: Any, parameters: Sequence[ParameterLike], data: Any
     ) -> list[str]:
-        """What a user must be told of what the model starts from: plain sentences."""
+        """What a user must know of what the model starts from: plain sentences."""
         return []
 
     @abstractmethod

@@ -17,7 +17,7 @@ from dualtrain.training._before import parameters_of as parameters_of
 from dualtrain.training._before import task_of as task_of
 from dualtrain.training._epochs import Batches as Batches
 from dualtrain.training._fit import fit as fit
-from dualtrain.training._journal import Applied as Applied
+from dualtrain.training._journal import AppliedUpdate as AppliedUpdate
 from dualtrain.training._native import build_optimizer as build_optimizer
 from dualtrain.training._native import build_schedule as build_schedule
 from dualtrain.training._objective import LossSum as LossSum

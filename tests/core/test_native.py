@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from dualtrain.errors import PlanError
-from dualtrain.native import Call, Refused, flat, nested
+from dualtrain.native import Call, Refusal, flat, nested
 from dualtrain.native.schedules import NATIVE_SCHEDULES
 from dualtrain.plan import Plan
 from dualtrain.spec import Spec
@@ -44,9 +44,9 @@ def test_a_call_is_what_its_words_write(case: Case) -> None:
     reading = NATIVE_SCHEDULES.read(case.call, around(case))
     row, words = reading.row, reading.words
     if row.equal == "refused":
-        with pytest.raises(Refused, match=r".+"):
+        with pytest.raises(Refusal, match=r".+"):
             row.read(case.call.arguments, around(case))
-        with pytest.raises(Refused, match=r".+"):
+        with pytest.raises(Refusal, match=r".+"):
             row.write(words)
         return
     Spec(**nested(words))  # is one
@@ -85,7 +85,7 @@ def test_what_a_library_can_say_it_says_back(values: dict[str, Any]) -> None:
     for library in LIBRARIES:
         try:
             written = NATIVE_SCHEDULES.write(words, library)
-        except Refused as refused:
+        except Refusal as refused:
             assert str(refused)
             continue
         rate = written.row.rate(words)
@@ -173,7 +173,7 @@ def test_what_each_library_has() -> None:
     ids=lambda value: str(value) if isinstance(value, Call) else "",
 )
 def test_a_call_without_a_meaning(call: Call, reason: str) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Refusal) as refused:
         NATIVE_SCHEDULES.read(call, {"optimizer.lr": 0.1})
     assert str(refused.value) == reason
 
@@ -205,6 +205,6 @@ def test_a_call_without_a_meaning(call: Call, reason: str) -> None:
     ],
 )
 def test_words_without_a_call(words: dict[str, Any], library: str, reason: str) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Refusal) as refused:
         NATIVE_SCHEDULES.write({**words, "optimizer.lr": 0.1}, library)
     assert reason in str(refused.value)

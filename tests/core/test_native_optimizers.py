@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dualtrain.native import Call, Refused, Row
+from dualtrain.native import Call, Refusal, Row
 from dualtrain.native.optimizers import NATIVE_OPTIMIZERS, arguments_for, driving_row, words_of
 from dualtrain.optimizers import RULES, Adam, AdamW, Momentum, RMSProp, UpdateRule
 from tests.oracle.optimizers import rule_of
@@ -39,7 +39,7 @@ def rule_for(row: Row, **changes: Any) -> UpdateRule:
 @pytest.mark.parametrize("decay", [None, 0.25])
 def test_words_come_back_from_the_call_that_says_them(row: Row, decay: float | None) -> None:
     if decay is not None and row.means["optimizer.name"] == "rprop":
-        with pytest.raises(Refused, match=r"has no argument for weight_decay\.value"):
+        with pytest.raises(Refusal, match=r"has no argument for weight_decay\.value"):
             row.write(words_of(rule_for(row), decay))
         return
     words = words_of(rule_for(row), decay)
@@ -51,7 +51,7 @@ def test_a_call_with_nothing_said_has_the_native_defaults(row: Row) -> None:
     """Where it needs no more than a rate; they are not the spec's."""
     try:
         words = row.read({next(iter(row.arguments)): 0.5})
-    except Refused:  # SGD(0.5) is no momentum
+    except Refusal:  # SGD(0.5) is no momentum
         assert row.name == "torch.optim.SGD"
         return
     assert (words["optimizer.lr"], words["optimizer.name"]) == (0.5, row.means["optimizer.name"])
@@ -81,7 +81,7 @@ def test_one_class_of_torch_means_two_rules() -> None:
         "weight_decay.value": 0.5,
         "weight_decay.kind": "coupled",
     }
-    with pytest.raises(Refused, match="has no meaning that is known"):
+    with pytest.raises(Refusal, match="has no meaning that is known"):
         NATIVE_OPTIMIZERS.read(Call(name="torch.optim.SGD", arguments={**given, "dampening": 0.5}))
 
 
@@ -99,7 +99,7 @@ def test_one_class_of_torch_means_two_rules() -> None:
 )
 def test_what_the_spec_cannot_say_is_refused(name: str, given: dict[str, Any], reason: str) -> None:
     (row,) = (row for row in NATIVE_OPTIMIZERS.rows if row.name == name)
-    with pytest.raises(Refused, match=reason):
+    with pytest.raises(Refusal, match=reason):
         row.read(given)
 
 
@@ -113,7 +113,7 @@ def test_an_older_class_is_called_without_what_it_does_not_know() -> None:
     assert row is not None
     given = arguments_for(Older, row, words_of(rule))
     assert given == {"learning_rate": 0.1, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
-    with pytest.raises(Refused, match=r"^amsgrad$"):
+    with pytest.raises(Refusal, match=r"^amsgrad$"):
         arguments_for(Older, row, words_of(rule.model_copy(update={"amsgrad": True})))
 
 

@@ -14,7 +14,7 @@ from dualtrain.data import (
     Column,
     DataTable,
     MicroBatch,
-    Prepared,
+    PreparedData,
     Split,
     read_table,
     refusal,
@@ -38,7 +38,7 @@ class NumberSplit(Split):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class PreparedNumbers(Prepared[NumberSplit]):
+class PreparedNumbers(PreparedData[NumberSplit]):
     """The data of a regression: (number - mean) / deviation of each column."""
 
     SPLIT: ClassVar[type[NumberSplit]] = NumberSplit

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from dualtrain.data import MicroBatch, Prepared, Split
+from dualtrain.data import MicroBatch, PreparedData, Split
 
 __all__ = ["PreparedTexts", "TextSplit", "collate"]
 
@@ -29,7 +29,7 @@ class TextSplit(Split):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class PreparedTexts(Prepared[TextSplit]):
+class PreparedTexts(PreparedData[TextSplit]):
     """The data of a text classification."""
 
     SPLIT: ClassVar[type[TextSplit]] = TextSplit

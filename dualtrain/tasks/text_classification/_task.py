@@ -110,7 +110,7 @@ class TextClassification(Task):
             parameters, config, seed=seed, checkpoint=folder / model.path, head=model.head
         )
 
-    def told(
+    def start_notes(
         self,
         folder: Path,
         config: EncoderConfig,
