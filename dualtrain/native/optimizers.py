@@ -35,7 +35,7 @@ ROUNDED = "the same formula, its operations in another order, or its numbers in 
 
 L2_DECAY = "paddle.regularizer.L2Decay"
 
-Rule = type[UpdateRule]
+RuleType = type[UpdateRule]
 Says = Mapping[str, tuple[Any, ...]]
 """Argument -> the field that it says, which item of it if it is one, and the native default."""
 
@@ -90,7 +90,7 @@ def _argument(rule: RuleType, field: str, *rest: Any) -> Argument:
     )
 
 
-def _decay(rule: Rule, default: float | None) -> Argument:
+def _decay(rule: RuleType, default: float | None) -> Argument:
     """A number, or Paddle's `L2Decay` of one, where decay is coupled; 0 and None say nothing."""
 
     def read(value: Any, words: Words, given: Mapping[str, Any]) -> Words:

@@ -136,7 +136,9 @@ def test_a_regularizer_of_paddle_is_its_number_where_decay_is_coupled() -> None:
 
     def read(name: str, decay: Call) -> Mapping[str, Any]:
         arguments = {"weight_decay": decay}
-        return OPTIMIZERS.read(Call(name=f"paddle.optimizer.{name}", arguments=arguments)).words
+        return NATIVE_OPTIMIZERS.read(
+            Call(name=f"paddle.optimizer.{name}", arguments=arguments)
+        ).words
 
     assert read("Adam", l2)["weight_decay.value"] == 0.1
     for name, decay in (("Adam", l1), ("AdamW", l2)):
@@ -147,4 +149,6 @@ def test_a_regularizer_of_paddle_is_its_number_where_decay_is_coupled() -> None:
 def test_a_rate_that_is_a_schedule_is_refused() -> None:
     schedule = Call(name="paddle.optimizer.lr.NoamDecay")
     with pytest.raises(Refusal, match=r"optimizer.lr must be a plain value. Received: NoamDecay"):
-        OPTIMIZERS.read(Call(name="paddle.optimizer.Adam", arguments={"learning_rate": schedule}))
+        NATIVE_OPTIMIZERS.read(
+            Call(name="paddle.optimizer.Adam", arguments={"learning_rate": schedule})
+        )
