@@ -35,13 +35,15 @@ from dualtrain_paddle.models import build_model as build_model
 from dualtrain_paddle.notes import own_notes as own_notes
 from dualtrain_paddle.notes import unsaved_buffers as unsaved_buffers
 from dualtrain_paddle.optim import build_optimizer as build_optimizer
-from dualtrain_paddle.optim import effective_decay as effective_decay
-from dualtrain_paddle.optim import effective_lr_multiplier as effective_lr_multiplier
+from dualtrain_paddle.optim import trial as trial
 from dualtrain_paddle.schedule import LinearDecayWithWarmup as LinearDecayWithWarmup
 from dualtrain_paddle.schedule import build_schedule as build_schedule
 from dualtrain_paddle.settings import settings as settings
-from dualtrain_paddle.state import dump_state as dump_state
-from dualtrain_paddle.state import load_state as load_state
+from dualtrain_paddle.state import dump_optimizer as dump_optimizer
+from dualtrain_paddle.state import load_optimizer as load_optimizer
+from dualtrain_paddle.state import random_states as random_states
+from dualtrain_paddle.state import saved_buffers as saved_buffers
+from dualtrain_paddle.state import set_random_states as set_random_states
 from dualtrain_paddle.step import clear_gradients as clear_gradients
 from dualtrain_paddle.step import held as held
 from dualtrain_paddle.step import learning_rate as learning_rate
@@ -72,8 +74,12 @@ build_clip = _shared.build_clip
 build_masters = _shared.build_masters
 check_gradients = _shared.check_gradients
 cross_entropy_sum = _shared.cross_entropy_sum
+dump_state = _shared.dump_state
 dump_weights = _shared.dump_weights
+effective_decay = _shared.effective_decay
+effective_lr_multiplier = _shared.effective_lr_multiplier
 freeze = _shared.freeze
+load_state = _shared.load_state
 load_weights = _shared.load_weights
 notes = _shared.notes
 parameters = _shared.parameters

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 import dualtrain_paddle
 from dualtrain.errors import BackendError
-from dualtrain.ledger import Ledger, Trial, Wiring, live_decay, live_multiplier
+from dualtrain.ledger import Ledger, Trial, Wiring
 from dualtrain.optimizers import Optimizer
 from dualtrain_paddle.optimizers import native_optimizer
 
-__all__ = ["build_optimizer", "effective_decay", "effective_lr_multiplier"]
+__all__ = ["build_optimizer", "trial"]
 
 
 def build_optimizer(optimizer: Optimizer, ledger: Ledger, model: Any, *, clip: Any = None) -> Any:
@@ -51,20 +51,7 @@ def _by_native_name(model: Any) -> dict[str, Any]:
     return live
 
 
-def effective_decay(optimizer: Any, model: Any) -> dict[str, float]:
-    """Canonical name -> weight decay, as the live optimizer gives it in an update."""
-    return live_decay(optimizer.dualtrain_wiring, _trial(optimizer, model))
-
-
-def effective_lr_multiplier(optimizer: Any, model: Any) -> dict[str, float]:
-    """Canonical name -> multiplier of the learning rate, as the live optimizer has it in an update.
-
-    It is that of the rates from before any schedule.
-    """
-    return live_multiplier(optimizer.dualtrain_wiring, _trial(optimizer, model))
-
-
-def _trial(optimizer: Any, model: Any) -> Trial:
+def trial(optimizer: Any, model: Any) -> Trial:
     """One update of stand-ins by a copy of the optimizer, with state of its own, without the clip.
 
     Each has its parameter's name, by which Paddle tells them apart.

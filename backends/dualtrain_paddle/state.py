@@ -1,21 +1,28 @@
-"""What a run's tensors hold, given and taken: weights, the optimizer's state, Paddle's own."""
+"""What of a run's state only Paddle can give and take: its optimizers', buffers, random numbers."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import paddle
 from numpy.typing import NDArray
 
-import dualtrain_paddle
-from dualtrain.backend import NamedTensor, check_weights, master_of, read_masters, type_of
+from dualtrain.backend import NamedTensor, copied, type_of
 from dualtrain.state import Arrays, TensorState
-from dualtrain_paddle.tensors import named_tensors
+from dualtrain_paddle.arrays import to_array
+from dualtrain_paddle.step import held
+from dualtrain_paddle.verbs import set_array
 
-__all__ = ["dump_state", "load_state"]
+__all__ = [
+    "dump_optimizer",
+    "load_optimizer",
+    "random_states",
+    "saved_buffers",
+    "set_random_states",
+]
 
 _MOMENTS = {"moment1": "first_moment", "moment2": "second_moment"}
 _ADAM = {**_MOMENTS, "moment2_max": "largest_second_moment"}
@@ -90,90 +97,79 @@ Kept exactly in `own`; computed from `step` where another framework gave the sta
 """
 
 
-def dump_state(model: paddle.nn.Layer, optimizer: Any = None) -> TensorState:
-    """Copies of all that the next update depends on; without an optimizer, of the weights alone.
+def dump_optimizer(
+    optimizer: Any, parameters: Sequence[NamedTensor]
+) -> tuple[dict[str, Arrays], Arrays]:
+    """Canonical name -> what the rule keeps of a parameter; what only Paddle can read: the powers.
 
-    `own`: Paddle's random state, of the CPU and of the current CUDA device; the model's buffers
-    that are kept with it; the powers of the betas, of which `step` is the whole number.
+    Of these `step` is the whole number.
     """
-    found = list(named_tensors(model))
-    read_masters(dualtrain_paddle, [f.tensor for f in found])
-    weights = {f.name: _canonical(f, master_of(f.tensor)) for f in found}
-    if optimizer is None:
-        return TensorState(weights=weights)
-    held = {f.name: _held(optimizer, f.tensor.name) for f in found if f.is_parameter}
+    kept = {f.name: _held(optimizer, f.tensor.name) for f in parameters}
     powers = {
         f"power/{native}/{name}": _one(tensors[native])
-        for name, tensors in held.items()
+        for name, tensors in kept.items()
         for native in (*_powers(optimizer), "rho")
         if native in tensors
     }
-    buffers = {f"buffer/{name}": _array(buffer) for name, buffer in _buffers(model)}
-    random = {f"random/{name}": _engine(generator) for name, generator in _generators().items()}
-    return TensorState(
-        weights=weights,
-        optimizer={f.name: _neutral(optimizer, f, held[f.name]) for f in found if held.get(f.name)},
-        own={**powers, **buffers, **random},
-    )
+    moved = [f for f in parameters if kept[f.name]]
+    return {f.name: _neutral(optimizer, f, kept[f.name]) for f in moved}, powers
 
 
 @paddle.no_grad()
-def load_state(model: paddle.nn.Layer, optimizer: Any, state: TensorState) -> None:
-    """Take a state: the optimizer, if not None, has then what the state says of it, and no more.
-
-    Raises `CheckpointError` naming every weight that does not fit, before anything is changed.
-    """
-    found = list(named_tensors(model))
-    check_weights({f.name: f.shape for f in found}, state.weights, or_float64=True)
-    for f in found:
-        for tensor in (f.tensor, master_of(f.tensor)):
-            _set(tensor, f.to_native(state.weights[f.name]))
-    if optimizer is None:
-        return
-    _load_optimizer(optimizer, [f for f in found if f.name in state.optimizer], state)
-    for name, buffer in _buffers(model):
-        if f"buffer/{name}" in state.own:
-            _set(buffer, state.own[f"buffer/{name}"])
-    for name, generator in _generators().items():
-        if f"random/{name}" in state.own:
-            _set_engine(generator, state.own[f"random/{name}"])
-
-
-def _neutral(optimizer: Any, found: NamedTensor, held: Mapping[str, Any]) -> Arrays:
-    """A parameter's state by neutral name."""
-    names = _STATES[type(optimizer).__name__]
-    arrays = {
-        names[native]: _one(tensor) if native == "mu_product" else _canonical(found, tensor)
-        for native, tensor in held.items()
-        if native in names and (native != "mean_grad" or optimizer._centered)
-    }
-    if _powers(optimizer):
-        arrays["step"] = np.array(_step(optimizer, held), np.int64)
-    return arrays
-
-
-def _step(optimizer: Any, held: Mapping[str, Any]) -> int:
-    """The number of updates, from the power that falls most slowly."""
-    powers = _powers(optimizer)
-    native = max(powers, key=lambda name: powers[name].base_of(optimizer))
-    array = _array(held[native])
-    return powers[native].updates(float(array.flat[0]), optimizer, array.dtype)
-
-
-def _load_optimizer(optimizer: Any, found: list[NamedTensor], state: TensorState) -> None:
-    """Begin the optimizer's state anew, for the parameters that have one."""
+def load_optimizer(optimizer: Any, parameters: Sequence[NamedTensor], state: TensorState) -> None:
+    """Let the optimizer have what the state says of it, and no more."""
     _created(optimizer).clear()
     optimizer._accumulators.clear()
     optimizer._accumulators_holder = {}
-    held = {p.name: p for p in optimizer._parameter_list}
+    moved = {p.name: p for p in held(optimizer)}
     block = paddle.static.default_main_program().global_block()
-    optimizer._create_accumulators(block, [held[f.tensor.name] for f in found])
+    found = [f for f in parameters if f.name in state.optimizer]
+    optimizer._create_accumulators(block, [moved[f.tensor.name] for f in found])
     for f in found:
         given = _native(optimizer, f, state.optimizer[f.name])
         for native, tensor in _held(optimizer, f.tensor.name).items():
             exact = state.own.get(f"power/{native}/{f.name}")
             if exact is not None or native in given:
-                _set(tensor, given[native] if exact is None else exact)
+                _fill(tensor, given[native] if exact is None else exact)
+
+
+def saved_buffers(model: paddle.nn.Layer) -> Iterator[tuple[str, Any]]:
+    """Structured name -> buffer, for those that are kept with the model and have values."""
+    kept = model.state_dict()
+    return ((n, b) for n, b in model.named_buffers() if n in kept and b._is_initialized())
+
+
+def random_states(model: paddle.nn.Layer) -> dict[str, NDArray[Any]]:
+    """Paddle's random state, of the CPU and of the current CUDA device."""
+    return {name: _engine(generator) for name, generator in _generators().items()}
+
+
+def set_random_states(model: paddle.nn.Layer, states: Arrays) -> None:
+    """Go on from random states, where they are there."""
+    for name, generator in _generators().items():
+        if name in states:
+            _set_engine(generator, states[name])
+
+
+def _neutral(optimizer: Any, found: NamedTensor, kept: Mapping[str, Any]) -> Arrays:
+    """A parameter's state by neutral name."""
+    names = _STATES[type(optimizer).__name__]
+    arrays = {
+        names[native]: _one(tensor) if native == "mu_product" else _canonical(found, tensor)
+        for native, tensor in kept.items()
+        if native in names and (native != "mean_grad" or optimizer._centered)
+    }
+    if _powers(optimizer):
+        arrays["step"] = np.array(_step(optimizer, kept), np.int64)
+    return arrays
+
+
+def _step(optimizer: Any, kept: Mapping[str, Any]) -> int:
+    """The number of updates, from the power that falls most slowly."""
+    powers = _powers(optimizer)
+    native = max(powers, key=lambda name: powers[name].base_of(optimizer))
+    array = copied(to_array(kept[native]))
+    return powers[native].updates(float(array.flat[0]), optimizer, array.dtype)
 
 
 def _native(optimizer: Any, found: NamedTensor, state: Arrays) -> dict[str, NDArray[Any]]:
@@ -210,14 +206,6 @@ def _created(optimizer: Any) -> set[str]:
     return found
 
 
-def _buffers(model: paddle.nn.Layer) -> Iterator[tuple[str, Any]]:
-    """Structured name -> buffer, for those that are kept with the model and have values."""
-    kept = model.state_dict()
-    for name, buffer in model.named_buffers():
-        if name in kept and buffer._is_initialized():
-            yield name, buffer
-
-
 def _generators() -> dict[str, Any]:
     """What random numbers come from: the CPU's generator, and the current CUDA device's."""
     place, core = paddle.framework._current_expected_place(), paddle.framework.core
@@ -242,25 +230,16 @@ def _set_engine(generator: Any, state: NDArray[Any]) -> None:
     generator.set_state(given)
 
 
-def _set(tensor: Any, array: NDArray[Any]) -> None:
+def _fill(tensor: Any, array: NDArray[Any]) -> None:
     """Set a tensor's values, one number for all of them if the array is one."""
-    array = np.broadcast_to(array, tuple(tensor.shape))
-    tensor.set_value(paddle.to_tensor(np.ascontiguousarray(array), dtype=tensor.dtype))
+    set_array(tensor, np.ascontiguousarray(np.broadcast_to(array, tuple(tensor.shape))))
 
 
 def _canonical(found: NamedTensor, tensor: Any) -> NDArray[Any]:
-    return np.array(found.to_canonical(_array(tensor)), order="C")
+    return np.array(found.to_canonical(copied(to_array(tensor))), order="C")
 
 
 def _one(tensor: Any) -> NDArray[Any]:
     """The number that all entries of a tensor are; Paddle keeps some numbers entry by entry."""
-    array = _array(tensor)
+    array = copied(to_array(tensor))
     return array.reshape(-1)[0].reshape(()) if (array == array.flat[0]).all() else array
-
-
-def _array(tensor: Any) -> NDArray[Any]:
-    """A copy in numpy; of bfloat16, which numpy has not, as float32, which holds it."""
-    tensor = tensor.detach()
-    low = tensor.dtype in (paddle.float16, paddle.bfloat16)
-    array: NDArray[Any] = (tensor.astype("float32") if low else tensor).numpy()
-    return array.copy()

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 import dualtrain_torch
 from dualtrain.backend import master_of
-from dualtrain.ledger import Ledger, Trial, Wiring, live_decay, live_multiplier
+from dualtrain.ledger import Ledger, Trial, Wiring
 from dualtrain.optimizers import Optimizer
 from dualtrain_torch.optimizers import native_optimizer
 
-__all__ = ["build_optimizer", "effective_decay", "effective_lr_multiplier"]
+__all__ = ["build_optimizer", "trial"]
 
 
 def build_optimizer(optimizer: Optimizer, ledger: Ledger, model: Any, *, clip: Any = None) -> Any:
@@ -38,20 +38,7 @@ def build_optimizer(optimizer: Optimizer, ledger: Ledger, model: Any, *, clip: A
     return made
 
 
-def effective_decay(optimizer: Any, model: Any) -> dict[str, float]:
-    """Canonical name -> weight decay, as the live optimizer gives it in an update."""
-    return live_decay(optimizer.dualtrain_wiring, _trial(optimizer, model))
-
-
-def effective_lr_multiplier(optimizer: Any, model: Any) -> dict[str, float]:
-    """Canonical name -> multiplier of the learning rate, as the live optimizer has it in an update.
-
-    It is that of the rates from before any schedule.
-    """
-    return live_multiplier(optimizer.dualtrain_wiring, _trial(optimizer, model))
-
-
-def _trial(optimizer: Any, model: Any) -> Trial:
+def trial(optimizer: Any, model: Any) -> Trial:
     """One update of stand-ins by a copy of the optimizer: without its hooks, so without the clip.
 
     Each is in a copy of its parameter's group.

@@ -1,21 +1,27 @@
-"""What a run's tensors hold, given and taken: weights, the optimizer's state, torch's own."""
+"""What of a run's state only torch can give and take: its optimizers', buffers, random numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-import dualtrain_torch
-from dualtrain.backend import NamedTensor, check_weights, master_of, read_masters
+from dualtrain.backend import NamedTensor, copied, master_of
 from dualtrain.state import Arrays, TensorState
+from dualtrain_torch.arrays import to_array
 from dualtrain_torch.optimizers import ByRule
-from dualtrain_torch.tensors import named_tensors
+from dualtrain_torch.step import held
 
-__all__ = ["dump_state", "load_state"]
+__all__ = [
+    "dump_optimizer",
+    "load_optimizer",
+    "random_states",
+    "saved_buffers",
+    "set_random_states",
+]
 
 _MOMENTS = {"exp_avg": "first_moment", "exp_avg_sq": "second_moment"}
 _ADAM = {"step": "step", **_MOMENTS, "max_exp_avg_sq": "largest_second_moment"}
@@ -43,61 +49,63 @@ _OWN: Mapping[str, tuple[str, ...]] = {
 """Rule of the core that torch is given -> its states, by neutral names already."""
 
 
-def dump_state(model: torch.nn.Module, optimizer: Any = None) -> TensorState:
-    """Copies of all that the next update depends on; without an optimizer, of the weights alone.
-
-    `own`: torch's random state, of the CPU and of the model's CUDA device; the model's buffers that
-    are no running statistics but are kept with it, `num_batches_tracked` among them.
-    """
-    found = list(named_tensors(model))
-    read_masters(dualtrain_torch, [f.tensor for f in found])
-    weights = {f.name: _array(master_of(f.tensor)) for f in found}
-    if optimizer is None:
-        return TensorState(weights=weights)
-    states = {f.name: _neutral(optimizer, master_of(f.tensor)) for f in found if f.is_parameter}
-    buffers = {f"buffer/{name}": _array(buffer) for name, buffer in _buffers(model, found)}
-    random = {"random/cpu": torch.get_rng_state()}
-    if (device := _cuda_device(model)) is not None:
-        random["random/cuda"] = torch.cuda.get_rng_state(device)
-    return TensorState(
-        weights=weights,
-        optimizer={name: state for name, state in states.items() if state},
-        own={**buffers, **{name: _array(state) for name, state in random.items()}},
-    )
+def dump_optimizer(
+    optimizer: Any, parameters: Sequence[NamedTensor]
+) -> tuple[dict[str, Arrays], Arrays]:
+    """Canonical name -> what the rule keeps of a parameter; what only torch can read: nothing."""
+    states = {f.name: _neutral(optimizer, master_of(f.tensor)) for f in parameters}
+    return {name: state for name, state in states.items() if state}, {}
 
 
 @torch.no_grad()
-def load_state(model: torch.nn.Module, optimizer: Any, state: TensorState) -> None:
-    """Take a state: the optimizer, if not None, has then what the state says of it, and no more.
+def load_optimizer(optimizer: Any, parameters: Sequence[NamedTensor], state: TensorState) -> None:
+    """Let the optimizer have what the state says of it, and no more."""
+    names = {id(master_of(f.tensor)): f.name for f in parameters}
+    moved = held(optimizer)
+    native = {
+        index: _native(optimizer, state.optimizer[names[id(parameter)]])
+        for index, parameter in enumerate(moved)
+        if names[id(parameter)] in state.optimizer
+    }
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": native, "param_groups": groups})
+    if isinstance(optimizer, torch.optim.Adagrad):  # it begins with a state
+        for group in optimizer.param_groups:
+            for parameter in group["params"]:
+                start = torch.full_like(parameter, group["initial_accumulator_value"])
+                optimizer.state.setdefault(parameter, {"step": torch.tensor(0.0), "sum": start})
 
-    Raises `CheckpointError` naming every weight that does not fit, before anything is changed.
-    """
-    found = list(named_tensors(model))
-    check_weights({f.name: f.shape for f in found}, state.weights, or_float64=True)
-    for f in found:
-        for tensor in (f.tensor, master_of(f.tensor)):
-            tensor.copy_(torch.tensor(state.weights[f.name]))
-    torch.clear_autocast_cache()  # an open autocast may have cast the others
-    if optimizer is None:
-        return
-    _load_optimizer(optimizer, {id(master_of(f.tensor)): f.name for f in found}, state)
-    for name, buffer in _buffers(model, found):
-        if f"buffer/{name}" in state.own:
-            buffer.copy_(torch.tensor(state.own[f"buffer/{name}"]))
-    if "random/cpu" in state.own:
-        torch.set_rng_state(torch.tensor(state.own["random/cpu"]))
+
+def saved_buffers(model: torch.nn.Module) -> Iterator[tuple[str, Any]]:
+    """Structured name -> buffer, for those that are kept with the model."""
+    kept = model.state_dict(keep_vars=True)
+    return ((name, buffer) for name, buffer in model.named_buffers() if name in kept)
+
+
+def random_states(model: torch.nn.Module) -> dict[str, NDArray[Any]]:
+    """torch's random state, of the CPU and of the model's CUDA device."""
+    states = {"cpu": torch.get_rng_state()}
+    if (device := _cuda_device(model)) is not None:
+        states["cuda"] = torch.cuda.get_rng_state(device)
+    return {name: copied(to_array(state)) for name, state in states.items()}
+
+
+def set_random_states(model: torch.nn.Module, states: Arrays) -> None:
+    """Go on from random states, where they are there."""
+    if "cpu" in states:
+        torch.set_rng_state(torch.tensor(states["cpu"]))
     device = _cuda_device(model)
-    if device is not None and "random/cuda" in state.own:
-        torch.cuda.set_rng_state(torch.tensor(state.own["random/cuda"]), device)
+    if device is not None and "cuda" in states:
+        torch.cuda.set_rng_state(torch.tensor(states["cuda"]), device)
 
 
 def _neutral(optimizer: Any, parameter: Any) -> dict[str, NDArray[Any]]:
     """A parameter's state by neutral name; nothing before its first update."""
-    held = optimizer.state.get(parameter) or {}
-    if held.get("step", 1) == 0:  # Adagrad begins with a state
+    kept = optimizer.state.get(parameter) or {}
+    if kept.get("step", 1) == 0:  # Adagrad begins with a state
         return {}
     names = _names(optimizer)
-    arrays = {names[n]: _array(held[n]) for n in names if held.get(n) is not None}
+    arrays = {names[n]: copied(to_array(kept[n])) for n in names if kept.get(n) is not None}
     if "step" in arrays:
         arrays["step"] = arrays["step"].astype(np.int64)
     return arrays
@@ -108,22 +116,6 @@ def _names(optimizer: Any) -> Mapping[str, str]:
     if isinstance(optimizer, ByRule):
         return {name: name for name in _OWN[type(optimizer.rule).__name__]}
     return _STATES[type(optimizer).__name__]
-
-
-def _load_optimizer(optimizer: Any, names: Mapping[int, str], state: TensorState) -> None:
-    held = [p for group in optimizer.param_groups for p in group["params"]]
-    native = {
-        index: _native(optimizer, state.optimizer[names[id(parameter)]])
-        for index, parameter in enumerate(held)
-        if names[id(parameter)] in state.optimizer
-    }
-    groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": native, "param_groups": groups})
-    if isinstance(optimizer, torch.optim.Adagrad):  # it begins with a state
-        for group in optimizer.param_groups:
-            for parameter in group["params"]:
-                start = torch.full_like(parameter, group["initial_accumulator_value"])
-                optimizer.state.setdefault(parameter, {"step": torch.tensor(0.0), "sum": start})
 
 
 def _native(optimizer: Any, state: Arrays) -> dict[str, Any]:
@@ -137,23 +129,5 @@ def _native(optimizer: Any, state: Arrays) -> dict[str, Any]:
     return found
 
 
-def _buffers(model: torch.nn.Module, found: list[NamedTensor]) -> Iterator[tuple[str, Any]]:
-    """Structured name -> buffer, for those that are kept with the model and not among `found`."""
-    kept, known = model.state_dict(keep_vars=True), {id(f.tensor) for f in found}
-    for name, buffer in model.named_buffers():
-        if name in kept and id(buffer) not in known:
-            yield name, buffer
-
-
 def _cuda_device(model: torch.nn.Module) -> Any:
     return next((p.device for p in model.parameters() if p.is_cuda), None)
-
-
-def _array(tensor: Any) -> NDArray[Any]:
-    """A number, or a copy in numpy: of bfloat16, which numpy has not, as float32."""
-    if not isinstance(tensor, torch.Tensor):
-        return np.array(tensor)
-    tensor = tensor.detach()
-    low = tensor.dtype in (torch.float16, torch.bfloat16)
-    array: NDArray[Any] = (tensor.float() if low else tensor).cpu().numpy()
-    return array.copy()

@@ -96,26 +96,10 @@ class Backend(Protocol):
         """Let parameters have gradients, or not, as the ledger says; hold its statistics."""
         ...
 
-    def dump_state(self, model: Any, optimizer: Any = None) -> TensorState:
-        """Copies of all that the next update depends on; of the weights alone without optimizer."""
-        ...
-
-    def load_state(self, model: Any, optimizer: Any, state: TensorState) -> None:
-        """Take a state; with None for the optimizer, its weights alone."""
-        ...
-
     def build_optimizer(
         self, optimizer: Optimizer, ledger: Ledger, model: Any, *, clip: Any = None
     ) -> Any:
         """The native optimizer, wired by the ledger; with `clip` it clips inside `step()`."""
-        ...
-
-    def effective_decay(self, optimizer: Any, model: Any) -> dict[str, float]:
-        """Canonical name -> weight decay, read back from the live optimizer."""
-        ...
-
-    def effective_lr_multiplier(self, optimizer: Any, model: Any) -> dict[str, float]:
-        """Canonical name -> multiplier of the rate, read back from the live optimizer."""
         ...
 
     def build_schedule(
@@ -185,6 +169,22 @@ class Backend(Protocol):
 
     def dump_weights(self, model: Any) -> dict[str, NDArray[np.float32]]:
         """The weights, as `load_weights` takes them."""
+        ...
+
+    def dump_state(self, model: Any, optimizer: Any = None) -> TensorState:
+        """Copies of all that the next update depends on; of the weights alone without optimizer."""
+        ...
+
+    def load_state(self, model: Any, optimizer: Any, state: TensorState) -> None:
+        """Take a state; with None for the optimizer, its weights alone."""
+        ...
+
+    def effective_decay(self, optimizer: Any, model: Any) -> dict[str, float]:
+        """Canonical name -> weight decay, read back from the live optimizer."""
+        ...
+
+    def effective_lr_multiplier(self, optimizer: Any, model: Any) -> dict[str, float]:
+        """Canonical name -> multiplier of the rate, read back from the live optimizer."""
         ...
 
     def build_clip(self, clip: Clip | None, *, measure: bool = False) -> Clipper | None:

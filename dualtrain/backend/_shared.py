@@ -17,10 +17,12 @@ from dualtrain.backend._masters import Masters, master_of, masters_of, read_mast
 from dualtrain.backend._match import check_weights
 from dualtrain.backend._named import type_of
 from dualtrain.backend._notes import notes_of
+from dualtrain.backend._state import dumped_state, take_state
 from dualtrain.backend._verbs import Verbs, parameters_in
 from dualtrain.errors import BackendError
-from dualtrain.ledger import Ledger, Parameter
+from dualtrain.ledger import Ledger, Parameter, live_decay, live_multiplier
 from dualtrain.spec import Amp, BatchNormRule, Clip
+from dualtrain.state import TensorState
 
 __all__ = ["SharedVerbs"]
 
@@ -97,6 +99,33 @@ class SharedVerbs:
         read_masters(self._verbs, [f.tensor for f in found])
         arrays = ((f, self._verbs.to_numpy(master_of(f.tensor))) for f in found)
         return {f.name: np.array(f.to_canonical(a), order="C") for f, a in arrays}
+
+    def dump_state(self, model: Any, optimizer: Any = None) -> TensorState:
+        """Copies of all that the next update depends on; of the weights alone without optimizer.
+
+        `own`: the framework's random state, of the CPU and of a CUDA device; the model's buffers
+        that are no running statistics but are kept with it, torch's `num_batches_tracked` among
+        them; what Paddle's optimizers keep of `step`.
+        """
+        return dumped_state(self._verbs, model, optimizer)
+
+    def load_state(self, model: Any, optimizer: Any, state: TensorState) -> None:
+        """Take a state: the optimizer, if not None, has then what it says of it, and no more.
+
+        Raises `CheckpointError` naming every weight that does not fit, before anything is changed.
+        """
+        take_state(self._verbs, model, optimizer, state)
+
+    def effective_decay(self, optimizer: Any, model: Any) -> dict[str, float]:
+        """Canonical name -> weight decay, as the live optimizer gives it in an update."""
+        return live_decay(optimizer.dualtrain_wiring, self._verbs.trial(optimizer, model))
+
+    def effective_lr_multiplier(self, optimizer: Any, model: Any) -> dict[str, float]:
+        """Canonical name -> multiplier of the rate, as the live optimizer has it in an update.
+
+        It is that of the rates from before any schedule.
+        """
+        return live_multiplier(optimizer.dualtrain_wiring, self._verbs.trial(optimizer, model))
 
     def notes(self, model: Any) -> list[str]:
         """Sentences about dropout, and about what training changes without a trace of it."""

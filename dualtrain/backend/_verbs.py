@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from dualtrain.backend._batch_norm import BatchNorms
 from dualtrain.backend._clip import Clipper
 from dualtrain.backend._named import NamedTensor
-from dualtrain.ledger import Facts
+from dualtrain.ledger import Facts, Trial
 from dualtrain.spec import Clip
+from dualtrain.state import Arrays, TensorState
 
 __all__ = ["Verbs", "parameters_in"]
 
@@ -57,6 +58,10 @@ class Verbs(Protocol):
 
     def to_numpy(self, tensor: Any) -> NDArray[np.float32]:
         """A tensor as float32 in numpy; waits for the device. `BackendError` if complex."""
+        ...
+
+    def to_array(self, value: Any) -> Any:
+        """A tensor as an array of its own type, waiting for its device; anything else as it is."""
         ...
 
     def is_at_hand(self, tensor: Any) -> bool:
@@ -125,6 +130,34 @@ class Verbs(Protocol):
 
     def held(self, optimizer: Any) -> list[Any]:
         """The parameters that an optimizer moves."""
+        ...
+
+    def trial(self, optimizer: Any, model: Any) -> Trial:
+        """One update of stand-ins by a copy of the optimizer, without the clip."""
+        ...
+
+    def dump_optimizer(
+        self, optimizer: Any, parameters: Sequence[NamedTensor]
+    ) -> tuple[Mapping[str, Arrays], Arrays]:
+        """What it keeps: canonical name -> arrays by neutral name; what only it can read."""
+        ...
+
+    def load_optimizer(
+        self, optimizer: Any, parameters: Sequence[NamedTensor], state: TensorState
+    ) -> None:
+        """Let it have what the state says of it, and no more."""
+        ...
+
+    def saved_buffers(self, model: Any) -> Iterable[tuple[str, Any]]:
+        """Structured name -> buffer, for those that are kept with the model and have values."""
+        ...
+
+    def random_states(self, model: Any) -> Arrays:
+        """What random numbers come from: `cpu`, and `cuda` for one device."""
+        ...
+
+    def set_random_states(self, model: Any, states: Arrays) -> None:
+        """Go on from random states, where they are there."""
         ...
 
     def replace_held(self, optimizer: Any, by: Callable[[Any], Any]) -> None:

@@ -12,12 +12,11 @@ from dualtrain.training._epochs import Batches, Epochs
 from dualtrain.training._header import describe
 from dualtrain.training._loop import at, make_updates
 from dualtrain.training._objective import LossSum, objective_of
-from dualtrain.training._observer import Observer, Observers
+from dualtrain.training._observer import Observer
 from dualtrain.training._plateau import Metric, PlateauMetric, check_metric
 from dualtrain.training._probe import probe
-from dualtrain.training._recorder import Recorder
+from dualtrain.training._recorder import recorded
 from dualtrain.training._start import begin
-from dualtrain.training._watch import Watch
 
 __all__ = ["fit"]
 
@@ -64,21 +63,18 @@ def fit(
     check_metric(spec, metric)
     epochs = Epochs(batches)
     run = begin(spec, model, epochs.count, backend=backend, measure=trace is not None)
-    made = _Made()
+    made, header = _Made(), None
     with run:
         objective = objective_of(run, loss)  # before anything is written
-        recorder = Recorder(run, trace=trace, output=output)
-        run.enter(recorder)
         plateau = None if metric is None else PlateauMetric(run, metric)
-        observers = Observers(Watch(run), plateau, recorder, made)
         if trace is not None:
             with at(run, 0, 0):
                 first = micro_batch(epochs.first(), run.model)
                 objective.targets(first)  # refuses labels that are none
             # A loss of the user's own may take more than logits: no probe then.
-            observers.ready(describe(run, probe=None if loss else probe(run, first)))
-        make_updates(run, epochs, objective, observers)
-        observers.ended()
+            header = describe(run, probe=None if loss else probe(run, first))
+        with recorded(run, header, plateau, made, trace=trace, output=output) as observers:
+            make_updates(run, epochs, objective, observers)
     return tuple(made.updates)
 
 

@@ -10,9 +10,10 @@ from typing import Any
 
 from dualtrain.backend import Backend
 from dualtrain.trace import Update
+from dualtrain.training._loss import MicroLoss
 from dualtrain.training._observer import Observer
 
-__all__ = ["AppliedUpdate", "Journal", "MicroLoss"]
+__all__ = ["AppliedUpdate", "Journal"]
 
 READ_EVERY = 0.5
 """Seconds between two readings of numbers from the device."""
@@ -39,17 +40,6 @@ class AppliedUpdate:
 
 
 @dataclass(frozen=True)
-class MicroLoss:
-    """A micro-batch's part in the loss of its update: given / divisor."""
-
-    given: Any
-    """A scalar tensor on the device, without its graph."""
-    divisor: float
-    targets: float | None
-    """given / targets is the micro-batch's own mean; None where nobody knows."""
-
-
-@dataclass(frozen=True)
 class _Entry:
     applied: AppliedUpdate
     losses: Sequence[MicroLoss]
@@ -57,7 +47,7 @@ class _Entry:
 
 
 class Journal:
-    """Tells an observer of updates, in their order; waits for the device at most twice a second.
+    """Tells observers of updates, in their order; waits for the device at most twice a second.
 
     After each update, though, for an observer that wants to be told at once.
 
@@ -65,8 +55,8 @@ class Journal:
     total: how many there will be.
     """
 
-    def __init__(self, backend: Backend, observer: Observer, total: int) -> None:
-        self._backend, self._observer, self._total = backend, observer, total
+    def __init__(self, backend: Backend, observers: Sequence[Observer], total: int) -> None:
+        self._backend, self._observers, self._total = backend, observers, total
         self._entries: list[_Entry] = []
         self._read_at = time.monotonic()
 
@@ -82,7 +72,8 @@ class Journal:
     ) -> None:
         """Put down an update; digests: of its micro-batches, where they are known."""
         self._entries.append(_Entry(applied, losses, digests))
-        if self._observer.at_once() or time.monotonic() - self._read_at > READ_EVERY:
+        waited = time.monotonic() - self._read_at
+        if waited > READ_EVERY or any(observer.at_once() for observer in self._observers):
             self.read()
 
     def read(self) -> None:
@@ -108,5 +99,6 @@ class Journal:
                 skipped=applied.skipped,
                 batches=entry.digests,
             )
-            self._observer.updated(update, self._total)
+            for observer in self._observers:
+                observer.updated(update, self._total)
         self._read_at = time.monotonic()

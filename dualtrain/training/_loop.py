@@ -11,7 +11,8 @@ from dualtrain.data import batch_digest
 from dualtrain.errors import DataError
 from dualtrain.training._batch import micro_batch
 from dualtrain.training._epochs import Epochs
-from dualtrain.training._journal import Journal, MicroLoss
+from dualtrain.training._journal import Journal
+from dualtrain.training._loss import MicroLoss
 from dualtrain.training._objective import Objective
 from dualtrain.training._observer import Observer
 from dualtrain.training._run import Run
@@ -19,16 +20,19 @@ from dualtrain.training._run import Run
 __all__ = ["at", "make_updates"]
 
 
-def make_updates(run: Run, epochs: Epochs, objective: Objective, observer: Observer) -> None:
-    """Make all of the plan's updates; the observer is told of each, and of each epoch's end."""
+def make_updates(
+    run: Run, epochs: Epochs, objective: Objective, observers: Sequence[Observer]
+) -> None:
+    """Make all of the plan's updates; observers are told of each, and of each epoch's end."""
     train_as_chosen(run.model, run.backend.modules(run.model))
     current: int | None = None
     coming: Iterator[Any] = iter(())
-    with Journal(run.backend, observer, run.plan.total_updates) as journal:
+    with Journal(run.backend, observers, run.plan.total_updates) as journal:
         for epoch, group in run.plan.updates():
             if epoch != current:
                 if current is not None:
-                    observer.epoch_ended()
+                    for observer in observers:
+                        observer.epoch_ended()
                 current, coming = epoch, epochs.of(epoch)
                 run.begin_epoch()
             _update(run, epoch, {index: next(coming) for index in group}, objective, journal)

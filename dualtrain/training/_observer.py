@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dualtrain.tasks import Score
 from dualtrain.trace import Header, Update
 
-__all__ = ["Observer", "Observers"]
+__all__ = ["Observer"]
 
 
 class Observer:
@@ -34,44 +34,3 @@ class Observer:
 
     def ended(self) -> None:
         """Called after all else, once the run has ended well."""
-
-
-class Observers(Observer):
-    """Several, told in order."""
-
-    def __init__(self, *observers: Observer | None) -> None:
-        self._all = [observer for observer in observers if observer is not None]
-
-    def notes(self, notes: Sequence[str]) -> None:
-        """To each."""
-        for observer in self._all:
-            observer.notes(notes)
-
-    def ready(self, header: Header) -> None:
-        """To each."""
-        for observer in self._all:
-            observer.ready(header)
-
-    def updated(self, update: Update, total: int) -> None:
-        """To each."""
-        for observer in self._all:
-            observer.updated(update, total)
-
-    def at_once(self) -> bool:
-        """If any of them wants it."""
-        return any(observer.at_once() for observer in self._all)
-
-    def epoch_ended(self) -> None:
-        """To each."""
-        for observer in self._all:
-            observer.epoch_ended()
-
-    def evaluated(self, score: Score) -> None:
-        """To each."""
-        for observer in self._all:
-            observer.evaluated(score)
-
-    def ended(self) -> None:
-        """To each."""
-        for observer in self._all:
-            observer.ended()

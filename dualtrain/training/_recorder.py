@@ -1,8 +1,13 @@
-"""The files of one run: its trace, and the initial and final weights that the trace names."""
+"""The files of one run: its trace, and the initial and final weights that the trace names.
+
+`recorded` is the frame of every run that is observed, whoever makes its updates.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +16,9 @@ from dualtrain.trace import DONE, End, Evaluation, Header, TraceWriter, Update, 
 from dualtrain.training._observer import Observer
 from dualtrain.training._run import Run
 from dualtrain.training._save import save_weights
+from dualtrain.training._watch import Watch
 
-__all__ = ["Recorder"]
+__all__ = ["Recorder", "recorded"]
 
 INITIAL_WEIGHTS = "initial.safetensors"
 FINAL_WEIGHTS = "model.safetensors"
@@ -105,3 +111,25 @@ class Recorder(Observer):
         if self._output is None or self._trace is None:
             return None
         return Path(os.path.relpath(self._output / file, self._trace.parent)).as_posix()
+
+
+@contextmanager
+def recorded(
+    run: Run,
+    header: Header | None,
+    *observers: Observer | None,
+    trace: Path | str | None,
+    output: Path | str | None,
+) -> Iterator[list[Observer]]:
+    """All that observe a run, the warnings and the files among them, from its begin to its end.
+
+    header: of the trace, if there is one. Who is left by an error is not told of an end.
+    """
+    with Recorder(run, trace=trace, output=output) as recorder:
+        told = [Watch(run), *(one for one in observers if one is not None), recorder]
+        if header is not None:
+            for observer in told:
+                observer.ready(header)
+        yield told
+        for observer in told:
+            observer.ended()

@@ -5,18 +5,18 @@ The core counts micro-batches, groups and updates; the backend's verbs do the re
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import replace
 from typing import Any
 
 from dualtrain.backend import Backend
-from dualtrain.errors import DataError, MetricError, PlanError
+from dualtrain.errors import MetricError, PlanError
 from dualtrain.plan import Plan, Plateau, Scaling, decay_at
-from dualtrain.state import RunState, TensorState
-from dualtrain.training._journal import AppliedUpdate, Journal, MicroLoss
+from dualtrain.state import RunState
+from dualtrain.training._journal import AppliedUpdate, Journal
+from dualtrain.training._loss import MicroLoss, check_loss, divisor_of
 from dualtrain.training._native import wire
+from dualtrain.training._state import restore, state_of
 
 __all__ = ["Run"]
 
@@ -50,27 +50,30 @@ class Run:
         self.backend = backend
         self.clip = backend.build_clip(spec.clip, measure=measure)
         self._open = ExitStack()
-        self._ledger = plan.ledger
         self.optimizer = wire(backend, spec.optimizer, plan.ledger, model, clip=self.clip)
         backend.clear_gradients(self.optimizer)  # those of an earlier loop that broke off
         self.masters = backend.build_masters(spec.amp, model, self.optimizer)
-        self._plateau = Plateau(plan) if spec.schedule.needs_metric else None
-        rate_at = self._plateau.rate_at if self._plateau is not None else None
+        self.plateau = Plateau(plan) if spec.schedule.needs_metric else None
+        rate_at = self.plateau.rate_at if self.plateau is not None else None
         self.schedule = backend.build_schedule(plan, self.optimizer, rate_at=rate_at)
         self._open.callback(backend.use_batch_norm(model, spec.batch_norm))
         self.scaling = Scaling.of(spec.amp)
         self.averages = backend.build_averages(model) if spec.ema is not None else None
-        self._averaged = 0
-        self._shows_averages = False
+        self.averaged_updates = 0
+        """Updates that are in the averages."""
+        self.shows_averages = False
+        """Whether the model has the averages for weights just now."""
         self.t = 0
         """The clock: updates applied so far; skipped ones too, where the plan says so."""
         self.skipped = 0
         """Updates skipped so far."""
         self.attempts = 0
         """Updates made or skipped so far."""
-        self._groups = plan.epoch_groups()
-        self._epoch = 0
-        self._micro_batch = 0  # position in the epoch
+        self.groups = plan.epoch_groups()
+        """The places of the micro-batches of each update of an epoch."""
+        self.epoch = 0
+        self.micro_batch = 0
+        """The place of the next one in its epoch."""
         self.journal: Journal | None = None
         """Where `step` puts down what it is given, if anywhere."""
         self.is_traced = False
@@ -120,12 +123,12 @@ class Run:
         if self.averages is None:
             yield
             return
-        outer, self._shows_averages = self._shows_averages, True
+        outer, self.shows_averages = self.shows_averages, True
         try:
             with self.averages.applied():
                 yield
         finally:
-            self._shows_averages = outer
+            self.shows_averages = outer
 
     def begin_epoch(self) -> None:
         """Let the next micro-batch be an epoch's first: for a loop that leaves one early.
@@ -134,7 +137,11 @@ class Run:
         epoch's rate is due, as where a native loop steps its schedule at each epoch's end.
         """
         self._end_epoch_early()
-        self._epoch, self._micro_batch = self._epoch + bool(self._micro_batch), 0
+        self.epoch, self.micro_batch = self.epoch + bool(self.micro_batch), 0
+        self.drop_group()
+
+    def drop_group(self) -> None:
+        """Forget what an unfinished group has accumulated."""
         self._losses = []
         if self.masters is not None:  # what a backward pass that broke off has left in the model
             self.masters.collect_gradients()
@@ -161,31 +168,32 @@ class Run:
                 "a step must be made before the run is closed, which ends its trace and its rule "
                 f"of batch norm: begin another run. Received: a step after {self.attempts} updates"
             )
-        if self._shows_averages:
+        if self.shows_averages:
             raise PlanError(
                 "a step must be made outside averaged(), which gives the model its own weights "
                 "back when it is left: evaluate in it. Received: a loss of the averages"
             )
         amp = self.plan.spec.amp
         self.backend.check_autocast(amp, self.device)
-        _check_loss(loss)
-        index = self._micro_batch // self.plan.spec.batch.accumulate
-        is_dropped = index == len(self._groups)
+        check_loss(loss)
+        batch = self.plan.spec.batch
+        index = self.micro_batch // batch.accumulate
+        is_dropped = index == len(self.groups)
         if self.is_over and not is_dropped:
             raise PlanError(
                 f"a run makes the plan's {self.plan.total_updates} updates and no more, for past "
                 "them the schedule's rates are not what was meant: leave the loop when "
                 f"run.is_over, or write a longer duration. Received: a step after {self.attempts}"
             )
-        position, self._micro_batch = self._micro_batch, self._micro_batch + 1
-        if self._micro_batch == self.plan.micro_batches_per_epoch:
-            self._epoch, self._micro_batch = self._epoch + 1, 0
+        position, self.micro_batch = self.micro_batch, self.micro_batch + 1
+        if self.micro_batch == self.plan.micro_batches_per_epoch:
+            self.epoch, self.micro_batch = self.epoch + 1, 0
         if is_dropped:
             return None
-        group = self._groups[index]
-        by = self._divisor(divisor, len(group))
+        group = self.groups[index]
+        by = divisor_of(divisor, len(group), batch.normalise)
         if self.journal is not None:
-            self._losses.append(self._micro_loss(loss, by, len(group)))
+            self._losses.append(MicroLoss.of(loss, by, len(group), batch.normalise))
         with self.backend.updating(amp, self.device):
             if self.scaling is not None:
                 loss = self.backend.scaled(loss, self.scaling.scale)
@@ -208,15 +216,15 @@ class Run:
 
         Raises `MetricError` if the metric is not finite, or the schedule takes none.
         """
-        if self._plateau is None:
+        if self.plateau is None:
             raise MetricError(
                 "a metric is for the schedule 'reduce_on_plateau' only. "
                 f"Received: {metric!r}, with the schedule {self.plan.spec.schedule.name!r}"
             )
-        before = self._plateau.rate_at(self.t)
-        self._plateau.report(metric, self.t)
-        if self._plateau.rate_at(self.t) != before:
-            self._set_clock(self.t)
+        before = self.plateau.rate_at(self.t)
+        self.plateau.report(metric, self.t)
+        if self.plateau.rate_at(self.t) != before:
+            self.set_clock(self.t)
 
     def state(self) -> RunState:
         """All that the next update depends on, as copies, in any framework's terms.
@@ -225,26 +233,7 @@ class Run:
         workers of a DataLoader. Raises `PlanError` inside an accumulation group, whose gradients
         would be lost, and inside `averaged()`.
         """
-        self._check_between_updates(self._micro_batch)
-        averages = {}
-        if self.averages is not None:
-            with self.averages.applied():
-                weights = self.backend.dump_state(self.model).weights
-            averages = {name: weights[name] for name in self._trained()}
-        return RunState(
-            backend=self.backend.NAME,
-            rule=self._rule(),
-            t=self.t,
-            attempts=self.attempts,
-            skipped=self.skipped,
-            epoch=self._epoch,
-            micro_batch=self._micro_batch,
-            tensors=self.backend.dump_state(self.model, self.optimizer),
-            averages=averages,
-            averaged=self._averaged,
-            loss_scale=None if self.scaling is None else self.scaling.state(),
-            plateau=None if self._plateau is None else self._plateau.state(),
-        )
+        return state_of(self)
 
     def restore(self, state: RunState) -> None:
         """Go on from a state, whatever this run has done before.
@@ -260,68 +249,9 @@ class Run:
                 "a trace has the updates of one run from its first to its last: restore a state in "
                 f"a run without one. Received: a state after {state.attempts} updates"
             )
-        self._check_fit(state)
-        tensors = state.tensors
-        if state.backend != self.backend.NAME:
-            tensors = replace(tensors, own={})
-        if self.averages is not None:
-            held = {**tensors.weights, **state.averages}
-            self.backend.load_state(self.model, None, TensorState(weights=held))
-            self.averages = self.backend.build_averages(self.model)
-        self.backend.load_state(self.model, self.optimizer, tensors)
-        if self._plateau is not None and state.plateau is not None:
-            self._plateau.restore(state.plateau)
-        if self.scaling is not None and state.loss_scale is not None:
-            self.scaling = self.scaling.restored(state.loss_scale)
-        self.skipped, self.attempts, self._averaged = state.skipped, state.attempts, state.averaged
-        self._epoch, self._micro_batch = state.epoch, state.micro_batch
-        self._losses = []
-        if self.masters is not None:
-            self.masters.collect_gradients()
-        self.backend.clear_gradients(self.optimizer)
-        self._set_clock(state.t)
+        restore(self, state)
 
-    def _check_between_updates(self, micro_batch: int) -> None:
-        """Raise `PlanError` where there are averages in the model, or gradients of a group."""
-        group, inside = divmod(micro_batch, self.plan.spec.batch.accumulate)
-        if self._shows_averages or (inside and group < len(self._groups)):
-            where = f"{inside} micro-batches after one"
-            raise PlanError(
-                "a run has a state between two updates, outside averaged(). "
-                f"Received: {'a call in averaged()' if self._shows_averages else where}"
-            )
-
-    def _check_fit(self, state: RunState) -> None:
-        """Raise `PlanError` for the state of a run that this plan could not have had."""
-        self._check_between_updates(state.micro_batch)
-        trained = self._trained()
-        given = state.tensors.optimizer
-        last = self.plan.micro_batches_per_epoch - 1
-        for what, expected, received in (
-            ("optimizer", self._rule(), state.rule),
-            ("place in the epoch", f"at most {last}", f"at most {max(last, state.micro_batch)}"),
-            ("averages", sorted(trained) if self.averages else [], sorted(state.averages)),
-            ("loss scale", self.scaling is not None, state.loss_scale is not None),
-            ("plateau of metrics", self._plateau is not None, state.plateau is not None),
-            ("parameters that do not train", [], sorted(given.keys() - trained)),
-            ("optimizer's arrays of another shape", [], state.misshapen()),
-        ):
-            if expected != received:
-                raise PlanError(
-                    "a state must be that of a run of the same kind and model. "
-                    f"{what.capitalize()}: expected {expected}. Received: {received}"
-                )
-
-    def _rule(self) -> str:
-        """The optimizer's name, and what of its settings changes the state that it keeps."""
-        settings = self.plan.spec.optimizer
-        return ", ".join([settings.name, *(n for n, value in settings if value is True)])
-
-    def _trained(self) -> set[str]:
-        """Canonical names of the parameters that train."""
-        return {row.parameter.name for row in self._ledger.rows if row.trains}
-
-    def _set_clock(self, t: int) -> None:
+    def set_clock(self, t: int) -> None:
         """Let the next update be that of t, its rate taken anew."""
         self.t = t
         self.backend.skip_step(self.optimizer)  # there may have been no update yet
@@ -330,28 +260,9 @@ class Run:
 
     def _end_epoch_early(self) -> None:
         """Move a schedule per epoch to the next epoch, if the one that ends is not complete."""
-        if self._micro_batch and self.plan.spec.schedule.per == "epoch":
-            made = self._micro_batch // self.plan.spec.batch.accumulate
-            self._set_clock(self.t + self.plan.updates_per_epoch - made)
-
-    def _divisor(self, divisor: float | None, group_size: int) -> float:
-        if divisor is not None:
-            if not 0 < divisor < math.inf:
-                raise PlanError(
-                    f"the divisor must be a positive, finite number. Received: {divisor}"
-                )
-            return divisor
-        if self.plan.spec.batch.normalise == "token_mean":
-            raise PlanError(
-                "with batch.normalise 'token_mean' step() needs the divisor: the number of "
-                "counted targets in the whole group. Received: None"
-            )
-        return group_size
-
-    def _micro_loss(self, loss: Any, divisor: float, group_size: int) -> MicroLoss:
-        """For the journal; of a sum over a group's targets nobody says how many are its own."""
-        counted = self.plan.spec.batch.normalise == "micro_mean"
-        return MicroLoss(loss.detach(), divisor, divisor / group_size if counted else None)
+        if self.micro_batch and self.plan.spec.schedule.per == "epoch":
+            made = self.micro_batch // self.plan.spec.batch.accumulate
+            self.set_clock(self.t + self.plan.updates_per_epoch - made)
 
     def _update(self) -> AppliedUpdate:
         if self.masters is not None:
@@ -391,8 +302,8 @@ class Run:
     def _average(self) -> None:
         ema = self.plan.spec.ema
         if self.averages is not None and ema is not None:
-            self.averages.update(decay_at(ema, self._averaged))
-            self._averaged += 1
+            self.averages.update(decay_at(ema, self.averaged_updates))
+            self.averaged_updates += 1
 
     def _apply(self) -> bool:
         """Unscale, clip and update; False if the gradients were not finite and nothing moved."""
@@ -408,16 +319,3 @@ class Run:
         if self.masters is not None:
             self.masters.write_back()
         return True
-
-
-def _check_loss(loss: Any) -> None:
-    """Refuse what torch refuses in words of its own and Paddle takes for something else."""
-    shape = getattr(loss, "shape", None)
-    if shape is None or math.prod(shape) != 1:
-        told = loss if shape is None else f"a {type(loss).__name__} of shape {tuple(shape)}"
-        raise DataError(f"a loss must be a tensor of one number. Received: {told}")
-    if loss.is_leaf:
-        raise DataError(
-            "a loss must be computed from parameters that train. Received: one that does not "
-            "depend on any"
-        )

@@ -13,10 +13,8 @@ from dualtrain.plan import Plan
 from dualtrain.spec import Spec
 from dualtrain.training._header import describe
 from dualtrain.training._journal import Journal
-from dualtrain.training._observer import Observers
-from dualtrain.training._recorder import Recorder
+from dualtrain.training._recorder import recorded
 from dualtrain.training._run import Run
-from dualtrain.training._watch import Watch
 
 __all__ = ["backend_for", "begin", "start"]
 
@@ -60,7 +58,7 @@ def start(
     )
     if trace is not None or output is not None:
         try:
-            run.enter(_recorded(run, trace, output))
+            run.enter(_steps_recorded(run, trace, output))
         except BaseException:
             run.close()  # the model has its own rule of batch norm again
             raise
@@ -80,16 +78,17 @@ def begin(
 
 
 @contextmanager
-def _recorded(run: Run, trace: Path | str | None, output: Path | str | None) -> Iterator[None]:
+def _steps_recorded(
+    run: Run, trace: Path | str | None, output: Path | str | None
+) -> Iterator[None]:
     """The context in which a run's steps are put down."""
-    with Recorder(run, trace=trace, output=output) as recorder:
-        observers = Observers(Watch(run), recorder)
-        if trace is not None:
-            observers.ready(describe(run))
-            run.is_traced = True
-        with Journal(run.backend, observers, run.plan.total_updates) as run.journal:
-            yield
-        observers.ended()
+    header = None if trace is None else describe(run)
+    run.is_traced = trace is not None
+    with (
+        recorded(run, header, trace=trace, output=output) as observers,
+        Journal(run.backend, observers, run.plan.total_updates) as run.journal,
+    ):
+        yield
 
 
 def backend_for(model: Any, name: str | None) -> Backend:

@@ -18,13 +18,12 @@ from dualtrain.training._epochs import Epochs
 from dualtrain.training._header import describe
 from dualtrain.training._loop import make_updates
 from dualtrain.training._objective import LossSum, Objective, objective_of
-from dualtrain.training._observer import Observer, Observers
+from dualtrain.training._observer import Observer
 from dualtrain.training._plateau import Metric, PlateauMetric, check_metric
 from dualtrain.training._probe import evaluation_logits
-from dualtrain.training._recorder import Recorder
+from dualtrain.training._recorder import recorded
 from dualtrain.training._run import Run
 from dualtrain.training._start import backend_for
-from dualtrain.training._watch import Watch
 
 __all__ = ["task_ledger", "train"]
 
@@ -79,13 +78,8 @@ def train(
         verbs.load_weights(model, weights)
     if nudge:
         _nudge(model, verbs)
-    run = Run(
-        plan,
-        verbs.place(model, device),
-        backend=verbs,
-        device=device,
-        measure=trace is not None,
-    )
+    model, measure = verbs.place(model, device), trace is not None
+    run = Run(plan, model, backend=verbs, device=device, measure=measure)
     start_notes, notes = [], []
     if config is not None:
         start_notes = task.start_notes(folder, config, parameters, data)
@@ -95,26 +89,23 @@ def train(
     if metric is None and spec.schedule.needs_metric:
         metric = _held_out_loss(run, data, held_out)
     plateau = None if metric is None else PlateauMetric(run, metric)
-    with run, Recorder(run, trace=trace, output=output) as recorder:
-        observers = Observers(Watch(run), plateau, observer, recorder)
-        observers.notes(start_notes)
+    header = None
+    with run:
+        if observer is not None:
+            observer.notes(start_notes)
         if trace is not None:
-            observers.ready(
-                describe(
-                    run,
-                    probe=evaluation_logits(run, batches(0)[0]),
-                    data_digest=data.digest,
-                    notes=[*start_notes, *notes],
-                )
-            )
-        make_updates(run, epochs, objective, observers)
-        with run.averaged():
-            score = None if held_out is None else _score(run, data, held_out)
-        if score is not None:
-            observers.evaluated(score)
-        if output is not None and config is not None:
-            task.save(output, config, data)
-        observers.ended()
+            logits = evaluation_logits(run, batches(0)[0])
+            notes = [*start_notes, *notes]
+            header = describe(run, probe=logits, data_digest=data.digest, notes=notes)
+        with recorded(run, header, plateau, observer, trace=trace, output=output) as observers:
+            make_updates(run, epochs, objective, observers)
+            with run.averaged():
+                score = None if held_out is None else _score(run, data, held_out)
+            if score is not None:
+                for one in observers:
+                    one.evaluated(score)
+            if output is not None and config is not None:
+                task.save(output, config, data)
     return score
 
 

@@ -102,7 +102,7 @@ def test_so_it_is_in_a_loop_of_ones_own(
         if done is not None:
             (norm,) = backend.numbers([done.grad_norm])
             found.append(named(round(norm * pending, 1)))
-        if done is not None or run._micro_batch == 0:
+        if done is not None or run.micro_batch == 0:
             pending = 0
     assert expected == found
 

@@ -91,8 +91,8 @@ def averages_one_update_late(patch: Patch, backend: str) -> None:
     average = Run._average
 
     def late(self: Run) -> None:
-        if self._averaged == 0:
-            self._averaged += 1
+        if self.averaged_updates == 0:
+            self.averaged_updates += 1
         else:
             average(self)
 
@@ -104,7 +104,7 @@ def averages_begin_after_the_first_update(patch: Patch, backend: str) -> None:
     average = Run._average
 
     def late(self: Run) -> None:
-        if self._averaged == 0:
+        if self.averaged_updates == 0:
             self.averages = self.backend.build_averages(self.model)
         average(self)
 
@@ -126,7 +126,10 @@ def divide_the_tail_by_the_full_size(patch: Patch, backend: str) -> None:
         "dualtrain.training._loop._divisors",
         lambda normalise, counts: [count * full for count in counts],
     )
-    patch.setattr(Run, "_divisor", lambda self, divisor, size: float(divisor or full))
+    patch.setattr(
+        "dualtrain.training._run.divisor_of",
+        lambda divisor, size, normalise: float(divisor or full),
+    )
 
 
 def smooth_over_the_other_classes(patch: Patch, backend: str) -> None:

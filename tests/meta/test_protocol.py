@@ -44,7 +44,7 @@ UNASKED = {
 }
 """Declared, though the core does not call it; with the reason."""
 
-MARKS = {"dualtrain_master"}
+MARKS = {"dualtrain_master", "dualtrain_wiring"}
 """Attributes of the core's own making."""
 
 
