@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
+from benchmarks.native_schedules.calls import UPDATES, Case, cases
 from dualtrain.errors import PlanError
 from dualtrain.native import Call, Refused, flat, nested
 from dualtrain.native.schedules import SCHEDULES
 from dualtrain.plan import Plan
 from dualtrain.spec import Spec
-from tests.native_schedules import UPDATES, Case, cases
 from tests.schedules import parts
 
 LIBRARIES = ("torch", "paddle", "paddlenlp", "transformers")

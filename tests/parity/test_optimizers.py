@@ -12,10 +12,10 @@ import torch
 
 import dualtrain_paddle
 import dualtrain_torch
+from benchmarks.recorded_gradients import BARS, CASES, WIDER, Distance, Dtype, distance
 from docs.make_optimizer_table import NOT_USED, PAGE, stated
 from dualtrain import Spec, build_optimizer
 from dualtrain.optimizers import RULES
-from tests.parity.recorded_gradients import BARS, CASES, WIDER, Distance, Dtype, distance
 
 UPDATES = 50
 STATED = stated()

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 import dualtrain_paddle
+from benchmarks.mistakes.faults import misread
 from dualtrain import Spec
 from dualtrain.testing import assert_decay_parity, assert_lr_parity, assert_update_parity
-from tests.meta.faults import misread
 
 
 class TorchNet(torch.nn.Module):
