@@ -16,6 +16,7 @@ from dualtrain.backend import Backend
 from dualtrain.errors import CheckpointError, PlanError
 from dualtrain.state import RunState, TensorState
 from dualtrain.training import Run, start
+from tests import builders
 from tests.conformance.test_optimizers import CASES, case
 
 __all__ = ["case"]
@@ -65,14 +66,12 @@ KEPT: dict[str, set[str]] = {
 
 def spec_of(case: str, variant: str = "plain", **changes: Any) -> Spec:
     optimizer, decay = CASES[case]
-    parts: dict[str, Any] = {
+    usual: dict[str, Any] = {
         "optimizer": {"lr": 0.1, **optimizer},
-        "schedule": {"name": "constant"},
         "duration": {"updates": 100},
         "weight_decay": decay,
-        **VARIANTS[variant],
     }
-    return Spec.model_validate(parts | changes)
+    return builders.spec_of(**usual | VARIANTS[variant] | changes)
 
 
 def started(backend: Backend, spec: Spec, *, seed: int = 0, micro_batches: int = 10) -> Run:

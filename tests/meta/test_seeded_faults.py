@@ -17,7 +17,7 @@ from benchmarks.mistakes import faults
 from dualtrain.cli import main
 from dualtrain.trace import read_trace
 from dualtrain.training import train
-from tests.meta.small_task import small_spec, write_task
+from tests.tasks import small_spec, write_task
 
 
 @pytest.fixture(scope="module")

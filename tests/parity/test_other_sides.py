@@ -18,9 +18,8 @@ from dualtrain.trace import read_trace
 from dualtrain.training import train
 from dualtrain.workers import Side, Signals, Workers, run_parity
 from dualtrain.workers._talk import Done, Go, Job, Progressed, Ready, Standing, Step
-from tests.meta.small_task import small_spec, write_task
 from tests.meta.third_backend import NAME, write_backend
-from tests.tasks import prepare
+from tests.tasks import prepare, small_spec, write_task
 
 AGAIN = (Side("one", "torch"), Side("two", "torch"))
 
