@@ -131,6 +131,7 @@ SETTINGS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "EncoderConfig.tensors": _bert,
     "Plan.epoch_groups": lambda folder: {"spec": _spec(batch={"accumulate": 2})},
     "Plan.lr_at": lambda folder: {"spec": _spec(warmup={"steps": 2})},
+    "Plan.of": lambda folder: {"spec": _spec(batch={"accumulate": 2})},
     "Plan.native": lambda folder: {"plan": _plan(warmup={"steps": 2})},
     "Plateau": lambda folder: {
         "plan": _plan(
@@ -163,5 +164,5 @@ SETTINGS: dict[str, Callable[[Path], dict[str, Any]]] = {
 }
 """The example, by its short name -> the names it takes for granted, made in an empty folder."""
 
-IN_A_FRAMEWORK = ("Run", "fit", "smoothed")
+IN_A_FRAMEWORK = ("Run", "fit", "start")
 """Examples of the core that need a framework: `tests/parity/test_docstrings.py` has theirs."""

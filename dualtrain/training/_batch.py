@@ -16,7 +16,7 @@ from dualtrain.errors import DataError
 __all__ = ["Batch", "micro_batch"]
 
 Batch = Mapping[str, NDArray[Any]]
-"""One micro-batch: the model's inputs by keyword, and `labels` (`dualtrain/targets.py`)."""
+"""One micro-batch: the model's inputs by keyword, and `labels` (`dualtrain/backend/targets.py`)."""
 
 _SHARED = frozenset(
     np.dtype(kind)

@@ -27,7 +27,7 @@ class Run:
     >>> for batch in batches:
     ...     with run.autocast():
     ...         loss = model(**batch).loss  # the micro-batch's mean
-    ...     run.step(loss)  # accumulates, and updates when its group is complete
+    ...     applied = run.step(loss)  # accumulates, and updates when its group is complete
     >>> run.close()
 
     A context manager too, which calls `close`.
