@@ -92,15 +92,15 @@ def _columns(folder: Path) -> dict[str, Any]:
 
 def _schedule_calls(folder: Path) -> dict[str, Any]:
     from dualtrain.native import Call
-    from dualtrain.native.schedules import SCHEDULES
+    from dualtrain.native.schedules import NATIVE_SCHEDULES
 
-    return {"table": SCHEDULES, "Call": Call}
+    return {"table": NATIVE_SCHEDULES, "Call": Call}
 
 
 def _cosine_decay(folder: Path) -> dict[str, Any]:
-    from dualtrain.native.schedules import SCHEDULES
+    from dualtrain.native.schedules import NATIVE_SCHEDULES
 
-    rows = (row for row in SCHEDULES.rows if row.name.endswith("CosineDecayWithWarmup"))
+    rows = (row for row in NATIVE_SCHEDULES.rows if row.name.endswith("CosineDecayWithWarmup"))
     return {"row": next(rows)}
 
 
@@ -150,7 +150,7 @@ SETTINGS: dict[str, Callable[[Path], dict[str, Any]]] = {
         )
     },
     "left_out": _cosine_decay,
-    "rates_apart": _of_two_roundings,
+    "rate_distance": _of_two_roundings,
     "read": _two_half_waves,
     "read_table": _columns,
     "read_texts": _table,

@@ -8,14 +8,14 @@ from typing import Literal
 
 from dualtrain.plan import Plan
 
-__all__ = ["Concern", "Level", "Rule", "concerns"]
+__all__ = ["AdviceRule", "Concern", "Level", "concerns"]
 
 Level = Literal["warning", "note"]
 """`warning`: probably not meant. `note`: meant by many, known to few."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rule:
+class AdviceRule:
     """A pure function of a plan, with the reason why its answer matters."""
 
     name: str
@@ -39,7 +39,7 @@ class Concern:
     reason: str
 
 
-def concerns(plan: Plan, rules: tuple[Rule, ...]) -> tuple[Concern, ...]:
+def concerns(plan: Plan, rules: tuple[AdviceRule, ...]) -> tuple[Concern, ...]:
     """The rules that fire, warnings first, else in the order given."""
     found = [
         Concern(rule=r.name, level=r.level, where=r.where, found=text, reason=r.reason)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dualtrain.explain._concern import Rule
+from dualtrain.explain._concern import AdviceRule
 from dualtrain.plan import Plan, decay_note
 
 __all__ = ["PARAMETER_RULES"]
@@ -82,7 +82,7 @@ def _statistics_move(plan: Plan) -> str | None:
 
 
 PARAMETER_RULES = (
-    Rule(
+    AdviceRule(
         name="decay-is-too-small",
         level="warning",
         where="weight_decay.value",
@@ -90,7 +90,7 @@ PARAMETER_RULES = (
         "and Paddle 0.2 %, below 3e-8 neither decays at all",
         finds=decay_note,
     ),
-    Rule(
+    AdviceRule(
         name="everything-decays",
         level="warning",
         where="weight_decay.exclude",
@@ -98,7 +98,7 @@ PARAMETER_RULES = (
         "the weights a hundred times more than rounding does",
         finds=_everything_decays,
     ),
-    Rule(
+    AdviceRule(
         name="excluded-by-substring",
         level="warning",
         where="weight_decay.exclude_substrings",
@@ -106,7 +106,7 @@ PARAMETER_RULES = (
         "Hugging Face's LayerNorm; roles find both",
         finds=_by_substring,
     ),
-    Rule(
+    AdviceRule(
         name="lamb-is-adam",
         level="warning",
         where="weight_decay",
@@ -114,7 +114,7 @@ PARAMETER_RULES = (
         "(Paddle's rule; other LAMBs scale all)",
         finds=_lamb_is_adam,
     ),
-    Rule(
+    AdviceRule(
         name="lamb-spares-some",
         level="note",
         where="weight_decay.exclude",
@@ -122,21 +122,21 @@ PARAMETER_RULES = (
         "is another by a third",
         finds=_lamb_spares_some,
     ),
-    Rule(
+    AdviceRule(
         name="coupled-decay-in-adam",
         level="note",
         where="optimizer.name",
         reason="it is added to the gradient and divided by its size; AdamW's is not",
         finds=_coupled_adam,
     ),
-    Rule(
+    AdviceRule(
         name="decays-nothing",
         level="note",
         where="weight_decay.value",
         reason="its exclusions are checked against the model all the same",
         finds=_decays_nothing,
     ),
-    Rule(
+    AdviceRule(
         name="floor-is-multiplied",
         level="note",
         where="schedule",
@@ -145,7 +145,7 @@ PARAMETER_RULES = (
         "ReduceLROnPlateau every group ends at the same lowest rate",
         finds=_floor_is_multiplied,
     ),
-    Rule(
+    AdviceRule(
         name="statistics-move",
         level="note",
         where="freeze.batch_stats",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dualtrain.explain._concern import Rule
+from dualtrain.explain._concern import AdviceRule
 from dualtrain.explain._warmup_rules import moving
 from dualtrain.native.schedules import default_of
 from dualtrain.plan import Plan
@@ -134,14 +134,14 @@ def _default(name: str, schedule: str, field: str) -> str:
 
 
 RATE_RULES = (
-    Rule(
+    AdviceRule(
         name="last-updates-are-idle",
         level="warning",
         where="duration",
         reason="they cost time and move no weight",
         finds=_last_updates_are_idle,
     ),
-    Rule(
+    AdviceRule(
         name="schedule-never-ends",
         level="warning",
         where="horizon",
@@ -149,7 +149,7 @@ RATE_RULES = (
         "schedule is as long as the run and begins W later (PaddleOCR's recipes do this)",
         finds=_never_ends,
     ),
-    Rule(
+    AdviceRule(
         name="horizon-has-no-effect",
         level="warning",
         where="horizon",
@@ -157,7 +157,7 @@ RATE_RULES = (
         "look at it",
         finds=_horizon_is_unused,
     ),
-    Rule(
+    AdviceRule(
         name="rate-comes-back",
         level="warning",
         where="schedule.half_waves",
@@ -166,14 +166,14 @@ RATE_RULES = (
         f"Face's cosine {_default('get_cosine_schedule_with_warmup', 'cosine', 'half_waves')}",
         finds=_comes_back,
     ),
-    Rule(
+    AdviceRule(
         name="wave-is-cut",
         level="warning",
         where="schedule.half_waves",
         reason="the rate ends between the peak and the lowest rate",
         finds=_wave_is_cut,
     ),
-    Rule(
+    AdviceRule(
         name="last-descent-is-cut",
         level="warning",
         where="schedule.cycles",
@@ -182,35 +182,35 @@ RATE_RULES = (
         "default",
         finds=_last_descent_is_cut,
     ),
-    Rule(
+    AdviceRule(
         name="last-cycle-is-cut",
         level="warning",
         where="schedule.first",
         reason="the rate is high again after the last restart, and the run ends there",
         finds=_last_cycle_is_cut,
     ),
-    Rule(
+    AdviceRule(
         name="never-reached",
         level="warning",
         where="schedule",
         reason="the run is over before",
         finds=_never_reached,
     ),
-    Rule(
+    AdviceRule(
         name="does-not-add-up",
         level="warning",
         where="schedule.stable",
         reason="the rest of the run is spent at min_lr; leave stable out to fill the horizon",
         finds=_does_not_add_up,
     ),
-    Rule(
+    AdviceRule(
         name="stays-at-its-end",
         level="note",
         where="horizon",
         reason="the schedule ends before the run",
         finds=_stays_at_its_end,
     ),
-    Rule(
+    AdviceRule(
         name="ends-above-zero",
         level="note",
         where="schedule",
@@ -220,14 +220,14 @@ RATE_RULES = (
         "Paddle's; here it is what the spec says",
         finds=_ends_above_zero,
     ),
-    Rule(
+    AdviceRule(
         name="momentum-stays",
         level="note",
         where="schedule.momentum",
         reason="torch's class cycles the momentum too unless told not to, Paddle's never does",
         finds=_momentum_stays,
     ),
-    Rule(
+    AdviceRule(
         name="waits-for-a-metric",
         level="note",
         where="schedule",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dualtrain.explain._concern import Rule
+from dualtrain.explain._concern import AdviceRule
 from dualtrain.plan import Plan
 
 __all__ = ["UPDATE_RULES"]
@@ -85,35 +85,35 @@ def _dropout(plan: Plan) -> str | None:
 
 
 UPDATE_RULES = (
-    Rule(
+    AdviceRule(
         name="tail-is-dropped",
         level="warning",
         where="batch.tail",
         reason="which ones changes with the order of each epoch",
         finds=_tail_is_dropped,
     ),
-    Rule(
+    AdviceRule(
         name="group-is-the-epoch",
         level="warning",
         where="batch.accumulate",
         reason="every update is a short group, divided by its real size",
         finds=_group_is_the_epoch,
     ),
-    Rule(
+    AdviceRule(
         name="averages-are-young",
         level="warning",
         where="ema.decay",
         reason="they are what is evaluated; a smaller decay, or ema.warmup, forgets sooner",
         finds=_averages_are_young,
     ),
-    Rule(
+    AdviceRule(
         name="amp-on-the-cpu",
         level="warning",
         where="amp",
         reason="Paddle's auto_cast does nothing on the CPU, so its backend refuses the spec there",
         finds=_amp_on_the_cpu,
     ),
-    Rule(
+    AdviceRule(
         name="tail-is-short",
         level="note",
         where="batch.tail",
@@ -121,14 +121,14 @@ UPDATE_RULES = (
         "Trainer; PaddleNLP's leaks it into the next epoch",
         finds=_tail_is_short,
     ),
-    Rule(
+    AdviceRule(
         name="rate-moves-on-skips",
         level="note",
         where="amp.on_skip",
         reason="the Trainers of PaddleNLP and Hugging Face hold it",
         finds=_rate_moves_on_skips,
     ),
-    Rule(
+    AdviceRule(
         name="rate-holds-on-skips",
         level="note",
         where="amp.on_skip",
@@ -136,7 +136,7 @@ UPDATE_RULES = (
         "after every batch advance it",
         finds=_rate_holds_on_skips,
     ),
-    Rule(
+    AdviceRule(
         name="epochs-move-on-skips",
         level="note",
         where="amp.on_skip",
@@ -144,7 +144,7 @@ UPDATE_RULES = (
         "the scaler skipped",
         finds=_epochs_move_on_skips,
     ),
-    Rule(
+    AdviceRule(
         name="dropout-in-training",
         level="note",
         where="task.model.dropout",

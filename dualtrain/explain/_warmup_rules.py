@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from dualtrain.explain._concern import Rule
+from dualtrain.explain._concern import AdviceRule
 from dualtrain.plan import Plan, round_product, warmup_note
 from dualtrain.spec import Rounding
 
@@ -87,7 +87,7 @@ def _product_is_no_whole_number(plan: Plan) -> str | None:
 
 
 WARMUP_RULES = (
-    Rule(
+    AdviceRule(
         name="warmup-is-long",
         level="warning",
         where="warmup",
@@ -95,7 +95,7 @@ WARMUP_RULES = (
         "update is a known slip",
         finds=_warmup_is_long,
     ),
-    Rule(
+    AdviceRule(
         name="warmup-rounds-to-nothing",
         level="warning",
         where="warmup.proportion",
@@ -103,7 +103,7 @@ WARMUP_RULES = (
         "proportion is never nothing",
         finds=warmup_note,
     ),
-    Rule(
+    AdviceRule(
         name="first-updates-are-idle",
         level="warning",
         where="warmup",
@@ -111,7 +111,7 @@ WARMUP_RULES = (
         "for the whole first epoch",
         finds=_first_updates_are_idle,
     ),
-    Rule(
+    AdviceRule(
         name="rate-jumps-after-warmup",
         level="warning",
         where="warmup.counted",
@@ -119,7 +119,7 @@ WARMUP_RULES = (
         "warmup the rate jumps to; before, it begins there, as in Paddle's LinearWarmup",
         finds=_jumps_after_warmup,
     ),
-    Rule(
+    AdviceRule(
         name="proportion-only-binary",
         level="warning",
         where="warmup.proportion",
@@ -127,7 +127,7 @@ WARMUP_RULES = (
         "and down differ by an update; give warmup.steps",
         finds=_product_only_binary,
     ),
-    Rule(
+    AdviceRule(
         name="first-update-is-idle",
         level="note",
         where="warmup.start",
@@ -135,7 +135,7 @@ WARMUP_RULES = (
         "the same, torchtitan starts at 1 / (W + 1)",
         finds=_first_update_is_idle,
     ),
-    Rule(
+    AdviceRule(
         name="proportion-is-rounded",
         level="note",
         where="warmup.rounding",

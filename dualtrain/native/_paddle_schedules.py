@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dualtrain.native._call import Argument, Call, Fixed, Refused, Row, Words, word
+from dualtrain.native._call import Argument, Call, Fixed, Refusal, Row, Words, word
 from dualtrain.native._schedule_arguments import (
     ALIKE,
     ANGLE,
@@ -74,7 +74,7 @@ def _values(values: Any, words: Words, given: Given) -> Words:
 
 def _the_rate_itself(value: Any, words: Words, given: Given) -> Words:
     if value != words[LR]:
-        raise Refused(f"rises to another rate than the one after it: {value}, {words[LR]}")
+        raise Refusal(f"rises to another rate than the one after it: {value}, {words[LR]}")
     return {}
 
 

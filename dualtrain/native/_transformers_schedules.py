@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from dualtrain.native._call import Argument, Fixed, Refused, Row, Words, word
+from dualtrain.native._call import Argument, Fixed, Refusal, Row, Words, word
 from dualtrain.native._schedule_arguments import (
     ANGLE,
     CLIMBS,
@@ -80,7 +80,7 @@ def _to_lowest(name: str, steps: Mapping[str, Argument], **more: Any) -> list[Ro
 
 def _from_1(value: Any, words: Words, given: Given) -> Words:
     if value < 1:
-        raise Refused("begins its cosine an update late without warmup")
+        raise Refusal("begins its cosine an update late without warmup")
     return {STEPS: value - 1} if value > 1 else {}
 
 
@@ -114,7 +114,7 @@ def _write_lowest(words: Words) -> float:
     ratio = words["schedule.min_lr"] / words[LR]
     start = words.get("warmup.start", 0.0)
     if words.get(STEPS, 0) and abs(start - ratio) > 1e-9:
-        raise Refused("rises from min_lr")
+        raise Refusal("rises from min_lr")
     return float(ratio)
 
 
@@ -270,11 +270,11 @@ def _through_kwargs(called: str, row: Row, *, drops: bool) -> Row:
         everything = {**given, **all_of(kwargs)}
         unknown = all_of(kwargs).keys() - {*own, *row.fixed, *row.free}
         if unknown:
-            raise Refused(f"no word is known for {', '.join(sorted(unknown))}")
+            raise Refusal(f"no word is known for {', '.join(sorted(unknown))}")
         said: dict[str, Any] = {}
         for name, argument in own.items():
             if name not in everything:
-                raise Refused(f"needs {name}")
+                raise Refusal(f"needs {name}")
             said |= argument.read(everything[name], {**words, **said}, everything)
         return said
 

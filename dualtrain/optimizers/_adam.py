@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Literal
 
 from dualtrain.fields import Positive
 from dualtrain.optimizers._rule import Numbers, UpdateRule, moments
-from dualtrain.optimizers._verbs import Verbs
-from dualtrain.optimizers._words import Betas, Rate
+from dualtrain.optimizers._verbs import Arithmetic
+from dualtrain.optimizers._words import Betas, LearningRate
 
 __all__ = ["Adam", "AdamW"]
 
@@ -22,7 +22,7 @@ class Adam(UpdateRule):
 
     name: Literal["adam"]
     """`torch.optim.Adam`, `paddle.optimizer.Adam`."""
-    lr: Rate
+    lr: LearningRate
     betas: Betas = (0.9, 0.999)
     eps: Positive = 1e-8
     """Added outside the root, after bias correction, in both frameworks."""
@@ -36,7 +36,7 @@ class Adam(UpdateRule):
         """m, v and, with amsgrad, the largest v."""
         return _ARRAYS if self.amsgrad else _ARRAYS[:2]
 
-    def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Verbs) -> Any:
+    def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Arithmetic) -> Any:
         return xp.plus_(w, _step(self, state, g, now, xp), -now.lr)
 
 
@@ -48,7 +48,7 @@ class AdamW(UpdateRule):
 
     name: Literal["adamw"]
     """`torch.optim.AdamW`, `paddle.optimizer.AdamW`."""
-    lr: Rate
+    lr: LearningRate
     betas: Betas = (0.9, 0.999)
     eps: Positive = 1e-8
     """Added outside the root, after bias correction, in both frameworks."""
@@ -63,12 +63,12 @@ class AdamW(UpdateRule):
         """m, v and, with amsgrad, the largest v."""
         return _ARRAYS if self.amsgrad else _ARRAYS[:2]
 
-    def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Verbs) -> Any:
+    def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Arithmetic) -> Any:
         step = _step(self, state, g, now, xp)
         return xp.plus_(w * (1 - now.lr * now.decay), step, -now.lr)
 
 
-def _step(rule: Adam | AdamW, state: dict[str, Any], g: Any, now: Numbers, xp: Verbs) -> Any:
+def _step(rule: Adam | AdamW, state: dict[str, Any], g: Any, now: Numbers, xp: Arithmetic) -> Any:
     b1, b2 = rule.betas
     m, v = moments(state, rule.betas, g, xp)
     if rule.amsgrad:

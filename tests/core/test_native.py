@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 
 from benchmarks.native_schedules.calls import UPDATES, Case, cases
 from dualtrain.errors import PlanError
-from dualtrain.native import Call, Refused, flat, nested
-from dualtrain.native.schedules import SCHEDULES
+from dualtrain.native import Call, Refusal, flat, nested
+from dualtrain.native.schedules import NATIVE_SCHEDULES
 from dualtrain.plan import Plan
 from dualtrain.spec import Spec
 from tests.schedules import parts
@@ -41,18 +42,18 @@ def close(a: Any, b: Any) -> bool:
 @pytest.mark.parametrize("case", cases(0.1), ids=lambda case: str(case.call))
 def test_a_call_is_what_its_words_write(case: Case) -> None:
     """Call -> words -> call -> words: the same words, and the second call writes itself."""
-    reading = SCHEDULES.read(case.call, around(case))
+    reading = NATIVE_SCHEDULES.read(case.call, around(case))
     row, words = reading.row, reading.words
     if row.equal == "refused":
-        with pytest.raises(Refused, match=r".+"):
+        with pytest.raises(Refusal, match=r".+"):
             row.read(case.call.arguments, around(case))
-        with pytest.raises(Refused, match=r".+"):
+        with pytest.raises(Refusal, match=r".+"):
             row.write(words)
         return
     Spec(**nested(words))  # is one
 
     written = Call(name=row.name, arguments=row.write(words))
-    again = SCHEDULES.read(written, around(case) | {"optimizer.lr": row.rate(words)})
+    again = NATIVE_SCHEDULES.read(written, around(case) | {"optimizer.lr": row.rate(words)})
 
     assert again.row is row
     assert close(words, again.words), (words, again.words)
@@ -84,12 +85,12 @@ def test_what_a_library_can_say_it_says_back(values: dict[str, Any]) -> None:
         words["horizon"] = spec.horizon
     for library in LIBRARIES:
         try:
-            written = SCHEDULES.write(words, library)
-        except Refused as refused:
+            written = NATIVE_SCHEDULES.write(words, library)
+        except Refusal as refused:
             assert str(refused)
             continue
         rate = written.row.rate(words)
-        said = SCHEDULES.read(written.call, beside | {"optimizer.lr": rate}).words
+        said = NATIVE_SCHEDULES.read(written.call, beside | {"optimizer.lr": rate}).words
         assert close(meant(words), meant(said)), (str(written.call), words, said)
 
 
@@ -114,7 +115,7 @@ def test_what_each_library_has() -> None:
         words = {"schedule.name": "cosine", "schedule.half_waves": 1.0, "optimizer.lr": 0.1}
         words |= {"horizon": 100}
         warm = {**words, "warmup.steps": 10, "warmup.counted": "before"}
-        return [str(SCHEDULES.write(said, library).call) for said in (words, warm)]
+        return [str(NATIVE_SCHEDULES.write(said, library).call) for said in (words, warm)]
 
     assert names("torch") == [
         "CosineAnnealingLR(T_max=100, eta_min=0)",
@@ -173,8 +174,8 @@ def test_what_each_library_has() -> None:
     ids=lambda value: str(value) if isinstance(value, Call) else "",
 )
 def test_a_call_without_a_meaning(call: Call, reason: str) -> None:
-    with pytest.raises(Refused) as refused:
-        SCHEDULES.read(call, {"optimizer.lr": 0.1})
+    with pytest.raises(Refusal) as refused:
+        NATIVE_SCHEDULES.read(call, {"optimizer.lr": 0.1})
     assert str(refused.value) == reason
 
 
@@ -205,6 +206,65 @@ def test_a_call_without_a_meaning(call: Call, reason: str) -> None:
     ],
 )
 def test_words_without_a_call(words: dict[str, Any], library: str, reason: str) -> None:
-    with pytest.raises(Refused) as refused:
-        SCHEDULES.write({**words, "optimizer.lr": 0.1}, library)
+    with pytest.raises(Refusal) as refused:
+        NATIVE_SCHEDULES.write({**words, "optimizer.lr": 0.1}, library)
     assert reason in str(refused.value)
+
+
+READ = {
+    "numpy's whole numbers": (
+        Call(name=f"{TORCH}.StepLR", arguments={"step_size": np.int64(30)}),
+        {"schedule.name": "step", "schedule.every": 30, "schedule.gamma": 0.1},
+    ),
+    "numpy's arrays": (
+        Call(name=f"{TORCH}.MultiStepLR", arguments={"milestones": np.array([3, 5])}),
+        {"schedule.name": "multistep", "schedule.milestones": [3, 5], "schedule.gamma": 0.1},
+    ),
+    "the name that scripts import": (
+        Call(
+            name="transformers.get_constant_schedule_with_warmup", arguments={"num_warmup_steps": 9}
+        ),
+        {"schedule.name": "constant", "warmup.steps": 9},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", READ.values(), ids=READ)
+def test_calls_as_scripts_write_them(case: tuple[Call, dict[str, Any]]) -> None:
+    call, words = case
+    read = NATIVE_SCHEDULES.read(call).words
+    assert read == words
+    assert {type(value) for value in read.values()} <= {str, int, float, list}
+
+
+NOT_READ = {
+    "no steps": (f"{TORCH}.CosineAnnealingLR", {"T_max": 0}, "kind or size"),
+    "a text": (f"{TORCH}.CosineAnnealingLR", {"T_max": "a"}, "kind or size"),
+    "a number for a list": (f"{TORCH}.MultiStepLR", {"milestones": 5}, "kind or size"),
+    "nothing for a list": (
+        f"{TORCH}.SequentialLR",
+        {"schedulers": [], "milestones": []},
+        "kind or size",
+    ),
+    "its middle": (f"{TORCH}.StepLR", {"step_size": 3, "last_epoch": 5}, "last_epoch 5 begins in"),
+    "a sequence in another": (
+        f"{TORCH}.SequentialLR",
+        {
+            "schedulers": [
+                Call(name=f"{TORCH}.ExponentialLR", arguments={"gamma": 0.9}),
+                Call(name=f"{TORCH}.SequentialLR"),
+            ],
+            "milestones": [5],
+        },
+        "SequentialLR is unknown within another",
+    ),
+    "another module": ("paddle.fluid.dygraph.StepDecay", {}, "unknown"),
+}
+
+
+@pytest.mark.parametrize("case", NOT_READ.values(), ids=NOT_READ)
+def test_what_cannot_be_read_is_refused(case: tuple[str, dict[str, Any], str]) -> None:
+    name, arguments, reason = case
+    around = {"optimizer.lr": 0.1, "duration.updates": 9}
+    with pytest.raises(Refusal, match=reason):
+        NATIVE_SCHEDULES.read(Call(name=name, arguments=arguments), around)

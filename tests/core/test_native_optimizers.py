@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from dualtrain.native import Call, Refused, Row
-from dualtrain.native.optimizers import OPTIMIZERS, arguments_for, driving_row, words_of
+from dualtrain.native import Call, Refusal, Row
+from dualtrain.native.optimizers import NATIVE_OPTIMIZERS, arguments_for, driving_row, words_of
 from dualtrain.optimizers import RULES, Adam, AdamW, Momentum, RMSProp, UpdateRule
 from tests.oracle.optimizers import rule_of
 
@@ -26,7 +27,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "rprop": {"etas": (0.5, 1.25), "step_sizes": (2.0**-10, 0.25)},
 }
 """Nothing at a default, and numbers that float32 holds."""
-SAID = [row for row in OPTIMIZERS.rows if row.equal != "refused"]
+SAID = [row for row in NATIVE_OPTIMIZERS.rows if row.equal != "refused"]
 each_row = pytest.mark.parametrize("row", SAID, ids=lambda row: f"{row.name} {row.means}")
 
 
@@ -39,7 +40,7 @@ def rule_for(row: Row, **changes: Any) -> UpdateRule:
 @pytest.mark.parametrize("decay", [None, 0.25])
 def test_words_come_back_from_the_call_that_says_them(row: Row, decay: float | None) -> None:
     if decay is not None and row.means["optimizer.name"] == "rprop":
-        with pytest.raises(Refused, match=r"has no argument for weight_decay\.value"):
+        with pytest.raises(Refusal, match=r"has no argument for weight_decay\.value"):
             row.write(words_of(rule_for(row), decay))
         return
     words = words_of(rule_for(row), decay)
@@ -51,7 +52,7 @@ def test_a_call_with_nothing_said_has_the_native_defaults(row: Row) -> None:
     """Where it needs no more than a rate; they are not the spec's."""
     try:
         words = row.read({next(iter(row.arguments)): 0.5})
-    except Refused:  # SGD(0.5) is no momentum
+    except Refusal:  # SGD(0.5) is no momentum
         assert row.name == "torch.optim.SGD"
         return
     assert (words["optimizer.lr"], words["optimizer.name"]) == (0.5, row.means["optimizer.name"])
@@ -70,10 +71,10 @@ def test_every_rule_has_a_row_for_paddle_and_torch_lacks_three() -> None:
 
 
 def test_one_class_of_torch_means_two_rules() -> None:
-    plain = OPTIMIZERS.read(Call(name="torch.optim.SGD", arguments={"lr": 0.1}))
+    plain = NATIVE_OPTIMIZERS.read(Call(name="torch.optim.SGD", arguments={"lr": 0.1}))
     assert plain.words == {"optimizer.name": "sgd", "optimizer.lr": 0.1}
     given = {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.5}
-    heavy = OPTIMIZERS.read(Call(name="torch.optim.SGD", arguments=given))
+    heavy = NATIVE_OPTIMIZERS.read(Call(name="torch.optim.SGD", arguments=given))
     assert heavy.words == {
         "optimizer.name": "momentum",
         "optimizer.lr": 0.1,
@@ -81,8 +82,8 @@ def test_one_class_of_torch_means_two_rules() -> None:
         "weight_decay.value": 0.5,
         "weight_decay.kind": "coupled",
     }
-    with pytest.raises(Refused, match="has no meaning that is known"):
-        OPTIMIZERS.read(Call(name="torch.optim.SGD", arguments={**given, "dampening": 0.5}))
+    with pytest.raises(Refusal, match="has no meaning that is known"):
+        NATIVE_OPTIMIZERS.read(Call(name="torch.optim.SGD", arguments={**given, "dampening": 0.5}))
 
 
 @pytest.mark.parametrize(
@@ -98,8 +99,8 @@ def test_one_class_of_torch_means_two_rules() -> None:
     ],
 )
 def test_what_the_spec_cannot_say_is_refused(name: str, given: dict[str, Any], reason: str) -> None:
-    (row,) = (row for row in OPTIMIZERS.rows if row.name == name)
-    with pytest.raises(Refused, match=reason):
+    (row,) = (row for row in NATIVE_OPTIMIZERS.rows if row.name == name)
+    with pytest.raises(Refusal, match=reason):
         row.read(given)
 
 
@@ -113,7 +114,7 @@ def test_an_older_class_is_called_without_what_it_does_not_know() -> None:
     assert row is not None
     given = arguments_for(Older, row, words_of(rule))
     assert given == {"learning_rate": 0.1, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
-    with pytest.raises(Refused, match=r"^amsgrad$"):
+    with pytest.raises(Refusal, match=r"^amsgrad$"):
         arguments_for(Older, row, words_of(rule.model_copy(update={"amsgrad": True})))
 
 
@@ -125,3 +126,29 @@ def test_what_a_rule_says_of_itself() -> None:
     assert [rule.__name__ for rule in RULES if rule.reads_rate_once] == ["Rprop"]
     heavy = RMSProp(name="rmsprop", lr=0.1, rho=0.9, eps=1e-6, centered=True)
     assert heavy.state_arrays == ("second_moment", "first_moment", "velocity")
+
+
+def test_a_regularizer_of_paddle_is_its_number_where_decay_is_coupled() -> None:
+    l2, l1 = (
+        Call(name=f"paddle.regularizer.{name}", arguments={"coeff": 0.1})
+        for name in ("L2Decay", "L1Decay")
+    )
+
+    def read(name: str, decay: Call) -> Mapping[str, Any]:
+        arguments = {"weight_decay": decay}
+        return NATIVE_OPTIMIZERS.read(
+            Call(name=f"paddle.optimizer.{name}", arguments=arguments)
+        ).words
+
+    assert read("Adam", l2)["weight_decay.value"] == 0.1
+    for name, decay in (("Adam", l1), ("AdamW", l2)):
+        with pytest.raises(Refusal, match=r"weight_decay.value must be a plain value"):
+            read(name, decay)
+
+
+def test_a_rate_that_is_a_schedule_is_refused() -> None:
+    schedule = Call(name="paddle.optimizer.lr.NoamDecay")
+    with pytest.raises(Refusal, match=r"optimizer.lr must be a plain value. Received: NoamDecay"):
+        NATIVE_OPTIMIZERS.read(
+            Call(name="paddle.optimizer.Adam", arguments={"learning_rate": schedule})
+        )

@@ -22,10 +22,10 @@ __all__ = ["FLAGS", "SETTINGS", "Settings", "content", "read_object", "read_sett
 
 CONFIG = "tokenizer_config.json"
 
-Kind = Literal["bert", "roberta", "file"]
+TokenizerKind = Literal["bert", "roberta", "file"]
 """BERT's WordPiece, RoBERTa's byte-level BPE, or tokenizer.json just as it is."""
 
-CLASSES: dict[str, Kind] = {
+CLASSES: dict[str, TokenizerKind] = {
     "BertTokenizer": "bert",
     "RobertaTokenizer": "roberta",
     "PreTrainedTokenizer": "file",
@@ -42,7 +42,7 @@ NAMED = (
 
 Token: TypeAlias = "str | AddedToken"
 
-_DEFAULTS: dict[Kind, dict[str, str]] = {
+_DEFAULTS: dict[TokenizerKind, dict[str, str]] = {
     "bert": {
         "unk_token": "[UNK]",
         "sep_token": "[SEP]",
@@ -68,7 +68,7 @@ class Settings:
     """A checkpoint's tokenizer, but for its vocabulary."""
 
     folder: Path
-    kind: Kind
+    kind: TokenizerKind
     switches: Mapping[str, bool | None]
     """`do_lower_case` and so on: those that tokenizer_config.json has."""
     special: Mapping[str, Token]
@@ -177,7 +177,7 @@ def read_settings(folder: Path) -> Settings:
     )
 
 
-def _kind(folder: Path, values: Mapping[str, Any]) -> Kind:
+def _kind(folder: Path, values: Mapping[str, Any]) -> TokenizerKind:
     """By tokenizer_config.json's tokenizer_class, else config.json's, else its model_type."""
     path, name = folder / CONFIG, values.get("tokenizer_class")
     if name is None and (folder / "config.json").is_file():
