@@ -8,9 +8,9 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from benchmarks.mistakes.bench import Bench, Cost
+from benchmarks.mistakes.table import MISTAKES
 from dualtrain.parity import compare_files
-from tests.meta.mistakes import MISTAKES
-from tests.meta.token_task import Bench, Cost
 
 PAGE = Path(__file__).with_name("parity.md")
 BEGIN = "<!-- Written by python -m docs.make_mistake_table; do not edit the table. -->\n"

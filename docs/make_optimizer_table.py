@@ -20,11 +20,11 @@ import torch
 
 import dualtrain_paddle
 import dualtrain_torch
+from benchmarks.recorded_gradients import BARS, CASES, WIDER, Distance, distance, spec_of
 from dualtrain import Spec, build_optimizer
 from dualtrain.native import REQUIRED, Row
 from dualtrain.native.optimizers import NATIVE_OPTIMIZERS, arguments_for, words_of
 from dualtrain.optimizers import RULES
-from tests.parity.recorded_gradients import BARS, CASES, WIDER, Distance, distance, spec_of
 
 PAGE = Path(__file__).with_name("optimizers.md")
 UPDATES = 1000

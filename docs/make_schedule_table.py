@@ -10,10 +10,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from benchmarks.native_schedules.calls import MODULES, UPDATES, Case
+from benchmarks.native_schedules.measure import RATES, REPORTS, SERIES, Measured, measure
 from dualtrain.native import nested
 from dualtrain.spec import Spec
-from tests.native_schedules import MODULES, UPDATES, Case
-from tests.parity.measure_schedules import RATES, REPORTS, SERIES, Measured, measure
 
 PACKAGES = ("paddlepaddle", "paddlenlp", "torch", "transformers")
 

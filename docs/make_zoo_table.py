@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks import zoo
 from dualtrain import fit
 from dualtrain.parity import Comparison, compare_files
 from dualtrain.trace import Trace, read_trace
-from tests import zoo
 
 PAGE = Path(__file__).with_name("zoo.md")
 

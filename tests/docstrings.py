@@ -10,6 +10,7 @@ import doctest
 import json
 import pkgutil
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -18,8 +19,8 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
-from dualtrain import Plan, Spec
 from dualtrain.fields import Positions, Source, Steps
+from tests import builders
 
 __all__ = ["IN_A_FRAMEWORK", "SETTINGS", "examples", "run"]
 
@@ -49,17 +50,10 @@ def run(test: doctest.DocTest, names: Mapping[str, Any]) -> str:
     return "".join(told)
 
 
-def _spec(**changes: Any) -> Spec:
-    usual: dict[str, Any] = {
-        "optimizer": {"name": "adamw", "lr": 0.1},
-        "schedule": {"name": "linear"},
-        "duration": {"updates": 4},
-    }
-    return Spec.model_validate(usual | changes)
+_spec = partial(builders.spec_of, schedule={"name": "linear"})
 
 
-def _plan(**changes: Any) -> Plan:
-    return Plan.of(_spec(**changes), micro_batches_per_epoch=10)
+_plan = partial(builders.plan_of, schedule={"name": "linear"})
 
 
 def _of_two_roundings(folder: Path) -> dict[str, Any]:
@@ -138,22 +132,10 @@ SETTINGS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "Plan.epoch_groups": lambda folder: {"spec": _spec(batch={"accumulate": 2})},
     "Plan.lr_at": lambda folder: {"spec": _spec(warmup={"steps": 2})},
     "Plan.of": lambda folder: {"spec": _spec(batch={"accumulate": 2})},
-    "Plan.native": lambda folder: {
-        "plan": _plan(schedule={"name": "linear"}, warmup={"steps": 2}, duration={"updates": 4})
-    },
+    "Plan.native": lambda folder: {"plan": _plan(warmup={"steps": 2})},
     "Plateau": lambda folder: {
         "plan": _plan(
-            schedule={
-                "name": "reduce_on_plateau",
-                "mode": "min",
-                "factor": 0.5,
-                "patience": 1,
-                "threshold": 0.0,
-                "threshold_mode": "abs",
-                "cooldown": 0,
-                "min_lr": 0.0,
-                "eps": 0.0,
-            },
+            schedule=builders.PLATEAU | {"patience": 1, "threshold_mode": "abs"},
             duration={"epochs": 4},
         )
     },
@@ -174,7 +156,6 @@ SETTINGS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "read_texts": _table,
     "spans": lambda folder: {
         "plan": _plan(
-            schedule={"name": "linear"},
             horizon=4,
             warmup={"steps": 2},
             duration={"updates": 6},

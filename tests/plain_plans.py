@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from dualtrain.plan import Plan
-from dualtrain.spec import Spec
+from tests import builders
 
 __all__ = ["CYCLE", "RESTARTS", "WSD", "plan_of", "schedule", "steps"]
 
 
-def plan_of(count: int = 10, **changes: Any) -> Plan:
-    fields: dict[str, Any] = {
-        "optimizer": {"name": "adamw", "lr": 0.1},
-        "schedule": {"name": "linear"},
-        "duration": {"updates": 100},
-    }
-    return Plan.of(Spec.model_validate(fields | changes), micro_batches_per_epoch=count)
+plan_of = partial(builders.plan_of, schedule={"name": "linear"}, duration={"updates": 100})
 
 
 def schedule(name: str, **fields: Any) -> dict[str, Any]:

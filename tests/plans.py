@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from dualtrain.plan import Plan
-from dualtrain.spec import Duration, Schedule, Spec, Warmup
+from dualtrain.spec import Duration, Schedule, Warmup
+from tests import builders
 
 __all__ = ["close_to", "plan_of", "rates"]
 
@@ -19,8 +20,7 @@ def plan_of(schedule: Schedule | dict[str, Any], **values: Any) -> Plan:
         "duration": Duration(updates=12),
         "warmup": Warmup(steps=4),
     }
-    values = usual | values | {"schedule": schedule}
-    return Plan.of(Spec(**values), micro_batches_per_epoch=5)
+    return builders.plan_of(5, **usual | values, schedule=schedule)
 
 
 def rates(plan: Plan, column: dict[int, float]) -> dict[int, float]:

@@ -1,4 +1,4 @@
-"""The data of a spec's task, as training has it; and a regression small enough for a test."""
+"""The data of a spec's task, as training has it; and tasks small enough to train in a second."""
 
 from __future__ import annotations
 
@@ -12,8 +12,17 @@ from dualtrain.data import EpochBatches, PreparedData, batches_of_epoch
 from dualtrain.spec import Spec
 from dualtrain.tasks.text_classification import TextClassification
 from dualtrain.training import task_of
+from tests.builders import spec_of
 
-__all__ = ["epochs", "number_spec", "prepare", "text_task", "write_numbers"]
+__all__ = [
+    "epochs",
+    "number_spec",
+    "prepare",
+    "small_spec",
+    "text_task",
+    "write_numbers",
+    "write_task",
+]
 
 
 def prepare(spec: Spec) -> Any:
@@ -46,23 +55,63 @@ def write_numbers(folder: Path, *, train: int = 76, held_out: int = 24) -> None:
                 rows.writerow([a, b, c, a * b + 3 * c])
 
 
-def number_spec(folder: Path, **changes: Any) -> Spec:
-    """76 samples: 10 micro-batches (the last of 4), 4 updates an epoch (the last of 1)."""
-    parts: dict[str, Any] = {
-        "task": {
-            "name": "regression",
-            "train": "train.csv",
-            "eval": "eval.csv",
-            "features": ["a", "b", "c"],
-            "target": "y",
-            "model": {"hidden": [8, 4], "activation": "tanh"},
-        },
-        "optimizer": {"name": "adamw", "lr": 5e-3},
-        "schedule": {"name": "linear"},
-        "warmup": {"proportion": 0.1},
-        "weight_decay": {"value": 0.1, "exclude": ["bias"]},
-        "clip": {"global_norm": 0.05},  # every update is over it
-        "batch": {"size": 8, "accumulate": 3},
-        "duration": {"epochs": 3},
+WORDS = {
+    "fruit": ["apple", "pear", "plum", "cherry", "grape", "melon"],
+    "metal": ["iron", "copper", "tin", "zinc", "silver", "lead"],
+    "river": ["rhine", "danube", "nile", "volga", "amur", "lena"],
+}
+FILLER = ["the", "a", "of", "in", "and", "or", "is", "was", "near", "with", "old", "new"]
+
+
+def write_task(folder: Path, *, train: int = 76, held_out: int = 24) -> None:
+    """train.csv and eval.csv: texts whose label is the kind of some of their words."""
+    random_words = random.Random(7)
+    for name, count in (("train", train), ("eval", held_out)):
+        with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
+            rows = csv.writer(file)
+            rows.writerow(["text", "label"])
+            for _ in range(count):
+                label = random_words.choice(sorted(WORDS))
+                words = random_words.choices(WORDS[label], k=2) + random_words.choices(FILLER, k=5)
+                random_words.shuffle(words)
+                rows.writerow([" ".join(words), label])
+
+
+SMALL: dict[str, Any] = {
+    "optimizer": {"name": "adamw", "lr": 5e-3},
+    "schedule": {"name": "linear"},
+    "warmup": {"proportion": 0.1},  # 0.1 x 12 = 1.2: floor 1, ceil 2
+    "weight_decay": {"value": 0.1, "exclude": ["bias", "norm"]},
+    "clip": {"global_norm": 0.05},  # every update is over it
+    "batch": {"size": 8, "accumulate": 3},
+    "duration": {"epochs": 3},
+}
+"""76 samples: 10 micro-batches (the last of 4), 4 updates an epoch (the last of 1)."""
+
+
+def small_spec(folder: Path, **changes: Any) -> Spec:
+    """`SMALL`, of the texts that `write_task` writes; every stage of a comparison is active."""
+    model = {"family": "bert", "hidden_size": 16, "layers": 1, "heads": 2, "max_length": 16}
+    task = {
+        "name": "text_classification",
+        "train": "train.csv",
+        "eval": "eval.csv",
+        "text": "text",
+        "label": "label",
+        "model": {**model, "dropout": 0.0},
     }
-    return Spec(**(parts | changes)).located(folder)
+    return spec_of(**{"task": task} | SMALL | changes).located(folder)
+
+
+def number_spec(folder: Path, **changes: Any) -> Spec:
+    """`SMALL`, of the numbers that `write_numbers` writes."""
+    task = {
+        "name": "regression",
+        "train": "train.csv",
+        "eval": "eval.csv",
+        "features": ["a", "b", "c"],
+        "target": "y",
+        "model": {"hidden": [8, 4], "activation": "tanh"},
+    }
+    decay = {"value": 0.1, "exclude": ["bias"]}
+    return spec_of(**SMALL | {"task": task, "weight_decay": decay} | changes).located(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ from safetensors.numpy import save_file
 
 from dualtrain.parity import WeightSet
 from dualtrain.plan import Plan
-from dualtrain.spec import Spec
 from dualtrain.trace import (
     Computation,
     Decision,
@@ -26,6 +26,7 @@ from dualtrain.trace import (
     weight_digest,
     weights_digest,
 )
+from tests.builders import spec_of
 
 __all__ = [
     "make_spec",
@@ -40,18 +41,16 @@ __all__ = [
 ]
 
 
-def make_spec(**changes: Any) -> Spec:
-    """Linear, T = 6, W = 3; five micro-batches and three updates an epoch, the third a tail."""
-    fields: dict[str, Any] = {
-        "optimizer": {"name": "adamw", "lr": 0.1},
-        "schedule": {"name": "linear"},
-        "warmup": {"proportion": 0.5},
-        "duration": {"epochs": 2},
-        "batch": {"accumulate": 2},
-        "weight_decay": {"value": 0.01, "exclude": ["bias"]},
-        "clip": {"global_norm": 1.0},
-    }
-    return Spec.model_validate(fields | changes)
+make_spec = partial(
+    spec_of,
+    schedule={"name": "linear"},
+    warmup={"proportion": 0.5},
+    duration={"epochs": 2},
+    batch={"accumulate": 2},
+    weight_decay={"value": 0.01, "exclude": ["bias"]},
+    clip={"global_norm": 1.0},
+)
+"""Linear, T = 6, W = 3; five micro-batches and three updates an epoch, the third a tail."""
 
 
 def make_trace(backend: str = "torch", **spec: Any) -> Trace:

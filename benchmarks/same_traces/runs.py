@@ -1,7 +1,7 @@
 """The runs themselves, made by whichever version is on the path: `python runs.py FOLDER UPDATES`.
 
 Only what users call is called here, so that both versions can run it: `load_spec`, `fit`, the
-command `train`, and the zoo of the tests. UPDATES 0 leaves every run as long as it is written.
+command `train`, and the zoo. UPDATES 0 leaves every run as long as it is written.
 Each run leaves `NAME/BACKEND.jsonl` and its weights in the folder `NAME/BACKEND`.
 """
 
@@ -10,13 +10,15 @@ from __future__ import annotations
 import subprocess
 import sys
 import warnings
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from dualtrain import Spec, fit, load_spec
-from tests import zoo
 
 SOURCES = Path.cwd()
+zoo = import_module("benchmarks.zoo" if (SOURCES / "benchmarks/zoo").is_dir() else "tests.zoo")
+"""Older versions have it among their tests."""
 BACKENDS = ("torch", "paddle")
 RECIPES = {
     "ernie_fine_tuning": ("ernie", 7),

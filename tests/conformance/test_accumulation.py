@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dualtrain import Spec, fit
+from dualtrain import fit
 from dualtrain.backend import Backend
 from dualtrain.errors import PlanError
 from dualtrain.training import start
+from tests.builders import spec_of
 
 Samples = list[list[int]]
 
@@ -38,16 +39,6 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], Samples]] = {
     ),
     "the end within an epoch": ({"accumulate": 4}, {"updates": 4}, FIRST + SECOND[:1]),
 }
-
-
-def spec_of(batch: dict[str, Any], duration: dict[str, Any]) -> Spec:
-    parts: dict[str, Any] = {
-        "optimizer": {"name": "adamw", "lr": 0.1},
-        "schedule": {"name": "constant"},
-        "duration": duration,
-        "batch": batch,
-    }
-    return Spec(**parts)
 
 
 def epoch(number: int) -> list[dict[str, Any]]:
@@ -74,7 +65,7 @@ def test_an_update_has_its_groups_samples_over_its_real_size(
     expected: Samples,
     tmp_path: Path,
 ) -> None:
-    spec, model = spec_of(batch, duration), backend.build_linear(1, 1)
+    spec, model = spec_of(batch=batch, duration=duration), backend.build_linear(1, 1)
     updates = fit(spec, model, epoch, loss=loss, trace=tmp_path / "trace.jsonl")
     sizes = [len(update.micro_losses) for update in updates]
     norms = [update.grad_norm or 0.0 for update in updates]
@@ -90,7 +81,7 @@ def test_so_it_is_in_a_loop_of_ones_own(
 ) -> None:
     """`step(loss)` knows by itself where a group ends, and how large it is."""
     model = backend.build_linear(1, 1)
-    spec = spec_of(batch, duration)
+    spec = spec_of(batch=batch, duration=duration)
     run = start(spec, model, micro_batches_per_epoch=PER_EPOCH, measure=True)
     found: Samples = []
     pending = 0
@@ -108,14 +99,14 @@ def test_so_it_is_in_a_loop_of_ones_own(
 
 
 def test_a_dropped_tail_needs_one_whole_group(backend: Backend) -> None:
-    spec = spec_of({"accumulate": 16, "tail": "drop"}, {"epochs": 2})
+    spec = spec_of(batch={"accumulate": 16, "tail": "drop"}, duration={"epochs": 2})
     with pytest.raises(PlanError, match=r"Received: 10 micro-batches, accumulate 16$"):
         fit(spec, backend.build_linear(1, 1), epoch, loss=loss)
 
 
 def test_an_earlier_loop_leaves_no_gradient_behind(backend: Backend) -> None:
     """One that broke off within a group: the next run's first update is its own alone."""
-    spec = spec_of({"accumulate": 4}, {"epochs": 1})
+    spec = spec_of(batch={"accumulate": 4}, duration={"epochs": 1})
     model = backend.build_linear(1, 1)
     broken_off = start(spec, model, micro_batches_per_epoch=PER_EPOCH)
     part = backend.to_device(epoch(0)[9], broken_off.device)
@@ -129,7 +120,10 @@ def test_an_earlier_loop_leaves_no_gradient_behind(backend: Backend) -> None:
 
 def test_an_epoch_left_early_leaves_no_gradient_behind(backend: Backend) -> None:
     """`begin_epoch` drops the unfinished group, and the groups begin anew."""
-    spec, model = spec_of({"accumulate": 4}, {"epochs": 2}), backend.build_linear(1, 1)
+    spec, model = (
+        spec_of(batch={"accumulate": 4}, duration={"epochs": 2}),
+        backend.build_linear(1, 1),
+    )
     run = start(spec, model, micro_batches_per_epoch=PER_EPOCH, measure=True)
     found = []
     for part in (*epoch(0)[:6], None, *epoch(1)[:4]):

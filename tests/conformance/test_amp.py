@@ -16,20 +16,20 @@ from dualtrain import Spec
 from dualtrain.backend import Backend
 from dualtrain.errors import BackendError
 from dualtrain.training import AppliedUpdate, Run, start
+from tests.builders import spec_of
 
 AMP_OR_NOT: tuple[dict[str, Any] | None, ...] = ({}, None)
 CAN = "cpu"  # every test here runs on it
 
 
 def amp_spec(amp: dict[str, Any] | None, **changes: Any) -> Spec:
-    parts: dict[str, Any] = {
-        "optimizer": {"name": "adamw", "lr": 0.1},
+    usual: dict[str, Any] = {
         "schedule": {"name": "linear"},
         "duration": {"updates": 40},
         "clip": {"global_norm": 1.0},
         "amp": None if amp is None else {"dtype": "float16", **amp},
     }
-    return Spec(**(parts | changes))
+    return spec_of(**usual | changes)
 
 
 def started(backend: Backend, spec: Spec, *, micro_batches: int = 1) -> Run:

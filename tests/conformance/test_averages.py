@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,14 @@ import pytest
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
-from dualtrain import Spec, fit
+from dualtrain import fit
 from dualtrain.backend import Backend
 from dualtrain.errors import PlanError
 from dualtrain.trace import read_trace, weights_digest
 from dualtrain.training import Run, start, train
-from tests.meta.small_task import small_spec, write_task
-from tests.plateaus import plateau_spec
+from tests import builders
+from tests.builders import plateau_spec
+from tests.tasks import small_spec, write_task
 
 Weights = dict[str, NDArray[np.float32]]
 
@@ -26,14 +28,7 @@ INITIAL: Weights = {
 }
 
 
-def spec_of(ema: dict[str, Any] | None, **changes: Any) -> Spec:
-    parts: dict[str, Any] = {
-        "optimizer": {"name": "adamw", "lr": 0.1},
-        "schedule": {"name": "constant"},
-        "duration": {"updates": 12},
-        "ema": ema,
-    }
-    return Spec(**(parts | changes))
+spec_of = partial(builders.spec_of, duration={"updates": 12})
 
 
 def batch(seed: int) -> dict[str, Any]:
@@ -65,7 +60,7 @@ def test_the_average_after_each_update_is_the_formulas(
     backend: Backend, linear: Any, ema: dict[str, Any]
 ) -> None:
     """It starts as the initial weights; with a warm-up 12 updates reach the decay of 0.5."""
-    run = start(spec_of(ema), linear, micro_batches_per_epoch=1)
+    run = start(spec_of(ema=ema), linear, micro_batches_per_epoch=1)
     expected = {name: array.astype(np.float64) for name, array in INITIAL.items()}
     np.testing.assert_array_equal(averages_of(run)["weight"], INITIAL["weight"])
     for k in range(12):
@@ -81,8 +76,8 @@ def test_the_trained_weights_come_back_to_the_bit(backend: Backend, linear: Any)
     """And training goes on as if nobody had looked, also after an error."""
     other = backend.build_linear(3, 2)
     backend.load_weights(other, INITIAL)
-    looked = start(spec_of({"decay": 0.9}), linear, micro_batches_per_epoch=1)
-    plain = start(spec_of(None), other, micro_batches_per_epoch=1)
+    looked = start(spec_of(ema={"decay": 0.9}), linear, micro_batches_per_epoch=1)
+    plain = start(spec_of(ema=None), other, micro_batches_per_epoch=1)
     for k in range(3):
         for run in (looked, plain):
             step(run, seed=k)
@@ -94,7 +89,7 @@ def test_the_trained_weights_come_back_to_the_bit(backend: Backend, linear: Any)
 
 def test_a_step_with_the_averages_in_the_model_is_refused(backend: Backend, linear: Any) -> None:
     """Its update would be lost when the context is left; a block inside a block is one block."""
-    run = start(spec_of({"decay": 0.5}), linear, micro_batches_per_epoch=4)
+    run = start(spec_of(ema={"decay": 0.5}), linear, micro_batches_per_epoch=4)
     step(run, 0)
     with run.averaged():
         with run.averaged():
@@ -107,7 +102,7 @@ def test_a_step_with_the_averages_in_the_model_is_refused(backend: Backend, line
 
 
 def test_without_ema_the_model_stays_as_it_is(backend: Backend, linear: Any) -> None:
-    run = start(spec_of(None), linear, micro_batches_per_epoch=1)
+    run = start(spec_of(ema=None), linear, micro_batches_per_epoch=1)
     step(run, seed=0)
     trained = backend.dump_weights(run.model)
     np.testing.assert_array_equal(averages_of(run)["weight"], trained["weight"])
@@ -115,12 +110,14 @@ def test_without_ema_the_model_stays_as_it_is(backend: Backend, linear: Any) -> 
 
 def test_a_weight_that_stands_still_is_its_own_average(backend: Backend, linear: Any) -> None:
     """To the bit, after many updates with a decay that float32 rounds; a frozen one as well."""
-    spec = spec_of({"decay": 0.999}, optimizer={"name": "sgd", "lr": 0.1}, duration={"updates": 50})
+    spec = spec_of(
+        ema={"decay": 0.999}, optimizer={"name": "sgd", "lr": 0.1}, duration={"updates": 50}
+    )
     run = start(spec, linear, micro_batches_per_epoch=1)
     for k in range(50):
         step(run, seed=k, factor=0.0)
     frozen = start(
-        spec_of({"decay": 0.9}, freeze={"patterns": ["bias"], "batch_stats": "train"}),
+        spec_of(ema={"decay": 0.9}, freeze={"patterns": ["bias"], "batch_stats": "train"}),
         linear,
         micro_batches_per_epoch=1,
     )
@@ -132,7 +129,9 @@ def test_a_weight_that_stands_still_is_its_own_average(backend: Backend, linear:
 @pytest.mark.usefixtures("without_autocast")
 def test_a_skipped_update_is_not_averaged(backend: Backend, linear: Any) -> None:
     """Nor does it count in the warm-up of the decay, even where it advances the clock."""
-    spec = spec_of({"decay": 0.5, "warmup": True}, amp={"dtype": "float16", "on_skip": "advance"})
+    spec = spec_of(
+        ema={"decay": 0.5, "warmup": True}, amp={"dtype": "float16", "on_skip": "advance"}
+    )
     run = start(spec, linear, micro_batches_per_epoch=1)
     for k in range(2):
         step(run, seed=0, factor=float("inf"))
@@ -148,7 +147,7 @@ def test_a_skipped_update_is_not_averaged(backend: Backend, linear: Any) -> None
 @pytest.mark.usefixtures("without_autocast")
 def test_at_level_o2_the_masters_are_averaged(backend: Backend, linear: Any) -> None:
     """Not the low type's roundings of them, in which small steps are lost."""
-    spec = spec_of({"decay": 0.75}, amp={"dtype": "bfloat16", "level": "O2"})
+    spec = spec_of(ema={"decay": 0.75}, amp={"dtype": "bfloat16", "level": "O2"})
     run = start(spec, linear, micro_batches_per_epoch=1)
     run.step(sum(backend.scaled(p, 1.0).sum() for p in run.model.parameters()))
     trained = backend.dump_weights(run.model)
@@ -169,7 +168,7 @@ def test_the_files_have_both_and_the_trace_their_digests(
     backend: Backend, linear: Any, tmp_path: Path
 ) -> None:
     """model.safetensors as trained, ema.safetensors the averages, here of d = 0.5."""
-    spec = spec_of({"decay": 0.5}, duration={"updates": 1})
+    spec = spec_of(ema={"decay": 0.5}, duration={"updates": 1})
     fit(spec, linear, [batch(0)], trace=tmp_path / "trace.jsonl", output=tmp_path / "out")
     trained, averages = (load_file(tmp_path / "out" / f"{n}.safetensors") for n in ("model", "ema"))
     for name, array in INITIAL.items():
@@ -190,11 +189,11 @@ def test_a_metric_is_taken_of_the_averages(backend: Backend, linear: Any) -> Non
         seen.append(backend.dump_weights(model))
         return 1.0
 
-    fit(spec_of({"decay": 0.5}, duration={"updates": 1}), linear, [batch(0)])
+    fit(spec_of(ema={"decay": 0.5}, duration={"updates": 1}), linear, [batch(0)])
     after_one = backend.dump_weights(linear)
     backend.load_weights(linear, INITIAL)
     spec = spec_of(
-        {"decay": 0.5}, schedule=plateau_spec().schedule.model_dump(), duration={"updates": 2}
+        ema={"decay": 0.5}, schedule=plateau_spec().schedule.model_dump(), duration={"updates": 2}
     )
     fit(spec, linear, [batch(0)], metric=metric)
     for name, average in seen[0].items():
@@ -204,7 +203,7 @@ def test_a_metric_is_taken_of_the_averages(backend: Backend, linear: Any) -> Non
 def test_without_ema_there_is_no_file_of_averages(
     backend: Backend, linear: Any, tmp_path: Path
 ) -> None:
-    fit(spec_of(None), linear, [batch(0)], output=tmp_path / "out")
+    fit(spec_of(ema=None), linear, [batch(0)], output=tmp_path / "out")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["model.safetensors"]
 
 

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dualtrain import Spec, fit
+from dualtrain import fit
 from dualtrain.backend import Backend
 from dualtrain.errors import DataError, PlanError
 from dualtrain.training import Run, start
+from tests import builders
 
 X: NDArray[np.float32] = np.eye(3, dtype=np.float32)
 
 
-def spec_of() -> Spec:
-    parts: dict[str, Any] = {
-        "optimizer": {"name": "sgd", "lr": 0.1},
-        "schedule": {"name": "constant"},
-        "duration": {"updates": 1},
-    }
-    return Spec(**parts)
+spec_of = partial(builders.spec_of, optimizer={"name": "sgd", "lr": 0.1}, duration={"updates": 1})
 
 
 def run_of(backend: Backend) -> tuple[Run, Any]:

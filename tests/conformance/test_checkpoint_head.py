@@ -16,8 +16,7 @@ from dualtrain.backend import Backend
 from dualtrain.errors import CheckpointError
 from dualtrain.trace import read_trace
 from dualtrain.training import Observer, train
-from tests.meta.small_task import small_spec, write_task
-from tests.tasks import prepare
+from tests.tasks import prepare, small_spec, write_task
 
 ORDER = ("river", "fruit", "metal")
 """Sorted they would be fruit, metal, river."""

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dualtrain import Spec
 from dualtrain.backend import Backend
 from dualtrain.training import AppliedUpdate, start
+from tests.builders import spec_of
 
 Gradients = dict[str, NDArray[np.float32]]
 
@@ -32,15 +32,11 @@ def updated(
 
     Three samples, the rows of the identity: the weight's gradient is that of the outputs.
     """
-    spec: dict[str, Any] = {
-        "optimizer": {"name": "adamw", "lr": 0.1, "eps": 1.0},
-        "schedule": {"name": "constant"},
-        "duration": {"updates": 1},
-        "clip": clip,
-    }
+    optimizer = {"name": "adamw", "lr": 0.1, "eps": 1.0}
+    spec = spec_of(optimizer=optimizer, duration={"updates": 1}, clip=clip, **changes)
     model = backend.build_linear(3, 2)
     backend.load_weights(model, {"weight": WEIGHT, "bias": BIAS})
-    run = start(Spec(**spec | changes), model, micro_batches_per_epoch=1, measure=True)
+    run = start(spec, model, micro_batches_per_epoch=1, measure=True)
     outputs = given["weight"].T
     arrays = {"x": np.eye(3, dtype=np.float32), "outputs": outputs.copy()}
     arrays["bias"] = given["bias"] - outputs.sum(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dualtrain import Spec, build_optimizer, fit, start
+from dualtrain import build_optimizer, fit, start
 from dualtrain.backend import Backend
 from dualtrain.errors import LedgerError
 from dualtrain.ledger import decide
 from dualtrain.parity import compare_with_plan
 from dualtrain.trace import read_trace
 from dualtrain.training import Run
+from tests import builders
 
 START: dict[str, NDArray[np.float32]] = {
     "weight": np.array([[0.5, -1.0, 2.0], [1.5, 0.25, -0.5]], np.float32),
@@ -24,14 +26,7 @@ START: dict[str, NDArray[np.float32]] = {
 }
 
 
-def spec_of(**changes: Any) -> Spec:
-    parts: dict[str, Any] = {
-        "optimizer": {"name": "adamw", "lr": 0.1},
-        "schedule": {"name": "constant"},
-        "duration": {"updates": 5},
-        "weight_decay": {"value": 0.5},
-    }
-    return Spec.model_validate(parts | changes)
+spec_of = partial(builders.spec_of, duration={"updates": 5}, weight_decay={"value": 0.5})
 
 
 FROZEN = {"patterns": ["bias"]}

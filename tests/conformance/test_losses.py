@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dualtrain import Spec, fit
+from dualtrain import fit
 from dualtrain.backend import Backend
 from dualtrain.errors import DataError, SpecError
+from tests import builders
 
 Floats = NDArray[np.floating[Any]]
 
@@ -91,13 +93,7 @@ def test_labels_of_another_shape_are_refused(backend: Backend, labels: NDArray[A
         backend.cross_entropy_sum(tensors["x"], tensors["y"])
 
 
-def spec_of(**changes: Any) -> Spec:
-    parts: dict[str, Any] = {
-        "optimizer": {"name": "adamw", "lr": 0.1},
-        "schedule": {"name": "constant"},
-        "duration": {"updates": 1},
-    }
-    return Spec(**(parts | changes))
+spec_of = partial(builders.spec_of, duration={"updates": 1})
 
 
 def batch(x: Floats, labels: NDArray[Any]) -> dict[str, Any]:

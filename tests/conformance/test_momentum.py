@@ -11,6 +11,7 @@ from dualtrain import Spec, build_optimizer, build_schedule, fit, start
 from dualtrain.backend import Backend
 from dualtrain.errors import PlanError
 from dualtrain.plan import Plan
+from tests import builders
 
 UPDATES = 9
 
@@ -21,13 +22,11 @@ CYCLES: list[dict[str, Any]] = [
 
 
 def spec_of(cycle: dict[str, Any], *, cycled: bool = True, **optimizer: Any) -> Spec:
-    momentum = {"momentum": {"low": 0.2, "high": 0.9}} if cycled else {}
-    values: dict[str, Any] = {
-        "optimizer": {"name": "momentum", "lr": 0.1, "momentum": 0.9} | optimizer,
-        "schedule": cycle | momentum,
-        "duration": {"updates": UPDATES},
-    }
-    return Spec(**values)
+    return builders.spec_of(
+        optimizer={"name": "momentum", "lr": 0.1, "momentum": 0.9} | optimizer,
+        schedule=cycle | ({"momentum": {"low": 0.2, "high": 0.9}} if cycled else {}),
+        duration={"updates": UPDATES},
+    )
 
 
 def trained(backend: Backend, spec: Spec) -> list[float]:

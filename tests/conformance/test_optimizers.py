@@ -17,6 +17,7 @@ from dualtrain import Spec, build_optimizer
 from dualtrain.backend import Backend
 from dualtrain.errors import BackendError
 from dualtrain.training import Run, start
+from tests import builders
 from tests.oracle.optimizers import Reference
 
 Arrays = dict[str, NDArray[np.float32]]
@@ -71,14 +72,15 @@ It must: an entry that is no longer needed fails.
 
 def spec_of(case: str, **changes: Any) -> Spec:
     optimizer, decay = CASES[case]
-    schedule = {"name": "constant"} if "rprop" in case else {"name": "cosine", "half_waves": 1}
-    parts: dict[str, Any] = {
+    usual: dict[str, Any] = {
         "optimizer": {"lr": 0.1, **optimizer},
-        "schedule": schedule,
+        "schedule": {"name": "constant"}
+        if "rprop" in case
+        else {"name": "cosine", "half_waves": 1},
         "duration": {"updates": UPDATES},
         "weight_decay": decay,
     }
-    return Spec(**{k: v for k, v in (parts | changes).items() if v is not None})
+    return builders.spec_of(**usual | changes)
 
 
 @pytest.fixture(params=CASES)

@@ -13,14 +13,11 @@ import pytest
 from dualtrain import Spec, build_optimizer, build_schedule, fit, start
 from dualtrain.backend import Backend
 from dualtrain.errors import MetricError, PlanError
-from dualtrain.optimizers import AdamW
 from dualtrain.plan import Plan
-from dualtrain.schedules import Constant
-from dualtrain.spec import Duration
 from dualtrain.trace import read_trace
 from dualtrain.training import train
-from tests.meta.small_task import small_spec, write_task
-from tests.plateaus import plateau_spec
+from tests.builders import PLATEAU, plateau_spec, spec_of
+from tests.tasks import small_spec, write_task
 
 METRICS = [3.0, 2.0, 2.0, 2.5]
 
@@ -119,11 +116,12 @@ def test_metrics_before_the_first_update_count(backend: Backend, linear: Any) ->
 
 def test_a_multiplier_multiplies_the_rate_that_metrics_left(backend: Backend, linear: Any) -> None:
     """A gradient of 1 with plain SGD: a parameter moves by its own rate."""
-    parts = plateau_spec().model_dump() | {
-        "optimizer": {"name": "sgd", "lr": 0.5},
-        "lr_multipliers": [{"pattern": "bias", "multiplier": 0.5}],
-    }
-    run = start(Spec(**parts), linear, micro_batches_per_epoch=1)
+    spec = spec_of(
+        optimizer={"name": "sgd", "lr": 0.5},
+        schedule=PLATEAU,
+        lr_multipliers=[{"pattern": "bias", "multiplier": 0.5}],
+    )
+    run = start(spec, linear, micro_batches_per_epoch=1)
     multipliers = {"bias": 0.5, "weight": 1.0}
     assert backend.effective_lr_multiplier(run.optimizer, linear) == multipliers
     weights = {"weight": np.ones((2, 3), np.float32), "bias": np.zeros(2, np.float32)}
@@ -167,11 +165,7 @@ def test_a_metric_that_is_not_finite_is_refused(
         run.report(metric)
 
 
-CONSTANT = Spec(
-    optimizer=AdamW(name="adamw", lr=0.1),
-    schedule=Constant(name="constant"),
-    duration=Duration(epochs=1),
-)
+CONSTANT = spec_of(duration={"epochs": 1})
 
 
 def test_a_schedule_without_a_metric_takes_none(backend: Backend, linear: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +16,20 @@ from dualtrain.errors import PlanError, TraceError
 from dualtrain.parity import compare_files
 from dualtrain.trace import Trace, read_trace
 from dualtrain.training import Run
+from tests import builders
 from tests.conformance.test_run import BIAS, WEIGHT, batch, classify
 
 PARTS = [batch(4, seed=1), batch(2, seed=2), batch(4, seed=3)]
 
 
-def spec_of(**changes: Any) -> Spec:
-    parts: dict[str, Any] = {
-        "optimizer": {"name": "adamw", "lr": 0.1},
-        "schedule": {"name": "linear"},
-        "warmup": {"steps": 1},
-        "clip": {"global_norm": 0.5},
-        "batch": {"accumulate": 2},
-        "duration": {"epochs": 2},
-    }
-    return Spec(**(parts | changes))
+spec_of = partial(
+    builders.spec_of,
+    schedule={"name": "linear"},
+    warmup={"steps": 1},
+    clip={"global_norm": 0.5},
+    batch={"accumulate": 2},
+    duration={"epochs": 2},
+)
 
 
 def linear_of(backend: Backend) -> Any:

@@ -249,7 +249,7 @@ class TestOfTheUsers:
             train(number_spec(folder), backend.NAME, metric=lambda model: 0.0)
 
     def test_a_loss_beside_the_words_for_one(self, backend: Backend, folder: Path) -> None:
-        from tests.meta.small_task import small_spec, write_task
+        from tests.tasks import small_spec, write_task
 
         write_task(folder)
         spec = small_spec(folder, loss={"label_smoothing": 0.1})

@@ -16,6 +16,7 @@ from dualtrain import Spec, build_optimizer, build_schedule
 from dualtrain.backend import Backend
 from dualtrain.errors import PlanError
 from dualtrain.plan import Plan, Plateau
+from tests import builders
 
 T, LR = 45, 1e-3
 
@@ -33,16 +34,15 @@ SCHEDULES: dict[str, dict[str, Any]] = {
 }
 
 
-def spec_of(name: str = "linear", optimizer: str = "adamw", lr: float = LR) -> Spec:
-    return Spec.model_validate(
-        {
-            "optimizer": {"name": optimizer, "lr": lr},
-            "schedule": SCHEDULES[name],
-            "warmup": {"steps": 10},
-            "duration": {"updates": 100},
-            "lr_multipliers": [{"pattern": "bias", "multiplier": 0.5}],
-        }
-    )
+def spec_of(name: str = "linear", optimizer: str = "adamw", lr: float = LR, **changes: Any) -> Spec:
+    usual: dict[str, Any] = {
+        "optimizer": {"name": optimizer, "lr": lr},
+        "schedule": SCHEDULES[name],
+        "warmup": {"steps": 10},
+        "duration": {"updates": 100},
+        "lr_multipliers": [{"pattern": "bias", "multiplier": 0.5}],
+    }
+    return builders.spec_of(**usual | changes)
 
 
 def plan_of(spec: Spec) -> Plan:
@@ -182,12 +182,8 @@ def test_a_second_schedule_starts_anew(backend: Backend) -> None:
 
 def test_metrics_say_the_rate_of_the_clock(backend: Backend) -> None:
     """reduce_on_plateau: the rate is the plateau's own, whatever the state was saved with."""
-    spec = Spec.model_validate(
-        {
-            **spec_of().model_dump(),
-            "schedule": {"name": "reduce_on_plateau", "mode": "min", "factor": 0.1, "patience": 0}
-            | {"threshold": 0.0, "threshold_mode": "abs", "cooldown": 0, "min_lr": 0.0, "eps": 0.0},
-        }
+    spec = spec_of(
+        schedule=builders.PLATEAU | {"factor": 0.1, "threshold_mode": "abs"},
     )
     plan = plan_of(spec)
     plateau = Plateau(plan)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +18,13 @@ from dualtrain.errors import BackendError, DataError, PlanError, TraceError
 from dualtrain.parity import compare_with_plan
 from dualtrain.trace import Computation, read_trace
 from dualtrain.training import Run, start
+from tests import builders
 
 WEIGHT: NDArray[np.float32] = np.array([[0.5, -1.0, 2.0], [1.5, 0.25, -0.5]], np.float32)
 BIAS: NDArray[np.float32] = np.array([0.1, -0.2], np.float32)
 
 
-def spec_of(**changes: Any) -> Spec:
-    parts: dict[str, Any] = {
-        "optimizer": {"name": "adamw", "lr": 0.1},
-        "schedule": {"name": "constant"},
-        "duration": {"epochs": 2},
-    }
-    return Spec(**(parts | changes))
+spec_of = partial(builders.spec_of, duration={"epochs": 2})
 
 
 @pytest.fixture

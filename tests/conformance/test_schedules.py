@@ -14,6 +14,7 @@ from dualtrain.backend import Backend
 from dualtrain.errors import PlanError
 from dualtrain.plan import Plan
 from dualtrain.testing import PAST_THE_END, native_rates
+from tests import builders
 from tests.schedules import parts
 
 SCHEDULES = [
@@ -108,14 +109,14 @@ def plan_of(
     lr: float = 5e-5,
     micro_batches: int = 1,
 ) -> Plan:
-    values: dict[str, Any] = {
-        "optimizer": {"name": "adamw", "lr": lr},
-        "schedule": schedule,
-        "warmup": warmup,
-        "horizon": horizon,
-        "duration": {"updates": updates},
-    }
-    return Plan.of(Spec(**values), micro_batches_per_epoch=micro_batches)
+    return builders.plan_of(
+        micro_batches,
+        optimizer={"name": "adamw", "lr": lr},
+        schedule=schedule,
+        warmup=warmup,
+        horizon=horizon,
+        duration={"updates": updates},
+    )
 
 
 def rates_used(backend: Backend, plan: Plan) -> list[float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dualtrain import Spec, fit
+from dualtrain import fit
 from dualtrain.backend import Backend
 from dualtrain.errors import DataError
 from dualtrain.trace import read_trace
 from dualtrain.training import Run, start
+from tests import builders
 
 RANDOM = np.random.RandomState(0)
 X: NDArray[np.float32] = RANDOM.randn(4, 3).astype("float32")
@@ -21,13 +23,7 @@ WEIGHT: NDArray[np.float32] = RANDOM.randn(4, 3).astype("float32")
 LR = 0.5
 
 
-def spec_of(**changes: Any) -> Spec:
-    parts: dict[str, Any] = {
-        "optimizer": {"name": "sgd", "lr": LR},
-        "schedule": {"name": "constant"},
-        "duration": {"updates": 1},
-    }
-    return Spec(**(parts | changes))
+spec_of = partial(builders.spec_of, optimizer={"name": "sgd", "lr": LR}, duration={"updates": 1})
 
 
 def linear_of(backend: Backend, outputs: int) -> Any:

@@ -11,8 +11,7 @@ from dualtrain.backend import Backend
 from dualtrain.parity import compare
 from dualtrain.trace import Trace, read_trace
 from dualtrain.training import train
-from tests.meta.small_task import small_spec, write_task
-from tests.tasks import epochs, prepare
+from tests.tasks import epochs, prepare, small_spec, write_task
 
 
 def traced(

@@ -41,7 +41,7 @@ def test_check_plan_and_the_others_decide_alike(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Each has the status and, where it refuses, the message that `Spec.plan` gives."""
+    """Each has the status and, where it refuses, the message that `Plan.of` gives."""
     path = tmp_path / "spec.json"
     path.write_text(json.dumps(Spec(**values).model_dump(mode="json")))
     options = [] if count is None else ["--micro-batches", str(count)]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dualtrain.errors import SpecError
-from dualtrain.spec import Spec
+from tests.builders import spec_of
 
 DECAY = {"weight_decay": {"value": 0.1}}
 RPROP = {"name": "rprop", "lr": 0.1, "step_sizes": [1e-6, 50]}
@@ -82,8 +82,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
 def test_bad_optimizer(case: str) -> None:
     """The whole message: where, the rule, what was received."""
     changes, expected = CASES[case]
-    parts: dict[str, Any] = {"schedule": {"name": "constant"}, "duration": {"updates": 1}}
     with pytest.raises(SpecError) as caught:
-        Spec(**(parts | changes))
+        spec_of(**{"optimizer": None} | changes)
 
     assert expected == str(caught.value)

@@ -10,8 +10,8 @@ import pytest
 from dualtrain.errors import PlanError, SpecError
 from dualtrain.plan import Plan
 from dualtrain.schedules import Sequential
-from tests.meta.small_task import small_spec
-from tests.plateaus import plateau_spec
+from tests.builders import plateau_spec
+from tests.tasks import small_spec
 
 RULE = plateau_spec().schedule.model_dump()
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dualtrain.errors import SpecError
-from dualtrain.spec import Spec
+from tests.builders import spec_of
 
 TASK = {
     "batch": {"size": 8},
@@ -59,11 +59,6 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize(("changes", "expected"), CASES.values(), ids=CASES.keys())
 def test_what_is_wrong(changes: dict[str, Any], expected: str) -> None:
-    parts: dict[str, Any] = {
-        "optimizer": {"name": "adamw", "lr": 0.1},
-        "schedule": {"name": "constant"},
-        "duration": {"updates": 10},
-    }
     with pytest.raises(SpecError) as caught:
-        Spec(**parts | changes)
+        spec_of(**changes)
     assert expected == str(caught.value)

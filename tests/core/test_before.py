@@ -21,8 +21,8 @@ from dualtrain.spec import Source, load_spec
 from dualtrain.training import check_before, parameters_of, task_of, train
 from dualtrain.workers import DEFAULT_SIDES, Side, Signals, Workers, _process, run_parity
 from dualtrain.workers._talk import Failed, Job, Ready, Report
-from tests.meta.small_task import small_spec, write_task
 from tests.modules import FRAMEWORKS, modules_after
+from tests.tasks import small_spec, write_task
 from tests.traces import make_trace
 
 

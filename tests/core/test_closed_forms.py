@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
@@ -11,6 +9,7 @@ from hypothesis import strategies as st
 from dualtrain.errors import PlanError
 from dualtrain.plan import Plan
 from dualtrain.spec import Spec
+from tests.builders import plan_of
 from tests.oracle import schedules
 from tests.schedules import NAMES, parts
 
@@ -42,12 +41,9 @@ def test_the_plan_agrees(name: str, data: st.DataObject) -> None:
 
 def test_the_comparison_objects() -> None:
     """To a boundary that belongs to the other side."""
-    values: dict[str, Any] = {
-        "optimizer": {"name": "adamw", "lr": 1.0},
-        "schedule": {"name": "step", "every": 3, "gamma": 0.5},
-        "duration": {"updates": 9},
-    }
-    plan = Plan.of(Spec(**values), micro_batches_per_epoch=U)
+    step = {"name": "step", "every": 3, "gamma": 0.5}
+    optimizer = {"name": "adamw", "lr": 1.0}
+    plan = plan_of(U, optimizer=optimizer, schedule=step, duration={"updates": 9})
     dumped = plan.spec.model_dump()
     run = schedules.sizes(dumped, U)
     shifted = [schedules.rate(dumped, run, t - 1) for t in range(1, 9)]

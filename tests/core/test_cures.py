@@ -15,9 +15,9 @@ from dualtrain import load_spec
 from dualtrain.errors import SpecError
 from dualtrain.fields._cure_table import KEYS, NAMES
 from dualtrain.fields._problems import _options
-from dualtrain.plan import Plan
 from dualtrain.spec import Spec
 from dualtrain.tasks.text_classification import FreshModel, TextClassification
+from tests.builders import plan_of
 
 GOOD = {
     "optimizer": "{name: adamw, lr: 5e-5}",
@@ -292,19 +292,11 @@ def test_the_sequence_is_that_schedule() -> None:
         {**restarts, "min_lr": 0.01},
         {"name": "sequential", "phases": [*phases, {"schedule": annealing}]},
     ):
-        spec = Spec.model_validate(
-            {
-                "optimizer": {"name": "sgd", "lr": 0.1},
-                "schedule": schedule,
-                "duration": {"updates": 28},
-            }
-        )
+        plan = plan_of(schedule=schedule, duration={"updates": 28})
         expected = [
             0.01 + 0.09 * (1 + math.cos(math.pi * i / n)) / 2 for n in (4, 8, 16) for i in range(n)
         ]
-        assert Plan.of(spec, micro_batches_per_epoch=1).lr_curve().tolist() == pytest.approx(
-            expected, abs=1e-15
-        )
+        assert plan.lr_curve().tolist() == pytest.approx(expected, abs=1e-15)
 
 
 def test_every_name_is_a_word_of_the_spec() -> None:

@@ -23,7 +23,8 @@ from dualtrain.schedules import (
     Linear,
     Polynomial,
 )
-from dualtrain.spec import Batch, Duration, Rounding, Spec, Warmup
+from dualtrain.spec import Batch, Duration, Rounding, Warmup
+from tests import builders
 from tests.plans import close_to, plan_of, rates
 
 LINEAR = Linear(name="linear")
@@ -317,8 +318,7 @@ class TestUpdates:
             "duration": Duration(epochs=2),
             "batch": Batch(size=8, accumulate=4),
         }
-        spec = Spec(**usual | values)
-        return Plan.of(spec, micro_batches_per_epoch=micro_batches, world_size=world_size)
+        return builders.plan_of(micro_batches, world_size, **usual | values)
 
     def test_flush(self) -> None:
         plan = self.plan()
@@ -385,13 +385,9 @@ class TestAnySizes:
     def test_flush_uses_each_micro_batch_once_an_epoch(
         self, micro_batches: int, accumulate: int, epochs: int
     ) -> None:
-        spec = Spec(
-            optimizer=AdamW(name="adamw", lr=0.1),
-            schedule=LINEAR,
-            duration=Duration(epochs=epochs),
-            batch=Batch(accumulate=accumulate),
+        plan = builders.plan_of(
+            micro_batches, duration={"epochs": epochs}, batch={"accumulate": accumulate}
         )
-        plan = Plan.of(spec, micro_batches_per_epoch=micro_batches)
         seen = [(epoch, index) for epoch, group in plan.updates() for index in group]
 
         assert [(e, i) for e in range(epochs) for i in range(micro_batches)] == seen

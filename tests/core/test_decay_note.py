@@ -7,20 +7,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dualtrain.plan import Plan, decay_note
-from dualtrain.spec import Spec
+from dualtrain.plan import decay_note
+from tests.builders import PLATEAU, plan_of
 
 
 def note(lr: float, name: str = "adamw", **decay: Any) -> str | None:
     """For a run of two updates, the first at half the rate."""
-    parts: dict[str, Any] = {
-        "optimizer": {"name": name, "lr": lr},
-        "schedule": {"name": "constant"},
-        "warmup": {"steps": 1, "start": 0.5},
-        "duration": {"updates": 2},
-        "weight_decay": decay or None,
-    }
-    return decay_note(Plan.of(Spec(**parts), micro_batches_per_epoch=2))
+    plan = plan_of(
+        optimizer={"name": name, "lr": lr},
+        warmup={"steps": 1, "start": 0.5},
+        duration={"updates": 2},
+        weight_decay=decay or None,
+    )
+    return decay_note(plan)
 
 
 EDGE = 2.0**-25
@@ -55,16 +54,8 @@ def test_no_decay_no_note() -> None:
 
 
 def test_metrics_can_only_lower_the_rate() -> None:
-    schedule = {"name": "reduce_on_plateau", "mode": "min", "factor": 0.1, "patience": 1}
-    threshold = {"threshold": 0.0, "threshold_mode": "abs"}
-    limits = {"cooldown": 0, "min_lr": 0.0, "eps": 0.0}
-    parts: dict[str, Any] = {
-        "optimizer": {"name": "adamw", "lr": 1e-9},
-        "schedule": {**schedule, **threshold, **limits},
-        "duration": {"updates": 2},
-        "weight_decay": {"value": 1.0},
-    }
-    told = decay_note(Plan.of(Spec(**parts), micro_batches_per_epoch=2))
+    optimizer = {"name": "adamw", "lr": 1e-9}
+    told = decay_note(plan_of(optimizer=optimizer, schedule=PLATEAU, weight_decay={"value": 1.0}))
     assert told is not None
     assert "at most 1e-09" in told
 

@@ -5,25 +5,23 @@ Sizes here: 10 micro-batches of which 4 make an update, 2 epochs.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
 
 from dualtrain.dialects import DIALECTS, Contrast, contrast, rate_distance
 from dualtrain.plan import Plan
-from dualtrain.spec import Spec
-from tests.plateaus import PLATEAU
+from tests import builders
+from tests.builders import PLATEAU
 
-
-def plan_of(count: int = 10, **changes: Any) -> Plan:
-    fields: dict[str, Any] = {
-        "optimizer": {"name": "adamw", "lr": 0.1},
-        "schedule": {"name": "linear"},
-        "warmup": {"proportion": 0.3},
-        "batch": {"accumulate": 4},
-        "duration": {"epochs": 2},
-    }
-    return Plan.of(Spec.model_validate(fields | changes), micro_batches_per_epoch=count)
+plan_of = partial(
+    builders.plan_of,
+    schedule={"name": "linear"},
+    warmup={"proportion": 0.3},
+    batch={"accumulate": 4},
+    duration={"epochs": 2},
+)
 
 
 def compared(plan: Plan, *names: str) -> tuple[Contrast, ...]:

@@ -8,8 +8,8 @@ import pytest
 
 from dualtrain.explain import ADVICE_RULES, Concern, explain
 from dualtrain.plan import Plan
+from tests.builders import PLATEAU
 from tests.plain_plans import CYCLE, RESTARTS, WSD, plan_of, schedule, steps
-from tests.plateaus import PLATEAU
 
 
 def concerns_of(plan: Plan) -> dict[str, Concern]:

@@ -14,8 +14,8 @@ from dualtrain.explain import MOST_SPANS, explain, spans
 from dualtrain.plan import Plan
 from dualtrain.report import dialect_lines, explanation_lines
 from dualtrain.spec import Spec
+from tests.builders import PLATEAU
 from tests.plain_plans import CYCLE, RESTARTS, WSD, plan_of, schedule, steps
-from tests.plateaus import PLATEAU
 from tests.schedules import parts
 
 

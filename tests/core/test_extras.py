@@ -14,8 +14,7 @@ from dualtrain.cli import main
 from dualtrain.errors import ExtraError
 from dualtrain.extras import EXTRAS, needed_for
 from dualtrain.workers import _process, run_parity
-from tests.meta.small_task import small_spec, write_task
-from tests.tasks import prepare
+from tests.tasks import prepare, small_spec, write_task
 from tests.traces import make_trace, make_weights, write_run
 
 if sys.version_info >= (3, 11):

@@ -13,7 +13,8 @@ import pytest
 
 from dualtrain.errors import LedgerError
 from dualtrain.ledger import Kind, Parameter, decide
-from tests.core.test_ledger import parameter, spec_of
+from tests.builders import spec_of
+from tests.core.test_ledger import parameter
 
 L = 12
 RATE = 0.5

@@ -9,7 +9,8 @@ import pytest
 
 from dualtrain.errors import LedgerError
 from dualtrain.ledger import Kind, Ledger, Parameter, decide, places, roles_of
-from dualtrain.spec import Spec, WeightDecay
+from dualtrain.spec import WeightDecay
+from tests.builders import spec_of
 
 
 def parameter(
@@ -40,18 +41,6 @@ MODEL = [
     parameter("block.LayerNorm.weight", (4,), "norm"),
     parameter("block.LayerNorm.bias", (4,), "norm"),
 ]
-
-
-def spec_of(**rules: Any) -> Spec:
-    """A spec with these parameter rules."""
-    return Spec.model_validate(
-        {
-            "optimizer": {"name": "adamw", "lr": 0.1},
-            "schedule": {"name": "constant"},
-            "duration": {"updates": 1},
-            **rules,
-        }
-    )
 
 
 def decaying(parameters: Iterable[Parameter], weight_decay: WeightDecay) -> Ledger:

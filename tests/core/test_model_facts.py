@@ -9,7 +9,7 @@ import pytest
 
 from dualtrain.errors import LedgerError
 from dualtrain.ledger import Facts, Ledger, Parameter, decide, tell
-from dualtrain.spec import Spec
+from tests.builders import spec_of
 
 SILENT = Facts()
 RPROP = {"name": "rprop", "lr": 0.1, "etas": [0.5, 1.2], "step_sizes": [1e-6, 50]}
@@ -31,12 +31,7 @@ def parameter(name: str, facts: Facts = SILENT, *, trainable: bool = True) -> Pa
 
 def ledger(facts: Facts, *, trainable: bool = True, **changes: Any) -> Ledger:
     """Of two parameters, of which the first has these facts."""
-    parts: dict[str, Any] = {
-        "optimizer": {"name": "sgd", "lr": 0.1},
-        "schedule": {"name": "constant"},
-        "duration": {"updates": 1},
-    }
-    spec = Spec.model_validate(parts | changes)
+    spec = spec_of(**{"optimizer": {"name": "sgd", "lr": 0.1}} | changes)
     return decide(
         [parameter("layer.0.weight", facts, trainable=trainable), parameter("score.z")], spec
     )
@@ -166,13 +161,6 @@ def test_what_a_caller_may_not_expect_is_told(case: str) -> None:
 
 
 def test_three_names_are_enough() -> None:
-    spec = Spec.model_validate(
-        {
-            "optimizer": {"name": "sgd", "lr": 0.1},
-            "schedule": {"name": "constant"},
-            "duration": {"updates": 1},
-        }
-    )
-    many = decide([parameter(f"p{i}", Facts(lr_multiplier=2.0)) for i in range(5)], spec)
+    many = decide([parameter(f"p{i}", Facts(lr_multiplier=2.0)) for i in range(5)], spec_of())
     with pytest.warns(UserWarning, match=r"p0 \(rate x 2\), p1 .*, p2 .*, and 2 more\. It stays"):
         tell(many)

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from benchmarks.native_schedules.calls import UPDATES, Case, cases
 from dualtrain.errors import PlanError
 from dualtrain.native import Call, Refusal, flat, nested
 from dualtrain.native.schedules import NATIVE_SCHEDULES
 from dualtrain.plan import Plan
 from dualtrain.spec import Spec
-from tests.native_schedules import UPDATES, Case, cases
 from tests.schedules import parts
 
 LIBRARIES = ("torch", "paddle", "paddlenlp", "transformers")

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
 
 from dualtrain.errors import PlanError
-from dualtrain.optimizers import AdamW
 from dualtrain.plan import Plan
-from dualtrain.schedules import InverseSqrt, Linear
+from dualtrain.schedules import InverseSqrt
 from dualtrain.spec import Batch, Duration, Spec, Warmup
+from tests import builders
 
-
-def spec_of(**values: Any) -> Spec:
-    """A spec of 100 updates, with the values that a test is about."""
-    good: dict[str, Any] = {
-        "optimizer": AdamW(name="adamw", lr=0.1),
-        "schedule": Linear(name="linear"),
-        "duration": Duration(updates=100),
-    }
-    return Spec(**good | values)
+spec_of = partial(builders.spec_of, schedule={"name": "linear"}, duration={"updates": 100})
 
 
 INVERSE_SQRT = InverseSqrt(name="inverse_sqrt")

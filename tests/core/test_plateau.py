@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dualtrain.plan import Plan, Plateau
-from tests.plateaus import plateau_spec
+from tests.builders import plateau_spec
 
 # Base rate 1, halved; (metric, the rate after it).
 COLUMNS: dict[str, tuple[dict[str, Any], list[tuple[float, float]]]] = {

@@ -19,8 +19,7 @@ from dualtrain.aside import write_aside
 from dualtrain.parity import Comparison, WeightSet, compare, compare_headers
 from dualtrain.plan import Plan
 from dualtrain.report import chart, plot_lr, print_comparison, write_report
-from dualtrain.spec import Spec
-from tests.plateaus import plateau_spec
+from tests.builders import PLATEAU
 from tests.traces import make_spec, make_trace, make_weights, with_update
 
 
@@ -177,8 +176,7 @@ def test_rates_that_metrics_decided_can_be_drawn(tmp_path: Path) -> None:
     """There is no closed form to draw beneath them."""
     a = make_trace()
     assert a.header.plan is not None
-    parts = a.header.plan.spec.model_dump() | {"schedule": plateau_spec().schedule}
-    spec = Spec.model_validate(parts)
+    spec = make_spec(schedule=PLATEAU)
     a = replace(a, header=replace(a.header, plan=replace(a.header.plan, spec=spec)))
     write_report(tmp_path, compare(a, a))
     assert (tmp_path / "lr.png").read_bytes().startswith(b"\x89PNG")

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from dualtrain.errors import PlanError
 from dualtrain.plan import Plan
 from dualtrain.spec import Spec
+from tests import builders
 from tests.schedules import parts
 
 
@@ -82,13 +83,12 @@ IN_UPDATES: dict[str, tuple[dict[str, Any], str]] = {
 
 
 def spec_of(schedule: dict[str, Any], per: str = "epoch", **changes: Any) -> Spec:
-    fields = {
+    usual: dict[str, Any] = {
         "optimizer": {"name": "sgd", "lr": 0.02},
-        "schedule": {**schedule, "per": per},
         "warmup": {"steps": WARMUP, "start": 0.001},
         "duration": {"epochs": 12},
     }
-    return Spec.model_validate(fields | changes)
+    return builders.spec_of(**usual | changes, schedule={**schedule, "per": per})
 
 
 def refusal(spec: Spec) -> PlanError:

@@ -18,7 +18,7 @@ from dualtrain.plan import Plan
 from dualtrain.report import write_report
 from dualtrain.report._words import remarks, verdict
 from dualtrain.trace import End, PlanFacts, Trace
-from tests.plateaus import plateau_spec
+from tests.builders import plateau_spec
 from tests.traces import (
     make_spec,
     make_trace,

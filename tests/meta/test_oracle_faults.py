@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.mistakes.faults import misread
 from dualtrain.backend import backend_names, load_backend
 from dualtrain.plan import _curves
 from dualtrain.plan._warmup import rise
 from dualtrain.training import Run
-from tests.meta.faults import misread
 from tests.oracle.check import check
 from tests.oracle.model import Architecture
 from tests.oracle.specs import Case

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
+from benchmarks.mistakes import faults
 from dualtrain.cli import main
 from dualtrain.trace import read_trace
 from dualtrain.training import train
-from tests.meta import faults
-from tests.meta.small_task import small_spec, write_task
+from tests.tasks import small_spec, write_task
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ exec {python} -c '
 import runpy, sys
 sys.path.insert(0, "{tests}")
 import pytest
-from tests.meta import faults
+from benchmarks.mistakes import faults
 faults.{fault}(pytest.MonkeyPatch())
 sys.argv = ["worker", sys.argv[3]]
 runpy.run_module("dualtrain.workers", run_name="__main__")

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.oracle`, as it is called: in a process of its own."""
+"""`python -m tests.oracle`, as it is called: in a process of its own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.oracle.specs import draw
 RUN = """
 import sys
 from dualtrain.plan import _curves
-from benchmarks.oracle import main
+from tests.oracle.__main__ import main
 
 if sys.argv[2:]:
     _curves.rise = lambda t, *rest: t * 0.0 + 0.5

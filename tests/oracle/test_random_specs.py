@@ -1,4 +1,4 @@
-"""Random specs against the rules, update by update; `python -m benchmarks.oracle` is the long form.
+"""Random specs against the rules, update by update; `python -m tests.oracle` is the long form.
 
 Seeded: every run has the same cases.
 """

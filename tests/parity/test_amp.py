@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from inspect import isfunction
 from types import SimpleNamespace
 from typing import Any, get_args
@@ -23,12 +24,13 @@ from torch.overrides import get_overridable_functions
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from dualtrain import Spec, build_optimizer
+from dualtrain import build_optimizer
 from dualtrain.backend import load_backend, logits_of
 from dualtrain.errors import BackendError
 from dualtrain.plan import Scaling
 from dualtrain.spec import Amp, Float32Operator, LossScale
 from dualtrain.training import start
+from tests import builders
 from tests.pairs import TORCH, make_batch, make_config
 from tests.parity import ask_paddle_amp
 from tests.parity.test_user_models import BATCH, PaddleModel, TorchModel, some_weights
@@ -44,13 +46,7 @@ def amp_of(**fields: Any) -> Amp:
     return Amp(**fields)
 
 
-def spec_of(**changes: Any) -> Spec:
-    parts: dict[str, Any] = {
-        "optimizer": {"name": "adamw", "lr": 0.1},
-        "schedule": {"name": "constant"},
-        "duration": {"updates": 10},
-    }
-    return Spec(**(parts | changes))
+spec_of = partial(builders.spec_of, duration={"updates": 10})
 
 
 def pattern_of(seed: int, backoff_intervals: Sequence[int]) -> tuple[LossScale, list[bool]]:

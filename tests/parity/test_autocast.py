@@ -24,6 +24,7 @@ from dualtrain.backend import load_backend
 from dualtrain.errors import BackendError
 from dualtrain.spec import Amp
 from dualtrain.training import Run, start
+from tests import builders
 from tests.parity.ask_paddle_amp import Tracer
 
 TORCH, PADDLE = load_backend("torch"), load_backend("paddle")
@@ -36,13 +37,8 @@ BATCHES: list[dict[str, NDArray[Any]]] = [{"input": X, "labels": Y}]
 
 
 def spec_of(amp: dict[str, Any] | None, **changes: Any) -> Spec:
-    parts: dict[str, Any] = {
-        "optimizer": {"name": "sgd", "lr": LR},
-        "schedule": {"name": "constant"},
-        "duration": {"updates": UPDATES},
-        "amp": amp,
-    }
-    return Spec(**(parts | changes))
+    usual = {"optimizer": {"name": "sgd", "lr": LR}, "duration": {"updates": UPDATES}, "amp": amp}
+    return builders.spec_of(**usual | changes)
 
 
 def linear() -> Any:

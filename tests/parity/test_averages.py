@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
-from dualtrain import Spec
 from dualtrain.backend import backend_of
 from dualtrain.testing import assert_update_parity
 from dualtrain.training import start
+from tests import builders
 from tests.pairs import make_batch, make_config, make_pair
 from tests.parity.test_user_models import BATCH, LISTED, STATISTICS, PaddleModel, TorchModel
 
-
-def spec_of(**changes: Any) -> Spec:
-    parts: dict[str, Any] = {
-        "optimizer": {"name": "adamw", "lr": 1e-3},
-        "schedule": {"name": "linear"},
-        "duration": {"updates": 40},
-        "ema": {"decay": 0.9},
-    }
-    return Spec(**(parts | changes))
+spec_of = partial(
+    builders.spec_of,
+    optimizer={"name": "adamw", "lr": 1e-3},
+    schedule={"name": "linear"},
+    duration={"updates": 40},
+    ema={"decay": 0.9},
+)
 
 
 def test_both_frameworks_come_to_the_same_averages(capsys: pytest.CaptureFixture[str]) -> None:

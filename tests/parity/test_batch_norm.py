@@ -10,6 +10,7 @@ import copy
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,19 +18,16 @@ import paddle
 import pytest
 import torch
 
-from dualtrain import Spec, fit, start
+from dualtrain import fit, start
 from dualtrain.backend import backend_of
 from dualtrain.errors import BackendError, DataError, LedgerError
 from dualtrain.testing import assert_update_parity
+from tests import builders
 
 # Paddle's layer says so in every forward pass.
 pytestmark = pytest.mark.filterwarnings("ignore:When training, we now always track")
 
-PARTS: dict[str, Any] = {
-    "optimizer": {"name": "adamw", "lr": 0.1},
-    "schedule": {"name": "constant"},
-    "duration": {"updates": 2},
-}
+spec_of = partial(builders.spec_of, duration={"updates": 2})
 RULES = ("paddle", "torch")
 CHANNELS = 3
 SHAPES = {"1d": (4, CHANNELS), "1d, positions": (2, CHANNELS, 3), "2d": (2, CHANNELS, 3, 1)}
@@ -103,7 +101,7 @@ def loss(model: Any, tensors: dict[str, Any]) -> Any:
 
 def statistics(model: Any, shape: str = "2d", **parts: Any) -> tuple[Any, Any]:
     """The running mean and variance after training."""
-    fit(Spec(**PARTS, **parts), model, batches(shape), loss=loss)
+    fit(spec_of(**parts), model, batches(shape), loss=loss)
     return held(model)
 
 
@@ -179,12 +177,12 @@ def test_a_second_run_corrects_no_more_than_the_first(build: Any, rule: Any) -> 
 @pytest.mark.parametrize("build", SIDES)
 def test_a_run_under_the_other_rule_needs_the_first_to_be_closed(build: Any) -> None:
     model, other = build("2d"), build("2d")
-    run = start(Spec(**PARTS), model, micro_batches_per_epoch=2)
+    run = start(spec_of(), model, micro_batches_per_epoch=2)
     with pytest.raises(BackendError, match=r"close\(\) the run.*'torch', in a run with 'paddle'"):
-        start(Spec(**PARTS, batch_norm="torch"), model, micro_batches_per_epoch=2)
+        start(spec_of(batch_norm="torch"), model, micro_batches_per_epoch=2)
     run.close()
     for trained in (model, other):
-        start(Spec(**PARTS, batch_norm="torch"), trained, micro_batches_per_epoch=2)
+        start(spec_of(batch_norm="torch"), trained, micro_batches_per_epoch=2)
         passed(trained, batches()[0])
     np.testing.assert_array_equal(held(model)[1], held(other)[1])
 
@@ -194,8 +192,8 @@ def test_a_run_that_is_refused_leaves_the_rule_alone(build: Any) -> None:
     model = build("2d")
     nothing: Any = {"patterns": ["nobody"], "batch_stats": "train"}
     with pytest.raises(LedgerError, match="nobody"):
-        start(Spec(**PARTS, freeze=nothing), model, micro_batches_per_epoch=2)
-    start(Spec(**PARTS, batch_norm="torch"), model, micro_batches_per_epoch=2)
+        start(spec_of(freeze=nothing), model, micro_batches_per_epoch=2)
+    start(spec_of(batch_norm="torch"), model, micro_batches_per_epoch=2)
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -224,7 +222,7 @@ def test_afterwards_the_model_has_its_frameworks_own_rule(build: Any, rule: Any)
     initial = backend_of(plain).dump_weights(plain)
     statistics(trained, batch_norm=rule)
     with pytest.raises(ZeroDivisionError):
-        fit(Spec(**PARTS, batch_norm=rule), stopped, batches(), loss=broken)
+        fit(spec_of(batch_norm=rule), stopped, batches(), loss=broken)
     found = []
     for model in (plain, trained, stopped):
         model.train()
@@ -246,7 +244,7 @@ def test_one_element_a_channel_is_refused(build: Any, error: Any, rule: Any) -> 
     """Of one there is no variance, by neither rule."""
     one = [{"input": np.ones((1, CHANNELS), np.float32), "labels": np.array([0])}] * 2
     with pytest.raises(error, match=r"more than (1 value|one element)"):
-        fit(Spec(**PARTS, batch_norm=rule), build("1d"), one, loss=loss)
+        fit(spec_of(batch_norm=rule), build("1d"), one, loss=loss)
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -272,8 +270,8 @@ def test_a_convolutional_net_trains_alike(rule: Any) -> None:
         }
         for _ in range(4)
     ]
-    parts = {"optimizer": {"name": "sgd", "lr": 0.05}, "duration": {"updates": 8}}
-    spec = Spec(**PARTS | parts, batch_norm=rule)
+    optimizer = {"name": "sgd", "lr": 0.05}
+    spec = spec_of(optimizer=optimizer, duration={"updates": 8}, batch_norm=rule)
     comparison = assert_update_parity(spec, [first, second], images, loss=loss)
     assert comparison.first is None
     variances = [backend_of(m).dump_weights(m)["1.running_var"] for m in (first, second)]

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks import zoo
 from dualtrain.backend import Backend, load_backend, logits_of
 from dualtrain.ledger import decide
 from dualtrain.training import fit
-from tests import zoo
 
 each_side = pytest.mark.parametrize("side", [0, 1], ids=[b.NAME for b in zoo.BACKENDS])
 

@@ -11,8 +11,9 @@ import torch
 
 from dualtrain.errors import LedgerError
 from dualtrain.ledger import Parameter, decide
-from dualtrain.spec import Role, Spec, WeightDecay
+from dualtrain.spec import Role, WeightDecay
 from dualtrain.tasks.text_classification._config import Family
+from tests.builders import spec_of
 from tests.pairs import FAMILIES, PADDLE, SIDES, TORCH, Side, make_config
 
 NAIVE = ("bias", "norm")
@@ -30,22 +31,12 @@ def base(side: Side, family: Family) -> list[Parameter]:
     return found
 
 
-def spec_of(weight_decay: WeightDecay) -> Spec:
-    """A spec whose only parameter rule this is."""
-    return Spec.model_validate(
-        {
-            "optimizer": {"name": "adamw", "lr": 0.1},
-            "schedule": {"name": "constant"},
-            "duration": {"updates": 1},
-            "weight_decay": weight_decay,
-        }
-    )
-
-
 def decaying(parameters: list[Parameter], spec: WeightDecay) -> set[str]:
     """Canonical names of what decays under a spec."""
     return {
-        name for name, decay in decide(parameters, spec_of(spec)).decay().items() if decay > 0.0
+        name
+        for name, decay in decide(parameters, spec_of(weight_decay=spec)).decay().items()
+        if decay > 0.0
     }
 
 

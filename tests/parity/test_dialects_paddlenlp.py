@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from dualtrain.dialects import PADDLENLP, PADDLENLP_TRAINER, Dialect, Reading, read
 from dualtrain.spec import Spec
 from dualtrain_paddle import _compat
+from tests import builders
 
 native = _compat.native_models()
 with warnings.catch_warnings():  # its dependencies', on import
@@ -34,8 +35,8 @@ LR = 5e-5
 
 
 def spec_of(schedule: dict[str, Any], warmup: dict[str, Any] | None, **more: Any) -> Spec:
-    fields = {"optimizer": {"name": "adamw", "lr": LR}, "schedule": schedule, "warmup": warmup}
-    return Spec.model_validate({**fields, "duration": {"updates": 100}, **more})
+    usual = {"optimizer": {"name": "adamw", "lr": LR}, "duration": {"updates": 100}}
+    return builders.spec_of(**usual | more, schedule=schedule, warmup=warmup)
 
 
 def readings_of(spec: Spec, dialect: Dialect) -> tuple[Reading, ...]:

@@ -16,6 +16,7 @@ from transformers.loss.loss_utils import ForCausalLMLoss
 
 from dualtrain.dialects import DIALECTS, Reading, read
 from dualtrain.spec import Spec
+from tests import builders
 
 # Their methods are called with parts of what they expect, so their types do not matter.
 Trainer: Any = transformers.Trainer
@@ -63,8 +64,8 @@ SCHEDULES: list[dict[str, Any]] = [
 
 
 def spec_of(schedule: dict[str, Any], warmup: dict[str, Any] | None, **more: Any) -> Spec:
-    fields = {"optimizer": {"name": "adamw", "lr": 5e-5}, "schedule": schedule, "warmup": warmup}
-    return Spec.model_validate({**fields, "duration": {"updates": 100}, **more})
+    usual = {"optimizer": {"name": "adamw", "lr": 5e-5}, "duration": {"updates": 100}}
+    return builders.spec_of(**usual | more, schedule=schedule, warmup=warmup)
 
 
 def warmup_arguments(warmup: dict[str, Any] | None) -> SimpleNamespace:

@@ -13,6 +13,7 @@ import torch
 import dualtrain
 import dualtrain_paddle
 import dualtrain_torch
+from tests.builders import spec_of
 from tests.docstrings import IN_A_FRAMEWORK, examples, run, short
 
 EXAMPLES = [
@@ -20,14 +21,7 @@ EXAMPLES = [
     *(test for test in examples(dualtrain) if short(test) in IN_A_FRAMEWORK),
 ]
 
-SPEC = dualtrain.Spec.model_validate(
-    {
-        "optimizer": {"name": "adamw", "lr": 0.1},
-        "schedule": {"name": "linear"},
-        "warmup": {"steps": 2},
-        "duration": {"updates": 4},
-    }
-)
+SPEC = spec_of(schedule={"name": "linear"}, warmup={"steps": 2})
 
 
 def _fit() -> dict[str, Any]:

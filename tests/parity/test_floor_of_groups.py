@@ -12,9 +12,10 @@ import paddle
 import pytest
 import torch
 
-from dualtrain import Spec, build_optimizer, build_schedule
+from dualtrain import build_optimizer, build_schedule
 from dualtrain.backend import load_backend
 from dualtrain.plan import Plan
+from tests.builders import spec_of
 
 LR, LEAST, T = 1e-2, 1e-3, 10
 WAVE = (1 + np.cos(np.pi * np.arange(T + 1) / T)) / 2
@@ -98,13 +99,11 @@ def test_paddle_multiplies() -> None:
 def test_dualtrain_multiplies_on_both(name: str) -> None:
     """By what the weights of an SGD move: the floor times the multiplier."""
     backend = load_backend(name)
-    spec = Spec.model_validate(
-        {
-            "optimizer": {"name": "sgd", "lr": LR},
-            "schedule": {"name": "cosine_annealing", "min_lr": LEAST},
-            "duration": {"updates": T},
-            "lr_multipliers": [{"pattern": "bias", "multiplier": 0.1}],
-        }
+    spec = spec_of(
+        optimizer={"name": "sgd", "lr": LR},
+        schedule={"name": "cosine_annealing", "min_lr": LEAST},
+        duration={"updates": T},
+        lr_multipliers=[{"pattern": "bias", "multiplier": 0.1}],
     )
     model = backend.build_linear(3, 2)
     optimizer = build_optimizer(spec, model)

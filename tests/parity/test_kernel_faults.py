@@ -20,6 +20,7 @@ from benchmarks.kernels.run import probe
 from dualtrain import Spec, build_optimizer, fit, start
 from dualtrain.errors import DataError
 from dualtrain_paddle import cross_entropy_sum
+from tests import builders
 
 CASES = {case.name: case for cases in FAMILIES.values() for case in cases}
 RANDOM = np.random.default_rng(5)
@@ -27,14 +28,12 @@ X = RANDOM.standard_normal((4, 3)).astype(np.float32)
 LABELS = np.array([0, 1, 1, 0])
 
 
-def spec_of(*frozen: str, **changes: Any) -> Spec:
-    parts: dict[str, Any] = {
-        "optimizer": {"name": "sgd", "lr": 0.1},
-        "schedule": {"name": "constant"},
-        "duration": {"updates": 1},
-        "freeze": {"patterns": list(frozen)} if frozen else None,
-    }
-    return Spec.model_validate({k: v for k, v in (parts | changes).items() if v is not None})
+def spec_of(*frozen: str) -> Spec:
+    return builders.spec_of(
+        optimizer={"name": "sgd", "lr": 0.1},
+        duration={"updates": 1},
+        freeze={"patterns": list(frozen)} if frozen else None,
+    )
 
 
 class Normed(paddle.nn.Layer):

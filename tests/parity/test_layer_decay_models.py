@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import transformers
 
-from dualtrain import Spec
 from dualtrain.errors import LedgerError
 from dualtrain.ledger import decide
+from tests.builders import spec_of
 from tests.pairs import TORCH
 
 TINY: dict[str, Any] = {
@@ -35,16 +35,8 @@ SPEECH: dict[str, Any] = {
 
 
 def exponents(model: Any, rate: Any = 0.5) -> dict[str, int]:
-    spec = Spec.model_validate(
-        {
-            "optimizer": {"name": "adamw", "lr": 0.1},
-            "schedule": {"name": "constant"},
-            "duration": {"updates": 1},
-            "layer_decay": rate,
-        }
-    )
     powers = {0.5**n: n for n in range(50)}
-    rows = decide(TORCH.parameters(model), spec).rows
+    rows = decide(TORCH.parameters(model), spec_of(layer_decay=rate)).rows
     return {row.parameter.name: powers[row.lr_multiplier] for row in rows}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,19 +14,15 @@ from paddle.base.framework import EagerParamBase
 
 import dualtrain_paddle
 import dualtrain_torch
-from dualtrain import Spec, build_optimizer, fit
+from dualtrain import build_optimizer, fit
 from dualtrain.backend import Backend, backend_of
 from dualtrain.errors import BackendError, LedgerError
 from dualtrain.trace import read_trace
 from dualtrain.training import start
+from tests import builders
 
-PARTS: dict[str, Any] = {
-    "optimizer": {"name": "adamw", "lr": 0.1},
-    "schedule": {"name": "constant"},
-    "duration": {"updates": 2},
-    "weight_decay": {"value": 0.1},
-}
-SPEC = Spec.model_validate(PARTS)
+spec_of = partial(builders.spec_of, duration={"updates": 2}, weight_decay={"value": 0.1})
+SPEC = spec_of()
 BATCH = {"ids": np.array([[0, 1], [2, 1]]), "labels": np.array([0, 1])}
 
 
@@ -105,7 +102,7 @@ def test_a_tied_table_is_sparse_if_one_of_its_owners_is(backend: Backend) -> Non
 
 @each_side
 def test_a_frozen_sparse_embedding_is_none(backend: Backend) -> None:
-    spec = Spec.model_validate(PARTS | {"freeze": {"patterns": ["table.*"]}})
+    spec = spec_of(freeze={"patterns": ["table.*"]})
     fit(spec, net(backend), [BATCH])
 
 
@@ -115,7 +112,7 @@ def test_a_sparse_gradient_of_a_function_is_refused_at_the_first_update(
     backend: Backend, clip: Any
 ) -> None:
     """Before anything has moved; a model does not say what functions it will call."""
-    spec = Spec.model_validate(PARTS | {"clip": clip} if clip else PARTS)
+    spec = spec_of(clip=clip)
     model = net(backend, lookup=True)
     before = backend.dump_weights(model)
     text = r"^gradients must be dense: .* Received: a sparse one of shape \(4, 3\)$"
@@ -214,8 +211,8 @@ def test_a_wrapper_has_no_part_in_canonical_names(
     assert [p.name for p in found] == [p.name for p in backend.parameters(inner)]
     assert {p.structured.removeprefix(prefix) for p in found} == {p.name for p in found}
     assert backend.dump_weights(outer).keys() == backend.dump_weights(inner).keys()
-    parts = PARTS | {"lr_multipliers": [{"pattern": "head.*", "multiplier": 0.5}]}
-    made = build_optimizer(Spec.model_validate(parts), outer)
+    spec = spec_of(lr_multipliers=[{"pattern": "head.*", "multiplier": 0.5}])
+    made = build_optimizer(spec, outer)
     held = backend.effective_lr_multiplier(made, outer)
     assert held == {"table.weight": 1.0, "head.weight": 0.5, "head.bias": 0.5}
 
@@ -258,7 +255,7 @@ def test_marks_of_no_weight_decay_are_told(backend: Backend, how: Callable[[Any]
     with pytest.warns(UserWarning, match=r"these decay: head\.weight\. To exclude them"):
         build_optimizer(SPEC, model)
     decay = {"value": 0.1, "exclude_patterns": ["head.weight"]}
-    build_optimizer(Spec.model_validate(PARTS | {"weight_decay": decay}), model)
+    build_optimizer(spec_of(weight_decay=decay), model)
 
 
 @each_side

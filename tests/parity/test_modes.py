@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,10 @@ import paddle
 import pytest
 import torch
 
-from dualtrain import Spec, fit
+from dualtrain import fit
 from dualtrain.backend import Backend, backend_of
 from dualtrain.errors import LedgerError
+from tests import builders
 
 pytestmark = pytest.mark.filterwarnings("ignore:When training, we now always track")
 
@@ -72,13 +74,7 @@ each_side = pytest.mark.parametrize("build", [TorchNet, PaddleNet], ids=["torch"
 Build = Callable[[], Any]
 
 
-def spec_of(**changes: Any) -> Spec:
-    parts: dict[str, Any] = {
-        "optimizer": {"name": "sgd", "lr": 0.1},
-        "schedule": {"name": "constant"},
-        "duration": {"epochs": 3},
-    }
-    return Spec.model_validate(parts | changes)
+spec_of = partial(builders.spec_of, optimizer={"name": "sgd", "lr": 0.1}, duration={"epochs": 3})
 
 
 PLATEAU = {

@@ -11,21 +11,16 @@ import paddle
 import pytest
 import torch
 
-from dualtrain import Spec, fit
+from dualtrain import fit
 from dualtrain.backend import Backend, backend_of
+from tests.builders import spec_of
 
 LR = 0.1
 RANDOM = np.random.default_rng(0)
 BATCHES = [
     {"ids": RANDOM.integers(0, 7, (6, 4)), "labels": RANDOM.integers(0, 3, 6)} for _ in range(2)
 ]
-SPEC = Spec.model_validate(
-    {
-        "optimizer": {"name": "sgd", "lr": LR},
-        "schedule": {"name": "constant"},
-        "duration": {"updates": 4},
-    }
-)
+SPEC = spec_of(optimizer={"name": "sgd", "lr": LR})
 
 Change = Callable[[Any], Any]
 """What a user does to the model: changes it in place, or gives another one."""

@@ -11,10 +11,11 @@ import paddle
 import pytest
 import torch
 
-from dualtrain import Spec, build_optimizer
+from dualtrain import build_optimizer
 from dualtrain.native import Row
 from dualtrain.native.optimizers import NATIVE_OPTIMIZERS, arguments_for, driving_row, words_of
 from dualtrain_paddle._compat import native_models
+from tests.builders import spec_of
 from tests.core.test_native_optimizers import SAID, SETTINGS, rule_for
 from tests.oracle.optimizers import Reference, rule_of
 
@@ -94,8 +95,7 @@ def test_a_call_does_what_its_words_say(row: Row) -> None:
 @pytest.mark.parametrize("name", SETTINGS)
 def test_the_class_that_drives_is_the_one_that_is_built(name: str) -> None:
     rule = rule_of({"name": name, "lr": 0.125, **SETTINGS[name]})
-    parts = {"schedule": {"name": "constant"}, "duration": {"updates": 1}}
-    spec = Spec.model_validate({"optimizer": rule.model_dump(), **parts})
+    spec = spec_of(optimizer=rule.model_dump())
     for library, model in (("torch", torch.nn.Linear(2, 2)), ("paddle", paddle.nn.Linear(2, 2))):
         row, made = driving_row(library, rule), build_optimizer(spec, model)
         if row is None:

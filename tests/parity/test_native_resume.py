@@ -10,8 +10,9 @@ import paddle
 import pytest
 import torch
 
-from dualtrain import Spec, build_optimizer, build_schedule
+from dualtrain import build_optimizer, build_schedule
 from dualtrain.plan import Plan
+from tests.builders import spec_of
 
 T, LR = 45, 1e-3
 
@@ -63,13 +64,11 @@ def test_paddles_optimizer_carries_the_clock_and_drops_it_without_a_schedule() -
 
 def test_ours_keeps_the_clock_of_a_paddle_optimizer_for_the_schedule() -> None:
     """The optimizer's state is enough, before the schedule is built as after it."""
-    spec = Spec.model_validate(
-        {
-            "optimizer": {"name": "adamw", "lr": LR},
-            "schedule": {"name": "cosine", "half_waves": 1},
-            "warmup": {"steps": 10},
-            "duration": {"updates": 100},
-        }
+    spec = spec_of(
+        optimizer={"name": "adamw", "lr": LR},
+        schedule={"name": "cosine", "half_waves": 1},
+        warmup={"steps": 10},
+        duration={"updates": 100},
     )
     plan = Plan.of(spec, micro_batches_per_epoch=10)
     schedule = paddle.optimizer.lr.LambdaDecay(LR, factor)

@@ -12,10 +12,8 @@ import paddle
 import pytest
 import torch
 
-from dualtrain.native import REQUIRED, Argument, Fixed, Meaning, Row
-from dualtrain.native.schedules import NATIVE_SCHEDULES
-from tests.native_schedules import MODULES, TRANSFORMERS, Case, cases
-from tests.parity.measure_schedules import (
+from benchmarks.native_schedules.calls import MODULES, TRANSFORMERS, Case, cases
+from benchmarks.native_schedules.measure import (
     RATES,
     Measured,
     measure,
@@ -23,6 +21,8 @@ from tests.parity.measure_schedules import (
     module_of,
     read,
 )
+from dualtrain.native import REQUIRED, Argument, Fixed, Meaning, Row
+from dualtrain.native.schedules import NATIVE_SCHEDULES
 
 DOCS = Path(__file__).parents[2] / "docs"
 BASES = (paddle.optimizer.lr.LRScheduler, torch.optim.lr_scheduler.LRScheduler)

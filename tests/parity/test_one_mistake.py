@@ -10,10 +10,10 @@ import re
 
 import pytest
 
+from benchmarks.mistakes.bench import Bench, Cost
+from benchmarks.mistakes.table import MISTAKES
 from docs.make_mistake_table import ACCUMULATED, FLOOR, RIGHT, stated
 from dualtrain.parity import compare_files
-from tests.meta.mistakes import MISTAKES
-from tests.meta.token_task import Bench, Cost
 
 STATED = stated()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from functools import partial
 from typing import Any, get_args
 
 import numpy as np
@@ -12,10 +13,11 @@ import torch
 
 import dualtrain_paddle
 import dualtrain_torch
+from benchmarks.recorded_gradients import BARS, CASES, WIDER, Distance, Dtype, distance
 from docs.make_optimizer_table import NOT_USED, PAGE, stated
-from dualtrain import Spec, build_optimizer
+from dualtrain import build_optimizer
 from dualtrain.optimizers import RULES
-from tests.parity.recorded_gradients import BARS, CASES, WIDER, Distance, Dtype, distance
+from tests import builders
 
 UPDATES = 50
 STATED = stated()
@@ -65,13 +67,11 @@ def test_the_page_is_about_these_cases_and_rules() -> None:
     assert [m.__name__ for m in RULES if inspect.cleandoc(m.__doc__ or "") not in text] == []
 
 
-def spec_of(**changes: Any) -> Spec:
-    parts: dict[str, Any] = {
-        "optimizer": {"name": "momentum", "lr": 0.5, "momentum": 0.5},
-        "schedule": {"name": "constant"},
-        "duration": {"updates": 1},
-    }
-    return Spec(**(parts | changes))
+spec_of = partial(
+    builders.spec_of,
+    optimizer={"name": "momentum", "lr": 0.5, "momentum": 0.5},
+    duration={"updates": 1},
+)
 
 
 WIRED = {

@@ -10,11 +10,11 @@ import paddle
 import pytest
 import torch
 
+from benchmarks.native_schedules.calls import UPDATES, Case, cases
+from benchmarks.native_schedules.measure import native_settings, plan_of, read
 from dualtrain import Spec
-from tests.native_schedules import UPDATES, Case, cases
 from tests.oracle import loss, schedules, update
 from tests.oracle.optimizers import Reference
-from tests.parity.measure_schedules import native_settings, plan_of, read
 
 LR = 0.1
 TABLE = [case for case in cases(LR) if read(case).row.equal in ("exact", "rounded")]

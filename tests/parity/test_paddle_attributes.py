@@ -19,6 +19,7 @@ from dualtrain.errors import LedgerError
 from dualtrain.optimizers import Rprop
 from dualtrain.parity import compare
 from dualtrain.trace import read_trace
+from tests import builders
 from tests.oracle.optimizers import Reference
 
 RANDOM = np.random.default_rng(0)
@@ -79,13 +80,12 @@ ATTRIBUTES: dict[str, dict[str, Any]] = {
 def spec_of(name: str = "momentum", **changes: Any) -> Spec:
     settings = NATIVE[name][0] | GIVEN.get(name, {}) if name in NATIVE else {}
     kind = "decoupled" if name in ("adamw", "lamb") else "coupled"
-    parts: dict[str, Any] = {
+    usual: dict[str, Any] = {
         "optimizer": {"name": name, "lr": LR, **settings},
-        "schedule": {"name": "constant"},
         "duration": {"updates": 3},
         "weight_decay": {"value": DECAY, "kind": kind},
     }
-    return Spec.model_validate({k: v for k, v in (parts | changes).items() if v is not None})
+    return builders.spec_of(**usual | changes)
 
 
 def available(name: str) -> Any:

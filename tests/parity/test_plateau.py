@@ -20,7 +20,7 @@ from dualtrain.backend import backend_of, load_backend
 from dualtrain.parity import compare_files
 from dualtrain.plan import Plan, Plateau
 from dualtrain.testing import assert_update_parity
-from tests.plateaus import plateau_spec
+from tests.builders import plateau_spec
 
 Rule = dict[str, Any]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks import zoo
 from dualtrain.backend import logits_of
-from tests import zoo
 
 ROOT = Path(__file__).parents[2]
 SPEC = """\

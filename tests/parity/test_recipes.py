@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks import zoo
 from dualtrain.spec import load_spec
-from tests import zoo
 
 RECIPES = Path(__file__).parents[2] / "examples" / "recipes"
 

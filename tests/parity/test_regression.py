@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.mistakes.faults import forget_the_clip
 from dualtrain.parity import Comparison, compare_files
 from dualtrain.spec import Spec
 from dualtrain.tasks.regression import Regression
 from dualtrain.training import train
-from tests.meta.faults import forget_the_clip
 from tests.tasks import number_spec, write_numbers
 
 

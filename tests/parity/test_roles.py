@@ -14,10 +14,11 @@ import torch
 
 import dualtrain_paddle
 import dualtrain_torch
-from dualtrain import Spec, build_optimizer
+from dualtrain import build_optimizer
 from dualtrain.backend import Backend, master_of
 from dualtrain.ledger import Kind, decide, roles_of
 from dualtrain.spec import Amp
+from tests.builders import spec_of
 from tests.pairs import PADDLE, TORCH
 
 C = 4
@@ -283,15 +284,6 @@ def test_every_layer_of_the_frameworks_is_what_it_is(cls: Any) -> None:
         own = {kind for name, kind in found.items() if "." not in name}
         assert own <= {kind_of_class(name)}
     assert made or not name.startswith((*NORMS, "Linear", "Conv", "Embedding", "LSTM", "GRU"))
-
-
-def spec_of(**rules: Any) -> Spec:
-    fields: dict[str, Any] = {
-        "optimizer": {"name": "adamw", "lr": 0.1},
-        "schedule": {"name": "constant"},
-        "duration": {"updates": 1},
-    }
-    return Spec.model_validate(fields | rules)
 
 
 def test_weight_and_spectral_norms_hold_matrices() -> None:

@@ -19,7 +19,7 @@ from dualtrain.fields import Positions, Steps
 from dualtrain.spec import Source
 from dualtrain.workers import DEFAULT_SIDES, Side, run_parity, without_randomness
 from dualtrain.workers._talk import TALK, Done, Failed, Go, Hello, encode
-from tests.meta.small_task import small_spec, write_task
+from tests.tasks import small_spec, write_task
 
 
 @pytest.fixture

@@ -13,8 +13,7 @@ import torch
 from dualtrain.backend import load_backend
 from dualtrain.state import RunState
 from dualtrain.training import start
-from tests.conformance.test_optimizers import CASES
-from tests.conformance.test_state import BEFORE, VARIANTS, go_on, spec_of, started
+from tests.conformance.test_state import BEFORE, RUNS, go_on, spec_of, started
 
 PAIRS = [("torch", "paddle"), ("paddle", "torch")]
 
@@ -50,11 +49,8 @@ def close_states(a: RunState, b: RunState) -> None:
 
 
 @pytest.mark.parametrize(("giver", "taker"), PAIRS)
-@pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(("case", "variant"), RUNS)
 def test_the_other_framework_goes_on(case: str, variant: str, giver: str, taker: str) -> None:
-    if "rprop" in case and variant in ("clip", "plateau", "groups"):
-        pytest.skip("rprop has one rate, for ever")
     spec = spec_of(case, variant)
     run = started(load_backend(giver), spec)
     go_on(run, 0, BEFORE)

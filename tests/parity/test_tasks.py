@@ -18,8 +18,7 @@ from dualtrain.data import held_out_batches
 from dualtrain.parity import compare_files
 from dualtrain.tasks import Score
 from dualtrain.training import train
-from tests.meta.small_task import small_spec, write_task
-from tests.tasks import prepare, text_task
+from tests.tasks import prepare, small_spec, text_task, write_task
 
 HANZI = {"水果": "苹梨桃李杏梅橘柚", "金属": "铁铜锡锌银铅金铝", "河流": "江河湖海溪川渠泽"}
 OTHERS = "的一是在不了有和人这中大为上个国我以要他"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,9 @@ import pytest
 import torch
 
 import dualtrain_paddle
-from dualtrain import Spec
+from benchmarks.mistakes.faults import misread
 from dualtrain.testing import assert_decay_parity, assert_lr_parity, assert_update_parity
-from tests.meta.faults import misread
+from tests import builders
 
 
 class TorchNet(torch.nn.Module):
@@ -39,16 +40,17 @@ class PaddleNet(paddle.nn.Layer):
         return self.output(self.activation(self.norm(self.hidden(x))))
 
 
-PARTS: dict[str, Any] = {
-    "optimizer": {"name": "adamw", "lr": 1e-2},
-    "schedule": {"name": "cosine", "half_waves": 1},
-    "warmup": {"proportion": 0.1},
-    "weight_decay": {"value": 0.1, "exclude": ["bias", "norm"]},
-    "clip": {"global_norm": 0.5},
-    "batch": {"accumulate": 2},
-    "duration": {"epochs": 6},
-}
-SPEC = Spec(**PARTS)
+spec_of = partial(
+    builders.spec_of,
+    optimizer={"name": "adamw", "lr": 1e-2},
+    schedule={"name": "cosine", "half_waves": 1},
+    warmup={"proportion": 0.1},
+    weight_decay={"value": 0.1, "exclude": ["bias", "norm"]},
+    clip={"global_norm": 0.5},
+    batch={"accumulate": 2},
+    duration={"epochs": 6},
+)
+SPEC = spec_of()
 
 
 def batches() -> list[dict[str, Any]]:
@@ -81,9 +83,7 @@ def test_decay_parity_objects_to_another_set(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_decay_parity_objects_to_another_lr_multiplier(monkeypatch: pytest.MonkeyPatch) -> None:
-    slow = Spec.model_validate(
-        PARTS | {"lr_multipliers": [{"pattern": "hidden.*", "multiplier": 0.5}]}
-    )
+    slow = spec_of(lr_multipliers=[{"pattern": "hidden.*", "multiplier": 0.5}])
     assert_decay_parity(slow, [TorchNet(), PaddleNet()])
     misread(monkeypatch, dualtrain_paddle, lambda row, _: replace(row, lr_multiplier=1.0))
     with pytest.raises(AssertionError, match=r"differ in lr multiplier: .*'hidden.bias': \(0.5, 1"):

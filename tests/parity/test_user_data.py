@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,22 +12,22 @@ import paddle
 import pytest
 import torch
 
-from dualtrain import Spec, fit
+from dualtrain import fit
 from dualtrain.errors import BackendError, DataError
 from dualtrain.trace import Update
+from tests import builders
 
 X = np.random.default_rng(0).normal(size=(12, 3)).astype(np.float32)
 Y = np.arange(12) % 2
 SIZE = 4
 
 
-def spec_of(**changes: Any) -> Spec:
-    parts: dict[str, Any] = {
-        "optimizer": {"name": "adamw", "lr": 0.01},
-        "schedule": {"name": "linear"},
-        "duration": {"epochs": 2},
-    }
-    return Spec(**(parts | changes))
+spec_of = partial(
+    builders.spec_of,
+    optimizer={"name": "adamw", "lr": 0.01},
+    schedule={"name": "linear"},
+    duration={"epochs": 2},
+)
 
 
 def torch_model(*, dropout: float = 0.0) -> Any:

@@ -11,8 +11,9 @@ import paddle
 import pytest
 import torch
 
-from dualtrain import Spec, build_optimizer
+from dualtrain import build_optimizer
 from dualtrain.errors import BackendError, CheckpointError, LedgerError
+from tests.builders import spec_of
 from tests.pairs import PADDLE, SIDES, TORCH, Side, make_config
 
 
@@ -307,29 +308,18 @@ def test_a_paddlenlp_encoder_inside_another_layer_has_canonical_names() -> None:
 
 def test_two_parameters_of_one_native_name_are_refused() -> None:
     """`apply_decay_param_fun` could not tell them apart."""
-    parts: dict[str, Any] = {
-        "optimizer": {"name": "adamw", "lr": 0.1},
-        "schedule": {"name": "constant"},
-        "duration": {"updates": 1},
-    }
     layers = []
     for _ in range(2):
         with paddle.utils.unique_name.guard():
             layers.append(paddle.nn.Linear(2, 2))
     with pytest.raises(BackendError, match=r"share theirs\. Received: two 'linear_0\.w_0'$"):
-        build_optimizer(Spec(**parts), paddle.nn.Sequential(*layers))
+        build_optimizer(spec_of(), paddle.nn.Sequential(*layers))
 
 
 def test_a_parameter_that_asks_not_to_be_clipped_is_refused() -> None:
     """Paddle would leave it out of the norm too; torch has no such wish."""
-    parts: dict[str, Any] = {
-        "optimizer": {"name": "adamw", "lr": 0.1},
-        "schedule": {"name": "constant"},
-        "duration": {"updates": 1},
-    }
     model = paddle.nn.Linear(2, 2, weight_attr=paddle.ParamAttr(need_clip=False))
-    build_optimizer(Spec(**parts), model)
-    parts["clip"] = {"global_norm": 1.0}
+    build_optimizer(spec_of(), model)
     told = r"^weight: clip reaches .* Received: need_clip False$"
     with pytest.raises(LedgerError, match=told):
-        build_optimizer(Spec(**parts), model)
+        build_optimizer(spec_of(clip={"global_norm": 1.0}), model)

@@ -17,6 +17,7 @@ from dualtrain import Spec, build_optimizer, fit
 from dualtrain.parity import compare
 from dualtrain.trace import read_trace
 from dualtrain_paddle.optimizers import _ByLedger
+from tests import builders
 
 Patch = pytest.MonkeyPatch
 
@@ -29,14 +30,11 @@ MOMENTUM = {"name": "momentum", "lr": 1e-3, "momentum": 0.9}
 
 def spec_of(optimizer: dict[str, Any]) -> Spec:
     kind = "decoupled" if optimizer["name"] in ("adamw", "lamb") else "coupled"
-    return Spec.model_validate(
-        {
-            "optimizer": optimizer,
-            "schedule": {"name": "constant"},
-            "duration": {"updates": 2},
-            "weight_decay": {"value": 0.1, "kind": kind, "exclude": ["bias"]},
-            "lr_multipliers": [{"pattern": "bias", "multiplier": 2.0}],
-        }
+    return builders.spec_of(
+        optimizer=optimizer,
+        duration={"updates": 2},
+        weight_decay={"value": 0.1, "kind": kind, "exclude": ["bias"]},
+        lr_multipliers=[{"pattern": "bias", "multiplier": 2.0}],
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,10 @@ import pytest
 
 import dualtrain_paddle
 import dualtrain_torch
-from dualtrain import Spec, start
+from dualtrain import start
 from dualtrain.backend import load_backend
 from dualtrain.testing import assert_lr_parity
+from tests import builders
 
 LIBRARIES = {"torch": "transformers", "paddle": "paddlenlp"}
 
@@ -31,14 +33,12 @@ def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     compat.native_schedules.cache_clear()
 
 
-def spec_of(schedule: dict[str, Any]) -> Spec:
-    parts: dict[str, Any] = {
-        "optimizer": {"name": "adamw", "lr": 0.01},
-        "schedule": schedule,
-        "warmup": {"proportion": 0.29},
-        "duration": {"updates": 100},
-    }
-    return Spec(**parts)
+spec_of = partial(
+    builders.spec_of,
+    optimizer={"name": "adamw", "lr": 0.01},
+    warmup={"proportion": 0.29},
+    duration={"updates": 100},
+)
 
 
 @pytest.mark.parametrize(
@@ -55,15 +55,19 @@ def test_the_rates_are_the_same(backend: str, schedule: dict[str, Any]) -> None:
     """It is said once; then the plan itself drives the framework's own schedule."""
     said = rf"^{LIBRARIES[backend]} cannot be imported .* the same numbers$"
     with pytest.warns(UserWarning, match=said):
-        assert_lr_parity(spec_of(schedule), backends=[backend])
-    assert_lr_parity(spec_of(schedule), backends=[backend])  # a second warning would be an error
+        assert_lr_parity(spec_of(schedule=schedule), backends=[backend])
+    assert_lr_parity(
+        spec_of(schedule=schedule), backends=[backend]
+    )  # a second warning would be an error
 
 
 def test_a_model_of_ones_own_trains(backend: str) -> None:
     verbs = load_backend(backend)
     with pytest.warns(UserWarning, match="cannot be imported"):
         run = start(
-            spec_of({"name": "linear"}), verbs.build_linear(1, 1), micro_batches_per_epoch=1
+            spec_of(schedule={"name": "linear"}),
+            verbs.build_linear(1, 1),
+            micro_batches_per_epoch=1,
         )
     x = verbs.to_device({"x": np.ones((1, 1), np.float32)}, run.device)["x"]
     applied = [run.step(run.model(x).sum()) for _ in range(30)]

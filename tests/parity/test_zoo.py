@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 import dualtrain_paddle
+from benchmarks import zoo
+from benchmarks.mistakes.faults import misread
 from dualtrain import build_optimizer
 from dualtrain.backend import logits_of
 from dualtrain.ledger import Ledger, LedgerRow, Parameter, decide
 from dualtrain_paddle._compat import native_models
-from tests import zoo
-from tests.meta.faults import misread
 
 every_model = pytest.mark.parametrize("name", zoo.NAMES)
 

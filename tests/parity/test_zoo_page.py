@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from benchmarks import zoo
 from docs.make_zoo_table import PAGE, RATES, page, stated
-from tests import zoo
 
 STATED = stated()
 

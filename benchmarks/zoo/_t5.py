@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.zoo._breed import SAMPLES, VOCABULARY, Arrays, Breed, sentences
 from dualtrain_paddle._compat import native_models as paddlenlp
 from dualtrain_torch._compat import native_models as transformers
-from tests.zoo._breed import SAMPLES, VOCABULARY, Arrays, Breed, sentences
 
 __all__ = ["T5", "T5_RELU"]
 

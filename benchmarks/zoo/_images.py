@@ -8,7 +8,7 @@ import numpy as np
 import paddle
 import torch
 
-from tests.zoo._breed import SAMPLES, Arrays, Breed
+from benchmarks.zoo._breed import SAMPLES, Arrays, Breed
 
 __all__ = ["CNN", "CNN_RELU"]
 

@@ -1,7 +1,7 @@
 """Calls of every native schedule: what `dualtrain.native` says of each is measured.
 
-`tests/parity/measure_schedules.py` runs the live native object beside the spec that the table has
-for the call, and docs/schedules.md is written from what it finds.
+`measure.py` runs the live native object beside the spec that the table has for the call, and
+docs/schedules.md is written from what it finds.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class Case:
 
     @property
     def module(self) -> str:
+        """Where the native schedule comes from."""
         return self.call.name.rpartition(".")[0]
 
 
@@ -64,6 +65,7 @@ def cases(lr: float) -> Sequence[Case]:
 
 
 def call(module: str, name: str, /, **arguments: Any) -> Call:
+    """A call by its full name."""
     return Call(name=f"{module}.{name}", arguments=arguments)
 
 

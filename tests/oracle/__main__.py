@@ -1,7 +1,7 @@
-"""Random specs against the rules in plain numpy, on every backend: the long form of `tests/oracle`.
+"""Random specs against the rules in plain numpy, on every backend: the tests' long form.
 
-    python -m benchmarks.oracle --count 5000
-    python -m benchmarks.oracle --seed 3 --first 127 --count 1 --backend paddle    # one case again
+    python -m tests.oracle --count 5000
+    python -m tests.oracle --seed 3 --first 127 --count 1 --backend paddle    # one case again
 
 Prints how many cases and updates were judged, the largest distance of each quantity as a share of
 what rounding allows, and each case that differs as YAML. Exit status: 0 if none does, 1 if one
@@ -98,7 +98,7 @@ def report(tallies: dict[str, Tally]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; gives its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.oracle", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.oracle", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--count", type=int, default=100, help="cases (default: 100)")
     parser.add_argument("--seed", type=int, default=0, help="of the cases (default: 0)")

@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.native_schedules.calls import UPDATES, Case, cases
 from dualtrain.native import Call, Equality, Meaning, nested
 from dualtrain.native.schedules import NATIVE_SCHEDULES
 from dualtrain.parity._numbers import relative, ulps
 from dualtrain.plan import Plan, Plateau
 from dualtrain.spec import Spec
-from tests.native_schedules import UPDATES, Case, cases
 
 __all__ = [
     "RATES",

@@ -16,10 +16,12 @@ Fault = Callable[[pytest.MonkeyPatch], None]
 
 
 def decay_biases(patch: pytest.MonkeyPatch) -> None:
+    """Decay what the spec excludes by the role bias."""
     _decay_role(patch, "bias")
 
 
 def decay_norms(patch: pytest.MonkeyPatch) -> None:
+    """Decay what the spec excludes by the role norm."""
     _decay_role(patch, "norm")
 
 
@@ -49,6 +51,7 @@ def misread(
 
 
 def forget_the_clip(patch: pytest.MonkeyPatch) -> None:
+    """Leave gradients as they are, whatever the spec's clip."""
     patch.setattr(
         "paddle.nn.ClipGradByGlobalNorm.__call__", lambda self, params_grads: params_grads
     )
@@ -70,6 +73,8 @@ def leave_square_matrices_untransposed(patch: pytest.MonkeyPatch) -> None:
 
 
 def swap_two_batches(patch: pytest.MonkeyPatch) -> None:
+    """Exchange micro-batches 2 and 3 of epoch 1."""
+
     def swapped(data: Any, **how: Any) -> Any:
         right = batches_of_epoch(data, **how)
 
@@ -85,6 +90,7 @@ def swap_two_batches(patch: pytest.MonkeyPatch) -> None:
 
 
 def divide_the_tail_by_the_full_count(patch: pytest.MonkeyPatch) -> None:
+    """Divide by three what an epoch's last group has fewer of."""
     patch.setattr(
         "dualtrain.training._loop._divisors",
         lambda normalise, counts: [count * 3 for count in counts],

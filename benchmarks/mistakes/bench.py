@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 
 import dualtrain_paddle._compat
 import dualtrain_torch._compat
+from benchmarks.mistakes.table import Mistake
 from dualtrain import Spec, fit
 from dualtrain.backend import Backend, load_backend
 from dualtrain.ledger import roles_of
 from dualtrain.parity import read_weights
 from dualtrain.trace import read_trace
-from tests.meta.mistakes import Mistake
 
 __all__ = ["UPDATES", "Bench", "Cost"]
 

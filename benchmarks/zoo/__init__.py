@@ -17,16 +17,16 @@ from numpy.typing import NDArray
 
 import dualtrain_paddle
 import dualtrain_torch
+from benchmarks.zoo._breed import Arrays, Breed
+from benchmarks.zoo._causal import GPT, LLAMA
+from benchmarks.zoo._encoders import BERT, ELECTRA, ERNIE, ROBERTA
+from benchmarks.zoo._images import CNN, CNN_RELU
+from benchmarks.zoo._t5 import T5, T5_RELU
 from dualtrain.backend import Backend
 from dualtrain.ledger import Parameter
 from dualtrain.parity import Comparison, compare_files
 from dualtrain.spec import Spec
 from dualtrain.training import fit
-from tests.zoo._breed import Arrays, Breed
-from tests.zoo._causal import GPT, LLAMA
-from tests.zoo._encoders import BERT, ELECTRA, ERNIE, ROBERTA
-from tests.zoo._images import CNN, CNN_RELU
-from tests.zoo._t5 import T5, T5_RELU
 
 __all__ = ["BACKENDS", "KINKED", "NAMES", "Pair", "build", "nudge", "pair", "spec_of", "train"]
 

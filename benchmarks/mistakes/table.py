@@ -16,7 +16,7 @@ import torch
 
 import dualtrain_paddle
 import dualtrain_torch.optimizers
-from tests.meta.faults import Fault, forget_the_clip, leave_square_matrices_untransposed
+from benchmarks.mistakes.faults import Fault, forget_the_clip, leave_square_matrices_untransposed
 
 __all__ = ["MISTAKES", "Mistake"]
 
