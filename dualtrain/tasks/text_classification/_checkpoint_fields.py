@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable
 from typing import Any, NamedTuple, get_args
 
+from dualtrain.fields import by_name
 from dualtrain.tasks.text_classification._config import ACTIVATIONS, Family
 
 __all__ = [
@@ -124,94 +125,41 @@ HEAD_FIELDS = {
 TYPE_FIELDS = ("dtype", "torch_dtype")
 """What the weights were stored in, or meant to be loaded as; they are trained in float32."""
 
-_OUTPUTS = "changes what else a call returns, not the logits"
-_MEMORY = "the same sums with less memory or time"
-_TOKENS = "the tokenizer's files decide"
-_OTHER_MODELS = "for encoders with a decoder, or with tied output embeddings"
-_ORIGIN = "says where the folder comes from"
-_GENERATION = "for generating text"
-_PARALLEL = "one process trains"
-_OLD = "for the libraries' TensorFlow models"
 
-IGNORED: dict[str, str] = {
-    **dict.fromkeys(
-        ("output_attentions", "output_hidden_states", "return_dict", "torchscript", "use_cache"),
-        _OUTPUTS,
-    ),
-    **dict.fromkeys(
-        (
-            "chunk_size_feed_forward",
-            "gradient_checkpointing",
-            "recompute_use_reentrant",
-            "attn_implementation",
-            "_attn_implementation",
-            "use_flash_attention",
-            "fuse",
-        ),
-        _MEMORY,
-    ),
-    **dict.fromkeys(
-        ("bos_token_id", "cls_token_id", "decoder_start_token_id", "eos_token_id", "sep_token_id"),
-        _TOKENS,
-    ),
-    **dict.fromkeys(
-        ("cross_attention_hidden_size", "tie_encoder_decoder", "tie_word_embeddings"),
-        _OTHER_MODELS,
-    ),
-    **dict.fromkeys(
-        (
-            "_commit_hash",
-            "_name_or_path",
-            "finetuning_task",
-            "name_or_path",
-            "paddlenlp_version",
-            "task_specific_params",
-            "transformers_version",
-        ),
-        _ORIGIN,
-    ),
-    **dict.fromkeys(
-        (
-            "sep_parallel_degree",
-            "tensor_parallel_degree",
-            "tensor_parallel_output",
-            "tensor_parallel_rank",
-        ),
-        _PARALLEL,
-    ),
-    **dict.fromkeys(("tf_legacy_loss", "use_bfloat16"), _OLD),
-    "num_choices": "for multiple choice",
-    **dict.fromkeys(
-        (
-            "bad_words_ids",
-            "begin_suppress_tokens",
-            "diversity_penalty",
-            "do_sample",
-            "early_stopping",
-            "encoder_no_repeat_ngram_size",
-            "exponential_decay_length_penalty",
-            "forced_bos_token_id",
-            "forced_eos_token_id",
-            "length_penalty",
-            "max_length",
-            "min_length",
-            "no_repeat_ngram_size",
-            "num_beam_groups",
-            "num_beams",
-            "num_return_sequences",
-            "output_scores",
-            "remove_invalid_values",
-            "repetition_penalty",
-            "return_dict_in_generate",
-            "suppress_tokens",
-            "temperature",
-            "top_k",
-            "top_p",
-            "typical_p",
-        ),
-        _GENERATION,
-    ),
-}
+IGNORED = by_name(
+    {
+        "changes what else a call returns, not the logits": """
+            output_attentions output_hidden_states return_dict torchscript use_cache
+        """,
+        "the same sums with less memory or time": """
+            chunk_size_feed_forward gradient_checkpointing recompute_use_reentrant
+            attn_implementation _attn_implementation use_flash_attention fuse
+        """,
+        "the tokenizer's files decide": """
+            bos_token_id cls_token_id decoder_start_token_id eos_token_id sep_token_id
+        """,
+        "for encoders with a decoder, or with tied output embeddings": """
+            cross_attention_hidden_size tie_encoder_decoder tie_word_embeddings
+        """,
+        "says where the folder comes from": """
+            _commit_hash _name_or_path finetuning_task name_or_path paddlenlp_version
+            task_specific_params transformers_version
+        """,
+        "one process trains": """
+            sep_parallel_degree tensor_parallel_degree tensor_parallel_output tensor_parallel_rank
+        """,
+        "for the libraries' TensorFlow models": "tf_legacy_loss use_bfloat16",
+        "for multiple choice": "num_choices",
+        "for generating text": """
+            bad_words_ids begin_suppress_tokens diversity_penalty do_sample early_stopping
+            encoder_no_repeat_ngram_size exponential_decay_length_penalty forced_bos_token_id
+            forced_eos_token_id length_penalty max_length min_length no_repeat_ngram_size
+            num_beam_groups num_beams num_return_sequences output_scores remove_invalid_values
+            repetition_penalty return_dict_in_generate suppress_tokens temperature top_k top_p
+            typical_p
+        """,
+    }
+)
 """Field -> why no logit of a classifier depends on it."""
 
 VERDICTS: dict[str, str] = {
