@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dualtrain.dialects._dialect import Dialect, Rule
-from dualtrain.dialects._native import ENDS, Limit, native_of
+from dualtrain.dialects._native import ENDS, Limit, native_of, natives_of
 from dualtrain.native.schedules import PADDLENLP_TYPES, SCHEDULES
 
 __all__ = ["PADDLENLP", "PADDLENLP_TRAINER"]
@@ -52,13 +52,7 @@ PADDLENLP_TRAINER = Dialect(
     package="paddlenlp",
     version="2.8.1",
     part="its Trainer",
-    schedules={
-        row.means["schedule.name"]: native_of(
-            row, called, limits={"cycle": ENDS} if called == "polynomial" else None
-        )
-        for called, row in PADDLENLP_TYPES.items()
-        if called in _TYPES
-    },
+    schedules=natives_of({called: PADDLENLP_TYPES[called] for called in _TYPES}),
     warmup_fields=Rule(
         "`warmup_steps`, or `warmup_ratio` if that is 0", "Trainer.create_scheduler"
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dualtrain.dialects._dialect import Dialect, Rule
-from dualtrain.dialects._native import ENDS, Native, native_of
+from dualtrain.dialects._native import natives_of
 from dualtrain.native.schedules import HF_TYPES
 
 __all__ = ["HF4", "HF5"]
@@ -21,20 +21,8 @@ _TYPES = (
     "inverse_sqrt",
 )
 """The `lr_scheduler_type` of each schedule."""
-
-
-def _schedules(*drops: str) -> dict[str, Native]:
-    """By the spec's names; `drops`: the types to which get_scheduler hands on no kwargs."""
-    rows = dict(HF_TYPES)  # of several meanings the last, which is the widest
-    return {
-        rows[called].means["schedule.name"]: native_of(
-            rows[called],
-            called,
-            drops=called in drops,
-            limits={"cycle": ENDS} if called == "polynomial" else None,
-        )
-        for called in _TYPES
-    }
+_ROWS = dict(HF_TYPES)  # of several meanings the last, which is the widest
+_SCHEDULES = {called: _ROWS[called] for called in _TYPES}
 
 
 HF4 = Dialect(
@@ -42,7 +30,7 @@ HF4 = Dialect(
     package="transformers",
     version="4.57.6",
     part="its Trainer",
-    schedules=_schedules("inverse_sqrt"),
+    schedules=natives_of(_SCHEDULES, drops=["inverse_sqrt"]),  # get_scheduler hands on no kwargs
     warmup_fields=Rule(
         "`warmup_steps`, or `warmup_ratio` if that is 0", "TrainingArguments.get_warmup_steps"
     ),
@@ -70,7 +58,7 @@ HF5 = replace(
     HF4,
     name="hf5",
     version="5.23.0",
-    schedules=_schedules(),
+    schedules=natives_of(_SCHEDULES),
     warmup_fields=Rule(
         "`warmup_steps`: below 1 a proportion, else steps (1.0 is one update, 5.5 are 5)",
         "TrainingArguments.get_warmup_steps",

@@ -8,7 +8,7 @@ from typing import Literal
 
 from dualtrain.plan import Plan
 
-__all__ = ["Concern", "Level", "Rule", "concerns", "note", "warning"]
+__all__ = ["Concern", "Level", "Rule", "Rules", "concerns"]
 
 Level = Literal["warning", "note"]
 """`warning`: probably not meant. `note`: meant by many, known to few."""
@@ -19,10 +19,7 @@ Finds = Callable[[Plan], str | None]
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """A pure function of a plan, with the reason why its answer matters.
-
-    `warning` and `note` make one of a function, and its name of the function's.
-    """
+    """A pure function of a plan, with the reason why its answer matters."""
 
     name: str
     level: Level
@@ -34,19 +31,27 @@ class Rule:
     """What holds in this run, in words; None where nothing does."""
 
 
-def warning(where: str, reason: str) -> Callable[[Finds], Rule]:
-    """A rule over what is probably not meant."""
-    return lambda finds: _rule("warning", where, reason, finds)
+class Rules(list[Rule]):
+    """Rules in the order in which they are told: functions of a plan, which are decorated.
 
+    The rule has the name of the function, its words joined by hyphens.
+    """
 
-def note(where: str, reason: str) -> Callable[[Finds], Rule]:
-    """A rule over what is meant by many and known to few."""
-    return lambda finds: _rule("note", where, reason, finds)
+    def warning(self, where: str, reason: str) -> Callable[[Finds], Finds]:
+        """Add a rule over what is probably not meant."""
+        return self._add("warning", where, reason)
 
+    def note(self, where: str, reason: str) -> Callable[[Finds], Finds]:
+        """Add a rule over what is meant by many and known to few."""
+        return self._add("note", where, reason)
 
-def _rule(level: Level, where: str, reason: str, finds: Finds) -> Rule:
-    name = finds.__name__.strip("_").replace("_", "-")
-    return Rule(name=name, level=level, where=where, reason=reason, finds=finds)
+    def _add(self, level: Level, where: str, reason: str) -> Callable[[Finds], Finds]:
+        def add(finds: Finds) -> Finds:
+            name = finds.__name__.strip("_").replace("_", "-")
+            self.append(Rule(name=name, level=level, where=where, reason=reason, finds=finds))
+            return finds
+
+        return add
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dualtrain.explain._concern import note, warning
+from dualtrain.explain._concern import Rules
 from dualtrain.plan import Plan, decay_note
 
 __all__ = ["PARAMETER_RULES"]
+
+PARAMETER_RULES = Rules()
+"""In the order in which they are told."""
 
 
 def _decays(plan: Plan) -> bool:
@@ -22,7 +25,16 @@ def _excludes(plan: Plan) -> bool:
     )
 
 
-@warning(
+@PARAMETER_RULES.warning(
+    "weight_decay.value",
+    "AdamW multiplies a weight by 1 - lr x value: at 5e-7 torch decays 5 % too little "
+    "and Paddle 0.2 %, below 3e-8 neither decays at all",
+)
+def _decay_is_too_small(plan: Plan) -> str | None:
+    return decay_note(plan)
+
+
+@PARAMETER_RULES.warning(
     "weight_decay.exclude",
     "recipes of both libraries leave them out; it never shows in a loss curve and moves "
     "the weights a hundred times more than rounding does",
@@ -33,7 +45,7 @@ def _everything_decays(plan: Plan) -> str | None:
     return "no parameter is excluded: biases and the scales of norms decay too"
 
 
-@warning(
+@PARAMETER_RULES.warning(
     "weight_decay.exclude_substrings",
     "it looks at each framework's own names: 'norm' finds PaddleNLP's norm1 and misses "
     "Hugging Face's LayerNorm; roles find both",
@@ -45,19 +57,7 @@ def _excluded_by_substring(plan: Plan) -> str | None:
     return f"exclude_substrings {list(decay.exclude_substrings)}"
 
 
-@note("weight_decay.value", "its exclusions are checked against the model all the same")
-def _decays_nothing(plan: Plan) -> str | None:
-    decay = plan.spec.weight_decay
-    return "value 0" if decay is not None and not decay.value else None
-
-
-@note("optimizer.name", "it is added to the gradient and divided by its size; AdamW's is not")
-def _coupled_decay_in_adam(plan: Plan) -> str | None:
-    optimizer = plan.spec.optimizer
-    return f"{optimizer.name} with coupled decay" if optimizer.like_adam and _decays(plan) else None
-
-
-@warning(
+@PARAMETER_RULES.warning(
     "weight_decay",
     "the trust ratio is what LAMB adds to Adam, and a parameter without decay has none "
     "(Paddle's rule; other LAMBs scale all)",
@@ -69,7 +69,7 @@ def _lamb_is_adam(plan: Plan) -> str | None:
     return f"{optimizer.name} without weight decay: every trust ratio is 1"
 
 
-@note(
+@PARAMETER_RULES.note(
     "weight_decay.exclude",
     "that is Paddle's rule; with the ratio for all, as other LAMBs have it, an update "
     "is another by a third",
@@ -81,7 +81,23 @@ def _lamb_spares_some(plan: Plan) -> str | None:
     return f"{optimizer.name}: a parameter that is excluded from decay has the trust ratio 1"
 
 
-@note(
+@PARAMETER_RULES.note(
+    "optimizer.name", "it is added to the gradient and divided by its size; AdamW's is not"
+)
+def _coupled_decay_in_adam(plan: Plan) -> str | None:
+    optimizer = plan.spec.optimizer
+    return f"{optimizer.name} with coupled decay" if optimizer.like_adam and _decays(plan) else None
+
+
+@PARAMETER_RULES.note(
+    "weight_decay.value", "its exclusions are checked against the model all the same"
+)
+def _decays_nothing(plan: Plan) -> str | None:
+    decay = plan.spec.weight_decay
+    return "value 0" if decay is not None and not decay.value else None
+
+
+@PARAMETER_RULES.note(
     "schedule",
     "a multiplier multiplies the whole rate, as in Paddle and in transformers' "
     "schedules; in torch's CosineAnnealingLR, CosineAnnealingWarmRestarts and "
@@ -100,7 +116,7 @@ def _floor_is_multiplied(plan: Plan) -> str | None:
     return None
 
 
-@note(
+@PARAMETER_RULES.note(
     "freeze.batch_stats",
     "the running mean and variance of a frozen BatchNorm follow the data in both "
     "frameworks; keep holds them",
@@ -110,26 +126,3 @@ def _statistics_move(plan: Plan) -> str | None:
     if spec.freeze is None or spec.freeze.batch_stats == "keep" or spec.task is not None:
         return None  # a task's models have no BatchNorm
     return "batch_stats: train"
-
-
-@warning(
-    "weight_decay.value",
-    "AdamW multiplies a weight by 1 - lr x value: at 5e-7 torch decays 5 % too little "
-    "and Paddle 0.2 %, below 3e-8 neither decays at all",
-)
-def _decay_is_too_small(plan: Plan) -> str | None:
-    return decay_note(plan)
-
-
-PARAMETER_RULES = (
-    _decay_is_too_small,
-    _everything_decays,
-    _excluded_by_substring,
-    _lamb_is_adam,
-    _lamb_spares_some,
-    _coupled_decay_in_adam,
-    _decays_nothing,
-    _floor_is_multiplied,
-    _statistics_move,
-)
-"""In the order in which they are told."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dualtrain.explain._concern import note, warning
+from dualtrain.explain._concern import Rules
 from dualtrain.explain._warmup_rules import moving
 from dualtrain.native.schedules import default_of
 from dualtrain.plan import Plan
 
 __all__ = ["RATE_RULES"]
+
+RATE_RULES = Rules()
+"""In the order in which they are told."""
 
 
 def _default(name: str, schedule: str, field: str) -> str:
@@ -16,7 +19,13 @@ def _default(name: str, schedule: str, field: str) -> str:
     return f"{value:g}" if value > 1e-3 else f"{value:.0e}".replace("e-0", "e-")
 
 
-@warning("duration", "they cost time and move no weight")
+def _end(plan: Plan) -> int:
+    """T, or the end of the epoch in which the run ends if the schedule counts epochs."""
+    unit = plan.curve.updates_per_count
+    return -(-plan.total_updates // unit) * unit
+
+
+@RATE_RULES.warning("duration", "they cost time and move no weight")
 def _last_updates_are_idle(plan: Plan) -> str | None:
     found = moving(plan)
     last = plan.total_updates - 1
@@ -27,22 +36,7 @@ def _last_updates_are_idle(plan: Plan) -> str | None:
     return f"{idle} rate 0"
 
 
-@note("horizon", "the schedule ends before the run")
-def _stays_at_its_end(plan: Plan) -> str | None:
-    rest = plan.total_updates - plan.horizon
-    if rest <= 0 or not plan.spec.schedule.ends or not plan.lr_at(plan.horizon):
-        return None
-    rate = plan.lr_at(plan.horizon)
-    return f"the rate stays at {rate:.3g} for the last {rest} updates"
-
-
-def _end(plan: Plan) -> int:
-    """T, or the end of the epoch in which the run ends if the schedule counts epochs."""
-    unit = plan.curve.updates_per_count
-    return -(-plan.total_updates // unit) * unit
-
-
-@warning(
+@RATE_RULES.warning(
     "horizon",
     "the rate never gets to where the schedule goes; with warmup counted before, the "
     "schedule is as long as the run and begins W later (PaddleOCR's recipes do this)",
@@ -57,7 +51,7 @@ def _schedule_never_ends(plan: Plan) -> str | None:
     )
 
 
-@warning(
+@RATE_RULES.warning(
     "horizon",
     "only schedules that end there, a polynomial with cycle and a warmup in proportion look at it",
 )
@@ -69,7 +63,7 @@ def _horizon_has_no_effect(plan: Plan) -> str | None:
     return f"horizon {spec.horizon}, and no rate of {spec.schedule.name} depends on it"
 
 
-@warning(
+@RATE_RULES.warning(
     "schedule.half_waves",
     "an even number of half-waves ends at the peak: paddlenlp's CosineDecayWithWarmup "
     f"has {_default('CosineDecayWithWarmup', 'cosine', 'half_waves')} by default, Hugging "
@@ -83,7 +77,7 @@ def _rate_comes_back(plan: Plan) -> str | None:
     return f"half_waves {half_waves:g}: the last update has rate {last:.3g}"
 
 
-@warning("schedule.half_waves", "the rate ends between the peak and the lowest rate")
+@RATE_RULES.warning("schedule.half_waves", "the rate ends between the peak and the lowest rate")
 def _wave_is_cut(plan: Plan) -> str | None:
     half_waves = plan.spec.schedule.waves
     if half_waves is None or half_waves % 1 == 0:
@@ -91,7 +85,7 @@ def _wave_is_cut(plan: Plan) -> str | None:
     return f"half_waves {half_waves:g}: the last half-wave is cut short"
 
 
-@warning(
+@RATE_RULES.warning(
     "schedule.cycles",
     "the rate jumps to 0 from there; "
     f"{_default('CosineDecayWithWarmup', 'cosine_with_restarts', 'cycles')} is paddlenlp's "
@@ -105,7 +99,9 @@ def _last_descent_is_cut(plan: Plan) -> str | None:
     return f"cycles {cycles:g}: the rate before the horizon is {before:.3g}"
 
 
-@warning("schedule.first", "the rate is high again after the last restart, and the run ends there")
+@RATE_RULES.warning(
+    "schedule.first", "the rate is high again after the last restart, and the run ends there"
+)
 def _last_cycle_is_cut(plan: Plan) -> str | None:
     if not plan.spec.schedule.restarts or plan.total_updates <= plan.warmup_updates:
         return None
@@ -118,7 +114,7 @@ def _last_cycle_is_cut(plan: Plan) -> str | None:
     )
 
 
-@warning("schedule", "the run is over before")
+@RATE_RULES.warning("schedule", "the run is over before")
 def _never_reached(plan: Plan) -> str | None:
     awaited, total = plan.spec.schedule.awaited, plan.total_updates
     if awaited == "no":
@@ -131,7 +127,7 @@ def _never_reached(plan: Plan) -> str | None:
     return None
 
 
-@warning(
+@RATE_RULES.warning(
     "schedule.stable",
     "the rest of the run is spent at min_lr; leave stable out to fill the horizon",
 )
@@ -144,7 +140,16 @@ def _does_not_add_up(plan: Plan) -> str | None:
     return None
 
 
-@note(
+@RATE_RULES.note("horizon", "the schedule ends before the run")
+def _stays_at_its_end(plan: Plan) -> str | None:
+    rest = plan.total_updates - plan.horizon
+    if rest <= 0 or not plan.spec.schedule.ends or not plan.lr_at(plan.horizon):
+        return None
+    rate = plan.lr_at(plan.horizon)
+    return f"the rate stays at {rate:.3g} for the last {rest} updates"
+
+
+@RATE_RULES.note(
     "schedule",
     "libraries have such rates by default, "
     f"{_default('get_polynomial_decay_schedule_with_warmup', 'polynomial', 'end_lr')} in the "
@@ -159,12 +164,7 @@ def _ends_above_zero(plan: Plan) -> str | None:
     return None
 
 
-@note("schedule", "the rate depends on the readings that it is given")
-def _waits_for_a_metric(plan: Plan) -> str | None:
-    return "no plan knows its rates" if plan.spec.schedule.needs_metric else None
-
-
-@note(
+@RATE_RULES.note(
     "schedule.momentum",
     "torch's class cycles the momentum too unless told not to, Paddle's never does",
 )
@@ -175,19 +175,6 @@ def _momentum_stays(plan: Plan) -> str | None:
     return f"{schedule.name} moves the rate alone"
 
 
-RATE_RULES = (
-    _last_updates_are_idle,
-    _schedule_never_ends,
-    _horizon_has_no_effect,
-    _rate_comes_back,
-    _wave_is_cut,
-    _last_descent_is_cut,
-    _last_cycle_is_cut,
-    _never_reached,
-    _does_not_add_up,
-    _stays_at_its_end,
-    _ends_above_zero,
-    _momentum_stays,
-    _waits_for_a_metric,
-)
-"""In the order in which they are told."""
+@RATE_RULES.note("schedule", "the rate depends on the readings that it is given")
+def _waits_for_a_metric(plan: Plan) -> str | None:
+    return "no plan knows its rates" if plan.spec.schedule.needs_metric else None

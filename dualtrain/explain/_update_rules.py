@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dualtrain.explain._concern import note, warning
+from dualtrain.explain._concern import Rules
 from dualtrain.plan import Plan
 
 __all__ = ["UPDATE_RULES"]
+
+UPDATE_RULES = Rules()
+"""In the order in which they are told."""
 
 
 def _rest(plan: Plan) -> int:
@@ -13,7 +16,50 @@ def _rest(plan: Plan) -> int:
     return plan.micro_batches_per_epoch % plan.spec.batch.accumulate
 
 
-@note(
+def _skips(plan: Plan) -> bool:
+    """Whether an update may be skipped: with float16, which alone scales the loss."""
+    return plan.spec.amp is not None and plan.spec.amp.dtype == "float16"
+
+
+@UPDATE_RULES.warning("batch.tail", "which ones changes with the order of each epoch")
+def _tail_is_dropped(plan: Plan) -> str | None:
+    batch, rest = plan.spec.batch, _rest(plan)
+    if not rest or batch.tail != "drop":
+        return None
+    return f"{rest} of {plan.micro_batches_per_epoch} micro-batches of each epoch are not used"
+
+
+@UPDATE_RULES.warning("batch.accumulate", "every update is a short group, divided by its real size")
+def _group_is_the_epoch(plan: Plan) -> str | None:
+    count, accumulate = plan.micro_batches_per_epoch, plan.spec.batch.accumulate
+    if count >= accumulate:
+        return None
+    return f"accumulate {accumulate}, and an epoch has {count} micro-batches"
+
+
+@UPDATE_RULES.warning(
+    "ema.decay", "they are what is evaluated; a smaller decay, or ema.warmup, forgets sooner"
+)
+def _averages_are_young(plan: Plan) -> str | None:
+    """The first weights' share of the averages is the product of all d; d^T without warm-up."""
+    ema = plan.spec.ema
+    if ema is None or ema.warmup:
+        return None
+    share = ema.decay**plan.total_updates
+    if share <= 0.1:
+        return None
+    return f"after {plan.total_updates} updates the averages are {share:.0%} initial weights"
+
+
+@UPDATE_RULES.warning(
+    "amp", "Paddle's auto_cast does nothing on the CPU, so its backend refuses the spec there"
+)
+def _amp_on_the_cpu(plan: Plan) -> str | None:
+    spec = plan.spec
+    return f"amp.dtype {spec.amp.dtype} on cpu" if spec.amp and spec.device == "cpu" else None
+
+
+@UPDATE_RULES.note(
     "batch.tail",
     "it is an update of its own, divided by its real size, as in Hugging Face's "
     "Trainer; PaddleNLP's leaks it into the next epoch",
@@ -28,53 +74,14 @@ def _tail_is_short(plan: Plan) -> str | None:
     return f"{how}: each counts {batch.accumulate / rest:.3g} times as much as the others"
 
 
-@warning("batch.tail", "which ones changes with the order of each epoch")
-def _tail_is_dropped(plan: Plan) -> str | None:
-    batch, rest = plan.spec.batch, _rest(plan)
-    if not rest or batch.tail != "drop":
-        return None
-    return f"{rest} of {plan.micro_batches_per_epoch} micro-batches of each epoch are not used"
-
-
-@warning("batch.accumulate", "every update is a short group, divided by its real size")
-def _group_is_the_epoch(plan: Plan) -> str | None:
-    count, accumulate = plan.micro_batches_per_epoch, plan.spec.batch.accumulate
-    if count >= accumulate:
-        return None
-    return f"accumulate {accumulate}, and an epoch has {count} micro-batches"
-
-
-@warning("ema.decay", "they are what is evaluated; a smaller decay, or ema.warmup, forgets sooner")
-def _averages_are_young(plan: Plan) -> str | None:
-    """The first weights' share of the averages is the product of all d; d^T without warm-up."""
-    ema = plan.spec.ema
-    if ema is None or ema.warmup:
-        return None
-    share = ema.decay**plan.total_updates
-    if share <= 0.1:
-        return None
-    return f"after {plan.total_updates} updates the averages are {share:.0%} initial weights"
-
-
-@warning("amp", "Paddle's auto_cast does nothing on the CPU, so its backend refuses the spec there")
-def _amp_on_the_cpu(plan: Plan) -> str | None:
-    spec = plan.spec
-    return f"amp.dtype {spec.amp.dtype} on cpu" if spec.amp and spec.device == "cpu" else None
-
-
-def _skips(plan: Plan) -> bool:
-    """Whether an update may be skipped: with float16, which alone scales the loss."""
-    return plan.spec.amp is not None and plan.spec.amp.dtype == "float16"
-
-
-@note("amp.on_skip", "the Trainers of PaddleNLP and Hugging Face hold it")
+@UPDATE_RULES.note("amp.on_skip", "the Trainers of PaddleNLP and Hugging Face hold it")
 def _rate_moves_on_skips(plan: Plan) -> str | None:
     amp = plan.spec.amp
     advances = _skips(plan) and amp is not None and amp.on_skip == "advance"
     return "a skipped update moves the rate" if advances else None
 
 
-@note(
+@UPDATE_RULES.note(
     "amp.on_skip",
     "as in the Trainers of PaddleNLP and Hugging Face; loops that step their schedule "
     "after every batch advance it",
@@ -88,7 +95,7 @@ def _rate_holds_on_skips(plan: Plan) -> str | None:
     )
 
 
-@note(
+@UPDATE_RULES.note(
     "amp.on_skip",
     "as in native loops, which step such a schedule at the end of each epoch, whatever "
     "the scaler skipped",
@@ -100,23 +107,9 @@ def _epochs_move_on_skips(plan: Plan) -> str | None:
     return "the schedule goes by epochs: a skipped update counts for it as any other"
 
 
-@note(
+@UPDATE_RULES.note(
     "task.model.dropout",
     "masks cannot match across frameworks: `parity` sets it to 0, `train` keeps it",
 )
 def _dropout_in_training(plan: Plan) -> str | None:
     return None if plan.spec.task is None else plan.spec.task.randomness()
-
-
-UPDATE_RULES = (
-    _tail_is_dropped,
-    _group_is_the_epoch,
-    _averages_are_young,
-    _amp_on_the_cpu,
-    _tail_is_short,
-    _rate_moves_on_skips,
-    _rate_holds_on_skips,
-    _epochs_move_on_skips,
-    _dropout_in_training,
-)
-"""In the order in which they are told."""

@@ -205,8 +205,10 @@ KEYS = {part: by_name(cures) for part, cures in _CURES.items()}
 
 NAMES = by_name(
     {
+        # optimizers
         "adamw": "adamwtorch adamwtorchfused adamwhf adamwapexfused",
         "momentum": "sgdm sgdmomentum",
+        # schedules
         "linear": "lineardecaywithwarmup getlinearschedulewithwarmup lineardecay linearwarmup",
         "constant": "constantwithwarmup getconstantschedulewithwarmup constschedulewithwarmup none",
         "cosine": "cosinedecaywithwarmup getcosineschedulewithwarmup cos",
@@ -225,8 +227,10 @@ NAMES = by_name(
         "reduce_on_plateau": "reducelronplateau plateau",
         "warmup_stable_decay": "wsd",
         "sequential": "sequentiallr",
+        # mixed precision
         "float16": "fp16 half f16 16",
         "bfloat16": "bf16 brain",
+        # roles, kinds, units
         "norm": "layernorm norms ln batchnorm layernormweight",
         "bias": "biases",
         "coupled": "l2",

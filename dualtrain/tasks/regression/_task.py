@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from dualtrain.aside import write_aside
 from dualtrain.data import Batch
 from dualtrain.errors import DataError
-from dualtrain.fields import distinct
+from dualtrain.fields import by_name, distinct
 from dualtrain.tasks._model import Named
 from dualtrain.tasks._score import Score
 from dualtrain.tasks._task import SampleLoss, Task, Text
@@ -57,11 +57,13 @@ class Regression(Task):
     loss: ClassVar[SampleLoss | None] = SampleLoss(
         name="squared error", total=_squared_errors, count=lambda batch: len(batch["labels"])
     )
-    cures: ClassVar[Mapping[str, str]] = {
-        **dict.fromkeys(("label", "label_column", "y"), "write target: VALUE"),
-        **dict.fromkeys(("normalise", "normalize", "standardize"), "write standardise: VALUE"),
-        "hidden": "write model: {hidden: VALUE}",
-    }
+    cures: ClassVar[Mapping[str, str]] = by_name(
+        {
+            "write target: VALUE": "label label_column y",
+            "write standardise: VALUE": "normalise normalize standardize",
+            "write model: {hidden: VALUE}": "hidden",
+        }
+    )
     excluded: ClassVar[Mapping[str, str]] = {
         "loss": "a regression has the squared error, and no words for it"
     }

@@ -20,9 +20,11 @@ __all__ = [
     "IGNORED",
     "MODEL_TYPE",
     "RULES",
+    "SWITCH",
     "TYPE_FIELDS",
     "VERDICTS",
     "Rule",
+    "only",
 ]
 
 
@@ -37,7 +39,8 @@ def _one_of(*allowed: str, because: str) -> Rule:
     return Rule(f"must be one of {', '.join(allowed)}: {because}", lambda value: value in allowed)
 
 
-def _only(wanted: Any, *, because: str) -> Rule:
+def only(wanted: Any, *, because: str) -> Rule:
+    """Of a field that has one value."""
     return Rule(f"must be {json.dumps(wanted)}: {because}", lambda value: value == wanted)
 
 
@@ -54,6 +57,7 @@ def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+SWITCH = Rule("must be true or false", lambda v: isinstance(v, bool))
 _COUNT = Rule("must be a whole number from 1", lambda v: _is_whole(v) and v >= 1)
 _INDEX = Rule("must be a whole number from 0", lambda v: _is_whole(v) and v >= 0)
 _POSITIVE = Rule("must be a number above 0", lambda v: _is_number(v) and 0 < v < float("inf"))
@@ -81,14 +85,14 @@ _HONOURED = {
 }
 
 _REFUSED = {
-    "position_embedding_type": _only("absolute", because="paddlenlp has no relative positions"),
-    "is_decoder": _only(False, because="paddlenlp's models see both sides of a token"),
-    "add_cross_attention": _only(False, because="paddlenlp's models have no second input"),
-    "is_encoder_decoder": _only(False, because="a classifier is an encoder"),
+    "position_embedding_type": only("absolute", because="paddlenlp has no relative positions"),
+    "is_decoder": only(False, because="paddlenlp's models see both sides of a token"),
+    "add_cross_attention": only(False, because="paddlenlp's models have no second input"),
+    "is_encoder_decoder": only(False, because="a classifier is an encoder"),
     "pruned_heads": _nothing("paddlenlp prunes no heads"),
     "quantization_config": _nothing("quantized weights do not train; save them in float32"),
-    "pool_act": _only("tanh", because="transformers has no other pooler"),
-    "task_id": _only(0, because="transformers takes 0 for every token"),
+    "pool_act": only("tanh", because="transformers has no other pooler"),
+    "task_id": only(0, because="transformers takes 0 for every token"),
     "dropout": Rule(
         "must be null: paddlenlp takes it for classifier_dropout, transformers does not read it; "
         "write classifier_dropout",
@@ -101,25 +105,23 @@ _REFUSED = {
 RULES = {**_HONOURED, **_REFUSED}
 
 _ERNIE_HONOURED = {
-    "use_task_id": Rule("must be true or false", lambda v: isinstance(v, bool)),
+    "use_task_id": SWITCH,
     "task_type_vocab_size": _COUNT,
 }
 
 ERNIE_RULES = {
     **_ERNIE_HONOURED,
-    "layer_norm_eps": _only(
+    "layer_norm_eps": only(
         1e-12, because="paddlenlp's ERNIE takes no other; train both with it by writing it there"
     ),
 }
 
-HEAD_FIELDS = {
-    "id2label": "honoured",
-    "label2id": "honoured",
-    "num_labels": "honoured",
-    "num_classes": "honoured",
-    "architectures": "refused",
-    "problem_type": "refused",
-}
+HEAD_FIELDS = by_name(
+    {
+        "honoured": "id2label label2id num_labels num_classes",
+        "refused": "architectures problem_type",
+    }
+)
 """What a folder with a classification head says of it: `_head.py`."""
 
 TYPE_FIELDS = ("dtype", "torch_dtype")
