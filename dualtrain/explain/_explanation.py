@@ -15,12 +15,7 @@ from dualtrain.plan import Plan
 
 __all__ = ["RULES", "Explanation", "explain", "whole_numbers"]
 
-RULES: tuple[Rule, ...] = (
-    *WARMUP_RULES,
-    *RATE_RULES,
-    *UPDATE_RULES,
-    *PARAMETER_RULES,
-)
+RULES: tuple[Rule, ...] = (*WARMUP_RULES, *RATE_RULES, *UPDATE_RULES, *PARAMETER_RULES)
 """Every rule; their names are distinct."""
 
 

@@ -162,8 +162,7 @@ PADDLE_SCHEDULES: list[Row] = [
     *_ROWS,
     _around("CosineAnnealingDecay", because=ANGLE, past=CLIMBS),
     _around(
-        "ReduceOnPlateau",
-        because="hands the number of the update to ReduceOnPlateau as its metric",
+        "ReduceOnPlateau", because="hands the number of the update to ReduceOnPlateau as its metric"
     ),
     _around(""),
 ]

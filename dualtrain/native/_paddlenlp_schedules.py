@@ -76,9 +76,7 @@ _HALF_CYCLES = says.field(
 PADDLENLP_TYPES = {
     "constant": FUNCTIONS.exact("get_constant_schedule", "constant", _LR),
     "constant_with_warmup": FUNCTIONS.exact(
-        "get_constant_schedule_with_warmup",
-        "constant",
-        {**_LR, "num_warmup_steps": says.warmup()},
+        "get_constant_schedule_with_warmup", "constant", {**_LR, "num_warmup_steps": says.warmup()}
     ),
     "linear": FUNCTIONS.exact("get_linear_schedule_with_warmup", "linear", _STEPS),
     "cosine": FUNCTIONS.exact(

@@ -7,16 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from dualtrain.native import _schedule_arguments as says
-from dualtrain.native._call import (
-    Argument,
-    Call,
-    Fixed,
-    Refused,
-    Row,
-    Words,
-    at_default,
-    item,
-)
+from dualtrain.native._call import Argument, Call, Fixed, Refused, Row, Words, at_default, item
 from dualtrain.native._schedule_arguments import LR, NAME, STEPS, UPDATES
 from dualtrain.native._schedule_rows import BASE, CLIMBS, LAMBDA, RAISES, Rows
 from dualtrain.native._table import Table
@@ -243,10 +234,7 @@ _ROWS = [
     ),
     TORCH.recursive("MultiStepLR", "multistep", {"milestones": says.field("milestones"), **_TENTH}),
     TORCH.exact(
-        "ConstantLR",
-        "piecewise",
-        _constant_for(5),
-        rate=lambda words: words["schedule.values"][1],
+        "ConstantLR", "piecewise", _constant_for(5), rate=lambda words: words["schedule.values"][1]
     ),
     *TORCH.linear_lr({}, "total_iters", 5),
     TORCH.recursive("ExponentialLR", "exponential", _GAMMA),

@@ -30,11 +30,19 @@ def _timescale(value: Any, words: Words, given: Given) -> Words:
     return {"schedule.timescale": value}
 
 
-def _to_lowest(name: str, steps: Mapping[str, Argument], because: str = "") -> list[Row]:
+def _type(called: str, *what: Any, **more: Any) -> tuple[str, Row]:
+    """A row, and the Trainer's name of it."""
+    return called, HF.exact(*what, **more)
+
+
+def _to_lowest(
+    called: str, name: str, steps: Mapping[str, Argument], because: str = ""
+) -> list[tuple[str, Row]]:
     """A cosine whose lowest rate is given itself, or as a ratio; `because`: it is not exact."""
 
-    def row(arguments: Mapping[str, Argument], other: str, because: str) -> Row:
-        return HF.exact(
+    def row(arguments: Mapping[str, Argument], other: str, because: str) -> tuple[str, Row]:
+        return _type(
+            called,
             name,
             "cosine_with_min_lr",
             {**steps, **_WAVES, **arguments},
@@ -133,76 +141,62 @@ _TIMESCALE = Argument(
     write=lambda words: words.get("schedule.timescale"),
 )
 
+_CYCLES = {"num_cycles": says.field("cycles", 1)}
+_POLYNOMIAL = {"power": says.field("power", 1.0), "lr_end": says.field("end_lr", 1e-7)}
+_WSD = ("warmup_stable_decay", "get_wsd_schedule", "warmup_stable_decay")
+
 HF_TYPES: list[tuple[str, Row]] = [
-    ("constant", HF.exact("get_constant_schedule", "constant")),
-    (
-        "reduce_lr_on_plateau",
-        HF.exact("get_reduce_on_plateau_schedule", "reduce_on_plateau", says.plateau("eps")),
-    ),
-    (
+    _type("constant", "get_constant_schedule", "constant"),
+    _type(
         "constant_with_warmup",
-        HF.exact("get_constant_schedule_with_warmup", "constant", _WARMUP, drives=True),
+        "get_constant_schedule_with_warmup",
+        "constant",
+        _WARMUP,
+        drives=True,
     ),
-    ("linear", HF.exact("get_linear_schedule_with_warmup", "linear", _STEPS, drives=True)),
-    (
-        "cosine",
-        HF.exact("get_cosine_schedule_with_warmup", "cosine", {**_STEPS, **_WAVES}, past=CLIMBS),
-    ),
-    (
+    _type("linear", "get_linear_schedule_with_warmup", "linear", _STEPS, drives=True),
+    _type("cosine", "get_cosine_schedule_with_warmup", "cosine", {**_STEPS, **_WAVES}, past=CLIMBS),
+    _type(
         "cosine_with_restarts",
-        HF.exact(
-            "get_cosine_with_hard_restarts_schedule_with_warmup",
-            "cosine_with_restarts",
-            {**_STEPS, "num_cycles": says.field("cycles", 1)},
-            drives=True,
-        ),
+        "get_cosine_with_hard_restarts_schedule_with_warmup",
+        "cosine_with_restarts",
+        {**_STEPS, **_CYCLES},
+        drives=True,
     ),
-    (
+    _type(
         "polynomial",
-        HF.exact(
-            "get_polynomial_decay_schedule_with_warmup",
-            "polynomial",
-            {**_STEPS, "power": says.field("power", 1.0), "lr_end": says.field("end_lr", 1e-7)},
-            drives=True,
-        ),
+        "get_polynomial_decay_schedule_with_warmup",
+        "polynomial",
+        {**_STEPS, **_POLYNOMIAL},
+        drives=True,
     ),
-    (
+    _type(
         "inverse_sqrt",
-        HF.exact(
-            "get_inverse_sqrt_schedule",
-            "inverse_sqrt",
-            {**_WARMUP, "timescale": _TIMESCALE},
-            drives=True,
-        ),
+        "get_inverse_sqrt_schedule",
+        "inverse_sqrt",
+        {**_WARMUP, "timescale": _TIMESCALE},
+        drives=True,
     ),
-    *(
-        ("cosine_with_min_lr", row)
-        for row in _to_lowest("get_cosine_with_min_lr_schedule_with_warmup", _STEPS)
+    _type(
+        "reduce_lr_on_plateau",
+        "get_reduce_on_plateau_schedule",
+        "reduce_on_plateau",
+        says.plateau("eps"),
     ),
-    *(
-        ("cosine_warmup_with_min_lr", row)
-        for row in _to_lowest("get_cosine_with_min_lr_schedule_with_warmup_lr_rate", _LATE, ANGLE)
+    *_to_lowest("cosine_with_min_lr", "get_cosine_with_min_lr_schedule_with_warmup", _STEPS),
+    *_to_lowest(
+        "cosine_warmup_with_min_lr",
+        "get_cosine_with_min_lr_schedule_with_warmup_lr_rate",
+        _LATE,
+        ANGLE,
     ),
-    (
-        "warmup_stable_decay",
-        HF.exact(
-            "get_wsd_schedule",
-            "warmup_stable_decay",
-            {**_STABLE, **_LENGTHS},
-            means={"schedule.min_lr": 0.0},
-            fixed=at_default(min_lr_ratio=0),
-        ),
+    _type(
+        *_WSD,
+        {**_STABLE, **_LENGTHS},
+        means={"schedule.min_lr": 0.0},
+        fixed=at_default(min_lr_ratio=0),
     ),
-    (
-        "warmup_stable_decay",
-        HF.exact(
-            "get_wsd_schedule",
-            "warmup_stable_decay",
-            {**_STABLE, "min_lr_ratio": _LOWEST, **_LENGTHS},
-            equal="rounded",
-            because=RATIO,
-        ),
-    ),
+    _type(*_WSD, {**_STABLE, "min_lr_ratio": _LOWEST, **_LENGTHS}, equal="rounded", because=RATIO),
 ]
 """By the Trainer's `lr_scheduler_type`, which is the first argument of `get_scheduler`."""
 
