@@ -95,9 +95,7 @@ class Regression(Task):
     def config(self, folder: Path, data: PreparedNumbers | None = None) -> MlpConfig:
         """The perceptron; it does not depend on the data."""
         return MlpConfig(
-            inputs=len(self.features),
-            hidden=self.model.hidden,
-            activation=self.model.activation,
+            inputs=len(self.features), hidden=self.model.hidden, activation=self.model.activation
         )
 
     def initial_weights(

@@ -104,10 +104,7 @@ _REFUSED = {
 
 RULES = {**_HONOURED, **_REFUSED}
 
-_ERNIE_HONOURED = {
-    "use_task_id": SWITCH,
-    "task_type_vocab_size": _COUNT,
-}
+_ERNIE_HONOURED = {"use_task_id": SWITCH, "task_type_vocab_size": _COUNT}
 
 ERNIE_RULES = {
     **_ERNIE_HONOURED,
