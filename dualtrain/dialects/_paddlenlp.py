@@ -18,7 +18,7 @@ _CLASSES = {
     for row in SCHEDULES.rows
     if row.name.startswith("paddlenlp.transformers.optimization.")
 }
-_TYPES = ("constant_with_warmup", "linear", "cosine", "polynomial")
+_TYPES = {called: row for called, row in PADDLENLP_TYPES.items() if called != "constant"}
 """The `lr_scheduler_type` of each schedule."""
 
 PADDLENLP = Dialect(
@@ -52,7 +52,7 @@ PADDLENLP_TRAINER = Dialect(
     package="paddlenlp",
     version="2.8.1",
     part="its Trainer",
-    schedules=natives_of({called: PADDLENLP_TYPES[called] for called in _TYPES}),
+    schedules=natives_of(_TYPES),
     warmup_fields=Rule(
         "`warmup_steps`, or `warmup_ratio` if that is 0", "Trainer.create_scheduler"
     ),

@@ -10,20 +10,10 @@ from dualtrain.native.schedules import HF_TYPES
 
 __all__ = ["HF4", "HF5"]
 
-_TYPES = (
-    "constant_with_warmup",
-    "linear",
-    "cosine",
-    "cosine_with_restarts",
-    "cosine_with_min_lr",
-    "polynomial",
-    "warmup_stable_decay",
-    "inverse_sqrt",
-)
-"""The `lr_scheduler_type` of each schedule."""
-_ROWS = dict(HF_TYPES)  # of several meanings the last, which is the widest
-_SCHEDULES = {called: _ROWS[called] for called in _TYPES}
-
+_OTHERS = ("constant", "cosine_warmup_with_min_lr", "reduce_lr_on_plateau")
+"""Types of which another is the one for the schedule, and the one that no curve shows."""
+_SCHEDULES = {called: row for called, row in HF_TYPES if called not in _OTHERS}
+"""The `lr_scheduler_type` of each schedule; of several meanings the last, which is the widest."""
 
 HF4 = Dialect(
     name="hf4",

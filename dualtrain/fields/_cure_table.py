@@ -1,7 +1,8 @@
 """Words of other libraries, and where what they say belongs in a spec: data.
 
 VALUE stands for what was written, `...` for what else the part has. torch's names, Paddle's, those
-of Hugging Face's and PaddleNLP's TrainingArguments, and those that recipes and people use.
+of Hugging Face's and PaddleNLP's TrainingArguments, and those that recipes and people use. What a
+part does not have is looked up at the top, "", and is written beside the part.
 """
 
 from __future__ import annotations
@@ -11,14 +12,9 @@ from dualtrain.fields._trainer_words import NOT_HERE, TRAINERS
 
 __all__ = ["KEYS", "NAMES"]
 
-_LR = "write optimizer: {..., lr: VALUE}"
-_WARMUP = "write warmup: {steps: VALUE}"
-_CEILED = "write warmup: {proportion: VALUE, rounding: ceil}"
-_CLIP = "write clip: {global_norm: VALUE}"
 _SIZE = "write batch: {size: VALUE}"
 _SIZES = f"{_SIZE}, times the number of processes"
 _DECAY = "write weight_decay: {value: VALUE}"
-_SCHEDULE = "write schedule: {name: VALUE}"
 _CROSS_ENTROPY = (
     "leave it out: it is cross-entropy; another loss is a function of yours, dualtrain.fit(loss=)"
 )
@@ -28,7 +24,7 @@ _CURES: dict[str, dict[str, str]] = {
         **TRAINERS,
         _CROSS_ENTROPY: "criterion loss_fn loss_function",
         "write amp: {..., float32_operators: VALUE}": "amp_custom_black_list",
-        _LR: "lr learning_rate base_lr max_lr peak_lr",
+        "write optimizer: {..., lr: VALUE}": "lr learning_rate base_lr max_lr peak_lr",
         "write optimizer: {name: VALUE, ...}": "optim optimiser",
         "write optimizer: {..., betas: VALUE}": "betas",
         "write optimizer: {..., betas: [VALUE, 0.999]}": "adam_beta1 beta1",
@@ -36,7 +32,9 @@ _CURES: dict[str, dict[str, str]] = {
         "write optimizer: {..., eps: VALUE}": "adam_epsilon epsilon eps",
         "write optimizer: {name: momentum, ..., momentum: VALUE}": "momentum",
         "write optimizer: {name: momentum, ..., nesterov: VALUE}": "nesterov",
-        _SCHEDULE: "scheduler lr_scheduler lr_scheduler_type lr_schedule lr_decay_style",
+        "write schedule: {name: VALUE}": """
+            scheduler lr_scheduler lr_scheduler_type lr_schedule lr_decay_style
+        """,
         "write its fields into schedule: {name: ..., ...}": "lr_scheduler_kwargs",
         "write schedule: {name: multistep, milestones: VALUE, ...}": "milestones",
         "write schedule: {..., gamma: VALUE}": "gamma",
@@ -46,8 +44,8 @@ _CURES: dict[str, dict[str, str]] = {
         "write schedule: {..., min_lr: VALUE}": "min_lr min_learning_rate eta_min lr_min",
         "write schedule: {name: cosine, half_waves: ...} with twice as many, or "
         "schedule: {name: cosine_with_restarts, cycles: VALUE}": "num_cycles",
-        _WARMUP: "warmup_steps num_warmup_steps warmup_updates warmup_iters",
-        _CEILED: "warmup_ratio",
+        "write warmup: {steps: VALUE}": "warmup_steps num_warmup_steps warmup_updates warmup_iters",
+        "write warmup: {proportion: VALUE, rounding: ceil}": "warmup_ratio",
         "write warmup: {proportion: VALUE}": "warmup_proportion",
         "write warmup: {steps: ...} in updates, or in epochs beside "
         "schedule: {..., per: epoch}": "warmup_epochs",
@@ -62,7 +60,7 @@ _CURES: dict[str, dict[str, str]] = {
             gradient_accumulation_steps accumulate accumulation_steps accumulate_steps
             accumulate_grad_batches grad_accum grad_accum_steps
         """,
-        _CLIP: """
+        "write clip: {global_norm: VALUE}": """
             max_grad_norm max_norm clip_norm clip_grad_norm grad_clip clip_grad gradient_clip
             gradient_clipping gradient_clip_val
         """,
@@ -101,14 +99,11 @@ _CURES: dict[str, dict[str, str]] = {
         "write nesterov: VALUE": "use_nesterov",
         "write rho: VALUE": "alpha",
         "leave it out: it is 0": "dampening",
-        f"{_DECAY} beside optimizer": "weight_decay wd lamb_weight_decay",
-        f"{_CLIP} beside optimizer": "grad_clip max_grad_norm",
-        f"{_SCHEDULE} beside optimizer": "lr_scheduler scheduler",
+        f"{_DECAY} beside optimizer": "weight_decay lamb_weight_decay",
         NOT_HERE: "params parameters fused foreach multi_precision lazy_mode",
     },
     "schedule": {
         "write name: VALUE": "type lr_scheduler_type",
-        f"{_LR} beside schedule": "lr learning_rate base_lr max_lr",
         "write every: VALUE": "step_size",
         "write min_lr: VALUE": "eta_min min_learning_rate lr_min",
         "write end_lr: VALUE": "lr_end end_learning_rate final_lr",
@@ -119,8 +114,6 @@ _CURES: dict[str, dict[str, str]] = {
         """,
         "write half_waves: ... with twice as many for cosine, cycles: VALUE for "
         "cosine_with_restarts": "num_cycles",
-        f"{_WARMUP} beside schedule": "warmup_steps num_warmup_steps",
-        f"{_CEILED} beside schedule": "warmup_ratio",
         "write warmup: {...} beside schedule": "warmup warmup_proportion",
         "write rise: VALUE": "pct_start phase_pct",
         "write shape: cosine or shape: linear": "anneal_strategy",
@@ -196,7 +189,6 @@ _CURES: dict[str, dict[str, str]] = {
     "task": {
         "write train: VALUE": "train_file train_path",
         "write eval: VALUE": "validation_file dev_file dev",
-        f"{_SIZE} beside task": "batch_size",
     },
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 from dualtrain.native import _schedule_arguments as says
@@ -172,8 +172,7 @@ def _write_phases(words: Words) -> list[Call]:
 
 
 def _milestones(words: Words) -> list[int]:
-    lengths = [phase["updates"] for phase in words["schedule.phases"][:-1]]
-    return [sum(lengths[: k + 1]) for k in range(len(lengths))]
+    return list(accumulate(phase["updates"] for phase in words["schedule.phases"][:-1]))
 
 
 def _before(past: str, cosine: bool) -> Row:
