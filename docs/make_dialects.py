@@ -10,7 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from dualtrain.dialects import DIALECTS, Dialect, Native, Rule
+from dualtrain.dialects import DIALECTS, Convention, Dialect, LibrarySchedule
 
 INTRODUCTION = """\
 # Dialects
@@ -79,7 +79,7 @@ def _source_row(name: str, dialects: list[Dialect]) -> list[str]:
     return [WORDS[name], *("" if rule is None else _code(rule.source) for rule in rules)]
 
 
-def _value(rule: Rule[Any] | None) -> str:
+def _value(rule: Convention[Any] | None) -> str:
     if rule is None:
         return "your loop"
     match rule.value:
@@ -98,7 +98,7 @@ def _schedule_rows(dialects: list[Dialect]) -> Iterable[list[str]]:
         yield [_code(name), *("" if native is None else _native(native) for native in natives)]
 
 
-def _native(native: Native) -> str:
+def _native(native: LibrarySchedule) -> str:
     parts = [_code(native.called)]
     parts += [f"{name} {_shown(value, native, name)}" for name, value in native.defaults.items()]
     parts += [
@@ -112,7 +112,7 @@ def _native(native: Native) -> str:
     return "; ".join(parts)
 
 
-def _shown(value: Any, native: Native, name: str) -> str:
+def _shown(value: Any, native: LibrarySchedule, name: str) -> str:
     if value is not None:
         return f"{value:g}" if isinstance(value, float) else str(value)
     without = native.without_warmup.get(name)
@@ -123,7 +123,7 @@ def _code(text: str) -> str:
     return f"`{text}`"
 
 
-assert {f.name for f in fields(Dialect) if "Rule" in str(f.type)} == set(WORDS)
+assert {f.name for f in fields(Dialect) if "Convention" in str(f.type)} == set(WORDS)
 
 if __name__ == "__main__":
     Path(__file__).with_name("dialects.md").write_text(page(), encoding="utf-8")

@@ -22,7 +22,7 @@ import dualtrain_paddle
 import dualtrain_torch
 from dualtrain import Spec, build_optimizer
 from dualtrain.native import REQUIRED, Row
-from dualtrain.native.optimizers import OPTIMIZERS, arguments_for, words_of
+from dualtrain.native.optimizers import NATIVE_OPTIMIZERS, arguments_for, words_of
 from dualtrain.optimizers import RULES
 from tests.parity.recorded_gradients import BARS, CASES, WIDER, Distance, distance, spec_of
 
@@ -59,7 +59,7 @@ def rows_of(name: str, library: str) -> list[Row]:
     """The rows of one rule, of one framework."""
     return [
         row
-        for row in OPTIMIZERS.rows
+        for row in NATIVE_OPTIMIZERS.rows
         if row.library == library and row.means.get("optimizer.name") == name
     ]
 
@@ -74,7 +74,9 @@ def _other(row: Row) -> tuple[str, Callable[[Spec, Any], Any]]:
 
 
 NOT_USED = {
-    row.means["optimizer.name"]: _other(row) for row in OPTIMIZERS.rows if row.equal == "different"
+    row.means["optimizer.name"]: _other(row)
+    for row in NATIVE_OPTIMIZERS.rows
+    if row.equal == "different"
 }
 """The case whose numbers it gets -> what torch's own class would come to, and how it is made."""
 
@@ -162,7 +164,7 @@ def called(row: Row, path: str) -> str:
 def refused() -> Iterator[str]:
     """What a spec cannot say."""
     yield "## Not in a spec\n\n| class | why |\n|---|---|\n"
-    for row in OPTIMIZERS.rows:
+    for row in NATIVE_OPTIMIZERS.rows:
         if row.equal == "refused":
             yield f"| `{row.name}` | {row.because} |\n"
     yield "\n"

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 __all__ = ["listed"]
 
 
-def listed(texts: Sequence[str], most: int = 3) -> str:
+def listed(texts: Sequence[str], most: int = 3, *, between: str = ", ") -> str:
     """The first few of several texts, and how many more there are.
 
     >>> listed(["a", "b", "c", "d", "e"]), listed(["a", "b"])
     ('a, b, c, and 2 more', 'a, b')
     """
     more = [f"and {len(texts) - most} more"] if len(texts) > most else []
-    return ", ".join([*texts[:most], *more])
+    return between.join([*texts[:most], *more])

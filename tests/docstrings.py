@@ -98,15 +98,15 @@ def _columns(folder: Path) -> dict[str, Any]:
 
 def _schedule_calls(folder: Path) -> dict[str, Any]:
     from dualtrain.native import Call
-    from dualtrain.native.schedules import SCHEDULES
+    from dualtrain.native.schedules import NATIVE_SCHEDULES
 
-    return {"table": SCHEDULES, "Call": Call}
+    return {"table": NATIVE_SCHEDULES, "Call": Call}
 
 
 def _cosine_decay(folder: Path) -> dict[str, Any]:
-    from dualtrain.native.schedules import SCHEDULES
+    from dualtrain.native.schedules import NATIVE_SCHEDULES
 
-    rows = (row for row in SCHEDULES.rows if row.name.endswith("CosineDecayWithWarmup"))
+    rows = (row for row in NATIVE_SCHEDULES.rows if row.name.endswith("CosineDecayWithWarmup"))
     return {"row": next(rows)}
 
 
@@ -137,6 +137,7 @@ SETTINGS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "EncoderConfig.tensors": _bert,
     "Plan.epoch_groups": lambda folder: {"spec": _spec(batch={"accumulate": 2})},
     "Plan.lr_at": lambda folder: {"spec": _spec(warmup={"steps": 2})},
+    "Plan.of": lambda folder: {"spec": _spec(batch={"accumulate": 2})},
     "Plan.native": lambda folder: {
         "plan": _plan(schedule={"name": "linear"}, warmup={"steps": 2}, duration={"updates": 4})
     },
@@ -167,7 +168,7 @@ SETTINGS: dict[str, Callable[[Path], dict[str, Any]]] = {
         )
     },
     "left_out": _cosine_decay,
-    "rates_apart": _of_two_roundings,
+    "rate_distance": _of_two_roundings,
     "read": _two_half_waves,
     "read_table": _columns,
     "read_texts": _table,
@@ -182,5 +183,5 @@ SETTINGS: dict[str, Callable[[Path], dict[str, Any]]] = {
 }
 """The example, by its short name -> the names it takes for granted, made in an empty folder."""
 
-IN_A_FRAMEWORK = ("Run", "fit", "smoothed")
+IN_A_FRAMEWORK = ("Run", "fit", "start")
 """Examples of the core that need a framework: `tests/parity/test_docstrings.py` has theirs."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import dualtrain_torch.weights
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,7 +12,6 @@ import dualtrain_paddle.arrays
 import dualtrain_paddle.models
 import dualtrain_torch.arrays
 import dualtrain_torch.models
-import dualtrain_torch.tensors
 from dualtrain.backend import logits_of
 from dualtrain.tasks.text_classification import EncoderConfig
 from dualtrain.tasks.text_classification._config import Family

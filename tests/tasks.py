@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dualtrain.data import EpochBatches, Prepared, batches_of_epoch
+from dualtrain.data import EpochBatches, PreparedData, batches_of_epoch
 from dualtrain.spec import Spec
 from dualtrain.tasks.text_classification import TextClassification
 from dualtrain.training import task_of
@@ -21,7 +21,7 @@ def prepare(spec: Spec) -> Any:
     return task_of(spec).prepare(spec.folder)
 
 
-def epochs(spec: Spec, data: Prepared[Any]) -> Callable[[int], EpochBatches]:
+def epochs(spec: Spec, data: PreparedData[Any]) -> Callable[[int], EpochBatches]:
     """The micro-batches of each epoch."""
     assert spec.batch.size is not None
     return batches_of_epoch(data, seed=spec.seed, size=spec.batch.size)

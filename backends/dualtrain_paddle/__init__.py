@@ -6,7 +6,7 @@ global to the process; AMP does nothing on the CPU, so it is refused there; deca
 """
 
 import dualtrain_paddle
-from dualtrain.backend import BatchNorms, Shared
+from dualtrain.backend import BatchNorms, SharedVerbs
 from dualtrain_paddle._compat import versions as versions
 from dualtrain_paddle.amp import autocast as autocast
 from dualtrain_paddle.amp import check_amp as check_amp
@@ -65,7 +65,7 @@ NAME: str = "paddle"
 AMP_DEVICES: tuple[str, ...] = ("cuda",)
 batch_norms: BatchNorms = NativeBatchNorms()
 
-_shared = Shared(dualtrain_paddle)
+_shared = SharedVerbs(dualtrain_paddle)
 
 build_averages = _shared.build_averages
 build_clip = _shared.build_clip

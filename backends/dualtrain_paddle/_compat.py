@@ -20,7 +20,7 @@ with warnings.catch_warnings():
 
 from dualtrain.backend import installed
 from dualtrain.errors import BackendError
-from dualtrain.native import Refused
+from dualtrain.native import Refusal
 from dualtrain.native.optimizers import arguments_for, driving_row, words_of
 from dualtrain.optimizers import UpdateRule
 
@@ -46,7 +46,7 @@ def native_call(rule: UpdateRule, decay: float | None) -> tuple[Any, dict[str, A
     if native is not None:
         try:
             return native, arguments_for(native, row, words_of(rule, decay))
-        except Refused as missing:
+        except Refusal as missing:
             lacks = f" with {missing}"
     raise BackendError(
         f"optimizer {name}{lacks} needs paddlepaddle 3. Received: {paddle.__version__}"

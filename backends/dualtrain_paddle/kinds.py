@@ -9,11 +9,11 @@ import paddle
 from paddle import nn
 
 from dualtrain.backend import Kinds
-from dualtrain.ledger import Kind, Native
+from dualtrain.ledger import Kind, NativeLayers
 
 __all__ = ["kind_in"]
 
-_NATIVE = Native(
+_NATIVE = NativeLayers(
     packages=("paddle.nn.", "paddle.incubate.nn.", "paddle.sparse.", "paddle.distributed."),
     plain=("paddle.nn.layer.layers.", "paddle.nn.layer.container."),
     norms=frozenset(  # not SpectralNorm, which normalises a weight

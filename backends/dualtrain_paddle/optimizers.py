@@ -14,14 +14,16 @@ from typing import Any
 import paddle
 from paddle.regularizer import L2Decay
 
-from dualtrain.ledger import Row
+from dualtrain.ledger import LedgerRow
 from dualtrain.optimizers import UpdateRule
 from dualtrain_paddle._compat import native_call
 
 __all__ = ["native_optimizer"]
 
 
-def native_optimizer(rule: UpdateRule, rows: Sequence[tuple[Any, Row]], clip: Any = None) -> Any:
+def native_optimizer(
+    rule: UpdateRule, rows: Sequence[tuple[Any, LedgerRow]], clip: Any = None
+) -> Any:
     """The optimizer over trainable parameters, each with its row of the ledger.
 
     Raises `BackendError` where the installed Paddle lacks it.

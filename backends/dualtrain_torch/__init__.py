@@ -6,7 +6,7 @@ as Paddle's does.
 """
 
 import dualtrain_torch
-from dualtrain.backend import BatchNorms, Shared
+from dualtrain.backend import BatchNorms, SharedVerbs
 from dualtrain_torch._compat import versions as versions
 from dualtrain_torch.amp import autocast as autocast
 from dualtrain_torch.amp import check_amp as check_amp
@@ -64,7 +64,7 @@ NAME: str = "torch"
 AMP_DEVICES: tuple[str, ...] = ("cpu", "cuda")
 batch_norms: BatchNorms = NativeBatchNorms()
 
-_shared = Shared(dualtrain_torch)
+_shared = SharedVerbs(dualtrain_torch)
 
 build_averages = _shared.build_averages
 build_clip = _shared.build_clip

@@ -10,11 +10,11 @@ import torch
 from torch import nn
 
 from dualtrain.backend import Kinds
-from dualtrain.ledger import Kind, Native
+from dualtrain.ledger import Kind, NativeLayers
 
 __all__ = ["kind_in"]
 
-_NATIVE = Native(
+_NATIVE = NativeLayers(
     packages=("torch.nn.", "torch.ao."),
     plain=(
         "torch.nn.modules.module.",

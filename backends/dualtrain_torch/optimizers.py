@@ -12,7 +12,7 @@ import torch
 from torch.optim import Optimizer
 
 from dualtrain.native.optimizers import arguments_for, driving_row, words_of
-from dualtrain.optimizers import UpdateRule, Verbs
+from dualtrain.optimizers import Arithmetic, UpdateRule
 from dualtrain_torch._compat import fused_classes, supports_fused
 from dualtrain_torch.clip import norm
 
@@ -67,7 +67,7 @@ class ByRule(Optimizer):
             p.copy_(w)
 
 
-VERBS = Verbs(
+VERBS = Arithmetic(
     zeros=torch.zeros_like,
     sqrt=torch.sqrt,
     abs=torch.abs,

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from benchmarks.kernels.families import FAMILIES
 from benchmarks.kernels.remedies import REMEDIES
 from benchmarks.kernels.run import DTYPES, Deviation, Result
+from dualtrain.listing import listed
 
 __all__ = ["PAGE", "Report", "drawn", "page", "stated", "tables"]
 
@@ -112,9 +113,8 @@ def _partly(where: str, result: Result) -> Iterable[tuple[str, ...]]:
 
 def _some(words: Iterable[str]) -> str:
     """The first few of them, each once."""
-    found = list(dict.fromkeys(words))
-    more = f"; and {len(found) - 3} more" if len(found) > 4 else ""
-    return "; ".join(found[:3] if more else found) + more
+    distinct = list(dict.fromkeys(words))
+    return listed(distinct, 3 if len(distinct) > 4 else 4, between="; ")
 
 
 def drawn(table: Table) -> str:

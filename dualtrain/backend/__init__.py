@@ -37,5 +37,5 @@ from dualtrain.backend._refusals import another_autocast as another_autocast
 from dualtrain.backend._refusals import check_real as check_real
 from dualtrain.backend._refusals import no_such_device as no_such_device
 from dualtrain.backend._refusals import real_numbers as real_numbers
-from dualtrain.backend._shared import Shared as Shared
+from dualtrain.backend._shared import SharedVerbs as SharedVerbs
 from dualtrain.backend._verbs import Verbs as Verbs

@@ -41,7 +41,7 @@ def load_backend(name: str) -> Backend:
     """The backend of this name. Raises `BackendError` if it or its framework is not installed."""
     found = _entry_points().get(name)
     if found is None:
-        raise BackendError(f"backend must be one of {_listed()}. Received: {name!r}")
+        raise BackendError(f"backend must be one of {_choices()}. Received: {name!r}")
     try:
         backend: Backend = found.load()
     except ModuleNotFoundError as error:
@@ -60,11 +60,11 @@ def backend_of(native: Any) -> Backend:
     names = [name for name in backend_names() if name in roots]
     if len(names) != 1:
         raise BackendError(
-            f"the backend cannot be told: this must be an object of one of {_listed()}. "
+            f"the backend cannot be told: this must be an object of one of {_choices()}. "
             f"Received: {type(native).__name__}"
         )
     return load_backend(names[0])
 
 
-def _listed() -> str:
+def _choices() -> str:
     return ", ".join(map(repr, backend_names()))

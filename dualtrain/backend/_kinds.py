@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dualtrain.backend._named import type_of
-from dualtrain.ledger import Kind, Native, Owner, kind_of, normalises, undisturbed
+from dualtrain.ledger import Kind, NativeLayers, Owner, kind_of, normalises, undisturbed
 
 __all__ = ["Kinds"]
 
@@ -23,7 +23,7 @@ __all__ = ["Kinds"]
 class Kinds:
     """The kinds of a framework's modules, each tried at most once."""
 
-    native: Native
+    native: NativeLayers
     """What the framework's own layers are."""
     base: type
     """The class that all modules derive from."""

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from dualtrain.listing import listed
+
 __all__ = ["kept_modes", "train_as_chosen"]
 
 Modules = Mapping[str, Any]
@@ -27,9 +29,8 @@ def train_as_chosen(model: Any, modules: Modules) -> None:
         module.training = False
     if held:
         outer = [path for path in held if not any(_inside(path, other) for other in held)]
-        more = f" and {len(outer) - 3} more" if len(outer) > 3 else ""
         warnings.warn(
-            f"parts of the model are in evaluation mode and stay so: {', '.join(outer[:3])}{more}. "
+            f"parts of the model are in evaluation mode and stay so: {listed(outer)}. "
             "Call model.train() first if they should train like the rest",
             stacklevel=3,
         )

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-__all__ = ["Model", "Optimizer", "Schedule", "Tensor"]
+__all__ = ["NativeModel", "NativeOptimizer", "NativeSchedule", "NativeTensor"]
 
 
-class Tensor(Protocol):
+class NativeTensor(Protocol):
     """A tensor: a parameter, a loss, logits, labels, a number on the device."""
 
     shape: Any
@@ -31,7 +31,7 @@ class Tensor(Protocol):
     is_complex: Any
 
 
-class Model(Protocol):
+class NativeModel(Protocol):
     """A model, or a module of one; it is called with a batch's tensors by keyword."""
 
     training: bool
@@ -53,14 +53,14 @@ class Model(Protocol):
     _buffers: Any
 
 
-class Optimizer(Protocol):
+class NativeOptimizer(Protocol):
     """What `build_optimizer` makes."""
 
     step: Any
     """`()`: one update: clips, decays, moves."""
 
 
-class Schedule(Protocol):
+class NativeSchedule(Protocol):
     """What `build_schedule` makes."""
 
     last_epoch: int

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from dualtrain.backend._batch_norm import running_variances
 from dualtrain.backend._named import type_of
 from dualtrain.backend._verbs import Verbs
+from dualtrain.listing import listed
 
 __all__ = ["notes_of"]
 
@@ -21,7 +22,7 @@ def _notes(verbs: Verbs, model: Any) -> Iterator[str]:
     modules, tensors = verbs.modules(model), [f.tensor for f in verbs.named_tensors(model)]
     dropping = [path or "the model" for path, module in modules.items() if _rate(module) > 0.0]
     if dropping:
-        yield f"dropout is on, in {_some(dropping)}: masks cannot match across frameworks"
+        yield f"dropout is on, in {listed(dropping)}: masks cannot match across frameworks"
     known = {id(tensor) for tensor in tensors}
     buffers = [
         f"{path}.{name}".removeprefix(".")
@@ -33,7 +34,7 @@ def _notes(verbs: Verbs, model: Any) -> Iterator[str]:
         and name not in verbs.unsaved_buffers(module)
     ]
     if buffers:
-        yield f"buffers are neither compared nor saved: {_some(buffers)}"
+        yield f"buffers are neither compared nor saved: {listed(buffers)}"
     if any(type_of(tensor) == "float64" for tensor in tensors):
         yield "weights in float64 are compared and saved in float32"
     yield from verbs.own_notes(model)
@@ -45,8 +46,3 @@ def _rate(module: Any) -> float:
     is_dropout = any("Dropout" in base.__name__ for base in type(module).__mro__)
     rate = getattr(module, "p" if is_dropout else "dropout", 0.0)
     return float(rate) if isinstance(rate, (int, float)) else 0.0
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more

@@ -29,7 +29,7 @@ __all__ = ["Backend"]
 class Backend(Protocol):
     """What a run, a trace and a task call.
 
-    Those from `parameters` on are the same in every framework: `Shared` has them over `Verbs`.
+    Those from `parameters` on are the same in every framework: `SharedVerbs` has them over `Verbs`.
     """
 
     NAME: str

@@ -22,16 +22,16 @@ from dualtrain.errors import BackendError
 from dualtrain.ledger import Ledger, Parameter
 from dualtrain.spec import Amp, BatchNormRule, Clip
 
-__all__ = ["Shared"]
+__all__ = ["SharedVerbs"]
 
 BFLOAT16 = 2.0**-7
 """Its epsilon; numpy has no such type."""
 
 
-class Shared:
+class SharedVerbs:
     """The verbs that a backend has by having the others.
 
-    A backend package binds them: `dump_weights = Shared(package).dump_weights`.
+    A backend package binds them: `dump_weights = SharedVerbs(package).dump_weights`.
     """
 
     def __init__(self, verbs: Verbs) -> None:

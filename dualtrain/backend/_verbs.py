@@ -23,7 +23,7 @@ __all__ = ["Verbs", "parameters_in"]
 
 
 class Verbs(Protocol):
-    """What `Shared` asks of a backend package."""
+    """What `SharedVerbs` asks of a backend package."""
 
     batch_norms: BatchNorms
     """Its layers of batch normalisation."""

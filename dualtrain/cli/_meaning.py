@@ -45,7 +45,7 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Show what a spec's numbers mean in each library: T, W, tail, rates."""
-    from dualtrain.dialects import DIALECTS, compare
+    from dualtrain.dialects import DIALECTS, contrast
     from dualtrain.report import dialect_lines, dialects_as_dict
 
     names = list(DIALECTS) if dialects is None else dialects.split(",")
@@ -58,10 +58,10 @@ def compare(
     loaded = load_spec(spec)
     count = count_micro_batches(loaded, micro_batches)
     plan = plan_of(loaded, count)
-    found = compare(plan, [DIALECTS[name] for name in names])
+    contrasts = contrast(plan, [DIALECTS[name] for name in names])
     counted = count is not None
     if as_json:
-        print(json.dumps(dialects_as_dict(plan, found, counted=counted)))
+        print(json.dumps(dialects_as_dict(plan, contrasts, counted=counted)))
         return
-    for line in dialect_lines(plan, found, counted=counted):
+    for line in dialect_lines(plan, contrasts, counted=counted):
         print(line)

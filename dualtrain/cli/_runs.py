@@ -15,7 +15,7 @@ import typer
 
 from dualtrain.cli._model import model_of
 from dualtrain.errors import TrainingWarning
-from dualtrain.ledger import Ledger, Row, decide
+from dualtrain.ledger import Ledger, LedgerRow, decide
 from dualtrain.spec import Spec, load_spec
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def ledger(
             "is needed where no --model tells it. Received: nothing", param_hint="--backend"
         )
     else:
-        decided = training.ledger(loaded, backend)
+        decided = training.task_ledger(loaded, backend)
     if as_json:
         print(json.dumps([_row_as_dict(row) for row in decided.rows]))
         return
@@ -79,7 +79,7 @@ def _of_model(spec: Spec, named: str, backend: str | None) -> Ledger:
     return decide(verbs.parameters(native), spec)
 
 
-def _row_as_dict(row: Row) -> dict[str, Any]:
+def _row_as_dict(row: LedgerRow) -> dict[str, Any]:
     parameter = row.parameter
     return {
         "name": parameter.name,
@@ -119,7 +119,7 @@ def _print_ledger(ledger: Ledger) -> None:
     print(f"{decaying} of {len(ledger.rows)} parameters decay; frozen: {frozen}")
 
 
-def _decisions(row: Row) -> tuple[str, str, str, str]:
+def _decisions(row: LedgerRow) -> tuple[str, str, str, str]:
     """Of a parameter that trains its decay and its multiplier, of another why it does not."""
     if not row.trains:
         return row.freeze_rule, "frozen", "", ""

@@ -11,10 +11,10 @@ from dualtrain.data._batches import batches_of_epoch as batches_of_epoch
 from dualtrain.data._batches import held_out_batches as held_out_batches
 from dualtrain.data._columns import Column as Column
 from dualtrain.data._order import permutation as permutation
-from dualtrain.data._prepared import Batch as Batch
-from dualtrain.data._prepared import Prepared as Prepared
+from dualtrain.data._prepared import MicroBatch as MicroBatch
+from dualtrain.data._prepared import PreparedData as PreparedData
 from dualtrain.data._prepared import Split as Split
 from dualtrain.data._refusal import refusal as refusal
 from dualtrain.data._refusal import shown as shown
-from dualtrain.data._tables import Table as Table
+from dualtrain.data._tables import DataTable as DataTable
 from dualtrain.data._tables import read_table as read_table

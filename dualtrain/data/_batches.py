@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dualtrain.data._order import permutation
-from dualtrain.data._prepared import Batch, Prepared
+from dualtrain.data._prepared import MicroBatch, PreparedData
 
 __all__ = ["EpochBatches", "batch_count", "batch_digest", "batches_of_epoch", "held_out_batches"]
 
@@ -23,13 +23,13 @@ def batch_count(samples: int, size: int) -> int:
 
 
 @dataclass(frozen=True, eq=False)
-class EpochBatches(Sequence[Batch]):
+class EpochBatches(Sequence[MicroBatch]):
     """The micro-batches of one pass over a split, each made when it is asked for.
 
     Micro-batch i has the samples indices[i * size:(i + 1) * size]; the last one may be short.
     """
 
-    data: Prepared[Any]
+    data: PreparedData[Any]
     split: Any
     """One of the data's splits."""
     indices: NDArray[np.int64]
@@ -41,18 +41,20 @@ class EpochBatches(Sequence[Batch]):
         return batch_count(len(self.indices), self.size)
 
     @overload
-    def __getitem__(self, index: int) -> Batch: ...
+    def __getitem__(self, index: int) -> MicroBatch: ...
     @overload
-    def __getitem__(self, index: slice) -> list[Batch]: ...
-    def __getitem__(self, index: int | slice) -> Batch | list[Batch]:
+    def __getitem__(self, index: slice) -> list[MicroBatch]: ...
+    def __getitem__(self, index: int | slice) -> MicroBatch | list[MicroBatch]:
         start = range(0, len(self.indices), self.size)[index]
         return [self._at(s) for s in start] if isinstance(start, range) else self._at(start)
 
-    def _at(self, start: int) -> Batch:
+    def _at(self, start: int) -> MicroBatch:
         return self.data.batch(self.split, self.indices[start : start + self.size])
 
 
-def batches_of_epoch(data: Prepared[Any], *, seed: int, size: int) -> Callable[[int], EpochBatches]:
+def batches_of_epoch(
+    data: PreparedData[Any], *, seed: int, size: int
+) -> Callable[[int], EpochBatches]:
     """A function from epoch (from 0) to the train split's micro-batches, shuffled by the seed."""
 
     def of(epoch: int) -> EpochBatches:
@@ -62,7 +64,7 @@ def batches_of_epoch(data: Prepared[Any], *, seed: int, size: int) -> Callable[[
     return of
 
 
-def held_out_batches(data: Prepared[Any], *, size: int) -> EpochBatches | None:
+def held_out_batches(data: PreparedData[Any], *, size: int) -> EpochBatches | None:
     """The held-out split's micro-batches, in the order of its file; None without such a split."""
     if data.eval is None:
         return None

@@ -12,10 +12,10 @@ from dualtrain.data._refusal import refusal, shown
 
 __all__ = ["Column"]
 
-Kind = Literal["text", "name", "number"]
+CellKind = Literal["text", "name", "number"]
 """Any text; the name of a class; a finite number that float32 holds."""
 
-_IN_JSON: dict[Kind, str] = {
+_IN_JSON: dict[CellKind, str] = {
     "text": "must be a JSON string",
     "name": "must be a JSON string, a whole number or a boolean",
     "number": "must be a JSON number",
@@ -30,7 +30,7 @@ class Column:
     """One column: its name in the file's header, and the kind of its cells."""
 
     name: str
-    kind: Kind
+    kind: CellKind
 
     def from_json(self, value: Any, *, path: Path, line: int) -> str:
         """A JSON value as the cell that a CSV file has for it; `DataError` for another type."""

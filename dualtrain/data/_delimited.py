@@ -15,7 +15,7 @@ from pathlib import Path
 
 from dualtrain.data._columns import Column
 from dualtrain.data._refusal import check_no_header, missing_column, refusal, shown
-from dualtrain.data._row import Row
+from dualtrain.data._row import DataRow
 
 __all__ = ["read_csv", "read_tsv"]
 
@@ -34,19 +34,19 @@ class _Tsv(csv.excel_tab):
     quoting = csv.QUOTE_NONE
 
 
-def read_csv(content: str, path: Path, columns: Sequence[Column]) -> Iterator[Row]:
+def read_csv(content: str, path: Path, columns: Sequence[Column]) -> Iterator[DataRow]:
     """The rows of a CSV file's content, with the cells of these columns."""
     return _read(content, path, columns, _Csv)
 
 
-def read_tsv(content: str, path: Path, columns: Sequence[Column]) -> Iterator[Row]:
+def read_tsv(content: str, path: Path, columns: Sequence[Column]) -> Iterator[DataRow]:
     """The rows of a TSV file's content, with the cells of these columns."""
     return _read(content, path, columns, _Tsv)
 
 
 def _read(
     content: str, path: Path, columns: Sequence[Column], dialect: type[csv.Dialect]
-) -> Iterator[Row]:
+) -> Iterator[DataRow]:
     wanted = [column.name for column in columns]
     _check_separator(content, wanted, path, dialect)
     (line, header), *rows = _cells(content, path, dialect)
@@ -63,7 +63,7 @@ def _read(
                 received=f"{len(cells)}, the first being {shown(cells[0])}",
             )
         check_no_header(dict(zip(header, cells, strict=True)), wanted, path=path, line=line)
-        yield Row(line, tuple(cells[place] for place in places))
+        yield DataRow(line, tuple(cells[place] for place in places))
 
 
 def _cells(content: str, path: Path, dialect: type[csv.Dialect]) -> Iterator[tuple[int, list[str]]]:

@@ -13,12 +13,12 @@ from typing import Any
 
 from dualtrain.data._columns import Column
 from dualtrain.data._refusal import check_no_header, missing_column, refusal, shown
-from dualtrain.data._row import Row
+from dualtrain.data._row import DataRow
 
 __all__ = ["read_json_lines"]
 
 
-def read_json_lines(content: str, path: Path, columns: Sequence[Column]) -> Iterator[Row]:
+def read_json_lines(content: str, path: Path, columns: Sequence[Column]) -> Iterator[DataRow]:
     """The rows of a JSON Lines file's content, with the cells of these columns."""
     for number, line in enumerate(content.split("\n"), start=1):
         if line.strip():
@@ -49,11 +49,11 @@ def _what(error: Exception) -> str:
     return "nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
-def _row(value: dict[str, Any], columns: Sequence[Column], path: Path, line: int) -> Row:
+def _row(value: dict[str, Any], columns: Sequence[Column], path: Path, line: int) -> DataRow:
     names = [column.name for column in columns]
     for name in names:
         if name not in value:
             raise missing_column(name, list(value), path=path, line=line)
     cells = tuple(column.from_json(value[column.name], path=path, line=line) for column in columns)
     check_no_header(dict(zip(names, cells, strict=True)), names, path=path, line=line)
-    return Row(line, cells)
+    return DataRow(line, cells)

@@ -10,6 +10,7 @@ import hashlib
 import json
 import tempfile
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -23,9 +24,9 @@ from dualtrain.errors import DataError
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["Batch", "Prepared", "Split"]
+__all__ = ["MicroBatch", "PreparedData", "Split"]
 
-Batch = dict[str, NDArray[Any]]
+MicroBatch = Mapping[str, NDArray[Any]]
 """A micro-batch's arrays by name: the model's inputs, and `labels`."""
 
 ARRAYS = "prepared.safetensors"
@@ -45,7 +46,7 @@ S = TypeVar("S", bound=Split)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Prepared(ABC, Generic[S]):
+class PreparedData(ABC, Generic[S]):
     """A task's data as both frameworks see it."""
 
     SPLIT: ClassVar[type[Any]]
@@ -59,7 +60,7 @@ class Prepared(ABC, Generic[S]):
     """The held-out split."""
 
     @abstractmethod
-    def batch(self, split: S, indices: NDArray[np.int64]) -> Batch:
+    def batch(self, split: S, indices: NDArray[np.int64]) -> MicroBatch:
         """The samples `indices` (at least one) of a split as one micro-batch."""
 
     @cached_property

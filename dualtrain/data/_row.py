@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["Row"]
+__all__ = ["DataRow"]
 
 
-class Row(NamedTuple):
+class DataRow(NamedTuple):
     """The cells that a task needs, and the line they start on, counted from 1."""
 
     line: int

@@ -13,17 +13,17 @@ from dualtrain.data._columns import Column
 from dualtrain.data._delimited import read_csv, read_tsv
 from dualtrain.data._json_lines import read_json_lines
 from dualtrain.data._refusal import refusal, shown
-from dualtrain.data._row import Row
+from dualtrain.data._row import DataRow
 
-__all__ = ["Table", "read_table"]
+__all__ = ["DataTable", "read_table"]
 
-Reader = Callable[[str, Path, Sequence[Column]], Iterator[Row]]
+Reader = Callable[[str, Path, Sequence[Column]], Iterator[DataRow]]
 
 _READERS: dict[str, Reader] = {".csv": read_csv, ".tsv": read_tsv, ".jsonl": read_json_lines}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table:
+class DataTable:
     """The rows of one data file, in its order; all lists are equally long."""
 
     path: Path
@@ -36,7 +36,7 @@ class Table:
         return len(self.lines)
 
 
-def read_table(path: Path, columns: Sequence[Column]) -> Table:
+def read_table(path: Path, columns: Sequence[Column]) -> DataTable:
     """These columns (one or more) of a .csv, .tsv or .jsonl file.
 
     A file may begin with a byte order mark; lines with nothing in them are not rows. Cells are
@@ -54,7 +54,7 @@ def read_table(path: Path, columns: Sequence[Column]) -> Table:
     for row in rows:
         for column, cell in zip(columns, row.cells, strict=True):
             column.check(cell, path=path, line=row.line)
-    return Table(
+    return DataTable(
         path=path,
         cells=tuple([row.cells[place] for row in rows] for place in range(len(columns))),
         lines=[row.line for row in rows],

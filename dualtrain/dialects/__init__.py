@@ -2,18 +2,18 @@
 
 `_dialect.py` says what a dialect is, `_native.py` what it takes from the table of native schedules
 (`dualtrain.native`); `_paddlenlp.py` and `_transformers.py` are the dialects.
-`_read.py` translates a spec into one, `_remarks.py` names what has no number, and `_compare.py`
+`_read.py` translates a spec into one, `_remarks.py` names what has no number, and `_contrast.py`
 puts the result beside dualtrain's own plan.
 """
 
-from dualtrain.dialects._compare import Apart as Apart
-from dualtrain.dialects._compare import Compared as Compared
-from dualtrain.dialects._compare import compare as compare
-from dualtrain.dialects._compare import rates_apart as rates_apart
+from dualtrain.dialects._contrast import Contrast as Contrast
+from dualtrain.dialects._contrast import Distance as Distance
+from dualtrain.dialects._contrast import contrast as contrast
+from dualtrain.dialects._contrast import rate_distance as rate_distance
+from dualtrain.dialects._dialect import Convention as Convention
 from dualtrain.dialects._dialect import Dialect as Dialect
-from dualtrain.dialects._dialect import Rule as Rule
+from dualtrain.dialects._native import LibrarySchedule as LibrarySchedule
 from dualtrain.dialects._native import Limit as Limit
-from dualtrain.dialects._native import Native as Native
 from dualtrain.dialects._paddlenlp import PADDLENLP as PADDLENLP
 from dualtrain.dialects._paddlenlp import PADDLENLP_TRAINER as PADDLENLP_TRAINER
 from dualtrain.dialects._read import Reading as Reading

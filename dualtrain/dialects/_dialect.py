@@ -10,16 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
-from dualtrain.dialects._native import Native
+from dualtrain.dialects._native import LibrarySchedule
 from dualtrain.spec import Rounding
 
-__all__ = ["Dialect", "Rule"]
+__all__ = ["Convention", "Dialect"]
 
 Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
-class Rule(Generic[Value]):
+class Convention(Generic[Value]):
     """A value, and the function or class of the library that shows it."""
 
     value: Value
@@ -38,39 +38,39 @@ class Dialect:
     """The version whose source was read; the tests run it."""
     part: str
     """The part of the library that is meant."""
-    schedules: Mapping[str, Native]
+    schedules: Mapping[str, LibrarySchedule]
     """By the spec's name. A schedule that is not here is one that the library does not have."""
-    warmup_fields: Rule[str]
+    warmup_fields: Convention[str]
     """How warmup is written."""
-    warmup_rounding: Rule[Rounding]
+    warmup_rounding: Convention[Rounding]
     """How proportion x T becomes W."""
-    leftovers: Rule[Literal["flush", "leak"]] | None
+    leftovers: Convention[Literal["flush", "leak"]] | None
     """What becomes of the micro-batches that fill no group. `flush`: they are an update of their
     own, divided by their number. `leak`: updates per epoch are floored, and the first update of
     the next epoch takes them in without dividing by more."""
-    horizon: Rule[Literal["any", "last update"]]
+    horizon: Convention[Literal["any", "last update"]]
     """Where a schedule may end."""
-    per: Rule[tuple[Literal["update", "epoch"], ...]]
+    per: Convention[tuple[Literal["update", "epoch"], ...]]
     """What a schedule may count."""
-    token_mean: Rule[Literal["never", "causal, counted before the shift", "causal"]] | None
+    token_mean: Convention[Literal["never", "causal, counted before the shift", "causal"]] | None
     """Which losses are divided by the group's counted targets; else each micro-batch's mean."""
-    clip_epsilon: Rule[float]
+    clip_epsilon: Convention[float]
     """What the global norm has added before it divides c."""
-    clip_default: Rule[float] | None
+    clip_default: Convention[float] | None
     """c where none is given."""
-    logged_lr: Rule[Literal["used", "next"]] | None
+    logged_lr: Convention[Literal["used", "next"]] | None
     """Whether the rate in the logs is that of the update just made, or of the next."""
-    loss_scale_init: Rule[float]
+    loss_scale_init: Convention[float]
     """The first loss scale of float16."""
-    on_skip: Rule[Literal["hold"]] | None
+    on_skip: Convention[Literal["hold"]] | None
     """What the schedule does at an update with non-finite gradients."""
-    undecayed: Rule[str] | None
+    undecayed: Convention[str] | None
     """Which parameters do not decay."""
-    labels: Rule[Literal["data", "model"]]
+    labels: Convention[Literal["data", "model"]]
     """Who shifts the labels of a causal language model."""
-    optimizers: Rule[tuple[str, ...]] | None
+    optimizers: Convention[tuple[str, ...]] | None
     """The spec's optimizers that it makes with the numbers of the spec."""
-    lacks: Rule[tuple[str, ...]] | None
+    lacks: Convention[tuple[str, ...]] | None
     """The spec's fields that it has no argument for."""
 
     @property

@@ -8,9 +8,9 @@ from typing import Any, get_args
 
 from dualtrain.native import Row
 from dualtrain.native.schedules import left_out
-from dualtrain.spec import Shape
+from dualtrain.spec import RampShape
 
-__all__ = ["ENDS", "Limit", "Native", "native_of", "natives_of"]
+__all__ = ["ENDS", "LibrarySchedule", "Limit", "native_of", "natives_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,7 @@ class Limit:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Native:
+class LibrarySchedule:
     """A schedule as a library has it; fields are named as in the spec."""
 
     called: str
@@ -36,7 +36,7 @@ class Native:
     """What fields that are left out are when nothing warms up."""
     limits: Mapping[str, Limit] = field(default_factory=dict)
     """What it asks of fields that it takes."""
-    shapes: tuple[Shape, ...] = ("linear",)
+    shapes: tuple[RampShape, ...] = ("linear",)
     """The shapes that its warmup can have."""
     rises_from_min_lr: bool = False
     """Whether its warmup starts at min_lr; else at 0."""
@@ -46,7 +46,7 @@ ENDS = Limit(rule="cycle must be false: there is no such argument", holds=lambda
 """Of each polynomial that has no cycle."""
 
 
-def natives_of(rows: Mapping[str, Row], drops: Iterable[str] = ()) -> dict[str, Native]:
+def natives_of(rows: Mapping[str, Row], drops: Iterable[str] = ()) -> dict[str, LibrarySchedule]:
     """The schedules of a Trainer, by the spec's names.
 
     rows: by `lr_scheduler_type`. drops: the types whose arguments are dropped.
@@ -68,7 +68,7 @@ def native_of(
     *,
     drops: bool = False,
     limits: Mapping[str, Limit] | None = None,
-) -> Native:
+) -> LibrarySchedule:
     """What the table says of a row.
 
     called: instead of the native name. drops: what one may leave out is dropped if it is given.
@@ -76,12 +76,14 @@ def native_of(
     defaults, cold = left_out(row), left_out(row, warms_up=False)
     special = ", ".join(f"{k}={f.value}" for k, f in row.fixed.items() if f.value != f.default)
     words = [set(argument.words) for argument in row.arguments.values()]
-    return Native(
+    return LibrarySchedule(
         called=called or row.name.rpartition(".")[2] + (f"({special})" if special else ""),
         defaults={} if drops else defaults,
         fixed=defaults if drops else {},
         without_warmup={name: value for name, value in cold.items() if value != defaults[name]},
         limits=limits or {},
-        shapes=get_args(Shape) if any("warmup.shape" in said for said in words) else ("linear",),
+        shapes=get_args(RampShape)
+        if any("warmup.shape" in said for said in words)
+        else ("linear",),
         rises_from_min_lr=any({"warmup.start", "schedule.min_lr"} <= said for said in words),
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dualtrain.dialects._dialect import Dialect, Rule
+from dualtrain.dialects._dialect import Convention, Dialect
 from dualtrain.dialects._native import ENDS, Limit, native_of, natives_of
-from dualtrain.native.schedules import PADDLENLP_TYPES, SCHEDULES
+from dualtrain.native.schedules import NATIVE_SCHEDULES, PADDLENLP_TYPES
 
 __all__ = ["PADDLENLP", "PADDLENLP_TRAINER"]
 
@@ -15,7 +15,7 @@ _WHOLE_WAVES = Limit(
 _LIMITS = {"polynomial": {"cycle": ENDS}, "cosine": {"half_waves": _WHOLE_WAVES}}
 _CLASSES = {
     row.means["schedule.name"]: row
-    for row in SCHEDULES.rows
+    for row in NATIVE_SCHEDULES.rows
     if row.name.startswith("paddlenlp.transformers.optimization.")
 }
 _TYPES = {called: row for called, row in PADDLENLP_TYPES.items() if called != "constant"}
@@ -27,22 +27,22 @@ PADDLENLP = Dialect(
     version="2.8.1",
     part="its schedule classes in a loop of your own",
     schedules={name: native_of(row, limits=_LIMITS.get(name)) for name, row in _CLASSES.items()},
-    warmup_fields=Rule(
+    warmup_fields=Convention(
         "`warmup`: an int is steps, all else a proportion (1 is one update, 1.0 the whole run)",
         "LinearDecayWithWarmup",
     ),
-    warmup_rounding=Rule("floor", "LinearDecayWithWarmup"),
+    warmup_rounding=Convention("floor", "LinearDecayWithWarmup"),
     leftovers=None,
-    horizon=Rule("any", "LinearDecayWithWarmup(total_steps)"),
-    per=Rule(("update", "epoch"), "LRScheduler.step"),
+    horizon=Convention("any", "LinearDecayWithWarmup(total_steps)"),
+    per=Convention(("update", "epoch"), "LRScheduler.step"),
     token_mean=None,
-    clip_epsilon=Rule(0.0, "paddle.nn.ClipGradByGlobalNorm"),
+    clip_epsilon=Convention(0.0, "paddle.nn.ClipGradByGlobalNorm"),
     clip_default=None,
     logged_lr=None,
-    loss_scale_init=Rule(65536.0, "paddle.amp.GradScaler"),
+    loss_scale_init=Convention(65536.0, "paddle.amp.GradScaler"),
     on_skip=None,
     undecayed=None,
-    labels=Rule("data", "LlamaPretrainingCriterion"),
+    labels=Convention("data", "LlamaPretrainingCriterion"),
     optimizers=None,
     lacks=None,
 )
@@ -53,26 +53,26 @@ PADDLENLP_TRAINER = Dialect(
     version="2.8.1",
     part="its Trainer",
     schedules=natives_of(_TYPES),
-    warmup_fields=Rule(
+    warmup_fields=Convention(
         "`warmup_steps`, or `warmup_ratio` if that is 0", "Trainer.create_scheduler"
     ),
     # TrainingArguments.get_warmup_steps takes the ceiling; the Trainer does not call it.
-    warmup_rounding=Rule("floor", "Trainer.create_scheduler"),
-    leftovers=Rule("leak", "Trainer._inner_training_loop"),
-    horizon=Rule("last update", "Trainer.create_scheduler"),
-    per=Rule(("update",), "Trainer._inner_training_loop"),
-    token_mean=Rule("never", "Trainer.training_step"),
-    clip_epsilon=Rule(0.0, "Trainer.create_optimizer"),
-    clip_default=Rule(1.0, "TrainingArguments.max_grad_norm"),
-    logged_lr=Rule("next", "Trainer._maybe_log_save_evaluate"),
-    loss_scale_init=Rule(32768.0, "TrainingArguments.scale_loss"),
-    on_skip=Rule("hold", "Trainer._inner_training_loop"),
-    undecayed=Rule(
+    warmup_rounding=Convention("floor", "Trainer.create_scheduler"),
+    leftovers=Convention("leak", "Trainer._inner_training_loop"),
+    horizon=Convention("last update", "Trainer.create_scheduler"),
+    per=Convention(("update",), "Trainer._inner_training_loop"),
+    token_mean=Convention("never", "Trainer.training_step"),
+    clip_epsilon=Convention(0.0, "Trainer.create_optimizer"),
+    clip_default=Convention(1.0, "TrainingArguments.max_grad_norm"),
+    logged_lr=Convention("next", "Trainer._maybe_log_save_evaluate"),
+    loss_scale_init=Convention(32768.0, "TrainingArguments.scale_loss"),
+    on_skip=Convention("hold", "Trainer._inner_training_loop"),
+    undecayed=Convention(
         "parameters with 'bias' or 'norm' in their structured name", "Trainer.create_optimizer"
     ),
-    labels=Rule("data", "LlamaPretrainingCriterion"),
-    optimizers=Rule(("adamw",), "Trainer.get_optimizer_cls_and_kwargs"),
-    lacks=Rule(
+    labels=Convention("data", "LlamaPretrainingCriterion"),
+    optimizers=Convention(("adamw",), "Trainer.get_optimizer_cls_and_kwargs"),
+    lacks=Convention(
         ("lr_multipliers", "layer_decay", "freeze", "ema", "loss.label_smoothing"),
         "TrainingArguments",
     ),

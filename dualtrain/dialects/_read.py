@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dualtrain.dialects._dialect import Dialect
-from dualtrain.dialects._native import Native
+from dualtrain.dialects._native import LibrarySchedule
 from dualtrain.errors import PlanError, SpecError
 from dualtrain.plan import Plan
 from dualtrain.spec import Spec, Warmup
@@ -52,7 +52,7 @@ def read(spec: Spec, dialect: Dialect, *, micro_batches_per_epoch: int) -> tuple
     return tuple(readings)
 
 
-def _refusal(spec: Spec, dialect: Dialect, native: Native | None) -> str | None:
+def _refusal(spec: Spec, dialect: Dialect, native: LibrarySchedule | None) -> str | None:
     """Why a library has no place for the schedule, if it has none."""
     if spec.schedule.needs_metric:
         return "the rate follows a metric: there is no curve to compare"
@@ -64,7 +64,7 @@ def _refusal(spec: Spec, dialect: Dialect, native: Native | None) -> str | None:
 
 
 def warmup_fields(
-    native: Native, schedule: Mapping[str, Any], warmup: Warmup, lr: float
+    native: LibrarySchedule, schedule: Mapping[str, Any], warmup: Warmup, lr: float
 ) -> dict[str, Any]:
     """The form that a library's warmup has, whatever the spec's own has."""
     return {
@@ -74,7 +74,7 @@ def warmup_fields(
     }
 
 
-def _schedule(spec: Spec, native: Native, changes: Any) -> dict[str, Any]:
+def _schedule(spec: Spec, native: LibrarySchedule, changes: Any) -> dict[str, Any]:
     fields = {**spec.schedule.model_dump(), **changes, **native.fixed}
     warms = spec.warmup is not None and bool(spec.warmup.steps or spec.warmup.proportion)
     if not warms:
@@ -85,7 +85,7 @@ def _schedule(spec: Spec, native: Native, changes: Any) -> dict[str, Any]:
 def _reading(
     spec: Spec,
     dialect: Dialect,
-    native: Native,
+    native: LibrarySchedule,
     schedule: dict[str, Any],
     left_out: tuple[str, ...],
     micro_batches: int,

@@ -5,9 +5,9 @@ words by `dualtrain.report`.
 `_warmup_rules.py`, `_rate_rules.py`, `_update_rules.py` and `_parameter_rules.py` have them.
 """
 
+from dualtrain.explain._concern import AdviceRule as AdviceRule
 from dualtrain.explain._concern import Concern as Concern
-from dualtrain.explain._concern import Rule as Rule
-from dualtrain.explain._explanation import RULES as RULES
+from dualtrain.explain._explanation import ADVICE_RULES as ADVICE_RULES
 from dualtrain.explain._explanation import Explanation as Explanation
 from dualtrain.explain._explanation import explain as explain
 from dualtrain.explain._explanation import whole_numbers as whole_numbers

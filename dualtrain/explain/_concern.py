@@ -8,7 +8,7 @@ from typing import Literal
 
 from dualtrain.plan import Plan
 
-__all__ = ["Concern", "Level", "Rule", "Rules", "concerns"]
+__all__ = ["AdviceRule", "AdviceRules", "Concern", "Level", "concerns"]
 
 Level = Literal["warning", "note"]
 """`warning`: probably not meant. `note`: meant by many, known to few."""
@@ -18,7 +18,7 @@ Finds = Callable[[Plan], str | None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rule:
+class AdviceRule:
     """A pure function of a plan, with the reason why its answer matters."""
 
     name: str
@@ -31,8 +31,8 @@ class Rule:
     """What holds in this run, in words; None where nothing does."""
 
 
-class Rules(list[Rule]):
-    """Rules in the order in which they are told: functions of a plan, which are decorated.
+class AdviceRules(list[AdviceRule]):
+    """AdviceRules in the order in which they are told: functions of a plan, which are decorated.
 
     The rule has the name of the function, its words joined by hyphens.
     """
@@ -48,7 +48,7 @@ class Rules(list[Rule]):
     def _add(self, level: Level, where: str, reason: str) -> Callable[[Finds], Finds]:
         def add(finds: Finds) -> Finds:
             name = finds.__name__.strip("_").replace("_", "-")
-            self.append(Rule(name=name, level=level, where=where, reason=reason, finds=finds))
+            self.append(AdviceRule(name=name, level=level, where=where, reason=reason, finds=finds))
             return finds
 
         return add
@@ -65,7 +65,7 @@ class Concern:
     reason: str
 
 
-def concerns(plan: Plan, rules: tuple[Rule, ...]) -> tuple[Concern, ...]:
+def concerns(plan: Plan, rules: tuple[AdviceRule, ...]) -> tuple[Concern, ...]:
     """The rules that fire, warnings first, else in the order given."""
     found = [
         Concern(rule=r.name, level=r.level, where=r.where, found=text, reason=r.reason)

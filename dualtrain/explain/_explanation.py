@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from dualtrain.explain._concern import Concern, Rule, concerns
+from dualtrain.explain._concern import AdviceRule, Concern, concerns
 from dualtrain.explain._parameter_rules import PARAMETER_RULES
 from dualtrain.explain._rate_rules import RATE_RULES
 from dualtrain.explain._spans import Span, spans
@@ -13,9 +13,9 @@ from dualtrain.explain._update_rules import UPDATE_RULES
 from dualtrain.explain._warmup_rules import WARMUP_RULES
 from dualtrain.plan import Plan
 
-__all__ = ["RULES", "Explanation", "explain", "whole_numbers"]
+__all__ = ["ADVICE_RULES", "Explanation", "explain", "whole_numbers"]
 
-RULES: tuple[Rule, ...] = (*WARMUP_RULES, *RATE_RULES, *UPDATE_RULES, *PARAMETER_RULES)
+ADVICE_RULES: tuple[AdviceRule, ...] = (*WARMUP_RULES, *RATE_RULES, *UPDATE_RULES, *PARAMETER_RULES)
 """Every rule; their names are distinct."""
 
 
@@ -40,7 +40,7 @@ def explain(plan: Plan, *, counted: bool = True) -> Explanation:
     ['rate-comes-back', 'first-update-is-idle']
     """
     return Explanation(
-        plan=plan, counted=counted, spans=spans(plan), concerns=concerns(plan, RULES)
+        plan=plan, counted=counted, spans=spans(plan), concerns=concerns(plan, ADVICE_RULES)
     )
 
 

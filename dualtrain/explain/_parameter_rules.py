@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dualtrain.explain._concern import Rules
+from dualtrain.explain._concern import AdviceRules
 from dualtrain.plan import Plan, decay_note
 
 __all__ = ["PARAMETER_RULES"]
 
-PARAMETER_RULES = Rules()
+PARAMETER_RULES = AdviceRules()
 """In the order in which they are told."""
 
 

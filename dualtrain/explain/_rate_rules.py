@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dualtrain.explain._concern import Rules
+from dualtrain.explain._concern import AdviceRules
 from dualtrain.explain._warmup_rules import moving
 from dualtrain.native.schedules import default_of
 from dualtrain.plan import Plan
 
 __all__ = ["RATE_RULES"]
 
-RATE_RULES = Rules()
+RATE_RULES = AdviceRules()
 """In the order in which they are told."""
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dualtrain.explain._concern import Rules
+from dualtrain.explain._concern import AdviceRules
 from dualtrain.plan import Plan
 
 __all__ = ["UPDATE_RULES"]
 
-UPDATE_RULES = Rules()
+UPDATE_RULES = AdviceRules()
 """In the order in which they are told."""
 
 

@@ -7,13 +7,13 @@ from fractions import Fraction
 
 import numpy as np
 
-from dualtrain.explain._concern import Rules
+from dualtrain.explain._concern import AdviceRules
 from dualtrain.plan import Plan, round_product, warmup_note
 from dualtrain.spec import Rounding
 
 __all__ = ["WARMUP_RULES", "moving"]
 
-WARMUP_RULES = Rules()
+WARMUP_RULES = AdviceRules()
 """In the order in which they are told."""
 
 

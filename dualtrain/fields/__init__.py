@@ -13,8 +13,8 @@ from dualtrain.fields._part import Part as Part
 from dualtrain.fields._part import Per as Per
 from dualtrain.fields._part import Positive as Positive
 from dualtrain.fields._part import Proportion as Proportion
+from dualtrain.fields._part import RampShape as RampShape
 from dualtrain.fields._part import Rate as Rate
-from dualtrain.fields._part import Shape as Shape
 from dualtrain.fields._part import ascending as ascending
 from dualtrain.fields._part import distinct as distinct
 from dualtrain.fields._positions import Malformed as Malformed

@@ -18,8 +18,8 @@ __all__ = [
     "Per",
     "Positive",
     "Proportion",
+    "RampShape",
     "Rate",
-    "Shape",
     "ascending",
     "distinct",
 ]
@@ -48,7 +48,7 @@ Per = Annotated[
 ]
 """What a schedule counts."""
 
-Shape = Literal["linear", "cosine", "one_minus_sqrt"]
+RampShape = Literal["linear", "cosine", "one_minus_sqrt"]
 """Of a rise, or of a fall, between two rates."""
 
 

@@ -10,11 +10,11 @@ what a caller may not expect of them, and `_live.py` finds out what a live optim
 from dualtrain.ledger._behaviour import normalises as normalises
 from dualtrain.ledger._behaviour import undisturbed as undisturbed
 from dualtrain.ledger._decide import Ledger as Ledger
-from dualtrain.ledger._decide import Row as Row
+from dualtrain.ledger._decide import LedgerRow as LedgerRow
 from dualtrain.ledger._decide import decide as decide
 from dualtrain.ledger._facts import Facts as Facts
 from dualtrain.ledger._kind import Kind as Kind
-from dualtrain.ledger._kind import Native as Native
+from dualtrain.ledger._kind import NativeLayers as NativeLayers
 from dualtrain.ledger._kind import Owner as Owner
 from dualtrain.ledger._kind import attribute_of as attribute_of
 from dualtrain.ledger._kind import kind_of as kind_of

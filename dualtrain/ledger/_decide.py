@@ -9,17 +9,17 @@ from dualtrain.errors import LedgerError
 from dualtrain.ledger._facts import THE_MODEL, Facts, check_facts, own_decay
 from dualtrain.ledger._layers import Place, check_placed, places
 from dualtrain.ledger._parameter import Parameter, roles_of
-from dualtrain.ledger._rules import Rule, first, nothing_matched
+from dualtrain.ledger._rules import ParameterRule, first, nothing_matched
 from dualtrain.spec import BatchStats, LayerDecay, Role, Spec, WeightDecay
 
-__all__ = ["Ledger", "Row", "decide"]
+__all__ = ["Ledger", "LedgerRow", "decide"]
 
 DEFAULT = "default"
 """What is given as the rule where none fired."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class LedgerRow:
     """A parameter and what was decided for it, each decision with the rule that fired."""
 
     parameter: Parameter
@@ -47,7 +47,7 @@ class Row:
 class Ledger:
     """All rows, in canonical order."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[LedgerRow, ...]
     batch_stats: BatchStats = "train"
     """Of layers whose parameters all stand still."""
 
@@ -81,11 +81,11 @@ def decide(parameters: Iterable[Parameter], spec: Spec) -> Ledger:
     found = sorted(listed, key=lambda p: p.name)
     exclusions = _exclusions(spec.weight_decay)
     multipliers = {
-        Rule(f"lr_multipliers[{index}].pattern", "pattern", part.pattern): part.multiplier
+        ParameterRule(f"lr_multipliers[{index}].pattern", "pattern", part.pattern): part.multiplier
         for index, part in enumerate(spec.lr_multipliers)
     }
     patterns = spec.freeze.patterns if spec.freeze is not None else ()
-    freezing = [Rule("freeze.patterns", "pattern", pattern) for pattern in patterns]
+    freezing = [ParameterRule("freeze.patterns", "pattern", pattern) for pattern in patterns]
     below, above = _sides(spec.layer_decay)
     named = [*exclusions, *multipliers, *freezing, *below, *above]
     silent = nothing_matched(named, found, spec)
@@ -106,12 +106,12 @@ def decide(parameters: Iterable[Parameter], spec: Spec) -> Ledger:
             parameter.facts,
         )
         rows.append(
-            Row(
+            LedgerRow(
                 parameter=parameter,
                 roles=roles_of(parameter),
                 rule=THE_MODEL
                 if own is not None
-                else excluded.told(parameter)
+                else excluded.text_for(parameter)
                 if excluded
                 else DEFAULT,
                 decay=own if own is not None else 0.0 if excluded else decay,
@@ -129,24 +129,30 @@ def decide(parameters: Iterable[Parameter], spec: Spec) -> Ledger:
     return Ledger(tuple(rows), spec.freeze.batch_stats if spec.freeze is not None else "train")
 
 
-def _exclusions(spec: WeightDecay | None) -> list[Rule]:
+def _exclusions(spec: WeightDecay | None) -> list[ParameterRule]:
     if spec is None:
         return []
     below = spec.exclude_below_ndim
     return [
-        *(Rule("weight_decay.exclude", "role", role) for role in spec.exclude),
-        *(Rule("weight_decay.exclude_patterns", "pattern", p) for p in spec.exclude_patterns),
-        *(Rule("weight_decay.exclude_substrings", "substring", s) for s in spec.exclude_substrings),
-        *([] if below is None else [Rule(_BELOW, "ndim below", str(below))]),
+        *(ParameterRule("weight_decay.exclude", "role", role) for role in spec.exclude),
+        *(
+            ParameterRule("weight_decay.exclude_patterns", "pattern", p)
+            for p in spec.exclude_patterns
+        ),
+        *(
+            ParameterRule("weight_decay.exclude_substrings", "substring", s)
+            for s in spec.exclude_substrings
+        ),
+        *([] if below is None else [ParameterRule(_BELOW, "ndim below", str(below))]),
     ]
 
 
-def _sides(spec: LayerDecay | None) -> tuple[list[Rule], list[Rule]]:
+def _sides(spec: LayerDecay | None) -> tuple[list[ParameterRule], list[ParameterRule]]:
     if spec is None:
         return [], []
     return (
-        [Rule("layer_decay.below", "pattern", pattern) for pattern in spec.below],
-        [Rule("layer_decay.above", "pattern", pattern) for pattern in spec.above],
+        [ParameterRule("layer_decay.below", "pattern", pattern) for pattern in spec.below],
+        [ParameterRule("layer_decay.above", "pattern", pattern) for pattern in spec.above],
     )
 
 
@@ -154,8 +160,8 @@ _BELOW = "weight_decay.exclude_below_ndim"
 
 
 def _rate(
-    rule: Rule | None,
-    multipliers: dict[Rule, float],
+    rule: ParameterRule | None,
+    multipliers: dict[ParameterRule, float],
     place: Place | None,
     rate: float | None,
     facts: Facts,
@@ -174,7 +180,7 @@ def _rate(
     return ", ".join(told) or DEFAULT, product
 
 
-def _check_something_trains(rows: Sequence[Row], spec: Spec) -> None:
+def _check_something_trains(rows: Sequence[LedgerRow], spec: Spec) -> None:
     if any(row.trains for row in rows):
         return
     frozen = sum(row.frozen for row in rows)

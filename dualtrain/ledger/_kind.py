@@ -13,13 +13,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Kind", "Native", "Owner", "attribute_of", "kind_of"]
+from dualtrain.shapes import Shape
+
+__all__ = ["Kind", "NativeLayers", "Owner", "attribute_of", "kind_of"]
 
 Kind = Literal["norm", "embedding", "unknown", "other"]
 """What holds a parameter. `unknown` is a vector that a norm or a layer scale may have and of which
 nothing tells which: where norms are spared it is spared too, and the ledger says so."""
-
-Shape = tuple[int, ...]
 
 _SAYS_NORM = re.compile(r"norm(?!al(?!i[sz]))", re.IGNORECASE)
 """In a class's name: LayerNorm, RmsNorm, Normalize, Normalization; not Normal."""
@@ -33,7 +33,7 @@ _SCALE = re.compile(r"(?:gamma|beta|gain|scale)(?:\d|_\w)*|g|weight")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Native:
+class NativeLayers:
     """What a backend knows of its framework's own layers, by their qualified names."""
 
     packages: tuple[str, ...]

@@ -14,16 +14,20 @@ from dualtrain.ledger._beside import (
     without_heads,
 )
 from dualtrain.ledger._parameter import Parameter
-from dualtrain.ledger._rules import Rule, first
+from dualtrain.ledger._rules import ParameterRule, first
 from dualtrain.ledger._stacks import NUMBERED, Stack, shared, stacks_of
+from dualtrain.listing import listed
 
 __all__ = ["Place", "check_placed", "places"]
 
-_SHOWN = 8
+_MOST = 8
 
 
 def places(
-    parameters: Sequence[Parameter], *, below: Sequence[Rule] = (), above: Sequence[Rule] = ()
+    parameters: Sequence[Parameter],
+    *,
+    below: Sequence[ParameterRule] = (),
+    above: Sequence[ParameterRule] = (),
 ) -> dict[str, Place]:
     """Canonical name -> place, for every parameter whose place can be told.
 
@@ -87,13 +91,11 @@ def check_placed(parameters: Sequence[Parameter], lost: Sequence[Parameter], rat
         return
     stacks = without_heads(stacks_of(parameters))
     groups = list(dict.fromkeys(_group(p.name, stacks) for p in lost))
-    shown = ", ".join(map(repr, groups[:_SHOWN]))
-    more = f" and {len(groups) - _SHOWN} more" if len(groups) > _SHOWN else ""
     raise LedgerError(
         "layer_decay: each parameter must be in a layer, below the first or above the last. "
-        f"Received: {shown}{more}, of which neither the name nor the order of the modules tells "
-        f"it. Say it: layer_decay: {{rate: {rate:g}, below: [{groups[0]!r}]}}, or above: [...] for "
-        "the head's rate"
+        f"Received: {listed([*map(repr, groups)], _MOST)}, of which neither the name nor the "
+        "order of the modules tells it. Say it: layer_decay: "
+        f"{{rate: {rate:g}, below: [{groups[0]!r}]}}, or above: [...] for the head's rate"
     )
 
 
@@ -105,7 +107,10 @@ def _group(name: str, stacks: list[Stack]) -> str:
 
 
 def _said(
-    parameter: Parameter, stacks: list[Stack], below: Sequence[Rule], above: Sequence[Rule]
+    parameter: Parameter,
+    stacks: list[Stack],
+    below: Sequence[ParameterRule],
+    above: Sequence[ParameterRule],
 ) -> Place | None:
     """What the spec says."""
     low, high = first(below, parameter), first(above, parameter)

@@ -12,11 +12,11 @@ from typing import Any, Literal
 from dualtrain.ledger._parameter import Parameter, roles_of
 from dualtrain.spec import Spec
 
-__all__ = ["Rule", "first", "nothing_matched"]
+__all__ = ["ParameterRule", "first", "nothing_matched"]
 
 
 @dataclass(frozen=True)
-class Rule:
+class ParameterRule:
     """One rule of a spec; as text e.g. `role norm`."""
 
     field: str
@@ -29,7 +29,7 @@ class Rule:
     def __str__(self) -> str:
         return f"{self.kind} {self.value}"
 
-    def told(self, parameter: Parameter) -> str:
+    def text_for(self, parameter: Parameter) -> str:
         """The rule as it fired for a parameter: `role norm (assumed)` where that is not certain."""
         assumed = self.kind == "role" and self.value == "norm" and parameter.kind == "unknown"
         return f"{self} (assumed)" if assumed else str(self)
@@ -48,13 +48,13 @@ class Rule:
                 return len(parameter.shape) < int(self.value)
 
 
-def first(rules: Iterable[Rule], parameter: Parameter) -> Rule | None:
+def first(rules: Iterable[ParameterRule], parameter: Parameter) -> ParameterRule | None:
     """The first of the rules that names the parameter."""
     return next((rule for rule in rules if rule.holds(parameter)), None)
 
 
 def nothing_matched(
-    rules: Iterable[Rule], parameters: Sequence[Parameter], spec: Spec
+    rules: Iterable[ParameterRule], parameters: Sequence[Parameter], spec: Spec
 ) -> list[str]:
     """One sentence for each rule that names no parameter at all, with its file and line."""
     return [
@@ -65,7 +65,7 @@ def nothing_matched(
     ]
 
 
-def _place(rule: Rule, spec: Spec) -> str:
+def _place(rule: ParameterRule, spec: Spec) -> str:
     """`spec.yaml:7: ` of a spec that was read from a file."""
     steps: list[str | int] = []
     at: Any = spec
@@ -78,7 +78,7 @@ def _place(rule: Rule, spec: Spec) -> str:
     return "" if file is None else f"{file}:{line}: "
 
 
-def _cure(rule: Rule) -> str:
+def _cure(rule: ParameterRule) -> str:
     """What to write instead."""
     value = rule.value.lower()
     if rule.kind != "substring" or not any(word in value for word in ("norm", "ln", "bias")):
@@ -89,11 +89,11 @@ def _cure(rule: Rule) -> str:
     )
 
 
-def _quoted(rule: Rule) -> str:
+def _quoted(rule: ParameterRule) -> str:
     return rule.value if rule.kind == "ndim below" else repr(rule.value)
 
 
-def _hint(rule: Rule, parameters: Sequence[Parameter]) -> str:
+def _hint(rule: ParameterRule, parameters: Sequence[Parameter]) -> str:
     """A name that may have been meant."""
     if rule.kind in ("role", "ndim below"):
         return ""

@@ -14,14 +14,14 @@ NUMBERED = ("layer", "layers", "block", "blocks", "resblocks", "h", "stages")
 """What the list of a model's layers is called. A number elsewhere in a name, such as that of
 `nn.Sequential` in a head, counts no layers."""
 
-Parts = tuple[str, ...]
+NameParts = tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Stack:
     """A list of layers, one above the other."""
 
-    path: Parts
+    path: NameParts
     """Of the list: ("encoder", "layer")."""
     depth: int
     """L."""
@@ -56,7 +56,7 @@ def stacks_of(parameters: Sequence[Parameter]) -> list[Stack]:
     its stage has not. T5's `layer.0` and `layer.1`, attention and feed-forward, are not. What a
     stage holds besides goes with its first block, or with its last where it comes after the blocks.
     """
-    members: dict[Parts, list[_Member]] = {}
+    members: dict[NameParts, list[_Member]] = {}
     for position, parameter in enumerate(parameters):
         for name in parameter.names:
             found = _outer(name)
@@ -78,11 +78,11 @@ class _Member:
     parameter: Parameter
     position: int
     number: int
-    rest: Parts
+    rest: NameParts
     """What follows the number in its name."""
 
 
-def _outer(name: str) -> tuple[Parts, int, Parts] | None:
+def _outer(name: str) -> tuple[NameParts, int, NameParts] | None:
     """The list of layers that a name is in, the number there, and the rest of the name."""
     parts = tuple(name.split("."))
     for position, part in enumerate(parts[1:-1], start=1):
@@ -91,7 +91,7 @@ def _outer(name: str) -> tuple[Parts, int, Parts] | None:
     return None
 
 
-def _stack(path: Parts, members: list[_Member]) -> Stack:
+def _stack(path: NameParts, members: list[_Member]) -> Stack:
     positions = [m.position for m in members]
     block = {m.name: found for m in members if (found := _inner(m.rest)) is not None}
     numbers = sorted({m.number for m in members})
@@ -115,14 +115,14 @@ def _stack(path: Parts, members: list[_Member]) -> Stack:
     return Stack(path, depth, stages, layer, first, last, min(positions), max(positions))
 
 
-def _inner(rest: Parts) -> int | None:
+def _inner(rest: NameParts) -> int | None:
     """The number of the block, where what follows a stage's number is one: `blocks.5`, or `5`."""
     if rest[0].isdecimal():
         return int(rest[0])
     return int(rest[1]) if len(rest) > 1 and rest[0] in NUMBERED and rest[1].isdecimal() else None
 
 
-def _are_called_blocks(path: Parts, members: list[_Member]) -> bool:
+def _are_called_blocks(path: NameParts, members: list[_Member]) -> bool:
     """Whether their names say so: `blocks` in a layer, `layers` in `stages`."""
     called = ("blocks", "layers") if path[-1] == "stages" else ("blocks",)
     return any(m.rest[0] in called and len(m.rest) > 3 and m.rest[1].isdecimal() for m in members)
@@ -130,7 +130,7 @@ def _are_called_blocks(path: Parts, members: list[_Member]) -> bool:
 
 def _are_blocks(members: list[_Member], block: dict[str, int]) -> bool:
     """Whether the numbered parts of each layer are blocks, one like the other, of parts."""
-    parts: dict[tuple[int, int], set[Parts]] = {}
+    parts: dict[tuple[int, int], set[NameParts]] = {}
     for m in members:
         if m.name in block:
             own = m.rest[1:] if m.rest[0].isdecimal() else m.rest[2:]
@@ -148,7 +148,7 @@ def _position(members: list[_Member], block: dict[str, int], number: int) -> int
     return min((m.position for m in members if m.number == number and m.name in block), default=0)
 
 
-def shared(stack: Parts, name: str) -> int:
+def shared(stack: NameParts, name: str) -> int:
     """How many leading parts a stack's path and a dotted name share."""
     pairs = zip(stack, name.split("."), strict=False)
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import warnings
 
-from dualtrain.ledger._decide import Ledger, Row
+from dualtrain.ledger._decide import Ledger, LedgerRow
 from dualtrain.ledger._facts import THE_MODEL
+from dualtrain.listing import listed
 
 __all__ = ["tell"]
 
@@ -21,7 +22,7 @@ def tell(ledger: Ledger) -> None:
     if decided:
         warnings.warn(
             "the model itself decides how some parameters train, by ParamAttr or by what the "
-            f"groups of an earlier optimizer left on them: {_some(decided)}. It stays so, beside "
+            f"groups of an earlier optimizer left on them: {listed(decided)}. It stays so, beside "
             "the spec. To let the spec alone decide, set "
             "parameter.optimize_attr['learning_rate'] = 1.0 and parameter.regularizer = None",
             stacklevel=3,
@@ -30,25 +31,19 @@ def tell(ledger: Ledger) -> None:
     if marked:
         warnings.warn(
             "the model marks parameters as ones without weight decay, but the spec's rules decide, "
-            f"and by them these decay: {_some(marked)}. To exclude them, name them in "
+            f"and by them these decay: {listed(marked)}. To exclude them, name them in "
             "weight_decay.exclude_patterns",
             stacklevel=3,
         )
 
 
-def _decided(row: Row) -> str:
+def _decided(row: LedgerRow) -> str:
     multiplier = row.parameter.facts.lr_multiplier
     rate = f"rate x {multiplier:g}" if multiplier != 1.0 else ""
     decay = f"weight decay {row.decay:g}" if row.rule == THE_MODEL else ""
     return ", ".join(filter(None, (rate, decay)))
 
 
-def _is_marked(row: Row) -> bool:
+def _is_marked(row: LedgerRow) -> bool:
     facts = row.parameter.facts
     return facts.undecayed or (facts.decay == 0.0 and row.rule != THE_MODEL)
-
-
-def _some(names: list[str]) -> str:
-    """Three of them, and how many more."""
-    more = [f"and {len(names) - 3} more"] if len(names) > 3 else []
-    return ", ".join([*names[:3], *more])

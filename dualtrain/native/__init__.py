@@ -10,7 +10,7 @@ from dualtrain.native._call import Argument as Argument
 from dualtrain.native._call import Call as Call
 from dualtrain.native._call import Equality as Equality
 from dualtrain.native._call import Fixed as Fixed
-from dualtrain.native._call import Refused as Refused
+from dualtrain.native._call import Refusal as Refusal
 from dualtrain.native._call import Row as Row
 from dualtrain.native._call import Words as Words
 from dualtrain.native._call import at_default as at_default
@@ -18,6 +18,6 @@ from dualtrain.native._call import flat as flat
 from dualtrain.native._call import item as item
 from dualtrain.native._call import nested as nested
 from dualtrain.native._call import word as word
-from dualtrain.native._table import Reading as Reading
+from dualtrain.native._table import Meaning as Meaning
 from dualtrain.native._table import Table as Table
 from dualtrain.native._table import Writing as Writing

@@ -20,7 +20,7 @@ __all__ = [
     "Call",
     "Equality",
     "Fixed",
-    "Refused",
+    "Refusal",
     "Row",
     "Words",
     "at_default",
@@ -38,7 +38,7 @@ Equality = Literal["exact", "rounded", "different", "refused"]
 refused: the spec cannot say it."""
 
 
-class Refused(ValueError):
+class Refusal(ValueError):
     """One side cannot say what the other says; the text has the reason."""
 
 
@@ -127,7 +127,7 @@ def word(
 
     def to_value(words: Words) -> Any:
         if path not in words and absent is REQUIRED:
-            raise Refused(f"needs {path}")
+            raise Refusal(f"needs {path}")
         return write(words.get(path, absent), words)
 
     return Argument(words=(path,), default=default, read=to_words, write=to_value)
@@ -144,7 +144,7 @@ def item(path: str, index: int, default: Any = REQUIRED) -> Argument:
 
     def to_value(words: Words) -> Any:
         if path not in words:
-            raise Refused(f"needs {path}")
+            raise Refusal(f"needs {path}")
         return words[path][index]
 
     return Argument(words=(path,), default=default, read=to_words, write=to_value)
@@ -198,34 +198,34 @@ class Row:
     def read(self, arguments: Mapping[str, Any], around: Words | None = None) -> dict[str, Any]:
         """The words that a call says; those around it, such as the optimizer's rate, included.
 
-        Raises `Refused` for arguments that the row does not know, and where it is a refusal.
+        Raises `Refusal` for arguments that the row does not know, and where it is a refusal.
         """
         around = {} if around is None else around
         if self.equal == "refused":
-            raise Refused(self.because)
+            raise Refusal(self.because)
         unknown = arguments.keys() - {*self.arguments, *self.fixed, *self.free}
         if unknown:
-            raise Refused(f"no word is known for {', '.join(sorted(unknown))}")
+            raise Refusal(f"no word is known for {', '.join(sorted(unknown))}")
         if not self.holds(arguments, around):
-            raise Refused("these arguments have another meaning")
+            raise Refusal("these arguments have another meaning")
         given = {**self.defaults(), **arguments}
         words = {**around, **self.means}
         for name, argument in self.arguments.items():
             if name not in given:
-                raise Refused(f"needs {name}")
+                raise Refusal(f"needs {name}")
             words.update(argument.read(given[name], words, given))
         return words
 
     def write(self, words: Words) -> dict[str, Any]:
         """The arguments of the call that says these words.
 
-        Raises `Refused` where the call has no argument for one of them.
+        Raises `Refusal` where the call has no argument for one of them.
         """
         if self.equal == "refused":
-            raise Refused(self.because)
+            raise Refusal(self.because)
         for path, value in self.means.items():
             if words.get(path, False if value is False else None) != value:
-                raise Refused(f"has {path} {value!r}, always")
+                raise Refusal(f"has {path} {value!r}, always")
         said = {path for a in self.arguments.values() for path in a.words} | self.means.keys()
         unsaid = [
             path
@@ -233,11 +233,11 @@ class Row:
             if (part := path.partition(".")[0]) in self.scope and not said & {path, part}
         ]
         if unsaid:
-            raise Refused(f"has no argument for {', '.join(unsaid)}")
+            raise Refusal(f"has no argument for {', '.join(unsaid)}")
         given = {name: argument.write(words) for name, argument in self.arguments.items()}
         given |= {name: fixed.value for name, fixed in self.fixed.items()}
         if not self.holds(given, words):
-            raise Refused("these words are another call")
+            raise Refusal("these words are another call")
         defaults = self.defaults()
         return {k: v for k, v in given.items() if v is not None or defaults.get(k, v) is not None}
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dualtrain.native import _schedule_arguments as says
-from dualtrain.native._call import REQUIRED, Argument, Call, Refused, Row, Words, at_default, word
+from dualtrain.native._call import REQUIRED, Argument, Call, Refusal, Row, Words, at_default, word
 from dualtrain.native._schedule_arguments import LR
 from dualtrain.native._schedule_rows import ANGLE, BASE, CLIMBS, LAMBDA, RAISES, WHOLE_RATE, Rows
 from dualtrain.native._table import Table
@@ -23,7 +23,7 @@ def _values(values: Any, words: Words, given: Given) -> Words:
 
 def _the_rate_itself(value: Any, words: Words, given: Given) -> Words:
     if value != words[LR]:
-        raise Refused(f"rises to another rate than the one after it: {value}, {words[LR]}")
+        raise Refusal(f"rises to another rate than the one after it: {value}, {words[LR]}")
     return {}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dualtrain.native import _schedule_arguments as says
-from dualtrain.native._call import Argument, Fixed, Refused, Row, Words, at_default, word
+from dualtrain.native._call import Argument, Fixed, Refusal, Row, Words, at_default, word
 from dualtrain.native._schedule_arguments import STEPS
 from dualtrain.native._schedule_rows import CLIMBS, Rows, dispatched
 
@@ -45,13 +45,13 @@ _END_OF_A_SHARE = Argument(
 def _waves(cycles: Any, words: Words, given: Given) -> Words:
     whole = 1 if cycles is None else cycles
     if not isinstance(whole, int):
-        raise Refused("num_cycles must be an int, or the class raises AssertionError")
+        raise Refusal("num_cycles must be an int, or the class raises AssertionError")
     return {"schedule.half_waves": 2.0 * whole}
 
 
 def _write_waves(words: Words) -> int:
     if words["schedule.half_waves"] % 2:
-        raise Refused("num_cycles must be an int: half_waves must be even")
+        raise Refusal("num_cycles must be an int: half_waves must be even")
     return int(words["schedule.half_waves"] / 2)
 
 

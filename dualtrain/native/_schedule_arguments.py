@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dualtrain.native._call import REQUIRED, Argument, Call, Refused, Words, word
+from dualtrain.native._call import REQUIRED, Argument, Call, Refusal, Words, word
 from dualtrain.native._table import Table
 
 __all__: list[str] = []
@@ -31,7 +31,7 @@ def horizon(default: Any = REQUIRED, offset: int = 0) -> Argument:
 
     def read(value: Any, words: Words, given: Mapping[str, Any]) -> Words:
         if value is None:
-            raise Refused("needs the number of updates")
+            raise Refusal("needs the number of updates")
         return {} if value - offset == words.get(UPDATES) else {"horizon": value - offset}
 
     def write(words: Words) -> Any:
@@ -43,7 +43,7 @@ def horizon(default: Any = REQUIRED, offset: int = 0) -> Argument:
 def _end(words: Words) -> int:
     end = words.get("horizon", words.get(UPDATES))
     if end is None:
-        raise Refused("needs horizon")
+        raise Refusal("needs horizon")
     return int(end)
 
 
@@ -72,9 +72,9 @@ def period(default: Any = REQUIRED) -> Argument:
     def write(words: Words) -> Any:
         end, waves = _end(words), words["schedule.half_waves"]
         if words.get(UPDATES, end) > end:
-            raise Refused(f"climbs again past the horizon: {end}")
+            raise Refusal(f"climbs again past the horizon: {end}")
         if end % waves:
-            raise Refused(f"half a wave must be whole updates: horizon {end}, half_waves {waves:g}")
+            raise Refusal(f"half a wave must be whole updates: horizon {end}, half_waves {waves:g}")
         return int(end / waves)
 
     return Argument(
@@ -96,7 +96,7 @@ def times_lr(path: str, default: Any = REQUIRED, *, absent: Any = REQUIRED) -> A
 def divided(rate: float, by: float) -> float:
     """The factor that makes one rate of the other."""
     if not by:
-        raise Refused("divides to get this rate, which cannot be 0")
+        raise Refusal("divides to get this rate, which cannot be 0")
     return rate / by
 
 
@@ -143,7 +143,7 @@ def shape(path: str, default: Any, names: Mapping[str, str], *, absent: Any = RE
 
     def known(value: Any, words: Words) -> Any:
         if value not in names:
-            raise Refused(f"must be one of {', '.join(names)}. Received: {value!r}")
+            raise Refusal(f"must be one of {', '.join(names)}. Received: {value!r}")
         return names[value]
 
     return word(path, default, absent=absent, read=known, write=lambda value, _: native[value])
@@ -171,9 +171,9 @@ def read_inner(table: Table, call: Call, around: Words) -> dict[str, Any]:
     """What a schedule within another says beside the words around it."""
     reading = table.read(call, around)
     if not reading.words:
-        raise Refused(f"{call}: {reading.row.because}")
+        raise Refusal(f"{call}: {reading.row.because}")
     if any(reading.words[path] != value for path, value in around.items()):
-        raise Refused(f"{call} gives the optimizer another rate")
+        raise Refusal(f"{call} gives the optimizer another rate")
     return {path: value for path, value in reading.words.items() if path not in around}
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dualtrain.native._call import Call, Refused, Row, Words
+from dualtrain.native._call import Call, Refusal, Row, Words
 
-__all__ = ["Reading", "Table", "Writing"]
+__all__ = ["Meaning", "Table", "Writing"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
+class Meaning:
     """What a call means."""
 
     row: Row
@@ -34,14 +34,14 @@ class Table:
 
     rows: Sequence[Row]
 
-    def read(self, call: Call, around: Words | None = None) -> Reading:
+    def read(self, call: Call, around: Words | None = None) -> Meaning:
         """The first row that holds for the call, and the words it says.
 
-        Raises `Refused` where no row holds, or an argument has no word.
+        Raises `Refusal` where no row holds, or an argument has no word.
 
-        >>> from dualtrain.native.schedules import SCHEDULES
+        >>> from dualtrain.native.schedules import NATIVE_SCHEDULES
         >>> call = Call(name="torch.optim.lr_scheduler.StepLR", arguments={"step_size": 30})
-        >>> SCHEDULES.read(call).words
+        >>> NATIVE_SCHEDULES.read(call).words
         {'schedule.name': 'step', 'schedule.every': 30, 'schedule.gamma': 0.1}
         """
         around = {} if around is None else around
@@ -49,18 +49,18 @@ class Table:
         for row in named:
             if row.holds(call.arguments, around):
                 if row.equal == "refused":
-                    return Reading(row=row, words={})
-                return Reading(row=row, words=row.read(call.arguments, around))
-        raise Refused(f"{call} has no meaning that is known" if named else f"{call.name}: unknown")
+                    return Meaning(row=row, words={})
+                return Meaning(row=row, words=row.read(call.arguments, around))
+        raise Refusal(f"{call} has no meaning that is known" if named else f"{call.name}: unknown")
 
     def write(self, words: Words, library: str, *, drives: bool = False) -> Writing:
         """The first call of the library that says the words; of those that `drives`, if asked.
 
-        Raises `Refused` with the reason of each row of that meaning that cannot.
+        Raises `Refusal` with the reason of each row of that meaning that cannot.
 
-        >>> from dualtrain.native.schedules import SCHEDULES
+        >>> from dualtrain.native.schedules import NATIVE_SCHEDULES
         >>> words = {"schedule.name": "cosine", "schedule.half_waves": 1.0, "horizon": 9}
-        >>> str(SCHEDULES.write(words, "torch").call)
+        >>> str(NATIVE_SCHEDULES.write(words, "torch").call)
         'CosineAnnealingLR(T_max=9, eta_min=0)'
         """
         reasons = []
@@ -69,8 +69,8 @@ class Table:
                 continue
             try:
                 return Writing(row=row, call=Call(name=row.name, arguments=row.write(words)))
-            except Refused as refused:
+            except Refusal as refused:
                 named = [path for path in row.means if path.endswith(".name")]
                 if named and all(words.get(path) == row.means[path] for path in named):
                     reasons.append(f"{Call(name=row.name).short_name} {refused}")
-        raise Refused("; ".join(reasons) or f"{library} has nothing that says it")
+        raise Refusal("; ".join(reasons) or f"{library} has nothing that says it")

@@ -7,7 +7,7 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 from dualtrain.native import _schedule_arguments as says
-from dualtrain.native._call import Argument, Call, Fixed, Refused, Row, Words, at_default, item
+from dualtrain.native._call import Argument, Call, Fixed, Refusal, Row, Words, at_default, item
 from dualtrain.native._schedule_arguments import LR, NAME, STEPS, UPDATES
 from dualtrain.native._schedule_rows import BASE, CLIMBS, LAMBDA, RAISES, Rows
 from dualtrain.native._table import Table
@@ -101,7 +101,7 @@ def _steps_then(milestones: Any, words: Words, given: Given) -> Words:
 
 def _one_milestone(words: Words) -> list[int]:
     if STEPS not in words:
-        raise Refused(f"needs {STEPS}")
+        raise Refusal(f"needs {STEPS}")
     return [words[STEPS]]
 
 
@@ -144,12 +144,12 @@ def _phases(schedulers: Any, words: Words, given: Given) -> Words:
         said = says.read_inner(_FLAT, call, around)
         inner = said.pop("horizon", None)
         if inner is not None and index + 1 < len(begins):
-            raise Refused(f"{call} does not end with its phase")
+            raise Refusal(f"{call} does not end with its phase")
         if inner is not None:
             end = {"horizon": begins[index] + inner}
         strange = [path for path in said if not path.startswith("schedule.")]
         if strange:
-            raise Refused(f"a phase says no {', '.join(strange)}: {call}")
+            raise Refusal(f"a phase says no {', '.join(strange)}: {call}")
         schedule = {path.removeprefix("schedule."): value for path, value in said.items()}
         phases.append({"schedule": schedule})
         if index + 1 < len(begins):
@@ -202,10 +202,10 @@ def _constant_for(total_iters: int) -> Mapping[str, Argument]:
 
     def write(words: Words) -> float:
         if len(words["schedule.values"]) != 2:
-            raise Refused("has two rates")
+            raise Refusal("has two rates")
         low, high = words["schedule.values"]
         if low > high or not high:
-            raise Refused("rises to its rate")
+            raise Refusal("rises to its rate")
         return float(low / high)
 
     return {

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dualtrain.native import _schedule_arguments as says
-from dualtrain.native._call import Argument, Refused, Row, Words, at_default
+from dualtrain.native._call import Argument, Refusal, Row, Words, at_default
 from dualtrain.native._schedule_arguments import LR, STEPS
 from dualtrain.native._schedule_rows import ANGLE, CLIMBS, RATIO, Rows, dispatched
 
@@ -60,7 +60,7 @@ def _to_lowest(
 
 def _from_1(value: Any, words: Words, given: Given) -> Words:
     if value < 1:
-        raise Refused("begins its cosine an update late without warmup")
+        raise Refusal("begins its cosine an update late without warmup")
     return {STEPS: value - 1} if value > 1 else {}
 
 
@@ -94,7 +94,7 @@ def _write_lowest(words: Words) -> float:
     ratio = words["schedule.min_lr"] / words[LR]
     start = words.get("warmup.start", 0.0)
     if words.get(STEPS, 0) and abs(start - ratio) > 1e-9:
-        raise Refused("rises from min_lr")
+        raise Refusal("rises from min_lr")
     return float(ratio)
 
 
@@ -210,7 +210,7 @@ def _through_kwargs(called: str, row: Row, *, drops: bool) -> Row:
         kwargs = kwargs or {}
         unknown = kwargs.keys() & _STEPS.keys()
         if unknown:
-            raise Refused(f"no word is known for {', '.join(sorted(unknown))}")
+            raise Refusal(f"no word is known for {', '.join(sorted(unknown))}")
         return row.read({**{name: given[name] for name in steps}, **kwargs}, words)
 
     def write(words: Words) -> dict[str, Any]:

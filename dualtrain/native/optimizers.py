@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from inspect import signature
 from typing import Any, get_args
 
-from dualtrain.native._call import REQUIRED, Argument, Refused, Row, Words, at_default, item, word
+from dualtrain.native._call import REQUIRED, Argument, Refusal, Row, Words, at_default, item, word
 from dualtrain.native._table import Table
 from dualtrain.optimizers import (
     SGD,
@@ -30,11 +30,11 @@ from dualtrain.optimizers import (
     UpdateRule,
 )
 
-__all__ = ["OPTIMIZERS", "arguments_for", "driving_row", "words_of"]
+__all__ = ["NATIVE_OPTIMIZERS", "arguments_for", "driving_row", "words_of"]
 
 ROUNDED = "the same formula, its operations in another order, or its numbers in float32"
 
-Rule = type[UpdateRule]
+RuleType = type[UpdateRule]
 Says = Mapping[str, tuple[Any, ...]]
 """Argument -> the field that it says, which item of it if it is one, and the native default."""
 
@@ -54,7 +54,7 @@ def words_of(rule: UpdateRule, decay: float | None = None) -> dict[str, Any]:
 def driving_row(library: str, rule: UpdateRule) -> Row | None:
     """The native class by which a framework's backend computes a rule; None where none does."""
     name = words_of(rule)["optimizer.name"]
-    drive = (row for row in OPTIMIZERS.rows if row.library == library and row.drives)
+    drive = (row for row in NATIVE_OPTIMIZERS.rows if row.library == library and row.drives)
     return next((row for row in drive if row.means["optimizer.name"] == name), None)
 
 
@@ -62,21 +62,21 @@ def arguments_for(cls: Any, row: Row, words: Words) -> dict[str, Any]:
     """The arguments by which the installed class says these words.
 
     One that its version does not know yet is left out, where it would be at its default. Raises
-    `Refused`, with the names alone, where it would not.
+    `Refusal`, with the names alone, where it would not.
     """
     given, known, defaults = row.write(words), signature(cls).parameters, row.defaults()
     missing = [name for name in given if name not in known]
     needed = [name for name in missing if given[name] != defaults.get(name, REQUIRED)]
     if needed:
-        raise Refused(", ".join(needed))
+        raise Refusal(", ".join(needed))
     return {name: value for name, value in given.items() if name in known}
 
 
-def _kind(rule: Rule) -> str:
+def _kind(rule: RuleType) -> str:
     return "decoupled" if rule.decoupled else "coupled"
 
 
-def _argument(rule: Rule, field: str, *rest: Any) -> Argument:
+def _argument(rule: RuleType, field: str, *rest: Any) -> Argument:
     """What the spec leaves out, at its own default, is left out of the words too."""
     if len(rest) == 2:
         return item(f"optimizer.{field}", *rest)
@@ -89,7 +89,7 @@ def _argument(rule: Rule, field: str, *rest: Any) -> Argument:
     )
 
 
-def _decay(rule: Rule, default: float | None) -> Argument:
+def _decay(rule: RuleType, default: float | None) -> Argument:
     """A number; 0 and None say nothing."""
 
     def read(value: float | None, words: Words, given: Mapping[str, Any]) -> Words:
@@ -118,7 +118,7 @@ class _Classes:
     def row(
         self,
         name: str,
-        rule: Rule,
+        rule: RuleType,
         lr: Any,
         says: Says | None = None,
         *,
@@ -306,4 +306,6 @@ def _refused(name: str, because: str) -> Row:
     return Row(library=library, name=name, scope=("optimizer",), equal="refused", because=because)
 
 
-OPTIMIZERS = Table([*_ROWS, *(_refused(name, because) for name, because in _REFUSED.items())])
+NATIVE_OPTIMIZERS = Table(
+    [*_ROWS, *(_refused(name, because) for name, because in _REFUSED.items())]
+)

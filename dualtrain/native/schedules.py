@@ -18,9 +18,9 @@ from dualtrain.native._torch_schedules import TORCH_SCHEDULES
 from dualtrain.native._transformers_schedules import HF_TYPES as HF_TYPES
 from dualtrain.native._transformers_schedules import TRANSFORMERS_SCHEDULES
 
-__all__ = ["HF_TYPES", "PADDLENLP_TYPES", "SCHEDULES", "default_of", "left_out"]
+__all__ = ["HF_TYPES", "NATIVE_SCHEDULES", "PADDLENLP_TYPES", "default_of", "left_out"]
 
-SCHEDULES = Table(
+NATIVE_SCHEDULES = Table(
     [*PADDLE_SCHEDULES, *PADDLENLP_SCHEDULES, *TORCH_SCHEDULES, *TRANSFORMERS_SCHEDULES]
 )
 """All of them."""
@@ -51,7 +51,7 @@ def default_of(name: str, schedule: str, field: str) -> Any:
     >>> default_of("PolynomialDecay", "polynomial", "end_lr")
     0.0001
     """
-    for row in SCHEDULES.rows:
+    for row in NATIVE_SCHEDULES.rows:
         if row.name.endswith(f".{name}") and row.means.get(NAME) == schedule:
             return left_out(row)[field]
     raise KeyError(name)

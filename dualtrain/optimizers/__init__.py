@@ -24,7 +24,7 @@ from dualtrain.optimizers._rule import UpdateRule as UpdateRule
 from dualtrain.optimizers._sgd import SGD as SGD
 from dualtrain.optimizers._sgd import Momentum as Momentum
 from dualtrain.optimizers._verbs import NUMPY as NUMPY
-from dualtrain.optimizers._verbs import Verbs as Verbs
+from dualtrain.optimizers._verbs import Arithmetic as Arithmetic
 
 
 def _not_asgd(value: Any) -> Any:

@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Literal
 
 from dualtrain.fields import Positive
 from dualtrain.optimizers._rule import Numbers, State, UpdateRule
-from dualtrain.optimizers._verbs import NUMPY, Verbs
-from dualtrain.optimizers._words import Decay, NonNegative, Rate
+from dualtrain.optimizers._verbs import NUMPY, Arithmetic
+from dualtrain.optimizers._words import Decay, LearningRate, NonNegative
 
 __all__ = ["Adadelta", "Adagrad"]
 
@@ -17,7 +17,7 @@ class Adagrad(UpdateRule):
 
     name: Literal["adagrad"]
     """`torch.optim.Adagrad` without its lr_decay, `paddle.optimizer.Adagrad`."""
-    lr: Rate
+    lr: LearningRate
     eps: Positive
     """Added outside the root (default 1e-10 in torch, 1e-6 in Paddle)."""
     initial_accumulator: NonNegative = 0.0
@@ -26,11 +26,11 @@ class Adagrad(UpdateRule):
     arrays: ClassVar[tuple[str, ...]] = ("sum_of_squares",)
     """s."""
 
-    def new_state(self, w: Any, *, verbs: Verbs = NUMPY) -> State:
+    def new_state(self, w: Any, *, verbs: Arithmetic = NUMPY) -> State:
         """s begins at `initial_accumulator`."""
         return {"step": 0, "sum_of_squares": verbs.zeros(w) + self.initial_accumulator}
 
-    def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Verbs) -> Any:
+    def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Arithmetic) -> Any:
         s = state["sum_of_squares"] = state["sum_of_squares"] + g * g
         return xp.plus_quotient_(w, g, xp.sqrt(s) + self.eps, -now.lr)
 
@@ -43,7 +43,7 @@ class Adadelta(UpdateRule):
 
     name: Literal["adadelta"]
     """`torch.optim.Adadelta`, `paddle.optimizer.Adadelta`."""
-    lr: Rate
+    lr: LearningRate
     rho: Decay
     """Decay rate of both averages (default 0.9 in torch, 0.95 in Paddle)."""
     eps: Positive = 1e-6
@@ -52,7 +52,7 @@ class Adadelta(UpdateRule):
     arrays: ClassVar[tuple[str, ...]] = ("second_moment", "second_moment_of_updates")
     """v, and a."""
 
-    def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Verbs) -> Any:
+    def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Arithmetic) -> Any:
         v = state["second_moment"] = xp.average_(state["second_moment"], self.rho, g * g)
         a = state["second_moment_of_updates"]
         d = g * xp.sqrt(a + self.eps) / xp.sqrt(v + self.eps)

@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Literal
 
 from dualtrain.fields import Positive
 from dualtrain.optimizers._rule import Numbers, UpdateRule, moments
-from dualtrain.optimizers._verbs import Verbs
-from dualtrain.optimizers._words import Betas, Rate
+from dualtrain.optimizers._verbs import Arithmetic
+from dualtrain.optimizers._words import Betas, LearningRate
 
 __all__ = ["Adam", "AdamW"]
 
@@ -16,7 +16,7 @@ class _Adam(UpdateRule):
     """Base of both: their words, and the step before the rate."""
 
     name: Any
-    lr: Rate
+    lr: LearningRate
     betas: Betas = (0.9, 0.999)
     eps: Positive = 1e-8
     """Added outside the root, after bias correction, in both frameworks."""
@@ -31,7 +31,7 @@ class _Adam(UpdateRule):
         """The largest v only with amsgrad."""
         return self.arrays if self.amsgrad else self.arrays[:2]
 
-    def _step(self, state: dict[str, Any], g: Any, now: Numbers, xp: Verbs) -> Any:
+    def _step(self, state: dict[str, Any], g: Any, now: Numbers, xp: Arithmetic) -> Any:
         b1, b2 = self.betas
         m, v = moments(state, self.betas, g, xp)
         if self.amsgrad:
@@ -50,7 +50,7 @@ class Adam(_Adam):
 
     like_adam: ClassVar[bool] = True
 
-    def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Verbs) -> Any:
+    def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Arithmetic) -> Any:
         return xp.plus_(w, self._step(state, g, now, xp), -now.lr)
 
 
@@ -66,6 +66,6 @@ class AdamW(_Adam):
     decoupled: ClassVar[bool] = True
     shrinks: ClassVar[bool] = True
 
-    def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Verbs) -> Any:
+    def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Arithmetic) -> Any:
         step = self._step(state, g, now, xp)
         return xp.plus_(w * (1 - now.lr * now.decay), step, -now.lr)

@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Literal
 
 from dualtrain.fields import Positive
 from dualtrain.optimizers._rule import Numbers, UpdateRule
-from dualtrain.optimizers._verbs import Verbs
-from dualtrain.optimizers._words import Betas, Rate
+from dualtrain.optimizers._verbs import Arithmetic
+from dualtrain.optimizers._words import Betas, LearningRate
 
 __all__ = ["Adamax"]
 
@@ -21,7 +21,7 @@ class Adamax(UpdateRule):
 
     name: Literal["adamax"]
     """`paddle.optimizer.Adamax`; not `torch.optim.Adamax`."""
-    lr: Rate
+    lr: LearningRate
     betas: Betas = (0.9, 0.999)
     eps: Positive = 1e-8
     """Added to u before the maximum: u never falls below eps / (1 - b2) for long."""
@@ -30,7 +30,7 @@ class Adamax(UpdateRule):
     arrays: ClassVar[tuple[str, ...]] = ("first_moment", "largest_gradient")
     """m, and u."""
 
-    def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Verbs) -> Any:
+    def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Arithmetic) -> Any:
         b1, b2 = self.betas
         m = state["first_moment"] = xp.average_(state["first_moment"], b1, g)
         u = xp.add_(xp.multiply_(state["largest_gradient"], b2), self.eps)

@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Literal
 
 from dualtrain.fields import Positive
 from dualtrain.optimizers._rule import Numbers, UpdateRule, moments
-from dualtrain.optimizers._verbs import Verbs
-from dualtrain.optimizers._words import Betas, Rate
+from dualtrain.optimizers._verbs import Arithmetic
+from dualtrain.optimizers._words import Betas, LearningRate
 
 __all__ = ["Lamb"]
 
@@ -22,7 +22,7 @@ class Lamb(UpdateRule):
 
     name: Literal["lamb"]
     """`paddle.optimizer.Lamb`; torch has none, dualtrain's own computes the same."""
-    lr: Rate
+    lr: LearningRate
     betas: Betas = (0.9, 0.999)
     eps: Positive
     """Added outside the root (1e-6 in Paddle; torch has no LAMB, its Adams take 1e-8)."""
@@ -32,7 +32,7 @@ class Lamb(UpdateRule):
     arrays: ClassVar[tuple[str, ...]] = ("first_moment", "second_moment")
     """m and v."""
 
-    def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Verbs) -> Any:
+    def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Arithmetic) -> Any:
         b1, b2 = self.betas
         m, v = moments(state, self.betas, g, xp)
         size = xp.add_(xp.sqrt_(v / (1 - b2**now.k)), self.eps)

@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Literal
 
 from dualtrain.fields import Positive
 from dualtrain.optimizers._rule import Numbers, State, UpdateRule, moments
-from dualtrain.optimizers._verbs import NUMPY, Verbs
-from dualtrain.optimizers._words import Betas, NonNegative, Rate
+from dualtrain.optimizers._verbs import NUMPY, Arithmetic
+from dualtrain.optimizers._words import Betas, LearningRate, NonNegative
 
 __all__ = ["NAdam"]
 
@@ -21,7 +21,7 @@ class NAdam(UpdateRule):
 
     name: Literal["nadam"]
     """`torch.optim.NAdam`, `paddle.optimizer.NAdam` (Paddle 3)."""
-    lr: Rate
+    lr: LearningRate
     betas: Betas = (0.9, 0.999)
     eps: Positive = 1e-8
     """Added outside the root, after bias correction."""
@@ -33,11 +33,11 @@ class NAdam(UpdateRule):
     arrays: ClassVar[tuple[str, ...]] = ("first_moment", "second_moment")
     """m and v."""
 
-    def new_state(self, w: Any, *, verbs: Verbs = NUMPY) -> State:
+    def new_state(self, w: Any, *, verbs: Arithmetic = NUMPY) -> State:
         """P begins at 1."""
         return {**super().new_state(w, verbs=verbs), "momentum_product": 1.0}
 
-    def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Verbs) -> Any:
+    def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Arithmetic) -> Any:
         (b1, b2), k = self.betas, now.k
         m, v = moments(state, self.betas, g, xp)
         c, following = (b1 * (1 - 0.5 * 0.96 ** (i * self.momentum_decay)) for i in (k, k + 1))

@@ -7,8 +7,8 @@ from typing import Any, ClassVar, Literal
 
 from dualtrain.fields import Positive
 from dualtrain.optimizers._rule import Numbers, UpdateRule, moments
-from dualtrain.optimizers._verbs import Verbs
-from dualtrain.optimizers._words import Betas, Rate
+from dualtrain.optimizers._verbs import Arithmetic
+from dualtrain.optimizers._words import Betas, LearningRate
 
 __all__ = ["RAdam"]
 
@@ -23,7 +23,7 @@ class RAdam(UpdateRule):
 
     name: Literal["radam"]
     """`torch.optim.RAdam`, `paddle.optimizer.RAdam` (Paddle 3)."""
-    lr: Rate
+    lr: LearningRate
     betas: Betas = (0.9, 0.999)
     eps: Positive = 1e-8
     """Added to sqrt(v), before bias correction."""
@@ -32,7 +32,7 @@ class RAdam(UpdateRule):
     arrays: ClassVar[tuple[str, ...]] = ("first_moment", "second_moment")
     """m and v."""
 
-    def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Verbs) -> Any:
+    def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Arithmetic) -> Any:
         (b1, b2), k = self.betas, now.k
         m, v = moments(state, self.betas, g, xp)
         h = m / (1 - b1**k)

@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Literal
 
 from dualtrain.fields import Positive
 from dualtrain.optimizers._rule import Numbers, UpdateRule
-from dualtrain.optimizers._verbs import Verbs
-from dualtrain.optimizers._words import Decay, Rate
+from dualtrain.optimizers._verbs import Arithmetic
+from dualtrain.optimizers._words import Decay, LearningRate
 
 __all__ = ["RMSProp"]
 
@@ -22,7 +22,7 @@ class RMSProp(UpdateRule):
 
     name: Literal["rmsprop"]
     """`paddle.optimizer.RMSProp`; not `torch.optim.RMSprop`."""
-    lr: Rate
+    lr: LearningRate
     rho: Decay
     """Decay rate of the averages (default 0.95 in Paddle; torch's alpha, 0.99)."""
     eps: Positive
@@ -40,7 +40,7 @@ class RMSProp(UpdateRule):
         """Without a where it is not centered."""
         return self.arrays if self.centered else (self.arrays[0], self.arrays[2])
 
-    def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Verbs) -> Any:
+    def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Arithmetic) -> Any:
         v = state["second_moment"] = xp.average_(state["second_moment"], self.rho, g * g)
         if self.centered:
             a = state["first_moment"] = xp.average_(state["first_moment"], self.rho, g)

@@ -7,8 +7,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, ValidationInfo, field_validator
 
 from dualtrain.optimizers._rule import Numbers, UpdateRule
-from dualtrain.optimizers._verbs import Verbs
-from dualtrain.optimizers._words import Pair, Rate
+from dualtrain.optimizers._verbs import Arithmetic
+from dualtrain.optimizers._words import LearningRate, Pair
 
 __all__ = ["Rprop"]
 
@@ -36,7 +36,7 @@ class Rprop(UpdateRule):
 
     name: Literal["rprop"]
     """`torch.optim.Rprop`, `paddle.optimizer.Rprop` (Paddle 3)."""
-    lr: Rate
+    lr: LearningRate
     etas: Annotated[Pair, AfterValidator(_around_one)] = (0.5, 1.2)
     """By what a step size shrinks and grows."""
     step_sizes: Annotated[Pair, AfterValidator(_rising)]
@@ -58,7 +58,7 @@ class Rprop(UpdateRule):
     arrays: ClassVar[tuple[str, ...]] = ("step_size", "last_gradient")
     """s, and the last g."""
 
-    def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Verbs) -> Any:
+    def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Arithmetic) -> Any:
         smallest, largest = self.step_sizes
         size = state["step_size"] if now.k > 1 else xp.zeros(w) + now.lr
         turn = xp.sign(g * state["last_gradient"])

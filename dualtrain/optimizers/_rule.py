@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from dualtrain.fields import Part
-from dualtrain.optimizers._verbs import NUMPY, Verbs
+from dualtrain.optimizers._verbs import NUMPY, Arithmetic
 
 __all__ = ["Numbers", "State", "UpdateRule", "moments"]
 
@@ -70,7 +70,7 @@ class UpdateRule(Part):
         """The momentum from which a schedule may cycle; None where it can cycle none."""
         return None
 
-    def new_state(self, w: Array, *, verbs: Verbs = NUMPY) -> State:
+    def new_state(self, w: Array, *, verbs: Arithmetic = NUMPY) -> State:
         """The state of a weight before the first update."""
         return {"step": 0, **{name: verbs.zeros(w) for name in self.state_arrays}}
 
@@ -83,7 +83,7 @@ class UpdateRule(Part):
         lr: float,
         decay: float = 0.0,
         momentum: float | None = None,
-        verbs: Verbs = NUMPY,
+        verbs: Arithmetic = NUMPY,
     ) -> tuple[State, Array]:
         """State and weight after one more update. Pure, with `NUMPY`'s verbs.
 
@@ -103,13 +103,15 @@ class UpdateRule(Part):
             g = verbs.plus(g, w, decay)
         return after, self._moved(after, w, g, now, verbs)
 
-    def _moved(self, state: dict[str, Any], w: Array, g: Array, now: Numbers, xp: Verbs) -> Array:
+    def _moved(
+        self, state: dict[str, Any], w: Array, g: Array, now: Numbers, xp: Arithmetic
+    ) -> Array:
         """The weight after the update; the arrays in `state` are replaced by their next values."""
         raise NotImplementedError
 
 
 def moments(
-    state: dict[str, Any], betas: tuple[float, float], g: Array, xp: Verbs
+    state: dict[str, Any], betas: tuple[float, float], g: Array, xp: Arithmetic
 ) -> tuple[Array, Array]:
     """m = b1 m + (1 - b1) g and v = b2 v + (1 - b2) g^2, kept in the state."""
     m = state["first_moment"] = xp.average_(state["first_moment"], betas[0], g)

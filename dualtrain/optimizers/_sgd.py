@@ -7,8 +7,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from dualtrain.optimizers._rule import Numbers, UpdateRule
-from dualtrain.optimizers._verbs import Verbs
-from dualtrain.optimizers._words import Rate
+from dualtrain.optimizers._verbs import Arithmetic
+from dualtrain.optimizers._words import LearningRate
 
 __all__ = ["SGD", "Momentum"]
 
@@ -18,9 +18,9 @@ class SGD(UpdateRule):
 
     name: Literal["sgd"]
     """`torch.optim.SGD`, `paddle.optimizer.SGD`."""
-    lr: Rate
+    lr: LearningRate
 
-    def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Verbs) -> Any:
+    def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Arithmetic) -> Any:
         return xp.plus_(w, g, -now.lr)
 
 
@@ -32,7 +32,7 @@ class Momentum(UpdateRule):
 
     name: Literal["momentum"]
     """`torch.optim.SGD` with momentum, `paddle.optimizer.Momentum`."""
-    lr: Rate
+    lr: LearningRate
     momentum: Annotated[float, Field(gt=0, lt=1)]
     """Share of b that is kept (default 0 in torch's SGD, 0.9 in Paddle's Momentum)."""
     nesterov: bool = False
@@ -46,7 +46,7 @@ class Momentum(UpdateRule):
         """Its own, at the top of the cycle."""
         return self.momentum
 
-    def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Verbs) -> Any:
+    def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Arithmetic) -> Any:
         momentum = self.momentum if now.momentum is None else now.momentum
         b = state["velocity"] = momentum * state["velocity"] + g
         return xp.plus_(w, xp.plus(g, b, momentum) if self.nesterov else b, -now.lr)

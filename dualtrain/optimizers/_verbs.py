@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["NUMPY", "Verbs"]
+__all__ = ["NUMPY", "Arithmetic"]
 
 Array = Any
 """An array of whoever's verbs they are."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verbs:
+class Arithmetic:
     """Functions of arrays, element by element where nothing else is said.
 
     One whose name ends in `_` may write its result into its first argument, which is a weight, an
@@ -59,7 +59,7 @@ def _plus(a: Array, b: Array, s: float) -> Array:
     return a + s * b
 
 
-NUMPY = Verbs(
+NUMPY = Arithmetic(
     zeros=np.zeros_like,
     sqrt=np.sqrt,
     abs=np.abs,

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from dualtrain.fields import Positive
 
-__all__ = ["Betas", "Decay", "NonNegative", "Pair", "Rate"]
+__all__ = ["Betas", "Decay", "LearningRate", "NonNegative", "Pair"]
 
 
 def _two(values: object) -> object:
@@ -17,7 +17,7 @@ def _two(values: object) -> object:
     return values
 
 
-Rate = Annotated[
+LearningRate = Annotated[
     Positive, Field(description="Base learning rate: what the schedule's factor multiplies.")
 ]
 NonNegative = Annotated[float, Field(ge=0, le=1e300)]

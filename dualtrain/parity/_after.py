@@ -10,7 +10,7 @@ from dualtrain.listing import listed
 from dualtrain.parity._finding import Measure
 from dualtrain.parity._numbers import distance, relative
 from dualtrain.parity._tolerances import Tolerance, Tolerances, tolerances
-from dualtrain.parity._weights import Tensor, Weights
+from dualtrain.parity._weights import ParameterDifference, Weights
 from dualtrain.trace import Evaluation, Trace
 
 __all__ = ["averages", "evaluation", "update"]
@@ -34,7 +34,7 @@ def averages(weights: Weights | None, *, one_sided: bool) -> list[Measure]:
     return update(weights) if weights is not None else []
 
 
-def _tensor(tensor: Tensor) -> Measure:
+def _tensor(tensor: ParameterDifference) -> Measure:
     bound = Tolerance(tensor.bound, "x movement")
     detail = f"{tensor.name} (moved {tensor.movement:.1e})"
     return Measure(tensor.difference, "relative", bound, detail)

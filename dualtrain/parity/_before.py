@@ -92,7 +92,7 @@ def decay(a: Trace, b: Trace) -> list[Measure]:
     return _names(*(_decay(trace.header, decided=decided) for trace in (a, b)))
 
 
-def _decay(header: Header, *, decided: bool) -> Facts:
+def _decay(header: Header, *, decided: bool) -> FactsByName:
     """Parameter -> what is in effect for it and, if asked for, what was decided."""
     decisions: dict[str, Any] = {**header.decisions} if decided else {}
     return {
@@ -116,10 +116,10 @@ def initial_weights(a: Trace, b: Trace) -> list[Measure]:
     return _names(left, right)
 
 
-Facts = Mapping[str, Mapping[str, Any]]
+FactsByName = Mapping[str, Mapping[str, Any]]
 
 
-def _names(a: Facts, b: Facts) -> list[Measure]:
+def _names(a: FactsByName, b: FactsByName) -> list[Measure]:
     """Counts the names under which the facts differ, and lists them; nothing without names."""
     differing = [name for name in sorted(a.keys() | b.keys()) if a.get(name) != b.get(name)]
     told = [f"{name}: {'; '.join(_contrast(a.get(name), b.get(name)))}" for name in differing]

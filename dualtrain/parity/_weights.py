@@ -46,10 +46,9 @@ from dualtrain.parity._tolerances import (
 )
 from dualtrain.trace import End, Trace, check_regular, weight_digest, weights_digest
 
-__all__ = ["Tensor", "WeightSet", "Weights", "compare_weights", "read_weights"]
+__all__ = ["ParameterDifference", "WeightSet", "Weights", "compare_weights", "read_weights"]
 
 Arrays = Mapping[str, NDArray[np.float32]]
-Names = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ class WeightSet:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tensor:
+class ParameterDifference:
     """One parameter, compared."""
 
     name: str
@@ -112,13 +111,13 @@ class Tensor:
 class Weights:
     """All parameters, compared."""
 
-    tensors: tuple[Tensor, ...]
+    tensors: tuple[ParameterDifference, ...]
     """Those that both sides have, in canonical order."""
     alone: tuple[str, ...]
     """The names that one side has and the other lacks."""
     not_finite: tuple[str, ...]
     """The names of those that hold, on either side, a number that is none: not compared."""
-    judged: tuple[Tensor, ...]
+    judged: tuple[ParameterDifference, ...]
     """What the verdict is about: the tensors that are not still, or all of them as one."""
     movement: float
     """Root mean square over all parameters, on the side that moved farther."""
@@ -134,7 +133,7 @@ class Weights:
         return self.floor is not None and self.floor > self.tolerance
 
     @property
-    def by_rounding(self) -> tuple[Tensor, ...]:
+    def by_rounding(self) -> tuple[ParameterDifference, ...]:
         """The tensors that moved, but by rounding alone."""
         return tuple(tensor for tensor in self.tensors if tensor.still and tensor.movement)
 
@@ -222,13 +221,13 @@ def _noise(a: WeightSet, again: WeightSet) -> dict[str, float]:
 
 def _tensor(
     name: str, a: WeightSet, b: WeightSet, *, noise: float, tolerance: float, rounding: float
-) -> Tensor:
+) -> ParameterDifference:
     """noise: the tensor's chaos floor. rounding: what float32 may do, relative to its own size."""
     still = NOISY_STILL if noise >= NOISE else STILL
     x, y = a.final[name], b.final[name]
     moved = max(a.movement[name], b.movement[name])
     stored = rounding * max(_norm(x), _norm(y))
-    return Tensor(
+    return ParameterDifference(
         name=name,
         difference=_difference(a, b, (name,)),
         bound=tolerance + (stored / moved if moved else 0.0),  # unmoved: no update rounded it
@@ -241,9 +240,11 @@ def _tensor(
     )
 
 
-def _together(a: WeightSet, b: WeightSet, names: Names, tolerance: float) -> Tensor:
+def _together(
+    a: WeightSet, b: WeightSet, names: tuple[str, ...], tolerance: float
+) -> ParameterDifference:
     """All parameters that both sides have, as one tensor."""
-    return Tensor(
+    return ParameterDifference(
         name="all parameters together",
         difference=_difference(a, b, names),
         bound=tolerance,
@@ -252,7 +253,7 @@ def _together(a: WeightSet, b: WeightSet, names: Names, tolerance: float) -> Ten
     )
 
 
-def _difference(a: WeightSet, b: WeightSet, names: Names) -> float:
+def _difference(a: WeightSet, b: WeightSet, names: tuple[str, ...]) -> float:
     """|B - A|_2 over the movement of these tensors, on the side that moved them farther."""
     apart = math.hypot(*(_apart(a.final[name], b.final[name]) for name in names))
     moved = max(math.hypot(*(side.movement[name] for name in names)) for side in (a, b))

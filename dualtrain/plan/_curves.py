@@ -13,7 +13,7 @@ import numpy as np
 
 from dualtrain.plan._warmup import rise
 from dualtrain.schedules import Bounds, Floats, Schedule, Turn
-from dualtrain.spec import Shape
+from dualtrain.spec import RampShape
 
 __all__ = ["Curve"]
 
@@ -34,7 +34,7 @@ class Curve:
     """H, the count at which the schedule ends, if it does."""
     start: float = 0.0
     """The factor at t = 0, if there is a rise."""
-    shape: Shape = "linear"
+    shape: RampShape = "linear"
     """Of the rise."""
     origin: int = 0
     """The count from which the schedule counts: 0, or W with warmup counted `before`."""

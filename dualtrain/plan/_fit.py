@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from dualtrain.errors import PlanError
 from dualtrain.plan._in_updates import in_updates
-from dualtrain.schedules import Room as Inside
+from dualtrain.schedules import Window
 from dualtrain.spec import Spec
 
-__all__ = ["Room", "check_fit"]
+__all__ = ["RunCounts", "check_fit"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Room:
+class RunCounts:
     """What a schedule has to fit into, in what it counts: updates, or epochs of `unit` updates."""
 
     spec: Spec
@@ -35,7 +35,7 @@ class Room:
 
     @property
     def longer(self) -> str:
-        """How to make the room larger."""
+        """How to make it longer."""
         return "a longer horizon" if self.spec.horizon is not None else "a longer duration"
 
     @property
@@ -46,49 +46,49 @@ class Room:
         return "warmup", "proportion" if by_share else "steps"
 
 
-def check_fit(room: Room) -> None:
-    """Refuse what has no room.
+def check_fit(counts: RunCounts) -> None:
+    """Refuse what has no counts.
 
     Raises `PlanError` with the field, its place, and what to write instead.
     """
-    spec = room.spec
-    if room.warmup >= room.horizon and not room.before:
-        raise _warmup_too_long(room)
-    inside = Inside(
-        warmup=0 if room.before else room.warmup,
-        horizon=room.horizon,
-        per=room.per,
+    spec = counts.spec
+    if counts.warmup >= counts.horizon and not counts.before:
+        raise _warmup_too_long(counts)
+    window = Window(
+        warmup=0 if counts.before else counts.warmup,
+        horizon=counts.horizon,
+        per=counts.per,
         share=None if spec.warmup is None else spec.warmup.proportion,
-        warmup_field=room.field,
-        longer=room.longer,
+        warmup_field=counts.field,
+        longer=counts.longer,
     )
-    found = spec.schedule.misfit(inside)
-    if found is not None:
+    misfit = spec.schedule.misfit(window)
+    if misfit is not None:
         problem = spec.problem(
-            *found.where, rule=found.rule, cure=found.cure, received=found.received
+            *misfit.where, rule=misfit.rule, cure=misfit.cure, received=misfit.received
         )
         raise PlanError(problem)
 
 
-def _warmup_too_long(room: Room) -> PlanError:
-    spec, longest = room.spec, room.horizon - 1
-    rule, cure = "must be shorter than the schedule", _shorter(room, longest)
-    if room.per == "epoch" and room.field[1] == "steps":
+def _warmup_too_long(counts: RunCounts) -> PlanError:
+    spec, longest = counts.spec, counts.horizon - 1
+    rule, cure = "must be shorter than the schedule", _shorter(counts, longest)
+    if counts.per == "epoch" and counts.field[1] == "steps":
         rule = f"counts epochs, as every count does under per: epoch, and {rule}"
-        said = in_updates(spec, room.unit)
-        if said is not None and room.warmup < room.horizon * room.unit:
-            cure = f"for {room.warmup} updates of warmup {said}"
-    received = f"{room.warmup} warmup {room.per}s, horizon {room.horizon}"
-    return PlanError(spec.problem(*room.field, rule=rule, received=received, cure=cure))
+        said = in_updates(spec, counts.unit)
+        if said is not None and counts.warmup < counts.horizon * counts.unit:
+            cure = f"for {counts.warmup} updates of warmup {said}"
+    received = f"{counts.warmup} warmup {counts.per}s, horizon {counts.horizon}"
+    return PlanError(spec.problem(*counts.field, rule=rule, received=received, cure=cure))
 
 
-def _shorter(room: Room, longest: int) -> str:
+def _shorter(counts: RunCounts, longest: int) -> str:
     """How to get a warmup of at most so many counts."""
     if longest < 1:
-        return f"leave warmup out: there is no {room.per} for it"
-    warmup = room.spec.warmup
+        return f"leave warmup out: there is no {counts.per} for it"
+    warmup = counts.spec.warmup
     if warmup is None or warmup.proportion is None:
-        return f"write at most {longest}, or {room.longer}"
-    if warmup.rounding != "floor" and int(warmup.proportion * room.horizon) <= longest:
+        return f"write at most {longest}, or {counts.longer}"
+    if warmup.rounding != "floor" and int(warmup.proportion * counts.horizon) <= longest:
         return f"write rounding: floor, or steps: {longest}"
     return f"write a smaller one, or steps: {longest}"

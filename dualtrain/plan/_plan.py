@@ -12,10 +12,10 @@ import numpy as np
 
 from dualtrain.errors import PlanError
 from dualtrain.ledger import Ledger, Parameter, decide
-from dualtrain.native import Call, Refused, flat
-from dualtrain.native.schedules import SCHEDULES
+from dualtrain.native import Call, Refusal, flat
+from dualtrain.native.schedules import NATIVE_SCHEDULES
 from dualtrain.plan._curves import Curve
-from dualtrain.plan._fit import Room, check_fit
+from dualtrain.plan._fit import RunCounts, check_fit
 from dualtrain.schedules import Floats
 from dualtrain.spec import LARGEST_COUNT, Rounding, Spec, Warmup
 
@@ -130,8 +130,8 @@ class Plan:
         if schedule.reads_horizon:
             words["horizon"] = self.horizon
         try:
-            return SCHEDULES.write(words, library, drives=True).call
-        except Refused:
+            return NATIVE_SCHEDULES.write(words, library, drives=True).call
+        except Refusal:
             return None
 
     def epoch_groups(self) -> list[range]:
@@ -219,18 +219,20 @@ def _resolve(
     total = _total_updates(spec, per_epoch)
     unit = _updates_per_count(spec, per_epoch)
     length = spec.horizon if spec.horizon is not None else -(-total // unit)
-    room = Room(spec=spec, warmup=_warmup_counts(spec.warmup, length), horizon=length, unit=unit)
-    warmup, before = room.warmup, room.before
+    counts = RunCounts(
+        spec=spec, warmup=_warmup_counts(spec.warmup, length), horizon=length, unit=unit
+    )
+    warmup, before = counts.warmup, counts.before
     if max(warmup, length) * unit > LARGEST_COUNT:
         raise PlanError(
             spec.problem(
-                *_longest(room),
+                *_longest(counts),
                 rule=f"the schedule must end within {LARGEST_COUNT:.0e} updates",
                 cure=f"write at most {LARGEST_COUNT // unit}",
                 received=f"{max(warmup, length)} epochs of {unit} updates",
             )
         )
-    check_fit(room)
+    check_fit(counts)
     return Plan(
         spec=spec,
         micro_batches_per_epoch=micro_batches_per_epoch,
@@ -288,11 +290,11 @@ def _total_updates(spec: Spec, per_epoch: int) -> int:
     return epochs * per_epoch
 
 
-def _longest(room: Room) -> tuple[str, ...]:
+def _longest(counts: RunCounts) -> tuple[str, ...]:
     """The field that makes a schedule as long as it is."""
-    if room.warmup > room.horizon:
-        return room.field
-    return ("horizon",) if room.spec.horizon is not None else ("duration",)
+    if counts.warmup > counts.horizon:
+        return counts.field
+    return ("horizon",) if counts.spec.horizon is not None else ("duration",)
 
 
 def _updates_per_count(spec: Spec, updates_per_epoch: int) -> int:

@@ -7,12 +7,12 @@ import math
 import numpy as np
 
 from dualtrain.schedules import Floats, cos
-from dualtrain.spec import Shape
+from dualtrain.spec import RampShape
 
 __all__ = ["rise"]
 
 
-def rise(t: Floats, warmup: int, start: float, shape: Shape) -> Floats:
+def rise(t: Floats, warmup: int, start: float, shape: RampShape) -> Floats:
     """In the order of transformers' `get_wsd_schedule`; Paddle's `LinearWarmup` rounds otherwise.
 
     >>> rise(np.arange(4.0), 4, 0.5, "linear").tolist()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from dualtrain.dialects import Compared, Reading
+from dualtrain.dialects import Contrast, Reading
 from dualtrain.plan import Plan
 
 __all__ = ["dialect_lines", "dialects_as_dict"]
@@ -14,13 +14,13 @@ __all__ = ["dialect_lines", "dialects_as_dict"]
 _COLUMNS = ("", "T", "per epoch", "W", "tail", "largest lr difference", "at t", "first t")
 
 
-def dialect_lines(plan: Plan, compared: Sequence[Compared], *, counted: bool) -> Iterator[str]:
+def dialect_lines(plan: Plan, contrasts: Sequence[Contrast], *, counted: bool) -> Iterator[str]:
     """One line a reading, never wrapped: read by eye, by grep and by diff; then what else differs.
 
     counted: whether the number of micro-batches is known; else updates per epoch are "any".
     """
     rows = [_COLUMNS, ("dualtrain", *_sizes(plan, plan.spec.batch.tail, counted), "", "", "")]
-    rows += [_row(one, counted) for one in compared]
+    rows += [_row(one, counted) for one in contrasts]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for cells in rows:
         first, *rest = (
@@ -28,20 +28,20 @@ def dialect_lines(plan: Plan, compared: Sequence[Compared], *, counted: bool) ->
             for index, (cell, width) in enumerate(zip(cells, widths, strict=True))
         )
         yield "  ".join([first, *rest]).rstrip()
-    for one in compared:
+    for one in contrasts:
         yield from _below(plan, one)
 
 
-def _row(one: Compared, counted: bool) -> tuple[str, ...]:
-    reading, apart = one.reading, one.apart
-    if reading.plan is None or apart is None:
+def _row(one: Contrast, counted: bool) -> tuple[str, ...]:
+    reading, distance = one.reading, one.distance
+    if reading.plan is None or distance is None:
         return (_label(reading), *["-"] * (len(_COLUMNS) - 1))
     return (
         _label(reading),
         *_sizes(reading.plan, _tail(reading), counted),
-        f"{apart.largest:.3g}",
-        "" if apart.largest_at is None else str(apart.largest_at),
-        "none" if apart.first is None else str(apart.first),
+        f"{distance.largest:.3g}",
+        "" if distance.largest_at is None else str(distance.largest_at),
+        "none" if distance.first is None else str(distance.first),
     )
 
 
@@ -61,7 +61,7 @@ def _tail(reading: Reading) -> str:
     return reading.plan.spec.batch.tail if rule is None else rule.value
 
 
-def _below(plan: Plan, one: Compared) -> Iterator[str]:
+def _below(plan: Plan, one: Contrast) -> Iterator[str]:
     dialect = one.reading.dialect
     if not one.reading.left_out:
         native = dialect.schedules.get(plan.spec.schedule.name)
@@ -76,7 +76,7 @@ def _below(plan: Plan, one: Compared) -> Iterator[str]:
     yield from (f"  - {remark}" for remark in one.remarks)
 
 
-def dialects_as_dict(plan: Plan, compared: Sequence[Compared], *, counted: bool) -> dict[str, Any]:
+def dialects_as_dict(plan: Plan, contrasts: Sequence[Contrast], *, counted: bool) -> dict[str, Any]:
     """The same as data; None where a number is not known or not there."""
     return {
         "dualtrain": _numbers(plan, plan.spec.batch.tail, counted),
@@ -88,14 +88,14 @@ def dialects_as_dict(plan: Plan, compared: Sequence[Compared], *, counted: bool)
                 "refusal": one.reading.refusal,
                 **(
                     {}
-                    if one.reading.plan is None or one.apart is None
+                    if one.reading.plan is None or one.distance is None
                     else _numbers(one.reading.plan, _tail(one.reading), counted)
                     | {"schedule": one.reading.plan.spec.schedule.model_dump()}
-                    | asdict(one.apart)
+                    | asdict(one.distance)
                 ),
                 "remarks": list(one.remarks),
             }
-            for one in compared
+            for one in contrasts
         ],
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dualtrain.parity import Comparison, Finding, Tensor, Weights
+from dualtrain.parity import Comparison, Finding, ParameterDifference, Weights
 from dualtrain.trace import DONE, Trace
 
 __all__ = ["COLUMNS", "cells", "remarks", "side_names", "verdict"]
@@ -152,7 +152,7 @@ def _farthest(weights: Weights, what: str) -> Iterator[str]:
         )
 
 
-def _severity(tensor: Tensor) -> tuple[bool, float]:
+def _severity(tensor: ParameterDifference) -> tuple[bool, float]:
     """Beyond the bound, as a difference that is not a number always is; then how far."""
     return not tensor.difference <= tensor.bound, tensor.difference / tensor.bound
 

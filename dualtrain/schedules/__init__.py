@@ -24,9 +24,9 @@ from dualtrain.schedules._one_cycle import *  # noqa: F403
 from dualtrain.schedules._plateau import ReduceOnPlateau as ReduceOnPlateau
 from dualtrain.schedules._record import Bounds as Bounds
 from dualtrain.schedules._record import Misfit as Misfit
-from dualtrain.schedules._record import Record as Record
-from dualtrain.schedules._record import Room as Room
+from dualtrain.schedules._record import ScheduleRecord as ScheduleRecord
 from dualtrain.schedules._record import Turn as Turn
+from dualtrain.schedules._record import Window as Window
 from dualtrain.schedules._registry import PHASES as PHASES
 from dualtrain.schedules._sequence import Phase as Phase
 from dualtrain.schedules._sequence import PhaseSchedule as PhaseSchedule
@@ -34,11 +34,11 @@ from dualtrain.schedules._sequence import Sequential as Sequential
 from dualtrain.schedules._stable_decay import *  # noqa: F403
 from dualtrain.schedules._steps import *  # noqa: F403
 
-SCHEDULES: tuple[type[Record], ...] = (*PHASES, ReduceOnPlateau, Sequential)
+SCHEDULES: tuple[type[ScheduleRecord], ...] = (*PHASES, ReduceOnPlateau, Sequential)
 """Every schedule."""
 
 if TYPE_CHECKING:
-    Schedule = Record
+    Schedule = ScheduleRecord
 else:
     Schedule = Annotated[Union[SCHEDULES], Field(discriminator="name")]  # noqa: UP007
 """Any of them, chosen by its `name`."""

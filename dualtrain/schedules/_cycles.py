@@ -17,12 +17,12 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from dualtrain.fields import Count, Per, Rate
 from dualtrain.schedules._floats import Floats, cos, powers
 from dualtrain.schedules._momentum import CycledMomentum
-from dualtrain.schedules._record import Bounds, Record, Turn, check_size
+from dualtrain.schedules._record import Bounds, ScheduleRecord, Turn, check_size
 
 __all__ = ["CosineAnnealingWarmRestarts", "Cyclic"]
 
 
-class Cyclic(Record):
+class Cyclic(ScheduleRecord):
     """Triangles between the base rate and `max_lr`: up in `up` updates, down in `down`.
 
     rate = lr + (max_lr - lr) x height x scale, height going 0, 1, 0 in each cycle
@@ -116,7 +116,7 @@ class Cyclic(Record):
                 return powers(self.gamma, self._number(s) if self.scale_per == "cycle" else s)
 
 
-class CosineAnnealingWarmRestarts(Record):
+class CosineAnnealingWarmRestarts(ScheduleRecord):
     """min_lr + (lr - min_lr) (1 + cos(pi i / n)) / 2, i the updates since the last restart.
 
     The first cycle has n = `first` updates, each later one `multiplier` times as many as the last.

@@ -16,7 +16,7 @@ import numpy as np
 
 from dualtrain.fields import Per, Positive, Rate
 from dualtrain.schedules._floats import Floats, cos, power
-from dualtrain.schedules._record import Bounds, Record, Turn
+from dualtrain.schedules._record import Bounds, ScheduleRecord, Turn
 
 __all__ = [
     "Constant",
@@ -40,7 +40,7 @@ def _held(t: Floats, horizon: int) -> Floats:
     return np.minimum(t, horizon) if t[-1] > horizon else t
 
 
-class _Decay(Record):
+class _Decay(ScheduleRecord):
     """Base of those that end at the horizon."""
 
     @property
@@ -58,7 +58,7 @@ class _Decay(Record):
         raise NotImplementedError
 
 
-class Constant(Record):
+class Constant(ScheduleRecord):
     """The base rate after warmup, to the end."""
 
     moves: ClassVar[bool] = False

@@ -10,7 +10,7 @@ from dualtrain.fields import Part
 
 __all__ = ["CycledMomentum"]
 
-Momentum = Annotated[float, Field(gt=0, lt=1)]
+MomentumValue = Annotated[float, Field(gt=0, lt=1)]
 
 
 class CycledMomentum(Part):
@@ -20,10 +20,10 @@ class CycledMomentum(Part):
     keeps running products of its betas. Paddle's own schedules do not cycle the momentum at all.
     """
 
-    low: Momentum
+    low: MomentumValue
     """At the peak of the rate (torch's base_momentum); above 0, since torch's SGD keeps no
     velocity at 0."""
-    high: Momentum
+    high: MomentumValue
     """At the start (torch's max_momentum); must be optimizer.momentum."""
 
     @model_validator(mode="after")

@@ -12,12 +12,12 @@ from pydantic import Field, ValidationInfo, field_validator
 from dualtrain.fields import Per, Rate
 from dualtrain.schedules._floats import Floats, cos
 from dualtrain.schedules._momentum import CycledMomentum
-from dualtrain.schedules._record import Bounds, Misfit, Record, Room, Turn
+from dualtrain.schedules._record import Bounds, Misfit, ScheduleRecord, Turn, Window
 
 __all__ = ["OneCycle"]
 
 
-class OneCycle(Record):
+class OneCycle(ScheduleRecord):
     """From start_lr up to the base rate at t = rise H - 1, down to end_lr at t = H - 1.
 
     It rises by itself: a warmup beside it is refused. `three_phase`: down to start_lr at
@@ -79,15 +79,15 @@ class OneCycle(Record):
         if self.three_phase:
             yield Turn(ceil(2 * self.rise * horizon - 2), "last fall")
 
-    def misfit(self, room: Room, where: tuple[str | int, ...] = ("schedule",)) -> Misfit | None:
+    def misfit(self, window: Window, where: tuple[str | int, ...] = ("schedule",)) -> Misfit | None:
         """Its rise takes no more than one count."""
-        horizon = room.horizon
+        horizon = window.horizon
         if self.rise * horizon > 1.0:
             return None
         return Misfit(
             where=(*where, "rise"),
-            rule=f"must be longer than one {room.per}: rise x horizon > 1",
-            cure=f"write more than {1 / horizon:.6g}" if horizon > 1 else f"write {room.longer}",
+            rule=f"must be longer than one {window.per}: rise x horizon > 1",
+            cure=f"write more than {1 / horizon:.6g}" if horizon > 1 else f"write {window.longer}",
             received=f"rise {self.rise}, horizon {horizon}",
         )
 

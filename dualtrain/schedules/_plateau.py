@@ -9,12 +9,12 @@ from pydantic import Field, model_validator
 
 from dualtrain.fields import LARGEST_COUNT, Per, Rate
 from dualtrain.schedules._floats import Floats
-from dualtrain.schedules._record import Bounds, Record
+from dualtrain.schedules._record import Bounds, ScheduleRecord
 
 __all__ = ["ReduceOnPlateau"]
 
 
-class ReduceOnPlateau(Record):
+class ReduceOnPlateau(ScheduleRecord):
     """The rate is multiplied by `factor` when a metric has stopped improving.
 
     torch's rule: while cooling down, bad readings do not count, but a better one is remembered

@@ -1,7 +1,7 @@
 """What every schedule is asked, and what it answers where it has nothing of its own to say.
 
 A schedule is one record: its fields, the formula, where it ends and turns, what it asks of the
-base rate and of the room that a run leaves it. Whoever needs to know something of a schedule asks
+base rate and of the counts that a run leaves it. Whoever needs to know something of a schedule asks
 the record; nobody else knows it by its name. All is counted in what the schedule counts, updates or
 epochs; s is t, or t - W with warmup counted `before`.
 """
@@ -18,7 +18,7 @@ from dualtrain.schedules._floats import Floats
 if TYPE_CHECKING:
     from dualtrain.schedules._momentum import CycledMomentum
 
-__all__ = ["Bounds", "Misfit", "Record", "Room", "Turn", "check_size"]
+__all__ = ["Bounds", "Misfit", "ScheduleRecord", "Turn", "Window", "check_size"]
 
 LARGEST_FACTOR = 1e100
 """Of the base rate; float64 holds it, and what is computed with it."""
@@ -53,7 +53,7 @@ class Turn(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Room:
+class Window:
     """What a schedule has to fit into, and how an error speaks of it."""
 
     warmup: int
@@ -66,7 +66,7 @@ class Room:
     warmup_field: tuple[str, str]
     """The field that says how long warmup is."""
     longer: str
-    """How to make the room larger."""
+    """How to make it longer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +80,7 @@ class Misfit:
     received: str
 
 
-class Record(Part):
+class ScheduleRecord(Part):
     """Base of all schedules."""
 
     if TYPE_CHECKING:  # each record has them itself, the first and the last of its fields
@@ -132,12 +132,12 @@ class Record(Part):
         return self.begins or str(self.name)
 
     @property
-    def opening(self) -> Record:
+    def opening(self) -> ScheduleRecord:
         """What a sequence begins with; else itself."""
         return self
 
     @property
-    def closing(self) -> Record:
+    def closing(self) -> ScheduleRecord:
         """What a sequence ends with; else itself."""
         return self
 
@@ -179,7 +179,7 @@ class Record(Part):
     def check_held_out(self, *, has_eval: bool) -> None:
         """Refuse a task whose held-out loss cannot be the metric that decides."""
 
-    def misfit(self, room: Room, where: tuple[str | int, ...] = ("schedule",)) -> Misfit | None:
+    def misfit(self, window: Window, where: tuple[str | int, ...] = ("schedule",)) -> Misfit | None:
         """Why it does not fit; `where` is the place that the spec has it at."""
         return None
 

@@ -6,11 +6,11 @@ A new one is a record in one of the files beside, and its line here.
 from __future__ import annotations
 
 from dualtrain.schedules import _cycles, _decays, _one_cycle, _stable_decay, _steps
-from dualtrain.schedules._record import Record
+from dualtrain.schedules._record import ScheduleRecord
 
 __all__ = ["PHASES"]
 
-PHASES: tuple[type[Record], ...] = (
+PHASES: tuple[type[ScheduleRecord], ...] = (
     _decays.Constant,
     _decays.Linear,
     _decays.Cosine,

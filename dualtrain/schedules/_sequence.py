@@ -12,13 +12,13 @@ from pydantic import Field, SerializerFunctionWrapHandler, field_serializer, fie
 
 from dualtrain.fields import Count, Part, Per
 from dualtrain.schedules._floats import Floats
-from dualtrain.schedules._record import Bounds, Misfit, Record, Room, Turn
+from dualtrain.schedules._record import Bounds, Misfit, ScheduleRecord, Turn, Window
 from dualtrain.schedules._registry import PHASES
 
 __all__ = ["Phase", "PhaseSchedule", "Sequential"]
 
 if TYPE_CHECKING:
-    PhaseSchedule = Record
+    PhaseSchedule = ScheduleRecord
 else:
     PhaseSchedule = Annotated[Union[PHASES], Field(discriminator="name")]  # noqa: UP007
 """Every schedule that can be a phase."""
@@ -50,7 +50,7 @@ class Phase(Part):
         return {name: value for name, value in written.items() if name != "per"}
 
 
-class Sequential(Record):
+class Sequential(ScheduleRecord):
     """One schedule after the other. Warmup belongs to the first phase."""
 
     awaited: ClassVar[Literal["no", "first", "all"]] = "all"
@@ -78,12 +78,12 @@ class Sequential(Record):
         return str(self.opening.name)
 
     @property
-    def opening(self) -> Record:
+    def opening(self) -> ScheduleRecord:
         """The schedule of its first phase."""
         return self.phases[0].schedule
 
     @property
-    def closing(self) -> Record:
+    def closing(self) -> ScheduleRecord:
         """The schedule of its last phase."""
         return self.phases[-1].schedule
 
@@ -128,27 +128,27 @@ class Sequential(Record):
         for index, phase in enumerate(self.phases):
             phase.schedule.check_rates(lr, f"{where}phases[{index}].schedule.")
 
-    def misfit(self, room: Room, where: tuple[str | int, ...] = ("schedule",)) -> Misfit | None:
+    def misfit(self, window: Window, where: tuple[str | int, ...] = ("schedule",)) -> Misfit | None:
         """The last phase has no room, warmup is longer than the first, or one does not fit."""
-        per = room.per
-        for index, part in enumerate(self._stretches(warmup=room.warmup, horizon=room.horizon)):
+        per = window.per
+        for index, part in enumerate(self._stretches(warmup=window.warmup, horizon=window.horizon)):
             if part.length < 1:
-                over = part.begin - room.horizon + 1
+                over = part.begin - window.horizon + 1
                 return Misfit(
                     where=(*where, "phases"),
                     rule="must leave room for the last",
                     cure=f"make those before it {over} {per}{'' if over == 1 else 's'} shorter, "
-                    f"or write {room.longer}",
-                    received=f"{part.begin} {per}s before it, horizon {room.horizon}",
+                    f"or write {window.longer}",
+                    received=f"{part.begin} {per}s before it, horizon {window.horizon}",
                 )
             if part.warmup >= part.length:
                 return Misfit(
-                    where=room.warmup_field,
+                    where=window.warmup_field,
                     rule="must be shorter than the first phase",
                     cure=f"make phases[{index}].updates longer than it",
                     received=f"{part.warmup} warmup {per}s, {part.length} in the phase",
                 )
-            own = replace(room, warmup=part.warmup, horizon=part.length)
+            own = replace(window, warmup=part.warmup, horizon=part.length)
             found = part.schedule.misfit(own, (*where, "phases", index, "schedule"))
             if found is not None:
                 return found
@@ -184,7 +184,7 @@ class Sequential(Record):
 class _Stretch:
     """A phase in whole numbers, counted from where the sequence starts."""
 
-    schedule: Record
+    schedule: ScheduleRecord
     begin: int
     length: int
     warmup: int

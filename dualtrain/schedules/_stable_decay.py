@@ -8,15 +8,15 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from dualtrain.fields import LARGEST_COUNT, Count, Per, Positive, Rate, Shape
+from dualtrain.fields import LARGEST_COUNT, Count, Per, Positive, RampShape, Rate
 from dualtrain.schedules._decays import wave
 from dualtrain.schedules._floats import Floats
-from dualtrain.schedules._record import Bounds, Misfit, Record, Room, Turn
+from dualtrain.schedules._record import Bounds, Misfit, ScheduleRecord, Turn, Window
 
 __all__ = ["WarmupStableDecay"]
 
 
-class WarmupStableDecay(Record):
+class WarmupStableDecay(ScheduleRecord):
     """The base rate for `stable` updates after warmup, then `decay` updates down to `min_lr`.
 
     In the decay the factor is c (1 - m) + m with m = min_lr / lr; c depends on the shape, with
@@ -35,7 +35,7 @@ class WarmupStableDecay(Record):
     """Updates at the base rate; absent means all that warmup and decay leave of the horizon."""
     decay: Count
     """Updates from the base rate to min_lr."""
-    shape: Shape
+    shape: RampShape
     """c = 1 - q, (1 + cos(pi half_waves q)) / 2 or 1 - sqrt(q)."""
     min_lr: Rate
     """The rate after the decay; below the base rate."""
@@ -83,9 +83,9 @@ class WarmupStableDecay(Record):
         if self.stable is not None:
             yield Turn(begin + self.decay, "at min_lr", final=True)
 
-    def misfit(self, room: Room, where: tuple[str | int, ...] = ("schedule",)) -> Misfit | None:
+    def misfit(self, window: Window, where: tuple[str | int, ...] = ("schedule",)) -> Misfit | None:
         """Its parts are longer than the horizon."""
-        stable, left = self.stable or 0, room.horizon - room.warmup
+        stable, left = self.stable or 0, window.horizon - window.warmup
         if stable + self.decay <= left:
             return None
         if stable and self.decay <= left:
@@ -96,7 +96,7 @@ class WarmupStableDecay(Record):
             where=(*where, "decay"),
             rule="warmup, stable and decay must fit into the horizon",
             cure=cure,
-            received=f"{room.warmup} + {stable} + {self.decay}, horizon {room.horizon}",
+            received=f"{window.warmup} + {stable} + {self.decay}, horizon {window.horizon}",
         )
 
     def _begin(self, warmup: int, horizon: int) -> int:

@@ -18,7 +18,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from dualtrain.fields import Count, Per, Rate, ascending
 from dualtrain.schedules._floats import Floats, exp, power, powers
-from dualtrain.schedules._record import Bounds, Misfit, Record, Room, Turn, check_size
+from dualtrain.schedules._record import Bounds, Misfit, ScheduleRecord, Turn, Window, check_size
 
 __all__ = [
     "Exponential",
@@ -40,7 +40,7 @@ Slope = Annotated[float, Field(gt=0, le=1e100)]
 Counts = Annotated[tuple[Count, ...], Field(strict=False), AfterValidator(ascending)]
 
 
-class Step(Record):
+class Step(ScheduleRecord):
     """lr gamma^floor(s / every): at s = every the rate is the lower one already."""
 
     counts: ClassVar[tuple[str, ...] | None] = ("every",)
@@ -63,7 +63,7 @@ class Step(Record):
         return (Turn(k * self.every, f"step {k}") for k in count(1))
 
 
-class MultiStep(Record):
+class MultiStep(ScheduleRecord):
     """lr gamma^k, k the number of milestones m <= s."""
 
     counts: ClassVar[tuple[str, ...] | None] = ("milestones",)
@@ -88,7 +88,7 @@ class MultiStep(Record):
         return (Turn(at, f"past milestone {at}") for at in self.milestones)
 
 
-class Piecewise(Record):
+class Piecewise(ScheduleRecord):
     """values[k], k the number of boundaries b <= s."""
 
     counts: ClassVar[tuple[str, ...] | None] = ("boundaries",)
@@ -130,7 +130,7 @@ class Piecewise(Record):
             )
 
 
-class Exponential(Record):
+class Exponential(ScheduleRecord):
     """lr gamma^s."""
 
     counts: ClassVar[tuple[str, ...] | None] = None
@@ -150,7 +150,7 @@ class Exponential(Record):
         return f"{{name: step, every: {unit}, gamma: {self.gamma:g}}}"
 
 
-class NaturalExp(Record):
+class NaturalExp(ScheduleRecord):
     """lr exp(-gamma s)."""
 
     counts: ClassVar[tuple[str, ...] | None] = None
@@ -166,7 +166,7 @@ class NaturalExp(Record):
         return exp(-1 * self.gamma * (t - bounds.origin))
 
 
-class InverseTime(Record):
+class InverseTime(ScheduleRecord):
     """lr / (1 + gamma s)."""
 
     counts: ClassVar[tuple[str, ...] | None] = None
@@ -182,7 +182,7 @@ class InverseTime(Record):
         return 1 / (1 + self.gamma * (t - bounds.origin))
 
 
-class Noam(Record):
+class Noam(ScheduleRecord):
     """lr d_model^-1/2 min(s^-1/2, s warmup_steps^-3/2): 0 at s = 0.
 
     It rises by itself: a warmup beside it is refused. The base rate is a mere factor, usually 1.
@@ -212,7 +212,7 @@ class Noam(Record):
         yield Turn(self.warmup_steps, "fall")
 
 
-class InverseSqrt(Record):
+class InverseSqrt(ScheduleRecord):
     """lr sqrt(timescale / (t - W + timescale)) after warmup; it has no end."""
 
     counts: ClassVar[tuple[str, ...] | None] = ("timescale",)
@@ -228,14 +228,14 @@ class InverseSqrt(Record):
         scale = bounds.warmup if self.timescale is None else self.timescale
         return 1.0 / np.sqrt((t + (scale - bounds.warmup)) / scale)
 
-    def misfit(self, room: Room, where: tuple[str | int, ...] = ("schedule",)) -> Misfit | None:
+    def misfit(self, window: Window, where: tuple[str | int, ...] = ("schedule",)) -> Misfit | None:
         """It has neither a timescale nor the warmup that gives one."""
-        if self.timescale is not None or room.warmup:
+        if self.timescale is not None or window.warmup:
             return None
-        rounded = f": {room.share} x {room.horizon} is rounded to 0" if room.share else ""
+        rounded = f": {window.share} x {window.horizon} is rounded to 0" if window.share else ""
         return Misfit(
             where=(*where, "timescale"),
-            rule=f"is needed when the schedule has no warmup {room.per}s",
+            rule=f"is needed when the schedule has no warmup {window.per}s",
             cure="write one; Hugging Face takes 10000 updates",
             received=f"neither{rounded}",
         )

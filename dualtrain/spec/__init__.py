@@ -7,7 +7,7 @@ the line of each key; `dualtrain.fields` says what is wrong with them.
 """
 
 from dualtrain.fields import LARGEST_COUNT as LARGEST_COUNT
-from dualtrain.fields import Shape as Shape
+from dualtrain.fields import RampShape as RampShape
 from dualtrain.fields import Source as Source
 from dualtrain.optimizers import Optimizer as Optimizer
 from dualtrain.schedules import Schedule as Schedule

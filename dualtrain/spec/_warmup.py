@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from dualtrain.fields import LARGEST_COUNT, Part, Proportion, Shape
+from dualtrain.fields import LARGEST_COUNT, Part, Proportion, RampShape
 
 __all__ = ["Rounding", "Warmup"]
 
@@ -33,7 +33,7 @@ class Warmup(Part):
     start: Proportion = 0.0
     """The factor at t = 0: `start_lr` / lr of Paddle's `LinearWarmup`, `start_factor` of
     `LinearLR`, min_lr_ratio of transformers' `get_wsd_schedule`."""
-    shape: Shape = "linear"
+    shape: RampShape = "linear"
     """Of p = t / W: p, (1 - cos(pi p)) / 2 or 1 - sqrt(1 - p)."""
     counted: Literal["inside", "before"] = "inside"
     """inside: the schedule counts from t = 0 and the horizon includes warmup, as in paddlenlp's

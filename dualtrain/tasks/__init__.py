@@ -6,8 +6,8 @@ is, `_model.py` what its model is built from, `_score.py` how a model does; each
 `text_classification/` and `regression/`, and a row in `_registry.py`.
 """
 
+from dualtrain.tasks._model import ExpectedParameter as ExpectedParameter
 from dualtrain.tasks._model import ModelConfig as ModelConfig
-from dualtrain.tasks._model import Tensor as Tensor
 from dualtrain.tasks._registry import TASKS as TASKS
 from dualtrain.tasks._registry import AnyTask as AnyTask
 from dualtrain.tasks._score import Score as Score

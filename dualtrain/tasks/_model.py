@@ -14,11 +14,11 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ModelConfig", "Named", "Tensor", "fresh_array", "linear", "norm"]
+__all__ = ["ExpectedParameter", "ModelConfig", "ParameterLike", "fresh_array", "linear", "norm"]
 
 
-class Named(Protocol):
-    """A parameter as far as a task must know it: a `Tensor`, or one that a backend has found."""
+class ParameterLike(Protocol):
+    """A parameter as far as a task must know it: an expected one, or one of a live model."""
 
     @property
     def name(self) -> str:
@@ -36,7 +36,7 @@ class Named(Protocol):
         ...
 
 
-class Tensor(NamedTuple):
+class ExpectedParameter(NamedTuple):
     """A parameter that a model of a configuration will have."""
 
     name: str
@@ -48,26 +48,26 @@ class ModelConfig(ABC):
     """What one of a task's models is built from; a frozen dataclass."""
 
     @abstractmethod
-    def tensors(self) -> Iterator[Tensor]:
+    def tensors(self) -> Iterator[ExpectedParameter]:
         """The parameters that the model will have, known without a framework; all of them train.
 
         A conformance test holds them to what every backend lists of the live model.
         """
 
 
-def linear(name: str, out: int, into: int) -> Iterator[Tensor]:
+def linear(name: str, out: int, into: int) -> Iterator[ExpectedParameter]:
     """The parameters of a Linear layer."""
-    yield Tensor(f"{name}.weight", (out, into), "other")
-    yield Tensor(f"{name}.bias", (out,), "other")
+    yield ExpectedParameter(f"{name}.weight", (out, into), "other")
+    yield ExpectedParameter(f"{name}.bias", (out,), "other")
 
 
-def norm(name: str, width: int) -> Iterator[Tensor]:
+def norm(name: str, width: int) -> Iterator[ExpectedParameter]:
     """The parameters of a norm."""
-    yield Tensor(f"{name}.weight", (width,), "norm")
-    yield Tensor(f"{name}.bias", (width,), "norm")
+    yield ExpectedParameter(f"{name}.weight", (width,), "norm")
+    yield ExpectedParameter(f"{name}.bias", (width,), "norm")
 
 
-def fresh_array(tensor: Named, *, seed: int, deviation: float) -> NDArray[np.float32]:
+def fresh_array(tensor: ParameterLike, *, seed: int, deviation: float) -> NDArray[np.float32]:
     """Initial values: 0 for a bias, 1 for a norm's weight, else normal(0, deviation).
 
     They depend on the seed and on the tensor's own name alone, so neither the order in which a

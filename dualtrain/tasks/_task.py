@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from dualtrain.data import Batch, Prepared
+from dualtrain.data import MicroBatch, PreparedData
 from dualtrain.fields import Part
-from dualtrain.tasks._model import ModelConfig, Named
+from dualtrain.tasks._model import ModelConfig, ParameterLike
 from dualtrain.tasks._score import Score
 
 if TYPE_CHECKING:
@@ -81,11 +81,11 @@ class Task(Part, ABC):
         """
 
     @abstractmethod
-    def prepare(self, folder: Path) -> Prepared[Any]:
+    def prepare(self, folder: Path) -> PreparedData[Any]:
         """Read the files and make them what both frameworks train from."""
 
     @abstractmethod
-    def load(self, folder: Path) -> Prepared[Any]:
+    def load(self, folder: Path) -> PreparedData[Any]:
         """What `prepare` has made and `Prepared.save` has written to a folder."""
 
     @abstractmethod
@@ -102,16 +102,18 @@ class Task(Part, ABC):
 
     @abstractmethod
     def initial_weights(
-        self, folder: Path, config: Any, parameters: Sequence[Named], *, seed: int
+        self, folder: Path, config: Any, parameters: Sequence[ParameterLike], *, seed: int
     ) -> dict[str, NDArray[np.float32]]:
         """Canonical name -> initial weights for each parameter: the same in every framework."""
 
-    def told(self, folder: Path, config: Any, parameters: Sequence[Named], data: Any) -> list[str]:
-        """What a user must be told of what the model starts from: plain sentences."""
+    def start_notes(
+        self, folder: Path, config: Any, parameters: Sequence[ParameterLike], data: Any
+    ) -> list[str]:
+        """What a user must know of what the model starts from: plain sentences."""
         return []
 
     @abstractmethod
-    def score(self, outputs: Iterable[tuple[NDArray[np.float32], Batch]], data: Any) -> Score:
+    def score(self, outputs: Iterable[tuple[NDArray[np.float32], MicroBatch]], data: Any) -> Score:
         """How the model does on the held-out split; `DataError` for outputs of another shape.
 
         outputs: the model's output and the micro-batch that it is for, over the whole split.

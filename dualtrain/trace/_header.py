@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from dualtrain.plan import Plan
 from dualtrain.spec import Role, Spec
 from dualtrain.trace._values import EXACTLY, Number, Position, Size
-
-if TYPE_CHECKING:
-    from dualtrain.plan import Plan
 
 __all__ = [
     "FORMAT",

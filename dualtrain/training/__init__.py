@@ -11,14 +11,13 @@ takes a metric, `_watch.py` warns of a run that trains nothing. `_before.py` ref
 framework to be seen; `_native.py` gives the native objects alone.
 """
 
-from dualtrain.training._batch import Batch as Batch
 from dualtrain.training._before import check_before as check_before
 from dualtrain.training._before import expected_ledger as expected_ledger
 from dualtrain.training._before import parameters_of as parameters_of
 from dualtrain.training._before import task_of as task_of
 from dualtrain.training._epochs import Batches as Batches
 from dualtrain.training._fit import fit as fit
-from dualtrain.training._journal import Applied as Applied
+from dualtrain.training._journal import AppliedUpdate as AppliedUpdate
 from dualtrain.training._native import build_optimizer as build_optimizer
 from dualtrain.training._native import build_schedule as build_schedule
 from dualtrain.training._objective import LossSum as LossSum
@@ -26,5 +25,5 @@ from dualtrain.training._observer import Observer as Observer
 from dualtrain.training._plateau import Metric as Metric
 from dualtrain.training._run import Run as Run
 from dualtrain.training._start import start as start
-from dualtrain.training._task import ledger as ledger
+from dualtrain.training._task import task_ledger as task_ledger
 from dualtrain.training._task import train as train

@@ -8,15 +8,12 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dualtrain.backend import backend_names, load_backend
+from dualtrain.data import MicroBatch
 from dualtrain.errors import DataError
 
-__all__ = ["Batch", "micro_batch"]
-
-Batch = Mapping[str, NDArray[Any]]
-"""One micro-batch: the model's inputs by keyword, and `labels` (`dualtrain/targets.py`)."""
+__all__ = ["micro_batch"]
 
 _SHARED = frozenset(
     np.dtype(kind)
@@ -25,7 +22,7 @@ _SHARED = frozenset(
 """The types, in the machine's byte order, that torch and Paddle both take for what they are."""
 
 
-def micro_batch(given: Any, model: Any) -> Batch:
+def micro_batch(given: Any, model: Any) -> MicroBatch:
     """The arrays of a micro-batch by name, whatever form it has.
 
     given: a mapping from the model's inputs to arrays; or a tuple or list, (input, ..., labels) by

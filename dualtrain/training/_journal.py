@@ -12,14 +12,14 @@ from dualtrain.backend import Backend
 from dualtrain.trace import Update
 from dualtrain.training._observer import Observer
 
-__all__ = ["Applied", "Journal", "MicroLoss"]
+__all__ = ["AppliedUpdate", "Journal", "MicroLoss"]
 
 READ_EVERY = 0.5
 """Seconds between two readings of numbers from the device."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Applied:
+class AppliedUpdate:
     """One update that was made or, with non-finite float16 gradients, skipped.
 
     attempt: counts updates from 0, skipped ones too; t does not where the clock holds on a skip,
@@ -51,7 +51,7 @@ class MicroLoss:
 
 @dataclass(frozen=True)
 class _Entry:
-    applied: Applied
+    applied: AppliedUpdate
     losses: Sequence[MicroLoss]
     digests: tuple[str, ...]
 
@@ -78,7 +78,7 @@ class Journal:
             self.read()
 
     def add(
-        self, applied: Applied, losses: Sequence[MicroLoss], digests: tuple[str, ...] = ()
+        self, applied: AppliedUpdate, losses: Sequence[MicroLoss], digests: tuple[str, ...] = ()
     ) -> None:
         """Put down an update; digests: of its micro-batches, where they are known."""
         self._entries.append(_Entry(applied, losses, digests))

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from dualtrain.backend import logits_of, targets
+from dualtrain.data import MicroBatch
 from dualtrain.errors import DataError, Problem, SpecError
 from dualtrain.spec import Loss
-from dualtrain.training._batch import Batch
 from dualtrain.training._run import Run
 
 __all__ = ["LossSum", "Objective", "objective_of"]
@@ -29,9 +29,9 @@ would train at a rate that is as many times too small as there are targets.
 class Objective:
     """A loss, and the count that goes with it."""
 
-    loss_sum: Callable[[Any, dict[str, Any], Batch], Any]
+    loss_sum: Callable[[Any, dict[str, Any], MicroBatch], Any]
     """Of model, batch as tensors, and the batch itself, whose labels are checked without a wait."""
-    targets: Callable[[Batch], int]
+    targets: Callable[[MicroBatch], int]
     """The number of a micro-batch. Raises `DataError` for labels that are none."""
 
 
@@ -46,7 +46,7 @@ def objective_of(run: Run, own: LossSum | None = None) -> Objective:
     return Objective(lambda model, tensors, batch: own(model, tensors), _count_entries)
 
 
-def _count_entries(batch: Batch) -> int:
+def _count_entries(batch: MicroBatch) -> int:
     labels = batch.get("labels")
     if labels is None:
         return len(next(iter(batch.values())))
@@ -56,7 +56,7 @@ def _count_entries(batch: Batch) -> int:
 def _cross_entropy(run: Run, settings: Loss) -> Objective:
     shift, on_the_cpu = settings.shift_labels, run.plan.spec.device == "cpu"
 
-    def loss_sum(model: Any, tensors: dict[str, Any], batch: Batch) -> Any:
+    def loss_sum(model: Any, tensors: dict[str, Any], batch: MicroBatch) -> Any:
         labels, known = tensors.pop("labels"), batch["labels"]
         soft = targets.are_soft(known)
         logits = logits_of(model, tensors)
@@ -76,7 +76,7 @@ def _cross_entropy(run: Run, settings: Loss) -> Objective:
             logits, labels, label_smoothing=settings.label_smoothing
         )
 
-    def count(batch: Batch) -> int:
+    def count(batch: MicroBatch) -> int:
         if "labels" not in batch:
             raise DataError(
                 "a micro-batch must have 'labels', or fit a loss of its own. "

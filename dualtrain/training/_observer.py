@@ -13,7 +13,7 @@ __all__ = ["Observer", "Observers"]
 class Observer:
     """What a caller may want to know while a run goes on; this one does nothing."""
 
-    def told(self, notes: Sequence[str]) -> None:
+    def notes(self, notes: Sequence[str]) -> None:
         """Called before the first update with what became of the checkpoint: plain sentences."""
 
     def ready(self, header: Header) -> None:
@@ -42,10 +42,10 @@ class Observers(Observer):
     def __init__(self, *observers: Observer | None) -> None:
         self._all = [observer for observer in observers if observer is not None]
 
-    def told(self, notes: Sequence[str]) -> None:
+    def notes(self, notes: Sequence[str]) -> None:
         """To each."""
         for observer in self._all:
-            observer.told(notes)
+            observer.notes(notes)
 
     def ready(self, header: Header) -> None:
         """To each."""

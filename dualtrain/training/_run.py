@@ -15,7 +15,7 @@ from dualtrain.backend import Backend
 from dualtrain.errors import DataError, MetricError, PlanError
 from dualtrain.plan import Plan, Plateau, Scaling, decay_at
 from dualtrain.state import RunState, TensorState
-from dualtrain.training._journal import Applied, Journal, MicroLoss
+from dualtrain.training._journal import AppliedUpdate, Journal, MicroLoss
 from dualtrain.training._native import wire
 
 __all__ = ["Run"]
@@ -27,7 +27,7 @@ class Run:
     >>> for batch in batches:
     ...     with run.autocast():
     ...         loss = model(**batch).loss  # the micro-batch's mean
-    ...     run.step(loss)  # accumulates, and updates when its group is complete
+    ...     applied = run.step(loss)  # accumulates, and updates when its group is complete
     >>> run.close()
 
     A context manager too, which calls `close`.
@@ -131,7 +131,7 @@ class Run:
             self.masters.collect_gradients()
         self.backend.clear_gradients(self.optimizer)
 
-    def step(self, loss: Any, *, divisor: float | None = None) -> Applied | None:
+    def step(self, loss: Any, *, divisor: float | None = None) -> AppliedUpdate | None:
         """Take one micro-batch's loss; make the update when its group is complete.
 
         The gradient of loss / divisor is added to the group's. With `micro_mean` loss is the
@@ -334,7 +334,7 @@ class Run:
         counted = self.plan.spec.batch.normalise == "micro_mean"
         return MicroLoss(loss.detach(), divisor, divisor / group_size if counted else None)
 
-    def _update(self) -> Applied:
+    def _update(self) -> AppliedUpdate:
         if self.masters is not None:
             self.masters.read_back()
         lr = self.backend.learning_rate(self.optimizer)
@@ -344,7 +344,7 @@ class Run:
         self.backend.clear_gradients(self.optimizer)
         if applied:
             self._average()
-        done = Applied(
+        done = AppliedUpdate(
             attempt=self.attempts,
             t=self.t,
             lr=lr,

@@ -49,7 +49,7 @@ def start(
     ...     for batch in batches:
     ...         with run.autocast():
     ...             loss = model(**batch).loss
-    ...         run.step(loss)
+    ...         applied = run.step(loss)
     """
     run = begin(
         spec,

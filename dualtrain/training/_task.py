@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dualtrain.backend import Backend, load_backend, logits_of
-from dualtrain.data import EpochBatches, Prepared, batches_of_epoch, held_out_batches
+from dualtrain.data import EpochBatches, PreparedData, batches_of_epoch, held_out_batches
 from dualtrain.ledger import Ledger, decide
 from dualtrain.plan import Plan
 from dualtrain.spec import Spec
@@ -26,7 +26,7 @@ from dualtrain.training._run import Run
 from dualtrain.training._start import backend_for
 from dualtrain.training._watch import Watch
 
-__all__ = ["ledger", "train"]
+__all__ = ["task_ledger", "train"]
 
 
 def train(
@@ -36,7 +36,7 @@ def train(
     model: Any = None,
     loss: LossSum | None = None,
     metric: Metric | None = None,
-    data: Prepared[Any] | None = None,
+    data: PreparedData[Any] | None = None,
     trace: Path | None = None,
     output: Path | None = None,
     nudge: bool = False,
@@ -86,9 +86,9 @@ def train(
         device=device,
         measure=trace is not None,
     )
-    told, notes = [], []
+    start_notes, notes = [], []
     if config is not None:
-        told = task.told(folder, config, parameters, data)
+        start_notes = task.start_notes(folder, config, parameters, data)
         notes = task.notes(config)
     objective = _objective(run, task.loss, loss)
     held_out = held_out_batches(data, size=size)
@@ -97,14 +97,14 @@ def train(
     plateau = None if metric is None else PlateauMetric(run, metric)
     with run, Recorder(run, trace=trace, output=output) as recorder:
         observers = Observers(Watch(run), plateau, observer, recorder)
-        observers.told(told)
+        observers.notes(start_notes)
         if trace is not None:
             observers.ready(
                 describe(
                     run,
                     probe=evaluation_logits(run, batches(0)[0]),
                     data_digest=data.digest,
-                    notes=[*told, *notes],
+                    notes=[*start_notes, *notes],
                 )
             )
         make_updates(run, epochs, objective, observers)
@@ -118,7 +118,7 @@ def train(
     return score
 
 
-def ledger(spec: Spec, backend: str) -> Ledger:
+def task_ledger(spec: Spec, backend: str) -> Ledger:
     """What the spec's rules decide for every parameter of the task's model."""
     verbs, task = load_backend(backend), task_of(spec)
     model = verbs.build_model(task.config(spec.folder, task.prepare(spec.folder)))
@@ -147,13 +147,13 @@ def _objective(run: Run, loss: SampleLoss | None, own: LossSum | None) -> Object
     return Objective(loss_sum, loss.count)
 
 
-def _held_out_loss(run: Run, data: Prepared[Any], batches: EpochBatches | None) -> Metric:
+def _held_out_loss(run: Run, data: PreparedData[Any], batches: EpochBatches | None) -> Metric:
     """The metric of a task for a schedule that waits for one."""
     assert batches is not None, "a spec with reduce_on_plateau has an eval file"
     return lambda model: _score(run, data, batches).loss
 
 
-def _score(run: Run, data: Prepared[Any], batches: EpochBatches) -> Score:
+def _score(run: Run, data: PreparedData[Any], batches: EpochBatches) -> Score:
     """How the model does on the held-out split."""
     outputs = ((evaluation_logits(run, batch), batch) for batch in batches)
     return task_of(run.plan.spec).score(outputs, data)

@@ -44,7 +44,7 @@ class Moves(Observer):
         self.done = 0
         self.skipped = 0
 
-    def told(self, notes: Sequence[str]) -> None:
+    def notes(self, notes: Sequence[str]) -> None:
         """Print them above the bar."""
         for note in notes:
             self._bars.console.print(note, markup=False, highlight=False, soft_wrap=True)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from dualtrain import Spec
 from dualtrain.backend import Backend
 from dualtrain.errors import BackendError
-from dualtrain.training import Applied, Run, start
+from dualtrain.training import AppliedUpdate, Run, start
 
 AMP_OR_NOT: tuple[dict[str, Any] | None, ...] = ({}, None)
 CAN = "cpu"  # every test here runs on it
@@ -72,7 +72,7 @@ SCALES = """1024 1024 1024 1024 256 64 64 64 64 64
 """The scale of each update with growth every 5 good ones and overflows at 3, 4, 10, 17, 18, 19."""
 
 
-def make(run: Run, updates: str) -> list[Applied]:
+def make(run: Run, updates: str) -> list[AppliedUpdate]:
     """One update per character; "x" has an infinite loss. Each has gradients of its own."""
     applied = []
     for index, update in enumerate(updates):

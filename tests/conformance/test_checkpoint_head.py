@@ -27,10 +27,10 @@ class Listener(Observer):
     """Keeps what it is told."""
 
     def __init__(self) -> None:
-        self.notes: list[str] = []
+        self.sentences: list[str] = []
 
-    def told(self, notes: Any) -> None:
-        self.notes += notes
+    def notes(self, notes: Any) -> None:
+        self.sentences += notes
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_the_score_is_by_the_checkpoint_s_labels(backend: Backend, folder: Path)
     assert score.correct == count(folder, "river") != count(folder, "fruit")
     assert score.loss < 10  # -log softmax of 5 against -5, or of -5 against 5
     assert prepare(from_checkpoint(folder)).classes == ORDER
-    assert listener.notes == [note]
+    assert listener.sentences == [note]
     assert note in read_trace(trace).header.notes
     assert saved["id2label"] == {str(i): label for i, label in enumerate(ORDER)}
     assert saved["label2id"] == {label: i for i, label in enumerate(ORDER)}
@@ -121,7 +121,7 @@ def test_a_fresh_head_is_the_way_out(backend: Backend, folder: Path) -> None:
     )
     old, new = (load_file(folder / f / "model.safetensors") for f in ("checkpoint", "again"))
 
-    assert listener.notes == [
+    assert listener.sentences == [
         "made anew: classifier.bias, classifier.weight",
         "in the checkpoint and not read: classifier.bias, classifier.weight",
     ]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dualtrain import Spec
 from dualtrain.backend import Backend
-from dualtrain.training import Applied, start
+from dualtrain.training import AppliedUpdate, start
 
 Gradients = dict[str, NDArray[np.float32]]
 
@@ -27,7 +27,7 @@ def gradients(scale: float = 1.0) -> Gradients:
 
 def updated(
     backend: Backend, given: Gradients, clip: dict[str, float] | None, **changes: Any
-) -> tuple[Gradients, Applied]:
+) -> tuple[Gradients, AppliedUpdate]:
     """The weights after one update with these gradients, and what was measured.
 
     Three samples, the rows of the identity: the weight's gradient is that of the outputs.

@@ -20,7 +20,7 @@ from dualtrain.spec import Spec
 from dualtrain.tasks import ModelConfig
 from dualtrain.tasks.regression import Mlp, MlpConfig
 from dualtrain.trace import read_trace
-from dualtrain.training import ledger, parameters_of, train
+from dualtrain.training import parameters_of, task_ledger, train
 from tests.tasks import epochs, number_spec, prepare, write_numbers
 
 ACTIVATIONS: dict[str, Any] = {
@@ -150,9 +150,9 @@ def test_without_hidden_layers(backend: Backend, folder: Path) -> None:
 
 
 def test_the_ledger(backend: Backend, folder: Path) -> None:
-    decided = ledger(number_spec(folder), backend.NAME)
-    assert sum(decay > 0 for decay in decided.decay().values()) == 3
-    assert len(decided.rows) == 6
+    ledger = task_ledger(number_spec(folder), backend.NAME)
+    assert sum(decay > 0 for decay in ledger.decay().values()) == 3
+    assert len(ledger.rows) == 6
 
 
 def test_the_held_out_loss_is_a_metric(backend: Backend, folder: Path) -> None:

@@ -20,7 +20,8 @@ GOOD = {
 }
 KEYS = (
     "'optimizer', 'schedule', 'duration', 'warmup', 'horizon', 'weight_decay', 'lr_multipliers', "
-    "'layer_decay', 'freeze', 'clip', 'batch', 'loss', 'ema', 'amp', 'seed', 'device', 'task'"
+    "'layer_decay', 'freeze', 'clip', 'batch', 'loss', 'ema', 'batch_norm', 'amp', 'seed', "
+    "'device', 'task'"
 )
 SCHEDULES = (
     "'constant', 'linear', 'cosine', 'cosine_with_restarts', 'polynomial', 'inverse_sqrt', 'step', "

@@ -15,7 +15,7 @@ from typer.main import get_command
 
 import dualtrain
 from dualtrain.cli import app, main
-from dualtrain.ledger import Ledger, Parameter, Row
+from dualtrain.ledger import Ledger, LedgerRow, Parameter
 from dualtrain.parity import compare
 from dualtrain.plan import Plan
 from dualtrain.spec import Spec, load_spec
@@ -401,7 +401,7 @@ def test_ledger_shows_a_row_per_parameter(
     run: Run, spec: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = (
-        Row(
+        LedgerRow(
             parameter=parameter("a"),
             roles=(),
             rule="default",
@@ -409,8 +409,8 @@ def test_ledger_shows_a_row_per_parameter(
             lr_rule="pattern a",
             lr_multiplier=0.5,
         ),
-        Row(parameter=parameter("b"), roles=("bias",), rule="role bias", decay=0.0),
-        Row(
+        LedgerRow(parameter=parameter("b"), roles=("bias",), rule="role bias", decay=0.0),
+        LedgerRow(
             parameter=parameter("c", trainable=False),
             roles=(),
             rule="default",
@@ -424,7 +424,7 @@ def test_ledger_shows_a_row_per_parameter(
         asked.append(backend)
         return Ledger(rows)
 
-    monkeypatch.setattr("dualtrain.training.ledger", ledger)
+    monkeypatch.setattr("dualtrain.training.task_ledger", ledger)
     monkeypatch.setenv("DUALTRAIN_BACKEND", "paddle")
     status, out, _ = run("ledger", spec(EPOCHS))
     lines = [" ".join(line.split()) for line in out.splitlines()]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dualtrain.dialects import DIALECTS, Compared, compare, rates_apart
+from dualtrain.dialects import DIALECTS, Contrast, contrast, rate_distance
 from dualtrain.plan import Plan
 from dualtrain.spec import Spec
 from tests.plateaus import PLATEAU
@@ -26,11 +26,11 @@ def plan_of(count: int = 10, **changes: Any) -> Plan:
     return Plan.of(Spec.model_validate(fields | changes), micro_batches_per_epoch=count)
 
 
-def compared(plan: Plan, *names: str) -> tuple[Compared, ...]:
-    return compare(plan, [DIALECTS[name] for name in names or DIALECTS])
+def compared(plan: Plan, *names: str) -> tuple[Contrast, ...]:
+    return contrast(plan, [DIALECTS[name] for name in names or DIALECTS])
 
 
-def sizes(one: Compared) -> tuple[int, int, int]:
+def sizes(one: Contrast) -> tuple[int, int, int]:
     plan = one.reading.plan
     assert plan is not None
     return plan.total_updates, plan.updates_per_epoch, plan.warmup_updates
@@ -50,23 +50,25 @@ def test_the_four_dialects() -> None:
 def test_what_differs_from_the_spec() -> None:
     """Rates of the spec: 0 .1 .08 .06 .04 .02; of hf4: 0 .05 .1 .075 .05 .025."""
     paddlenlp, trainer, hf4, _ = compared(plan_of())
-    assert paddlenlp.apart is not None and trainer.apart is not None and hf4.apart is not None
-    assert (paddlenlp.apart.largest, paddlenlp.apart.first) == (0.0, None)
+    assert (
+        paddlenlp.distance is not None and trainer.distance is not None and hf4.distance is not None
+    )
+    assert (paddlenlp.distance.largest, paddlenlp.distance.first) == (0.0, None)
     # 0 .1 .0667 .0333, and then nothing
-    assert (trainer.apart.largest_at, trainer.apart.first) == (3, 2)
-    assert trainer.apart.largest == pytest.approx(0.06 - 0.1 / 3)
-    assert (hf4.apart.largest, hf4.apart.largest_at, hf4.apart.first) == (0.05, 1, 1)
+    assert (trainer.distance.largest_at, trainer.distance.first) == (3, 2)
+    assert trainer.distance.largest == pytest.approx(0.06 - 0.1 / 3)
+    assert (hf4.distance.largest, hf4.distance.largest_at, hf4.distance.first) == (0.05, 1, 1)
 
 
 def test_a_run_that_ends_earlier_differs_where_it_ends() -> None:
     plan = plan_of(schedule={"name": "constant"}, warmup=None)
     (one,) = compared(plan, "paddlenlp-trainer")
-    assert one.apart is not None
-    assert (one.apart.largest, one.apart.largest_at, one.apart.first) == (0.0, None, 4)
+    assert one.distance is not None
+    assert (one.distance.largest, one.distance.largest_at, one.distance.first) == (0.0, None, 4)
 
 
-def test_rates_apart_is_nothing_for_the_same_plan() -> None:
-    apart = rates_apart(plan_of(), plan_of())
+def test_the_distance_of_rates_is_nothing_for_the_same_plan() -> None:
+    apart = rate_distance(plan_of(), plan_of())
     assert (apart.largest, apart.largest_at, apart.first) == (0.0, None, None)
 
 
@@ -133,7 +135,7 @@ def test_without_warmup_the_timescale_left_out_is_10000() -> None:
 def test_a_schedule_that_a_library_does_not_have() -> None:
     plan = plan_of(schedule={"name": "inverse_sqrt"})
     for one in compared(plan, "paddlenlp", "paddlenlp-trainer"):
-        assert (one.reading.plan, one.apart) == (None, None)
+        assert (one.reading.plan, one.distance) == (None, None)
         assert one.reading.refusal == "has no schedule 'inverse_sqrt'"
 
 
@@ -146,8 +148,8 @@ def test_the_trainers_count_no_epochs() -> None:
     """In a loop of your own a schedule may step once an epoch."""
     plan = plan_of(schedule={"name": "linear", "per": "epoch"}, warmup=None)
     own, hf4 = compared(plan, "paddlenlp", "hf4")
-    assert own.apart is not None
-    assert (own.apart.first, hf4.reading.refusal) == (
+    assert own.distance is not None
+    assert (own.distance.first, hf4.reading.refusal) == (
         None,
         "moves its schedule at every update. Received: per 'epoch'",
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dualtrain.explain import RULES, Concern, explain
+from dualtrain.explain import ADVICE_RULES, Concern, explain
 from dualtrain.plan import Plan
 from tests.plain_plans import CYCLE, RESTARTS, WSD, plan_of, schedule, steps
 from tests.plateaus import PLATEAU
@@ -412,7 +412,7 @@ def test_a_rule_is_silent_at_its_boundary(rule: str, changes: dict[str, Any]) ->
 
 
 def test_every_rule_is_tested_and_has_its_own_name() -> None:
-    names = [rule.name for rule in RULES]
+    names = [rule.name for rule in ADVICE_RULES]
     assert len(names) == len(set(names))
     assert {rule for rule, _, _ in FIRES} == set(names)
 

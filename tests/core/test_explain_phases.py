@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, reject
 
-from dualtrain.dialects import DIALECTS, compare
+from dualtrain.dialects import DIALECTS, contrast
 from dualtrain.errors import PlanError
 from dualtrain.explain import MOST_SPANS, explain, spans
 from dualtrain.plan import Plan
@@ -181,4 +181,4 @@ def test_any_run_is_told_without_a_gap(values: dict[str, Any]) -> None:
 
 
 def compared(plan: Plan) -> Iterator[str]:
-    return dialect_lines(plan, compare(plan, DIALECTS.values()), counted=True)
+    return dialect_lines(plan, contrast(plan, DIALECTS.values()), counted=True)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dualtrain.ledger import Kind, Native, Owner, kind_of, normalises, undisturbed
+from dualtrain.ledger import Kind, NativeLayers, Owner, kind_of, normalises, undisturbed
 
 Shape = tuple[int, ...]
 
@@ -139,7 +139,7 @@ class NormAlone(Module):
     pass
 
 
-NATIVE = Native(
+NATIVE = NativeLayers(
     packages=("frame.nn.",),
     plain=("frame.nn.layers.Module", "frame.nn.layers.Container"),
     norms=frozenset({"frame.nn.layers.LayerNorm"}),

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 
 from dualtrain.errors import PlanError
-from dualtrain.native import Call, Refused, flat, nested
-from dualtrain.native.schedules import SCHEDULES
+from dualtrain.native import Call, Refusal, flat, nested
+from dualtrain.native.schedules import NATIVE_SCHEDULES
 from dualtrain.plan import Plan
 from dualtrain.spec import Spec
 from tests.native_schedules import UPDATES, Case, cases
@@ -41,18 +41,18 @@ def close(a: Any, b: Any) -> bool:
 @pytest.mark.parametrize("case", cases(0.1), ids=lambda case: str(case.call))
 def test_a_call_is_what_its_words_write(case: Case) -> None:
     """Call -> words -> call -> words: the same words, and the second call writes itself."""
-    reading = SCHEDULES.read(case.call, around(case))
+    reading = NATIVE_SCHEDULES.read(case.call, around(case))
     row, words = reading.row, reading.words
     if row.equal == "refused":
-        with pytest.raises(Refused, match=r".+"):
+        with pytest.raises(Refusal, match=r".+"):
             row.read(case.call.arguments, around(case))
-        with pytest.raises(Refused, match=r".+"):
+        with pytest.raises(Refusal, match=r".+"):
             row.write(words)
         return
     Spec(**nested(words))  # is one
 
     written = Call(name=row.name, arguments=row.write(words))
-    again = SCHEDULES.read(written, around(case) | {"optimizer.lr": row.rate(words)})
+    again = NATIVE_SCHEDULES.read(written, around(case) | {"optimizer.lr": row.rate(words)})
 
     assert again.row is row
     assert close(words, again.words), (words, again.words)
@@ -84,12 +84,12 @@ def test_what_a_library_can_say_it_says_back(values: dict[str, Any]) -> None:
         words["horizon"] = spec.horizon
     for library in LIBRARIES:
         try:
-            written = SCHEDULES.write(words, library)
-        except Refused as refused:
+            written = NATIVE_SCHEDULES.write(words, library)
+        except Refusal as refused:
             assert str(refused)
             continue
         rate = written.row.rate(words)
-        said = SCHEDULES.read(written.call, beside | {"optimizer.lr": rate}).words
+        said = NATIVE_SCHEDULES.read(written.call, beside | {"optimizer.lr": rate}).words
         assert close(meant(words), meant(said)), (str(written.call), words, said)
 
 
@@ -114,7 +114,7 @@ def test_what_each_library_has() -> None:
         words = {"schedule.name": "cosine", "schedule.half_waves": 1.0, "optimizer.lr": 0.1}
         words |= {"horizon": 100}
         warm = {**words, "warmup.steps": 10, "warmup.counted": "before"}
-        return [str(SCHEDULES.write(said, library).call) for said in (words, warm)]
+        return [str(NATIVE_SCHEDULES.write(said, library).call) for said in (words, warm)]
 
     assert names("torch") == [
         "CosineAnnealingLR(T_max=100, eta_min=0)",
@@ -173,8 +173,8 @@ def test_what_each_library_has() -> None:
     ids=lambda value: str(value) if isinstance(value, Call) else "",
 )
 def test_a_call_without_a_meaning(call: Call, reason: str) -> None:
-    with pytest.raises(Refused) as refused:
-        SCHEDULES.read(call, {"optimizer.lr": 0.1})
+    with pytest.raises(Refusal) as refused:
+        NATIVE_SCHEDULES.read(call, {"optimizer.lr": 0.1})
     assert str(refused.value) == reason
 
 
@@ -205,6 +205,6 @@ def test_a_call_without_a_meaning(call: Call, reason: str) -> None:
     ],
 )
 def test_words_without_a_call(words: dict[str, Any], library: str, reason: str) -> None:
-    with pytest.raises(Refused) as refused:
-        SCHEDULES.write({**words, "optimizer.lr": 0.1}, library)
+    with pytest.raises(Refusal) as refused:
+        NATIVE_SCHEDULES.write({**words, "optimizer.lr": 0.1}, library)
     assert reason in str(refused.value)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from dualtrain.native import Call, Refused, Row
-from dualtrain.native.optimizers import OPTIMIZERS, arguments_for, driving_row, words_of
+from dualtrain.native import Call, Refusal, Row
+from dualtrain.native.optimizers import NATIVE_OPTIMIZERS, arguments_for, driving_row, words_of
 from dualtrain.optimizers import RULES, Adam, AdamW, Momentum, RMSProp, UpdateRule
 from tests.oracle.optimizers import rule_of
 
@@ -26,7 +26,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "rprop": {"etas": (0.5, 1.25), "step_sizes": (2.0**-10, 0.25)},
 }
 """Nothing at a default, and numbers that float32 holds."""
-SAID = [row for row in OPTIMIZERS.rows if row.equal != "refused"]
+SAID = [row for row in NATIVE_OPTIMIZERS.rows if row.equal != "refused"]
 each_row = pytest.mark.parametrize("row", SAID, ids=lambda row: f"{row.name} {row.means}")
 
 
@@ -39,7 +39,7 @@ def rule_for(row: Row, **changes: Any) -> UpdateRule:
 @pytest.mark.parametrize("decay", [None, 0.25])
 def test_words_come_back_from_the_call_that_says_them(row: Row, decay: float | None) -> None:
     if decay is not None and row.means["optimizer.name"] == "rprop":
-        with pytest.raises(Refused, match=r"has no argument for weight_decay\.value"):
+        with pytest.raises(Refusal, match=r"has no argument for weight_decay\.value"):
             row.write(words_of(rule_for(row), decay))
         return
     words = words_of(rule_for(row), decay)
@@ -51,7 +51,7 @@ def test_a_call_with_nothing_said_has_the_native_defaults(row: Row) -> None:
     """Where it needs no more than a rate; they are not the spec's."""
     try:
         words = row.read({next(iter(row.arguments)): 0.5})
-    except Refused:  # SGD(0.5) is no momentum
+    except Refusal:  # SGD(0.5) is no momentum
         assert row.name == "torch.optim.SGD"
         return
     assert (words["optimizer.lr"], words["optimizer.name"]) == (0.5, row.means["optimizer.name"])
@@ -70,10 +70,10 @@ def test_every_rule_has_a_row_for_paddle_and_torch_lacks_three() -> None:
 
 
 def test_one_class_of_torch_means_two_rules() -> None:
-    plain = OPTIMIZERS.read(Call(name="torch.optim.SGD", arguments={"lr": 0.1}))
+    plain = NATIVE_OPTIMIZERS.read(Call(name="torch.optim.SGD", arguments={"lr": 0.1}))
     assert plain.words == {"optimizer.name": "sgd", "optimizer.lr": 0.1}
     given = {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.5}
-    heavy = OPTIMIZERS.read(Call(name="torch.optim.SGD", arguments=given))
+    heavy = NATIVE_OPTIMIZERS.read(Call(name="torch.optim.SGD", arguments=given))
     assert heavy.words == {
         "optimizer.name": "momentum",
         "optimizer.lr": 0.1,
@@ -81,8 +81,8 @@ def test_one_class_of_torch_means_two_rules() -> None:
         "weight_decay.value": 0.5,
         "weight_decay.kind": "coupled",
     }
-    with pytest.raises(Refused, match="has no meaning that is known"):
-        OPTIMIZERS.read(Call(name="torch.optim.SGD", arguments={**given, "dampening": 0.5}))
+    with pytest.raises(Refusal, match="has no meaning that is known"):
+        NATIVE_OPTIMIZERS.read(Call(name="torch.optim.SGD", arguments={**given, "dampening": 0.5}))
 
 
 @pytest.mark.parametrize(
@@ -98,8 +98,8 @@ def test_one_class_of_torch_means_two_rules() -> None:
     ],
 )
 def test_what_the_spec_cannot_say_is_refused(name: str, given: dict[str, Any], reason: str) -> None:
-    (row,) = (row for row in OPTIMIZERS.rows if row.name == name)
-    with pytest.raises(Refused, match=reason):
+    (row,) = (row for row in NATIVE_OPTIMIZERS.rows if row.name == name)
+    with pytest.raises(Refusal, match=reason):
         row.read(given)
 
 
@@ -113,7 +113,7 @@ def test_an_older_class_is_called_without_what_it_does_not_know() -> None:
     assert row is not None
     given = arguments_for(Older, row, words_of(rule))
     assert given == {"learning_rate": 0.1, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
-    with pytest.raises(Refused, match=r"^amsgrad$"):
+    with pytest.raises(Refusal, match=r"^amsgrad$"):
         arguments_for(Older, row, words_of(rule.model_copy(update={"amsgrad": True})))
 
 

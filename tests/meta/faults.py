@@ -10,7 +10,7 @@ import pytest
 
 import dualtrain_paddle
 from dualtrain.data import batches_of_epoch
-from dualtrain.ledger import Ledger, Row
+from dualtrain.ledger import Ledger, LedgerRow
 
 Fault = Callable[[pytest.MonkeyPatch], None]
 
@@ -24,14 +24,16 @@ def decay_norms(patch: pytest.MonkeyPatch) -> None:
 
 
 def _decay_role(patch: pytest.MonkeyPatch, role: str) -> None:
-    def wrong(row: Row, ledger: Ledger) -> Row:
+    def wrong(row: LedgerRow, ledger: Ledger) -> LedgerRow:
         decays = max(r.decay for r in ledger.rows)
         return replace(row, decay=decays) if row.rule == f"role {role}" else row
 
     misread(patch, dualtrain_paddle, wrong)
 
 
-def misread(patch: pytest.MonkeyPatch, verbs: Any, wrong: Callable[[Row, Ledger], Row]) -> None:
+def misread(
+    patch: pytest.MonkeyPatch, verbs: Any, wrong: Callable[[LedgerRow, Ledger], LedgerRow]
+) -> None:
     """Let a backend wire other rows than the ledger's, freezing and optimizer alike."""
     freeze, build = verbs.freeze, verbs.build_optimizer
 

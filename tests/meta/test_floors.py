@@ -7,6 +7,7 @@ function, or for types alone, is imported: it must be there to be read.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,6 +71,16 @@ def test_every_room_has_its_floor() -> None:
 
 def test_imports_go_down() -> None:
     assert upward(CORE, FLOORS) == []
+
+
+def test_the_map_names_every_room() -> None:
+    text = (CORE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = {
+        word.rstrip("/").removesuffix(".py")
+        for word in re.findall(r"`(?:dualtrain/)?([\w.]+/?)`", text)
+    }
+
+    assert [room for floor in FLOORS for room in floor if room not in named] == []
 
 
 @pytest.mark.parametrize(

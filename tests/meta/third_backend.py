@@ -45,7 +45,7 @@ BACKEND = '''
 
 import sys
 
-from dualtrain.backend import Backend, Shared, Verbs
+from dualtrain.backend import Backend, SharedVerbs, Verbs
 from thirdframe import Held, Model, Optimizer, Schedule, opened
 
 import dualtrain_torch
@@ -78,8 +78,8 @@ def place(model, device):
     opened(model).to(device)
     return model
 
-shared = Shared(sys.modules[__name__])
-globals().update((n, getattr(shared, n)) for n in vars(Shared) if not n.startswith("_"))
+shared = SharedVerbs(sys.modules[__name__])
+globals().update((n, getattr(shared, n)) for n in vars(SharedVerbs) if not n.startswith("_"))
 '''
 
 ENTRY_POINTS = """\

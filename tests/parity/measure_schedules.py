@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from dualtrain.native import Call, Equality, Reading, nested
-from dualtrain.native.schedules import SCHEDULES
+from dualtrain.native import Call, Equality, Meaning, nested
+from dualtrain.native.schedules import NATIVE_SCHEDULES
 from dualtrain.parity._numbers import relative, ulps
 from dualtrain.plan import Plan, Plateau
 from dualtrain.spec import Spec
@@ -58,7 +58,7 @@ class Measured:
 
     case: Case
     """With the first of them."""
-    reading: Reading
+    reading: Meaning
     """What the table says of it."""
     found: Equality
     ulps: float = 0.0
@@ -80,9 +80,9 @@ def measure() -> list[Measured]:
     return [measure_case(same) for same in zip(*tables, strict=True)]
 
 
-def read(case: Case) -> Reading:
+def read(case: Case) -> Meaning:
     """What the table says of the call."""
-    return SCHEDULES.read(case.call, around(case))
+    return NATIVE_SCHEDULES.read(case.call, around(case))
 
 
 def around(case: Case) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def around(case: Case) -> dict[str, Any]:
     return {**optimizer, "optimizer.lr": case.lr, "duration.updates": UPDATES}
 
 
-def measure_case(same: Sequence[tuple[Case, Reading]]) -> Measured:
+def measure_case(same: Sequence[tuple[Case, Meaning]]) -> Measured:
     """One case, with all base rates."""
     case, reading = same[0]
     if reading.row.equal == "refused":
@@ -107,7 +107,7 @@ def measure_case(same: Sequence[tuple[Case, Reading]]) -> Measured:
     return replace(worst, case=case, reading=reading, float32=sum(m.float32 for m in compared))
 
 
-def _compared(case: Case, reading: Reading) -> Measured:
+def _compared(case: Case, reading: Meaning) -> Measured:
     native = list(native_settings(case, UPDATES + PAST_THE_END))
     plan = plan_of(reading)
     ours = [(plan.lr_at(t), plan.momentum_at(t)) for t in range(UPDATES + PAST_THE_END)]
@@ -130,7 +130,7 @@ def _compared(case: Case, reading: Reading) -> Measured:
     )
 
 
-def plan_of(reading: Reading) -> Plan:
+def plan_of(reading: Meaning) -> Plan:
     """The plan of the spec that the table says is the same."""
     return Plan.of(Spec(**nested(reading.words)), micro_batches_per_epoch=1)
 
@@ -196,7 +196,7 @@ def _optimizer(lr: float, momentum: float | None) -> torch.optim.Optimizer:
     return torch.optim.SGD(parameters, lr, momentum)
 
 
-def _differing_series(case: Case, reading: Reading) -> int:
+def _differing_series(case: Case, reading: Meaning) -> int:
     """In how many random series of metrics the native rates are not the core's."""
     plan = plan_of(reading)
     return sum(_native_rates(case, metrics) != _our_rates(plan, metrics) for metrics in _series())

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import paddle
 import pytest
 import torch
 
@@ -68,15 +68,22 @@ def _run() -> dict[str, Any]:
     return {"model": model, "run": run, "batches": 4 * [{"x": torch.ones(2, 3)}]}
 
 
+def _start() -> dict[str, Any]:
+    made = _run()
+    made["run"].close()
+    return {**made, "dualtrain": dualtrain, "spec": SPEC}
+
+
 MADE: dict[str, Callable[[], dict[str, Any]]] = {
     "Run": _run,
     "fit": _fit,
-    "smoothed": lambda: {"torch": torch, "paddle": paddle},
+    "start": _start,
 }
 
 
 @pytest.mark.parametrize("test", EXAMPLES, ids=lambda test: test.name)
-def test_it_holds(test: Any) -> None:
+def test_it_holds(test: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     made = MADE[short(test)]() if short(test) in MADE else {}
     assert run(test, made) == ""
 

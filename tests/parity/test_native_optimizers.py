@@ -13,7 +13,7 @@ import torch
 
 from dualtrain import Spec, build_optimizer
 from dualtrain.native import Row
-from dualtrain.native.optimizers import OPTIMIZERS, arguments_for, driving_row, words_of
+from dualtrain.native.optimizers import NATIVE_OPTIMIZERS, arguments_for, driving_row, words_of
 from dualtrain_paddle._compat import native_models
 from tests.core.test_native_optimizers import SAID, SETTINGS, rule_for
 from tests.oracle.optimizers import Reference, rule_of
@@ -34,10 +34,10 @@ def test_every_optimizer_of_a_framework_has_a_row(library: str) -> None:
         for name in room.__all__
         if isinstance(getattr(room, name), type) and name != "Optimizer"
     }
-    assert found == {row.name for row in OPTIMIZERS.rows if row.library == library}
+    assert found == {row.name for row in NATIVE_OPTIMIZERS.rows if row.library == library}
 
 
-@pytest.mark.parametrize("row", OPTIMIZERS.rows, ids=lambda row: f"{row.name} {row.means}")
+@pytest.mark.parametrize("row", NATIVE_OPTIMIZERS.rows, ids=lambda row: f"{row.name} {row.means}")
 def test_the_names_and_defaults_are_the_native_ones(row: Row) -> None:
     """Of a refused one that it is there."""
     native_models()  # paddlenlp's import, without its noise

@@ -12,8 +12,8 @@ import paddle
 import pytest
 import torch
 
-from dualtrain.native import REQUIRED, Argument, Fixed, Reading, Row
-from dualtrain.native.schedules import SCHEDULES
+from dualtrain.native import REQUIRED, Argument, Fixed, Meaning, Row
+from dualtrain.native.schedules import NATIVE_SCHEDULES
 from tests.native_schedules import MODULES, TRANSFORMERS, Case, cases
 from tests.parity.measure_schedules import (
     RATES,
@@ -52,7 +52,7 @@ def schedules_of(module: str) -> set[str]:
 
 def names(module: str) -> set[str]:
     """Those of the table."""
-    split = [row.name.rpartition(".") for row in SCHEDULES.rows]
+    split = [row.name.rpartition(".") for row in NATIVE_SCHEDULES.rows]
     return {name for around, _, name in split if around == module}
 
 
@@ -64,13 +64,13 @@ def test_no_native_schedule_is_missing(module: str) -> None:
 def test_every_row_is_measured() -> None:
     """But for most of those of `get_scheduler`, which hands on to a function that is."""
     found = [read(case).row for case in cases(RATES[0])]
-    unmeasured = [row.name for row in SCHEDULES.rows if not any(row is one for one in found)]
+    unmeasured = [row.name for row in NATIVE_SCHEDULES.rows if not any(row is one for one in found)]
     assert {name.rpartition(".")[2] for name in unmeasured} == {"get_scheduler"}
 
 
 def test_every_name_that_get_scheduler_takes_is_in_the_table() -> None:
     module = module_of(TRANSFORMERS)
-    rows = [row for row in SCHEDULES.rows if row.name == f"{TRANSFORMERS}.get_scheduler"]
+    rows = [row for row in NATIVE_SCHEDULES.rows if row.name == f"{TRANSFORMERS}.get_scheduler"]
     assert {kind.value for kind in module.TYPE_TO_SCHEDULER_FUNCTION} == {
         row.fixed["name"].value for row in rows
     }
@@ -84,7 +84,7 @@ KEYWORDS: dict[str, set[str]] = {
 
 @pytest.mark.parametrize(
     "row",
-    [row for row in SCHEDULES.rows if row.equal != "refused"],
+    [row for row in NATIVE_SCHEDULES.rows if row.equal != "refused"],
     ids=lambda row: f"{row.name}-{row.means.get('schedule.name')}",
 )
 def test_a_row_has_the_arguments_of_the_class_and_their_defaults(row: Row) -> None:
@@ -110,12 +110,12 @@ def test_every_row_is_in_the_class_that_is_expected(measured: list[Measured]) ->
 
 
 def test_what_is_not_exact_has_a_reason() -> None:
-    for row in SCHEDULES.rows:
+    for row in NATIVE_SCHEDULES.rows:
         assert (row.equal == "exact") == (not row.because), row.name
 
 
 def test_what_drives_a_run_is_exact_past_the_end_too() -> None:
-    driving = [row for row in SCHEDULES.rows if row.drives]
+    driving = [row for row in NATIVE_SCHEDULES.rows if row.drives]
     assert len(driving) == 9
     assert all(row.equal == "exact" and not row.past for row in driving)
 
@@ -131,7 +131,7 @@ def test_paddles_warmup_around_reduce_on_plateau_is_no_schedule() -> None:
     assert rates == pytest.approx([0.0, 0.05, 0.1, 0.1, 0.01, 0.01, 0.001, 0.001])
 
 
-def with_words(case: Case, **changes: Any) -> tuple[Case, Reading]:
+def with_words(case: Case, **changes: Any) -> tuple[Case, Meaning]:
     """The case, and another spec than the table's."""
     reading = read(case)
     words = {f"schedule.{path.replace('__', '.')}": value for path, value in changes.items()}

@@ -13,7 +13,7 @@ import pytest
 import dualtrain_paddle
 from dualtrain import build_optimizer
 from dualtrain.backend import logits_of
-from dualtrain.ledger import Ledger, Parameter, Row, decide
+from dualtrain.ledger import Ledger, LedgerRow, Parameter, decide
 from dualtrain_paddle._compat import native_models
 from tests import zoo
 from tests.meta.faults import misread
@@ -219,7 +219,7 @@ def test_a_rule_that_one_side_forgets_is_found(
     forgetful = decide(parameters("bert")[1], zoo.spec_of("bert", **EVERY_RULE | rule))
     rows = {row.parameter.name: row for row in forgetful.rows}
 
-    def wrong(row: Row, _: Ledger) -> Row:
+    def wrong(row: LedgerRow, _: Ledger) -> LedgerRow:
         return replace(rows[row.parameter.name], parameter=row.parameter)
 
     misread(monkeypatch, dualtrain_paddle, wrong)

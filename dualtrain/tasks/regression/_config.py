@@ -9,7 +9,13 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from dualtrain.tasks._model import ModelConfig, Named, Tensor, fresh_array, linear
+from dualtrain.tasks._model import (
+    ExpectedParameter,
+    ModelConfig,
+    ParameterLike,
+    fresh_array,
+    linear,
+)
 from dualtrain.tasks.regression._words import Activation
 
 __all__ = ["MlpConfig", "initial_weights"]
@@ -40,13 +46,15 @@ class MlpConfig(ModelConfig):
         names = [*(f"layers.{i}" for i in range(len(self.hidden))), "output"]
         return dict(zip(names, sizes, strict=True))
 
-    def tensors(self) -> Iterator[Tensor]:
+    def tensors(self) -> Iterator[ExpectedParameter]:
         """A weight and a bias for each layer."""
         for name, (into, out) in self.layers.items():
             yield from linear(name, out, into)
 
 
-def initial_weights(parameters: Sequence[Named], *, seed: int) -> dict[str, NDArray[np.float32]]:
+def initial_weights(
+    parameters: Sequence[ParameterLike], *, seed: int
+) -> dict[str, NDArray[np.float32]]:
     """Canonical name -> initial weights: normal(0, 1 / sqrt(inputs of the layer)), biases 0."""
     return {
         p.name: fresh_array(p, seed=seed, deviation=p.shape[-1] ** -0.5)

@@ -10,7 +10,16 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from dualtrain.data import Batch, Column, Prepared, Split, Table, read_table, refusal, shown
+from dualtrain.data import (
+    Column,
+    DataTable,
+    MicroBatch,
+    PreparedData,
+    Split,
+    read_table,
+    refusal,
+    shown,
+)
 
 __all__ = ["NumberSplit", "PreparedNumbers", "prepare"]
 
@@ -29,7 +38,7 @@ class NumberSplit(Split):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class PreparedNumbers(Prepared[NumberSplit]):
+class PreparedNumbers(PreparedData[NumberSplit]):
     """The data of a regression: (number - mean) / deviation of each column."""
 
     SPLIT: ClassVar[type[NumberSplit]] = NumberSplit
@@ -42,7 +51,7 @@ class PreparedNumbers(Prepared[NumberSplit]):
     deviations: tuple[float, ...]
     """Standard deviation of each column in the train split; 1 where nothing is standardised."""
 
-    def batch(self, split: NumberSplit, indices: NDArray[np.int64]) -> Batch:
+    def batch(self, split: NumberSplit, indices: NDArray[np.int64]) -> MicroBatch:
         """`features` of shape (samples, features), `labels` of shape (samples,)."""
         return {"features": split.features[indices], "labels": split.labels[indices]}
 
@@ -69,7 +78,7 @@ def prepare(
     )
 
 
-def _scale(table: Table, names: Sequence[str], place: int) -> tuple[float, float]:
+def _scale(table: DataTable, names: Sequence[str], place: int) -> tuple[float, float]:
     """Mean and standard deviation of a column."""
     values = np.array(table.cells[place], np.float64)
     mean, deviation = float(values.mean()), float(values.std())
@@ -84,7 +93,9 @@ def _scale(table: Table, names: Sequence[str], place: int) -> tuple[float, float
     return mean, deviation
 
 
-def _split(table: Table, names: Sequence[str], scale: Sequence[tuple[float, float]]) -> NumberSplit:
+def _split(
+    table: DataTable, names: Sequence[str], scale: Sequence[tuple[float, float]]
+) -> NumberSplit:
     columns = []
     for name, cells, (mean, deviation) in zip(names, table.cells, scale, strict=True):
         with np.errstate(over="ignore"):

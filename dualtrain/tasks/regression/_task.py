@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from dualtrain.aside import write_aside
-from dualtrain.data import Batch
+from dualtrain.data import MicroBatch
 from dualtrain.errors import DataError
 from dualtrain.fields import by_name, distinct
-from dualtrain.tasks._model import Named
+from dualtrain.tasks._model import ParameterLike
 from dualtrain.tasks._score import Score
 from dualtrain.tasks._task import SampleLoss, Task, Text
 from dualtrain.tasks.regression._config import MlpConfig, initial_weights
@@ -99,13 +99,13 @@ class Regression(Task):
         )
 
     def initial_weights(
-        self, folder: Path, config: MlpConfig, parameters: Sequence[Named], *, seed: int
+        self, folder: Path, config: MlpConfig, parameters: Sequence[ParameterLike], *, seed: int
     ) -> dict[str, NDArray[np.float32]]:
         """Fresh ones."""
         return initial_weights(parameters, seed=seed)
 
     def score(
-        self, outputs: Iterable[tuple[NDArray[np.float32], Batch]], data: PreparedNumbers
+        self, outputs: Iterable[tuple[NDArray[np.float32], MicroBatch]], data: PreparedNumbers
     ) -> Score:
         """Mean squared error of the numbers as they are trained on; `mae` in the target's own unit;
         `r2`, the share of the target's variance that is explained, where it has any."""

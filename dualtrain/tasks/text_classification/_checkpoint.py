@@ -17,7 +17,7 @@ from safetensors import SafetensorError, deserialize, safe_open
 
 from dualtrain.errors import CheckpointError, Problem
 from dualtrain.shapes import mismatches
-from dualtrain.tasks._model import Named
+from dualtrain.tasks._model import ParameterLike
 from dualtrain.tasks.text_classification._config import EncoderConfig, Family
 from dualtrain.tasks.text_classification._words import Head
 
@@ -36,7 +36,7 @@ FLOATS = {"F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 
 
 def read_weights(
-    folder: Path, parameters: Sequence[Named], config: EncoderConfig, *, head: Head
+    folder: Path, parameters: Sequence[ParameterLike], config: EncoderConfig, *, head: Head
 ) -> dict[str, NDArray[np.float32]]:
     """Canonical name -> float32 array, for each of `parameters` that the folder has.
 

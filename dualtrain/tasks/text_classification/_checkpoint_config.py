@@ -12,7 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from dualtrain.errors import CheckpointError, Problem
-from dualtrain.tasks.text_classification._checkpoint_fields import ERNIE_RULES, MODEL_TYPE, RULES
+from dualtrain.tasks.text_classification._checkpoint_fields import (
+    ERNIE_REQUIREMENTS,
+    MODEL_TYPE,
+    REQUIREMENTS,
+)
 from dualtrain.tasks.text_classification._config import KEYWORDS, EncoderConfig
 
 __all__ = ["read_checkpoint_config", "read_fields"]
@@ -91,7 +95,7 @@ def _problems(values: dict[str, Any]) -> Iterator[Problem]:
             where="model_type", rule=MODEL_TYPE.text, received=_shown(values, "model_type")
         )
         return
-    rules = RULES | ERNIE_RULES if family == "ernie" else RULES
+    rules = REQUIREMENTS | ERNIE_REQUIREMENTS if family == "ernie" else REQUIREMENTS
     broken = [key for key, rule in rules.items() if not (key in values and rule.holds(values[key]))]
     for key in broken:
         yield Problem(where=key, rule=rules[key].text, received=_shown(values, key))

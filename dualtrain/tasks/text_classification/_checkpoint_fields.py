@@ -15,38 +15,40 @@ from dualtrain.fields import by_name
 from dualtrain.tasks.text_classification._config import ACTIVATIONS, Family
 
 __all__ = [
-    "ERNIE_RULES",
+    "ERNIE_REQUIREMENTS",
     "HEAD_FIELDS",
     "IGNORED",
     "MODEL_TYPE",
-    "RULES",
+    "REQUIREMENTS",
     "SWITCH",
     "TYPE_FIELDS",
     "VERDICTS",
-    "Rule",
+    "Requirement",
     "only",
 ]
 
 
-class Rule(NamedTuple):
+class Requirement(NamedTuple):
     """What a value must be, in words and as a test."""
 
     text: str
     holds: Callable[[Any], bool]
 
 
-def _one_of(*allowed: str, because: str) -> Rule:
-    return Rule(f"must be one of {', '.join(allowed)}: {because}", lambda value: value in allowed)
+def _one_of(*allowed: str, because: str) -> Requirement:
+    return Requirement(
+        f"must be one of {', '.join(allowed)}: {because}", lambda value: value in allowed
+    )
 
 
-def only(wanted: Any, *, because: str) -> Rule:
+def only(wanted: Any, *, because: str) -> Requirement:
     """Of a field that has one value."""
-    return Rule(f"must be {json.dumps(wanted)}: {because}", lambda value: value == wanted)
+    return Requirement(f"must be {json.dumps(wanted)}: {because}", lambda value: value == wanted)
 
 
-def _nothing(because: str) -> Rule:
+def _nothing(because: str) -> Requirement:
     """null, and what an empty object, list, text or `false` says."""
-    return Rule(f"must be null or empty: {because}", lambda value: not value)
+    return Requirement(f"must be null or empty: {because}", lambda value: not value)
 
 
 def _is_number(value: Any) -> bool:
@@ -57,11 +59,13 @@ def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-SWITCH = Rule("must be true or false", lambda v: isinstance(v, bool))
-_COUNT = Rule("must be a whole number from 1", lambda v: _is_whole(v) and v >= 1)
-_INDEX = Rule("must be a whole number from 0", lambda v: _is_whole(v) and v >= 0)
-_POSITIVE = Rule("must be a number above 0", lambda v: _is_number(v) and 0 < v < float("inf"))
-_RATE = Rule("must be a number from 0 to below 1", lambda v: _is_number(v) and 0 <= v < 1)
+SWITCH = Requirement("must be true or false", lambda v: isinstance(v, bool))
+_COUNT = Requirement("must be a whole number from 1", lambda v: _is_whole(v) and v >= 1)
+_INDEX = Requirement("must be a whole number from 0", lambda v: _is_whole(v) and v >= 0)
+_POSITIVE = Requirement(
+    "must be a number above 0", lambda v: _is_number(v) and 0 < v < float("inf")
+)
+_RATE = Requirement("must be a number from 0 to below 1", lambda v: _is_number(v) and 0 <= v < 1)
 
 MODEL_TYPE = _one_of(*get_args(Family), because="the families that both frameworks have")
 
@@ -80,7 +84,9 @@ _HONOURED = {
     "layer_norm_eps": _POSITIVE,
     "hidden_dropout_prob": _RATE,
     "attention_probs_dropout_prob": _RATE,
-    "classifier_dropout": Rule(f"{_RATE.text}, or null", lambda v: v is None or _RATE.holds(v)),
+    "classifier_dropout": Requirement(
+        f"{_RATE.text}, or null", lambda v: v is None or _RATE.holds(v)
+    ),
     "initializer_range": _POSITIVE,
 }
 
@@ -93,7 +99,7 @@ _REFUSED = {
     "quantization_config": _nothing("quantized weights do not train; save them in float32"),
     "pool_act": only("tanh", because="transformers has no other pooler"),
     "task_id": only(0, because="transformers takes 0 for every token"),
-    "dropout": Rule(
+    "dropout": Requirement(
         "must be null: paddlenlp takes it for classifier_dropout, transformers does not read it; "
         "write classifier_dropout",
         lambda value: value is None,
@@ -102,11 +108,11 @@ _REFUSED = {
     "auto_map": _nothing("a folder's own code is not run"),
 }
 
-RULES = {**_HONOURED, **_REFUSED}
+REQUIREMENTS = {**_HONOURED, **_REFUSED}
 
 _ERNIE_HONOURED = {"use_task_id": SWITCH, "task_type_vocab_size": _COUNT}
 
-ERNIE_RULES = {
+ERNIE_REQUIREMENTS = {
     **_ERNIE_HONOURED,
     "layer_norm_eps": only(
         1e-12, because="paddlenlp's ERNIE takes no other; train both with it by writing it there"

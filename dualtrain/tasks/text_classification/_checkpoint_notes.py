@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from dualtrain.tasks._model import Named
+from dualtrain.listing import listed
+from dualtrain.tasks._model import ParameterLike
 from dualtrain.tasks.text_classification._checkpoint import HEAD, stored_tensors
 from dualtrain.tasks.text_classification._checkpoint_config import (
     read_checkpoint_config,
@@ -25,7 +26,7 @@ MOST = 6
 
 def checkpoint_notes(
     folder: Path,
-    parameters: Sequence[Named],
+    parameters: Sequence[ParameterLike],
     config: EncoderConfig,
     *,
     classes: Sequence[str],
@@ -87,5 +88,4 @@ def _dropout(folder: Path, config: EncoderConfig) -> str | None:
 def _listed(what: str, names: Sequence[str]) -> str | None:
     if not names:
         return None
-    more = [f"and {len(names) - MOST} more"] if len(names) > MOST else []
-    return f"{what}: {', '.join([*names[:MOST], *more])}"
+    return f"{what}: {listed(names, MOST)}"

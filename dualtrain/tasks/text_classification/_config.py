@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from dualtrain.tasks._model import ModelConfig, Tensor, linear, norm
+from dualtrain.tasks._model import ExpectedParameter, ModelConfig, linear, norm
 from dualtrain.tasks.text_classification._words import FreshModel
 
 __all__ = ["ACTIVATIONS", "ARCHITECTURES", "KEYWORDS", "EncoderConfig", "Family", "fresh_config"]
@@ -103,7 +103,7 @@ class EncoderConfig(ModelConfig):
             keywords |= {"use_task_id": True, "task_type_vocab_size": self.task_type_vocab_size}
         return keywords
 
-    def tensors(self) -> Iterator[Tensor]:
+    def tensors(self) -> Iterator[ExpectedParameter]:
         """The parameters, in the order of transformers' modules.
 
         >>> len(list(config.tensors()))  # BERT of 12 layers
@@ -118,7 +118,7 @@ class EncoderConfig(ModelConfig):
         ):
             if rows:
                 name = f"{base}.embeddings.{table}_embeddings.weight"
-                yield Tensor(name, (rows, width), "embedding")
+                yield ExpectedParameter(name, (rows, width), "embedding")
         yield from norm(f"{base}.embeddings.LayerNorm", width)
         for index in range(self.layers):
             layer = f"{base}.encoder.layer.{index}"

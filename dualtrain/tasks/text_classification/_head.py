@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dualtrain.errors import CheckpointError
+from dualtrain.listing import listed
 from dualtrain.tasks.text_classification._checkpoint import HEAD, stored_tensors
 from dualtrain.tasks.text_classification._checkpoint_config import read_fields
 from dualtrain.tasks.text_classification._checkpoint_fields import MODEL_TYPE
@@ -181,10 +182,8 @@ def _by_number(labels: Sequence[str]) -> tuple[str, ...]:
 
 
 def _numbered(labels: Sequence[str]) -> str:
-    more = [f"and {len(labels) - MOST} more"] if len(labels) > MOST else []
-    return ", ".join([f"{i} is {label!r}" for i, label in enumerate(labels[:MOST])] + more)
+    return listed([f"{i} is {label!r}" for i, label in enumerate(labels)], MOST)
 
 
 def _shown(labels: Sequence[str]) -> str:
-    more = [f"and {len(labels) - MOST} more"] if len(labels) > MOST else []
-    return f"{len(labels)} labels, {', '.join([*labels[:MOST], *more])}"
+    return f"{len(labels)} labels, {listed(labels, MOST)}"

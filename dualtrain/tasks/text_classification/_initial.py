@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dualtrain.tasks._model import Named, fresh_array
+from dualtrain.tasks._model import ParameterLike, fresh_array
 from dualtrain.tasks.text_classification._checkpoint import read_weights
 from dualtrain.tasks.text_classification._config import EncoderConfig
 from dualtrain.tasks.text_classification._words import Head
@@ -17,7 +17,7 @@ __all__ = ["initial_weights"]
 
 
 def initial_weights(
-    parameters: Sequence[Named],
+    parameters: Sequence[ParameterLike],
     config: EncoderConfig,
     *,
     seed: int,
@@ -39,7 +39,7 @@ def initial_weights(
     }
 
 
-def _fresh(parameter: Named, config: EncoderConfig, seed: int) -> NDArray[np.float32]:
+def _fresh(parameter: ParameterLike, config: EncoderConfig, seed: int) -> NDArray[np.float32]:
     values = fresh_array(parameter, seed=seed, deviation=config.initializer_range)
     if parameter.name.endswith(".word_embeddings.weight"):
         # As both libraries' own initialization has it; no gradient ever moves it.

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from dualtrain.data import Batch, Prepared, Split
+from dualtrain.data import MicroBatch, PreparedData, Split
 
 __all__ = ["PreparedTexts", "TextSplit", "collate"]
 
@@ -29,7 +29,7 @@ class TextSplit(Split):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class PreparedTexts(Prepared[TextSplit]):
+class PreparedTexts(PreparedData[TextSplit]):
     """The data of a text classification."""
 
     SPLIT: ClassVar[type[TextSplit]] = TextSplit
@@ -46,12 +46,12 @@ class PreparedTexts(Prepared[TextSplit]):
     tokenizer_config: str
     """The content of tokenizer_config.json, by which transformers reads the other as it stands."""
 
-    def batch(self, split: TextSplit, indices: NDArray[np.int64]) -> Batch:
+    def batch(self, split: TextSplit, indices: NDArray[np.int64]) -> MicroBatch:
         """The samples `indices` (at least one), padded to the longest of them."""
         return collate(split, indices, self.pad_id)
 
 
-def collate(split: TextSplit, indices: NDArray[np.int64], pad_id: int) -> Batch:
+def collate(split: TextSplit, indices: NDArray[np.int64], pad_id: int) -> MicroBatch:
     """The samples `indices` (at least one) as one micro-batch, padded to its longest.
 
     `labels` has shape (samples,), the others (samples, longest); `attention_mask` is 1 on tokens

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Discriminator, Tag
 
-from dualtrain.data import Batch
+from dualtrain.data import MicroBatch
 from dualtrain.errors import DataError
 from dualtrain.fields import by_name
-from dualtrain.tasks._model import Named
+from dualtrain.tasks._model import ParameterLike
 from dualtrain.tasks._score import Score
 from dualtrain.tasks._task import Task, Text
 from dualtrain.tasks.text_classification._checkpoint import read_weights
@@ -101,7 +101,7 @@ class TextClassification(Task):
             read_weights(checkpoint, list(config.tensors()), config, head=head)
 
     def initial_weights(
-        self, folder: Path, config: EncoderConfig, parameters: Sequence[Named], *, seed: int
+        self, folder: Path, config: EncoderConfig, parameters: Sequence[ParameterLike], *, seed: int
     ) -> dict[str, NDArray[np.float32]]:
         """The checkpoint's, and fresh ones."""
         model = self.model
@@ -111,11 +111,11 @@ class TextClassification(Task):
             parameters, config, seed=seed, checkpoint=folder / model.path, head=model.head
         )
 
-    def told(
+    def start_notes(
         self,
         folder: Path,
         config: EncoderConfig,
-        parameters: Sequence[Named],
+        parameters: Sequence[ParameterLike],
         data: PreparedTexts,
     ) -> list[str]:
         """What became of the checkpoint; nothing of a fresh model."""
@@ -130,7 +130,7 @@ class TextClassification(Task):
         )
 
     def score(
-        self, outputs: Iterable[tuple[NDArray[np.float32], Batch]], data: PreparedTexts
+        self, outputs: Iterable[tuple[NDArray[np.float32], MicroBatch]], data: PreparedTexts
     ) -> Score:
         """Right answers and mean cross-entropy."""
         correct, total, loss = 0, 0, 0.0

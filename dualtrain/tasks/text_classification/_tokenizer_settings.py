@@ -17,7 +17,7 @@ from tokenizers import AddedToken
 
 from dualtrain.data import shown
 from dualtrain.errors import CheckpointError
-from dualtrain.tasks.text_classification._checkpoint_fields import SWITCH, Rule, only
+from dualtrain.tasks.text_classification._checkpoint_fields import SWITCH, Requirement, only
 from dualtrain.tasks.text_classification._wordpiece import NAMES
 
 __all__ = [
@@ -33,10 +33,10 @@ __all__ = [
 
 CONFIG = "tokenizer_config.json"
 
-Kind = Literal["bert", "roberta", "file"]
+TokenizerKind = Literal["bert", "roberta", "file"]
 """BERT's WordPiece, RoBERTa's byte-level BPE, or tokenizer.json just as it is."""
 
-CLASSES: dict[str, Kind] = {
+CLASSES: dict[str, TokenizerKind] = {
     "BertTokenizer": "bert",
     "RobertaTokenizer": "roberta",
     "PreTrainedTokenizer": "file",
@@ -53,7 +53,7 @@ NAMED = (
 
 Token: TypeAlias = "str | AddedToken"
 
-_DEFAULTS: dict[Kind, Mapping[str, str]] = {
+_DEFAULTS: dict[TokenizerKind, Mapping[str, str]] = {
     "bert": NAMES,
     "roberta": {
         "bos_token": "<s>",
@@ -73,7 +73,7 @@ class Settings:
     """A checkpoint's tokenizer, but for its vocabulary."""
 
     folder: Path
-    kind: Kind
+    kind: TokenizerKind
     switches: Mapping[str, bool | None]
     """`do_lower_case` and so on: those that tokenizer_config.json has."""
     special: Mapping[str, Token]
@@ -91,8 +91,8 @@ class Settings:
         return None if found is None else content(found)
 
 
-def _no(because: str) -> Rule:
-    return Rule(f"must be absent or empty: {because}", lambda value: not value)
+def _no(because: str) -> Requirement:
+    return Requirement(f"must be absent or empty: {because}", lambda value: not value)
 
 
 NORMALIZER = {
@@ -105,7 +105,9 @@ NORMALIZER = {
 _SWITCHES = {
     "do_lower_case": SWITCH,
     "tokenize_chinese_chars": SWITCH,
-    "strip_accents": Rule("must be true, false or null", lambda v: v is None or v in (True, False)),
+    "strip_accents": Requirement(
+        "must be true, false or null", lambda v: v is None or v in (True, False)
+    ),
     "add_prefix_space": SWITCH,
 }
 
@@ -122,7 +124,7 @@ _REFUSED = {
     "from_slow": _no("tokenizer.json is read where there is one"),
     **dict.fromkeys(
         ("tokenizer_file", "vocab_file", "merges_file"),
-        Rule("must be absent: a folder's own files are read", lambda value: False),
+        Requirement("must be absent: a folder's own files are read", lambda value: False),
     ),
 }
 
@@ -177,7 +179,7 @@ def read_settings(folder: Path) -> Settings:
     )
 
 
-def _kind(folder: Path, values: Mapping[str, Any]) -> Kind:
+def _kind(folder: Path, values: Mapping[str, Any]) -> TokenizerKind:
     """By tokenizer_config.json's tokenizer_class, else config.json's, else its model_type."""
     path, name = folder / CONFIG, values.get("tokenizer_class")
     if name is None and (folder / "config.json").is_file():

@@ -12,11 +12,11 @@ from dualtrain.dialects._read import Reading, read
 from dualtrain.dialects._remarks import remarks
 from dualtrain.plan import Plan
 
-__all__ = ["Apart", "Compared", "compare"]
+__all__ = ["Contrast", "Distance", "contrast"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Apart:
+class Distance:
     """How two curves differ. Rates are compared over the updates that both runs make."""
 
     largest: float
@@ -28,38 +28,43 @@ class Apart:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Compared:
+class Contrast:
     """A reading beside the spec as dualtrain reads it."""
 
     reading: Reading
-    apart: Apart | None
+    distance: Distance | None
     """None where the library refuses."""
     remarks: tuple[str, ...]
     """What else the library does differently, one sentence each; only with the first reading."""
 
 
-def compare(plan: Plan, dialects: Iterable[Dialect]) -> tuple[Compared, ...]:
+def contrast(plan: Plan, dialects: Iterable[Dialect]) -> tuple[Contrast, ...]:
     """Read a plan's spec in each dialect, for the same number of micro-batches."""
-    found = []
+    contrasts = []
     for dialect in dialects:
         readings = read(plan.spec, dialect, micro_batches_per_epoch=plan.micro_batches_per_epoch)
         for reading in readings:
-            apart = None if reading.plan is None else rates_apart(plan, reading.plan)
-            said = remarks(plan, reading) if reading is readings[0] else ()
-            found.append(Compared(reading=reading, apart=apart, remarks=said))
-    return tuple(found)
+            contrasts.append(
+                Contrast(
+                    reading=reading,
+                    distance=None if reading.plan is None else rate_distance(plan, reading.plan),
+                    remarks=remarks(plan, reading) if reading is readings[0] else (),
+                )
+            )
+    return tuple(contrasts)
 
 
-def rates_apart(a: Plan, b: Plan) -> Apart:
+def rate_distance(a: Plan, b: Plan) -> Distance:
     """Compare two plans' rates, update by update, as float64.
 
-    >>> rates_apart(floor, ceil)  # linear, lr 1.0, T = 100, W = 7 and W = 8
-    Apart(largest=0.125, largest_at=7, first=1)
+    >>> rate_distance(floor, ceil)  # linear, lr 1.0, T = 100, W = 7 and W = 8
+    Distance(largest=0.125, largest_at=7, first=1)
     """
     both = min(a.total_updates, b.total_updates)
-    apart = np.abs(a.lr_curve()[:both] - b.lr_curve()[:both])
-    at = int(apart.argmax())
+    differences = np.abs(a.lr_curve()[:both] - b.lr_curve()[:both])
+    at = int(differences.argmax())
     ends = both if a.total_updates != b.total_updates else None
-    if not apart[at]:
-        return Apart(largest=0.0, largest_at=None, first=ends)
-    return Apart(largest=float(apart[at]), largest_at=at, first=int(np.flatnonzero(apart)[0]))
+    if not differences[at]:
+        return Distance(largest=0.0, largest_at=None, first=ends)
+    first = int(np.flatnonzero(differences)[0])
+    return Distance(largest=float(differences[at]), largest_at=at, first=first)
