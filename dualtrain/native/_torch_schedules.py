@@ -133,27 +133,26 @@ def _write_after_warmup(words: Words) -> list[Call]:
 def _phases(schedulers: Any, words: Words, given: Given) -> Words:
     """Of `SequentialLR`: each schedule from 0 on, for as long as it lasts."""
     begins = [0, *given["milestones"]]
+    lengths = [*(b - a for a, b in pairwise(begins)), None]  # the last has none
     phases: list[dict[str, Any]] = []
     end: Words = {}
-    for index, call in enumerate(schedulers):
+    for begin, length, call in zip(begins, lengths, schedulers, strict=True):
         around = {LR: words[LR]}
-        if index + 1 < len(begins):
-            around[UPDATES] = begins[index + 1] - begins[index]
+        if length is not None:
+            around[UPDATES] = length
         elif UPDATES in words:
-            around[UPDATES] = words[UPDATES] - begins[index]
+            around[UPDATES] = words[UPDATES] - begin
         said = says.read_inner(_FLAT, call, around)
         inner = said.pop("horizon", None)
-        if inner is not None and index + 1 < len(begins):
+        if inner is not None and length is not None:
             raise Refusal(f"{call} does not end with its phase")
         if inner is not None:
-            end = {"horizon": begins[index] + inner}
+            end = {"horizon": begin + inner}
         strange = [path for path in said if not path.startswith("schedule.")]
         if strange:
             raise Refusal(f"a phase says no {', '.join(strange)}: {call}")
         schedule = {path.removeprefix("schedule."): value for path, value in said.items()}
-        phases.append({"schedule": schedule})
-        if index + 1 < len(begins):
-            phases[-1]["updates"] = around[UPDATES]
+        phases.append({"schedule": schedule, **({} if length is None else {"updates": length})})
     return {"schedule.phases": phases, **end}
 
 
