@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
@@ -10,7 +10,7 @@ from dualtrain.native import Row
 from dualtrain.native.schedules import left_out
 from dualtrain.spec import RampShape
 
-__all__ = ["ENDS", "LibrarySchedule", "Limit", "native_of"]
+__all__ = ["ENDS", "LibrarySchedule", "Limit", "native_of", "natives_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +44,22 @@ class LibrarySchedule:
 
 ENDS = Limit(rule="cycle must be false: there is no such argument", holds=lambda cycle: not cycle)
 """Of each polynomial that has no cycle."""
+
+
+def natives_of(rows: Mapping[str, Row], drops: Iterable[str] = ()) -> dict[str, LibrarySchedule]:
+    """The schedules of a Trainer, by the spec's names.
+
+    rows: by `lr_scheduler_type`. drops: the types whose arguments are dropped.
+    """
+    return {
+        row.means["schedule.name"]: native_of(
+            row,
+            called,
+            drops=called in drops,
+            limits={"cycle": ENDS} if called == "polynomial" else None,
+        )
+        for called, row in rows.items()
+    }
 
 
 def native_of(

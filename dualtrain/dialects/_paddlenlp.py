@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dualtrain.dialects._dialect import Convention, Dialect
-from dualtrain.dialects._native import ENDS, Limit, native_of
+from dualtrain.dialects._native import ENDS, Limit, native_of, natives_of
 from dualtrain.native.schedules import NATIVE_SCHEDULES, PADDLENLP_TYPES
 
 __all__ = ["PADDLENLP", "PADDLENLP_TRAINER"]
@@ -18,7 +18,7 @@ _CLASSES = {
     for row in NATIVE_SCHEDULES.rows
     if row.name.startswith("paddlenlp.transformers.optimization.")
 }
-_TYPES = ("constant_with_warmup", "linear", "cosine", "polynomial")
+_TYPES = {called: row for called, row in PADDLENLP_TYPES.items() if called != "constant"}
 """The `lr_scheduler_type` of each schedule."""
 
 PADDLENLP = Dialect(
@@ -52,13 +52,7 @@ PADDLENLP_TRAINER = Dialect(
     package="paddlenlp",
     version="2.8.1",
     part="its Trainer",
-    schedules={
-        row.means["schedule.name"]: native_of(
-            row, called, limits={"cycle": ENDS} if called == "polynomial" else None
-        )
-        for called, row in PADDLENLP_TYPES.items()
-        if called in _TYPES
-    },
+    schedules=natives_of(_TYPES),
     warmup_fields=Convention(
         "`warmup_steps`, or `warmup_ratio` if that is 0", "Trainer.create_scheduler"
     ),

@@ -5,44 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dualtrain.dialects._dialect import Convention, Dialect
-from dualtrain.dialects._native import ENDS, LibrarySchedule, native_of
+from dualtrain.dialects._native import natives_of
 from dualtrain.native.schedules import HF_TYPES
 
 __all__ = ["HF4", "HF5"]
 
-_TYPES = (
-    "constant_with_warmup",
-    "linear",
-    "cosine",
-    "cosine_with_restarts",
-    "cosine_with_min_lr",
-    "polynomial",
-    "warmup_stable_decay",
-    "inverse_sqrt",
-)
-"""The `lr_scheduler_type` of each schedule."""
-
-
-def _schedules(*drops: str) -> dict[str, LibrarySchedule]:
-    """By the spec's names; `drops`: the types to which get_scheduler hands on no kwargs."""
-    rows = dict(HF_TYPES)  # of several meanings the last, which is the widest
-    return {
-        rows[called].means["schedule.name"]: native_of(
-            rows[called],
-            called,
-            drops=called in drops,
-            limits={"cycle": ENDS} if called == "polynomial" else None,
-        )
-        for called in _TYPES
-    }
-
+_OTHERS = ("constant", "cosine_warmup_with_min_lr", "reduce_lr_on_plateau")
+"""Types of which another is the one for the schedule, and the one that no curve shows."""
+_SCHEDULES = {called: row for called, row in HF_TYPES if called not in _OTHERS}
+"""The `lr_scheduler_type` of each schedule; of several meanings the last, which is the widest."""
 
 HF4 = Dialect(
     name="hf4",
     package="transformers",
     version="4.57.6",
     part="its Trainer",
-    schedules=_schedules("inverse_sqrt"),
+    schedules=natives_of(_SCHEDULES, drops=["inverse_sqrt"]),  # get_scheduler hands on no kwargs
     warmup_fields=Convention(
         "`warmup_steps`, or `warmup_ratio` if that is 0", "TrainingArguments.get_warmup_steps"
     ),
@@ -70,7 +48,7 @@ HF5 = replace(
     HF4,
     name="hf5",
     version="5.23.0",
-    schedules=_schedules(),
+    schedules=natives_of(_SCHEDULES),
     warmup_fields=Convention(
         "`warmup_steps`: below 1 a proportion, else steps (1.0 is one update, 5.5 are 5)",
         "TrainingArguments.get_warmup_steps",

@@ -8,10 +8,13 @@ from typing import Literal
 
 from dualtrain.plan import Plan
 
-__all__ = ["AdviceRule", "Concern", "Level", "concerns"]
+__all__ = ["AdviceRule", "AdviceRules", "Concern", "Level", "concerns"]
 
 Level = Literal["warning", "note"]
 """`warning`: probably not meant. `note`: meant by many, known to few."""
+
+Finds = Callable[[Plan], str | None]
+"""What holds in a run, in words; None where nothing does."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,8 +27,31 @@ class AdviceRule:
     """The field of the spec to look at."""
     reason: str
     """Why, in one sentence: what was measured, or who differs."""
-    finds: Callable[[Plan], str | None]
+    finds: Finds
     """What holds in this run, in words; None where nothing does."""
+
+
+class AdviceRules(list[AdviceRule]):
+    """AdviceRules in the order in which they are told: functions of a plan, which are decorated.
+
+    The rule has the name of the function, its words joined by hyphens.
+    """
+
+    def warning(self, where: str, reason: str) -> Callable[[Finds], Finds]:
+        """Add a rule over what is probably not meant."""
+        return self._add("warning", where, reason)
+
+    def note(self, where: str, reason: str) -> Callable[[Finds], Finds]:
+        """Add a rule over what is meant by many and known to few."""
+        return self._add("note", where, reason)
+
+    def _add(self, level: Level, where: str, reason: str) -> Callable[[Finds], Finds]:
+        def add(finds: Finds) -> Finds:
+            name = finds.__name__.strip("_").replace("_", "-")
+            self.append(AdviceRule(name=name, level=level, where=where, reason=reason, finds=finds))
+            return finds
+
+        return add
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,12 +15,7 @@ from dualtrain.plan import Plan
 
 __all__ = ["ADVICE_RULES", "Explanation", "explain", "whole_numbers"]
 
-ADVICE_RULES: tuple[AdviceRule, ...] = (
-    *WARMUP_RULES,
-    *RATE_RULES,
-    *UPDATE_RULES,
-    *PARAMETER_RULES,
-)
+ADVICE_RULES: tuple[AdviceRule, ...] = (*WARMUP_RULES, *RATE_RULES, *UPDATE_RULES, *PARAMETER_RULES)
 """Every rule; their names are distinct."""
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dualtrain.explain._concern import AdviceRule
+from dualtrain.explain._concern import AdviceRules
 from dualtrain.plan import Plan, decay_note
 
 __all__ = ["PARAMETER_RULES"]
+
+PARAMETER_RULES = AdviceRules()
+"""In the order in which they are told."""
 
 
 def _decays(plan: Plan) -> bool:
@@ -22,29 +25,43 @@ def _excludes(plan: Plan) -> bool:
     )
 
 
+@PARAMETER_RULES.warning(
+    "weight_decay.value",
+    "AdamW multiplies a weight by 1 - lr x value: at 5e-7 torch decays 5 % too little "
+    "and Paddle 0.2 %, below 3e-8 neither decays at all",
+)
+def _decay_is_too_small(plan: Plan) -> str | None:
+    return decay_note(plan)
+
+
+@PARAMETER_RULES.warning(
+    "weight_decay.exclude",
+    "recipes of both libraries leave them out; it never shows in a loss curve and moves "
+    "the weights a hundred times more than rounding does",
+)
 def _everything_decays(plan: Plan) -> str | None:
     if not _decays(plan) or _excludes(plan):
         return None
     return "no parameter is excluded: biases and the scales of norms decay too"
 
 
-def _by_substring(plan: Plan) -> str | None:
+@PARAMETER_RULES.warning(
+    "weight_decay.exclude_substrings",
+    "it looks at each framework's own names: 'norm' finds PaddleNLP's norm1 and misses "
+    "Hugging Face's LayerNorm; roles find both",
+)
+def _excluded_by_substring(plan: Plan) -> str | None:
     decay = plan.spec.weight_decay
     if decay is None or not decay.exclude_substrings:
         return None
     return f"exclude_substrings {list(decay.exclude_substrings)}"
 
 
-def _decays_nothing(plan: Plan) -> str | None:
-    decay = plan.spec.weight_decay
-    return "value 0" if decay is not None and not decay.value else None
-
-
-def _coupled_adam(plan: Plan) -> str | None:
-    optimizer = plan.spec.optimizer
-    return f"{optimizer.name} with coupled decay" if optimizer.like_adam and _decays(plan) else None
-
-
+@PARAMETER_RULES.warning(
+    "weight_decay",
+    "the trust ratio is what LAMB adds to Adam, and a parameter without decay has none "
+    "(Paddle's rule; other LAMBs scale all)",
+)
 def _lamb_is_adam(plan: Plan) -> str | None:
     optimizer = plan.spec.optimizer
     if not optimizer.trust_ratio or _decays(plan):
@@ -52,6 +69,11 @@ def _lamb_is_adam(plan: Plan) -> str | None:
     return f"{optimizer.name} without weight decay: every trust ratio is 1"
 
 
+@PARAMETER_RULES.note(
+    "weight_decay.exclude",
+    "that is Paddle's rule; with the ratio for all, as other LAMBs have it, an update "
+    "is another by a third",
+)
 def _lamb_spares_some(plan: Plan) -> str | None:
     optimizer = plan.spec.optimizer
     if not optimizer.trust_ratio or not _decays(plan) or not _excludes(plan):
@@ -59,6 +81,28 @@ def _lamb_spares_some(plan: Plan) -> str | None:
     return f"{optimizer.name}: a parameter that is excluded from decay has the trust ratio 1"
 
 
+@PARAMETER_RULES.note(
+    "optimizer.name", "it is added to the gradient and divided by its size; AdamW's is not"
+)
+def _coupled_decay_in_adam(plan: Plan) -> str | None:
+    optimizer = plan.spec.optimizer
+    return f"{optimizer.name} with coupled decay" if optimizer.like_adam and _decays(plan) else None
+
+
+@PARAMETER_RULES.note(
+    "weight_decay.value", "its exclusions are checked against the model all the same"
+)
+def _decays_nothing(plan: Plan) -> str | None:
+    decay = plan.spec.weight_decay
+    return "value 0" if decay is not None and not decay.value else None
+
+
+@PARAMETER_RULES.note(
+    "schedule",
+    "a multiplier multiplies the whole rate, as in Paddle and in transformers' "
+    "schedules; in torch's CosineAnnealingLR, CosineAnnealingWarmRestarts and "
+    "ReduceLROnPlateau every group ends at the same lowest rate",
+)
 def _floor_is_multiplied(plan: Plan) -> str | None:
     spec = plan.spec
     name, rate = next(((n, r) for n, r in spec.schedule.floors() if r), ("", 0.0))
@@ -72,86 +116,13 @@ def _floor_is_multiplied(plan: Plan) -> str | None:
     return None
 
 
+@PARAMETER_RULES.note(
+    "freeze.batch_stats",
+    "the running mean and variance of a frozen BatchNorm follow the data in both "
+    "frameworks; keep holds them",
+)
 def _statistics_move(plan: Plan) -> str | None:
     spec = plan.spec
-    if spec.freeze is None or spec.freeze.batch_stats == "keep":
-        return None
-    return (
-        None if spec.task is not None else "batch_stats: train"
-    )  # a task's models have no BatchNorm
-
-
-PARAMETER_RULES = (
-    AdviceRule(
-        name="decay-is-too-small",
-        level="warning",
-        where="weight_decay.value",
-        reason="AdamW multiplies a weight by 1 - lr x value: at 5e-7 torch decays 5 % too little "
-        "and Paddle 0.2 %, below 3e-8 neither decays at all",
-        finds=decay_note,
-    ),
-    AdviceRule(
-        name="everything-decays",
-        level="warning",
-        where="weight_decay.exclude",
-        reason="recipes of both libraries leave them out; it never shows in a loss curve and moves "
-        "the weights a hundred times more than rounding does",
-        finds=_everything_decays,
-    ),
-    AdviceRule(
-        name="excluded-by-substring",
-        level="warning",
-        where="weight_decay.exclude_substrings",
-        reason="it looks at each framework's own names: 'norm' finds PaddleNLP's norm1 and misses "
-        "Hugging Face's LayerNorm; roles find both",
-        finds=_by_substring,
-    ),
-    AdviceRule(
-        name="lamb-is-adam",
-        level="warning",
-        where="weight_decay",
-        reason="the trust ratio is what LAMB adds to Adam, and a parameter without decay has none "
-        "(Paddle's rule; other LAMBs scale all)",
-        finds=_lamb_is_adam,
-    ),
-    AdviceRule(
-        name="lamb-spares-some",
-        level="note",
-        where="weight_decay.exclude",
-        reason="that is Paddle's rule; with the ratio for all, as other LAMBs have it, an update "
-        "is another by a third",
-        finds=_lamb_spares_some,
-    ),
-    AdviceRule(
-        name="coupled-decay-in-adam",
-        level="note",
-        where="optimizer.name",
-        reason="it is added to the gradient and divided by its size; AdamW's is not",
-        finds=_coupled_adam,
-    ),
-    AdviceRule(
-        name="decays-nothing",
-        level="note",
-        where="weight_decay.value",
-        reason="its exclusions are checked against the model all the same",
-        finds=_decays_nothing,
-    ),
-    AdviceRule(
-        name="floor-is-multiplied",
-        level="note",
-        where="schedule",
-        reason="a multiplier multiplies the whole rate, as in Paddle and in transformers' "
-        "schedules; in torch's CosineAnnealingLR, CosineAnnealingWarmRestarts and "
-        "ReduceLROnPlateau every group ends at the same lowest rate",
-        finds=_floor_is_multiplied,
-    ),
-    AdviceRule(
-        name="statistics-move",
-        level="note",
-        where="freeze.batch_stats",
-        reason="the running mean and variance of a frozen BatchNorm follow the data in both "
-        "frameworks; keep holds them",
-        finds=_statistics_move,
-    ),
-)
-"""In the order in which they are told."""
+    if spec.freeze is None or spec.freeze.batch_stats == "keep" or spec.task is not None:
+        return None  # a task's models have no BatchNorm
+    return "batch_stats: train"

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from dualtrain.explain._concern import AdviceRule
+from dualtrain.explain._concern import AdviceRules
 from dualtrain.explain._warmup_rules import moving
 from dualtrain.native.schedules import default_of
 from dualtrain.plan import Plan
 
 __all__ = ["RATE_RULES"]
 
+RATE_RULES = AdviceRules()
+"""In the order in which they are told."""
 
+
+def _default(name: str, schedule: str, field: str) -> str:
+    """A native default, as one writes it."""
+    value = default_of(name, schedule, field)
+    return f"{value:g}" if value > 1e-3 else f"{value:.0e}".replace("e-0", "e-")
+
+
+def _end(plan: Plan) -> int:
+    """T, or the end of the epoch in which the run ends if the schedule counts epochs."""
+    unit = plan.curve.updates_per_count
+    return -(-plan.total_updates // unit) * unit
+
+
+@RATE_RULES.warning("duration", "they cost time and move no weight")
 def _last_updates_are_idle(plan: Plan) -> str | None:
     found = moving(plan)
     last = plan.total_updates - 1
@@ -20,21 +36,12 @@ def _last_updates_are_idle(plan: Plan) -> str | None:
     return f"{idle} rate 0"
 
 
-def _stays_at_its_end(plan: Plan) -> str | None:
-    rest = plan.total_updates - plan.horizon
-    if rest <= 0 or not plan.spec.schedule.ends or not plan.lr_at(plan.horizon):
-        return None
-    rate = plan.lr_at(plan.horizon)
-    return f"the rate stays at {rate:.3g} for the last {rest} updates"
-
-
-def _end(plan: Plan) -> int:
-    """T, or the end of the epoch in which the run ends if the schedule counts epochs."""
-    unit = plan.curve.updates_per_count
-    return -(-plan.total_updates // unit) * unit
-
-
-def _never_ends(plan: Plan) -> str | None:
+@RATE_RULES.warning(
+    "horizon",
+    "the rate never gets to where the schedule goes; with warmup counted before, the "
+    "schedule is as long as the run and begins W later (PaddleOCR's recipes do this)",
+)
+def _schedule_never_ends(plan: Plan) -> str | None:
     if plan.horizon <= _end(plan) or not plan.spec.schedule.ends:
         return None
     last, end = plan.lr_at(plan.total_updates - 1), plan.lr_at(plan.horizon)
@@ -44,7 +51,11 @@ def _never_ends(plan: Plan) -> str | None:
     )
 
 
-def _horizon_is_unused(plan: Plan) -> str | None:
+@RATE_RULES.warning(
+    "horizon",
+    "only schedules that end there, a polynomial with cycle and a warmup in proportion look at it",
+)
+def _horizon_has_no_effect(plan: Plan) -> str | None:
     spec = plan.spec
     proportional = spec.warmup is not None and spec.warmup.proportion is not None
     if spec.horizon is None or proportional or spec.schedule.reads_horizon:
@@ -52,7 +63,13 @@ def _horizon_is_unused(plan: Plan) -> str | None:
     return f"horizon {spec.horizon}, and no rate of {spec.schedule.name} depends on it"
 
 
-def _comes_back(plan: Plan) -> str | None:
+@RATE_RULES.warning(
+    "schedule.half_waves",
+    "an even number of half-waves ends at the peak: paddlenlp's CosineDecayWithWarmup "
+    f"has {_default('CosineDecayWithWarmup', 'cosine', 'half_waves')} by default, Hugging "
+    f"Face's cosine {_default('get_cosine_schedule_with_warmup', 'cosine', 'half_waves')}",
+)
+def _rate_comes_back(plan: Plan) -> str | None:
     half_waves = plan.spec.schedule.waves
     if half_waves is None or half_waves % 2:
         return None
@@ -60,6 +77,7 @@ def _comes_back(plan: Plan) -> str | None:
     return f"half_waves {half_waves:g}: the last update has rate {last:.3g}"
 
 
+@RATE_RULES.warning("schedule.half_waves", "the rate ends between the peak and the lowest rate")
 def _wave_is_cut(plan: Plan) -> str | None:
     half_waves = plan.spec.schedule.waves
     if half_waves is None or half_waves % 1 == 0:
@@ -67,6 +85,12 @@ def _wave_is_cut(plan: Plan) -> str | None:
     return f"half_waves {half_waves:g}: the last half-wave is cut short"
 
 
+@RATE_RULES.warning(
+    "schedule.cycles",
+    "the rate jumps to 0 from there; "
+    f"{_default('CosineDecayWithWarmup', 'cosine_with_restarts', 'cycles')} is paddlenlp's "
+    "default",
+)
 def _last_descent_is_cut(plan: Plan) -> str | None:
     cycles = plan.spec.schedule.descents
     if cycles is None or cycles % 1 == 0:
@@ -75,6 +99,9 @@ def _last_descent_is_cut(plan: Plan) -> str | None:
     return f"cycles {cycles:g}: the rate before the horizon is {before:.3g}"
 
 
+@RATE_RULES.warning(
+    "schedule.first", "the rate is high again after the last restart, and the run ends there"
+)
 def _last_cycle_is_cut(plan: Plan) -> str | None:
     if not plan.spec.schedule.restarts or plan.total_updates <= plan.warmup_updates:
         return None
@@ -87,6 +114,7 @@ def _last_cycle_is_cut(plan: Plan) -> str | None:
     )
 
 
+@RATE_RULES.warning("schedule", "the run is over before")
 def _never_reached(plan: Plan) -> str | None:
     awaited, total = plan.spec.schedule.awaited, plan.total_updates
     if awaited == "no":
@@ -99,6 +127,10 @@ def _never_reached(plan: Plan) -> str | None:
     return None
 
 
+@RATE_RULES.warning(
+    "schedule.stable",
+    "the rest of the run is spent at min_lr; leave stable out to fill the horizon",
+)
 def _does_not_add_up(plan: Plan) -> str | None:
     for t, _, final in plan.curve.turns():
         if t >= plan.total_updates:
@@ -108,6 +140,22 @@ def _does_not_add_up(plan: Plan) -> str | None:
     return None
 
 
+@RATE_RULES.note("horizon", "the schedule ends before the run")
+def _stays_at_its_end(plan: Plan) -> str | None:
+    rest = plan.total_updates - plan.horizon
+    if rest <= 0 or not plan.spec.schedule.ends or not plan.lr_at(plan.horizon):
+        return None
+    rate = plan.lr_at(plan.horizon)
+    return f"the rate stays at {rate:.3g} for the last {rest} updates"
+
+
+@RATE_RULES.note(
+    "schedule",
+    "libraries have such rates by default, "
+    f"{_default('get_polynomial_decay_schedule_with_warmup', 'polynomial', 'end_lr')} in the "
+    f"Trainers' polynomial and {_default('PolynomialDecay', 'polynomial', 'end_lr')} in "
+    "Paddle's; here it is what the spec says",
+)
 def _ends_above_zero(plan: Plan) -> str | None:
     schedule = plan.spec.schedule
     for name in schedule.below[-1:]:
@@ -116,10 +164,10 @@ def _ends_above_zero(plan: Plan) -> str | None:
     return None
 
 
-def _waits_for_a_metric(plan: Plan) -> str | None:
-    return "no plan knows its rates" if plan.spec.schedule.needs_metric else None
-
-
+@RATE_RULES.note(
+    "schedule.momentum",
+    "torch's class cycles the momentum too unless told not to, Paddle's never does",
+)
 def _momentum_stays(plan: Plan) -> str | None:
     schedule = plan.spec.schedule
     if not schedule.with_momentum or schedule.cycled is not None:
@@ -127,112 +175,6 @@ def _momentum_stays(plan: Plan) -> str | None:
     return f"{schedule.name} moves the rate alone"
 
 
-def _default(name: str, schedule: str, field: str) -> str:
-    """A native default, as one writes it."""
-    value = default_of(name, schedule, field)
-    return f"{value:g}" if value > 1e-3 else f"{value:.0e}".replace("e-0", "e-")
-
-
-RATE_RULES = (
-    AdviceRule(
-        name="last-updates-are-idle",
-        level="warning",
-        where="duration",
-        reason="they cost time and move no weight",
-        finds=_last_updates_are_idle,
-    ),
-    AdviceRule(
-        name="schedule-never-ends",
-        level="warning",
-        where="horizon",
-        reason="the rate never gets to where the schedule goes; with warmup counted before, the "
-        "schedule is as long as the run and begins W later (PaddleOCR's recipes do this)",
-        finds=_never_ends,
-    ),
-    AdviceRule(
-        name="horizon-has-no-effect",
-        level="warning",
-        where="horizon",
-        reason="only schedules that end there, a polynomial with cycle and a warmup in proportion "
-        "look at it",
-        finds=_horizon_is_unused,
-    ),
-    AdviceRule(
-        name="rate-comes-back",
-        level="warning",
-        where="schedule.half_waves",
-        reason="an even number of half-waves ends at the peak: paddlenlp's CosineDecayWithWarmup "
-        f"has {_default('CosineDecayWithWarmup', 'cosine', 'half_waves')} by default, Hugging "
-        f"Face's cosine {_default('get_cosine_schedule_with_warmup', 'cosine', 'half_waves')}",
-        finds=_comes_back,
-    ),
-    AdviceRule(
-        name="wave-is-cut",
-        level="warning",
-        where="schedule.half_waves",
-        reason="the rate ends between the peak and the lowest rate",
-        finds=_wave_is_cut,
-    ),
-    AdviceRule(
-        name="last-descent-is-cut",
-        level="warning",
-        where="schedule.cycles",
-        reason="the rate jumps to 0 from there; "
-        f"{_default('CosineDecayWithWarmup', 'cosine_with_restarts', 'cycles')} is paddlenlp's "
-        "default",
-        finds=_last_descent_is_cut,
-    ),
-    AdviceRule(
-        name="last-cycle-is-cut",
-        level="warning",
-        where="schedule.first",
-        reason="the rate is high again after the last restart, and the run ends there",
-        finds=_last_cycle_is_cut,
-    ),
-    AdviceRule(
-        name="never-reached",
-        level="warning",
-        where="schedule",
-        reason="the run is over before",
-        finds=_never_reached,
-    ),
-    AdviceRule(
-        name="does-not-add-up",
-        level="warning",
-        where="schedule.stable",
-        reason="the rest of the run is spent at min_lr; leave stable out to fill the horizon",
-        finds=_does_not_add_up,
-    ),
-    AdviceRule(
-        name="stays-at-its-end",
-        level="note",
-        where="horizon",
-        reason="the schedule ends before the run",
-        finds=_stays_at_its_end,
-    ),
-    AdviceRule(
-        name="ends-above-zero",
-        level="note",
-        where="schedule",
-        reason="libraries have such rates by default, "
-        f"{_default('get_polynomial_decay_schedule_with_warmup', 'polynomial', 'end_lr')} in the "
-        f"Trainers' polynomial and {_default('PolynomialDecay', 'polynomial', 'end_lr')} in "
-        "Paddle's; here it is what the spec says",
-        finds=_ends_above_zero,
-    ),
-    AdviceRule(
-        name="momentum-stays",
-        level="note",
-        where="schedule.momentum",
-        reason="torch's class cycles the momentum too unless told not to, Paddle's never does",
-        finds=_momentum_stays,
-    ),
-    AdviceRule(
-        name="waits-for-a-metric",
-        level="note",
-        where="schedule",
-        reason="the rate depends on the readings that it is given",
-        finds=_waits_for_a_metric,
-    ),
-)
-"""In the order in which they are told."""
+@RATE_RULES.note("schedule", "the rate depends on the readings that it is given")
+def _waits_for_a_metric(plan: Plan) -> str | None:
+    return "no plan knows its rates" if plan.spec.schedule.needs_metric else None

@@ -43,11 +43,7 @@ def spans(plan: Plan) -> tuple[Span, ...]:
     ends = [begin for begin, _ in turning[1:]] + [total]
     return tuple(
         Span(
-            what=what,
-            begin=begin,
-            end=end,
-            first_lr=plan.lr_at(begin),
-            last_lr=plan.lr_at(end - 1),
+            what=what, begin=begin, end=end, first_lr=plan.lr_at(begin), last_lr=plan.lr_at(end - 1)
         )
         for (begin, what), end in zip(turning[:MOST_SPANS], ends, strict=False)
         if begin < end

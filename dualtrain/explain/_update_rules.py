@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dualtrain.explain._concern import AdviceRule
+from dualtrain.explain._concern import AdviceRules
 from dualtrain.plan import Plan
 
 __all__ = ["UPDATE_RULES"]
+
+UPDATE_RULES = AdviceRules()
+"""In the order in which they are told."""
 
 
 def _rest(plan: Plan) -> int:
@@ -13,16 +16,12 @@ def _rest(plan: Plan) -> int:
     return plan.micro_batches_per_epoch % plan.spec.batch.accumulate
 
 
-def _tail_is_short(plan: Plan) -> str | None:
-    batch, rest = plan.spec.batch, _rest(plan)
-    if not rest or batch.tail != "flush" or plan.updates_per_epoch == 1:
-        return None
-    how = f"the last update of each epoch has {rest} of {batch.accumulate} micro-batches"
-    if batch.normalise == "token_mean":
-        return how
-    return f"{how}: each counts {batch.accumulate / rest:.3g} times as much as the others"
+def _skips(plan: Plan) -> bool:
+    """Whether an update may be skipped: with float16, which alone scales the loss."""
+    return plan.spec.amp is not None and plan.spec.amp.dtype == "float16"
 
 
+@UPDATE_RULES.warning("batch.tail", "which ones changes with the order of each epoch")
 def _tail_is_dropped(plan: Plan) -> str | None:
     batch, rest = plan.spec.batch, _rest(plan)
     if not rest or batch.tail != "drop":
@@ -30,6 +29,7 @@ def _tail_is_dropped(plan: Plan) -> str | None:
     return f"{rest} of {plan.micro_batches_per_epoch} micro-batches of each epoch are not used"
 
 
+@UPDATE_RULES.warning("batch.accumulate", "every update is a short group, divided by its real size")
 def _group_is_the_epoch(plan: Plan) -> str | None:
     count, accumulate = plan.micro_batches_per_epoch, plan.spec.batch.accumulate
     if count >= accumulate:
@@ -37,6 +37,9 @@ def _group_is_the_epoch(plan: Plan) -> str | None:
     return f"accumulate {accumulate}, and an epoch has {count} micro-batches"
 
 
+@UPDATE_RULES.warning(
+    "ema.decay", "they are what is evaluated; a smaller decay, or ema.warmup, forgets sooner"
+)
 def _averages_are_young(plan: Plan) -> str | None:
     """The first weights' share of the averages is the product of all d; d^T without warm-up."""
     ema = plan.spec.ema
@@ -48,22 +51,41 @@ def _averages_are_young(plan: Plan) -> str | None:
     return f"after {plan.total_updates} updates the averages are {share:.0%} initial weights"
 
 
+@UPDATE_RULES.warning(
+    "amp", "Paddle's auto_cast does nothing on the CPU, so its backend refuses the spec there"
+)
 def _amp_on_the_cpu(plan: Plan) -> str | None:
     spec = plan.spec
     return f"amp.dtype {spec.amp.dtype} on cpu" if spec.amp and spec.device == "cpu" else None
 
 
-def _skips(plan: Plan) -> bool:
-    """Whether an update may be skipped: with float16, which alone scales the loss."""
-    return plan.spec.amp is not None and plan.spec.amp.dtype == "float16"
+@UPDATE_RULES.note(
+    "batch.tail",
+    "it is an update of its own, divided by its real size, as in Hugging Face's "
+    "Trainer; PaddleNLP's leaks it into the next epoch",
+)
+def _tail_is_short(plan: Plan) -> str | None:
+    batch, rest = plan.spec.batch, _rest(plan)
+    if not rest or batch.tail != "flush" or plan.updates_per_epoch == 1:
+        return None
+    how = f"the last update of each epoch has {rest} of {batch.accumulate} micro-batches"
+    if batch.normalise == "token_mean":
+        return how
+    return f"{how}: each counts {batch.accumulate / rest:.3g} times as much as the others"
 
 
+@UPDATE_RULES.note("amp.on_skip", "the Trainers of PaddleNLP and Hugging Face hold it")
 def _rate_moves_on_skips(plan: Plan) -> str | None:
     amp = plan.spec.amp
     advances = _skips(plan) and amp is not None and amp.on_skip == "advance"
     return "a skipped update moves the rate" if advances else None
 
 
+@UPDATE_RULES.note(
+    "amp.on_skip",
+    "as in the Trainers of PaddleNLP and Hugging Face; loops that step their schedule "
+    "after every batch advance it",
+)
 def _rate_holds_on_skips(plan: Plan) -> str | None:
     if not (_skips(plan) and plan.holds_on_skip):
         return None
@@ -73,6 +95,11 @@ def _rate_holds_on_skips(plan: Plan) -> str | None:
     )
 
 
+@UPDATE_RULES.note(
+    "amp.on_skip",
+    "as in native loops, which step such a schedule at the end of each epoch, whatever "
+    "the scaler skipped",
+)
 def _epochs_move_on_skips(plan: Plan) -> str | None:
     amp = plan.spec.amp
     if not _skips(plan) or plan.holds_on_skip or amp is None or amp.on_skip == "advance":
@@ -80,76 +107,9 @@ def _epochs_move_on_skips(plan: Plan) -> str | None:
     return "the schedule goes by epochs: a skipped update counts for it as any other"
 
 
-def _dropout(plan: Plan) -> str | None:
-    return None if plan.spec.task is None else plan.spec.task.randomness()
-
-
-UPDATE_RULES = (
-    AdviceRule(
-        name="tail-is-dropped",
-        level="warning",
-        where="batch.tail",
-        reason="which ones changes with the order of each epoch",
-        finds=_tail_is_dropped,
-    ),
-    AdviceRule(
-        name="group-is-the-epoch",
-        level="warning",
-        where="batch.accumulate",
-        reason="every update is a short group, divided by its real size",
-        finds=_group_is_the_epoch,
-    ),
-    AdviceRule(
-        name="averages-are-young",
-        level="warning",
-        where="ema.decay",
-        reason="they are what is evaluated; a smaller decay, or ema.warmup, forgets sooner",
-        finds=_averages_are_young,
-    ),
-    AdviceRule(
-        name="amp-on-the-cpu",
-        level="warning",
-        where="amp",
-        reason="Paddle's auto_cast does nothing on the CPU, so its backend refuses the spec there",
-        finds=_amp_on_the_cpu,
-    ),
-    AdviceRule(
-        name="tail-is-short",
-        level="note",
-        where="batch.tail",
-        reason="it is an update of its own, divided by its real size, as in Hugging Face's "
-        "Trainer; PaddleNLP's leaks it into the next epoch",
-        finds=_tail_is_short,
-    ),
-    AdviceRule(
-        name="rate-moves-on-skips",
-        level="note",
-        where="amp.on_skip",
-        reason="the Trainers of PaddleNLP and Hugging Face hold it",
-        finds=_rate_moves_on_skips,
-    ),
-    AdviceRule(
-        name="rate-holds-on-skips",
-        level="note",
-        where="amp.on_skip",
-        reason="as in the Trainers of PaddleNLP and Hugging Face; loops that step their schedule "
-        "after every batch advance it",
-        finds=_rate_holds_on_skips,
-    ),
-    AdviceRule(
-        name="epochs-move-on-skips",
-        level="note",
-        where="amp.on_skip",
-        reason="as in native loops, which step such a schedule at the end of each epoch, whatever "
-        "the scaler skipped",
-        finds=_epochs_move_on_skips,
-    ),
-    AdviceRule(
-        name="dropout-in-training",
-        level="note",
-        where="task.model.dropout",
-        reason="masks cannot match across frameworks: `parity` sets it to 0, `train` keeps it",
-        finds=_dropout,
-    ),
+@UPDATE_RULES.note(
+    "task.model.dropout",
+    "masks cannot match across frameworks: `parity` sets it to 0, `train` keeps it",
 )
-"""In the order in which they are told."""
+def _dropout_in_training(plan: Plan) -> str | None:
+    return None if plan.spec.task is None else plan.spec.task.randomness()

@@ -20,12 +20,7 @@ __all__ = ["of_key", "of_list", "of_mapping", "of_name", "of_number", "of_size",
 
 Parts = dict[str, type[BaseModel]]
 
-ONE_FIELD = {
-    "clip": "global_norm",
-    "ema": "decay",
-    "weight_decay": "value",
-    "batch": "size",
-}
+ONE_FIELD = {"clip": "global_norm", "ema": "decay", "weight_decay": "value", "batch": "size"}
 """Parts whose bare number means one field."""
 
 OPTIONAL = (

@@ -10,15 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from dualtrain.errors import Problem
-from dualtrain.fields._cures import (
-    of_key,
-    of_list,
-    of_mapping,
-    of_name,
-    of_number,
-    of_size,
-    off,
-)
+from dualtrain.fields._cures import of_key, of_list, of_mapping, of_name, of_number, of_size, off
 from dualtrain.fields._positions import Positions, Steps, dotted
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from dualtrain.native._call import Fixed as Fixed
 from dualtrain.native._call import Refusal as Refusal
 from dualtrain.native._call import Row as Row
 from dualtrain.native._call import Words as Words
+from dualtrain.native._call import at_default as at_default
 from dualtrain.native._call import flat as flat
 from dualtrain.native._call import item as item
 from dualtrain.native._call import nested as nested

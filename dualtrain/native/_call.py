@@ -23,6 +23,7 @@ __all__ = [
     "Refusal",
     "Row",
     "Words",
+    "at_default",
     "flat",
     "item",
     "nested",
@@ -90,6 +91,15 @@ class Fixed:
     value: Any
     default: Any = REQUIRED
     """The native one."""
+
+
+def at_default(**values: Any) -> dict[str, Fixed]:
+    """Arguments that stay at their native defaults.
+
+    >>> at_default(eta_min=0)
+    {'eta_min': Fixed(value=0, default=0)}
+    """
+    return {name: Fixed(value, value) for name, value in values.items()}
 
 
 def word(

@@ -5,37 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dualtrain.native._call import Argument, Fixed, Refusal, Row, Words, word
-from dualtrain.native._schedule_arguments import (
-    CLIMBS,
-    NAME,
-    SCOPE,
-    STEPS,
-    WHOLE_RATE,
-    dispatched,
-    half_waves,
-    horizon,
-    lr,
-    warmup,
-)
+from dualtrain.native import _schedule_arguments as says
+from dualtrain.native._call import Argument, Fixed, Refusal, Row, Words, at_default, word
+from dualtrain.native._schedule_arguments import STEPS
+from dualtrain.native._schedule_rows import CLIMBS, Rows, dispatched
 
 __all__ = ["PADDLENLP_SCHEDULES", "PADDLENLP_TYPES"]
 
 Given = Mapping[str, Any]
-CLASSES = "paddlenlp.transformers.optimization"
-FUNCTIONS = "paddlenlp.trainer.trainer_utils"
+CLASSES = Rows("paddlenlp", "paddlenlp.transformers.optimization")
+FUNCTIONS = Rows("paddlenlp", "paddlenlp.trainer.trainer_utils")
+MORE = Rows("paddlenlp", "paddlenlp.ops.optimizer.lr")
 SHARE = "warmup.proportion"
-
-
-def _row(name: str, schedule: str, module: str = CLASSES, **more: Any) -> Row:
-    return Row(
-        library="paddlenlp",
-        name=f"{module}.{name}",
-        scope=SCOPE,
-        means={NAME: schedule} | more.pop("means", {}),
-        free=("last_epoch", "verbose"),
-        **more,
-    )
 
 
 def _read_warmup(value: Any, words: Words, given: Given) -> Words:
@@ -51,11 +32,12 @@ def _write_warmup(words: Words) -> Any:
 _WARMUP = Argument(words=(STEPS, SHARE), read=_read_warmup, write=_write_warmup)
 """The type decides: an int is steps, any other number a proportion, rounded down."""
 
-_ONLY_OF_A_SHARE = Argument(
-    words=("horizon",),
+_END = says.horizon()
+_END_OF_A_SHARE = Argument(
+    words=_END.words,
     default=None,
-    read=lambda value, words, given: horizon().read(value, words, given) if SHARE in words else {},
-    write=lambda words: horizon().write(words) if SHARE in words else None,
+    read=lambda value, words, given: _END.read(value, words, given) if SHARE in words else {},
+    write=lambda words: _END.write(words) if SHARE in words else None,
 )
 """What a constant schedule takes the proportion of."""
 
@@ -73,123 +55,82 @@ def _write_waves(words: Words) -> int:
     return int(words["schedule.half_waves"] / 2)
 
 
-_RUN = {"learning_rate": lr(), "total_steps": horizon(), "warmup": _WARMUP}
+_LR = {"learning_rate": says.lr()}
+_RUN = {**_LR, "total_steps": _END, "warmup": _WARMUP}
 _ANNEALING = {
-    "max_lr": lr(),
-    "min_lr": word("schedule.min_lr"),
-    "warmup_step": warmup(),
-    "decay_step": horizon(),
+    "max_lr": says.lr(),
+    "min_lr": says.field("min_lr"),
+    "warmup_step": says.warmup(),
+    "decay_step": _END,
 }
-_POLYNOMIAL = {
-    "power": word("schedule.power", 1.0),
-    "lr_end": word("schedule.end_lr", 1e-7),
-}
-_STEPS: dict[str, Argument] = {"num_warmup_steps": warmup(), "num_training_steps": horizon()}
+_POLYNOMIAL = {"power": says.field("power", 1.0), "lr_end": says.field("end_lr", 1e-7)}
+_STEPS = {**_LR, "num_warmup_steps": says.warmup(), "num_training_steps": _END}
+_CYCLES = Argument(words=("schedule.half_waves",), default=None, read=_waves, write=_write_waves)
+_HALF_CYCLES = says.field(
+    "cycles",
+    None,
+    read=lambda cycles, _: 0.5 if cycles is None else cycles,
+    write=lambda cycles, _: float(cycles),
+)
 
 PADDLENLP_TYPES = {
-    called: _row(
-        name, schedule, FUNCTIONS, arguments={"learning_rate": lr(), **arguments}, past=past
-    )
-    for called, name, schedule, arguments, past in (
-        ("constant", "get_constant_schedule", "constant", {}, ""),
-        (
-            "constant_with_warmup",
-            "get_constant_schedule_with_warmup",
-            "constant",
-            {"num_warmup_steps": warmup()},
-            "",
-        ),
-        ("linear", "get_linear_schedule_with_warmup", "linear", _STEPS, ""),
-        (
-            "cosine",
-            "get_cosine_schedule_with_warmup",
-            "cosine",
-            {**_STEPS, "num_cycles": half_waves(0.5)},
-            CLIMBS,
-        ),
-        (
-            "polynomial",
-            "get_polynomial_decay_schedule_with_warmup",
-            "polynomial",
-            {**_STEPS, **_POLYNOMIAL},
-            "",
-        ),
-    )
+    "constant": FUNCTIONS.exact("get_constant_schedule", "constant", _LR),
+    "constant_with_warmup": FUNCTIONS.exact(
+        "get_constant_schedule_with_warmup", "constant", {**_LR, "num_warmup_steps": says.warmup()}
+    ),
+    "linear": FUNCTIONS.exact("get_linear_schedule_with_warmup", "linear", _STEPS),
+    "cosine": FUNCTIONS.exact(
+        "get_cosine_schedule_with_warmup",
+        "cosine",
+        {**_STEPS, "num_cycles": says.half_waves(0.5)},
+        past=CLIMBS,
+    ),
+    "polynomial": FUNCTIONS.exact(
+        "get_polynomial_decay_schedule_with_warmup", "polynomial", {**_STEPS, **_POLYNOMIAL}
+    ),
 }
 """By the Trainer's `lr_scheduler_type`."""
 
-_OWN = ("num_cycles", "lr_end", "power")
+_PASSED = ("num_warmup_steps", "num_training_steps", "num_cycles", "lr_end", "power")
+"""What `get_scheduler` takes for each of them, and hands on to those that have it."""
 
 PADDLENLP_SCHEDULES: list[Row] = [
-    _row(
+    CLASSES.exact(
         "ConstScheduleWithWarmup",
         "constant",
-        arguments={"learning_rate": lr(), "warmup": _WARMUP, "total_steps": _ONLY_OF_A_SHARE},
+        {**_LR, "warmup": _WARMUP, "total_steps": _END_OF_A_SHARE},
         drives=True,
     ),
-    _row("LinearDecayWithWarmup", "linear", arguments=_RUN, drives=True),
-    _row(
+    CLASSES.exact("LinearDecayWithWarmup", "linear", _RUN, drives=True),
+    CLASSES.exact(
         "CosineDecayWithWarmup",
         "cosine",
-        arguments={
-            **_RUN,
-            "num_cycles": Argument(
-                words=("schedule.half_waves",), default=None, read=_waves, write=_write_waves
-            ),
-        },
-        fixed={"with_hard_restarts": Fixed(False, False)},
+        {**_RUN, "num_cycles": _CYCLES},
+        fixed=at_default(with_hard_restarts=False),
         past=CLIMBS,
     ),
-    _row(
+    CLASSES.exact(
         "CosineDecayWithWarmup",
         "cosine_with_restarts",
-        arguments={
-            **_RUN,
-            "num_cycles": word(
-                "schedule.cycles",
-                None,
-                read=lambda cycles, _: 0.5 if cycles is None else cycles,
-                write=lambda cycles, _: float(cycles),
-            ),
-        },
+        {**_RUN, "num_cycles": _HALF_CYCLES},
         fixed={"with_hard_restarts": Fixed(True, False)},
         drives=True,
     ),
-    _row("PolyDecayWithWarmup", "polynomial", arguments={**_RUN, **_POLYNOMIAL}, drives=True),
-    _row(
-        "CosineAnnealingWithWarmupDecay",
-        "cosine_annealing",
-        arguments=_ANNEALING,
-        equal="rounded",
-        because=WHOLE_RATE,
-    ),
-    _row(
-        "LinearAnnealingWithWarmupDecay",
-        "linear_annealing",
-        arguments=_ANNEALING,
-        equal="rounded",
-        because=WHOLE_RATE,
-    ),
-    _row(
+    CLASSES.exact("PolyDecayWithWarmup", "polynomial", {**_RUN, **_POLYNOMIAL}, drives=True),
+    CLASSES.whole_rate("CosineAnnealingWithWarmupDecay", "cosine_annealing", _ANNEALING),
+    CLASSES.whole_rate("LinearAnnealingWithWarmupDecay", "linear_annealing", _ANNEALING),
+    MORE.whole_rate(
         "InverseSquareRootSchedule",
         "inverse_sqrt",
-        "paddlenlp.ops.optimizer.lr",
-        arguments={"warmup_steps": word(STEPS), "learning_rate": lr(1.0)},
-        equal="rounded",
-        because=WHOLE_RATE,
+        {"warmup_steps": word(STEPS), "learning_rate": says.lr(1.0)},
     ),
     *PADDLENLP_TYPES.values(),
     *(
         dispatched(
-            f"{FUNCTIONS}.get_scheduler",
+            f"{FUNCTIONS.module}.get_scheduler",
             called,
             row,
-            row.arguments,
-            free=tuple(
-                name
-                for name in ("num_warmup_steps", "num_training_steps", *_OWN)
-                if name not in row.arguments
-            ),
+            free=tuple(name for name in _PASSED if name not in row.arguments),
         )
         for called, row in PADDLENLP_TYPES.items()
     ),

@@ -1,26 +1,14 @@
-"""The arguments that native schedules share, and why some are not exact."""
+"""What the arguments say that native schedules share."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from dualtrain.native._call import REQUIRED, Argument, Call, Fixed, Refusal, Row, Words, word
+from dualtrain.native._call import REQUIRED, Argument, Call, Refusal, Words, word
 from dualtrain.native._table import Table
 
 __all__: list[str] = []
-
-SCOPE = ("schedule", "warmup", "horizon")
-
-LAMBDA = "holds Python code; a spec holds none"
-BASE = "the base class of the others; it has no rate of its own"
-RECURSIVE = "each rate is computed from the last one, so its rounding adds up"
-WHOLE_RATE = "computes the rate as a whole; the plan multiplies the base rate by a factor"
-ANGLE = "rounds the cosine's angle in another order"
-RATIO = "takes the ratio itself; in the spec it is min_lr / lr, rounded"
-CLIMBS = "climbs again; the spec stays at the end"
-WAVES = "goes on in waves; the spec stays at the end"
-RAISES = "goes on falling for an update, then raises; the spec stays at the end"
 
 LR = "optimizer.lr"
 NAME = "schedule.name"
@@ -31,6 +19,11 @@ UPDATES = "duration.updates"
 def lr(default: Any = REQUIRED) -> Argument:
     """The base rate."""
     return word(LR, default)
+
+
+def field(name: str, default: Any = REQUIRED, **how: Any) -> Argument:
+    """A field of the schedule."""
+    return word(f"schedule.{name}", default, **how)
 
 
 def horizon(default: Any = REQUIRED, offset: int = 0) -> Argument:
@@ -61,7 +54,7 @@ def warmup(default: Any = REQUIRED) -> Argument:
 
 def half_waves(default: Any = REQUIRED) -> Argument:
     """num_cycles: whole waves."""
-    return word("schedule.half_waves", default, read=lambda n, _: 2.0 * n, write=lambda h, _: h / 2)
+    return field("half_waves", default, read=lambda n, _: 2.0 * n, write=lambda h, _: h / 2)
 
 
 def period(default: Any = REQUIRED) -> Argument:
@@ -107,6 +100,16 @@ def divided(rate: float, by: float) -> float:
     return rate / by
 
 
+def start_lr() -> Argument:
+    """By what OneCycleLR divides the peak."""
+    return field(
+        "start_lr",
+        25.0,
+        read=lambda factor, words: words[LR] / factor,
+        write=lambda rate, words: divided(words[LR], rate),
+    )
+
+
 def start(default: Any = REQUIRED) -> Argument:
     """The factor that warmup starts at."""
     return word("warmup.start", default, absent=0.0)
@@ -114,11 +117,7 @@ def start(default: Any = REQUIRED) -> Argument:
 
 def down() -> Argument:
     """step_size_down, which is step_size_up unless it is given."""
-    return word(
-        "schedule.down",
-        None,
-        read=lambda value, words: words["schedule.up"] if value is None else value,
-    )
+    return field("down", None, read=lambda n, words: words["schedule.up"] if n is None else n)
 
 
 def gamma_of_exp_range(default: float) -> Argument:
@@ -153,25 +152,15 @@ def shape(path: str, default: Any, names: Mapping[str, str], *, absent: Any = RE
 def plateau(eps: str) -> dict[str, Argument]:
     """The arguments of torch's and Paddle's classes, which differ in the name of `eps`."""
     return {
-        "mode": word("schedule.mode", "min"),
-        "factor": word("schedule.factor", 0.1),
-        "patience": word("schedule.patience", 10),
-        "threshold": word("schedule.threshold", 1e-4),
-        "threshold_mode": word("schedule.threshold_mode", "rel"),
-        "cooldown": word("schedule.cooldown", 0),
-        "min_lr": word("schedule.min_lr", 0),
-        eps: word("schedule.eps", 1e-8),
+        "mode": field("mode", "min"),
+        "factor": field("factor", 0.1),
+        "patience": field("patience", 10),
+        "threshold": field("threshold", 1e-4),
+        "threshold_mode": field("threshold_mode", "rel"),
+        "cooldown": field("cooldown", 0),
+        "min_lr": field("min_lr", 0),
+        eps: field("eps", 1e-8),
     }
-
-
-ALIKE = {"schedule.multiplier": 1, "schedule.min_lr": 0.0}
-"""What warm restarts say where each is as the first."""
-
-RESTARTS = {
-    "T_0": word("schedule.first"),
-    "T_mult": word("schedule.multiplier", 1),
-    "eta_min": word("schedule.min_lr", 0.0),
-}
 
 
 ANYTHING = ("schedule", "warmup.start", "horizon")
@@ -211,22 +200,3 @@ def write_later(table: Table, words: Words, library: str) -> Call:
     if UPDATES in words and "horizon" in words:  # else as long as the run, from there
         later[UPDATES] = words[UPDATES] - words.get(STEPS, 0)
     return table.write(later, library).call
-
-
-def dispatched(
-    name: str, called: str, row: Row, arguments: Mapping[str, Argument], **more: Any
-) -> Row:
-    """A row of a function that takes the schedule of `row` by a name of its own."""
-    return Row(
-        library=row.library,
-        name=name,
-        scope=row.scope,
-        means=row.means,
-        arguments=arguments,
-        fixed={"name": Fixed(called)},
-        when=row.when,
-        equal=row.equal,
-        because=row.because,
-        past=row.past,
-        **more,
-    )

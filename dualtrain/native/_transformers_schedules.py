@@ -3,47 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
-from dualtrain.native._call import Argument, Fixed, Refusal, Row, Words, word
-from dualtrain.native._schedule_arguments import (
-    ANGLE,
-    CLIMBS,
-    LR,
-    NAME,
-    RATIO,
-    SCOPE,
-    STEPS,
-    dispatched,
-    half_waves,
-    horizon,
-    plateau,
-    shape,
-    times_lr,
-    warmup,
-)
+from dualtrain.native import _schedule_arguments as says
+from dualtrain.native._call import Argument, Refusal, Row, Words, at_default
+from dualtrain.native._schedule_arguments import LR, STEPS
+from dualtrain.native._schedule_rows import ANGLE, CLIMBS, RATIO, Rows, dispatched
 
 __all__ = ["HF_TYPES", "TRANSFORMERS_SCHEDULES"]
 
 Given = Mapping[str, Any]
-MODULE = "transformers.optimization"
+HF = Rows("transformers", "transformers.optimization", free=("last_epoch",))
 ADAFACTOR = "reads the rate that Adafactor computes for itself"
 FALLS = {"linear": "linear", "cosine": "cosine", "1-sqrt": "one_minus_sqrt"}
 
-_STEPS: dict[str, Argument] = {"num_warmup_steps": warmup(), "num_training_steps": horizon()}
-
-
-def _row(name: str, schedule: str | None = None, **more: Any) -> Row:
-    means = {NAME: schedule} if schedule is not None else {}
-    return Row(
-        library="transformers",
-        name=f"{MODULE}.{name}",
-        scope=SCOPE,
-        means=means | more.pop("means", {}),
-        free=("last_epoch", *more.pop("free", ())),
-        **more,
-    )
+_WARMUP = {"num_warmup_steps": says.warmup()}
+_END = says.horizon()
+_STEPS = {**_WARMUP, "num_training_steps": _END}
+_WAVES = {"num_cycles": says.half_waves(0.5)}
 
 
 def _timescale(value: Any, words: Words, given: Given) -> Words:
@@ -53,28 +30,31 @@ def _timescale(value: Any, words: Words, given: Given) -> Words:
     return {"schedule.timescale": value}
 
 
-def _to_lowest(name: str, steps: Mapping[str, Argument], **more: Any) -> list[Row]:
-    """A cosine whose lowest rate is given itself, or as a ratio."""
-    waves = {**steps, "num_cycles": half_waves(0.5)}
-    unless = more.pop("unless", {"equal": "exact", "because": ""})
+def _type(called: str, *what: Any, **more: Any) -> tuple[str, Row]:
+    """A row, and the Trainer's name of it."""
+    return called, HF.exact(*what, **more)
+
+
+def _to_lowest(
+    called: str, name: str, steps: Mapping[str, Argument], because: str = ""
+) -> list[tuple[str, Row]]:
+    """A cosine whose lowest rate is given itself, or as a ratio; `because`: it is not exact."""
+
+    def row(arguments: Mapping[str, Argument], other: str, because: str) -> tuple[str, Row]:
+        return _type(
+            called,
+            name,
+            "cosine_with_min_lr",
+            {**steps, **_WAVES, **arguments},
+            fixed=at_default(**{other: None}),
+            equal="rounded" if because else "exact",
+            because=because,
+            past=CLIMBS,
+        )
+
     return [
-        _row(
-            name,
-            "cosine_with_min_lr",
-            arguments={**waves, "min_lr": word("schedule.min_lr")},
-            fixed={"min_lr_rate": Fixed(None, None)},
-            **unless,
-            **more,
-        ),
-        _row(
-            name,
-            "cosine_with_min_lr",
-            arguments={**waves, "min_lr_rate": times_lr("schedule.min_lr")},
-            fixed={"min_lr": Fixed(None, None)},
-            equal="rounded",
-            because=unless["because"] or RATIO,
-            **more,
-        ),
+        row({"min_lr": says.field("min_lr")}, "min_lr_rate", because),
+        row({"min_lr_rate": says.times_lr("schedule.min_lr")}, "min_lr", because or RATIO),
     ]
 
 
@@ -94,7 +74,7 @@ _LATE = {
     "num_warmup_steps": Argument(
         words=(STEPS,), read=_from_1, write=lambda words: words.get(STEPS, 0) + 1
     ),
-    "num_training_steps": horizon(offset=1),
+    "num_training_steps": says.horizon(offset=1),
     "warmup_lr_rate": Argument(
         words=("warmup.start",),
         default=None,
@@ -118,30 +98,26 @@ def _write_lowest(words: Words) -> float:
     return float(ratio)
 
 
-def _stable(value: Any, words: Words, given: Given) -> Words:
-    return {} if value is None else {"schedule.stable": value}
-
-
 def _read_end(value: Any, words: Words, given: Given) -> Words:
     """The end is looked at only where the plateau's length is not given."""
     if given.get("num_stable_steps") is not None:
         return {}
-    return horizon().read(value, words, given)
+    return _END.read(value, words, given)
 
 
 def _write_end(words: Words) -> Any:
-    return None if "schedule.stable" in words else horizon().write(words)
+    return None if "schedule.stable" in words else _END.write(words)
 
 
 def _waves_of_a_cosine(value: Any, words: Words, given: Given) -> Words:
     return {"schedule.half_waves": 2.0 * value} if given["decay_type"] == "cosine" else {}
 
 
-_STABLE: dict[str, Argument] = {
-    "num_warmup_steps": warmup(),
-    "num_decay_steps": word("schedule.decay"),
-    "warmup_type": shape("warmup.shape", "linear", FALLS, absent="linear"),
-    "decay_type": shape("schedule.shape", "cosine", FALLS),
+_STABLE = {
+    **_WARMUP,
+    "num_decay_steps": says.field("decay"),
+    "warmup_type": says.shape("warmup.shape", "linear", FALLS, absent="linear"),
+    "decay_type": says.shape("schedule.shape", "cosine", FALLS),
     "num_cycles": Argument(
         words=("schedule.half_waves",),
         default=0.5,
@@ -149,111 +125,78 @@ _STABLE: dict[str, Argument] = {
         write=lambda words: words.get("schedule.half_waves", 1.0) / 2,
     ),
 }
-
-_LENGTHS: dict[str, Argument] = {
-    "num_stable_steps": Argument(
-        words=("schedule.stable",),
-        default=None,
-        read=_stable,
-        write=lambda words: words.get("schedule.stable"),
-    ),
+_LENGTHS = {
+    "num_stable_steps": says.field("stable", None, absent=None),
     "num_training_steps": Argument(
-        words=("horizon",), default=None, read=_read_end, write=_write_end
+        words=_END.words, default=None, read=_read_end, write=_write_end
     ),
 }
+_LOWEST = Argument(
+    words=("schedule.min_lr", "warmup.start"), default=0, read=_lowest, write=_write_lowest
+)
+_TIMESCALE = Argument(
+    words=("schedule.timescale",),
+    default=None,
+    read=_timescale,
+    write=lambda words: words.get("schedule.timescale"),
+)
 
-_POLYNOMIAL = {
-    **_STEPS,
-    "power": word("schedule.power", 1.0),
-    "lr_end": word("schedule.end_lr", 1e-7),
-}
-
-_CONSTANT = _row("get_constant_schedule", "constant")
-_PLATEAU = _row("get_reduce_on_plateau_schedule", "reduce_on_plateau", arguments=plateau("eps"))
-_CONSTANT_WITH_WARMUP = _row(
-    "get_constant_schedule_with_warmup",
-    "constant",
-    arguments={"num_warmup_steps": warmup()},
-    drives=True,
-)
-_LINEAR = _row("get_linear_schedule_with_warmup", "linear", arguments=_STEPS, drives=True)
-_COSINE = _row(
-    "get_cosine_schedule_with_warmup",
-    "cosine",
-    arguments={**_STEPS, "num_cycles": half_waves(0.5)},
-    past=CLIMBS,
-)
-_RESTARTS = _row(
-    "get_cosine_with_hard_restarts_schedule_with_warmup",
-    "cosine_with_restarts",
-    arguments={**_STEPS, "num_cycles": word("schedule.cycles", 1)},
-    drives=True,
-)
-_POLY = _row(
-    "get_polynomial_decay_schedule_with_warmup",
-    "polynomial",
-    arguments=_POLYNOMIAL,
-    drives=True,
-)
-_INVERSE_SQRT = _row(
-    "get_inverse_sqrt_schedule",
-    "inverse_sqrt",
-    arguments={
-        "num_warmup_steps": warmup(),
-        "timescale": Argument(
-            words=("schedule.timescale",),
-            default=None,
-            read=_timescale,
-            write=lambda words: words.get("schedule.timescale"),
-        ),
-    },
-    drives=True,
-)
-_MIN_LR = _to_lowest("get_cosine_with_min_lr_schedule_with_warmup", _STEPS, past=CLIMBS)
-_MIN_LR_LATE = _to_lowest(
-    "get_cosine_with_min_lr_schedule_with_warmup_lr_rate",
-    _LATE,
-    past=CLIMBS,
-    unless={"equal": "rounded", "because": ANGLE},
-)
-_WSD = [
-    _row(
-        "get_wsd_schedule",
-        "warmup_stable_decay",
-        means={"schedule.min_lr": 0.0},
-        arguments={**_STABLE, **_LENGTHS},
-        fixed={"min_lr_ratio": Fixed(0, 0)},
-    ),
-    _row(
-        "get_wsd_schedule",
-        "warmup_stable_decay",
-        arguments={
-            **_STABLE,
-            "min_lr_ratio": Argument(
-                words=("schedule.min_lr", "warmup.start"),
-                default=0,
-                read=_lowest,
-                write=_write_lowest,
-            ),
-            **_LENGTHS,
-        },
-        equal="rounded",
-        because=RATIO,
-    ),
-]
+_CYCLES = {"num_cycles": says.field("cycles", 1)}
+_POLYNOMIAL = {"power": says.field("power", 1.0), "lr_end": says.field("end_lr", 1e-7)}
+_WSD = ("warmup_stable_decay", "get_wsd_schedule", "warmup_stable_decay")
 
 HF_TYPES: list[tuple[str, Row]] = [
-    ("constant", _CONSTANT),
-    ("constant_with_warmup", _CONSTANT_WITH_WARMUP),
-    ("linear", _LINEAR),
-    ("cosine", _COSINE),
-    ("cosine_with_restarts", _RESTARTS),
-    ("polynomial", _POLY),
-    ("inverse_sqrt", _INVERSE_SQRT),
-    ("reduce_lr_on_plateau", _PLATEAU),
-    *(("cosine_with_min_lr", row) for row in _MIN_LR),
-    *(("cosine_warmup_with_min_lr", row) for row in _MIN_LR_LATE),
-    *(("warmup_stable_decay", row) for row in _WSD),
+    _type("constant", "get_constant_schedule", "constant"),
+    _type(
+        "constant_with_warmup",
+        "get_constant_schedule_with_warmup",
+        "constant",
+        _WARMUP,
+        drives=True,
+    ),
+    _type("linear", "get_linear_schedule_with_warmup", "linear", _STEPS, drives=True),
+    _type("cosine", "get_cosine_schedule_with_warmup", "cosine", {**_STEPS, **_WAVES}, past=CLIMBS),
+    _type(
+        "cosine_with_restarts",
+        "get_cosine_with_hard_restarts_schedule_with_warmup",
+        "cosine_with_restarts",
+        {**_STEPS, **_CYCLES},
+        drives=True,
+    ),
+    _type(
+        "polynomial",
+        "get_polynomial_decay_schedule_with_warmup",
+        "polynomial",
+        {**_STEPS, **_POLYNOMIAL},
+        drives=True,
+    ),
+    _type(
+        "inverse_sqrt",
+        "get_inverse_sqrt_schedule",
+        "inverse_sqrt",
+        {**_WARMUP, "timescale": _TIMESCALE},
+        drives=True,
+    ),
+    _type(
+        "reduce_lr_on_plateau",
+        "get_reduce_on_plateau_schedule",
+        "reduce_on_plateau",
+        says.plateau("eps"),
+    ),
+    *_to_lowest("cosine_with_min_lr", "get_cosine_with_min_lr_schedule_with_warmup", _STEPS),
+    *_to_lowest(
+        "cosine_warmup_with_min_lr",
+        "get_cosine_with_min_lr_schedule_with_warmup_lr_rate",
+        _LATE,
+        ANGLE,
+    ),
+    _type(
+        *_WSD,
+        {**_STABLE, **_LENGTHS},
+        means={"schedule.min_lr": 0.0},
+        fixed=at_default(min_lr_ratio=0),
+    ),
+    _type(*_WSD, {**_STABLE, "min_lr_ratio": _LOWEST, **_LENGTHS}, equal="rounded", because=RATIO),
 ]
 """By the Trainer's `lr_scheduler_type`, which is the first argument of `get_scheduler`."""
 
@@ -263,27 +206,19 @@ def _through_kwargs(called: str, row: Row, *, drops: bool) -> Row:
     steps = {k: a for k, a in row.arguments.items() if k in _STEPS}
     own = {k: a for k, a in row.arguments.items() if k not in _STEPS}
 
-    def all_of(kwargs: Any) -> dict[str, Any]:
-        return {**replace(row, arguments=own).defaults(), **(kwargs or {})}
-
     def read(kwargs: Any, words: Words, given: Given) -> Words:
-        everything = {**given, **all_of(kwargs)}
-        unknown = all_of(kwargs).keys() - {*own, *row.fixed, *row.free}
+        kwargs = kwargs or {}
+        unknown = kwargs.keys() & _STEPS.keys()
         if unknown:
             raise Refusal(f"no word is known for {', '.join(sorted(unknown))}")
-        said: dict[str, Any] = {}
-        for name, argument in own.items():
-            if name not in everything:
-                raise Refusal(f"needs {name}")
-            said |= argument.read(everything[name], {**words, **said}, everything)
-        return said
+        return row.read({**{name: given[name] for name in steps}, **kwargs}, words)
 
     def write(words: Words) -> dict[str, Any]:
         given = {name: argument.write(words) for name, argument in own.items()}
         return {name: value for name, value in given.items() if value is not None}
 
     def when(given: Given, around: Words) -> bool:
-        return row.holds({**given, **all_of(given.get("scheduler_specific_kwargs"))}, around)
+        return row.holds({**given, **(given.get("scheduler_specific_kwargs") or {})}, around)
 
     arguments = dict(steps)
     if own and not drops:
@@ -293,29 +228,20 @@ def _through_kwargs(called: str, row: Row, *, drops: bool) -> Row:
             read=read,
             write=write,
         )
-    free = {"num_warmup_steps", "num_training_steps", "scheduler_specific_kwargs"}
+    free = {*_STEPS, "scheduler_specific_kwargs"} - arguments.keys()
     return dispatched(
-        f"{MODULE}.get_scheduler",
+        f"{HF.module}.get_scheduler",
         called,
-        replace(row, when=when),
-        arguments,
-        free=tuple(sorted(free - arguments.keys())),
+        row,
+        arguments=arguments,
+        when=when,
+        free=tuple(sorted(free)),
     )
 
 
 TRANSFORMERS_SCHEDULES: list[Row] = [
-    _CONSTANT,
-    _PLATEAU,
-    _CONSTANT_WITH_WARMUP,
-    _LINEAR,
-    _COSINE,
-    _RESTARTS,
-    _POLY,
-    _INVERSE_SQRT,
-    *_MIN_LR,
-    *_MIN_LR_LATE,
-    *_WSD,
+    *(row for _, row in HF_TYPES),
     *(_through_kwargs(called, row, drops=called == "inverse_sqrt") for called, row in HF_TYPES),
-    _row("get_adafactor_schedule", equal="refused", because=ADAFACTOR),
-    _row("AdafactorSchedule", equal="refused", because=ADAFACTOR),
+    HF.refused("get_adafactor_schedule", ADAFACTOR),
+    HF.refused("AdafactorSchedule", ADAFACTOR),
 ]

@@ -7,11 +7,22 @@ measured in docs/optimizers.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from inspect import signature
 from typing import Any, get_args
 
-from dualtrain.native._call import REQUIRED, Argument, Call, Fixed, Refusal, Row, Words, item, word
+from dualtrain.native._call import (
+    REQUIRED,
+    Argument,
+    Call,
+    Refusal,
+    Row,
+    Words,
+    at_default,
+    item,
+    word,
+)
 from dualtrain.native._table import Table
 from dualtrain.optimizers import (
     SGD,
@@ -106,70 +117,70 @@ def _decay(rule: RuleType, default: float | None) -> Argument:
     )
 
 
-def _row(
-    name: str,
-    rule: RuleType,
-    says: Says,
-    *,
-    decay: tuple[str, float | None] | None,
-    fixed: Mapping[str, Any],
-    free: tuple[str, ...] = (),
-    when: Callable[[Mapping[str, Any], Words], bool] = lambda given, around: True,
-    different: str = "",
-) -> Row:
-    """decay: its argument, and the native default. fixed: each at its native default.
+@dataclass(frozen=True, kw_only=True)
+class _Classes:
+    """What a framework's optimizers have alike."""
 
-    different: what the native rule does instead; no backend computes by it then.
-    """
-    (means,) = get_args(rule.model_fields["name"].annotation)
-    arguments = {native: _argument(rule, *said) for native, said in says.items()}
-    if decay is not None:
-        arguments[decay[0]] = _decay(rule, decay[1])
-    return Row(
-        library=name.partition(".")[0],
-        name=name,
-        scope=("optimizer", "weight_decay"),
-        means={"optimizer.name": means},
-        arguments=arguments,
-        fixed={native: Fixed(value, value) for native, value in fixed.items()},
-        free=free,
-        when=when,
-        equal="different" if different else "rounded",
-        because=different or ROUNDED,
-        drives=not different,
-    )
+    module: str
+    lr: str
+    """What they call the rate."""
+    decay: float | None
+    """Native default of the weight decay."""
+    fixed: Mapping[str, Any]
+    free: tuple[str, ...]
 
+    def row(
+        self,
+        name: str,
+        rule: RuleType,
+        lr: Any,
+        says: Says | None = None,
+        *,
+        decays: str | None = "weight_decay",
+        decay: float | None = REQUIRED,
+        fixed: Mapping[str, Any] | None = None,
+        different: str = "",
+        **more: Any,
+    ) -> Row:
+        """lr: native default. decays: the argument, if there is one; decay: another default.
 
-def _torch(
-    name: str,
-    rule: RuleType,
-    says: Says,
-    *,
-    decay: tuple[str, float | None] | None = ("weight_decay", 0),
-    fixed: Mapping[str, Any] | None = None,
-    **rest: Any,
-) -> Row:
-    held = {"maximize": False, **(fixed or {})}
-    free = ("foreach", "fused", "capturable", "differentiable")
-    return _row(f"torch.optim.{name}", rule, says, decay=decay, fixed=held, free=free, **rest)
-
-
-def _paddle(
-    name: str,
-    rule: RuleType,
-    says: Says,
-    *,
-    decay: tuple[str, float | None] | None = ("weight_decay", None),
-    fixed: Mapping[str, Any] | None = None,
-) -> Row:
-    held, free = fixed or {}, ("name", "use_multi_tensor")
-    return _row(f"paddle.optimizer.{name}", rule, says, decay=decay, fixed=held, free=free)
+        fixed: each at its native default. different: what the native rule does instead; no backend
+        computes by it then.
+        """
+        (means,) = get_args(rule.model_fields["name"].annotation)
+        words = {self.lr: ("lr", lr), **(says or {})}
+        arguments = {native: _argument(rule, *said) for native, said in words.items()}
+        if decays is not None:
+            arguments[decays] = _decay(rule, self.decay if decay is REQUIRED else decay)
+        return Row(
+            library=self.module.partition(".")[0],
+            name=f"{self.module}.{name}",
+            scope=("optimizer", "weight_decay"),
+            means={"optimizer.name": means},
+            arguments=arguments,
+            fixed=at_default(**self.fixed, **(fixed or {})),
+            free=self.free,
+            equal="different" if different else "rounded",
+            because=different or ROUNDED,
+            drives=not different,
+            **more,
+        )
 
 
-def _refused(name: str, because: str) -> Row:
-    library = name.partition(".")[0]
-    return Row(library=library, name=name, scope=("optimizer",), equal="refused", because=because)
-
+_TORCH = _Classes(
+    module="torch.optim",
+    lr="lr",
+    decay=0,
+    fixed={"maximize": False},
+    free=("foreach", "fused", "capturable", "differentiable"),
+)
+_PADDLE = _Classes(
+    module="paddle.optimizer",
+    lr="learning_rate",
+    decay=None,
+    fixed={},
+    free=("name", "use_multi_tensor"),
+)
 
 _BETAS = {"betas": ("betas", (0.9, 0.999)), "eps": ("eps", 1e-8)}
 _BETAS_OF_PADDLE = {
@@ -178,116 +189,81 @@ _BETAS_OF_PADDLE = {
     "epsilon": ("eps", 1e-8),
 }
 _AMSGRAD = {"amsgrad": ("amsgrad", False)}
+_MOMENTUM_DECAY = {"momentum_decay": ("momentum_decay", 0.004)}
 _COUPLED = {"decoupled_weight_decay": False}
 _PRECISE = {"multi_precision": False}
 _DENSE = {"lazy_mode": False, **_PRECISE}
 
-_ROWS: tuple[Row, ...] = (
-    _torch(
-        "SGD",
-        SGD,
-        {"lr": ("lr", 1e-3)},
-        fixed={"momentum": 0, "dampening": 0, "nesterov": False},
-    ),
-    _paddle("SGD", SGD, {"learning_rate": ("lr", 1e-3)}, fixed=_PRECISE),
-    _torch(
+_ROWS = (
+    _TORCH.row("SGD", SGD, 1e-3, fixed={"momentum": 0, "dampening": 0, "nesterov": False}),
+    _PADDLE.row("SGD", SGD, 1e-3, fixed=_PRECISE),
+    _TORCH.row(
         "SGD",
         Momentum,
-        {"lr": ("lr", 1e-3), "momentum": ("momentum", 0), "nesterov": ("nesterov", False)},
+        1e-3,
+        {"momentum": ("momentum", 0), "nesterov": ("nesterov", False)},
         fixed={"dampening": 0},
         when=lambda given, around: given["momentum"] > 0,
     ),
-    _paddle(
+    _PADDLE.row(
         "Momentum",
         Momentum,
-        {
-            "learning_rate": ("lr", 1e-3),
-            "momentum": ("momentum", 0.9),
-            "use_nesterov": ("nesterov", False),
-        },
+        1e-3,
+        {"momentum": ("momentum", 0.9), "use_nesterov": ("nesterov", False)},
         fixed={"rescale_grad": 1.0, **_PRECISE},
     ),
-    _torch("Adam", Adam, {"lr": ("lr", 1e-3), **_BETAS, **_AMSGRAD}, fixed=_COUPLED),
-    _paddle(
-        "Adam",
-        Adam,
-        {"learning_rate": ("lr", 1e-3), **_BETAS_OF_PADDLE, **_AMSGRAD},
-        fixed=_DENSE,
-    ),
-    _torch(
+    _TORCH.row("Adam", Adam, 1e-3, {**_BETAS, **_AMSGRAD}, fixed=_COUPLED),
+    _PADDLE.row("Adam", Adam, 1e-3, {**_BETAS_OF_PADDLE, **_AMSGRAD}, fixed=_DENSE),
+    _TORCH.row("AdamW", AdamW, 1e-3, {**_BETAS, **_AMSGRAD}, decay=0.01),
+    _PADDLE.row(
         "AdamW",
         AdamW,
-        {"lr": ("lr", 1e-3), **_BETAS, **_AMSGRAD},
-        decay=("weight_decay", 0.01),
-    ),
-    _paddle(
-        "AdamW",
-        AdamW,
-        {"learning_rate": ("lr", 1e-3), **_BETAS_OF_PADDLE, **_AMSGRAD},
-        decay=("weight_decay", 0.01),
+        1e-3,
+        {**_BETAS_OF_PADDLE, **_AMSGRAD},
+        decay=0.01,
         fixed={"lr_ratio": None, **_DENSE},
     ),
-    _paddle(
+    _PADDLE.row(
         "Lamb",
         Lamb,
-        {"learning_rate": ("lr", 1e-3), **_BETAS_OF_PADDLE, "epsilon": ("eps", 1e-6)},
-        decay=("lamb_weight_decay", 0.01),
+        1e-3,
+        {**_BETAS_OF_PADDLE, "epsilon": ("eps", 1e-6)},
+        decays="lamb_weight_decay",
+        decay=0.01,
         fixed={"always_adapt": False, **_PRECISE},
     ),
-    _torch(
+    _TORCH.row(
         "Adagrad",
         Adagrad,
-        {
-            "lr": ("lr", 1e-2),
-            "eps": ("eps", 1e-10),
-            "initial_accumulator_value": ("initial_accumulator", 0),
-        },
+        1e-2,
+        {"eps": ("eps", 1e-10), "initial_accumulator_value": ("initial_accumulator", 0)},
         fixed={"lr_decay": 0},
     ),
-    _paddle(
+    _PADDLE.row(
         "Adagrad",
         Adagrad,
-        {
-            "learning_rate": ("lr", REQUIRED),
-            "epsilon": ("eps", 1e-6),
-            "initial_accumulator_value": ("initial_accumulator", 0.0),
-        },
+        REQUIRED,
+        {"epsilon": ("eps", 1e-6), "initial_accumulator_value": ("initial_accumulator", 0.0)},
     ),
-    _torch("Adadelta", Adadelta, {"lr": ("lr", 1.0), "rho": ("rho", 0.9), "eps": ("eps", 1e-6)}),
-    _paddle(
-        "Adadelta",
-        Adadelta,
-        {"learning_rate": ("lr", 1e-3), "rho": ("rho", 0.95), "epsilon": ("eps", 1e-6)},
-    ),
-    _torch(
+    _TORCH.row("Adadelta", Adadelta, 1.0, {"rho": ("rho", 0.9), "eps": ("eps", 1e-6)}),
+    _PADDLE.row("Adadelta", Adadelta, 1e-3, {"rho": ("rho", 0.95), "epsilon": ("eps", 1e-6)}),
+    _TORCH.row(
         "Adamax",
         Adamax,
-        {"lr": ("lr", 2e-3), **_BETAS},
+        2e-3,
+        _BETAS,
         different="takes max(b2 u, |g| + eps) where Paddle takes max(|g|, b2 u + eps)",
     ),
-    _paddle("Adamax", Adamax, {"learning_rate": ("lr", 1e-3), **_BETAS_OF_PADDLE}),
-    _torch(
-        "NAdam",
-        NAdam,
-        {"lr": ("lr", 2e-3), **_BETAS, "momentum_decay": ("momentum_decay", 0.004)},
-        fixed=_COUPLED,
-    ),
-    _paddle(
-        "NAdam",
-        NAdam,
-        {
-            "learning_rate": ("lr", 2e-3),
-            **_BETAS_OF_PADDLE,
-            "momentum_decay": ("momentum_decay", 0.004),
-        },
-    ),
-    _torch("RAdam", RAdam, {"lr": ("lr", 1e-3), **_BETAS}, fixed=_COUPLED),
-    _paddle("RAdam", RAdam, {"learning_rate": ("lr", 1e-3), **_BETAS_OF_PADDLE}),
-    _torch(
+    _PADDLE.row("Adamax", Adamax, 1e-3, _BETAS_OF_PADDLE),
+    _TORCH.row("NAdam", NAdam, 2e-3, {**_BETAS, **_MOMENTUM_DECAY}, fixed=_COUPLED),
+    _PADDLE.row("NAdam", NAdam, 2e-3, {**_BETAS_OF_PADDLE, **_MOMENTUM_DECAY}),
+    _TORCH.row("RAdam", RAdam, 1e-3, _BETAS, fixed=_COUPLED),
+    _PADDLE.row("RAdam", RAdam, 1e-3, _BETAS_OF_PADDLE),
+    _TORCH.row(
         "RMSprop",
         RMSProp,
+        1e-2,
         {
-            "lr": ("lr", 1e-2),
             "alpha": ("rho", 0.99),
             "eps": ("eps", 1e-8),
             "momentum": ("momentum", 0),
@@ -295,52 +271,55 @@ _ROWS: tuple[Row, ...] = (
         },
         different="adds eps outside the root, and the rate multiplies b, not what enters it",
     ),
-    _paddle(
+    _PADDLE.row(
         "RMSProp",
         RMSProp,
+        REQUIRED,
         {
-            "learning_rate": ("lr", REQUIRED),
             "rho": ("rho", 0.95),
             "epsilon": ("eps", 1e-6),
             "momentum": ("momentum", 0.0),
             "centered": ("centered", False),
         },
     ),
-    _torch(
+    _TORCH.row(
         "Rprop",
         Rprop,
-        {
-            "lr": ("lr", 1e-2),
-            "etas": ("etas", (0.5, 1.2)),
-            "step_sizes": ("step_sizes", (1e-6, 50)),
-        },
-        decay=None,
+        1e-2,
+        {"etas": ("etas", (0.5, 1.2)), "step_sizes": ("step_sizes", (1e-6, 50))},
+        decays=None,
     ),
-    _paddle(
+    _PADDLE.row(
         "Rprop",
         Rprop,
-        {
-            "learning_rate": ("lr", 1e-3),
-            "learning_rate_range": ("step_sizes", (1e-5, 50)),
-            "etas": ("etas", (0.5, 1.2)),
-        },
-        decay=None,
+        1e-3,
+        {"learning_rate_range": ("step_sizes", (1e-5, 50)), "etas": ("etas", (0.5, 1.2))},
+        decays=None,
         fixed=_PRECISE,
     ),
-    _refused("torch.optim.ASGD", "averages weights (Polyak); Paddle's averages gradients"),
-    _refused("paddle.optimizer.ASGD", "averages gradients over batches; torch's averages weights"),
-    _refused("torch.optim.SparseAdam", "is for sparse gradients, which no run takes"),
-    _refused("torch.optim.Adafactor", "Paddle has none"),
-    _refused("transformers.Adafactor", "Paddle has none"),
-    _refused("torch.optim.Muon", "Paddle has none"),
-    *(
-        _refused(f"{package}.LBFGS", "computes the loss several times an update")
-        for package in ("torch.optim", "paddle.optimizer")
-    ),
-    _refused(
-        "paddlenlp.ops.optimizer.AdamWDL", "write adamw with layer_decay: its rates are those"
-    ),
 )
-"""A rule's rows beside each other; what the spec cannot say at the end."""
+"""A rule's rows beside each other."""
 
-NATIVE_OPTIMIZERS = Table(_ROWS)
+_OFTEN = "computes the loss several times an update"
+_REFUSED = {
+    "torch.optim.ASGD": "averages weights (Polyak); Paddle's averages gradients",
+    "paddle.optimizer.ASGD": "averages gradients over batches; torch's averages weights",
+    "torch.optim.SparseAdam": "is for sparse gradients, which no run takes",
+    "torch.optim.Adafactor": "Paddle has none",
+    "transformers.Adafactor": "Paddle has none",
+    "torch.optim.Muon": "Paddle has none",
+    "torch.optim.LBFGS": _OFTEN,
+    "paddle.optimizer.LBFGS": _OFTEN,
+    "paddlenlp.ops.optimizer.AdamWDL": "write adamw with layer_decay: its rates are those",
+}
+"""What the spec cannot say, and why."""
+
+
+def _refused(name: str, because: str) -> Row:
+    library = name.partition(".")[0]
+    return Row(library=library, name=name, scope=("optimizer",), equal="refused", because=because)
+
+
+NATIVE_OPTIMIZERS = Table(
+    [*_ROWS, *(_refused(name, because) for name, because in _REFUSED.items())]
+)

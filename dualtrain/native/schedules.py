@@ -1,7 +1,8 @@
 """The native schedules of torch, Paddle, paddlenlp and transformers, and what they mean.
 
-One file for each library; `_schedule_arguments.py` has what they share. A schedule that is new in
-`dualtrain.schedules` gets a row in the file of each library that has it.
+One file for each library; `_schedule_rows.py` makes their rows, `_schedule_arguments.py` has the
+arguments that they share. A schedule that is new in `dualtrain.schedules` gets a row in the file of
+each library that has it.
 """
 
 from __future__ import annotations

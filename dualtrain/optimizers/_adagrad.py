@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from dualtrain.fields import Positive
 from dualtrain.optimizers._rule import Numbers, State, UpdateRule
@@ -23,10 +23,8 @@ class Adagrad(UpdateRule):
     initial_accumulator: NonNegative = 0.0
     """What s starts at."""
 
-    @property
-    def state_arrays(self) -> tuple[str, ...]:
-        """s."""
-        return ("sum_of_squares",)
+    arrays: ClassVar[tuple[str, ...]] = ("sum_of_squares",)
+    """s."""
 
     def new_state(self, w: Any, *, verbs: Arithmetic = NUMPY) -> State:
         """s begins at `initial_accumulator`."""
@@ -51,10 +49,8 @@ class Adadelta(UpdateRule):
     eps: Positive = 1e-6
     """Added inside both roots."""
 
-    @property
-    def state_arrays(self) -> tuple[str, ...]:
-        """v, and a."""
-        return ("second_moment", "second_moment_of_updates")
+    arrays: ClassVar[tuple[str, ...]] = ("second_moment", "second_moment_of_updates")
+    """v, and a."""
 
     def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Arithmetic) -> Any:
         v = state["second_moment"] = xp.average_(state["second_moment"], self.rho, g * g)

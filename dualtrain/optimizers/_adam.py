@@ -11,10 +11,35 @@ from dualtrain.optimizers._words import Betas, LearningRate
 
 __all__ = ["Adam", "AdamW"]
 
-_ARRAYS = ("first_moment", "second_moment", "largest_second_moment")
+
+class _Adam(UpdateRule):
+    """Base of both: their words, and the step before the rate."""
+
+    name: Any
+    lr: LearningRate
+    betas: Betas = (0.9, 0.999)
+    eps: Positive = 1e-8
+    """Added outside the root, after bias correction, in both frameworks."""
+    amsgrad: bool = False
+    """Whether the largest v so far stands in for v."""
+
+    arrays: ClassVar[tuple[str, ...]] = ("first_moment", "second_moment", "largest_second_moment")
+    """m, v and, with amsgrad, the largest v."""
+
+    @property
+    def state_arrays(self) -> tuple[str, ...]:
+        """The largest v only with amsgrad."""
+        return self.arrays if self.amsgrad else self.arrays[:2]
+
+    def _step(self, state: dict[str, Any], g: Any, now: Numbers, xp: Arithmetic) -> Any:
+        b1, b2 = self.betas
+        m, v = moments(state, self.betas, g, xp)
+        if self.amsgrad:
+            v = state["largest_second_moment"] = xp.maximum_(state["largest_second_moment"], v)
+        return (m / (1 - b1**now.k)) / (xp.sqrt(v / (1 - b2**now.k)) + self.eps)
 
 
-class Adam(UpdateRule):
+class Adam(_Adam):
     """m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2.
 
     w = w - lr (m / (1 - b1^k)) / (sqrt(v / (1 - b2^k)) + eps).
@@ -22,25 +47,14 @@ class Adam(UpdateRule):
 
     name: Literal["adam"]
     """`torch.optim.Adam`, `paddle.optimizer.Adam`."""
-    lr: LearningRate
-    betas: Betas = (0.9, 0.999)
-    eps: Positive = 1e-8
-    """Added outside the root, after bias correction, in both frameworks."""
-    amsgrad: bool = False
-    """Whether the largest v so far stands in for v."""
 
     like_adam: ClassVar[bool] = True
 
-    @property
-    def state_arrays(self) -> tuple[str, ...]:
-        """m, v and, with amsgrad, the largest v."""
-        return _ARRAYS if self.amsgrad else _ARRAYS[:2]
-
     def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Arithmetic) -> Any:
-        return xp.plus_(w, _step(self, state, g, now, xp), -now.lr)
+        return xp.plus_(w, self._step(state, g, now, xp), -now.lr)
 
 
-class AdamW(UpdateRule):
+class AdamW(_Adam):
     """m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2.
 
     w = w (1 - lr wd) - lr (m / (1 - b1^k)) / (sqrt(v / (1 - b2^k)) + eps).
@@ -48,29 +62,10 @@ class AdamW(UpdateRule):
 
     name: Literal["adamw"]
     """`torch.optim.AdamW`, `paddle.optimizer.AdamW`."""
-    lr: LearningRate
-    betas: Betas = (0.9, 0.999)
-    eps: Positive = 1e-8
-    """Added outside the root, after bias correction, in both frameworks."""
-    amsgrad: bool = False
-    """Whether the largest v so far stands in for v."""
 
     decoupled: ClassVar[bool] = True
     shrinks: ClassVar[bool] = True
 
-    @property
-    def state_arrays(self) -> tuple[str, ...]:
-        """m, v and, with amsgrad, the largest v."""
-        return _ARRAYS if self.amsgrad else _ARRAYS[:2]
-
     def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Arithmetic) -> Any:
-        step = _step(self, state, g, now, xp)
+        step = self._step(state, g, now, xp)
         return xp.plus_(w * (1 - now.lr * now.decay), step, -now.lr)
-
-
-def _step(rule: Adam | AdamW, state: dict[str, Any], g: Any, now: Numbers, xp: Arithmetic) -> Any:
-    b1, b2 = rule.betas
-    m, v = moments(state, rule.betas, g, xp)
-    if rule.amsgrad:
-        v = state["largest_second_moment"] = xp.maximum_(state["largest_second_moment"], v)
-    return (m / (1 - b1**now.k)) / (xp.sqrt(v / (1 - b2**now.k)) + rule.eps)

@@ -27,11 +27,8 @@ class Adamax(UpdateRule):
     """Added to u before the maximum: u never falls below eps / (1 - b2) for long."""
 
     like_adam: ClassVar[bool] = True
-
-    @property
-    def state_arrays(self) -> tuple[str, ...]:
-        """m, and u."""
-        return ("first_moment", "largest_gradient")
+    arrays: ClassVar[tuple[str, ...]] = ("first_moment", "largest_gradient")
+    """m, and u."""
 
     def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Arithmetic) -> Any:
         b1, b2 = self.betas

@@ -29,11 +29,8 @@ class Lamb(UpdateRule):
 
     decoupled: ClassVar[bool] = True
     trust_ratio: ClassVar[bool] = True
-
-    @property
-    def state_arrays(self) -> tuple[str, ...]:
-        """m and v."""
-        return ("first_moment", "second_moment")
+    arrays: ClassVar[tuple[str, ...]] = ("first_moment", "second_moment")
+    """m and v."""
 
     def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Arithmetic) -> Any:
         b1, b2 = self.betas

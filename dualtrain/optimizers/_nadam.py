@@ -30,11 +30,8 @@ class NAdam(UpdateRule):
 
     like_adam: ClassVar[bool] = True
     state_numbers: ClassVar[tuple[str, ...]] = ("momentum_product",)
-
-    @property
-    def state_arrays(self) -> tuple[str, ...]:
-        """m and v."""
-        return ("first_moment", "second_moment")
+    arrays: ClassVar[tuple[str, ...]] = ("first_moment", "second_moment")
+    """m and v."""
 
     def new_state(self, w: Any, *, verbs: Arithmetic = NUMPY) -> State:
         """P begins at 1."""

@@ -29,11 +29,8 @@ class RAdam(UpdateRule):
     """Added to sqrt(v), before bias correction."""
 
     like_adam: ClassVar[bool] = True
-
-    @property
-    def state_arrays(self) -> tuple[str, ...]:
-        """m and v."""
-        return ("first_moment", "second_moment")
+    arrays: ClassVar[tuple[str, ...]] = ("first_moment", "second_moment")
+    """m and v."""
 
     def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Arithmetic) -> Any:
         (b1, b2), k = self.betas, now.k

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from dualtrain.fields import Positive
 from dualtrain.optimizers._rule import Numbers, UpdateRule
@@ -32,10 +32,13 @@ class RMSProp(UpdateRule):
     centered: bool = False
     """Whether the mean's square is taken off v."""
 
+    arrays: ClassVar[tuple[str, ...]] = ("second_moment", "first_moment", "velocity")
+    """v, a where it is centered, and b."""
+
     @property
     def state_arrays(self) -> tuple[str, ...]:
-        """v, a where it is centered, and b."""
-        return ("second_moment", *(["first_moment"] if self.centered else []), "velocity")
+        """Without a where it is not centered."""
+        return self.arrays if self.centered else (self.arrays[0], self.arrays[2])
 
     def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Arithmetic) -> Any:
         v = state["second_moment"] = xp.average_(state["second_moment"], self.rho, g * g)

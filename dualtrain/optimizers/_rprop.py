@@ -55,11 +55,8 @@ class Rprop(UpdateRule):
         return sizes
 
     reads_rate_once: ClassVar[bool] = True
-
-    @property
-    def state_arrays(self) -> tuple[str, ...]:
-        """s, and the last g."""
-        return ("step_size", "last_gradient")
+    arrays: ClassVar[tuple[str, ...]] = ("step_size", "last_gradient")
+    """s, and the last g."""
 
     def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Arithmetic) -> Any:
         smallest, largest = self.step_sizes

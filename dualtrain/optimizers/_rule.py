@@ -55,13 +55,15 @@ class UpdateRule(Part):
     """Whether the rate gives the first step sizes and nothing else: then the schedule is constant,
     and neither warmup nor multipliers nor decay have an effect."""
 
+    arrays: ClassVar[tuple[str, ...]] = ()
+    """Arrays that its state may have."""
     state_numbers: ClassVar[tuple[str, ...]] = ()
     """Scalars in its state, beside `step`."""
 
     @property
     def state_arrays(self) -> tuple[str, ...]:
-        """The names of the arrays in its state."""
-        return ()
+        """The names of the arrays in its state: all of `arrays`, if its words ask for all."""
+        return self.arrays
 
     @property
     def cycled_momentum(self) -> float | None:

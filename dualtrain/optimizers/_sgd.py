@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -38,10 +38,8 @@ class Momentum(UpdateRule):
     nesterov: bool = False
     """Whether each update looks one step ahead."""
 
-    @property
-    def state_arrays(self) -> tuple[str, ...]:
-        """b."""
-        return ("velocity",)
+    arrays: ClassVar[tuple[str, ...]] = ("velocity",)
+    """b."""
 
     @property
     def cycled_momentum(self) -> float | None:

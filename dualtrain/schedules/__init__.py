@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Union
 
 from pydantic import Field
 
+# By `*`, so that a new schedule is a class in one of these files and its line in `_registry.py`.
 from dualtrain.schedules._cycles import *  # noqa: F403
 from dualtrain.schedules._decays import *  # noqa: F403
 from dualtrain.schedules._floats import Floats as Floats

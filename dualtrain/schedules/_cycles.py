@@ -31,6 +31,7 @@ class Cyclic(ScheduleRecord):
 
     counts: ClassVar[tuple[str, ...] | None] = ("up", "down")
     awaited: ClassVar[Literal["no", "first", "all"]] = "first"
+    begins: ClassVar[str] = "up 1"
     with_momentum: ClassVar[bool] = True
 
     name: Literal["cyclic"]
@@ -64,16 +65,6 @@ class Cyclic(ScheduleRecord):
         if self.mode == "exp_range" and self.gamma is None:
             raise ValueError("mode 'exp_range' needs gamma. Received: none")
         return self
-
-    @property
-    def begins_as(self) -> str:
-        """The first rise."""
-        return "up 1"
-
-    @property
-    def cycled(self) -> CycledMomentum | None:
-        """`momentum`."""
-        return self.momentum
 
     def factors(self, t: Floats, bounds: Bounds) -> Floats:
         """(lr + (max_lr - lr) height scale) / lr."""

@@ -94,11 +94,6 @@ class Cosine(_Decay):
     (paddlenlp's default, num_cycles 1)."""
     per: Per = "update"
 
-    @property
-    def waves(self) -> float:
-        """`half_waves`."""
-        return self.half_waves
-
     def fall(self, p: Floats, lr: float) -> Floats:
         """(1 + cos(pi half_waves p)) / 2."""
         return wave(self.half_waves, p)
@@ -147,11 +142,6 @@ class CosineWithMinLr(_Decay):
     min_lr: Rate
     """The lowest rate; below the base rate."""
     per: Per = "update"
-
-    @property
-    def waves(self) -> float:
-        """`half_waves`."""
-        return self.half_waves
 
     def fall(self, p: Floats, lr: float) -> Floats:
         """(1 + cos(pi half_waves p)) / 2 (1 - m) + m, m = min_lr / lr."""

@@ -26,6 +26,7 @@ class OneCycle(ScheduleRecord):
     """
 
     rises: ClassVar[bool] = True
+    begins: ClassVar[str] = "rise"
     below: ClassVar[tuple[str, ...]] = ("start_lr", "end_lr")
     counts: ClassVar[tuple[str, ...] | None] = None
     with_momentum: ClassVar[bool] = True
@@ -59,16 +60,6 @@ class OneCycle(ScheduleRecord):
     def ends(self) -> bool:
         """Always."""
         return True
-
-    @property
-    def begins_as(self) -> str:
-        """The rise."""
-        return "rise"
-
-    @property
-    def cycled(self) -> CycledMomentum | None:
-        """`momentum`."""
-        return self.momentum
 
     def factors(self, t: Floats, bounds: Bounds) -> Floats:
         """Between start_lr, lr and end_lr, over lr."""

@@ -93,6 +93,8 @@ class ScheduleRecord(Part):
     """Whether a metric decides, so that no plan knows the rates before."""
     moves: ClassVar[bool] = True
     """Whether the rate moves at all after warmup."""
+    begins: ClassVar[str] = ""
+    """What it does from t = W on, where that is not its name."""
     rises: ClassVar[bool] = False
     """Whether it rises by itself, so that a warmup beside it is refused."""
     below: ClassVar[tuple[str, ...]] = ()
@@ -127,7 +129,7 @@ class ScheduleRecord(Part):
     @property
     def begins_as(self) -> str:
         """What it does from t = W on, in a word or two."""
-        return str(self.name)
+        return self.begins or str(self.name)
 
     @property
     def opening(self) -> ScheduleRecord:
@@ -141,8 +143,8 @@ class ScheduleRecord(Part):
 
     @property
     def waves(self) -> float | None:
-        """The half-waves of its cosine, if it has such."""
-        return None
+        """The half-waves of its cosine: its field `half_waves`, if it has one."""
+        return getattr(self, "half_waves", None)
 
     @property
     def descents(self) -> float | None:
@@ -151,8 +153,8 @@ class ScheduleRecord(Part):
 
     @property
     def cycled(self) -> CycledMomentum | None:
-        """How it cycles the momentum, if it does."""
-        return None
+        """How it cycles the momentum: its field `momentum`, if it has one."""
+        return getattr(self, "momentum", None)
 
     def turns(self, *, warmup: int, horizon: int) -> Iterator[Turn]:
         """Where it turns after its begin, in its own counts, ascending; it may never stop.

@@ -110,8 +110,7 @@ class Sequential(ScheduleRecord):
         ends = np.searchsorted(s, [part.begin for part in parts[1:]])
         factors = [
             part.schedule.factors(
-                counts - part.begin,
-                Bounds(lr=bounds.lr, warmup=part.warmup, horizon=part.length),
+                counts - part.begin, Bounds(lr=bounds.lr, warmup=part.warmup, horizon=part.length)
             )
             for part, counts in zip(parts, np.split(s, ends), strict=True)
             if len(counts)

@@ -24,6 +24,7 @@ class WarmupStableDecay(ScheduleRecord):
     min_lr / lr unless min_lr is 0: write that as `warmup.start`.
     """
 
+    begins: ClassVar[str] = "stable"
     below: ClassVar[tuple[str, ...]] = ("min_lr",)
     counts: ClassVar[tuple[str, ...] | None] = ("stable", "decay")
     awaited: ClassVar[Literal["no", "first", "all"]] = "all"
@@ -59,16 +60,6 @@ class WarmupStableDecay(ScheduleRecord):
     def ends(self) -> bool:
         """Where `stable` is what the others leave of the horizon."""
         return self.stable is None
-
-    @property
-    def begins_as(self) -> str:
-        """The plateau."""
-        return "stable"
-
-    @property
-    def waves(self) -> float | None:
-        """`half_waves`."""
-        return self.half_waves
 
     def factors(self, t: Floats, bounds: Bounds) -> Floats:
         """1, then c(q) (1 - m) + m, q = (t - W - stable) / decay; m past the decay."""

@@ -189,6 +189,7 @@ class Noam(ScheduleRecord):
     """
 
     rises: ClassVar[bool] = True
+    begins: ClassVar[str] = "rise"
     counts: ClassVar[tuple[str, ...] | None] = ("warmup_steps",)
     awaited: ClassVar[Literal["no", "first", "all"]] = "all"
 
@@ -199,11 +200,6 @@ class Noam(ScheduleRecord):
     warmup_steps: Count
     """Where the rate is highest: lr / sqrt(d_model warmup_steps)."""
     per: Per = "update"
-
-    @property
-    def begins_as(self) -> str:
-        """The rise."""
-        return "rise"
 
     def factors(self, t: Floats, bounds: Bounds) -> Floats:
         """d_model^-1/2 min(max(1, s)^-1/2, warmup_steps^-3/2 s)."""

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from dualtrain.aside import write_aside
 from dualtrain.data import MicroBatch
 from dualtrain.errors import DataError
-from dualtrain.fields import distinct
+from dualtrain.fields import by_name, distinct
 from dualtrain.tasks._model import ParameterLike
 from dualtrain.tasks._score import Score
 from dualtrain.tasks._task import SampleLoss, Task, Text
@@ -57,11 +57,13 @@ class Regression(Task):
     loss: ClassVar[SampleLoss | None] = SampleLoss(
         name="squared error", total=_squared_errors, count=lambda batch: len(batch["labels"])
     )
-    cures: ClassVar[Mapping[str, str]] = {
-        **dict.fromkeys(("label", "label_column", "y"), "write target: VALUE"),
-        **dict.fromkeys(("normalise", "normalize", "standardize"), "write standardise: VALUE"),
-        "hidden": "write model: {hidden: VALUE}",
-    }
+    cures: ClassVar[Mapping[str, str]] = by_name(
+        {
+            "write target: VALUE": "label label_column y",
+            "write standardise: VALUE": "normalise normalize standardize",
+            "write model: {hidden: VALUE}": "hidden",
+        }
+    )
     excluded: ClassVar[Mapping[str, str]] = {
         "loss": "a regression has the squared error, and no words for it"
     }
@@ -93,9 +95,7 @@ class Regression(Task):
     def config(self, folder: Path, data: PreparedNumbers | None = None) -> MlpConfig:
         """The perceptron; it does not depend on the data."""
         return MlpConfig(
-            inputs=len(self.features),
-            hidden=self.model.hidden,
-            activation=self.model.activation,
+            inputs=len(self.features), hidden=self.model.hidden, activation=self.model.activation
         )
 
     def initial_weights(

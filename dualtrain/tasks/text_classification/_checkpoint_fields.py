@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable
 from typing import Any, NamedTuple, get_args
 
+from dualtrain.fields import by_name
 from dualtrain.tasks.text_classification._config import ACTIVATIONS, Family
 
 __all__ = [
@@ -19,9 +20,11 @@ __all__ = [
     "IGNORED",
     "MODEL_TYPE",
     "REQUIREMENTS",
+    "SWITCH",
     "TYPE_FIELDS",
     "VERDICTS",
     "Requirement",
+    "only",
 ]
 
 
@@ -38,7 +41,8 @@ def _one_of(*allowed: str, because: str) -> Requirement:
     )
 
 
-def _only(wanted: Any, *, because: str) -> Requirement:
+def only(wanted: Any, *, because: str) -> Requirement:
+    """Of a field that has one value."""
     return Requirement(f"must be {json.dumps(wanted)}: {because}", lambda value: value == wanted)
 
 
@@ -55,6 +59,7 @@ def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+SWITCH = Requirement("must be true or false", lambda v: isinstance(v, bool))
 _COUNT = Requirement("must be a whole number from 1", lambda v: _is_whole(v) and v >= 1)
 _INDEX = Requirement("must be a whole number from 0", lambda v: _is_whole(v) and v >= 0)
 _POSITIVE = Requirement(
@@ -86,14 +91,14 @@ _HONOURED = {
 }
 
 _REFUSED = {
-    "position_embedding_type": _only("absolute", because="paddlenlp has no relative positions"),
-    "is_decoder": _only(False, because="paddlenlp's models see both sides of a token"),
-    "add_cross_attention": _only(False, because="paddlenlp's models have no second input"),
-    "is_encoder_decoder": _only(False, because="a classifier is an encoder"),
+    "position_embedding_type": only("absolute", because="paddlenlp has no relative positions"),
+    "is_decoder": only(False, because="paddlenlp's models see both sides of a token"),
+    "add_cross_attention": only(False, because="paddlenlp's models have no second input"),
+    "is_encoder_decoder": only(False, because="a classifier is an encoder"),
     "pruned_heads": _nothing("paddlenlp prunes no heads"),
     "quantization_config": _nothing("quantized weights do not train; save them in float32"),
-    "pool_act": _only("tanh", because="transformers has no other pooler"),
-    "task_id": _only(0, because="transformers takes 0 for every token"),
+    "pool_act": only("tanh", because="transformers has no other pooler"),
+    "task_id": only(0, because="transformers takes 0 for every token"),
     "dropout": Requirement(
         "must be null: paddlenlp takes it for classifier_dropout, transformers does not read it; "
         "write classifier_dropout",
@@ -105,119 +110,61 @@ _REFUSED = {
 
 REQUIREMENTS = {**_HONOURED, **_REFUSED}
 
-_ERNIE_HONOURED = {
-    "use_task_id": Requirement("must be true or false", lambda v: isinstance(v, bool)),
-    "task_type_vocab_size": _COUNT,
-}
+_ERNIE_HONOURED = {"use_task_id": SWITCH, "task_type_vocab_size": _COUNT}
 
 ERNIE_REQUIREMENTS = {
     **_ERNIE_HONOURED,
-    "layer_norm_eps": _only(
+    "layer_norm_eps": only(
         1e-12, because="paddlenlp's ERNIE takes no other; train both with it by writing it there"
     ),
 }
 
-HEAD_FIELDS = {
-    "id2label": "honoured",
-    "label2id": "honoured",
-    "num_labels": "honoured",
-    "num_classes": "honoured",
-    "architectures": "refused",
-    "problem_type": "refused",
-}
+HEAD_FIELDS = by_name(
+    {
+        "honoured": "id2label label2id num_labels num_classes",
+        "refused": "architectures problem_type",
+    }
+)
 """What a folder with a classification head says of it: `_head.py`."""
 
 TYPE_FIELDS = ("dtype", "torch_dtype")
 """What the weights were stored in, or meant to be loaded as; they are trained in float32."""
 
-_OUTPUTS = "changes what else a call returns, not the logits"
-_MEMORY = "the same sums with less memory or time"
-_TOKENS = "the tokenizer's files decide"
-_OTHER_MODELS = "for encoders with a decoder, or with tied output embeddings"
-_ORIGIN = "says where the folder comes from"
-_GENERATION = "for generating text"
-_PARALLEL = "one process trains"
-_OLD = "for the libraries' TensorFlow models"
 
-IGNORED: dict[str, str] = {
-    **dict.fromkeys(
-        ("output_attentions", "output_hidden_states", "return_dict", "torchscript", "use_cache"),
-        _OUTPUTS,
-    ),
-    **dict.fromkeys(
-        (
-            "chunk_size_feed_forward",
-            "gradient_checkpointing",
-            "recompute_use_reentrant",
-            "attn_implementation",
-            "_attn_implementation",
-            "use_flash_attention",
-            "fuse",
-        ),
-        _MEMORY,
-    ),
-    **dict.fromkeys(
-        ("bos_token_id", "cls_token_id", "decoder_start_token_id", "eos_token_id", "sep_token_id"),
-        _TOKENS,
-    ),
-    **dict.fromkeys(
-        ("cross_attention_hidden_size", "tie_encoder_decoder", "tie_word_embeddings"),
-        _OTHER_MODELS,
-    ),
-    **dict.fromkeys(
-        (
-            "_commit_hash",
-            "_name_or_path",
-            "finetuning_task",
-            "name_or_path",
-            "paddlenlp_version",
-            "task_specific_params",
-            "transformers_version",
-        ),
-        _ORIGIN,
-    ),
-    **dict.fromkeys(
-        (
-            "sep_parallel_degree",
-            "tensor_parallel_degree",
-            "tensor_parallel_output",
-            "tensor_parallel_rank",
-        ),
-        _PARALLEL,
-    ),
-    **dict.fromkeys(("tf_legacy_loss", "use_bfloat16"), _OLD),
-    "num_choices": "for multiple choice",
-    **dict.fromkeys(
-        (
-            "bad_words_ids",
-            "begin_suppress_tokens",
-            "diversity_penalty",
-            "do_sample",
-            "early_stopping",
-            "encoder_no_repeat_ngram_size",
-            "exponential_decay_length_penalty",
-            "forced_bos_token_id",
-            "forced_eos_token_id",
-            "length_penalty",
-            "max_length",
-            "min_length",
-            "no_repeat_ngram_size",
-            "num_beam_groups",
-            "num_beams",
-            "num_return_sequences",
-            "output_scores",
-            "remove_invalid_values",
-            "repetition_penalty",
-            "return_dict_in_generate",
-            "suppress_tokens",
-            "temperature",
-            "top_k",
-            "top_p",
-            "typical_p",
-        ),
-        _GENERATION,
-    ),
-}
+IGNORED = by_name(
+    {
+        "changes what else a call returns, not the logits": """
+            output_attentions output_hidden_states return_dict torchscript use_cache
+        """,
+        "the same sums with less memory or time": """
+            chunk_size_feed_forward gradient_checkpointing recompute_use_reentrant
+            attn_implementation _attn_implementation use_flash_attention fuse
+        """,
+        "the tokenizer's files decide": """
+            bos_token_id cls_token_id decoder_start_token_id eos_token_id sep_token_id
+        """,
+        "for encoders with a decoder, or with tied output embeddings": """
+            cross_attention_hidden_size tie_encoder_decoder tie_word_embeddings
+        """,
+        "says where the folder comes from": """
+            _commit_hash _name_or_path finetuning_task name_or_path paddlenlp_version
+            task_specific_params transformers_version
+        """,
+        "one process trains": """
+            sep_parallel_degree tensor_parallel_degree tensor_parallel_output tensor_parallel_rank
+        """,
+        "for the libraries' TensorFlow models": "tf_legacy_loss use_bfloat16",
+        "for multiple choice": "num_choices",
+        "for generating text": """
+            bad_words_ids begin_suppress_tokens diversity_penalty do_sample early_stopping
+            encoder_no_repeat_ngram_size exponential_decay_length_penalty forced_bos_token_id
+            forced_eos_token_id length_penalty max_length min_length no_repeat_ngram_size
+            num_beam_groups num_beams num_return_sequences output_scores remove_invalid_values
+            repetition_penalty return_dict_in_generate suppress_tokens temperature top_k top_p
+            typical_p
+        """,
+    }
+)
 """Field -> why no logit of a classifier depends on it."""
 
 VERDICTS: dict[str, str] = {

@@ -23,6 +23,7 @@ from tokenizers.processors import TemplateProcessing
 from dualtrain.data import shown
 from dualtrain.errors import CheckpointError
 from dualtrain.tasks.text_classification._tokenizer_settings import (
+    NORMALIZER,
     Settings,
     content,
     read_object,
@@ -31,13 +32,6 @@ from dualtrain.tasks.text_classification._tokenizer_settings import (
 from dualtrain.tasks.text_classification._wordpiece import PAD, bert_pipeline
 
 __all__ = ["load_tokenizer"]
-
-_NORMALIZER = {
-    "lowercase": ("do_lower_case", True),
-    "strip_accents": ("strip_accents", None),
-    "handle_chinese_chars": ("tokenize_chinese_chars", True),
-}
-"""Switch of a BertNormalizer -> its name and its default in tokenizer_config.json."""
 
 
 def load_tokenizer(settings: Settings, *, pad_id: int) -> Tokenizer:
@@ -103,13 +97,9 @@ def _from_vocab_txt(settings: Settings) -> Tokenizer:
     unknown, *frame = _parts(settings, vocabulary, path)
     switches: dict[str, Any] = {
         name: settings.switches.get(setting, default)
-        for name, (setting, default) in _NORMALIZER.items()
+        for name, (setting, default) in NORMALIZER.items()
     }
-    tokenizer = bert_pipeline(
-        vocabulary,
-        unk_token=unknown,
-        normalizer=BertNormalizer(**switches),
-    )
+    tokenizer = bert_pipeline(vocabulary, unk_token=unknown, normalizer=BertNormalizer(**switches))
     _add_tokens(tokenizer, settings)
     _frame(tokenizer, *frame)
     return tokenizer
@@ -192,8 +182,8 @@ def _switch(tokenizer: Tokenizer, settings: Settings) -> None:
     """Let tokenizer_config.json's switches win over tokenizer.json's, where it says them."""
     normalizer = tokenizer.normalizer
     if settings.kind == "bert" and isinstance(normalizer, BertNormalizer):
-        for name in _contradicted(settings, normalizer, _NORMALIZER):
-            setting, default = _NORMALIZER[name]
+        for name in _contradicted(settings, normalizer, NORMALIZER):
+            setting, default = NORMALIZER[name]
             setattr(normalizer, name, settings.switches.get(setting, default))
         tokenizer.normalizer = normalizer
     pre_tokenizer = tokenizer.pre_tokenizer

@@ -12,6 +12,7 @@ from pydantic import Discriminator, Tag
 
 from dualtrain.data import MicroBatch
 from dualtrain.errors import DataError
+from dualtrain.fields import by_name
 from dualtrain.tasks._model import ParameterLike
 from dualtrain.tasks._score import Score
 from dualtrain.tasks._task import Task, Text
@@ -52,13 +53,13 @@ class TextClassification(Task):
     ]
     """A fresh model, or `{path: folder}` to start from a checkpoint."""
 
-    cures: ClassVar[Mapping[str, str]] = {
-        **dict.fromkeys(("text_column", "text_column_name"), "write text: VALUE"),
-        **dict.fromkeys(("label_column", "label_column_name"), "write label: VALUE"),
-        **dict.fromkeys(
-            ("max_length", "max_seq_length", "max_seq_len"), "write model: {..., max_length: VALUE}"
-        ),
-    }
+    cures: ClassVar[Mapping[str, str]] = by_name(
+        {
+            "write text: VALUE": "text_column text_column_name",
+            "write label: VALUE": "label_column label_column_name",
+            "write model: {..., max_length: VALUE}": "max_length max_seq_length max_seq_len",
+        }
+    )
     excluded: ClassVar[Mapping[str, str]] = {
         "loss.shift_labels": "a text has one label, which cannot be shifted"
     }

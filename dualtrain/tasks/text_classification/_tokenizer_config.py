@@ -15,14 +15,12 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from dualtrain.tasks.text_classification._tokenizer_settings import FLAGS
+from dualtrain.tasks.text_classification._tokenizer_settings import FLAGS, NORMALIZER
 
 __all__ = ["tokenizer_config"]
 
 _SWITCHES = {
-    "lowercase": "do_lower_case",
-    "strip_accents": "strip_accents",
-    "handle_chinese_chars": "tokenize_chinese_chars",
+    **{name: setting for name, (setting, _) in NORMALIZER.items()},
     "add_prefix_space": "add_prefix_space",
 }
 """Name in tokenizer.json -> in tokenizer_config.json."""

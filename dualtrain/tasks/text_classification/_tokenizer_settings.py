@@ -8,17 +8,28 @@ tokenizer.json count too, in this order. A setting that would need another token
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from tokenizers import AddedToken
 
 from dualtrain.data import shown
 from dualtrain.errors import CheckpointError
+from dualtrain.tasks.text_classification._checkpoint_fields import SWITCH, Requirement, only
+from dualtrain.tasks.text_classification._wordpiece import NAMES
 
-__all__ = ["FLAGS", "SETTINGS", "Settings", "content", "read_object", "read_settings", "read_text"]
+__all__ = [
+    "FLAGS",
+    "NORMALIZER",
+    "SETTINGS",
+    "Settings",
+    "content",
+    "read_object",
+    "read_settings",
+    "read_text",
+]
 
 CONFIG = "tokenizer_config.json"
 
@@ -42,14 +53,8 @@ NAMED = (
 
 Token: TypeAlias = "str | AddedToken"
 
-_DEFAULTS: dict[TokenizerKind, dict[str, str]] = {
-    "bert": {
-        "unk_token": "[UNK]",
-        "sep_token": "[SEP]",
-        "pad_token": "[PAD]",
-        "cls_token": "[CLS]",
-        "mask_token": "[MASK]",
-    },
+_DEFAULTS: dict[TokenizerKind, Mapping[str, str]] = {
+    "bert": NAMES,
     "roberta": {
         "bos_token": "<s>",
         "eos_token": "</s>",
@@ -86,34 +91,30 @@ class Settings:
         return None if found is None else content(found)
 
 
-class _Rule(NamedTuple):
-    text: str
-    holds: Callable[[Any], bool]
+def _no(because: str) -> Requirement:
+    return Requirement(f"must be absent or empty: {because}", lambda value: not value)
 
 
-def _no(because: str) -> _Rule:
-    return _Rule(f"must be absent or empty: {because}", lambda value: not value)
-
-
-def _only(wanted: Any, because: str) -> _Rule:
-    return _Rule(f"must be {json.dumps(wanted)}: {because}", lambda value: value == wanted)
-
-
-_SWITCH = _Rule("must be true or false", lambda value: isinstance(value, bool))
+NORMALIZER = {
+    "lowercase": ("do_lower_case", True),
+    "strip_accents": ("strip_accents", None),
+    "handle_chinese_chars": ("tokenize_chinese_chars", True),
+}
+"""Switch of a BertNormalizer -> its name and its default in tokenizer_config.json."""
 
 _SWITCHES = {
-    "do_lower_case": _SWITCH,
-    "tokenize_chinese_chars": _SWITCH,
-    "strip_accents": _Rule(
+    "do_lower_case": SWITCH,
+    "tokenize_chinese_chars": SWITCH,
+    "strip_accents": Requirement(
         "must be true, false or null", lambda v: v is None or v in (True, False)
     ),
-    "add_prefix_space": _SWITCH,
+    "add_prefix_space": SWITCH,
 }
 
 _REFUSED = {
-    "padding_side": _only("right", "positions are counted from the left"),
-    "truncation_side": _only("right", "long texts are cut at their end"),
-    "do_basic_tokenize": _only(True, "transformers' fast tokenizers always do it"),
+    "padding_side": only("right", because="positions are counted from the left"),
+    "truncation_side": only("right", because="long texts are cut at their end"),
+    "do_basic_tokenize": only(True, because="transformers' fast tokenizers always do it"),
     "never_split": _no("transformers' fast tokenizers split them; add them as tokens"),
     "split_special_tokens": _no("special tokens in a text are special"),
     "extra_special_tokens": _no("name them in additional_special_tokens"),
@@ -121,9 +122,10 @@ _REFUSED = {
     "auto_map": _no("a folder's own code is not run"),
     "fast_tokenizer_files": _no("tokenizer.json is read, whatever the version"),
     "from_slow": _no("tokenizer.json is read where there is one"),
-    "tokenizer_file": _Rule("must be absent: a folder's own files are read", lambda value: False),
-    "vocab_file": _Rule("must be absent: a folder's own files are read", lambda value: False),
-    "merges_file": _Rule("must be absent: a folder's own files are read", lambda value: False),
+    **dict.fromkeys(
+        ("tokenizer_file", "vocab_file", "merges_file"),
+        Requirement("must be absent: a folder's own files are read", lambda value: False),
+    ),
 }
 
 _HONOURED = ("tokenizer_class", "added_tokens_decoder", "additional_special_tokens", *NAMED)

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from dualtrain.fields import Count, Part, Proportion
+from dualtrain.fields import Count, Part, Proportion, by_name
 from dualtrain.tasks._task import Text
 
 __all__ = ["CheckpointModel", "FreshModel", "Head"]
@@ -16,15 +16,17 @@ Head = Literal["stored", "fresh"]
 """Where a checkpoint's classification head comes from."""
 
 
-_CURES = {
-    **dict.fromkeys(("type", "model_type", "name"), "write family: VALUE"),
-    "model_name_or_path": "write path: VALUE",
-    **dict.fromkeys(("num_layers", "num_hidden_layers"), "write layers: VALUE"),
-    **dict.fromkeys(("num_heads", "num_attention_heads"), "write heads: VALUE"),
-    **dict.fromkeys(("max_seq_length", "max_seq_len"), "write max_length: VALUE"),
-    **dict.fromkeys(("d_model", "hidden"), "write hidden_size: VALUE"),
-    "hidden_dropout_prob": "write dropout: VALUE",
-}
+_CURES = by_name(
+    {
+        "write family: VALUE": "type model_type name",
+        "write path: VALUE": "model_name_or_path",
+        "write layers: VALUE": "num_layers num_hidden_layers",
+        "write heads: VALUE": "num_heads num_attention_heads",
+        "write max_length: VALUE": "max_seq_length max_seq_len",
+        "write hidden_size: VALUE": "d_model hidden",
+        "write dropout: VALUE": "hidden_dropout_prob",
+    }
+)
 
 
 class FreshModel(Part):
