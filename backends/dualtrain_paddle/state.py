@@ -92,15 +92,15 @@ def dump_state(model: paddle.nn.Layer, optimizer: Any = None) -> TensorState:
     `own`: Paddle's random state, of the CPU and of the current CUDA device; the model's buffers
     that are kept with it; the powers of the betas, of which `step` is the whole number.
     """
-    found = list(named_tensors(model))
-    read_masters(dualtrain_paddle, [f.tensor for f in found])
-    weights = {f.name: _canonical(f, master_of(f.tensor)) for f in found}
+    parameters = list(named_tensors(model))
+    read_masters(dualtrain_paddle, [f.tensor for f in parameters])
+    weights = {f.name: _canonical(f, master_of(f.tensor)) for f in parameters}
     if optimizer is None:
         return TensorState(weights=weights)
-    held = {f.name: _held(optimizer, f.tensor.name) for f in found if f.is_parameter}
+    accumulators = {f.name: _held(optimizer, f.tensor.name) for f in parameters if f.is_parameter}
     powers = {
         f"power/{native}/{name}": _one(tensors[native])
-        for name, tensors in held.items()
+        for name, tensors in accumulators.items()
         for native in (*_powers(optimizer), "rho")
         if native in tensors
     }
@@ -108,7 +108,11 @@ def dump_state(model: paddle.nn.Layer, optimizer: Any = None) -> TensorState:
     random = {f"random/{name}": _engine(generator) for name, generator in _generators().items()}
     return TensorState(
         weights=weights,
-        optimizer={f.name: _neutral(optimizer, f, held[f.name]) for f in found if held.get(f.name)},
+        optimizer={
+            f.name: _neutral(optimizer, f, accumulators[f.name])
+            for f in parameters
+            if accumulators.get(f.name)
+        },
         own={**powers, **buffers, **random},
     )
 
@@ -119,14 +123,14 @@ def load_state(model: paddle.nn.Layer, optimizer: Any, state: TensorState) -> No
 
     Raises `CheckpointError` naming every weight that does not fit, before anything is changed.
     """
-    found = list(named_tensors(model))
-    check_weights({f.name: f.shape for f in found}, state.weights, or_float64=True)
-    for f in found:
+    tensors = list(named_tensors(model))
+    check_weights({f.name: f.shape for f in tensors}, state.weights, or_float64=True)
+    for f in tensors:
         for tensor in (f.tensor, master_of(f.tensor)):
             _set(tensor, f.to_native(state.weights[f.name]))
     if optimizer is None:
         return
-    _load_optimizer(optimizer, [f for f in found if f.name in state.optimizer], state)
+    _load_optimizer(optimizer, [f for f in tensors if f.name in state.optimizer], state)
     for name, buffer in _buffers(model):
         if f"buffer/{name}" in state.own:
             _set(buffer, state.own[f"buffer/{name}"])

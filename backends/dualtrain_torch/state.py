@@ -49,13 +49,13 @@ def dump_state(model: torch.nn.Module, optimizer: Any = None) -> TensorState:
     `own`: torch's random state, of the CPU and of the model's CUDA device; the model's buffers that
     are no running statistics but are kept with it, `num_batches_tracked` among them.
     """
-    found = list(named_tensors(model))
-    read_masters(dualtrain_torch, [f.tensor for f in found])
-    weights = {f.name: _array(master_of(f.tensor)) for f in found}
+    tensors = list(named_tensors(model))
+    read_masters(dualtrain_torch, [f.tensor for f in tensors])
+    weights = {f.name: _array(master_of(f.tensor)) for f in tensors}
     if optimizer is None:
         return TensorState(weights=weights)
-    states = {f.name: _neutral(optimizer, master_of(f.tensor)) for f in found if f.is_parameter}
-    buffers = {f"buffer/{name}": _array(buffer) for name, buffer in _buffers(model, found)}
+    states = {f.name: _neutral(optimizer, master_of(f.tensor)) for f in tensors if f.is_parameter}
+    buffers = {f"buffer/{name}": _array(buffer) for name, buffer in _buffers(model, tensors)}
     random = {"random/cpu": torch.get_rng_state()}
     if (device := _cuda_device(model)) is not None:
         random["random/cuda"] = torch.cuda.get_rng_state(device)
@@ -72,16 +72,16 @@ def load_state(model: torch.nn.Module, optimizer: Any, state: TensorState) -> No
 
     Raises `CheckpointError` naming every weight that does not fit, before anything is changed.
     """
-    found = list(named_tensors(model))
-    check_weights({f.name: f.shape for f in found}, state.weights, or_float64=True)
-    for f in found:
+    tensors = list(named_tensors(model))
+    check_weights({f.name: f.shape for f in tensors}, state.weights, or_float64=True)
+    for f in tensors:
         for tensor in (f.tensor, master_of(f.tensor)):
             tensor.copy_(torch.tensor(state.weights[f.name]))
     torch.clear_autocast_cache()  # an open autocast may have cast the others
     if optimizer is None:
         return
-    _load_optimizer(optimizer, {id(master_of(f.tensor)): f.name for f in found}, state)
-    for name, buffer in _buffers(model, found):
+    _load_optimizer(optimizer, {id(master_of(f.tensor)): f.name for f in tensors}, state)
+    for name, buffer in _buffers(model, tensors):
         if f"buffer/{name}" in state.own:
             buffer.copy_(torch.tensor(state.own[f"buffer/{name}"]))
     if "random/cpu" in state.own:

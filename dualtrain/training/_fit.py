@@ -64,13 +64,13 @@ def fit(
     check_metric(spec, metric)
     epochs = Epochs(batches)
     run = begin(spec, model, epochs.count, backend=backend, measure=trace is not None)
-    made = _Made()
+    collector = _Collector()
     with run:
         objective = objective_of(run, loss)  # before anything is written
         recorder = Recorder(run, trace=trace, output=output)
         run.enter(recorder)
         plateau = None if metric is None else PlateauMetric(run, metric)
-        observers = Observers(Watch(run), plateau, recorder, made)
+        observers = Observers(Watch(run), plateau, recorder, collector)
         if trace is not None:
             with at(run, 0, 0):
                 first = micro_batch(epochs.first(), run.model)
@@ -79,10 +79,10 @@ def fit(
             observers.ready(describe(run, probe=None if loss else probe(run, first)))
         make_updates(run, epochs, objective, observers)
         observers.ended()
-    return tuple(made.updates)
+    return tuple(collector.updates)
 
 
-class _Made(Observer):
+class _Collector(Observer):
     """Keeps the updates, for the caller."""
 
     def __init__(self) -> None:
