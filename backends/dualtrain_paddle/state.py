@@ -11,7 +11,7 @@ import paddle
 from numpy.typing import NDArray
 
 import dualtrain_paddle
-from dualtrain.backend import NamedTensor, check_weights, master_of, read_masters
+from dualtrain.backend import NamedTensor, check_weights, master_of, read_masters, type_of
 from dualtrain.state import Arrays, TensorState
 from dualtrain_paddle.tensors import named_tensors
 
@@ -54,8 +54,12 @@ class _Power(NamedTuple):
     def base_of(self, optimizer: Any) -> float:
         return getattr(optimizer, self.base) if isinstance(self.base, str) else self.base
 
-    def after(self, k: int, optimizer: Any) -> float:
-        return float(self.base_of(optimizer) ** (k + self.ahead))
+    def rounded(self, optimizer: Any, dtype: Any) -> float:
+        """The base as Paddle computes with it: RAdam takes differences in which that tells."""
+        return float(dtype.type(self.base_of(optimizer)))
+
+    def after(self, k: int, optimizer: Any, dtype: Any) -> float:
+        return self.rounded(optimizer, dtype) ** (k + self.ahead)
 
     def updates(self, power: float, optimizer: Any, dtype: Any) -> int:
         """k. Of a power that has run out, the k at which it did: no bias is left by then.
@@ -63,7 +67,7 @@ class _Power(NamedTuple):
         For as long as the power is large enough to correct a bias, its roundings come to less than
         half an update.
         """
-        base = float(dtype.type(self.base_of(optimizer)))
+        base = self.rounded(optimizer, dtype)
         least = float(np.finfo(dtype).smallest_subnormal)
         if base == 0.0:
             return 1
@@ -184,8 +188,9 @@ def _native(optimizer: Any, found: NamedTensor, state: Arrays) -> dict[str, NDAr
         for neutral, array in state.items()
         if neutral != "step"
     }
+    dtype = np.dtype("float64" if type_of(found.tensor) == "float64" else "float32")
     for native, power in _powers(optimizer).items():
-        arrays[native] = np.array(power.after(int(state["step"]), optimizer))
+        arrays[native] = np.array(power.after(int(state["step"]), optimizer, dtype))
     if type(optimizer).__name__ == "RAdam":
         k, left = int(state["step"]), float(arrays["beta2_pow"])
         arrays["rho"] = np.array(k * left / (1.0 - left))

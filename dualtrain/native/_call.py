@@ -198,12 +198,20 @@ class Row:
             raise Refusal(f"no word is known for {', '.join(sorted(unknown))}")
         if not self.holds(arguments, around):
             raise Refusal("these arguments have another meaning")
+        if (begun := arguments.get("last_epoch", -1)) != -1:
+            raise Refusal(
+                f"last_epoch {begun} begins in the middle of the schedule: what a run goes on from "
+                "is its state, no word of a spec"
+            )
         given = {**self.defaults(), **arguments}
         words = {**around, **self.means}
         for name, argument in self.arguments.items():
             if name not in given:
                 raise Refusal(f"needs {name}")
             words.update(argument.read(given[name], words, given))
+        for path, value in words.items():
+            if isinstance(value, Call):
+                raise Refusal(f"{path} must be a plain value. Received: {value}")
         return words
 
     def write(self, words: Words) -> dict[str, Any]:

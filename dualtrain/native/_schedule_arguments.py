@@ -180,6 +180,8 @@ ANYTHING = ("schedule", "warmup.start", "horizon")
 
 def read_inner(table: Table, call: Call, around: Words) -> dict[str, Any]:
     """What a schedule within another says beside the words around it."""
+    if call.short_name not in {row.name.rpartition(".")[2] for row in table.rows}:
+        raise Refusal(f"{call.short_name} is unknown within another schedule")
     reading = table.read(call, around)
     if not reading.words:
         raise Refusal(f"{call}: {reading.row.because}")

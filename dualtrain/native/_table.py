@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from dualtrain.native._call import Call, Refusal, Row, Words
 
@@ -37,7 +40,8 @@ class Table:
     def read(self, call: Call, around: Words | None = None) -> Meaning:
         """The first row that holds for the call, and the words it says.
 
-        Raises `Refusal` where no row holds, or an argument has no word.
+        A name may be that of a package further up, as `transformers.get_scheduler`; numbers may be
+        numpy's. Raises `Refusal` where no row holds, or an argument has no word or cannot be read.
 
         >>> from dualtrain.native.schedules import NATIVE_SCHEDULES
         >>> call = Call(name="torch.optim.lr_scheduler.StepLR", arguments={"step_size": 30})
@@ -45,12 +49,18 @@ class Table:
         {'schedule.name': 'step', 'schedule.every': 30, 'schedule.gamma': 0.1}
         """
         around = {} if around is None else around
-        named = [row for row in self.rows if row.name == call.name]
-        for row in named:
-            if row.holds(call.arguments, around):
-                if row.equal == "refused":
-                    return Meaning(row=row, words={})
-                return Meaning(row=row, words=row.read(call.arguments, around))
+        arguments = {name: _plain(value) for name, value in call.arguments.items()}
+        named = [row for row in self.rows if _same(call.name, row.name)]
+        try:
+            for row in named:
+                if row.holds(arguments, around):
+                    refused = row.equal == "refused"
+                    words = {} if refused else row.read(arguments, around)
+                    return Meaning(row=row, words=words)
+        except Refusal:
+            raise
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise Refusal(f"{call} has an argument of a kind or size that no word has") from error
         raise Refusal(f"{call} has no meaning that is known" if named else f"{call.name}: unknown")
 
     def write(self, words: Words, library: str, *, drives: bool = False) -> Writing:
@@ -74,3 +84,20 @@ class Table:
                 if named and all(words.get(path) == row.means[path] for path in named):
                     reasons.append(f"{Call(name=row.name).short_name} {refused}")
         raise Refusal("; ".join(reasons) or f"{library} has nothing that says it")
+
+
+def _same(called: str, name: str) -> bool:
+    """Whether a dotted name is a row's, or that of a package further up."""
+    package, _, short = called.rpartition(".")
+    return called == name or (name.startswith(f"{package}.") and name.endswith(f".{short}"))
+
+
+def _plain(value: Any) -> Any:
+    """Python's own numbers and lists for numpy's."""
+    match value:
+        case np.generic() | np.ndarray():
+            return value.tolist()
+        case list() | tuple():
+            return type(value)(map(_plain, value))
+        case _:
+            return value

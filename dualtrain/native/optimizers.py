@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from inspect import signature
 from typing import Any, get_args
 
-from dualtrain.native._call import REQUIRED, Argument, Fixed, Refusal, Row, Words, item, word
+from dualtrain.native._call import REQUIRED, Argument, Call, Fixed, Refusal, Row, Words, item, word
 from dualtrain.native._table import Table
 from dualtrain.optimizers import (
     SGD,
@@ -32,6 +32,8 @@ from dualtrain.optimizers import (
 __all__ = ["NATIVE_OPTIMIZERS", "arguments_for", "driving_row", "words_of"]
 
 ROUNDED = "the same formula, its operations in another order, or its numbers in float32"
+
+L2_DECAY = "paddle.regularizer.L2Decay"
 
 RuleType = type[UpdateRule]
 Says = Mapping[str, tuple[Any, ...]]
@@ -89,9 +91,11 @@ def _argument(rule: RuleType, field: str, *rest: Any) -> Argument:
 
 
 def _decay(rule: RuleType, default: float | None) -> Argument:
-    """A number; 0 and None say nothing."""
+    """A number, or Paddle's `L2Decay` of one, where decay is coupled; 0 and None say nothing."""
 
-    def read(value: float | None, words: Words, given: Mapping[str, Any]) -> Words:
+    def read(value: Any, words: Words, given: Mapping[str, Any]) -> Words:
+        if isinstance(value, Call) and value.name == L2_DECAY and not rule.decoupled:
+            value = value.arguments.get("coeff", 0.0)
         return {"weight_decay.value": value, "weight_decay.kind": _kind(rule)} if value else {}
 
     return Argument(

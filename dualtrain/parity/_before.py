@@ -141,7 +141,9 @@ def initial_output(a: Trace, b: Trace) -> list[Measure]:
     allowed = Tolerance(tolerances(a, b).logits, "x larger logit (at least 1)")
     if left is None and right is None:
         return []
-    if left is None or right is None or [*map(len, left)] != [*map(len, right)]:
+    if left is None or right is None:
+        return [Measure(math.inf, "relative", allowed, "the logits are on one side only")]
+    if [*map(len, left)] != [*map(len, right)]:
         return [Measure(math.inf, "relative", allowed, "the logits have another shape")]
     return [
         Measure(

@@ -1,7 +1,8 @@
 """What two traces have in common: a trace without a plan records what could be seen, and no more.
 
 A recorded script has no digests of batches, say, and a run of dualtrain has: that is no difference
-between the runs. Two runs of dualtrain record the same things, so there it is one.
+between the runs. Two runs of dualtrain record the same things, so there it is one; but for a loop
+of one's own (`dualtrain.start`), which never shows its data.
 """
 
 from __future__ import annotations
@@ -30,19 +31,30 @@ _OF_AN_UPDATE: Mapping[str, Any] = {
 """Field -> its value where nothing is recorded."""
 
 
+_OF_DATA = ("probe", "data_digest", "batches")
+"""What only a run that was given its data records; and evaluations."""
+
+
 def in_common(a: Trace, b: Trace) -> tuple[Trace, Trace]:
-    """Both traces, without the facts of which one records nothing; with two plans as they are."""
+    """Both traces, without the facts of which one records nothing.
+
+    With two plans as they are, but for what comes of the data, if one of them saw none.
+    """
+    optional = {*_OF_THE_HEADER, *_OF_AN_UPDATE}
     if a.header.plan is not None and b.header.plan is not None:
-        return a, b
+        if _saw_data(a) == _saw_data(b):
+            return a, b
+        optional.intersection_update(_OF_DATA)
     header = {
         name: nothing
         for name, nothing in _OF_THE_HEADER.items()
-        if any(getattr(trace.header, name) == nothing for trace in (a, b))
+        if name in optional and any(getattr(trace.header, name) == nothing for trace in (a, b))
     }
     update = {
         name: nothing
         for name, nothing in _OF_AN_UPDATE.items()
-        if any(all(getattr(u, name) == nothing for u in trace.updates) for trace in (a, b))
+        if name in optional
+        and any(all(getattr(u, name) == nothing for u in trace.updates) for trace in (a, b))
     }
     evaluations = a.evaluations and b.evaluations
     x, y = (
@@ -55,3 +67,9 @@ def in_common(a: Trace, b: Trace) -> tuple[Trace, Trace]:
         for trace in (a, b)
     )
     return x, y
+
+
+def _saw_data(trace: Trace) -> bool:
+    header = trace.header
+    known = header.probe is not None or header.data_digest is not None
+    return known or any(update.batches for update in trace.updates)

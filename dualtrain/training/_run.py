@@ -37,6 +37,11 @@ class Run:
         self, plan: Plan, model: Any, *, backend: Backend, device: Any, measure: bool
     ) -> None:
         spec = plan.spec
+        if plan.ledger is None:
+            raise PlanError(
+                "a run needs a plan of its model's parameters: Plan.of(..., parameters=...). "
+                "Received: one without"
+            )
         backend.check_amp(spec.amp, device)
         backend.check_autocast(spec.amp, device)
         self.plan = plan
@@ -45,7 +50,6 @@ class Run:
         self.backend = backend
         self.clip = backend.build_clip(spec.clip, measure=measure)
         self._open = ExitStack()
-        assert plan.ledger is not None, "the plan of a run is made with its parameters"
         self._ledger = plan.ledger
         self.optimizer = wire(backend, spec.optimizer, plan.ledger, model, clip=self.clip)
         backend.clear_gradients(self.optimizer)  # those of an earlier loop that broke off
@@ -69,6 +73,9 @@ class Run:
         self._micro_batch = 0  # position in the epoch
         self.journal: Journal | None = None
         """Where `step` puts down what it is given, if anywhere."""
+        self.is_traced = False
+        """Whether a trace is written, whose updates follow each other from the first."""
+        self._is_closed = False
         self._losses: list[MicroLoss] = []  # of the group, for the journal
         backend.seed_everything(spec.seed)
 
@@ -79,14 +86,16 @@ class Run:
     def close(self) -> None:
         """End the run: its trace, and the model has its framework's own rule of batch norm again.
 
-        A second call does nothing.
+        A second call does nothing, and no step can follow.
         """
+        self._is_closed = True
         self._open.close()
 
     def __enter__(self) -> Run:
         return self
 
     def __exit__(self, *error: Any) -> None:
+        self._is_closed = True
         self._open.__exit__(*error)
 
     @property
@@ -144,9 +153,14 @@ class Run:
 
         Returns what was applied, or None inside a group and in a tail that is dropped. Raises
         `DataError` for a loss that is not one number with a gradient, `PlanError` for a divisor
-        that is not a positive number, inside `averaged()` and after the last of the plan's updates,
-        `BackendError` inside an autocast that is not the spec's.
+        that is not a positive number, inside `averaged()`, after `close` and after the last of the
+        plan's updates, `BackendError` inside an autocast that is not the spec's.
         """
+        if self._is_closed:
+            raise PlanError(
+                "a step must be made before the run is closed, which ends its trace and its rule "
+                f"of batch norm: begin another run. Received: a step after {self.attempts} updates"
+            )
         if self._shows_averages:
             raise PlanError(
                 "a step must be made outside averaged(), which gives the model its own weights "
@@ -238,9 +252,14 @@ class Run:
         A state of the same framework is taken to the bit. One of another framework is taken but for
         what only that can read, its random state above all, so that dropout draws anew.
 
-        Raises `PlanError` for a state of another kind of run, `CheckpointError` for one of another
-        model, both before anything is changed.
+        Raises `PlanError` for a state of another kind of run and in a run with a trace,
+        `CheckpointError` for a state of another model, all before anything is changed.
         """
+        if self.is_traced:
+            raise PlanError(
+                "a trace has the updates of one run from its first to its last: restore a state in "
+                f"a run without one. Received: a state after {state.attempts} updates"
+            )
         self._check_fit(state)
         tensors = state.tensors
         if state.backend != self.backend.NAME:

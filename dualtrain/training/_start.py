@@ -59,7 +59,11 @@ def start(
         measure=measure or trace is not None,
     )
     if trace is not None or output is not None:
-        run.enter(_recorded(run, trace, output))
+        try:
+            run.enter(_recorded(run, trace, output))
+        except BaseException:
+            run.close()  # the model has its own rule of batch norm again
+            raise
     return run
 
 
@@ -82,6 +86,7 @@ def _recorded(run: Run, trace: Path | str | None, output: Path | str | None) -> 
         observers = Observers(Watch(run), recorder)
         if trace is not None:
             observers.ready(describe(run))
+            run.is_traced = True
         with Journal(run.backend, observers, run.plan.total_updates) as run.journal:
             yield
         observers.ended()

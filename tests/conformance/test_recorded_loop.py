@@ -11,7 +11,7 @@ import pytest
 
 from dualtrain import Spec, fit, start
 from dualtrain.backend import Backend
-from dualtrain.errors import PlanError
+from dualtrain.errors import PlanError, TraceError
 from dualtrain.parity import compare_files
 from dualtrain.trace import Trace, read_trace
 from dualtrain.training import Run
@@ -103,6 +103,18 @@ def test_it_can_be_compared_with_any_other(
         assert comparison.first is None, comparison.first
 
 
+def test_it_can_be_compared_with_a_fit_that_took_the_model_s_output(
+    backend: Backend, tmp_path: Path
+) -> None:
+    """`fit` without a loss of one's own has the first output in its trace; a loop never has."""
+    looped(backend, spec_of(), tmp_path)
+    parts = [(part["x"], part["labels"]) for part in PARTS]
+    fit(spec_of(), linear_of(backend), parts, trace=tmp_path / "fit.jsonl")
+    assert read_trace(tmp_path / "fit.jsonl").header.probe is not None
+    comparison = compare_files(tmp_path / "loop.jsonl", tmp_path / "fit.jsonl")
+    assert comparison.first is None, comparison.first
+
+
 def test_the_header_is_written_before_the_first_update(backend: Backend, tmp_path: Path) -> None:
     path = tmp_path / "trace.jsonl"
     run = start(spec_of(), linear_of(backend), micro_batches_per_epoch=3, trace=path)
@@ -144,6 +156,49 @@ def test_closing_twice_does_nothing(backend: Backend, tmp_path: Path) -> None:
     before = path.read_bytes()
     run.close()
     assert path.read_bytes() == before
+
+
+def test_a_step_after_the_end_is_refused(backend: Backend, tmp_path: Path) -> None:
+    """It would be made by another rule of batch norm, and in no trace."""
+    path = tmp_path / "trace.jsonl"
+    with start(spec_of(), linear_of(backend), micro_batches_per_epoch=3, trace=path) as run:
+        run.step(loss_of(run, PARTS[0]))
+    left = start(spec_of(batch={}), linear_of(backend), micro_batches_per_epoch=3)
+    left.step(loss_of(left, PARTS[0]))
+    left.close()
+    for one, count in ((run, 0), (left, 1)):
+        with pytest.raises(PlanError, match=rf"before the run is closed.* after {count} updates"):
+            one.step(loss_of(one, PARTS[1]))
+
+
+def test_a_trace_that_cannot_be_begun_leaves_the_model_as_it_was(
+    backend: Backend, tmp_path: Path
+) -> None:
+    """Its batch norms would follow the rule of a run that there is not."""
+    undone: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(backend, "use_batch_norm", lambda model, rule: lambda: undone.append(rule))
+        with pytest.raises(TraceError, match="a trace is a file"):
+            start(spec_of(), linear_of(backend), micro_batches_per_epoch=3, trace=tmp_path)
+    assert undone == ["paddle"]
+
+
+def test_a_state_is_not_restored_into_a_trace(backend: Backend, tmp_path: Path) -> None:
+    """The updates in it would not follow each other, and nobody could read it."""
+    files: dict[str, Any] = {"trace": tmp_path / "trace.jsonl"}
+    with start(spec_of(batch={}), linear_of(backend), micro_batches_per_epoch=3, **files) as run:
+        run.step(loss_of(run, PARTS[0]))
+        state = run.state()
+        with pytest.raises(PlanError, match=r"without one\. Received: a state after 1 updates"):
+            run.restore(state)
+        run.step(loss_of(run, PARTS[1]))
+    assert len(read_trace(files["trace"]).updates) == 2
+    output = tmp_path / "output"
+    with start(
+        spec_of(batch={}), linear_of(backend), micro_batches_per_epoch=3, output=output
+    ) as other:
+        other.restore(state)
+        assert other.attempts == 1
 
 
 def test_a_group_that_breaks_off_is_not_recorded(backend: Backend, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 
@@ -208,3 +209,62 @@ def test_words_without_a_call(words: dict[str, Any], library: str, reason: str) 
     with pytest.raises(Refusal) as refused:
         NATIVE_SCHEDULES.write({**words, "optimizer.lr": 0.1}, library)
     assert reason in str(refused.value)
+
+
+READ = {
+    "numpy's whole numbers": (
+        Call(name=f"{TORCH}.StepLR", arguments={"step_size": np.int64(30)}),
+        {"schedule.name": "step", "schedule.every": 30, "schedule.gamma": 0.1},
+    ),
+    "numpy's arrays": (
+        Call(name=f"{TORCH}.MultiStepLR", arguments={"milestones": np.array([3, 5])}),
+        {"schedule.name": "multistep", "schedule.milestones": [3, 5], "schedule.gamma": 0.1},
+    ),
+    "the name that scripts import": (
+        Call(
+            name="transformers.get_constant_schedule_with_warmup", arguments={"num_warmup_steps": 9}
+        ),
+        {"schedule.name": "constant", "warmup.steps": 9},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", READ.values(), ids=READ)
+def test_calls_as_scripts_write_them(case: tuple[Call, dict[str, Any]]) -> None:
+    call, words = case
+    read = NATIVE_SCHEDULES.read(call).words
+    assert read == words
+    assert {type(value) for value in read.values()} <= {str, int, float, list}
+
+
+NOT_READ = {
+    "no steps": (f"{TORCH}.CosineAnnealingLR", {"T_max": 0}, "kind or size"),
+    "a text": (f"{TORCH}.CosineAnnealingLR", {"T_max": "a"}, "kind or size"),
+    "a number for a list": (f"{TORCH}.MultiStepLR", {"milestones": 5}, "kind or size"),
+    "nothing for a list": (
+        f"{TORCH}.SequentialLR",
+        {"schedulers": [], "milestones": []},
+        "kind or size",
+    ),
+    "its middle": (f"{TORCH}.StepLR", {"step_size": 3, "last_epoch": 5}, "last_epoch 5 begins in"),
+    "a sequence in another": (
+        f"{TORCH}.SequentialLR",
+        {
+            "schedulers": [
+                Call(name=f"{TORCH}.ExponentialLR", arguments={"gamma": 0.9}),
+                Call(name=f"{TORCH}.SequentialLR"),
+            ],
+            "milestones": [5],
+        },
+        "SequentialLR is unknown within another",
+    ),
+    "another module": ("paddle.fluid.dygraph.StepDecay", {}, "unknown"),
+}
+
+
+@pytest.mark.parametrize("case", NOT_READ.values(), ids=NOT_READ)
+def test_what_cannot_be_read_is_refused(case: tuple[str, dict[str, Any], str]) -> None:
+    name, arguments, reason = case
+    around = {"optimizer.lr": 0.1, "duration.updates": 9}
+    with pytest.raises(Refusal, match=reason):
+        NATIVE_SCHEDULES.read(Call(name=name, arguments=arguments), around)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -125,3 +126,29 @@ def test_what_a_rule_says_of_itself() -> None:
     assert [rule.__name__ for rule in RULES if rule.reads_rate_once] == ["Rprop"]
     heavy = RMSProp(name="rmsprop", lr=0.1, rho=0.9, eps=1e-6, centered=True)
     assert heavy.state_arrays == ("second_moment", "first_moment", "velocity")
+
+
+def test_a_regularizer_of_paddle_is_its_number_where_decay_is_coupled() -> None:
+    l2, l1 = (
+        Call(name=f"paddle.regularizer.{name}", arguments={"coeff": 0.1})
+        for name in ("L2Decay", "L1Decay")
+    )
+
+    def read(name: str, decay: Call) -> Mapping[str, Any]:
+        arguments = {"weight_decay": decay}
+        return NATIVE_OPTIMIZERS.read(
+            Call(name=f"paddle.optimizer.{name}", arguments=arguments)
+        ).words
+
+    assert read("Adam", l2)["weight_decay.value"] == 0.1
+    for name, decay in (("Adam", l1), ("AdamW", l2)):
+        with pytest.raises(Refusal, match=r"weight_decay.value must be a plain value"):
+            read(name, decay)
+
+
+def test_a_rate_that_is_a_schedule_is_refused() -> None:
+    schedule = Call(name="paddle.optimizer.lr.NoamDecay")
+    with pytest.raises(Refusal, match=r"optimizer.lr must be a plain value. Received: NoamDecay"):
+        NATIVE_OPTIMIZERS.read(
+            Call(name="paddle.optimizer.Adam", arguments={"learning_rate": schedule})
+        )

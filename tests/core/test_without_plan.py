@@ -66,6 +66,23 @@ def test_what_only_one_trace_records_is_no_difference() -> None:
     assert (comparison.a.header.plan, comparison.b) == (None, make_trace()), "given as they were"
 
 
+def test_a_loop_that_never_showed_its_data_is_compared_with_one_that_did() -> None:
+    """Both have a plan; what only the data tells is no difference, all else is."""
+    a = make_trace()
+    loop = replace(
+        a,
+        header=replace(a.header, probe=None, data_digest=None),
+        updates=tuple(replace(u, batches=()) for u in a.updates),
+        evaluations=(),
+    )
+    for x, y in ((a, loop), (loop, a)):
+        comparison = compare(x, y)
+        assert comparison.first is None, comparison.first
+        assert "initial output (not both traces record it)" in comparison.not_compared
+    unmeasured = replace(loop, updates=tuple(replace(u, grad_norm=None) for u in loop.updates))
+    assert stages(compare(a, unmeasured), agrees=False) == ["accumulation"]
+
+
 def test_without_plans_the_facts_of_parameters_are_compared() -> None:
     a = without_plan(make_trace())
     b = with_parameter(a, "dense.weight", effective_decay=0.0)

@@ -225,7 +225,7 @@ CASES = {
     ),
     "logits on one side only": Case(
         "initial output",
-        "the logits have another shape",
+        "the logits are on one side only",
         "task.model",
         header(probe=None),
     ),

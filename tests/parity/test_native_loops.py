@@ -314,7 +314,7 @@ def test_a_run_ends_where_a_plain_loop_ends(side: str, name: str) -> None:
         model = built(side, name)
         backend = backend_of(model)
         before = copy.deepcopy(state(model))
-        backend.seed_everything(1)
+        backend.seed_everything(42)  # the spec's, of which a run begins
         train(model)
         ends.append(state(model))
         assert any(not np.array_equal(before[n], ends[-1][n]) for n in before)
