@@ -30,16 +30,16 @@ def native_optimizer(
     """
     decaying = {p.name: row.decay for p, row in rows if row.decay > 0.0}
     value = max(decaying.values(), default=0.0) if rule.decoupled else None
-    native, given = native_call(rule, value)
+    native, arguments = native_call(rule, value)
     filters: dict[str, Callable[[Any], bool]] = {
         "apply_decay_param_fun": decaying.__contains__,
         "exclude_from_weight_decay_fn": lambda p: p.name not in decaying,
     }
-    given |= {name: f for name, f in filters.items() if name in signature(native).parameters}
-    made = _wired(native)(parameters=[p for p, _ in rows], grad_clip=clip, **given)
+    arguments |= {name: f for name, f in filters.items() if name in signature(native).parameters}
+    optimizer = _wired(native)(parameters=[p for p, _ in rows], grad_clip=clip, **arguments)
     coupled = {} if rule.decoupled else decaying
-    made.tell({p.name: row.lr_multiplier for p, row in rows}, coupled)
-    return made
+    optimizer.tell({p.name: row.lr_multiplier for p, row in rows}, coupled)
+    return optimizer
 
 
 @cache

@@ -23,14 +23,14 @@ Group = dict[str, Any]
 
 def native_optimizer(rule: UpdateRule, groups: Sequence[Group]) -> Any:
     """The optimizer over parameter groups that bring their own `lr` and `weight_decay`."""
-    made, row = list(groups), driving_row("torch", rule)
+    parts, row = list(groups), driving_row("torch", rule)
     if row is None:
-        return ByRule(made, rule)
+        return ByRule(parts, rule)
     native = getattr(torch.optim, row.name.rpartition(".")[2])
-    given = arguments_for(native, row, words_of(rule))
+    arguments = arguments_for(native, row, words_of(rule))
     if native in fused_classes():
-        given["fused"] = supports_fused([p for group in made for p in group["params"]])
-    return native(made, **given)
+        arguments["fused"] = supports_fused([p for group in parts for p in group["params"]])
+    return native(parts, **arguments)
 
 
 class ByRule(Optimizer):

@@ -40,13 +40,13 @@ class Averages:
         """Let the model have the averages for weights, until the block is left."""
         with self._verbs.inference():
             read_masters(self._verbs, self._trained)
-            kept = [weight.clone() for weight in self._weights]
+            weights = [weight.clone() for weight in self._weights]
             self._set(self._averages)
         try:
             yield
         finally:
             with self._verbs.inference():
-                self._set(kept)
+                self._set(weights)
 
     def _set(self, values: Sequence[Any]) -> None:
         """Let the weights have these values, masters and the model's own tensors alike."""

@@ -30,16 +30,16 @@ def logits_of(model: Any, inputs: Mapping[str, Any]) -> Any:
             f"Received: forward{inspect.signature(model.forward)}"
         )
     output = model(**accepted)
-    found = _found(output)
-    if not hasattr(found, "shape"):
+    logits = _logits_in(output)
+    if not hasattr(logits, "shape"):
         raise BackendError(
             "the model must return a tensor, a tuple that starts with one, or an object with "
             f".logits{_own_loss(output)}. Received: {type(output).__name__}"
         )
-    return found
+    return logits
 
 
-def _found(output: Any) -> Any:
+def _logits_in(output: Any) -> Any:
     if isinstance(output, tuple):
         return output[0] if output else None
     if isinstance(output, Mapping):

@@ -35,8 +35,8 @@ def freeze_tensors(verbs: Verbs, model: Any, ledger: Ledger) -> None:
 
     Raises `LedgerError`, before anything is changed, for a layer that cannot keep them.
     """
-    found = list(verbs.named_tensors(model))
-    keepers = _keepers(found, ledger)
+    tensors = list(verbs.named_tensors(model))
+    keepers = _keepers(tensors, ledger)
     for owner in keepers:
         if not verbs.can_keep(owner):
             raise LedgerError(
@@ -44,13 +44,13 @@ def freeze_tensors(verbs: Verbs, model: Any, ledger: Ledger) -> None:
                 "evaluation mode: build them without use_global_stats=False. Received: a "
                 f"{type(owner).__name__} with it"
             )
-    live = {f.name: f for f in found}
+    live = {f.name: f for f in tensors}
     for row in ledger.rows:
         f = live[row.parameter.name]
         if row.frozen or is_frozen(f):
             verbs.set_trains(f.tensor, row.trains)
             _mark(f, row.frozen and row.parameter.trainable)
-    for f in found:
+    for f in tensors:
         # Both frameworks keep hooks under this name. Paddle's handles could not be pickled, and
         # in a copied model they would take the hook from the original.
         hooks = f.owner._forward_pre_hooks
@@ -63,18 +63,18 @@ def freeze_tensors(verbs: Verbs, model: Any, ledger: Ledger) -> None:
         owner.register_forward_pre_hook(_evaluate)
 
 
-def _attribute(found: NamedTensor) -> str:
-    return found.structured.rpartition(".")[2]
+def _attribute(entry: NamedTensor) -> str:
+    return entry.structured.rpartition(".")[2]
 
 
-def _mark(found: NamedTensor, frozen: bool) -> None:
-    marks = {*getattr(found.owner, _FROZEN, ())} - {_attribute(found)}
+def _mark(entry: NamedTensor, frozen: bool) -> None:
+    marks = {*getattr(entry.owner, _FROZEN, ())} - {_attribute(entry)}
     if frozen:
-        marks.add(_attribute(found))
+        marks.add(_attribute(entry))
     if marks:
-        setattr(found.owner, _FROZEN, tuple(sorted(marks)))
-    elif hasattr(found.owner, _FROZEN):
-        delattr(found.owner, _FROZEN)
+        setattr(entry.owner, _FROZEN, tuple(sorted(marks)))
+    elif hasattr(entry.owner, _FROZEN):
+        delattr(entry.owner, _FROZEN)
 
 
 def _evaluate(module: Any, inputs: Any) -> None:

@@ -92,27 +92,27 @@ def _check_full_precision(verbs: Verbs, model: Any, amp: Amp | None) -> None:
     float64: each operator that meets one would compute in it. Raises `BackendError`, for a model
     that has masters too, which no other optimizer would move.
     """
-    found = list(verbs.named_tensors(model))
-    if any(master_of(f.tensor) is not f.tensor for f in found):
+    tensors = list(verbs.named_tensors(model))
+    if any(master_of(f.tensor) is not f.tensor for f in tensors):
         raise BackendError(
             "the model must be a fresh one, or loaded anew from the weights of the last run. "
             "Received: one whose parameters an earlier run at amp.level 'O2' cast"
         )
-    for f in found:
+    for f in tensors:
         if f.is_parameter and f.trains and type_of(f.tensor) in LOW:
             raise BackendError(
                 "parameters that train must begin in float32; amp.level 'O2' casts them itself. "
-                f"Received: {_told(f)}"
+                f"Received: {_description(f)}"
             )
-    for f in found:
+    for f in tensors:
         if f.is_parameter and amp is not None and type_of(f.tensor) == "float64":
             raise BackendError(
                 "with amp parameters must begin in float32: autocast leaves float64 as it is, so "
-                f"the run would be no mixed one. Received: {_told(f)}"
+                f"the run would be no mixed one. Received: {_description(f)}"
             )
 
 
-def _told(found: NamedTensor) -> str:
+def _description(found: NamedTensor) -> str:
     return f"{found.name!r} in {found.tensor.dtype}"
 
 

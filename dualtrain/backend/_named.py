@@ -82,16 +82,16 @@ def each_once(visits: Iterable[NamedTensor]) -> list[NamedTensor]:
     Its kind is the first that is more than `other`: a matrix tied between an Embedding and a head
     is an embedding's, whichever of them stands first.
     """
-    found: dict[int, NamedTensor] = {}
+    tensors: dict[int, NamedTensor] = {}
     for visit in visits:
-        first = found.setdefault(id(visit.tensor), visit)
+        first = tensors.setdefault(id(visit.tensor), visit)
         if first is not visit:
-            found[id(visit.tensor)] = first._replace(
+            tensors[id(visit.tensor)] = first._replace(
                 kind=visit.kind if first.kind == "other" else first.kind,
                 aliases=(*first.aliases, visit.name),
                 structured_aliases=(*first.structured_aliases, visit.structured),
             )
-    return list(found.values())
+    return list(tensors.values())
 
 
 def wrapped_at(path: str, module: Any, wrappers: Mapping[str, str]) -> str | None:

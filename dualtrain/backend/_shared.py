@@ -47,7 +47,7 @@ class SharedVerbs:
 
         Raises `BackendError` for a parameter that has no values yet.
         """
-        found = parameters_in(self._verbs, model)
+        tensors = parameters_in(self._verbs, model)
         return [
             Parameter(
                 name=f.name,
@@ -61,7 +61,7 @@ class SharedVerbs:
                 structured_aliases=f.structured_aliases,
                 facts=facts,
             )
-            for f, facts in zip(found, self._verbs.facts_of(model, found), strict=True)
+            for f, facts in zip(tensors, self._verbs.facts_of(model, tensors), strict=True)
         ]
 
     def freeze(self, model: Any, ledger: Ledger) -> None:

@@ -89,26 +89,26 @@ def check_shapes(logits: Sequence[int], labels: Sequence[int], *, soft: bool) ->
     logits: (samples, ..., classes), of two classes or more; labels: one, or one row of soft ones,
     per row of logits. Shapes alone are looked at, so nothing waits for a device.
     """
-    given, received = tuple(logits), tuple(labels)
-    if len(given) < 2:
+    shape, label_shape = tuple(logits), tuple(labels)
+    if len(shape) < 2:
         raise DataError(
             "logits must have the shape (samples, ..., classes): over one axis a softmax would be "
             "one over the samples. Let the model keep the axis of its classes; one logit, or "
-            f"numbers to predict, need {OWN_LOSS}. Received: {given}"
+            f"numbers to predict, need {OWN_LOSS}. Received: {shape}"
         )
-    if given[-1] < 2:
+    if shape[-1] < 2:
         raise DataError(
             "logits must be of two classes or more: a softmax over one is always 1, and its loss "
             "always 0. Give the model an output for each class; one logit, or numbers to predict, "
-            f"need {OWN_LOSS}. Received: {given}"
+            f"need {OWN_LOSS}. Received: {shape}"
         )
-    needed = given if soft else given[:-1]
-    if received == needed:
+    needed = shape if soft else shape[:-1]
+    if label_shape == needed:
         return
     kind = "soft labels (floats)" if soft else "labels"
     raise DataError(
-        f"{kind} for logits of shape {given} must have the shape {needed}: the class axis is the "
-        f"last. {_way_out(given, received, soft=soft)}. Received: {received}"
+        f"{kind} for logits of shape {shape} must have the shape {needed}: the class axis is the "
+        f"last. {_way_out(shape, label_shape, soft=soft)}. Received: {label_shape}"
     )
 
 

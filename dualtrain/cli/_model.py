@@ -18,36 +18,36 @@ __all__ = ["model_of"]
 _RULE = "must be module:function, a function without arguments that returns a model"
 
 
-def model_of(named: str) -> tuple[Any, Backend]:
+def model_of(reference: str) -> tuple[Any, Backend]:
     """The model, and the backend that it belongs to.
 
-    named: a module, from the current folder too, and what in it makes the model: a function, a
+    reference: a module, from the current folder too, and what in it makes the model: a function, a
     class, or the model itself; `package.module:Class.method` as well.
 
     Raises `typer.BadParameter` for what is not there, fails or is no model.
     """
-    module, colon, path = named.partition(":")
+    module, colon, path = reference.partition(":")
     if not (module and colon and path):
-        raise _bad(f"{_RULE}. Received: {named!r}")
-    found = _imported(module)
+        raise _bad(f"{_RULE}. Received: {reference!r}")
+    target = _imported(module)
     for part in path.split("."):
-        if not hasattr(found, part):
-            own = ", ".join(map(repr, _makers(found)))
+        if not hasattr(target, part):
+            own = ", ".join(map(repr, _makers(target)))
             raise _bad(
-                f"{_RULE}. Received: {named!r}, but {module!r} has no {path!r}"
+                f"{_RULE}. Received: {reference!r}, but {module!r} has no {path!r}"
                 + (f"; it has {own}" if own else "")
             )
-        found = getattr(found, part)
-    backend = _backend(found)
-    if backend is None and callable(found):
+        target = getattr(target, part)
+    backend = _backend(target)
+    if backend is None and callable(target):
         try:
-            found = found()
+            target = target()
         except Exception as error:
-            raise _bad(f"{named!r} failed: {_told(error)}") from error
-        backend = _backend(found)
+            raise _bad(f"{reference!r} failed: {_sentence(error)}") from error
+        backend = _backend(target)
     if backend is None:
-        raise _bad(f"{_RULE}. Received: {named!r}, which gives a {type(found).__name__}")
-    return found, backend
+        raise _bad(f"{_RULE}. Received: {reference!r}, which gives a {type(target).__name__}")
+    return target, backend
 
 
 def _imported(name: str) -> Any:
@@ -61,9 +61,9 @@ def _imported(name: str) -> Any:
             raise _bad(
                 f"{_RULE}. Received: the module {name!r}, which is neither in {here} nor installed"
             ) from error
-        raise _bad(f"importing {name!r} failed: {_told(error)}") from error
+        raise _bad(f"importing {name!r} failed: {_sentence(error)}") from error
     except Exception as error:
-        raise _bad(f"importing {name!r} failed: {_told(error)}") from error
+        raise _bad(f"importing {name!r} failed: {_sentence(error)}") from error
 
 
 def _backend(found: Any) -> Backend | None:
@@ -82,7 +82,7 @@ def _makers(found: Any) -> list[str]:
     ]
 
 
-def _told(error: Exception) -> str:
+def _sentence(error: Exception) -> str:
     """What went wrong in the user's code, and where."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__}: {error} ({last.filename}:{last.lineno})"

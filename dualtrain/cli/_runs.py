@@ -54,25 +54,25 @@ def ledger(
 
     loaded = load_spec(spec)
     if model is not None:
-        decided = _of_model(loaded, model, backend)
+        ledger = _of_model(loaded, model, backend)
     elif backend is None:
         raise typer.BadParameter(
             "is needed where no --model tells it. Received: nothing", param_hint="--backend"
         )
     else:
-        decided = training.task_ledger(loaded, backend)
+        ledger = training.task_ledger(loaded, backend)
     if as_json:
-        print(json.dumps([_row_as_dict(row) for row in decided.rows]))
+        print(json.dumps([_row_as_dict(row) for row in ledger.rows]))
         return
-    _print_ledger(decided)
+    _print_ledger(ledger)
 
 
-def _of_model(spec: Spec, named: str, backend: str | None) -> Ledger:
+def _of_model(spec: Spec, reference: str, backend: str | None) -> Ledger:
     """What is decided for a model of the user's own."""
-    native, verbs = model_of(named)
+    native, verbs = model_of(reference)
     if backend is not None and backend != verbs.NAME:
         raise typer.BadParameter(
-            f"must be {verbs.NAME!r}, or left out, for the model that {named!r} gives. "
+            f"must be {verbs.NAME!r}, or left out, for the model that {reference!r} gives. "
             f"Received: {backend!r}",
             param_hint="--backend",
         )
@@ -201,15 +201,15 @@ def parity(
         raise typer.Exit(1)
 
 
-def _sides(told: list[str], pythons: Mapping[str, str | None]) -> tuple[Side, Side]:
+def _sides(texts: list[str], pythons: Mapping[str, str | None]) -> tuple[Side, Side]:
     """The two sides; one that names no interpreter has that of its backend, if there is one."""
     from dualtrain.workers import DEFAULT_SIDES, parse_side
 
-    if len(told) not in (0, 2):
+    if len(texts) not in (0, 2):
         raise typer.BadParameter(
-            f"must be given twice, or not at all. Received: {len(told)}", param_hint="--side"
+            f"must be given twice, or not at all. Received: {len(texts)}", param_hint="--side"
         )
-    a, b = map(parse_side, told) if told else DEFAULT_SIDES
+    a, b = map(parse_side, texts) if texts else DEFAULT_SIDES
     return _with_python(a, pythons), _with_python(b, pythons)
 
 

@@ -10,10 +10,10 @@ from dualtrain.spec import Spec
 __all__ = ["check_plan", "count_micro_batches", "plan_of"]
 
 
-def count_micro_batches(spec: Spec, given: int | None) -> int | None:
+def count_micro_batches(spec: Spec, option: int | None) -> int | None:
     """M; None when it is neither given nor countable nor needed (all is in updates)."""
-    if given is not None:
-        return given
+    if option is not None:
+        return option
     if spec.task is not None:
         return _counted(spec)
     what = _in_epochs(spec)
@@ -26,7 +26,7 @@ def count_micro_batches(spec: Spec, given: int | None) -> int | None:
     return None
 
 
-def check_plan(spec: Spec, given: int | None) -> str | None:
+def check_plan(spec: Spec, option: int | None) -> str | None:
     """Plan a spec as far as its sizes are known; why that is not to the end, or None.
 
     What `plan` would refuse is refused here, by the same function and in the same words. A plan
@@ -34,9 +34,9 @@ def check_plan(spec: Spec, given: int | None) -> str | None:
 
     Raises `PlanError`, and `DataError` for data that is there and cannot be counted.
     """
-    unknown = None if given is not None else _unknown(spec)
+    unknown = None if option is not None else _unknown(spec)
     if unknown is None:
-        plan_of(spec, count_micro_batches(spec, given))
+        plan_of(spec, count_micro_batches(spec, option))
     elif _same_for_every_count(spec):
         plan_of(spec, None)
     return unknown

@@ -47,13 +47,13 @@ def read_tsv(content: str, path: Path, columns: Sequence[Column]) -> Iterator[Da
 def _read(
     content: str, path: Path, columns: Sequence[Column], dialect: type[csv.Dialect]
 ) -> Iterator[DataRow]:
-    wanted = [column.name for column in columns]
-    _check_separator(content, wanted, path, dialect)
+    names = [column.name for column in columns]
+    _check_separator(content, names, path, dialect)
     (line, header), *rows = _cells(content, path, dialect)
-    _check_header(header, wanted, path, line)
+    _check_header(header, names, path, line)
     if not rows:
         raise refusal("must have rows below the header", path=path, received="none")
-    places = [header.index(name) for name in wanted]
+    places = [header.index(name) for name in names]
     for line, cells in rows:
         if len(cells) != len(header):
             raise refusal(
@@ -62,7 +62,7 @@ def _read(
                 line=line,
                 received=f"{len(cells)}, the first being {shown(cells[0])}",
             )
-        check_no_header(dict(zip(header, cells, strict=True)), wanted, path=path, line=line)
+        check_no_header(dict(zip(header, cells, strict=True)), names, path=path, line=line)
         yield DataRow(line, tuple(cells[place] for place in places))
 
 

@@ -111,23 +111,23 @@ class PreparedData(ABC, Generic[S]):
                     f"Received: format {facts['format']!r}"
                 )
             arrays = load_file(folder / ARRAYS)
-            found = cls(
+            data = cls(
                 train=cls._split(arrays, "train"),
                 eval=cls._split(arrays, "eval") if "eval.labels" in arrays else None,
                 **{name: _fact(facts[name]) for name in cls._facts()},
             )
-            written = facts["digest"]
+            digest = facts["digest"]
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             raise DataError(
                 f"{folder}: must hold prepared data, {FACTS} and {ARRAYS}. "
                 f"Received: {type(error).__name__}: {error}"
             ) from None
-        if found.digest != written:
+        if data.digest != digest:
             raise DataError(
-                f"{folder}: prepared data must have the digest it was written with, {written}. "
-                f"Received: {found.digest}"
+                f"{folder}: prepared data must have the digest it was written with, {digest}. "
+                f"Received: {data.digest}"
             )
-        return found
+        return data
 
     @classmethod
     def _facts(cls) -> list[str]:

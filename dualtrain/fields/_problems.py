@@ -46,13 +46,13 @@ def problems_of(
     positions: Positions | None = None,
 ) -> list[Problem]:
     """One `Problem` per error of the model `root`; with lines if `positions` are given."""
-    found = []
+    problems = []
     for details in error.errors(include_url=False):
         steps, part = _as_written(details["loc"], root)
         steps, rule, received = _explain(details, steps, part)
         line = None if positions is None else positions.line(steps)
         where = steps[:-1] if details["type"] == "extra_forbidden" else steps
-        found.append(
+        problems.append(
             Problem(
                 where=dotted(where),
                 rule=rule,
@@ -62,7 +62,7 @@ def problems_of(
                 cure=_cure(details, steps, part, root),
             )
         )
-    return found
+    return problems
 
 
 def _explain(

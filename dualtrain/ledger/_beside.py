@@ -61,7 +61,7 @@ def beside_stages(
         path, parts = parameter.name.split(".")[: head + 1], parameter.name.split(".")[head + 1 :]
         if not stack.stages or lists.get(".".join(path)) != set(stack.first):
             continue
-        if _told(parameter.name, stack) == "above":
+        if _side(parameter.name, stack) == "above":
             continue
         if len(parts) < 3 and parameter.kind != "norm":  # a Sequential of bare layers
             continue
@@ -78,9 +78,9 @@ def outside(parameter: Parameter, position: int, stacks: list[Stack]) -> Place |
         return None
     if parameter.kind == "embedding" and not _is_bare(parameter.name, stacks):
         return below_all(parameter, stacks)
-    told = {_told(name, stack) for name in parameter.names for stack in _nearest(name, stacks)}
-    if told & {"below", "above"}:
-        return below_all(parameter, stacks) if "below" in told else Place("head", 0)
+    sides = {_side(name, stack) for name in parameter.names for stack in _nearest(name, stacks)}
+    if sides & {"below", "above"}:
+        return below_all(parameter, stacks) if "below" in sides else Place("head", 0)
     return _by_order(parameter, position, stacks)
 
 
@@ -96,7 +96,7 @@ def _nearest(name: str, stacks: list[Stack]) -> list[Stack]:
     return [stack for stack in stacks if shared(stack.path, name) == most]
 
 
-def _told(name: str, stack: Stack) -> str:
+def _side(name: str, stack: Stack) -> str:
     """What the first telling part of a name says, beyond the path that it shares with the stack."""
     for part in name.split(".")[shared(stack.path, name) :]:
         if _ABOVE.fullmatch(part):

@@ -77,8 +77,8 @@ def decide(parameters: Iterable[Parameter], spec: Spec) -> Ledger:
 
     embeddings.weight of a 2-layer encoder with layer_decay 0.5: multiplier 0.5^3 = 0.125.
     """
-    listed = list(parameters)
-    found = sorted(listed, key=lambda p: p.name)
+    in_model_order = list(parameters)
+    in_name_order = sorted(in_model_order, key=lambda p: p.name)
     exclusions = _exclusions(spec.weight_decay)
     multipliers = {
         ParameterRule(f"lr_multipliers[{index}].pattern", "pattern", part.pattern): part.multiplier
@@ -87,15 +87,15 @@ def decide(parameters: Iterable[Parameter], spec: Spec) -> Ledger:
     patterns = spec.freeze.patterns if spec.freeze is not None else ()
     freezing = [ParameterRule("freeze.patterns", "pattern", pattern) for pattern in patterns]
     below, above = _sides(spec.layer_decay)
-    named = [*exclusions, *multipliers, *freezing, *below, *above]
-    silent = nothing_matched(named, found, spec)
+    rules = [*exclusions, *multipliers, *freezing, *below, *above]
+    silent = nothing_matched(rules, in_name_order, spec)
     if silent:
         raise LedgerError("\n".join(silent))
     rate = spec.layer_decay.rate if spec.layer_decay is not None else None
-    place = {} if rate is None else places(listed, below=below, above=above)
+    place = {} if rate is None else places(in_model_order, below=below, above=above)
     decay = spec.weight_decay.value if spec.weight_decay is not None else 0.0
     rows = []
-    for parameter in found:
+    for parameter in in_name_order:
         excluded, frozen = first(exclusions, parameter), first(freezing, parameter)
         own = own_decay(parameter.facts, spec)
         lr_rule, lr_multiplier = _rate(
@@ -123,8 +123,8 @@ def decide(parameters: Iterable[Parameter], spec: Spec) -> Ledger:
         )
     _check_something_trains(rows, spec)
     if rate is not None:
-        trains = {row.parameter.name for row in rows if row.trains}
-        check_placed(listed, [p for p in listed if p.name in trains and p.name not in place], rate)
+        needed = {row.parameter.name for row in rows if row.trains} - place.keys()
+        check_placed(in_model_order, [p for p in in_model_order if p.name in needed], rate)
     check_facts({r.parameter.name: r.parameter.facts for r in rows if r.trains}, spec)
     return Ledger(tuple(rows), spec.freeze.batch_stats if spec.freeze is not None else "train")
 
@@ -167,17 +167,17 @@ def _rate(
     facts: Facts,
 ) -> tuple[str, float]:
     """The rules behind a multiplier, and their product."""
-    told, product = [], 1.0
+    texts, product = [], 1.0
     if rule is not None:
-        told.append(str(rule))
+        texts.append(str(rule))
         product *= multipliers[rule]
     if place is not None and rate is not None:
-        told.append(place.text)
+        texts.append(place.text)
         product *= rate**place.above
     if facts.lr_multiplier != 1.0:
-        told.append(THE_MODEL)
+        texts.append(THE_MODEL)
         product *= facts.lr_multiplier
-    return ", ".join(told) or DEFAULT, product
+    return ", ".join(texts) or DEFAULT, product
 
 
 def _check_something_trains(rows: Sequence[LedgerRow], spec: Spec) -> None:

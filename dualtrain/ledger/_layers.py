@@ -69,28 +69,28 @@ def places(
             "lr_multipliers"
         )
     lists = lists_in(parameters)
-    found = {}
+    by_name = {}
     for position, parameter in enumerate(parameters):
         place = (
-            _said(parameter, stacks, below, above)
+            _by_spec(parameter, stacks, below, above)
             or _inside(parameter, stacks)
             or beside_stages(parameter, position, stacks, lists)
             or outside(parameter, position, stacks)
         )
         if place is not None:
-            found[parameter.name] = place
-    return found
+            by_name[parameter.name] = place
+    return by_name
 
 
-def check_placed(parameters: Sequence[Parameter], lost: Sequence[Parameter], rate: float) -> None:
+def check_placed(parameters: Sequence[Parameter], strays: Sequence[Parameter], rate: float) -> None:
     """Refuse a model in which parameters that train have no place.
 
     Raises `LedgerError` with their names and the words that say it.
     """
-    if not lost:
+    if not strays:
         return
     stacks = without_heads(stacks_of(parameters))
-    groups = list(dict.fromkeys(_group(p.name, stacks) for p in lost))
+    groups = list(dict.fromkeys(_group(p.name, stacks) for p in strays))
     raise LedgerError(
         "layer_decay: each parameter must be in a layer, below the first or above the last. "
         f"Received: {listed([*map(repr, groups)], _MOST)}, of which neither the name nor the "
@@ -106,7 +106,7 @@ def _group(name: str, stacks: list[Stack]) -> str:
     return name if end >= len(parts) else ".".join((*parts[:end], "*"))
 
 
-def _said(
+def _by_spec(
     parameter: Parameter,
     stacks: list[Stack],
     below: Sequence[ParameterRule],

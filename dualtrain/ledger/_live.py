@@ -71,42 +71,42 @@ def live_decay(wiring: Wiring, trial: Trial) -> dict[str, float]:
     weight of 1 with the gradient -c stands still, for then decay is c; found between steps of 4 %
     where it is none of the decided ones. Of what does not move at all it is the decided one.
     """
-    found = _decoupled if wiring.rule.decoupled else _coupled
-    return found(wiring.rule, wiring.ledger.decay(), trial)
+    measure = _decoupled if wiring.rule.decoupled else _coupled
+    return measure(wiring.rule, wiring.ledger.decay(), trial)
 
 
-def _decoupled(rule: UpdateRule, decided: Mapping[str, float], trial: Trial) -> dict[str, float]:
+def _decoupled(rule: UpdateRule, decisions: Mapping[str, float], trial: Trial) -> dict[str, float]:
     w, g = np.array([LARGE, 0.0]), np.full(2, GRADIENT)
     _, unit = rule.update(rule.new_state(w[1:]), w[1:], g[1:], lr=1.0)
-    found = {}
+    decays = {}
     for name, after in trial(w, g, LARGE_RATE).items():
         decaying, bare = w - after
         if bare == 0.0:
-            found[name] = decided[name]
+            decays[name] = decisions[name]
         else:
             decay = float((decaying / bare - 1.0) * -unit[0] / LARGE)
-            found[name] = _as_decided(decay, decided, name)
-    return found
+            decays[name] = _as_decided(decay, decisions, name)
+    return decays
 
 
-def _coupled(rule: UpdateRule, decided: Mapping[str, float], trial: Trial) -> dict[str, float]:
-    known = np.array(sorted({*decided.values()} - {0.0}))
+def _coupled(rule: UpdateRule, decisions: Mapping[str, float], trial: Trial) -> dict[str, float]:
+    known = np.array(sorted({*decisions.values()} - {0.0}))
     apart = np.abs(CANDIDATES[:, None] - known) > 2 * NEAR * known
     c = np.unique([0.0, *known * (1 - NEAR), *known * (1 + NEAR), *CANDIDATES[apart.all(axis=1)]])
     w = np.ones_like(c)
-    found = {}
+    decays = {}
     for name, after in trial(w, -c, _rate(rule)).items():
         falls = w - after > 0.0
         if not (w != after).any():
-            found[name] = decided[name]
+            decays[name] = decisions[name]
         elif not falls[0]:
-            found[name] = 0.0
+            decays[name] = 0.0
         else:
             last = int(np.flatnonzero(falls)[-1])
             low, high = c[last], c[min(last + 1, len(c) - 1)]
-            between = [d for d in (decided[name], *decided.values()) if low < d < high]
-            found[name] = between[0] if between else float(low + high) / 2
-    return found
+            between = [d for d in (decisions[name], *decisions.values()) if low < d < high]
+            decays[name] = between[0] if between else float(low + high) / 2
+    return decays
 
 
 def _rate(rule: UpdateRule) -> float:
@@ -115,8 +115,8 @@ def _rate(rule: UpdateRule) -> float:
     return float(own.lr) if rule.reads_rate_once else RATE
 
 
-def _as_decided(number: float, decided: Mapping[str, float], name: str) -> float:
+def _as_decided(number: float, decisions: Mapping[str, float], name: str) -> float:
     """The number that was decided for this parameter, or for another, where it is near one."""
-    known: Iterable[float] = (decided[name], *decided.values(), 0.0)
+    known: Iterable[float] = (decisions[name], *decisions.values(), 0.0)
     near = (d for d in known if abs(number - d) <= NEAR * abs(d) + NOTHING)
     return next(near, number)

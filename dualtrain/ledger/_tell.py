@@ -17,21 +17,21 @@ def tell(ledger: Ledger) -> None:
     A mark is timm's or Mamba's of "no weight decay", or Paddle's `L2Decay(0.0)` under decoupled
     decay, which native optimizers pass over as well.
     """
-    trained = [row for row in ledger.rows if row.trains]
-    decided = [f"{row.parameter.name} ({text})" for row in trained if (text := _decided(row))]
-    if decided:
+    rows = [row for row in ledger.rows if row.trains]
+    texts = [f"{row.parameter.name} ({text})" for row in rows if (text := _decided(row))]
+    if texts:
         warnings.warn(
             "the model itself decides how some parameters train, by ParamAttr or by what the "
-            f"groups of an earlier optimizer left on them: {listed(decided)}. It stays so, beside "
+            f"groups of an earlier optimizer left on them: {listed(texts)}. It stays so, beside "
             "the spec. To let the spec alone decide, set "
             "parameter.optimize_attr['learning_rate'] = 1.0 and parameter.regularizer = None",
             stacklevel=3,
         )
-    marked = [row.parameter.name for row in trained if row.decay and _is_marked(row)]
-    if marked:
+    names = [row.parameter.name for row in rows if row.decay and _is_marked(row)]
+    if names:
         warnings.warn(
             "the model marks parameters as ones without weight decay, but the spec's rules decide, "
-            f"and by them these decay: {listed(marked)}. To exclude them, name them in "
+            f"and by them these decay: {listed(names)}. To exclude them, name them in "
             "weight_decay.exclude_patterns",
             stacklevel=3,
         )

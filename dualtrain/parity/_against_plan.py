@@ -34,18 +34,18 @@ def compare_with_plan(trace: Trace, plan: Plan | None = None) -> Comparison:
     """
     own = trace.header.plan
     if plan is not None:
-        meant = PlanFacts.of(plan)
+        facts = PlanFacts.of(plan)
     elif own is not None:
         plan = own.resolved()
-        meant = PlanFacts.of(plan, own.decisions)
+        facts = PlanFacts.of(plan, own.decisions)
     else:
         raise TraceError(
             "a trace without a plan of its own is compared with the plan of a spec. Received: none"
         )
-    b = _followed(trace, plan, meant)
-    measured = {stage: measures for stage, measures in _measured(trace, b, plan) if measures}
-    specs = (trace.header.spec, meant.spec)
-    findings = {stage: make_finding(stage, found, specs) for stage, found in measured.items()}
+    b = _followed(trace, plan, facts)
+    by_stage = {stage: measures for stage, measures in _measured(trace, b, plan) if measures}
+    specs = (trace.header.spec, facts.spec)
+    findings = {stage: make_finding(stage, found, specs) for stage, found in by_stage.items()}
     return Comparison(
         a=trace,
         b=b,
@@ -102,11 +102,11 @@ def _groups(trace: Trace, plan: Plan) -> Iterator[Measure]:
             yield Measure(apart, "absolute", detail=text, update=update.attempt)
 
 
-def _followed(trace: Trace, plan: Plan, meant: PlanFacts) -> Trace:
+def _followed(trace: Trace, plan: Plan, facts: PlanFacts) -> Trace:
     """The trace that the run would have left had it followed the plan."""
-    header, decided = trace.header, {decision.name: decision for decision in meant.decisions}
+    header, decided = trace.header, {decision.name: decision for decision in facts.decisions}
     parameters = tuple(_decided(p, decided.get(p.name)) for p in header.parameters)
-    header = replace(header, parameters=parameters, plan=meant)
+    header = replace(header, parameters=parameters, plan=facts)
     return Trace(header, tuple(_updates(trace, plan)), end=trace.end)
 
 

@@ -63,8 +63,8 @@ def batches(a: Trace, b: Trace) -> list[Measure]:
     """The digest of the data, then those of every update's micro-batches in order."""
     left, right = a.header.data_digest, b.header.data_digest
     data = Measure(float(left != right), "digests", detail=f"data digest {left} against {right}")
-    recorded = [(x, y) for x, y in paired(a, b) if x.batches and y.batches]
-    differing = sum(x.batches != y.batches for x, y in recorded)
+    pairs = [(x, y) for x, y in paired(a, b) if x.batches and y.batches]
+    differing = sum(x.batches != y.batches for x, y in pairs)
     return [
         *([data] if left or right else []),
         *(
@@ -74,7 +74,7 @@ def batches(a: Trace, b: Trace) -> list[Measure]:
                 detail=f"{at(x)}, {_first_batch(x.batches, y.batches)}",
                 update=x.attempt,
             )
-            for x, y in recorded
+            for x, y in pairs
         ),
     ]
 
@@ -122,8 +122,8 @@ FactsByName = Mapping[str, Mapping[str, Any]]
 def _names(a: FactsByName, b: FactsByName) -> list[Measure]:
     """Counts the names under which the facts differ, and lists them; nothing without names."""
     differing = [name for name in sorted(a.keys() | b.keys()) if a.get(name) != b.get(name)]
-    told = [f"{name}: {'; '.join(_contrast(a.get(name), b.get(name)))}" for name in differing]
-    return [Measure(len(differing), "names", detail=listed(told))] if a or b else []
+    texts = [f"{name}: {'; '.join(_contrast(a.get(name), b.get(name)))}" for name in differing]
+    return [Measure(len(differing), "names", detail=listed(texts))] if a or b else []
 
 
 def _contrast(a: Mapping[str, Any] | None, b: Mapping[str, Any] | None) -> Iterator[str]:

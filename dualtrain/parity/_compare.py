@@ -35,7 +35,7 @@ _MEASURES: dict[Stage, Callable[[Trace, Trace], list[Measure]]] = {
     stages.ACCUMULATION: during.accumulation,
     stages.CLIP: during.clip,
     stages.LOSS_SCALE: during.loss_scale,
-    stages.MADE: during.made,
+    stages.MADE: during.updates_made,
     stages.NUMBERS: finite.in_training,
     stages.END: during.end,
     stages.EVALUATION: after.evaluation,
@@ -73,40 +73,40 @@ def compare(
 
     `compare(a, b)` and `compare(b, a)` come to the same verdict.
     """
-    given, (a, b) = (a, b), in_common(a, b)
-    measured = {stage: measure(a, b) for stage, measure in _MEASURES.items()}
+    traces, (a, b) = (a, b), in_common(a, b)
+    measures = {stage: measure(a, b) for stage, measure in _MEASURES.items()}
     for stage in _CHAOTIC:
-        measured[stage] = _MEASURES[stage](*finite.until(a, b))
+        measures[stage] = _MEASURES[stage](*finite.until(a, b))
         if floor is not None:
-            measured[stage] = widened(measured[stage], _MEASURES[stage](a, floor[0]))
-    no_proof = next((why for stage, why in _NO_PROOF.items() if measured[stage]), None)
+            measures[stage] = widened(measures[stage], _MEASURES[stage](a, floor[0]))
+    no_proof = next((why for stage, why in _NO_PROOF.items() if measures[stage]), None)
     if no_proof is not None:
-        measured[stages.EVALUATION], weights = [], None
+        measures[stages.EVALUATION], weights = [], None
     elif weights is not None:
-        measured[stages.NUMBERS] = finite.after_training(*weights)
+        measures[stages.NUMBERS] = finite.after_training(*weights)
     again = floor[1] if floor is not None else None
     tensors = _compare_weights(a, b, weights, again) if weights else None
-    measured[stages.UPDATE] = after.update(tensors) if tensors else []
+    measures[stages.UPDATE] = after.update(tensors) if tensors else []
     x, y = (side.averaged for side in weights) if weights else (None, None)
     averages = (
         _compare_weights(a, b, (x, y), again.averaged if again else None) if x and y else None
     )
-    measured[stages.AVERAGES] = after.averages(averages, one_sided=(x is None) != (y is None))
+    measures[stages.AVERAGES] = after.averages(averages, one_sided=(x is None) != (y is None))
     specs = (a.header.spec, b.header.spec)
     findings = {
-        stage: make_finding(stage, measured[stage], specs) for stage in STAGES if measured[stage]
+        stage: make_finding(stage, measures[stage], specs) for stage in STAGES if measures[stage]
     }
-    told = explained(findings, a, measured[stages.ACCUMULATION])
+    final = explained(findings, a, measures[stages.ACCUMULATION])
     return Comparison(
-        a=given[0],
-        b=given[1],
-        findings=tuple(told.values()),
-        first=first_difference(told),
-        starts_alike=starts_alike(told),
+        a=traces[0],
+        b=traces[1],
+        findings=tuple(final.values()),
+        first=first_difference(final),
+        starts_alike=starts_alike(final),
         not_compared=tuple(
             f"{s.name} ({no_proof if no_proof and s in AFTER else s.absent})"
             for s in STAGES
-            if s.absent and not measured[s]
+            if s.absent and not measures[s]
         ),
         weights=tensors,
         averages=averages,

@@ -18,9 +18,9 @@ __all__ = [
     "learning_rate",
     "loss",
     "loss_scale",
-    "made",
     "paired",
     "tail_only",
+    "updates_made",
 ]
 
 
@@ -69,7 +69,7 @@ def _micro_losses(x: Update, y: Update, allowed: Tolerance) -> Measure:
         return Measure(math.inf, "absolute", allowed, text, x.attempt)
     distances = [distance(p, q) for p, q in zip(left, right, strict=True)]
     index = max(range(len(left)), key=distances.__getitem__)
-    text = _told(f"micro-batch {index}, loss", x, left[index], right[index])
+    text = _text(f"micro-batch {index}, loss", x, left[index], right[index])
     return Measure(distances[index], "absolute", allowed, text, x.attempt)
 
 
@@ -118,7 +118,7 @@ def _relative(
     name: str, update: Update, left: float | None, right: float | None, allowed: Tolerance
 ) -> Measure:
     value = relative(left, right, floor=NORM_FLOOR)
-    return Measure(value, "relative", allowed, _told(name, update, left, right), update.attempt)
+    return Measure(value, "relative", allowed, _text(name, update, left, right), update.attempt)
 
 
 def loss_scale(a: Trace, b: Trace) -> list[Measure]:
@@ -148,7 +148,7 @@ def _scaled(update: Update) -> str:
     return f"{'skipped' if update.skipped else 'made'} at scale {update.loss_scale}"
 
 
-def made(a: Trace, b: Trace) -> list[Measure]:
+def updates_made(a: Trace, b: Trace) -> list[Measure]:
     """Whether any update was made at all; only where it was not. Skips alone prove nothing."""
     pairs = list(paired(a, b))
     if not pairs or not all(x.skipped and y.skipped for x, y in pairs):
@@ -168,7 +168,7 @@ def tail_only(a: Trace, accumulated: Sequence[Measure]) -> bool:
     return bool(differing) and all(size < full for n, size in enumerate(sizes) if n in differing)
 
 
-def _told(name: str, update: Update, left: float | None, right: float | None) -> str:
+def _text(name: str, update: Update, left: float | None, right: float | None) -> str:
     return f"{at(update)}, {name}: {_number(left)} against {_number(right)}"
 
 

@@ -64,20 +64,20 @@ def explained(findings: Findings, a: Trace, accumulated: Sequence[Measure]) -> F
       t - 1 moved the weights otherwise. The stage `update` then differs from that update on. Not
       so for a loss that is no number on one side.
     """
-    told = dict(findings)
+    result = dict(findings)
     if during.tail_only(a, accumulated):
         tail = "only in groups shorter than batch.accumulate"
-        told[ACCUMULATION] = _adding(told[ACCUMULATION], tail, knob="batch.tail")
-    if _first(told) == LOSS:
-        t = told[LOSS].first_update
-        if t == 0 and INITIAL_OUTPUT in told:
+        result[ACCUMULATION] = _adding(result[ACCUMULATION], tail, knob="batch.tail")
+    if _first(result) == LOSS:
+        t = result[LOSS].first_update
+        if t == 0 and INITIAL_OUTPUT in result:
             why = "the initial output agrees, so the loss is computed otherwise"
-            told[LOSS] = _adding(told[LOSS], why)
-        finite = math.isfinite(told[LOSS].largest)
-        if t and finite and UPDATE in told and not told[UPDATE].agrees:
+            result[LOSS] = _adding(result[LOSS], why)
+        finite = math.isfinite(result[LOSS].largest)
+        if t and finite and UPDATE in result and not result[UPDATE].agrees:
             why = f"by update {t - 1}: its gradient agrees, the next loss does not"
-            told[UPDATE] = replace(_adding(told[UPDATE], why), first_update=t - 1)
-    return told
+            result[UPDATE] = replace(_adding(result[UPDATE], why), first_update=t - 1)
+    return result
 
 
 def _adding(finding: Finding, detail: str, *, knob: str | None = None) -> Finding:

@@ -79,17 +79,17 @@ def make_finding(stage: Stage, measures: Sequence[Measure], specs: Specs) -> Fin
     """
     gravest = worst(measures)
     beyond = [measure for measure in measures if measure.parity == "different"]
-    shown = beyond[0] if beyond else gravest
+    example = beyond[0] if beyond else gravest
     fields = _fields_of(stage, specs) if beyond else {}
-    told = [shown.detail] if shown.value != 0 else []
+    texts = [example.detail] if example.value != 0 else []
     return Finding(
         stage=stage.name,
         parity=gravest.parity,
         largest=gravest.value,
         unit=gravest.unit,
         tolerance=gravest.tolerance,
-        first_update=shown.update if beyond else None,
-        detail="; ".join([*told, *_told(fields)]),
+        first_update=example.update if beyond else None,
+        detail="; ".join([*texts, *_texts(fields)]),
         knob=", ".join(fields or stage.knobs),
         series=_series(measures),
     )
@@ -134,7 +134,7 @@ def _fields_of(stage: Stage, specs: Specs) -> Fields:
     }
 
 
-def _told(fields: Fields) -> list[str]:
+def _texts(fields: Fields) -> list[str]:
     told = [f"{name} {a!r} against {b!r}" for name, (a, b) in fields.items()]
     return [f"the specs differ: {', '.join(told)}"] if told else []
 

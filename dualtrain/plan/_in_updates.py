@@ -16,11 +16,11 @@ def in_updates(spec: Spec, unit: int) -> str | None:
     other = spec.schedule.restated(unit)
     if other is not None:
         return f"write schedule: {other}"
-    told = spec.schedule.in_updates(unit)
-    if told is None:
+    fields = spec.schedule.in_updates(unit)
+    if fields is None:
         return None
     if spec.horizon is not None:
-        told.append(f"horizon: {spec.horizon * unit}")
-    if not told:
+        fields.append(f"horizon: {spec.horizon * unit}")
+    if not fields:
         return "leave per: epoch out, so that the rate moves at every update"
-    return f"write {', '.join(told)} without per: epoch"
+    return f"write {', '.join(fields)} without per: epoch"

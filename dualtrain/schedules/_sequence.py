@@ -160,15 +160,15 @@ class Sequential(ScheduleRecord):
 
     def in_updates(self, unit: int, where: str = "") -> list[str] | None:
         """The lengths of its phases, and the counts within."""
-        told = []
+        fields = []
         for index, phase in enumerate(self.phases):
             within = phase.schedule.in_updates(unit, f"{where}phases[{index}].schedule.")
             if within is None:
                 return None
             if phase.updates is not None:
-                told.append(f"{where}phases[{index}].updates: {phase.updates * unit}")
-            told += within
-        return told
+                fields.append(f"{where}phases[{index}].updates: {phase.updates * unit}")
+            fields += within
+        return fields
 
     def _stretches(self, *, warmup: int, horizon: int) -> Iterator[_Stretch]:
         """Each phase; the last has what the others leave of the horizon, at least 1 in a plan."""

@@ -63,7 +63,7 @@ def fit(
     check_metric(spec, metric)
     epochs = Epochs(batches)
     run = begin(spec, model, epochs.count, backend=backend, measure=trace is not None)
-    made, header = _Made(), None
+    collector, header = _Collector(), None
     with run:
         objective = objective_of(run, loss)  # before anything is written
         plateau = None if metric is None else PlateauMetric(run, metric)
@@ -73,12 +73,12 @@ def fit(
                 objective.targets(first)  # refuses labels that are none
             # A loss of the user's own may take more than logits: no probe then.
             header = describe(run, probe=None if loss else probe(run, first))
-        with recorded(run, header, plateau, made, trace=trace, output=output) as observers:
+        with recorded(run, header, plateau, collector, trace=trace, output=output) as observers:
             make_updates(run, epochs, objective, observers)
-    return tuple(made.updates)
+    return tuple(collector.updates)
 
 
-class _Made(Observer):
+class _Collector(Observer):
     """Keeps the updates, for the caller."""
 
     def __init__(self) -> None:

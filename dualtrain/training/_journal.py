@@ -81,7 +81,7 @@ class Journal:
         entries, self._entries = self._entries, []
         norms = [n for e in entries for n in (e.applied.grad_norm, e.applied.clipped_norm)]
         losses = iter(self._backend.numbers([m.given for e in entries for m in e.losses]))
-        measured = iter(self._backend.numbers([n for n in norms if n is not None]))
+        values = iter(self._backend.numbers([n for n in norms if n is not None]))
         for entry in entries:
             applied, given = entry.applied, [(m, next(losses)) for m in entry.losses]
             update = Update(
@@ -93,8 +93,8 @@ class Journal:
                 micro_losses=tuple(
                     v / max(m.targets, 1) for m, v in given if m.targets is not None
                 ),
-                grad_norm=None if applied.grad_norm is None else next(measured),
-                clipped_norm=None if applied.clipped_norm is None else next(measured),
+                grad_norm=None if applied.grad_norm is None else next(values),
+                clipped_norm=None if applied.clipped_norm is None else next(values),
                 loss_scale=applied.loss_scale,
                 skipped=applied.skipped,
                 batches=entry.digests,

@@ -64,14 +64,14 @@ class Watch(Observer):
         sums = [backend.scaled(p, 1.0).sum() for p in self._run.model.parameters()]
         return all(map(math.isfinite, backend.numbers(sums)))
 
-    def _warn_of(self, found: str) -> None:
+    def _warn_of(self, what: str) -> None:
         """An infinite loss alone, a sum that overflowed, may leave gradients and weights finite."""
         self._finite = False
         harm = "the weights are no longer numbers"
         if self._weights_are_finite():
             harm = "the run has numbers that are none, though its weights are finite as yet"
         _warn(
-            f"{harm}: {found}, and in {self._dtype} nothing skips such an update. Look at the data "
+            f"{harm}: {what}, and in {self._dtype} nothing skips such an update. Look at the data "
             "of that update, the rate, and clip"
         )
 

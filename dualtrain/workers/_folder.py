@@ -41,14 +41,14 @@ def check_report(report: Path, names: Iterable[str]) -> None:
             )
 
 
-def publish(made: Path, report: Path) -> None:
+def publish(draft: Path, report: Path) -> None:
     """Replace what an earlier run left in the report folder by what this one made.
 
     The summary first: what it names is replaced by the next run, should this one be cut here.
     """
     report.mkdir(exist_ok=True)
     earlier = (*_left_by(report), *REPORT_FILES)
-    (made / SUMMARY).replace(report / SUMMARY)
+    (draft / SUMMARY).replace(report / SUMMARY)
     for file in earlier:
         if file == SUMMARY:
             continue
@@ -56,7 +56,7 @@ def publish(made: Path, report: Path) -> None:
             shutil.rmtree(report / file)
         else:
             (report / file).unlink(missing_ok=True)
-    for entry in made.iterdir():
+    for entry in draft.iterdir():
         entry.rename(report / entry.name)
 
 

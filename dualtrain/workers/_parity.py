@@ -55,12 +55,12 @@ def run_parity(
     check_plots()
     with Signals() as signals, folder_beside(report) as folder:
         scratch = Path(folder)
-        made = scratch / "report"
+        draft = scratch / "report"
         with signals.at_once():
             data = _prepared(runs, scratch)
         with Workers(scratch, signals) as workers:
             for side in runs:
-                workers.start(side, _job(side, data[side.name], made))
+                workers.start(side, _job(side, data[side.name], draft))
             headers = workers.until(Ready)
             a, b = (side.name for side in sides)
             comparison = compare_headers(headers[a].header, headers[b].header)
@@ -69,10 +69,10 @@ def run_parity(
                 _until_done(workers, runs, console or Console())
         with signals.at_once():
             if comparison.starts_alike:
-                comparison = compare_files(*(_trace(made, side.name) for side in runs))
+                comparison = compare_files(*(_trace(draft, side.name) for side in runs))
             comparison = replace(comparison, names=(a, b))
-            write_report(made, comparison)
-        publish(made, report)
+            write_report(draft, comparison)
+        publish(draft, report)
     return comparison
 
 
@@ -108,15 +108,15 @@ def _prepared(sides: Iterable[Side], scratch: Path) -> dict[str, Path]:
     return data
 
 
-def _job(side: Side, data: Path, made: Path) -> Job:
+def _job(side: Side, data: Path, draft: Path) -> Job:
     spec = _spec(side)
     return Job(
         backend=side.backend,
         spec=spec.model_dump_json(),
         source=replace(spec.source, folder=spec.folder.resolve()).dump(),
         data=str(data),
-        trace=str(_trace(made, side.name)),
-        output=str(made / side.name),
+        trace=str(_trace(draft, side.name)),
+        output=str(draft / side.name),
         nudge=side.nudge,
     )
 

@@ -69,23 +69,23 @@ class Workers:
 
         Raises `WorkerError`, which names the side, for one that failed.
         """
-        said: dict[str, R] = {}
-        failed: dict[str, str] = {}
-        while said.keys() != self._workers.keys():
+        answers: dict[str, R] = {}
+        failures: dict[str, str] = {}
+        while answers.keys() != self._workers.keys():
             name, report = self._hear()
             if isinstance(report, kind):
-                said[name] = report
+                answers[name] = report
             elif isinstance(report, Failed):
-                failed[name] = report.message
+                failures[name] = report.message
             elif not isinstance(report, Progressed):
                 due = kind.__name__.lower()
-                failed[name] = f"it must say {due!r} next. Received: {report.say!r}"
+                failures[name] = f"it must say {due!r} next. Received: {report.say!r}"
             elif progressed is not None:
                 progressed(name, report)
             if isinstance(report, Ready):
                 self._started.add(name)
-            self._raise_first(failed)
-        return said
+            self._raise_first(failures)
+        return answers
 
     def _hear(self) -> tuple[str, Report]:
         while True:
@@ -95,9 +95,9 @@ class Workers:
             except Empty:
                 pass
 
-    def _raise_first(self, failed: dict[str, str]) -> None:
+    def _raise_first(self, failures: dict[str, str]) -> None:
         """One that is another side again fails as that one will, which then says so itself."""
-        for name, message in failed.items():
+        for name, message in failures.items():
             side = self._workers[name].side
             if side.again is not None and side.again not in self._started:
                 continue
