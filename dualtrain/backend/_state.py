@@ -22,8 +22,8 @@ __all__ = ["copied", "dumped_state", "take_state"]
 
 def copied(array: Any) -> NDArray[Any]:
     """A copy of a number or an array of any layout; of float16 as float32, which holds it."""
-    array = np.array(array, order="C")
-    return array.astype(np.float32) if array.dtype == np.float16 else array
+    copy: NDArray[Any] = np.array(array, order="C")
+    return copy.astype(np.float32) if copy.dtype == np.float16 else copy
 
 
 def dumped_state(verbs: Verbs, model: Any, optimizer: Any) -> TensorState:

@@ -19,7 +19,7 @@ from dualtrain.trace._header import (
     ParameterFacts,
     PlanFacts,
 )
-from dualtrain.trace._records import DONE, End, Evaluation, Record, Update
+from dualtrain.trace._records import End, Evaluation, Record, Update
 from dualtrain.trace._values import Number, Position
 
 __all__ = ["Record2", "upgraded"]
@@ -60,7 +60,7 @@ class Update2(Update):
 class End2(End):
     """The last line, with the one evaluation that there was."""
 
-    reason: Literal["done"] = DONE
+    reason: Literal["done"] = "done"
     correct: int | None
     total: int | None
     eval_loss: Number | None
