@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from dualtrain.cli._options import AsJson, MicroBatches, SpecFile
 from dualtrain.cli._sizes import count_micro_batches, plan_of
 from dualtrain.spec import load_spec
 
 __all__ = ["compare", "explain"]
-
-SpecFile = Annotated[Path, typer.Argument(metavar="SPEC", help="YAML, TOML or JSON.")]
-MicroBatches = Annotated[
-    int | None,
-    typer.Option(min=1, help="In one epoch, over all processes; counted if the spec has a task."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
 def explain(spec: SpecFile, micro_batches: MicroBatches = None, as_json: AsJson = False) -> None:

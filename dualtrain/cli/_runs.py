@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dualtrain.cli._model import model_of
+from dualtrain.cli._options import AsJson
 from dualtrain.errors import TrainingWarning
 from dualtrain.ledger import Ledger, LedgerRow, decide
 from dualtrain.spec import Spec, load_spec
@@ -47,7 +48,7 @@ def ledger(
             help="Makes a model of yours, from the current folder too; absent, the task's.",
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show what decays, how fast each parameter learns, what is frozen, and by which rule."""
     from dualtrain import training

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from dualtrain.cli._options import MicroBatches, SpecFile
 from dualtrain.cli._sizes import check_plan, count_micro_batches, plan_of
 from dualtrain.errors import DataError, PlanError, SpecError
 from dualtrain.explain import whole_numbers
@@ -17,12 +18,7 @@ from dualtrain.spec import load_spec, spec_schema
 
 __all__ = ["check", "plan", "plot", "schema"]
 
-SpecFile = Annotated[Path, typer.Argument(metavar="SPEC", help="YAML, TOML or JSON.")]
 SpecFiles = Annotated[list[Path], typer.Argument(metavar="SPEC", help="YAML, TOML or JSON.")]
-MicroBatches = Annotated[
-    int | None,
-    typer.Option(min=1, help="In one epoch, over all processes; counted if the spec has a task."),
-]
 
 
 def check(specs: SpecFiles, micro_batches: MicroBatches = None) -> None:

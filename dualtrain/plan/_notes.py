@@ -1,10 +1,10 @@
-"""What float32 leaves of a weight decay that is too small for it."""
+"""What a plan will not do though its spec says so: a decay too small for float32, a warmup of 0."""
 
 from __future__ import annotations
 
 from dualtrain.plan._plan import Plan
 
-__all__ = ["decay_note"]
+__all__ = ["decay_note", "warmup_note"]
 
 NOTHING = 2.0**-25
 """Half the distance from 1 to the float32 below it: 1 minus no more than this is 1."""
@@ -37,4 +37,21 @@ def decay_note(plan: Plan) -> str | None:
     return (
         f"weight decay will be inexact: {told}; below {INEXACT:g} float32 distorts it, in torch "
         "and Paddle differently"
+    )
+
+
+def warmup_note(plan: Plan) -> str | None:
+    """A sentence for a proportion above 0 that is rounded to no warmup at all; None for others.
+
+    proportion 0.1 of 9 updates, rounded down: a note; of 10 updates: None. Hugging Face's trainer
+    rounds up, and warms up for one.
+    """
+    warmup = plan.spec.warmup
+    if warmup is None or not warmup.proportion or plan.warmup_updates:
+        return None
+    length = plan.curve.horizon - plan.curve.origin
+    counted = f"{length} {plan.spec.schedule.per}{'' if length == 1 else 's'}"
+    return (
+        f"there will be no warmup: {warmup.proportion:g} x {counted} is "
+        f"{warmup.proportion * length:.4g}, which is rounded to 0; rounding: ceil makes it 1"
     )
