@@ -296,11 +296,11 @@ def test_the_model_may_call_itself_as_it_likes() -> None:
 
 def test_a_named_tuple_of_outputs_is_asked_for_its_logits() -> None:
     """Its first field may be anything, of the shape of logits too."""
-    output = namedtuple("Output", ["hidden", "logits"])
+    Output = namedtuple("Output", ["hidden", "logits"])
 
     class Two(OwnWord):
         def forward(this, x: Any) -> Any:  # type: ignore[override]
-            return output(x, this.layers(x))
+            return Output(x, this.layers(x))
 
     assert losses(Two()) == losses(torch_model())
 
