@@ -29,9 +29,15 @@ def logits_of(model: Any, inputs: Mapping[str, Any]) -> Any:
             f"the model's forward must take at least one of {', '.join(inputs)} by name. "
             f"Received: forward{inspect.signature(model.forward)}"
         )
+    if _needs_labels(getattr(model.forward, "__func__", model.forward)):
+        raise BackendError(
+            "the model's forward must do without labels, which are never passed, for the loss is "
+            "computed outside: give them a default, or a loss of your own: fit(loss=). "
+            f"Received: forward{inspect.signature(model.forward)}"
+        )
     output = model(**accepted)
     logits = _logits_in(output)
-    if not hasattr(logits, "shape"):
+    if not hasattr(logits, "detach"):
         raise BackendError(
             "the model must return a tensor, a tuple that starts with one, or an object with "
             f".logits{_own_loss(output)}. Received: {type(output).__name__}"
@@ -40,7 +46,7 @@ def logits_of(model: Any, inputs: Mapping[str, Any]) -> Any:
 
 
 def _logits_in(output: Any) -> Any:
-    if isinstance(output, tuple):
+    if isinstance(output, tuple) and not hasattr(output, "logits"):
         return output[0] if output else None
     if isinstance(output, Mapping):
         return output.get("logits")
@@ -64,3 +70,9 @@ def _takes(forward: Callable[..., Any]) -> Callable[[str], bool]:
     parameters = inspect.signature(forward).parameters
     takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     return lambda name: takes_all or name in parameters
+
+
+@lru_cache(maxsize=64)
+def _needs_labels(forward: Callable[..., Any]) -> bool:
+    labels = inspect.signature(forward).parameters.get("labels")
+    return labels is not None and labels.default is labels.empty

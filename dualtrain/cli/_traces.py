@@ -45,6 +45,10 @@ def diff(
 
     _check_together(b, plan, floor, micro_batches)
     if report is not None:
+        if report.exists() and not report.is_dir():
+            raise typer.BadParameter(
+                f"must be a folder. Received: {report}, a file", param_hint="--report"
+            )
         check_plots()
     if b is not None:
         comparison = compare_files(a, b, floor)

@@ -16,6 +16,7 @@ from dualtrain.parity import _during as during
 from dualtrain.parity import _stages as stages
 from dualtrain.parity._finding import Comparison, Measure
 from dualtrain.parity._first import first_difference, starts_alike
+from dualtrain.parity._spec import spec
 from dualtrain.parity._stages import Stage, make_finding
 from dualtrain.plan import Plan, Scaling
 from dualtrain.spec import Clip
@@ -28,7 +29,8 @@ def compare_with_plan(trace: Trace, plan: Plan | None = None) -> Comparison:
     """Compare a run with what a plan says of it: sizes, decay, rates, groups, clip, loss scale.
 
     plan: when absent that of the spec in the trace, resolved anew. Only then the decay is compared:
-    a spec decides it for a model, by a ledger that the trace has and another plan has not.
+    a spec decides it for a model, by a ledger that the trace has and another plan has not. What
+    another plan says of all else, such as the optimizer, is held against the spec in the trace.
 
     Raises `TraceError` for a trace that has no plan if none is given.
     """
@@ -53,7 +55,9 @@ def compare_with_plan(trace: Trace, plan: Plan | None = None) -> Comparison:
         first=first_difference(findings),
         starts_alike=starts_alike(findings),
         not_compared=tuple(
-            f"{stage.name} ({why})" for stage, why in _WITHOUT.items() if stage not in findings
+            f"{stage.name} ({why if trace.updates or stage is stages.DECAY else _NO_UPDATE})"
+            for stage, why in _WITHOUT.items()
+            if stage not in findings
         ),
         weights=None,
         averages=None,
@@ -70,6 +74,8 @@ _WITHOUT = {
 }
 """Why a stage that a plan decides has nothing to compare."""
 
+_NO_UPDATE = "no update is recorded"
+
 
 def _measured(trace: Trace, b: Trace, plan: Plan) -> Iterator[tuple[Stage, list[Measure]]]:
     yield stages.PLAN, _sizes(trace, b, plan)
@@ -81,6 +87,8 @@ def _measured(trace: Trace, b: Trace, plan: Plan) -> Iterator[tuple[Stage, list[
     if plan.spec.clip is None or plan.spec.clip.global_norm is not None:
         yield stages.CLIP, during.clip(trace, b)
     yield stages.LOSS_SCALE, during.loss_scale(trace, b)
+    if trace.header.plan is not None and b.header.plan != trace.header.plan:
+        yield stages.SPEC, spec(trace, b)
 
 
 def _sizes(trace: Trace, b: Trace, plan: Plan) -> list[Measure]:
@@ -132,7 +140,7 @@ def _updates(trace: Trace, plan: Plan) -> Iterator[Update]:
             t=t,
             lr=update.lr if plan.spec.schedule.needs_metric else plan.lr_at(t),
             momentum=plan.momentum_at(t),
-            clipped_norm=_clipped(update, plan.spec.clip),
+            clipped_norm=_clipped(update, plan.spec.clip, told=trace.header.plan is not None),
             loss_scale=None if scaling is None else scaling.scale,
         )
         if scaling is not None:
@@ -140,13 +148,16 @@ def _updates(trace: Trace, plan: Plan) -> Iterator[Update]:
         t += not (update.skipped and plan.holds_on_skip)
 
 
-def _clipped(update: Update, clip: Clip | None) -> float | None:
-    """The norm after clipping; as recorded where the norm before it does not tell."""
-    norm = update.grad_norm
-    if norm is None or update.clipped_norm is None:
-        return update.clipped_norm
+def _clipped(update: Update, clip: Clip | None, *, told: bool) -> float | None:
+    """The norm after clipping; as recorded where the norm before it does not tell.
+
+    told: whether a norm after clipping that is not recorded tells of a run that did not clip.
+    """
+    norm, clipped = update.grad_norm, update.clipped_norm
+    if norm is None or (clipped is None and (clip is None or not told)):
+        return clipped
     if clip is None:
         return norm
     if clip.global_norm is None:
-        return update.clipped_norm
+        return clipped
     return norm * clip.global_norm / max(norm, clip.global_norm)

@@ -26,8 +26,9 @@ def micro_batch(given: Any, model: Any) -> MicroBatch:
     """The arrays of a micro-batch by name, whatever form it has.
 
     given: a mapping from the model's inputs to arrays; or a tuple or list, (input, ..., labels) by
-        the order of the model's `forward`, or (mapping, labels). Tensors of any framework stand for
-        arrays: those on another device than the CPU are waited for.
+        the order of the model's `forward`, or (mapping, labels). A named tuple with `labels` among
+        its fields is the mapping that it names. Tensors of any framework stand for arrays: those on
+        another device than the CPU are waited for.
 
     (x, y), for forward(self, input): {"input": x, "labels": y}. Raises `DataError` for what is no
     micro-batch.
@@ -51,10 +52,12 @@ def _by_name(given: Any, model: Any) -> Mapping[str, Any]:
     if not isinstance(given, (tuple, list)) or not given:
         empty = ", empty" if isinstance(given, (tuple, list)) else ""
         raise DataError(f"{_RULE}. Received: {type(given).__name__}{empty}")
+    if "labels" in getattr(given, "_fields", ()):
+        return dict(given._asdict())  # type: ignore[union-attr]
     *inputs, last = given
     if len(inputs) == 1 and isinstance(inputs[0], Mapping):
         return {**inputs[0], "labels": last}
-    names = _inputs(getattr(model.forward, "__func__", model.forward))
+    names = _inputs(*_function_of(model.forward))
     if len(inputs) > len(names):
         raise DataError(
             f"{_RULE}; this model's forward names {len(names)} inputs in order: give a mapping. "
@@ -65,12 +68,18 @@ def _by_name(given: Any, model: Any) -> Mapping[str, Any]:
     return {**dict(zip(names, inputs, strict=False)), "labels": last}
 
 
+def _function_of(method: Any) -> tuple[Callable[..., Any], bool]:
+    """What a method of any instance calls, and whether that takes the instance first."""
+    function = getattr(method, "__func__", None)
+    return (method, False) if function is None else (function, True)
+
+
 @lru_cache(maxsize=64)
-def _inputs(forward: Callable[..., Any]) -> tuple[str, ...]:
+def _inputs(forward: Callable[..., Any], takes_self: bool) -> tuple[str, ...]:
     """The names that `forward` takes in order, but for its own labels."""
-    parameters = inspect.signature(forward).parameters.values()
+    parameters = list(inspect.signature(forward).parameters.values())[takes_self:]
     by_place = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
-    return tuple(name for name in by_place if name not in ("self", "labels"))
+    return tuple(name for name in by_place if name != "labels")
 
 
 def _array(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from itertools import chain
@@ -85,15 +86,37 @@ def _by_epoch(batches: Any) -> Callable[[int], Any]:
     """
     if callable(batches) and not hasattr(batches, "__len__"):
         of_epoch: Callable[[int], Any] = batches
+        _check_takes_epoch(of_epoch)
         return of_epoch
     return lambda epoch: batches
+
+
+def _check_takes_epoch(batches: Callable[..., Any]) -> None:
+    try:
+        signature = inspect.signature(batches)
+    except ValueError:  # of some that are written in C
+        return
+    try:
+        signature.bind(0)
+    except TypeError:
+        name = getattr(batches, "__name__", type(batches).__name__)
+        raise DataError(
+            "a function that gives an epoch's micro-batches must take the epoch's number. "
+            f"Received: {name}{signature}"
+        ) from None
 
 
 def _count(epoch: Any) -> int:
     is_iterable = hasattr(epoch, "__iter__") or hasattr(epoch, "__getitem__")
     if is_iterable and hasattr(epoch, "__len__") and not isinstance(epoch, Mapping):
         with suppress(TypeError):  # of a DataLoader over an iterable data set
-            return len(epoch)
+            if len(epoch):
+                return len(epoch)
+            raise DataError(
+                "an epoch must have at least one micro-batch: a loader that drops the last one "
+                "has none where there are fewer samples than its batch size. "
+                f"Received: {type(epoch).__name__}, empty"
+            )
     told = ", which is one micro-batch" if isinstance(epoch, Mapping) else ""
     raise DataError(
         "an epoch's micro-batches must be a sized iterable that can be iterated anew, such as a "

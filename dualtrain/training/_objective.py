@@ -36,10 +36,18 @@ class Objective:
 
 
 def objective_of(run: Run, own: LossSum | None = None) -> Objective:
-    """The loss that the spec says, or the caller's own; `SpecError` if there are both."""
+    """The loss that the spec says, or the caller's own.
+
+    Raises `SpecError` if there are both, `DataError` for one that is no function.
+    """
     settings = run.plan.spec.loss
     if own is None:
         return _cross_entropy(run, settings or Loss())
+    if not callable(own):
+        raise DataError(
+            "a loss of your own must be a function of the model and the batch, (model, batch) -> "
+            f"the sum over the targets. Received: {own!r}"
+        )
     if settings is not None:
         rule = "excludes a loss function of your own"
         raise SpecError((Problem(where="loss", rule=rule, received="both"),))

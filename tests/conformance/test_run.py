@@ -322,7 +322,7 @@ def test_batches_of_another_shape_are_refused(
 
 
 def test_no_batches_at_all_are_refused(backend: Backend, linear: Any) -> None:
-    with pytest.raises(PlanError, match=r"must be a whole number >= 1\. Received: 0$"):
+    with pytest.raises(DataError, match=r"at least one micro-batch: .* Received: list, empty$"):
         fit(spec_of(), linear, [])
 
 

@@ -268,6 +268,7 @@ def test_diff_of_a_script_with_a_spec_needs_the_sizes(
         (["--plan", "spec.json", "b.jsonl"], "takes the place of B. Received: both"),
         (["--floor", "b.jsonl"], "is for two traces. Received: one"),
         (["--micro-batches", "5"], "is for the spec that --plan names. Received: no --plan"),
+        (["--report", __file__], "must be a folder. Received:"),
     ],
 )
 def test_options_without_anything_to_do_are_refused(
@@ -275,3 +276,34 @@ def test_options_without_anything_to_do_are_refused(
 ) -> None:
     assert diff(write_trace(tmp_path / "a.jsonl", make_trace()), *arguments) == 2
     assert told in " ".join(capsys.readouterr().err.replace("│", " ").split())
+
+
+def test_another_plan_is_held_against_the_spec_too() -> None:
+    """No rate, size or norm tells of another optimizer."""
+    made = make_trace()
+    assert compare_with_plan(made, planned(make_spec())).agrees
+    optimizer = {"name": "adamw", "lr": 0.1, "eps": 1e-6}
+    first = compare_with_plan(made, planned(make_spec(optimizer=optimizer))).first
+    assert first is not None
+    assert first.stage == "spec"
+    assert first.detail == "optimizer.eps 1e-08 against 1e-06"
+
+
+def test_a_run_that_did_not_clip_is_found_out() -> None:
+    """By the norm before clipping, with a plan of the run's own: a script may not record more."""
+    made = make_trace()
+    made = replace(made, updates=tuple(replace(u, clipped_norm=None) for u in made.updates))
+    for trace, found in ((made, True), (without_plan(made), False)):
+        first = compare_with_plan(trace, planned(make_spec())).first
+        assert (first is not None and first.stage == "clip") == found
+
+
+def test_a_trace_that_has_only_begun_is_told_as_such() -> None:
+    comparison = compare_with_plan(replace(make_trace(), updates=(), evaluations=(), end=None))
+    assert "learning rate (no update is recorded)" in comparison.not_compared
+
+
+def planned(spec: Any) -> Plan:
+    own = make_trace().header.plan
+    assert own is not None
+    return Plan.of(spec, micro_batches_per_epoch=own.micro_batches_per_epoch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
 from collections.abc import Iterator
 from functools import partial
 from types import SimpleNamespace
@@ -263,3 +264,84 @@ def test_a_loader_that_ends_early_is_refused(framework: str) -> None:
 
     with pytest.raises(DataError, match=r"as many micro-batches .* 3\. Received: 2 in epoch 0$"):
         fit(spec_of(), MODELS[framework](), Short())
+
+
+Named = namedtuple("Named", ["labels", "input"])
+
+
+class OwnWord(torch.nn.Module):
+    """A model that calls itself by another name than self."""
+
+    def __init__(this) -> None:
+        super().__init__()
+        this.layers = torch_model()
+
+    def forward(this, x: Any, labels: Any = None) -> Any:
+        return this.layers(x)
+
+
+def test_a_named_tuple_is_read_by_its_names(framework: str) -> None:
+    named = [Named(labels=y, input=x) for x, y in pairs()]
+    assert fit(spec_of(), MODELS[framework](), named) == fit(
+        spec_of(), MODELS[framework](), pairs()
+    )
+
+
+def losses(model: Any) -> list[float]:
+    return [update.loss for update in fit(spec_of(), model, pairs())]
+
+
+def test_the_model_may_call_itself_as_it_likes() -> None:
+    assert losses(OwnWord()) == losses(torch_model())
+
+
+def test_a_named_tuple_of_outputs_is_asked_for_its_logits() -> None:
+    """Its first field may be anything, of the shape of logits too."""
+    Output = namedtuple("Output", ["hidden", "logits"])
+
+    class Two(OwnWord):
+        def forward(this, x: Any) -> Any:  # type: ignore[override]
+            return Output(x, this.layers(x))
+
+    assert losses(Two()) == losses(torch_model())
+
+
+def test_an_array_is_no_output_of_a_model() -> None:
+    class Detached(OwnWord):
+        def forward(this, x: Any) -> Any:  # type: ignore[override]
+            return this.layers(x).detach().numpy()
+
+    with pytest.raises(BackendError, match=r"must return a tensor, .* Received: ndarray$"):
+        fit(spec_of(), Detached(), pairs())
+
+
+def test_a_model_that_needs_its_labels_is_told_of_the_way_out() -> None:
+    class Loss(OwnWord):
+        def forward(this, x: Any, labels: Any) -> Any:  # type: ignore[override]
+            return torch.nn.functional.cross_entropy(this.layers(x), labels)
+
+    with pytest.raises(BackendError, match=r"do without labels, .*fit\(loss=\)"):
+        fit(spec_of(), Loss(), pairs())
+    own = fit(spec_of(), Loss(), pairs(), loss=lambda model, batch: model(**batch) * SIZE)
+    assert len(own) == 6
+
+
+@pytest.mark.parametrize(
+    ("batches", "message"),
+    [
+        ([], "at least one micro-batch: .* Received: list, empty"),
+        (
+            torch.utils.data.DataLoader(SAMPLES, 100, drop_last=True),
+            "at least one micro-batch: .* Received: DataLoader, empty",
+        ),
+        (lambda: pairs(), r"must take the epoch's number\. Received: <lambda>\(\)"),
+    ],
+)
+def test_what_is_no_epoch_is_refused(batches: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        fit(spec_of(), torch_model(), batches)
+
+
+def test_a_loss_that_is_no_function_is_refused() -> None:
+    with pytest.raises(DataError, match=r"must be a function of .* Received: 'mse'"):
+        fit(spec_of(), torch_model(), pairs(), loss="mse")  # type: ignore[arg-type]
