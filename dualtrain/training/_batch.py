@@ -57,7 +57,8 @@ def _by_name(given: Any, model: Any) -> Mapping[str, Any]:
     *inputs, last = given
     if len(inputs) == 1 and isinstance(inputs[0], Mapping):
         return {**inputs[0], "labels": last}
-    names = _inputs(getattr(model.forward, "__func__", model.forward))
+    method = getattr(model.forward, "__func__", None)
+    names = _inputs(method or model.forward, skip=0 if method is None else 1)
     if len(inputs) > len(names):
         raise DataError(
             f"{_RULE}; this model's forward names {len(names)} inputs in order: give a mapping. "
@@ -69,11 +70,14 @@ def _by_name(given: Any, model: Any) -> Mapping[str, Any]:
 
 
 @lru_cache(maxsize=64)
-def _inputs(forward: Callable[..., Any]) -> tuple[str, ...]:
-    """The names that `forward` takes in order, but for its own labels."""
-    parameters = inspect.signature(forward).parameters.values()
+def _inputs(forward: Callable[..., Any], *, skip: int) -> tuple[str, ...]:
+    """The names that `forward` takes in order, but for its own labels.
+
+    skip: 1 for a method, which names the model first, mostly `self`.
+    """
+    parameters = list(inspect.signature(forward).parameters.values())[skip:]
     by_place = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
-    return tuple(name for name in by_place if name not in ("self", "labels"))
+    return tuple(name for name in by_place if name != "labels")
 
 
 def _array(value: Any) -> Any:
