@@ -254,8 +254,8 @@ def test_what_is_no_data_is_refused(framework: str, batches: Any, received: str)
 
 def test_a_tuple_follows_a_forward_that_names_its_model_otherwise() -> None:
     class Model(torch.nn.Linear):
-        def forward(layer, x: Any) -> Any:
-            return super().forward(x)
+        def forward(_layer, input: Any) -> Any:
+            return super().forward(input)
 
     made = fit(spec_of(), Model(3, 2), pairs())
     assert len(made) == 6
