@@ -9,7 +9,13 @@ from itertools import zip_longest
 from dualtrain.listing import listed
 from dualtrain.parity._finding import Measure
 from dualtrain.parity._numbers import distance, relative
-from dualtrain.parity._tolerances import Tolerance, Tolerances, tolerances
+from dualtrain.parity._tolerances import (
+    LOSS_FLOOR,
+    Tolerance,
+    Tolerances,
+    for_losses,
+    tolerances,
+)
 from dualtrain.parity._weights import ParameterDifference, Weights
 from dualtrain.trace import Evaluation, Trace
 
@@ -41,10 +47,7 @@ def _tensor(tensor: ParameterDifference) -> Measure:
 
 
 def evaluation(a: Trace, b: Trace) -> list[Measure]:
-    """Each evaluation of one run beside the other's: examples, correct answers, loss, metrics.
-
-    A metric may be of any size, so it is judged relative to the larger (at least to 1).
-    """
+    """Each evaluation of one run beside the other's: examples, correct answers, loss, metrics."""
     pairs = list(zip_longest(a.evaluations, b.evaluations))
     allowed = tolerances(a, b)
     places = [f"at t = {(x or y).t}, " for x, y in pairs[:-1]] + [""]
@@ -70,12 +73,12 @@ def _evaluation(
         bound = Tolerance(max(1.0, share), "examples")
         yield Measure(distance(x.correct, y.correct), "examples", bound, right)
     text = f"{place}evaluation loss {x.loss} against {y.loss}"
-    yield Measure(distance(x.loss, y.loss), "absolute", Tolerance(allowed.loss), text)
+    bound = for_losses(allowed)
+    yield Measure(relative(x.loss, y.loss, floor=LOSS_FLOOR), "relative", bound, text)
     for name in sorted(x.metrics.keys() | y.metrics.keys()):
         p, q = x.metrics.get(name), y.metrics.get(name)
-        bound = Tolerance(allowed.loss, "x larger value (at least 1)")
         text = f"{place}{name} {p} against {q}"
-        yield Measure(relative(p, q, floor=1.0), "relative", bound, text)
+        yield Measure(relative(p, q, floor=LOSS_FLOOR), "relative", bound, text)
 
 
 def _right(x: Evaluation, y: Evaluation) -> str:

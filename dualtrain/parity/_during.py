@@ -6,8 +6,14 @@ import math
 from collections.abc import Iterator, Sequence
 
 from dualtrain.parity._finding import Measure
-from dualtrain.parity._numbers import distance, relative, ulps
-from dualtrain.parity._tolerances import NORM_FLOOR, Tolerance, tolerances
+from dualtrain.parity._numbers import relative, ulps
+from dualtrain.parity._tolerances import (
+    LOSS_FLOOR,
+    NORM_FLOOR,
+    Tolerance,
+    for_losses,
+    tolerances,
+)
 from dualtrain.trace import DONE, Trace, Update
 
 __all__ = [
@@ -56,7 +62,7 @@ def learning_rate(a: Trace, b: Trace) -> list[Measure]:
 
 def loss(a: Trace, b: Trace) -> list[Measure]:
     """Every micro-batch's own mean loss; the gravest of each update."""
-    allowed = Tolerance(tolerances(a, b).loss)
+    allowed = for_losses(tolerances(a, b))
     return [
         _micro_losses(x, y, allowed) for x, y in paired(a, b) if x.micro_losses and y.micro_losses
     ]
@@ -66,11 +72,11 @@ def _micro_losses(x: Update, y: Update, allowed: Tolerance) -> Measure:
     left, right = x.micro_losses, y.micro_losses
     if len(left) != len(right):
         text = f"{at(x)}: {len(left)} micro-batches against {len(right)}"
-        return Measure(math.inf, "absolute", allowed, text, x.attempt)
-    distances = [distance(p, q) for p, q in zip(left, right, strict=True)]
+        return Measure(math.inf, "relative", allowed, text, x.attempt)
+    distances = [relative(p, q, floor=LOSS_FLOOR) for p, q in zip(left, right, strict=True)]
     index = max(range(len(left)), key=distances.__getitem__)
     text = _text(f"micro-batch {index}, loss", x, left[index], right[index])
-    return Measure(distances[index], "absolute", allowed, text, x.attempt)
+    return Measure(distances[index], "relative", allowed, text, x.attempt)
 
 
 def accumulation(a: Trace, b: Trace) -> list[Measure]:

@@ -18,6 +18,7 @@ __all__ = [
     "EXACT",
     "FLOOR_UPDATES",
     "FLOOR_WEIGHTS",
+    "LOSS_FLOOR",
     "NOISE",
     "NOISY_STILL",
     "NORM_FLOOR",
@@ -25,6 +26,7 @@ __all__ = [
     "STORAGE_ROUNDING",
     "Tolerance",
     "Tolerances",
+    "for_losses",
     "raised",
     "tolerances",
 ]
@@ -53,6 +55,13 @@ A gradient is a sum of (probability - target) terms, each right to half an ULP o
 they cancel and that absolute error stays: 1e-3 x 1e-3 = 1e-6 is about 8 ULP of 1.
 """
 
+LOSS_FLOOR = 1.0
+"""A loss or a metric below this is measured as if it were this.
+
+A cross-entropy is a difference of logits near 1, whose rounding stays however small it becomes; a
+squared error may be of thousands, each right to some ULP of itself.
+"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Tolerances:
@@ -61,7 +70,8 @@ class Tolerances:
     logits: float
     """Of the initial output, relative to the larger logit (at least to 1)."""
     loss: float
-    """Of a micro-batch's loss and of the evaluation's, absolute."""
+    """Of a micro-batch's loss, the evaluation's and its metrics, relative to the larger (at least
+    to 1)."""
     norms: float
     """Of the accumulated gradient's norm before and after clipping, relative."""
     weights: float
@@ -128,6 +138,11 @@ def tolerances(a: Trace, b: Trace) -> Tolerances:
     if "bfloat16" in types:
         return BFLOAT16
     return FLOAT16 if "float16" in types else FLOAT32
+
+
+def for_losses(allowed: Tolerances) -> Tolerance:
+    """What two losses, or two metrics, may be apart."""
+    return Tolerance(allowed.loss, f"x larger value (at least {LOSS_FLOOR:g})")
 
 
 STORAGE_ROUNDING = 2.0**-24

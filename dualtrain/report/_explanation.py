@@ -175,11 +175,16 @@ def _concerns(explanation: Explanation) -> Iterator[str]:
 
 def _fields(part: BaseModel) -> str:
     """A part's name and its fields that say something, as the spec names them."""
-    told = {name: getattr(part, name) for name in type(part).model_fields}
+    known = type(part).model_fields
+    told = {name: getattr(part, name) for name in known}
     name = told.pop("name", None)
     if told.get("per") == "update":
         del told["per"]
-    listed = [f"{key} {_shown(value)}" for key, value in told.items() if _says_something(value)]
+    listed = [
+        f"{key} {_shown(value)}"
+        for key, value in told.items()
+        if known[key].is_required() or _says_something(value)
+    ]
     if name is None:
         return ", ".join(listed)
     return f"{name} ({', '.join(listed)})" if listed else str(name)

@@ -25,13 +25,14 @@ Numbered = tuple[int, Record]
 """A line's number in its file, from 1, and what it says."""
 
 
-def read_trace(path: Path) -> Trace:
+def read_trace(path: str | Path) -> Trace:
     """Read a trace of version 3 or 2, whole or cut.
 
     A run that was killed leaves no end, and maybe half a line: that line is dropped, and `end` is
     None. Anything else that is not exactly one header, updates in order with evaluations
     among them, and one end raises `TraceError`, with file and line.
     """
+    path = Path(path)
     check_regular(path, "a trace is a readable file")
     try:
         content = path.read_bytes()

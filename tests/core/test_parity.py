@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from dualtrain.errors import TraceError
 from dualtrain.parity import Finding, WeightSet, compare, compare_files
 from dualtrain.parity._numbers import distance, relative, ulps
-from dualtrain.trace import Trace
+from dualtrain.trace import Evaluation, Trace
 from tests.traces import (
     make_trace,
     make_weights,
@@ -117,6 +117,18 @@ def test_the_bar_of_norms_stands_at_1e_3(norm: str, apart: float, agrees: bool) 
 def test_the_bar_of_losses_stands_at_1e_5(apart: float, agrees: bool) -> None:
     a = make_trace()
     assert agrees == compare(a, with_losses(a, {1: apart})).agrees
+
+
+@pytest.mark.parametrize(("apart", "agrees"), [(0.09, True), (0.11, False)])
+def test_the_bar_of_large_losses_is_relative(apart: float, agrees: bool) -> None:
+    """A squared error of 10,000 is right to some ULP of 10,000, not of 1."""
+
+    def trace(loss: float) -> Trace:
+        made = with_update(make_trace(), 1, loss=loss, micro_losses=(loss, loss))
+        return replace(made, evaluations=(Evaluation(t=6, examples=80, correct=61, loss=loss),))
+
+    found = {f.stage: f.agrees for f in compare(trace(1e4), trace(1e4 + apart)).findings}
+    assert (found["loss"], found["evaluation"]) == (agrees, agrees)
 
 
 def test_a_weight_is_allowed_the_rounding_of_its_storage() -> None:

@@ -373,6 +373,16 @@ def test_explain_says_its_loss(example: Path, capsys: pytest.CaptureFixture[str]
     assert "dropout" not in told
 
 
+def test_explain_says_that_a_model_is_linear(
+    example: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (example / "spec.yaml").read_text(encoding="utf-8").replace("[64, 32]", "[]")
+    (example / "linear.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(SystemExit):
+        main(["explain", str(example / "linear.yaml")])
+    assert "model hidden [], activation gelu." in capsys.readouterr().out
+
+
 def test_no_framework_is_imported(example: Path) -> None:
     path = str(example / "spec.yaml")
     code = (

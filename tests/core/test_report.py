@@ -50,7 +50,7 @@ def test_the_table_has_a_row_for_each_stage_and_ends_in_words() -> None:
         "initial weights exact 0 0 agrees",
         "initial output exact 0 0.00012 agrees",
         "learning rate exact 0 0 agrees",
-        "loss different inf absolute 1e-05 3 differs",
+        "loss different inf relative 1e-05 3 differs",
         "accumulation exact 0 0.001 agrees",
         "clip exact 0 0.001 agrees",
         "update different 0.001 relative 2.1e-05 differs",
@@ -125,8 +125,8 @@ def test_the_summary_holds_every_finding(tmp_path: Path) -> None:
         "stage": "loss",
         "parity": "different",
         "largest": "inf",
-        "unit": "absolute",
-        "tolerance": {"bound": 1e-5, "of": ""},
+        "unit": "relative",
+        "tolerance": {"bound": 1e-5, "of": "x larger value (at least 1)"},
         "first_update": 3,
         "detail": "update 3, micro-batch 0, loss: 0.25 against inf",
         "knob": "loss, task.model.dropout, amp",
@@ -142,7 +142,7 @@ def test_the_summary_for_people_says_the_same(tmp_path: Path) -> None:
     assert lines[0] == "# torch against paddle"
     assert lines[2].startswith("torch and paddle differ. The first difference is in the stage")
     assert (
-        "| loss | different | inf absolute | 1e-05 | 3 | differs "
+        "| loss | different | inf relative | 1e-05 x larger value (at least 1) | 3 | differs "
         "| update 3, micro-batch 0, loss: 0.25 against inf |"
     ) in lines
     assert "- torch: torch 3.3.1; cpu; float32" in lines

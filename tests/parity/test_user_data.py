@@ -254,6 +254,15 @@ def test_what_is_no_data_is_refused(framework: str, batches: Any, received: str)
         fit(spec_of(), MODELS[framework](), batches())
 
 
+def test_a_tuple_follows_a_forward_that_names_its_model_otherwise() -> None:
+    class Model(torch.nn.Linear):
+        def forward(_layer, input: Any) -> Any:
+            return super().forward(input)
+
+    made = fit(spec_of(), Model(3, 2), pairs())
+    assert len(made) == 6
+
+
 def test_a_loader_that_ends_early_is_refused(framework: str) -> None:
     class Short:
         def __len__(self) -> int:
