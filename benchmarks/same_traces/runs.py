@@ -78,7 +78,8 @@ def demo(folder: Path, updates: int) -> None:
     folder.mkdir(parents=True)
     spec = example / "spec.yaml"
     if updates:
-        short = load_spec(spec).model_dump(mode="json") | {"duration": {"updates": updates}}
+        short: dict[str, Any] = load_spec(spec).model_dump(mode="json")
+        short["duration"] = {"updates": updates}
         short["task"] |= {split: str(example / short["task"][split]) for split in ("train", "eval")}
         spec = folder / "spec.json"
         spec.write_text(Spec.model_validate(short).model_dump_json(), encoding="utf-8")
