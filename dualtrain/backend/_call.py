@@ -74,5 +74,5 @@ def _takes(forward: Callable[..., Any]) -> Callable[[str], bool]:
 
 @lru_cache(maxsize=64)
 def _needs_labels(forward: Callable[..., Any]) -> bool:
-    labels = inspect.signature(forward).parameters.get("labels")
-    return labels is not None and labels.default is labels.empty
+    asked = inspect.signature(forward).parameters.get("labels")
+    return asked is not None and asked.default is asked.empty

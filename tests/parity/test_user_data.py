@@ -66,7 +66,9 @@ class Set(paddle.io.Dataset):
         return X[index], Y[index]
 
 
-SAMPLES: Any = Set()
+def samples() -> Any:
+    """A set, of whichever framework's kind."""
+    return Set()
 
 
 class Rows(torch.utils.data.IterableDataset):
@@ -88,9 +90,9 @@ DATA: dict[str, Any] = {
     "a torch DataLoader": lambda: torch.utils.data.DataLoader(
         torch.utils.data.TensorDataset(torch.tensor(X), torch.tensor(Y)), batch_size=SIZE
     ),
-    "a paddle DataLoader": lambda: paddle.io.DataLoader(SAMPLES, batch_size=SIZE, shuffle=False),
+    "a paddle DataLoader": lambda: paddle.io.DataLoader(samples(), batch_size=SIZE, shuffle=False),
     "a loader for each epoch": lambda: (
-        lambda epoch: torch.utils.data.DataLoader(Set(), batch_size=SIZE)
+        lambda epoch: torch.utils.data.DataLoader(samples(), batch_size=SIZE)
     ),
     "a parameter among the tensors": lambda: [
         (torch.tensor(x, requires_grad=True), y) for x, y in pairs()
@@ -340,7 +342,7 @@ def test_a_model_that_needs_its_labels_is_told_of_the_way_out() -> None:
     [
         ([], "at least one micro-batch: .* Received: list, empty"),
         (
-            torch.utils.data.DataLoader(SAMPLES, 100, drop_last=True),
+            torch.utils.data.DataLoader(samples(), 100, drop_last=True),
             "at least one micro-batch: .* Received: DataLoader, empty",
         ),
         (lambda: pairs(), r"must take the epoch's number\. Received: <lambda>\(\)"),
