@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeVar
 
+from dualtrain.spec import Role, Spec
 from dualtrain.trace._header import (
     FORMAT,
     VERSION,
@@ -19,22 +20,39 @@ from dualtrain.trace._header import (
     ParameterFacts,
     PlanFacts,
 )
-from dualtrain.trace._records import End, Evaluation, Record, Update
-from dualtrain.trace._values import Number, Position
+from dualtrain.trace._records import DONE, End, Evaluation, Record, Update
+from dualtrain.trace._values import EXACTLY, Number, Position, Size
 
 __all__ = ["Record2", "upgraded"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class LedgerEntry2(Decision, ParameterFacts):
+class LedgerEntry2:
     """A parameter, what the core decided for it, and what the live optimizer did with it."""
 
-    dtype: None = None
+    __pydantic_config__ = EXACTLY
+
+    name: str
+    native: str
+    structured: str
+    shape: tuple[int, ...]
+    roles: tuple[Role, ...]
+    rule: str
+    decay: Number
+    effective_decay: Number | None
+    lr_rule: str
+    lr_multiplier: Number
+    effective_lr_multiplier: Number | None
+    freeze_rule: str
+    frozen: bool
+    trainable: bool
 
 
 @dataclass(frozen=True, kw_only=True)
-class Header2(PlanFacts):
-    """The first line, the plan in it."""
+class Header2:
+    """The first line."""
+
+    __pydantic_config__ = EXACTLY
 
     record: Literal["header"] = "header"
     format: Literal["dualtrain-trace"] = FORMAT
@@ -42,6 +60,13 @@ class Header2(PlanFacts):
     backend: str
     versions: dict[str, str]
     device: str
+    spec: Spec
+    total_updates: Size
+    warmup_updates: Position
+    horizon: Size
+    updates_per_epoch: Size
+    micro_batches_per_epoch: Size
+    world_size: Size
     ledger: tuple[LedgerEntry2, ...]
     initial_digest: dict[str, str]
     probe: tuple[tuple[Number, ...], ...] | None
@@ -50,20 +75,41 @@ class Header2(PlanFacts):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Update2(Update):
+class Update2:
     """An update; the first traces of version 2 did not number them."""
 
-    attempt: Position | None = None  # type: ignore[assignment]
+    __pydantic_config__ = EXACTLY
+
+    record: Literal["update"] = "update"
+    attempt: int | None = None
+    t: Position
+    lr: Number
+    momentum: Number | None = None
+    loss: Number
+    micro_losses: tuple[Number, ...]
+    grad_norm: Number | None
+    clipped_norm: Number | None
+    loss_scale: Number | None
+    skipped: bool
+    batches: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class End2(End):
+class End2:
     """The last line, with the one evaluation that there was."""
 
-    reason: Literal["done"] = "done"
+    __pydantic_config__ = EXACTLY
+
+    record: Literal["end"] = "end"
     correct: int | None
     total: int | None
     eval_loss: Number | None
+    skipped: int | None = None
+    weights: str | None
+    initial_weights: str | None
+    weights_digest: str | None = None
+    averages: str | None = None
+    averages_digest: str | None = None
 
 
 Record2 = Header2 | Update2 | End2
@@ -82,7 +128,7 @@ def upgraded(records: Iterable[Record2]) -> Iterator[list[Record]]:
                 # A skip held the clock or advanced it. After the last update either will do.
                 clock, count = record.t + (not record.skipped), count + 1
             case End2():
-                yield [*_evaluation(record, clock), _taken(End, record)]
+                yield [*_evaluation(record, clock), _taken(End, record, reason=DONE)]
 
 
 def _header(old: Header2) -> Header:
@@ -95,7 +141,7 @@ def _header(old: Header2) -> Header:
         old,
         version=VERSION,
         computation=computation,
-        parameters=tuple(_taken(ParameterFacts, entry) for entry in old.ledger),
+        parameters=tuple(_taken(ParameterFacts, entry, dtype=None) for entry in old.ledger),
         plan=_taken(
             PlanFacts, old, decisions=tuple(_taken(Decision, entry) for entry in old.ledger)
         ),

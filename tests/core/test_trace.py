@@ -304,6 +304,26 @@ def test_a_run_of_version_2_did_what_its_spec_says_now() -> None:
     assert compare_with_plan(read).agrees
 
 
+@pytest.mark.parametrize(
+    ("line", "field"),
+    [
+        *(
+            (1, f)
+            for f in ("loss", "micro_losses", "grad_norm", "loss_scale", "skipped", "batches")
+        ),
+        *((-1, f) for f in ("correct", "total", "eval_loss", "weights", "initial_weights")),
+    ],
+)
+def test_a_line_of_version_2_has_all_its_fields(line: int, field: str, tmp_path: Path) -> None:
+    lines = [json.loads(text) for text in (OLD / "plain.jsonl").read_text().splitlines()]
+    del lines[line][field]
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+
+    with pytest.raises(TraceError, match=rf"\b{field} is required"):
+        read_trace(path)
+
+
 def test_the_first_traces_of_version_2_did_not_number_their_updates(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in (OLD / "plain.jsonl").read_text().splitlines()]
     for update in lines[1:-1]:
