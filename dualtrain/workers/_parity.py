@@ -13,10 +13,11 @@ from pathlib import Path
 
 from rich.console import Console
 
+from dualtrain.errors import LedgerError
 from dualtrain.parity import Comparison, compare_files, compare_headers
 from dualtrain.report import REPORT_FILES, check_plots, write_report
 from dualtrain.spec import Spec
-from dualtrain.training import check_before, task_of
+from dualtrain.training import check_before, expected_ledger, task_of
 from dualtrain.workers._folder import check_report, folder_beside, publish
 from dualtrain.workers._process import Workers
 from dualtrain.workers._progress import ProgressBars
@@ -25,6 +26,10 @@ from dualtrain.workers._signals import Signals
 from dualtrain.workers._talk import Done, Go, Job, Progressed, Ready
 
 __all__ = ["run_parity", "without_randomness"]
+
+CANONICAL = DEFAULT_SIDES[0].backend
+"""The backend whose models are transformers', so that its own names of parameters are the canonical
+ones: what its rules by substring name is known without it, at once."""
 
 
 def run_parity(
@@ -50,6 +55,8 @@ def run_parity(
     runs = tuple(replace(side, spec=without_randomness(side.spec or spec)) for side in runs)
     report = report.resolve()
     check_report(report, [side.name for side in runs])
+    for side in runs:
+        _check_names(side)
     for one in _distinct(_spec(side) for side in runs):
         check_before(one)
     check_plots()
@@ -74,6 +81,20 @@ def run_parity(
             write_report(draft, comparison)
         publish(draft, report)
     return comparison
+
+
+def _check_names(side: Side) -> None:
+    """Refuse the rules about parameters by which a side with the canonical names would not start.
+
+    `exclude_substrings: [norm]` is such a rule: PaddleNLP has `norm1`, transformers `LayerNorm`.
+    """
+    if side.backend != CANONICAL:
+        return
+    try:
+        expected_ledger(_spec(side))
+    except LedgerError as error:
+        whose = f"the {side.name} side, on Hugging Face's names: "
+        raise LedgerError(f"{whose if 'substring' in str(error) else ''}{error}") from None
 
 
 def without_randomness(spec: Spec) -> Spec:

@@ -89,10 +89,18 @@ def test_by_parity_and_train_alike(
     assert not (folder / "report").exists()
 
 
-def test_a_substring_is_left_to_the_sides(folder: Path) -> None:
-    """Each calls its parameters by names of its own, and refuses what none of them has."""
+def test_a_substring_that_only_paddlenlps_names_have(folder: Path) -> None:
+    """In parity the torch side would refuse it; Paddle alone may train with it."""
     task = small_spec(folder).model_dump()["task"] | {"model": ERNIE}
     spec = small_spec(folder, task=task, **decay(exclude_substrings=["norm"]))
+    with pytest.raises(LedgerError) as error:
+        run_parity(spec, report=folder / "report")
+    message = str(error.value)
+    assert message.startswith(
+        "the torch side, on Hugging Face's names: weight_decay.exclude_substrings: substring "
+        "'norm' matches none of the model's 25 parameters. Near: 'ernie.embeddings.LayerNorm.bias'"
+    )
+    assert "Write exclude: [bias, norm] instead" in message
     check_before(spec)
 
 
