@@ -20,6 +20,7 @@ NEEDS = {
     "test_names_in_docs.py": "the sources",
     "test_prepared.py": "text",
     "test_report.py": "plot",
+    "test_without_plan.py::test_a_report_of_two_scripts_can_be_written": "plot",
 }
 """A test, the class or the file it is in -> the extra that it needs."""
 
