@@ -66,7 +66,9 @@ def trial(optimizer: Any, model: Any) -> Trial:
             twin._learning_rate, twin._learning_rate_map = rate, {}
             twin._grad_clip = None
             twin._accumulators, twin._accumulators_holder = defaultdict(dict), {}
-            twin._already_create_accumulator, twin._opti_name_list = set(), []
+            twin._opti_name_list = []
+            twin._already_create_accumulator = set()
+            twin._already_create_accumulater = set()  # as Paddle 2.6 spells it
             twin.step()
         return {names[p.name]: p.numpy().astype("float64") for p in held}
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import paddle
 from numpy.typing import NDArray
+from paddle.base.layer_helper import LayerHelper
 
 from dualtrain.backend import NamedTensor, copied, type_of
 from dualtrain.state import Arrays, TensorState
@@ -123,6 +124,7 @@ def load_optimizer(optimizer: Any, parameters: Sequence[NamedTensor], state: Ten
     optimizer._accumulators_holder = {}
     moved = {p.name: p for p in held(optimizer)}
     block = paddle.static.default_main_program().global_block()
+    optimizer.helper = LayerHelper(type(optimizer).__name__)  # Paddle 2.6 makes states with it
     found = [f for f in parameters if f.name in state.optimizer]
     optimizer._create_accumulators(block, [moved[f.tensor.name] for f in found])
     for f in found:
@@ -207,12 +209,17 @@ def _created(optimizer: Any) -> set[str]:
 
 
 def _generators() -> dict[str, Any]:
-    """What random numbers come from: the CPU's generator, and the current CUDA device's."""
-    place, core = paddle.framework._current_expected_place(), paddle.framework.core
+    """What random numbers come from: the CPU's generator, and the current CUDA device's.
+
+    None of Paddle 2.6: there the engine of a generator is no part of what can be read of it.
+    """
+    core = paddle.framework.core
     found = {"cpu": core.default_cpu_generator()}
-    if place.is_gpu_place():
-        found["cuda"] = core.default_cuda_generator(place.gpu_device_id())
-    return found
+    kind, _, index = paddle.device.get_device().partition(":")
+    if kind == "gpu":
+        found["cuda"] = core.default_cuda_generator(int(index))
+    states = {name: generator.get_state().__getstate__() for name, generator in found.items()}
+    return {name: found[name] for name, state in states.items() if isinstance(state[-1], list)}
 
 
 def _engine(generator: Any) -> NDArray[np.uint8]:

@@ -230,6 +230,9 @@ def test_dropout_draws_what_it_would_have_drawn(backend: Backend) -> None:
     runs = [started(backend, spec_of("sgd"), seed=s) for s in (0, 1)]
     drawn = []
     state = runs[0].state()
+    if backend.versions().get("paddlepaddle", "").startswith("2."):
+        assert not any(name.startswith("random/") for name in state.tensors.own)
+        pytest.skip("came with Paddle 3: a random state that can be read")
     for run in (runs[0], runs[1]):
         run.restore(state)
         drawn.append(backend.to_numpy(random_numbers(backend)))
