@@ -15,7 +15,7 @@ NEEDS = {
     "test_cli.py::test_a_report_that_cannot_be_written_is_text_and_status_2": "plot",
     "test_cli.py::test_diff_writes_a_report": "plot",
     "test_cli.py::test_framework_free_commands_import_no_framework": "plot",
-    "test_cli.py::test_plot_writes_files": "plot",
+    "test_cli_plan.py::test_plot_writes_files": "plot",
     "test_demo_data.py::TestSpec": "text",
     "test_names_in_docs.py": "the sources",
     "test_prepared.py": "text",

@@ -16,69 +16,16 @@ from dualtrain.parity import Comparison, WeightSet, compare, compare_headers
 from dualtrain.parity._spec import IRRELEVANT
 from dualtrain.parity._stages import differing_fields
 from dualtrain.trace import Trace
+from tests.changes import both, decided, evaluation, header, in_effect, plan, same, update
 from tests.traces import (
     make_spec,
     make_trace,
     make_weights,
-    with_decision,
-    with_parameter,
-    with_update,
     write_run,
 )
 
 AMP: dict[str, Any] = {"amp": {"dtype": "float16"}}
-
-
-def header(**changes: Any) -> Callable[[Trace], Trace]:
-    return lambda trace: replace(trace, header=replace(trace.header, **changes))
-
-
-def plan(**changes: Any) -> Callable[[Trace], Trace]:
-    def change(trace: Trace) -> Trace:
-        assert trace.header.plan is not None
-        return header(plan=replace(trace.header.plan, **changes))(trace)
-
-    return change
-
-
-def evaluation(**changes: Any) -> Callable[[Trace], Trace]:
-    """Change the only evaluation."""
-
-    def change(trace: Trace) -> Trace:
-        (only,) = trace.evaluations
-        return replace(trace, evaluations=(replace(only, **changes),))
-
-    return change
-
-
-def update(t: int, **changes: Any) -> Callable[[Trace], Trace]:
-    return lambda trace: with_update(trace, t, **changes)
-
-
 PARAMETER_RULES = "weight_decay, lr_multipliers, layer_decay, freeze"
-
-
-def decided(**changes: Any) -> Callable[[Trace], Trace]:
-    """Change what the core decided for dense.weight."""
-    return lambda trace: with_decision(trace, "dense.weight", **changes)
-
-
-def in_effect(**changes: Any) -> Callable[[Trace], Trace]:
-    """Change what the live optimizer holds of dense.weight."""
-    return lambda trace: with_parameter(trace, "dense.weight", **changes)
-
-
-def both(*changes: Callable[[Trace], Trace]) -> Callable[[Trace], Trace]:
-    def change(trace: Trace) -> Trace:
-        for each in changes:
-            trace = each(trace)
-        return trace
-
-    return change
-
-
-def same(trace: Trace) -> Trace:
-    return trace
 
 
 @dataclass(frozen=True)
