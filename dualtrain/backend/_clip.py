@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 from dualtrain.spec import Clip
@@ -9,7 +10,7 @@ from dualtrain.spec import Clip
 __all__ = ["Clipper"]
 
 
-class Clipper:
+class Clipper(ABC):
     """A clip of a spec, or with none what measures alone; a backend's own subclass acts.
 
     measure: take the joint norm of the gradients before and after clipping, at each step. Nothing
@@ -41,18 +42,18 @@ class Clipper:
             self.clipped_norm = self.joint_norm(gradients)
         return gradients
 
+    @abstractmethod
     def joint_norm(self, gradients: Any) -> Any:
         """sqrt(sum of all squared elements), a scalar tensor on the device; None of none."""
-        raise NotImplementedError
 
+    @abstractmethod
     def by_global_norm(self, gradients: Any, c: float) -> Any:
         """g c / max(norm, c) for every gradient, one norm over all; norm c changes not a bit."""
-        raise NotImplementedError
 
+    @abstractmethod
     def by_norm(self, gradients: Any, c: float) -> Any:
         """g c / max(norm, c) for every gradient, each with its own norm."""
-        raise NotImplementedError
 
+    @abstractmethod
     def by_value(self, gradients: Any, c: float) -> Any:
         """min(max(g, -c), c) for every element of every gradient."""
-        raise NotImplementedError

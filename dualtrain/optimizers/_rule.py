@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -103,11 +104,11 @@ class UpdateRule(Part):
             g = verbs.plus(g, w, decay)
         return after, self._moved(after, w, g, now, verbs)
 
+    @abstractmethod
     def _moved(
         self, state: dict[str, Any], w: Array, g: Array, now: Numbers, xp: Arithmetic
     ) -> Array:
         """The weight after the update; the arrays in `state` are replaced by their next values."""
-        raise NotImplementedError
 
 
 def moments(

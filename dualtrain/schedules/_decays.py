@@ -7,6 +7,7 @@ arithmetic is that of paddlenlp 2.8.1 and transformers, operation by operation i
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from itertools import count
 from math import ceil, pi
@@ -41,7 +42,7 @@ def _held(t: Floats, horizon: int) -> Floats:
 
 
 class _Decay(ScheduleRecord):
-    """Base of those that end at the horizon."""
+    """Base of those that end at the horizon, each by what it makes of p."""
 
     @property
     def ends(self) -> bool:
@@ -53,9 +54,9 @@ class _Decay(ScheduleRecord):
         t = _held(t, bounds.horizon)
         return self.fall((t - bounds.warmup) / bounds.span, bounds.lr)
 
+    @abstractmethod
     def fall(self, p: Floats, lr: float) -> Floats:
         """The factor at each p from 0 to 1."""
-        raise NotImplementedError
 
 
 class Constant(ScheduleRecord):
@@ -72,12 +73,17 @@ class Constant(ScheduleRecord):
         return np.ones_like(t)
 
 
-class Linear(_Decay):
+class Linear(ScheduleRecord):
     """lr (1 - p): a straight line from the base rate at t = W to 0 at the horizon."""
 
     name: Literal["linear"]
     """paddlenlp's `LinearDecayWithWarmup`, transformers' `get_linear_schedule_with_warmup`."""
     per: Per = "update"
+
+    @property
+    def ends(self) -> bool:
+        """Always."""
+        return True
 
     def factors(self, t: Floats, bounds: Bounds) -> Floats:
         """(H - t) / max(1, H - W)."""

@@ -8,6 +8,7 @@ epochs; s is t, or t - W with warmup counted `before`.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
@@ -108,9 +109,9 @@ class ScheduleRecord(Part):
     with_momentum: ClassVar[bool] = False
     """Whether it has a field `momentum`: torch's class cycles the momentum too."""
 
+    @abstractmethod
     def factors(self, t: Floats, bounds: Bounds) -> Floats:
         """By what the base rate is multiplied at ascending whole t >= W: float64, shape (n,)."""
-        raise NotImplementedError
 
     def momenta(self, s: Floats, horizon: int) -> Floats | None:
         """The momentum at ascending whole s >= 0; None when it is not cycled."""
