@@ -14,6 +14,7 @@ from typing import Any
 from dualtrain.data._columns import Column
 from dualtrain.data._refusal import check_no_header, missing_column, refusal, shown
 from dualtrain.data._row import DataRow
+from dualtrain.files import parse_json
 
 __all__ = ["read_json_lines"]
 
@@ -27,26 +28,18 @@ def read_json_lines(content: str, path: Path, columns: Sequence[Column]) -> Iter
 
 def _object(line: str, path: Path, number: int) -> dict[str, Any]:
     try:
-        value = json.loads(line, object_pairs_hook=_unique)
-    except (ValueError, RecursionError) as error:
+        value = parse_json(line)
+    except ValueError as error:
         raise refusal("must be valid JSON", path=path, line=number, received=_what(error)) from None
     if not isinstance(value, dict):
         raise refusal("must be a JSON object", path=path, line=number, received=shown(value))
     return value
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"key {next(key for key in keys if keys.count(key) > 1)!r} twice")
-    return found
-
-
 def _what(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg}, at character {error.colno}"
-    return "nested too deeply" if isinstance(error, RecursionError) else str(error)
+    return str(error)
 
 
 def _row(value: dict[str, Any], columns: Sequence[Column], path: Path, line: int) -> DataRow:

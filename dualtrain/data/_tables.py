@@ -14,6 +14,7 @@ from dualtrain.data._delimited import read_csv, read_tsv
 from dualtrain.data._json_lines import read_json_lines
 from dualtrain.data._refusal import refusal, shown
 from dualtrain.data._row import DataRow
+from dualtrain.files import read_bytes
 
 __all__ = ["DataTable", "read_table"]
 
@@ -64,7 +65,7 @@ def read_table(path: Path, columns: Sequence[Column]) -> DataTable:
 def _decode(path: Path) -> str:
     """The whole file as text, without its byte order mark."""
     try:
-        data = path.read_bytes()
+        data = read_bytes(path)
     except OSError as error:
         raise refusal(
             "must be a file that can be read", path=path, received=str(error.strerror)

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from dualtrain.errors import Problem, SpecError
 from dualtrain.fields import Malformed, Positions, Source, dotted, problems_of, shown
+from dualtrain.files import read_bytes
 from dualtrain.spec._spec import Spec
 
 __all__ = ["load_spec"]
@@ -67,7 +68,7 @@ def _read(path: Path) -> tuple[object, Positions]:
 
 def _text(path: Path) -> str:
     try:
-        data = path.read_bytes()
+        data = read_bytes(path)
     except OSError as error:
         raise Malformed(f"cannot be read: {error.strerror}") from None
     try:

@@ -316,7 +316,7 @@ BAD_FILES: dict[str, tuple[str, str | bytes, str]] = {
     "a key twice": (
         "d.jsonl",
         '{"text": "x", "label": "a", "text": "y"}',
-        "d.jsonl:1: must be valid JSON. Received: key 'text' twice",
+        "d.jsonl:1: must be valid JSON. Received: key 'text' twice in one object",
     ),
     "a missing key": (
         "d.jsonl",
