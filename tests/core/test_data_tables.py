@@ -363,7 +363,7 @@ def test_bad_files(name: str, content: str | bytes, expected: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "reason"),
-    [("absent.csv", "No such file or directory"), ("folder.csv", "Is a directory")],
+    [("absent.csv", "No such file or directory"), ("folder.csv", "a folder, not a regular file")],
 )
 def test_a_file_that_cannot_be_read(name: str, reason: str) -> None:
     """The system's reason is in the message."""
