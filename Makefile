@@ -1,20 +1,35 @@
 # Everything below works on a machine that has only Python 3.10-3.12 (with pip and venv), make and git.
 PYTHON ?= python3
+VENV ?= .venv
+# TORCH=cpu takes torch's build without CUDA: of use on Linux alone, elsewhere it is the only one.
+TORCH ?=
+TORCH_INDEX := $(if $(TORCH),--extra-index-url https://download.pytorch.org/whl/$(TORCH))
+# What `make test-pythons` tries: those of the promised versions that are found.
+PYTHONS ?= $(shell for version in 3.10 3.11 3.12; do \
+	for python in "python$$version" "$$HOME"/.pyenv/versions/$$version.*/bin/python; do \
+	"$$python" -c '' 2>/dev/null && command -v "$$python" && break; done; done)
 EXAMPLE := examples/text_classification
 # The sides share the cores, and one thread keeps the order of every sum.
 export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs kernels zoo format parity-two-environments test-core test-wheel test-paddle-2.6 test-transformers-5 clean
+.PHONY: help demo test test-pythons lint docs kernels zoo format parity-two-environments test-core test-wheel test-paddle-2.6 test-transformers-5 clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 28
 
-demo: .venv/ready $(EXAMPLE)/data/train.csv ## the main job: one spec, both frameworks, proved alike
-	.venv/bin/dualtrain parity $(EXAMPLE)/spec.yaml --report report
+demo: $(VENV)/ready $(EXAMPLE)/data/train.csv ## the main job: one spec, both frameworks, proved alike
+	$(VENV)/bin/dualtrain parity $(EXAMPLE)/spec.yaml --report report
 
-test: .venv/ready $(EXAMPLE)/data/train.csv ## all tests
-	.venv/bin/python -m pytest
+test: $(VENV)/ready $(EXAMPLE)/data/train.csv ## all tests
+	$(VENV)/bin/python -m pytest
+
+test-pythons: ## the main job and all tests with each Python 3.10-3.12 that is found
+	@test -n "$(PYTHONS)" || { echo "no Python 3.10, 3.11 or 3.12 found; name some: PYTHONS='a/bin/python b/bin/python'"; exit 2; }
+	@set -e; for python in $(PYTHONS); do \
+		echo "== $$($$python --version), $$python"; \
+		$(MAKE) demo test PYTHON=$$python VENV=.venv-python-$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+	done
 
 lint: .venv/lint-ready ## style and types
 	.venv/bin/ruff check .
@@ -69,15 +84,17 @@ $(EXAMPLE)/data/train.csv: $(EXAMPLE)/make_data.py
 	$(PYTHON) $<
 
 # An environment is ready when its stamp is newer than what it was made from.
-.venv/ready: requirements/development.txt pyproject.toml
+.venv/ready $(VENV)/ready: requirements/development.txt pyproject.toml
 .venv-core/ready: requirements/core.txt pyproject.toml
 .venv-torch/ready: requirements/torch.txt pyproject.toml
 .venv-paddle/ready: requirements/paddle.txt pyproject.toml
 .venv-paddle-2.6/ready: requirements/paddle-2.6.txt pyproject.toml
 .venv-transformers-5/ready: requirements/transformers-5.txt pyproject.toml
+# Python 3.10 brings a pip that builds seqeval, which has no wheel, in the environment as it stands.
 %/ready:
 	$(PYTHON) -m venv $*
-	$*/bin/pip install --quiet --requirement $< --editable ".[plot,text,test]"
+	$*/bin/python -m pip install --quiet "pip>=23.1"
+	$*/bin/pip install --quiet $(TORCH_INDEX) --requirement $< --editable ".[plot,text,test]"
 	touch $@
 
 .venv/lint-ready: .venv/ready
