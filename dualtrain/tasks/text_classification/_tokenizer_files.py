@@ -1,0 +1,153 @@
+"""The tokenizer's files of a saved model: tokenizer.json, and what classes that have it not read.
+
+Those are the slow ones, whose pipeline is code: `BertTokenizer` of transformers and of paddlenlp,
+transformers' `RobertaTokenizer`, paddlenlp's `RobertaBPETokenizer`. A tokenizer of another pipeline
+gets none of their files, so that they refuse the folder and cut no text in another way.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from itertools import chain
+from typing import Any
+
+__all__ = ["TOKENIZER_FILES", "slow_class", "tokenizer_files"]
+
+TOKENIZER_FILES = (
+    *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
+    *("vocab.txt", "vocab.json", "merges.txt"),
+)
+"""All that a saved model may have: the names that `tokenizer_files` gives."""
+
+_PIPELINES: dict[str, dict[str, Any]] = {
+    "BertTokenizer": {
+        "model.type": "WordPiece",
+        "model.continuing_subword_prefix": "##",
+        "model.max_input_chars_per_word": 100,
+        "normalizer.type": "BertNormalizer",
+        "normalizer.clean_text": True,
+        "pre_tokenizer.type": "BertPreTokenizer",
+    },
+    "RobertaBPETokenizer": {
+        "model.type": "BPE",
+        "model.dropout": None,
+        "model.continuing_subword_prefix": None,
+        "model.end_of_word_suffix": None,
+        "model.fuse_unk": False,
+        "model.byte_fallback": False,
+        "model.ignore_merges": False,
+        "normalizer": None,
+        "pre_tokenizer.type": "ByteLevel",
+        "pre_tokenizer.use_regex": True,
+    },
+}
+"""paddlenlp's class -> what tokenizer.json says of the pipeline that it has in code."""
+
+
+def slow_class(pipeline: Mapping[str, Any], settings: Mapping[str, Any]) -> str | None:
+    """The name of paddlenlp's class that cuts texts as this tokenizer does; None if none does.
+
+    pipeline: the content of tokenizer.json. settings: that of tokenizer_config.json.
+    """
+    if pipeline["model"].get("unk_token") not in (None, settings.get("unk_token")):
+        return None
+    if _frame(pipeline["post_processor"]) != [settings.get("cls_token"), settings.get("sep_token")]:
+        return None
+    if _lines(pipeline["model"]["vocab"]) is None:
+        return None
+    for name, said in _PIPELINES.items():
+        if all(_at(pipeline, path) == value for path, value in said.items()):
+            return name if all(_is_plain(t, name) for t in _further(pipeline, settings)) else None
+    return None
+
+
+def tokenizer_files(tokenizer: str, tokenizer_config: str) -> dict[str, str]:
+    """Name -> content; of `TOKENIZER_FILES` those that this tokenizer has.
+
+    tokenizer, tokenizer_config: the content of tokenizer.json and of tokenizer_config.json.
+    """
+    files = {"tokenizer.json": tokenizer, "tokenizer_config.json": tokenizer_config}
+    pipeline, settings = json.loads(tokenizer), json.loads(tokenizer_config)
+    slow = slow_class(pipeline, settings)
+    if slow is None:
+        return files
+    model, tokens = pipeline["model"], pipeline["added_tokens"]
+    if slow == "BertTokenizer":
+        files["vocab.txt"] = "".join(f"{token}\n" for token in _lines(model["vocab"]) or ())
+    else:
+        files["vocab.json"] = _written(model["vocab"])
+        pairs = (merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"])
+        files["merges.txt"] = "".join(f"{line}\n" for line in chain(["#version: 0.2"], pairs))
+    files["special_tokens_map.json"] = _written(_special(settings, tokens))
+    added = {t["content"]: t["id"] for t in tokens if t["content"] not in model["vocab"]}
+    if added:
+        files["added_tokens.json"] = _written(added)
+    return files
+
+
+def _at(pipeline: Mapping[str, Any], path: str) -> Any:
+    value: Any = pipeline
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value or None if isinstance(value, str) else value  # "" is no prefix and no suffix
+
+
+def _frame(post_processor: Mapping[str, Any] | None) -> list[str | None]:
+    """The tokens around a text; empty where it is not one before and one after."""
+    match post_processor:
+        case {"single": [{"SpecialToken": first}, {"Sequence": _}, {"SpecialToken": last}]}:
+            return [first["id"], last["id"]]
+        case {"cls": [first, _], "sep": [last, _]}:
+            return [first, last]
+        case _:
+            return []
+
+
+def _lines(vocabulary: Mapping[str, int]) -> list[str] | None:
+    """The tokens by their numbers, if those are 0, 1, 2 ... and each token fits a line."""
+    tokens = sorted(vocabulary, key=vocabulary.__getitem__)
+    fits = all(vocabulary[token] == i for i, token in enumerate(tokens))
+    return tokens if fits and not any("\n" in t or "\r" in t for t in tokens) else None
+
+
+def _further(
+    pipeline: Mapping[str, Any], settings: Mapping[str, Any]
+) -> Iterable[Mapping[str, Any]]:
+    """The added tokens that have no part of their own."""
+    named = set(_named(settings).values())
+    return (token for token in pipeline["added_tokens"] if token["content"] not in named)
+
+
+def _is_plain(token: Mapping[str, Any], name: str) -> bool:
+    """Whether a slow class finds the token where the fast one does.
+
+    paddlenlp's ask for no whole words, and take the white space around a token: where that is
+    looked at, among bytes, each token must take it.
+    """
+    if token["single_word"]:
+        return False
+    return name == "BertTokenizer" or bool(token["lstrip"] and token["rstrip"])
+
+
+def _named(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Attribute (`cls_token`) -> token."""
+    return {name: token for name, token in settings.items() if name.endswith("_token")}
+
+
+def _special(
+    settings: Mapping[str, Any], tokens: Iterable[Mapping[str, Any]]
+) -> dict[str, str | list[str] | dict[str, Any]]:
+    """Each special token: its text, or an object where it takes white space."""
+    objects = {
+        token["content"]: {k: v for k, v in token.items() if k not in ("id", "special")}
+        for token in tokens
+        if token["lstrip"] or token["rstrip"]
+    }
+    special: dict[str, Any] = {n: objects.get(t, t) for n, t in _named(settings).items()}
+    additional = settings.get("additional_special_tokens")
+    return {**special, **({"additional_special_tokens": additional} if additional else {})}
+
+
+def _written(value: object) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
