@@ -12,13 +12,7 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import Any
 
-__all__ = ["TOKENIZER_FILES", "slow_class", "tokenizer_files"]
-
-TOKENIZER_FILES = (
-    *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
-    *("vocab.txt", "vocab.json", "merges.txt"),
-)
-"""All that a saved model may have: the names that `tokenizer_files` gives."""
+__all__ = ["slow_class", "tokenizer_files"]
 
 _PIPELINES: dict[str, dict[str, Any]] = {
     "BertTokenizer": {
@@ -56,14 +50,16 @@ def slow_class(pipeline: Mapping[str, Any], settings: Mapping[str, Any]) -> str 
         return None
     if _lines(pipeline["model"]["vocab"]) is None:
         return None
+    named = set(_named(settings).values())
+    further = [token for token in pipeline["added_tokens"] if token["content"] not in named]
     for name, said in _PIPELINES.items():
         if all(_at(pipeline, path) == value for path, value in said.items()):
-            return name if all(_is_plain(t, name) for t in _further(pipeline, settings)) else None
+            return name if all(_is_plain(t, pipeline) for t in further) else None
     return None
 
 
 def tokenizer_files(tokenizer: str, tokenizer_config: str) -> dict[str, str]:
-    """Name -> content; of `TOKENIZER_FILES` those that this tokenizer has.
+    """Name of each file -> its content.
 
     tokenizer, tokenizer_config: the content of tokenizer.json and of tokenizer_config.json.
     """
@@ -111,23 +107,19 @@ def _lines(vocabulary: Mapping[str, int]) -> list[str] | None:
     return tokens if fits and not any("\n" in t or "\r" in t for t in tokens) else None
 
 
-def _further(
-    pipeline: Mapping[str, Any], settings: Mapping[str, Any]
-) -> Iterable[Mapping[str, Any]]:
-    """The added tokens that have no part of their own."""
-    named = set(_named(settings).values())
-    return (token for token in pipeline["added_tokens"] if token["content"] not in named)
+def _is_plain(token: Mapping[str, Any], pipeline: Mapping[str, Any]) -> bool:
+    """Whether the slow classes find an added token where the fast one does.
 
-
-def _is_plain(token: Mapping[str, Any], name: str) -> bool:
-    """Whether a slow class finds the token where the fast one does.
-
-    paddlenlp's ask for no whole words, and take the white space around a token: where that is
-    looked at, among bytes, each token must take it.
+    They ask for no whole words. They look in the text once it is in lower case, and not otherwise
+    normalised. paddlenlp's take the white space around a token, which counts among bytes.
     """
-    if token["single_word"]:
+    text, normalizer = token["content"], pipeline["normalizer"]
+    if token["single_word"] or normalizer is None:
         return False
-    return name == "BertTokenizer" or bool(token["lstrip"] and token["rstrip"])
+    if token["normalized"] and not text.isascii():
+        return False
+    has_case = text.lower() != text.upper()
+    return not (normalizer["lowercase"] and has_case) or token["normalized"] == text.islower()
 
 
 def _named(settings: Mapping[str, Any]) -> dict[str, str]:
@@ -138,11 +130,10 @@ def _named(settings: Mapping[str, Any]) -> dict[str, str]:
 def _special(
     settings: Mapping[str, Any], tokens: Iterable[Mapping[str, Any]]
 ) -> dict[str, str | list[str] | dict[str, Any]]:
-    """Each special token: its text, or an object where it takes white space."""
+    """Each special token as an object: of a text paddlenlp takes the white space around it, too."""
     objects = {
         token["content"]: {k: v for k, v in token.items() if k not in ("id", "special")}
         for token in tokens
-        if token["lstrip"] or token["rstrip"]
     }
     special: dict[str, Any] = {n: objects.get(t, t) for n, t in _named(settings).items()}
     additional = settings.get("additional_special_tokens")
