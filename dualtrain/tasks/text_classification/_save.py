@@ -31,6 +31,7 @@ def save_config(
         **config.keywords(),
         "id2label": dict(enumerate(classes)),
         "label2id": {label: number for number, label in enumerate(classes)},
+        "problem_type": "single_label_classification",
     }
     del described["num_labels"]  # transformers derives it from id2label
     files = tokenizer_files(tokenizer, tokenizer_config)

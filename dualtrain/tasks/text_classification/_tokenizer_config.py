@@ -15,7 +15,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from dualtrain.tasks.text_classification._tokenizer_files import slow_class
+from dualtrain.tasks.text_classification._tokenizer_files import INIT_CLASS, slow_class
 from dualtrain.tasks.text_classification._tokenizer_settings import FLAGS, NORMALIZER
 
 __all__ = ["tokenizer_config"]
@@ -59,5 +59,5 @@ def tokenizer_config(
     }
     slow = slow_class(pipeline, settings)
     if slow is not None:
-        settings["init_class"] = slow
+        settings[INIT_CLASS] = slow
     return json.dumps(settings, indent=2, ensure_ascii=False) + "\n"

@@ -12,7 +12,16 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import Any
 
-__all__ = ["slow_class", "tokenizer_files"]
+__all__ = ["FAST_ALONE", "INIT_CLASS", "has_slow_class", "slow_class", "tokenizer_files"]
+
+INIT_CLASS = "init_class"
+"""Where tokenizer_config.json names the slow class; paddlenlp's AutoTokenizer looks there first."""
+
+FAST_ALONE = (
+    "no slow tokenizer, and none of paddlenlp's, cuts texts as this checkpoint's does: of a saved "
+    "folder tokenizer.json is to be read, as transformers' AutoTokenizer does"
+)
+"""What is told where there is no slow class."""
 
 _PIPELINES: dict[str, dict[str, Any]] = {
     "BertTokenizer": {
@@ -28,15 +37,17 @@ _PIPELINES: dict[str, dict[str, Any]] = {
         "model.dropout": None,
         "model.continuing_subword_prefix": None,
         "model.end_of_word_suffix": None,
-        "model.fuse_unk": False,
-        "model.byte_fallback": False,
-        "model.ignore_merges": False,
+        "model.fuse_unk": None,
+        "model.byte_fallback": None,
+        "model.ignore_merges": None,
         "normalizer": None,
         "pre_tokenizer.type": "ByteLevel",
         "pre_tokenizer.use_regex": True,
     },
 }
-"""paddlenlp's class -> what tokenizer.json says of the pipeline that it has in code."""
+"""paddlenlp's class -> what tokenizer.json says of the pipeline that is in its code; None: nothing."""
+
+_TRUNCATION = {"direction": "Right", "strategy": "LongestFirst", "stride": 0}
 
 
 def slow_class(pipeline: Mapping[str, Any], settings: Mapping[str, Any]) -> str | None:
@@ -58,18 +69,27 @@ def slow_class(pipeline: Mapping[str, Any], settings: Mapping[str, Any]) -> str 
     return None
 
 
+def has_slow_class(tokenizer_config: str) -> bool:
+    """Whether the content of a tokenizer_config.json names one."""
+    return INIT_CLASS in json.loads(tokenizer_config)
+
+
 def tokenizer_files(tokenizer: str, tokenizer_config: str) -> dict[str, str]:
     """Name of each file -> its content.
 
-    tokenizer, tokenizer_config: the content of tokenizer.json and of tokenizer_config.json.
+    tokenizer: that of tokenizer.json, to which the length is added that texts are cut at.
+    tokenizer_config: that of tokenizer_config.json.
     """
-    files = {"tokenizer.json": tokenizer, "tokenizer_config.json": tokenizer_config}
     pipeline, settings = json.loads(tokenizer), json.loads(tokenizer_config)
-    slow = slow_class(pipeline, settings)
-    if slow is None:
+    pipeline["truncation"] = _TRUNCATION | {"max_length": settings["model_max_length"]}
+    files = {
+        "tokenizer.json": json.dumps(pipeline, ensure_ascii=False),
+        "tokenizer_config.json": tokenizer_config,
+    }
+    if not has_slow_class(tokenizer_config):
         return files
     model, tokens = pipeline["model"], pipeline["added_tokens"]
-    if slow == "BertTokenizer":
+    if model["type"] == "WordPiece":
         files["vocab.txt"] = "".join(f"{token}\n" for token in _lines(model["vocab"]) or ())
     else:
         files["vocab.json"] = _written(model["vocab"])
@@ -86,7 +106,7 @@ def _at(pipeline: Mapping[str, Any], path: str) -> Any:
     value: Any = pipeline
     for name in path.split("."):
         value = value.get(name) if isinstance(value, dict) else None
-    return value or None if isinstance(value, str) else value  # "" is no prefix and no suffix
+    return value or None
 
 
 def _frame(post_processor: Mapping[str, Any] | None) -> list[str | None]:
@@ -130,7 +150,7 @@ def _named(settings: Mapping[str, Any]) -> dict[str, str]:
 def _special(
     settings: Mapping[str, Any], tokens: Iterable[Mapping[str, Any]]
 ) -> dict[str, str | list[str] | dict[str, Any]]:
-    """Each special token as an object: of a text paddlenlp takes the white space around it, too."""
+    """Each special token as an object: around a mere text paddlenlp takes the white space too."""
     objects = {
         token["content"]: {k: v for k, v in token.items() if k not in ("id", "special")}
         for token in tokens
