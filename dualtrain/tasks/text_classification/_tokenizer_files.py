@@ -45,7 +45,7 @@ _PIPELINES: dict[str, dict[str, Any]] = {
         "pre_tokenizer.use_regex": True,
     },
 }
-"""paddlenlp's class -> what tokenizer.json says of the pipeline that is in its code; None: nothing."""
+"""paddlenlp's class -> what tokenizer.json says of the pipeline that its code is."""
 
 _TRUNCATION = {"direction": "Right", "strategy": "LongestFirst", "stride": 0}
 
@@ -55,18 +55,27 @@ def slow_class(pipeline: Mapping[str, Any], settings: Mapping[str, Any]) -> str 
 
     pipeline: the content of tokenizer.json. settings: that of tokenizer_config.json.
     """
-    if pipeline["model"].get("unk_token") not in (None, settings.get("unk_token")):
-        return None
-    if _frame(pipeline["post_processor"]) != [settings.get("cls_token"), settings.get("sep_token")]:
-        return None
-    if _lines(pipeline["model"]["vocab"]) is None:
-        return None
-    named = set(_named(settings).values())
-    further = [token for token in pipeline["added_tokens"] if token["content"] not in named]
     for name, said in _PIPELINES.items():
         if all(_at(pipeline, path) == value for path, value in said.items()):
-            return name if all(_is_plain(t, pipeline) for t in further) else None
+            return name if _is_said(pipeline, settings) else None
     return None
+
+
+def _is_said(pipeline: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
+    """Whether the files of a slow class can say the rest: vocabulary, frame and added tokens."""
+    model, named = pipeline["model"], set(_named(settings).values())
+    special = settings.get("additional_special_tokens", ())
+    frame = [settings.get("cls_token"), settings.get("sep_token")]
+    return (
+        _lines(model["vocab"]) is not None
+        and model["unk_token"] in (None, settings.get("unk_token"))
+        and _frame(pipeline["post_processor"]) == frame
+        and all(
+            _is_plain(token, pipeline, is_special=token["content"] in special)
+            for token in pipeline["added_tokens"]
+            if token["content"] not in named
+        )
+    )
 
 
 def has_slow_class(tokenizer_config: str) -> bool:
@@ -127,19 +136,23 @@ def _lines(vocabulary: Mapping[str, int]) -> list[str] | None:
     return tokens if fits and not any("\n" in t or "\r" in t for t in tokens) else None
 
 
-def _is_plain(token: Mapping[str, Any], pipeline: Mapping[str, Any]) -> bool:
+def _is_plain(token: Mapping[str, Any], pipeline: Mapping[str, Any], *, is_special: bool) -> bool:
     """Whether the slow classes find an added token where the fast one does.
 
-    They ask for no whole words. They look in the text once it is in lower case, and not otherwise
-    normalised. paddlenlp's take the white space around a token, which counts among bytes.
+    They ask for no whole words. They look in the text once it is in lower case, special tokens
+    aside, and not otherwise normalised. paddlenlp's take the white space around a token, which
+    counts among bytes, and take a token of the vocabulary for a word.
     """
     text, normalizer = token["content"], pipeline["normalizer"]
     if token["single_word"] or normalizer is None:
         return False
+    if not is_special and (token["special"] or text in pipeline["model"]["vocab"]):
+        return False
     if token["normalized"] and not text.isascii():
         return False
-    has_case = text.lower() != text.upper()
-    return not (normalizer["lowercase"] and has_case) or token["normalized"] == text.islower()
+    if normalizer["lowercase"] and text.lower() != text.upper():
+        return text.islower() if token["normalized"] else is_special and not text.islower()
+    return True
 
 
 def _named(settings: Mapping[str, Any]) -> dict[str, str]:
