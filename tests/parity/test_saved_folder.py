@@ -77,14 +77,11 @@ class Kind:
     family: str
     tokenizer: str = "wordpieces"
     files: dict[str, Any] = field(default_factory=dict)
+    config: dict[str, Any] = field(default_factory=dict)
+    """What config.json has beside the small sizes."""
     labels: tuple[str, str] = ("neg", "pos")
     slow: bool = True
     """Whether slow classes cut texts alike, so that the folder has their files."""
-
-    @property
-    def spec(self) -> Callable[[Path], Spec]:
-        """Of the texts in a folder."""
-        return lambda folder: spec_of(folder, self.model(folder))
 
     def model(self, folder: Path) -> dict[str, Any]:
         """The words of the spec."""
@@ -105,7 +102,11 @@ KINDS = {
     "fresh ERNIE": Kind("ernie", "fresh", labels=CHINESE),
     "fresh RoBERTa": Kind("roberta", "fresh", labels=("2", "10")),
     "BERT": Kind("bert", labels=("2", "10")),
-    "cased BERT": Kind("bert", files=settings(do_lower_case=False)),
+    "cased BERT": Kind(
+        "bert",
+        files=settings(do_lower_case=False),
+        config={"hidden_act": "relu", "layer_norm_eps": 1e-5},
+    ),
     "Chinese BERT": Kind("bert", files=settings(do_lower_case=False, strip_accents=True)),
     "BERT with Chinese words": Kind(
         "bert", files=settings(strip_accents=False, tokenize_chinese_chars=False), labels=CHINESE
@@ -119,8 +120,8 @@ KINDS = {
         ),
         slow=False,
     ),
-    "ERNIE": Kind("ernie", labels=CHINESE),
-    "RoBERTa": Kind("roberta", "bytes"),
+    "ERNIE": Kind("ernie", config={"use_task_id": True, "task_type_vocab_size": 3}, labels=CHINESE),
+    "RoBERTa": Kind("roberta", "bytes", config={"type_vocab_size": 1, "layer_norm_eps": 1e-5}),
     "RoBERTa with a prefix space": Kind("roberta", "bytes", settings(add_prefix_space=True)),
     "RoBERTa with added tokens": Kind(
         "roberta", "bytes", settings(additional_special_tokens=["new_tok"]), slow=False
@@ -139,7 +140,7 @@ def write_checkpoint(folder: Path, kind: Kind) -> None:
         vocabulary = len(WORDPIECES)
         (folder / "vocab.txt").write_text("\n".join(WORDPIECES) + "\n", encoding="utf-8")
     family = {"bert": "Bert", "ernie": "Ernie", "roberta": "Roberta"}[kind.family]
-    config = getattr(transformers, f"{family}Config")(
+    sizes = dict(
         vocab_size=vocabulary + 1,
         pad_token_id=1 if kind.tokenizer == "bytes" else 0,
         hidden_size=16,
@@ -151,7 +152,9 @@ def write_checkpoint(folder: Path, kind: Kind) -> None:
         hidden_dropout_prob=0.15,
         attention_probs_dropout_prob=0.05,
         classifier_dropout=0.25,
+        type_vocab_size=2,
     )
+    config = getattr(transformers, f"{family}Config")(**sizes | kind.config)
     torch.manual_seed(0)
     getattr(transformers, f"{family}Model")(config).save_pretrained(folder)
     for name, values in kind.files.items():
@@ -214,7 +217,7 @@ def save(folder: Path, kind: Kind, backend: str) -> Saved:
         for i, text in enumerate(TEXTS)
     )
     (folder / "train.jsonl").write_text("".join(rows), encoding="utf-8")
-    spec = kind.spec(folder)
+    spec = spec_of(folder, kind.model(folder))
     score = train(spec, backend, output=folder / "out")
     assert score is not None
     return Saved(kind, spec, score, folder / "out")
