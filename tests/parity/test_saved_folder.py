@@ -80,6 +80,8 @@ class Kind:
     config: dict[str, Any] = field(default_factory=dict)
     """What config.json has beside the small sizes."""
     labels: tuple[str, str] = ("neg", "pos")
+    resaved: bool = False
+    """Whether transformers has saved the tokenizer, as tokenizer.json."""
     slow: bool = True
     """Whether slow classes cut texts alike, so that the folder has their files."""
 
@@ -126,6 +128,8 @@ KINDS = {
     "RoBERTa with added tokens": Kind(
         "roberta", "bytes", settings(additional_special_tokens=["new_tok"]), slow=False
     ),
+    "BERT with tokenizer.json": Kind("bert", files=settings(do_lower_case=False), resaved=True),
+    "RoBERTa with tokenizer.json": Kind("roberta", "bytes", resaved=True),
     "Chinese RoBERTa": Kind("roberta", files=settings(tokenizer_class="BertTokenizer")),
 }
 SLOW = [name for name, kind in KINDS.items() if kind.slow]
@@ -159,6 +163,8 @@ def write_checkpoint(folder: Path, kind: Kind) -> None:
     getattr(transformers, f"{family}Model")(config).save_pretrained(folder)
     for name, values in kind.files.items():
         (folder / name).write_text(json.dumps(values), encoding="utf-8")
+    if kind.resaved:
+        transformers.AutoTokenizer.from_pretrained(folder).save_pretrained(folder)
 
 
 def write_bytes(folder: Path) -> int:
@@ -292,8 +298,11 @@ def test_where_those_differ_from_the_fast_one(saved: Callable[..., Saved]) -> No
 def test_a_slow_class_that_would_cut_otherwise_has_no_files(
     saved: Callable[..., Saved], name: str
 ) -> None:
-    """It refuses the folder."""
+    """It refuses the folder; the command has told it."""
     model = saved(name)
+    data, task = prepare(model.spec), text_task(model.spec)
+    notes = task.start_notes(model.spec.folder, task.config(model.spec.folder, data), [], data)
+    assert notes[-1].startswith("no slow tokenizer, and none of paddlenlp's, cuts texts as this")
     files = {path.name for path in model.folder.iterdir()}
     assert files == {
         *("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
