@@ -39,6 +39,7 @@ def train(
     trace: Path | None = None,
     output: Path | None = None,
     nudge: bool = False,
+    without_randomness: bool = False,
     observer: Observer | None = None,
 ) -> Score | None:
     """Train the spec's task with one backend; its score, or None without an `eval` file.
@@ -55,8 +56,12 @@ def train(
         and with `trace` the initial weights, so that the trace can be compared by how far training
         moved the weights. The score is that of the averages.
     nudge: move one weight matrix by 1 ULP before training, to measure the chaos floor.
+    without_randomness: train with nothing random, as a parity run does: masks cannot match across
+        frameworks. The model that is saved keeps its dropout.
     """
-    task, folder, size = task_of(spec), spec.folder, batch_size(spec)
+    written, folder, size = task_of(spec), spec.folder, batch_size(spec)
+    task = written.without_randomness() if without_randomness else written
+    spec = spec.model_copy(update={"task": task})
     if metric is not None:
         check_metric(spec, metric)
     if data is None:  # else whoever prepared it has done so
@@ -65,8 +70,9 @@ def train(
     device = verbs.open_device(spec.device)  # before any work: a missing device stops here
     verbs.check_amp(spec.amp, device)
     data = data if data is not None else task.prepare(folder)
-    config = task.config(folder, data) if model is None else None
-    if config is not None:
+    config = saved = None
+    if model is None:
+        config, saved = task.config(folder, data), written.config(folder, data)
         model = verbs.build_model(config)
     parameters = verbs.parameters(model)
     batches = batches_of_epoch(data, seed=spec.seed, size=size)
@@ -104,8 +110,8 @@ def train(
             if score is not None:
                 for one in observers:
                     one.evaluated(score)
-            if output is not None and config is not None:
-                task.save(output, config, data)
+            if output is not None and saved is not None:
+                written.save(output, saved, data)
     return score
 
 

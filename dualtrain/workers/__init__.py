@@ -7,7 +7,6 @@ sees of it.
 """
 
 from dualtrain.workers._parity import run_parity as run_parity
-from dualtrain.workers._parity import without_randomness as without_randomness
 from dualtrain.workers._process import Workers as Workers
 from dualtrain.workers._progress import ProgressBars as ProgressBars
 from dualtrain.workers._side import DEFAULT_SIDES as DEFAULT_SIDES

@@ -25,7 +25,7 @@ from dualtrain.workers._side import DEFAULT_SIDES, Side, check_sides, files_of
 from dualtrain.workers._signals import Signals
 from dualtrain.workers._talk import Done, Go, Job, Progressed, Ready
 
-__all__ = ["run_parity", "without_randomness"]
+__all__ = ["run_parity"]
 
 CANONICAL = DEFAULT_SIDES[0].backend
 """The backend whose models are transformers', so that its own names of parameters are the canonical
@@ -52,7 +52,7 @@ def run_parity(
     """
     runs = (*sides, *([sides[0].nudged()] if floor else []))
     check_sides(runs, taken=REPORT_FILES)
-    runs = tuple(replace(side, spec=without_randomness(side.spec or spec)) for side in runs)
+    runs = tuple(replace(side, spec=side.spec or spec) for side in runs)
     report = report.resolve()
     check_report(report, [side.name for side in runs])
     for side in runs:
@@ -95,11 +95,6 @@ def _check_names(side: Side) -> None:
     except LedgerError as error:
         whose = f"the {side.name} side, on Hugging Face's names: "
         raise LedgerError(f"{whose if 'substring' in str(error) else ''}{error}") from None
-
-
-def without_randomness(spec: Spec) -> Spec:
-    """The spec with nothing random in training: masks cannot match across frameworks."""
-    return spec.model_copy(update={"task": task_of(spec).without_randomness()})
 
 
 def _spec(side: Side) -> Spec:

@@ -105,6 +105,7 @@ def _run(job: Job, reporter: Reporter) -> None:
         trace=Path(job.trace),
         output=Path(job.output),
         nudge=job.nudge,
+        without_randomness=True,
         observer=reporter,
     )
 

@@ -17,7 +17,8 @@ from dualtrain import DualtrainError, Spec, __version__
 from dualtrain.errors import DataError, LedgerError, PlanError, WorkerError
 from dualtrain.fields import Positions, Steps
 from dualtrain.spec import Source
-from dualtrain.workers import DEFAULT_SIDES, Side, run_parity, without_randomness
+from dualtrain.trace import read_trace
+from dualtrain.workers import DEFAULT_SIDES, Side, run_parity
 from dualtrain.workers._talk import TALK, Done, Failed, Go, Hello, encode
 from tests.tasks import small_spec, write_task
 
@@ -276,10 +277,19 @@ def test_train_warns_if_it_made_no_update(folder: Path) -> None:
 
 
 def test_parity_runs_have_no_dropout(folder: Path) -> None:
-    task = small_spec(folder).task
-    assert task is not None
-    model = task.model.model_dump() | {"dropout": 0.3}
-    spec = without_randomness(small_spec(folder, task=task.model_dump() | {"model": model}))
+    """The models that they save have: that of the spec."""
+    spec = small_spec(folder, duration={"updates": 1})
     assert spec.task is not None
-    assert spec.task.model.dropout == 0.0
-    assert spec.folder == folder
+    model = spec.task.model.model_dump() | {"dropout": 0.3}
+    task = spec.task.model_dump() | {"model": model}
+    run_parity(small_spec(folder, task=task, duration={"updates": 1}), report=folder / "report")
+
+    for side in ("torch", "paddle"):
+        header = read_trace(folder / "report" / f"{side}.trace.jsonl").header
+        assert header.spec is not None
+        assert header.spec.task is not None
+        assert header.spec.task.model.dropout == 0.0
+        assert "dropout is 0: masks cannot match across frameworks" in header.notes
+        saved = json.loads((folder / "report" / side / "config.json").read_text("utf-8"))
+        rates = ("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout")
+        assert [saved[rate] for rate in rates] == [0.3] * 3

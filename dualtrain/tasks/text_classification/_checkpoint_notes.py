@@ -73,7 +73,7 @@ def _fields(folder: Path) -> Iterator[str]:
 
 
 def _dropout(folder: Path, config: EncoderConfig) -> str | None:
-    """Dropout that the spec has replaced; what is saved has the new rates, too."""
+    """Dropout that the spec, or a parity run, has replaced."""
     own = read_checkpoint_config(folder, classes=config.classes, dropout=None)
     theirs, ours = ((c.dropout, c.attention_dropout, c.classifier_dropout) for c in (own, config))
     if theirs == ours:
@@ -81,7 +81,7 @@ def _dropout(folder: Path, config: EncoderConfig) -> str | None:
     rates = ", ".join(f"{rate:g}" for rate in theirs)
     return (
         f"dropout {config.dropout:g} replaces the checkpoint's {rates} (hidden states, attention, "
-        f"head), in what is saved too"
+        f"head)"
     )
 
 

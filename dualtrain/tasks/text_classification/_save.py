@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dualtrain.aside import write_aside
 from dualtrain.tasks.text_classification._config import ARCHITECTURES, EncoderConfig
+from dualtrain.tasks.text_classification._tokenizer_files import tokenizer_files
 
 __all__ = ["save_config"]
 
@@ -19,10 +20,10 @@ def save_config(
     tokenizer: str,
     tokenizer_config: str,
 ) -> None:
-    """Write config.json, tokenizer.json and tokenizer_config.json: all but the weights.
+    """Write config.json and the tokenizer's files: all but the weights.
 
     classes: label of each class number. tokenizer, tokenizer_config: what the two files hold.
-    The folder is made if needed. The dropout rates are those that the model was trained with.
+    The folder is made if needed.
     """
     described = {
         "architectures": [ARCHITECTURES[config.family]],
@@ -30,12 +31,11 @@ def save_config(
         **config.keywords(),
         "id2label": dict(enumerate(classes)),
         "label2id": {label: number for number, label in enumerate(classes)},
+        "problem_type": "single_label_classification",
     }
     del described["num_labels"]  # transformers derives it from id2label
-    for name, text in (
-        ("tokenizer.json", tokenizer),
-        ("tokenizer_config.json", tokenizer_config),
-        ("config.json", json.dumps(described, indent=2, ensure_ascii=False) + "\n"),
-    ):
+    files = tokenizer_files(tokenizer, tokenizer_config)
+    files["config.json"] = json.dumps(described, indent=2, ensure_ascii=False) + "\n"
+    for name, text in files.items():
         with write_aside(folder / name) as temporary:
             temporary.write_text(text, encoding="utf-8")

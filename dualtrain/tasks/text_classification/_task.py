@@ -25,6 +25,7 @@ from dualtrain.tasks.text_classification._initial import initial_weights
 from dualtrain.tasks.text_classification._prepare import Rows, prepare, read_rows
 from dualtrain.tasks.text_classification._prepared import PreparedTexts
 from dualtrain.tasks.text_classification._save import save_config
+from dualtrain.tasks.text_classification._tokenizer_files import FAST_ALONE, has_slow_class
 from dualtrain.tasks.text_classification._words import CheckpointModel, FreshModel
 
 __all__ = ["TextClassification"]
@@ -121,13 +122,14 @@ class TextClassification(Task):
         """What became of the checkpoint; nothing of a fresh model."""
         if isinstance(self.model, FreshModel):
             return []
-        return checkpoint_notes(
+        notes = checkpoint_notes(
             folder / self.model.path,
             parameters,
             config,
             classes=data.classes,
             head=self.model.head,
         )
+        return notes if has_slow_class(data.tokenizer_config) else [*notes, FAST_ALONE]
 
     def score(
         self, outputs: Iterable[tuple[NDArray[np.float32], MicroBatch]], data: PreparedTexts
@@ -167,7 +169,7 @@ class TextClassification(Task):
         return ["dropout is 0: masks cannot match across frameworks"]
 
     def save(self, folder: Path, config: EncoderConfig, data: PreparedTexts) -> None:
-        """config.json, tokenizer.json, tokenizer_config.json: a Hugging Face checkpoint."""
+        """config.json and the tokenizer's files: a Hugging Face checkpoint."""
         save_config(
             folder,
             config,

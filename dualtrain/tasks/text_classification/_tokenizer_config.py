@@ -1,10 +1,10 @@
 """tokenizer_config.json of a saved model: transformers reads tokenizer.json as it stands by it.
 
 Its class is `PreTrainedTokenizerFast`, which changes nothing in tokenizer.json but the prefix
-space; the switches are those of the pipeline, for who opens the folder with `BertTokenizerFast` or
-`RobertaTokenizerFast` by name: their defaults would rewrite it. With `added_tokens_decoder` there,
-what an earlier tokenizer has left in the folder (special_tokens_map.json, added_tokens.json) does
-not count.
+space, and which is what AutoTokenizer gives with `use_fast=False` too: transformers' slow classes
+do not say the same (`BertTokenizer` composes accents that a cased model was trained on apart).
+`init_class` is what paddlenlp's AutoTokenizer looks for first. The switches are those of the
+pipeline, for who opens the folder with a class by name: its defaults would be others.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+from dualtrain.tasks.text_classification._tokenizer_files import INIT_CLASS, slow_class
 from dualtrain.tasks.text_classification._tokenizer_settings import FLAGS, NORMALIZER
 
 __all__ = ["tokenizer_config"]
@@ -56,4 +57,7 @@ def tokenizer_config(
             for number, token in sorted(added.items())
         },
     }
+    slow = slow_class(pipeline, settings)
+    if slow is not None:
+        settings[INIT_CLASS] = slow
     return json.dumps(settings, indent=2, ensure_ascii=False) + "\n"
