@@ -44,7 +44,7 @@ def checkpoint_notes(
         class_order(folder, classes, head=head).note,
         _listed("made anew", sorted(needed - read)),
         _listed("in the checkpoint and not read", sorted(stored.keys() - read)),
-        *_types(folder, {stored[name]["dtype"] for name in read}),
+        *_types(folder, {stored[name].dtype for name in read}),
         *_fields(folder),
         _dropout(folder, config),
     ]
