@@ -121,6 +121,24 @@ def test_a_link_is_followed(tmp_path: Path) -> None:
     assert sorted(read(tmp_path)) == sorted(STORED)
 
 
+def test_a_link_to_nothing_is_called_one(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").symlink_to("gone")
+
+    assert error(tmp_path) == (
+        "F/model.safetensors: must be a regular file. Received: a link to nothing"
+    )
+
+
+def test_a_pointer_of_git_lfs_is_called_one(tmp_path: Path) -> None:
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 440449768\n"
+    (tmp_path / "model.safetensors").write_text(pointer)
+
+    assert error(tmp_path) == (
+        "F/model.safetensors: must be a safetensors file; fetch it with git lfs pull. "
+        "Received: a pointer of Git LFS"
+    )
+
+
 # Shards
 
 
@@ -240,6 +258,23 @@ def test_a_header_that_lies_is_refused(tmp_path: Path, shape: Any, offsets: Any)
     write_header(tmp_path, {"bert.embeddings.word_embeddings.weight": tensor}, 16)
 
     assert error(tmp_path).startswith("F/model.safetensors: must be a safetensors file. Received: ")
+
+
+def test_a_tensor_that_stands_twice_in_a_header_is_refused(tmp_path: Path) -> None:
+    save(tmp_path, STORED)
+    file = tmp_path / "model.safetensors"
+    content = file.read_bytes()
+    size = struct.unpack("<Q", content[:8])[0]
+    header = content[8 : 8 + size].rstrip()
+    name = b'"classifier.bias":'
+    twice = name + header.partition(name)[2].partition(b"}")[0] + b"}," + header[1:]
+    text = b"{" + twice
+    file.write_bytes(struct.pack("<Q", len(text)) + text + content[8 + size :])
+
+    assert error(tmp_path) == (
+        "F/model.safetensors: must be a safetensors file. Received: key 'classifier.bias' twice in "
+        "one object"
+    )
 
 
 def test_no_number_is_read_where_a_header_does_not_fit(tmp_path: Path) -> None:

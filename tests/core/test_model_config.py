@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import replace
 from math import prod
 from pathlib import Path
@@ -11,14 +10,8 @@ from typing import Any
 
 import pytest
 
-from dualtrain.errors import CheckpointError, SpecError
-from dualtrain.tasks._memory import check_fits
-from dualtrain.tasks.text_classification import (
-    CheckpointModel,
-    EncoderConfig,
-    FreshModel,
-    TextClassification,
-)
+from dualtrain.errors import CheckpointError
+from dualtrain.tasks.text_classification import EncoderConfig, FreshModel
 from dualtrain.tasks.text_classification._checkpoint_config import read_checkpoint_config
 from dualtrain.tasks.text_classification._config import Family, fresh_config
 from tests.irregular import IRREGULAR, make_irregular
@@ -487,57 +480,3 @@ def test_the_number_of_weights_is_that_of_the_parameters(family: Family, layers:
     config = replace(CONFIG, family=family, layers=layers, task_type_vocab_size=3)
 
     assert config.weights == sum(prod(tensor.shape) for tensor in config.tensors())
-
-
-def spec_of(**model: object) -> TextClassification:
-    fields = {"family": "bert", "hidden_size": 8, "layers": 2, "heads": 4, "max_length": 16}
-    return TextClassification.model_validate(
-        {"name": "text_classification", "train": "a.csv", "text": "text", "label": "label"}
-        | {"model": fields | model}
-    )
-
-
-@pytest.mark.parametrize(
-    "model",
-    [{"hidden_size": 10**9}, {"vocab_size": 10**15}, {"hidden_size": 10**6, "layers": 10_000}],
-)
-def test_a_fresh_model_that_no_machine_holds_is_refused(model: dict[str, int]) -> None:
-    started = time.monotonic()
-    with pytest.raises(SpecError, match="must fit in this machine's memory") as caught:
-        spec_of(**model).config(Path())
-
-    assert time.monotonic() - started < 1
-    assert caught.value.problems[0].where == "task.model"
-    assert "GiB: each weight takes 8 bytes while the model is loaded" in str(caught.value)
-
-
-def test_a_checkpoint_that_no_machine_holds_is_refused(tmp_path: Path) -> None:
-    read(tmp_path)
-    task = spec_of().model_copy(
-        update={"model": CheckpointModel(path=str(tmp_path), max_length=16)}
-    )
-    assert task.config(Path()).hidden_size == 8
-    read(tmp_path, hidden_size=2**30)
-    with pytest.raises(CheckpointError, match="must fit in this machine's memory") as caught:
-        task.config(Path())
-
-    assert str(caught.value).startswith(f"{tmp_path / 'config.json'}: task.model: ")
-
-
-@pytest.mark.parametrize("memory", [10**9, None])
-def test_what_fits_or_cannot_be_known_is_not_refused(
-    monkeypatch: pytest.MonkeyPatch, memory: int | None
-) -> None:
-    """Where the machine has 10^9 bytes, and 10^6 weights; or does not say."""
-    monkeypatch.setattr("dualtrain.tasks._memory._memory", lambda: memory)
-
-    assert spec_of(hidden_size=100).config(Path()).hidden_size == 100
-
-
-def test_the_limit_is_eight_bytes_a_weight(monkeypatch: pytest.MonkeyPatch) -> None:
-    weights = CONFIG.weights
-    monkeypatch.setattr("dualtrain.tasks._memory._memory", lambda: 8 * weights)
-    check_fits(CONFIG)
-    monkeypatch.setattr("dualtrain.tasks._memory._memory", lambda: 8 * weights - 1)
-    with pytest.raises(SpecError, match=f"Received: {weights:,} weights, 0.0 GiB"):
-        check_fits(CONFIG)

@@ -15,7 +15,6 @@ from dualtrain.aside import write_aside
 from dualtrain.data import MicroBatch
 from dualtrain.errors import DataError
 from dualtrain.fields import by_name, distinct
-from dualtrain.tasks._memory import check_fits
 from dualtrain.tasks._model import ParameterLike
 from dualtrain.tasks._score import Score
 from dualtrain.tasks._task import SampleLoss, Task, Text
@@ -94,15 +93,10 @@ class Regression(Task):
         return PreparedNumbers.load(folder)
 
     def config(self, folder: Path, data: PreparedNumbers | None = None) -> MlpConfig:
-        """The perceptron; it does not depend on the data.
-
-        Raises `SpecError` for one that this machine cannot hold.
-        """
-        config = MlpConfig(
+        """The perceptron; it does not depend on the data."""
+        return MlpConfig(
             inputs=len(self.features), hidden=self.model.hidden, activation=self.model.activation
         )
-        check_fits(config)
-        return config
 
     def initial_weights(
         self, folder: Path, config: MlpConfig, parameters: Sequence[ParameterLike], *, seed: int

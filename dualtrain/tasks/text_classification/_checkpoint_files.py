@@ -62,7 +62,7 @@ def read_headers(folder: Path) -> list[StoredTensor]:
     index and shards say different things.
     """
     for name in (WHOLE, INDEX):
-        kind = irregular(folder / name)
+        kind = irregular(folder / name) or _broken(folder / name)
         if kind is not None:
             raise CheckpointError(f"{folder / name}: must be a regular file. Received: {kind}")
     if (folder / WHOLE).exists():
@@ -83,15 +83,21 @@ def read_tensors(file: Path) -> dict[str, bytes]:
     return {name: raw["data"] for name, raw in pairs}
 
 
+def _broken(path: Path) -> str | None:
+    return "a link to nothing" if path.is_symlink() and not path.exists() else None
+
+
 def _header(file: Path) -> Iterator[StoredTensor]:
     try:
         with safe_open(file, framework="numpy") as opened:
             for name in opened.keys():  # noqa: SIM118 (it is no dict)
                 piece = opened.get_slice(name)
                 yield StoredTensor(file, name, piece.get_dtype(), tuple(piece.get_shape()))
+        with file.open("rb") as stream:  # of a name that stands twice, safetensors tells nothing
+            parse_json(stream.read(int.from_bytes(stream.read(8), "little")))
     except OSError as error:
         raise _unreadable(file, error) from None
-    except SafetensorError as error:
+    except (SafetensorError, ValueError) as error:
         raise _no_safetensors(file, error) from None
 
 
@@ -101,7 +107,7 @@ def _of_shards(index: Path) -> list[StoredTensor]:
     found: list[StoredTensor] = []
     for shard in sorted(set(places.values())):
         file = index.parent / shard
-        kind = irregular(file)
+        kind = irregular(file) or _broken(file)
         if Path(shard).name != shard or kind is not None or not file.exists():
             raise CheckpointError(
                 f"{index}: each shard must be a file of the same folder. Received: {shard!r}"
@@ -161,5 +167,15 @@ def _unreadable(file: Path, error: OSError) -> CheckpointError:
     return CheckpointError(f"{file}: must be readable. Received: {error.strerror or error}")
 
 
-def _no_safetensors(file: Path, error: SafetensorError) -> CheckpointError:
+def _no_safetensors(file: Path, error: Exception) -> CheckpointError:
+    with file.open("rb") as opened:
+        if opened.read(len(_POINTER)) == _POINTER:
+            return CheckpointError(
+                f"{file}: must be a safetensors file; fetch it with git lfs pull. Received: a "
+                f"pointer of Git LFS"
+            )
     return CheckpointError(f"{file}: must be a safetensors file. Received: {error}")
+
+
+_POINTER = b"version https://git-lfs"
+"""How a file begins that a clone without Git LFS has in place of a large one."""

@@ -13,7 +13,6 @@ from pydantic import Discriminator, Tag
 from dualtrain.data import MicroBatch
 from dualtrain.errors import DataError
 from dualtrain.fields import by_name
-from dualtrain.tasks._memory import check_fits
 from dualtrain.tasks._model import ParameterLike
 from dualtrain.tasks._score import Score
 from dualtrain.tasks._task import Task, Text
@@ -79,24 +78,17 @@ class TextClassification(Task):
         return PreparedTexts.load(folder)
 
     def config(self, folder: Path, data: PreparedTexts | None = None) -> EncoderConfig:
-        """The encoder; without data of the most tokens that it may have, for two classes.
-
-        Raises `SpecError` or `CheckpointError` for one that this machine cannot hold.
-        """
+        """The encoder; without data of the most tokens that it may have, for two classes."""
         classes = 2 if data is None else len(data.classes)
         if isinstance(self.model, CheckpointModel):
             folder = folder / self.model.path
-            config = read_checkpoint_config(folder, classes=classes, dropout=self.model.dropout)
-            check_fits(config, described=folder / "config.json")
-            return config
-        config = fresh_config(
+            return read_checkpoint_config(folder, classes=classes, dropout=self.model.dropout)
+        return fresh_config(
             self.model,
             vocab_size=self.model.vocab_size if data is None else data.vocab_size,
             pad_id=0 if data is None else data.pad_id,
             classes=classes,
         )
-        check_fits(config)
-        return config
 
     def check_start(self, folder: Path, rows: Rows) -> None:
         """Refuse a checkpoint whose head or weights are not for these rows."""

@@ -66,7 +66,7 @@ class FreshModel(Part):
 
 
 class CheckpointModel(Part):
-    """A local Hugging Face checkpoint folder: config.json, model.safetensors, tokenizer."""
+    """A local folder that transformers or paddlenlp wrote: config.json, safetensors, tokenizer."""
 
     path: Text
     """The folder, relative to the spec's."""

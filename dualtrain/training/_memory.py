@@ -3,36 +3,33 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
-from dualtrain.errors import CheckpointError, Problem, SpecError
-from dualtrain.tasks._model import ModelConfig
+from dualtrain.errors import SpecError
+from dualtrain.spec import Spec
+from dualtrain.tasks import ModelConfig
 
-__all__ = ["check_fits"]
+__all__ = ["check_memory"]
 
 BYTES = 8
 """Of a weight in float32: the model's own, and the array that it is loaded from."""
 
 
-def check_fits(config: ModelConfig, *, described: Path | None = None) -> None:
+def check_memory(config: ModelConfig, spec: Spec) -> None:
     """Refuse a model that this machine cannot hold; where the system does not say, none.
 
-    described: the checkpoint's file that gives the sizes; None if a spec does.
-
-    Raises `CheckpointError` or `SpecError`.
+    Raises `SpecError`, also for the sizes of a checkpoint that the spec names.
     """
     count, memory = config.weights, _memory()
     if memory is None or count * BYTES <= memory:
         return
-    problem = Problem(
-        where="task.model",
+    problem = spec.problem(
+        "task",
+        "model",
         rule=f"must fit in this machine's memory, {_gib(memory)}: each weight takes {BYTES} bytes "
         f"while the model is loaded",
         received=f"{count:,} weights, {_gib(count * BYTES)}",
     )
-    if described is None:
-        raise SpecError((problem,))
-    raise CheckpointError(f"{described}: {problem}")
+    raise SpecError((problem,))
 
 
 def _memory() -> int | None:
