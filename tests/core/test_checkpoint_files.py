@@ -278,9 +278,9 @@ def test_a_tensor_that_stands_twice_in_a_header_is_refused(tmp_path: Path) -> No
 
 
 def test_no_number_is_read_where_a_header_does_not_fit(tmp_path: Path) -> None:
-    """A file of 16 TB, most of it a hole: its header is enough."""
+    """A file of 160 GB, most of it a hole: its header is enough."""
     tensors, end = {}, 0
-    for tensor in replace(CONFIG, vocab_size=10**12).tensors():
+    for tensor in replace(CONFIG, vocab_size=10**10).tensors():
         size = 4 * int(np.prod(tensor.shape))
         tensors[tensor.name] = {
             "dtype": "F32",
@@ -290,15 +290,12 @@ def test_no_number_is_read_where_a_header_does_not_fit(tmp_path: Path) -> None:
         end += size
     write_header(tmp_path, tensors)
     file = tmp_path / "model.safetensors"
-    try:
-        os.truncate(file, file.stat().st_size + end)
-    except OSError:
-        pytest.skip("the file system has no files of 16 TB")
+    os.truncate(file, file.stat().st_size + end)
 
     assert error(tmp_path) == (
         "F: the weights are not those of the model in config.json.\n"
         "bert.embeddings.word_embeddings.weight: the model needs shape (12, 4). "
-        "Received: shape (1000000000000, 4)"
+        "Received: shape (10000000000, 4)"
     )
 
 

@@ -419,12 +419,6 @@ def test_a_file_is_not_a_checkpoint(tmp_path: Path) -> None:
             "must be JSON in UTF-8. Received: key 'hidden_size' twice in one object",
         ),
         (b"[" * 100_000, "must be JSON in UTF-8. Received: nested too deeply"),
-        (
-            b'{"vocab_size": 1' + b"0" * 5000 + b"}",
-            "must be JSON in UTF-8. Received: Exceeds the limit (4300 digits) for integer string "
-            "conversion: value has 5001 digits; use sys.set_int_max_str_digits() to increase the "
-            "limit",
-        ),
     ],
 )
 def test_files_that_are_no_json_object(tmp_path: Path, content: bytes, message: str) -> None:
@@ -433,6 +427,12 @@ def test_files_that_are_no_json_object(tmp_path: Path, content: bytes, message: 
         read_checkpoint_config(tmp_path, classes=2, dropout=None)
 
     assert f"{tmp_path / 'config.json'}: {message}" == str(caught.value)
+
+
+def test_a_number_of_more_digits_than_python_reads_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_bytes(b'{"vocab_size": 1' + b"0" * 5000 + b"}")
+    with pytest.raises(CheckpointError, match="Received: Exceeds the limit"):
+        read_checkpoint_config(tmp_path, classes=2, dropout=None)
 
 
 def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
