@@ -105,10 +105,16 @@ def _cosine_decay(folder: Path) -> dict[str, Any]:
 
 
 def _head(folder: Path) -> dict[str, Any]:
-    fields = {"model_type": "roberta", "id2label": {"0": "pos", "1": "neg"}}
+    fields = {"model_type": "bert", "id2label": {"0": "pos", "1": "neg"}}
     (folder / "config.json").write_text(json.dumps(fields), encoding="utf-8")
-    head = {"classifier.out_proj.weight": np.zeros((2, 3), np.float32)}
-    save_file(head, folder / "model.safetensors")
+    shapes = {
+        "classifier.weight": (2, 3),
+        "classifier.bias": (2,),
+        "pooler.dense.weight": (3, 3),
+        "pooler.dense.bias": (3,),
+    }
+    tensors = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+    save_file(tensors, folder / "model.safetensors")
     return {"folder": folder}
 
 

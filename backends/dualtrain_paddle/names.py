@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 from paddle import nn
 
+from dualtrain.tasks.text_classification import PADDLENLP_NAMES
+
 __all__ = ["Base", "Names", "base_of", "canonical", "interleaved_heads", "is_transposed"]
 
 
@@ -24,19 +26,6 @@ class Names(NamedTuple):
     fused: str = ""
     """The Linear whose last axis is (heads, 3, size) where transformers' is (3, heads, size)."""
 
-
-_ENCODER = (
-    (".embeddings.layer_norm.", ".embeddings.LayerNorm."),
-    (".encoder.layers.", ".encoder.layer."),
-    (".self_attn.q_proj.", ".attention.self.query."),
-    (".self_attn.k_proj.", ".attention.self.key."),
-    (".self_attn.v_proj.", ".attention.self.value."),
-    (".self_attn.out_proj.", ".attention.output.dense."),
-    (".norm1.", ".attention.output.LayerNorm."),
-    (".linear1.", ".intermediate.dense."),
-    (".linear2.", ".output.dense."),
-    (".norm2.", ".output.LayerNorm."),
-)
 
 _GPT = (
     (".embeddings.word_embeddings.", ".wte."),
@@ -54,10 +43,14 @@ _GPT = (
 Where paddlenlp keeps three (its default), those keep names of their own."""
 
 _FAMILIES = {
-    "paddlenlp.transformers.bert.modeling.BertModel": Names(("bert", "bert"), _ENCODER),
-    "paddlenlp.transformers.ernie.modeling.ErnieModel": Names(("ernie", "ernie"), _ENCODER),
-    "paddlenlp.transformers.roberta.modeling.RobertaModel": Names(("roberta", "roberta"), _ENCODER),
-    "paddlenlp.transformers.electra.modeling.ElectraModel": Names(("electra", "electra"), _ENCODER),
+    "paddlenlp.transformers.bert.modeling.BertModel": Names(("bert", "bert"), PADDLENLP_NAMES),
+    "paddlenlp.transformers.ernie.modeling.ErnieModel": Names(("ernie", "ernie"), PADDLENLP_NAMES),
+    "paddlenlp.transformers.roberta.modeling.RobertaModel": Names(
+        ("roberta", "roberta"), PADDLENLP_NAMES
+    ),
+    "paddlenlp.transformers.electra.modeling.ElectraModel": Names(
+        ("electra", "electra"), PADDLENLP_NAMES
+    ),
     "paddlenlp.transformers.gpt.modeling.GPTModel": Names(
         ("gpt", "transformer"), _GPT, keeps_linear=True, fused=".self_attn.qkv_proj."
     ),

@@ -7,14 +7,23 @@ is what transformers and torch have.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from math import prod
 from typing import Literal, NamedTuple, Protocol
 from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ExpectedParameter", "ModelConfig", "ParameterLike", "fresh_array", "linear", "norm"]
+__all__ = [
+    "ExpectedParameter",
+    "ModelConfig",
+    "ParameterLike",
+    "count_weights",
+    "fresh_array",
+    "linear",
+    "norm",
+]
 
 
 class ParameterLike(Protocol):
@@ -53,6 +62,16 @@ class ModelConfig(ABC):
 
         A conformance test holds them to what every backend lists of the live model.
         """
+
+    @property
+    def weights(self) -> int:
+        """How many numbers the parameters hold."""
+        return count_weights(self.tensors())
+
+
+def count_weights(tensors: Iterable[ExpectedParameter]) -> int:
+    """How many numbers these parameters hold."""
+    return sum(prod(tensor.shape) for tensor in tensors)
 
 
 def linear(name: str, out: int, into: int) -> Iterator[ExpectedParameter]:

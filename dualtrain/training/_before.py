@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from dualtrain.data import batch_count
+from typing import Any
+
+from dualtrain.data import PreparedData, batch_count
 from dualtrain.errors import Problem, SpecError
 from dualtrain.ledger import Ledger, Parameter, decide
 from dualtrain.plan import Plan
 from dualtrain.spec import Spec
 from dualtrain.tasks import ModelConfig, Task
+from dualtrain.training._memory import check_memory
 
-__all__ = ["batch_size", "check_before", "expected_ledger", "parameters_of", "task_of"]
+__all__ = [
+    "batch_size",
+    "check_before",
+    "expected_ledger",
+    "model_config",
+    "parameters_of",
+    "task_of",
+]
 
 
 def task_of(spec: Spec) -> Task:
@@ -29,14 +39,14 @@ def batch_size(spec: Spec) -> int:
 def check_before(spec: Spec, *, own_model: bool = False) -> None:
     """Refuse what no side of the spec's task could begin, in the order of what it costs to know.
 
-    The rules about parameters, on the names that the model has; the plan, on the rows of the
-    data; a checkpoint's weights, on its configuration. Rules by substring are left to the sides,
-    which call their parameters by names of their own; so are device, mixed precision and
-    whatever else only a framework knows.
+    A model that no memory holds; the rules about parameters, on the names that it has; the plan, on
+    the rows of the data; a checkpoint's weights, on its configuration. Rules by substring are left
+    to the sides, which call their parameters by names of their own; so are device, mixed precision
+    and whatever else only a framework knows.
 
     own_model: the model is the caller's; nothing is asked of the task's.
 
-    Raises `LedgerError`, `DataError`, `PlanError` or `CheckpointError`.
+    Raises `SpecError`, `LedgerError`, `DataError`, `PlanError` or `CheckpointError`.
     """
     task = task_of(spec)
     if not own_model:
@@ -49,7 +59,14 @@ def check_before(spec: Spec, *, own_model: bool = False) -> None:
 
 def expected_ledger(spec: Spec) -> Ledger:
     """What the spec's rules decide for the task's model, under its canonical names."""
-    return decide(parameters_of(task_of(spec).config(spec.folder)), spec)
+    return decide(parameters_of(model_config(spec)), spec)
+
+
+def model_config(spec: Spec, data: PreparedData[Any] | None = None) -> ModelConfig:
+    """What the task's model is built from; `SpecError` for one that this machine cannot hold."""
+    config = task_of(spec).config(spec.folder, data)
+    check_memory(config, spec)
+    return config
 
 
 def parameters_of(config: ModelConfig) -> list[Parameter]:

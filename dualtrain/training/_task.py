@@ -13,7 +13,7 @@ from dualtrain.ledger import Ledger, decide
 from dualtrain.plan import Plan
 from dualtrain.spec import Spec
 from dualtrain.tasks import SampleLoss, Score
-from dualtrain.training._before import batch_size, check_before, task_of
+from dualtrain.training._before import batch_size, check_before, model_config, task_of
 from dualtrain.training._epochs import Epochs
 from dualtrain.training._header import describe
 from dualtrain.training._loop import make_updates
@@ -72,7 +72,7 @@ def train(
     data = data if data is not None else task.prepare(folder)
     config = saved = None
     if model is None:
-        config, saved = task.config(folder, data), written.config(folder, data)
+        config, saved = model_config(spec, data), written.config(folder, data)
         model = verbs.build_model(config)
     parameters = verbs.parameters(model)
     batches = batches_of_epoch(data, seed=spec.seed, size=size)
@@ -117,8 +117,10 @@ def train(
 
 def task_ledger(spec: Spec, backend: str) -> Ledger:
     """What the spec's rules decide for every parameter of the task's model."""
-    verbs, task = load_backend(backend), task_of(spec)
-    model = verbs.build_model(task.config(spec.folder, task.prepare(spec.folder)))
+    task = task_of(spec)
+    model_config(spec)  # refused before a tokenizer learns as many tokens as the spec allows
+    verbs = load_backend(backend)
+    model = verbs.build_model(model_config(spec, task.prepare(spec.folder)))
     return decide(verbs.parameters(model), spec)
 
 

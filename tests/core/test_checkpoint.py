@@ -246,17 +246,17 @@ def write_raw(folder: Path, tensors: Mapping[str, tuple[str, NDArray[Any]]]) -> 
 
 
 def test_every_misfit_is_named(tmp_path: Path) -> None:
-    """Missing, of another shape, of an encoder that config.json does not describe."""
+    """Missing, of another shape, of an encoder that the model has not."""
     stored = dict(STORED)
     del stored["bert.embeddings.LayerNorm.bias"]
     stored["classifier.weight"] = np.ones((3, 4), np.float32)
-    stored["bert.encoder.layer.1.intermediate.dense.bias"] = np.ones(8, np.float32)
+    stored["bert.encoder.layer.0.intermediate.other.bias"] = np.ones(8, np.float32)
     save(tmp_path, stored)
 
     assert (
         f"{tmp_path}: the weights are not those of the model in config.json.\n"
         "bert.embeddings.LayerNorm.bias: the model needs shape (4,). Received: nothing\n"
-        "bert.encoder.layer.1.intermediate.dense.bias: the model has no tensor of this name. "
+        "bert.encoder.layer.0.intermediate.other.bias: the model has no tensor of this name. "
         "Received: shape (8,)\n"
         "classifier.weight: the model needs shape (2, 4). Received: shape (3, 4)"
     ) == error(tmp_path)
@@ -274,15 +274,20 @@ def test_half_a_head_is_refused(tmp_path: Path) -> None:
 def test_a_checkpoint_of_another_family_is_refused(tmp_path: Path) -> None:
     save(tmp_path, {n.replace("bert.", "roberta.", 1): a for n, a in STORED.items()})
 
-    assert len(error(tmp_path).splitlines()) == 4 + 1 + 1
+    assert error(tmp_path) == (
+        f"{tmp_path}: the weights must be those of config.json's model_type, bert: their names "
+        "begin with bert. or with embeddings. Received: roberta.embeddings.word_embeddings.weight"
+    )
 
 
-def test_other_number_types_are_refused(tmp_path: Path) -> None:
-    save(tmp_path, STORED | {"classifier.bias": np.zeros(2, np.int8)})
+@pytest.mark.parametrize(("dtype", "name"), [("i1", "I8"), ("f8", "F64"), ("u2", "U16")])
+def test_other_number_types_are_refused(tmp_path: Path, dtype: str, name: str) -> None:
+    save(tmp_path, STORED | {"classifier.bias": np.zeros(2, dtype)})
 
     assert (
         f"{tmp_path}: the weights are not those of the model in config.json.\n"
-        "classifier.bias: must be one of F32, F16, BF16. Received: I8"
+        "classifier.bias: must be one of F32, F16, BF16; save the model in float32: "
+        f"model.float().save_pretrained(folder). Received: {name}"
     ) == error(tmp_path)
 
 
@@ -294,30 +299,6 @@ def test_two_tensors_for_one_are_refused(tmp_path: Path) -> None:
         f"{tmp_path / 'model.safetensors'}: two tensors must not stand for one. Received: "
     )
     assert message.endswith(" as another bert.pooler.dense.bias")
-
-
-@pytest.mark.parametrize(
-    ("files", "received"),
-    [
-        ([], "no weights"),
-        (["pytorch_model.bin"], "pytorch_model.bin"),
-        (["model_state.pdparams"], "model_state.pdparams"),
-        (["b.pdparams", "a.bin"], "a.bin, b.pdparams"),
-    ],
-)
-def test_pickles_are_refused_with_the_way_to_convert_them(
-    tmp_path: Path, files: list[str], received: str
-) -> None:
-    for file in files:
-        (tmp_path / file).write_bytes(b"\x80\x04N.")
-
-    assert (
-        f"{tmp_path}: a checkpoint's weights are read from model.safetensors alone, because other "
-        "formats can run code when they are opened. In transformers, convert them with "
-        "model.save_pretrained(folder); in Paddle, with "
-        "safetensors.numpy.save_file(dualtrain_paddle.dump_weights(model), "
-        f"'model.safetensors'). Received: {received}"
-    ) == error(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -343,38 +324,6 @@ def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[:-4])
 
     assert error(tmp_path).startswith(f"{file}: must be a safetensors file. Received: ")
-
-
-@pytest.mark.parametrize(
-    ("content", "received"),
-    [
-        ("{", "JSONDecodeError: Expecting property name enclosed in double quotes"),
-        ("{}", "KeyError: 'weight_map'"),
-        ("[]", "TypeError: list indices must be integers"),
-        ('{"weight_map": []}', "AttributeError: 'list' object has no attribute 'values'"),
-    ],
-)
-def test_a_bad_index_is_refused(tmp_path: Path, content: str, received: str) -> None:
-    index = tmp_path / "model.safetensors.index.json"
-    index.write_text(content)
-
-    assert error(tmp_path).startswith(
-        f'{index}: must be a JSON object with "weight_map", an object of tensor names and file '
-        f"names. Received: {received}"
-    )
-
-
-@pytest.mark.parametrize("shard", ["gone.safetensors", "../model.safetensors", 1])
-def test_a_shard_must_be_in_the_folder(tmp_path: Path, shard: str | int) -> None:
-    save(tmp_path, STORED)
-    folder = tmp_path / "checkpoint"
-    folder.mkdir()
-    index = folder / "model.safetensors.index.json"
-    index.write_text(json.dumps({"weight_map": {"a": shard}}))
-
-    assert (f"{index}: each shard must be a file of the same folder. Received: {shard!r}") == error(
-        folder
-    )
 
 
 # Loading

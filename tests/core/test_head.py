@@ -36,6 +36,12 @@ SHAPES: dict[str, tuple[int, ...]] = {
     "classifier.weight": (2, 4),
     "classifier.bias": (2,),
 }
+ROBERTA: dict[str, tuple[int, ...]] = {
+    "classifier.dense.weight": (4, 4),
+    "classifier.dense.bias": (4,),
+    "classifier.out_proj.weight": (2, 4),
+    "classifier.out_proj.bias": (2,),
+}
 WAY_OUT = "or make a new head with task.model.head: fresh"
 
 
@@ -184,6 +190,15 @@ def test_the_order_is_told(tmp_path: Path) -> None:
             f"classification head (classifier.bias, classifier.weight); {WAY_OUT}. "
             'Received: ["BertForTokenClassification"]',
         ),
+        *(
+            (
+                {"architectures": wrong},
+                "architectures: must have BertForSequenceClassification, since the folder has a "
+                f"classification head (classifier.bias, classifier.weight); {WAY_OUT}. "
+                f"Received: {json.dumps(wrong)}",
+            )
+            for wrong in ("XBertForSequenceClassification", 5, {"BertForSequenceClassification": 1})
+        ),
         (
             {"problem_type": "multi_label_classification"},
             "problem_type: must be single_label_classification, or null, since the folder has a "
@@ -227,9 +242,49 @@ def test_a_head_without_its_pooler_is_refused(
 
 
 def test_roberta_s_head_has_no_pooler(tmp_path: Path) -> None:
-    shapes = {"classifier.dense.weight": (4, 4), "classifier.out_proj.weight": (2, 4)}
+    assert order(write(tmp_path, ROBERTA, model_type="roberta")) == ("neg", "pos")
 
-    assert order(write(tmp_path, shapes, model_type="roberta")) == ("neg", "pos")
+
+@pytest.mark.parametrize("family", ["bert", "ernie", "roberta"])
+def test_a_head_of_other_layers_is_refused(tmp_path: Path, family: str) -> None:
+    """One for each token of RoBERTa has BERT's names, and half a head has half of them."""
+    embedding: dict[str, tuple[int, ...]] = {"embeddings.word_embeddings.weight": (12, 4)}
+    plain = {name: shape for name, shape in SHAPES.items() if name.startswith("classifier")}
+    right, wrong = (ROBERTA, plain) if family == "roberta" else (plain, ROBERTA)
+    half = {name: shape for name, shape in right.items() if name.endswith("weight")}
+    for shapes in (wrong, half):
+        assert error(write(tmp_path, embedding | shapes, model_type=family)) == (
+            f"F: a classification head of {family} must have {', '.join(sorted(right))}; "
+            f"{WAY_OUT}. Received: {', '.join(sorted(shapes))}"
+        )
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (1, 4), (0, 4), (10**12, 0), ()])
+def test_a_row_for_each_label(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    """A header may say 10^12 rows of no number."""
+    folder = write(
+        tmp_path,
+        without("classifier.weight") | {"classifier.weight": shape},
+        id2label={"0": "neg", "1": "pos"},
+    )
+    rows = shape[0] if 4 in shape else 0
+
+    assert error(folder) == (
+        "F: the classification head must have a row for each of the 2 labels of config.json; "
+        f"{WAY_OUT}. Received: {rows} rows"
+    )
+
+
+def test_a_regression_s_head_is_called_one(tmp_path: Path) -> None:
+    folder = write(
+        tmp_path, without("classifier") | {"classifier.weight": (1, 4), "classifier.bias": (1,)}
+    )
+
+    assert error(folder) == (
+        "F/config.json: id2label: must be the data's labels, since the folder has a classification "
+        f"head; {WAY_OUT.removeprefix('or ')}. Received: 1 label, LABEL_0 (a regression); the data "
+        "has 2 labels, neg, pos"
+    )
 
 
 def test_another_family_is_left_to_config_json_s_own_error(tmp_path: Path) -> None:

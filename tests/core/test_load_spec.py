@@ -335,14 +335,14 @@ models = st.one_of(
         FreshModel,
         family=st.sampled_from(["bert", "ernie", "roberta"]),
         hidden_size=counts,
-        layers=counts,
+        layers=st.integers(1, 10_000),
         heads=st.just(1),
         intermediate_size=st.none() | counts,
-        max_length=st.integers(min_value=4),
-        vocab_size=st.integers(min_value=16),
+        max_length=st.integers(4, 10**15),
+        vocab_size=st.integers(16, 10**15),
         dropout=proportion,
     ),
-    parts(CheckpointModel, path=text, max_length=st.integers(min_value=4)),
+    parts(CheckpointModel, path=text, max_length=st.integers(4, 10**15)),
 )
 specs: st.SearchStrategy[Spec] = parts(
     Spec,

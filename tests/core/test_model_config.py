@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from dualtrain.errors import CheckpointError
 from dualtrain.tasks.text_classification import EncoderConfig, FreshModel
 from dualtrain.tasks.text_classification._checkpoint_config import read_checkpoint_config
 from dualtrain.tasks.text_classification._config import Family, fresh_config
+from tests.irregular import IRREGULAR, make_irregular
 
 CONFIG = EncoderConfig(
     family="bert",
@@ -191,36 +193,86 @@ def test_task_types_are_ernie_s(tmp_path: Path, family: str, use_task_id: bool, 
     [
         (
             {"model_type": "gpt2"},
-            "model_type: must be one of bert, ernie, roberta: the families that both frameworks "
-            'have. Received: "gpt2"',
+            "model_type: must be one of bert, ernie, roberta: the families that this task builds; "
+            'train another with dualtrain.fit. Received: "gpt2"',
+        ),
+        (
+            {"model_type": "electra"},
+            "model_type: must be one of bert, ernie, roberta: both libraries have electra, which "
+            "this task cannot build yet; build it in each and train it with dualtrain.fit. "
+            'Received: "electra"',
+        ),
+        (
+            {"model_type": ["bert"]},
+            "model_type: must be one of bert, ernie, roberta: the families that this task builds; "
+            'train another with dualtrain.fit. Received: ["bert"]',
         ),
         (
             {"model_type": None},
-            "model_type: must be one of bert, ernie, roberta: the families that both frameworks "
-            "have. Received: nothing",
+            "model_type: must be one of bert, ernie, roberta: the families that this task builds; "
+            "train another with dualtrain.fit. Received: nothing",
         ),
-        ({"vocab_size": None}, "vocab_size: must be a whole number from 1. Received: nothing"),
-        ({"hidden_size": 8.0}, "hidden_size: must be a whole number from 1. Received: 8.0"),
+        (
+            {"vocab_size": None},
+            "vocab_size: must be a whole number from 1 to 2147483647. Received: nothing",
+        ),
+        (
+            {"hidden_size": 8.0},
+            "hidden_size: must be a whole number from 1 to 2147483647. Received: 8.0",
+        ),
         (
             {"num_hidden_layers": 0},
-            "num_hidden_layers: must be a whole number from 1. Received: 0",
+            "num_hidden_layers: must be a whole number from 1 to 10000. Received: 0",
         ),
         (
             {"num_attention_heads": True},
-            "num_attention_heads: must be a whole number from 1. Received: true",
+            "num_attention_heads: must be a whole number from 1 to 2147483647. Received: true",
         ),
         (
             {"type_vocab_size": "2"},
-            'type_vocab_size: must be a whole number from 1. Received: "2"',
+            'type_vocab_size: must be a whole number from 1 to 2147483647. Received: "2"',
         ),
-        ({"pad_token_id": -1}, "pad_token_id: must be a whole number from 0. Received: -1"),
+        (
+            {"pad_token_id": -1},
+            "pad_token_id: must be a whole number from 0 to 2147483647. Received: -1",
+        ),
         (
             {"hidden_act": "gelu_new"},
             "hidden_act: must be one of gelu, gelu_python, leaky_relu, mish, quick_gelu, relu, "
             "relu6, sigmoid, silu, swish, tanh: the activations that both frameworks have under "
             'one name. Received: "gelu_new"',
         ),
-        ({"layer_norm_eps": 0}, "layer_norm_eps: must be a number above 0. Received: 0"),
+        *(
+            (
+                {"layer_norm_eps": wrong},
+                "layer_norm_eps: must be a number above 0, to 0.001, which is the largest that "
+                f"Paddle takes. Received: {shown}",
+            )
+            for wrong, shown in (
+                (0, "0"),
+                (0.01, "0.01"),
+                (float("nan"), "NaN"),
+                ("1e-12", '"1e-12"'),
+                (True, "true"),
+                (10**400, f"1{'0' * 199}..."),
+            )
+        ),
+        *(
+            (
+                {"hidden_size": wrong},
+                f"hidden_size: must be a whole number from 1 to 2147483647. Received: {shown}",
+            )
+            for wrong, shown in (
+                (10**14, "100000000000000"),
+                (-8, "-8"),
+                (float("inf"), "Infinity"),
+                (10**400, f"1{'0' * 199}..."),
+            )
+        ),
+        (
+            {"num_hidden_layers": 10**7},
+            "num_hidden_layers: must be a whole number from 1 to 10000. Received: 10000000",
+        ),
         (
             {"hidden_dropout_prob": 1.0},
             "hidden_dropout_prob: must be a number from 0 to below 1. Received: 1.0",
@@ -231,7 +283,7 @@ def test_task_types_are_ernie_s(tmp_path: Path, family: str, use_task_id: bool, 
         ),
         (
             {"initializer_range": float("inf")},
-            "initializer_range: must be a number above 0. Received: Infinity",
+            "initializer_range: must be a number above 0, to 1000. Received: Infinity",
         ),
         (
             {"position_embedding_type": "relative_key"},
@@ -268,6 +320,14 @@ def test_task_types_are_ernie_s(tmp_path: Path, family: str, use_task_id: bool, 
         (
             {"task_id": 2},
             "task_id: must be 0: transformers takes 0 for every token. Received: 2",
+        ),
+        (
+            {"task_id": False},
+            "task_id: must be 0: transformers takes 0 for every token. Received: false",
+        ),
+        (
+            {"is_decoder": 0},
+            "is_decoder: must be false: paddlenlp's models see both sides of a token. Received: 0",
         ),
         (
             {"prefix": "classify: "},
@@ -321,7 +381,7 @@ def test_everything_wrong_is_named_with_its_file(tmp_path: Path) -> None:
 
     path = tmp_path / "config.json"
     assert (
-        f"{path}: vocab_size: must be a whole number from 1. Received: 0\n"
+        f"{path}: vocab_size: must be a whole number from 1 to 2147483647. Received: 0\n"
         f"{path}: hidden_act: must be one of gelu, gelu_python, leaky_relu, mish, quick_gelu, "
         "relu, relu6, sigmoid, silu, swish, tanh: the activations that both frameworks have under "
         'one name. Received: "laplace"'
@@ -354,6 +414,11 @@ def test_a_file_is_not_a_checkpoint(tmp_path: Path) -> None:
             "must be JSON in UTF-8. Received: Expecting value: line 1 column 16 (char 15)",
         ),
         (b"[1]", "must be a JSON object. Received: [1]"),
+        (
+            b'{"model_type": "bert", "hidden_size": 8, "hidden_size": 16}',
+            "must be JSON in UTF-8. Received: key 'hidden_size' twice in one object",
+        ),
+        (b"[" * 100_000, "must be JSON in UTF-8. Received: nested too deeply"),
     ],
 )
 def test_files_that_are_no_json_object(tmp_path: Path, content: bytes, message: str) -> None:
@@ -364,7 +429,54 @@ def test_files_that_are_no_json_object(tmp_path: Path, content: bytes, message: 
     assert f"{tmp_path / 'config.json'}: {message}" == str(caught.value)
 
 
+def test_a_number_of_more_digits_than_python_reads_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_bytes(b'{"vocab_size": 1' + b"0" * 5000 + b"}")
+    with pytest.raises(CheckpointError, match="Received: Exceeds the limit"):
+        read_checkpoint_config(tmp_path, classes=2, dropout=None)
+
+
 def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(FILE), encoding="utf-16")
     with pytest.raises(CheckpointError, match="must be JSON in UTF-8"):
         read_checkpoint_config(tmp_path, classes=2, dropout=None)
+
+
+@pytest.mark.parametrize("kind", IRREGULAR)
+def test_what_is_no_regular_file_is_not_waited_for(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "config.json"
+    make_irregular(path, kind)
+    with pytest.raises(CheckpointError) as caught:
+        read_checkpoint_config(tmp_path, classes=2, dropout=None)
+
+    assert (f"{path}: must be readable. Received: {kind}, not a regular file") == str(caught.value)
+
+
+def test_a_link_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere.json").write_text(json.dumps(FILE))
+    (tmp_path / "config.json").symlink_to("elsewhere.json")
+
+    assert read_checkpoint_config(tmp_path, classes=5, dropout=None) == CONFIG
+
+
+def test_paddlenlp_s_old_configuration_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    """Which `parity/test_paddlenlp_folders.py` takes."""
+    (tmp_path / "model_config.json").write_text("{}")
+    with pytest.raises(CheckpointError) as caught:
+        read_checkpoint_config(tmp_path, classes=2, dropout=None)
+
+    assert str(caught.value) == (
+        f"{tmp_path}: must have config.json, which newer paddlenlp writes; with the family's "
+        "configuration class, as BertConfig: paddlenlp.transformers.BertConfig"
+        ".from_pretrained(folder).save_pretrained(folder). Received: model_config.json"
+    )
+
+
+# How large it is
+
+
+@pytest.mark.parametrize("family", ["bert", "ernie", "roberta"])
+@pytest.mark.parametrize("layers", [1, 3])
+def test_the_number_of_weights_is_that_of_the_parameters(family: Family, layers: int) -> None:
+    config = replace(CONFIG, family=family, layers=layers, task_type_vocab_size=3)
+
+    assert config.weights == sum(prod(tensor.shape) for tensor in config.tensors())

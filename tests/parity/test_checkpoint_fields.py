@@ -15,8 +15,17 @@ import pytest
 import torch
 import transformers
 from transformers.activations import ACT2FN
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
+)
 
-from dualtrain.tasks.text_classification._checkpoint_fields import IGNORED, VERDICTS
+from dualtrain.tasks.text_classification._checkpoint_fields import (
+    BOTH_HAVE,
+    IGNORED,
+    MODEL_TYPE,
+    REQUIREMENTS,
+    VERDICTS,
+)
 from dualtrain.tasks.text_classification._config import ACTIVATIONS
 from dualtrain_paddle._compat import native_models
 from tests.pairs import TORCH, make_batch, make_config
@@ -122,3 +131,28 @@ def test_the_activations_are_those_that_agree() -> None:
             agreeing.add(name)
 
     assert agreeing == set(ACTIVATIONS)
+
+
+def test_the_families_that_both_libraries_have_are_known() -> None:
+    """All that classify texts in both are built, or refused by name."""
+    native = native_models()
+    theirs = {
+        getattr(getattr(native, name).config_class, "model_type", None)
+        for name in dir(native)
+        if name.endswith("ForSequenceClassification") and not name.startswith("Auto")
+    }
+    both = theirs & MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES.keys()
+
+    assert {family for family in both if not MODEL_TYPE.holds(family)} == set(BOTH_HAVE)
+
+
+def test_paddle_s_norm_takes_no_larger_epsilon() -> None:
+    rule = REQUIREMENTS["layer_norm_eps"]
+    x = paddle.to_tensor([[1.0, 2.0, 4.0]])
+    for epsilon in (1e-300, 1e-12, 1e-3):
+        assert rule.holds(epsilon)
+        assert np.isfinite(F.layer_norm(x, [3], epsilon=epsilon).numpy()).all()
+    for epsilon in (1.01e-3, 0.5):
+        assert not rule.holds(epsilon)
+        with pytest.raises(ValueError, match="epsilon"):
+            F.layer_norm(x, [3], epsilon=epsilon)

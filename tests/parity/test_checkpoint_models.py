@@ -141,7 +141,6 @@ def test_a_config_of_fewer_layers_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError) as caught:
         start(tmp_path)
 
-    first, *named = str(caught.value).splitlines()
-    assert f"{tmp_path}: the weights are not those of the model in config.json." == first
-    assert len(named) == 16
-    assert all(line.startswith("bert.encoder.layer.1.") for line in named)
+    assert str(caught.value) == (
+        f"{path}: num_hidden_layers: must be the number of layers of the weights, 2. Received: 1"
+    )

@@ -1,38 +1,50 @@
-"""A checkpoint's weights: the safetensors files of a local Hugging Face folder.
+"""A checkpoint's weights, by canonical name and in canonical layout.
 
-Nothing is ever unpickled. Names become canonical here: an encoder that was saved alone gets its
-prefix, and the `gamma` and `beta` of old BERT checkpoints become `weight` and `bias`.
+Names become canonical here: paddlenlp's become transformers', an encoder that was saved alone gets
+its prefix, and the `gamma` and `beta` of old BERT checkpoints become `weight` and `bias`.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, deserialize, safe_open
 
 from dualtrain.errors import CheckpointError, Problem
+from dualtrain.listing import listed
 from dualtrain.shapes import mismatches
 from dualtrain.tasks._model import ParameterLike
+from dualtrain.tasks.text_classification._checkpoint_files import (
+    StoredTensor,
+    read_headers,
+    read_tensors,
+)
+from dualtrain.tasks.text_classification._checkpoint_prefix import check_prefix
 from dualtrain.tasks.text_classification._config import EncoderConfig, Family
+from dualtrain.tasks.text_classification._paddlenlp_names import (
+    is_paddlenlp,
+    is_transposed,
+    transformers_name,
+)
 from dualtrain.tasks.text_classification._words import Head
 
-__all__ = ["HEAD", "RawTensor", "read_weights", "stored_tensors"]
-
-RawTensor = Mapping[str, Any]
-"""As safetensors gives it: `dtype` by name, `shape`, and `data`, little-endian bytes."""
+__all__ = ["HEAD", "read_weights", "stored_tensors"]
 
 HEAD = "classifier."
 """What the names of a classification head's parameters begin with, in all families."""
 
-WHOLE = "model.safetensors"
-INDEX = "model.safetensors.index.json"
 ENCODER = ("embeddings.", "encoder.", "pooler.")
 FLOATS = {"F32": "<f4", "F16": "<f2", "BF16": "<u2"}
+IN_FLOAT32 = "save the model in float32: model.float().save_pretrained(folder)"
+
+ZERO_IN_PADDLENLP = ("ernie", "roberta")
+"""Families whose padding token paddlenlp embeds as 0, whatever its row holds."""
+
+MOST = 12
+"""Lines of a message."""
 
 
 def read_weights(
@@ -44,53 +56,69 @@ def read_weights(
     not read, and with `head` "fresh" none. bfloat16 and float16 become float32.
 
     Raises `CheckpointError` naming each tensor that is missing, has another shape or type, or is
-    of an encoder that config.json does not describe.
+    of an encoder that config.json does not describe: by the files' headers, before a number is
+    read. Then for numbers that are not finite.
     """
-    stored = _by_canonical_name(folder, config.family, _whole_tensors)
+    stored = stored_tensors(folder, config.family)
+    _check_layers(folder, stored, config)
     needed = {p.name: p.shape for p in parameters}
     if head == "fresh":
-        stored = {name: raw for name, raw in stored.items() if not name.startswith(HEAD)}
+        stored = {name: tensor for name, tensor in stored.items() if not name.startswith(HEAD)}
     for part in (HEAD, f"{config.family}.pooler."):
         if not any(name.startswith(part) for name in stored):
             needed = {name: shape for name, shape in needed.items() if not name.startswith(part)}
     blocks = (f"{config.family}.embeddings.", f"{config.family}.encoder.")
     used = {name: raw for name, raw in stored.items() if name in needed or name.startswith(blocks)}
-    problems = mismatches(needed, {name: tuple(raw["shape"]) for name, raw in used.items()})
+    problems = mismatches(needed, {name: tensor.shape for name, tensor in used.items()})
     problems += [
-        Problem(where=name, rule=f"must be one of {', '.join(FLOATS)}", received=raw["dtype"])
-        for name, raw in used.items()
-        if raw["dtype"] not in FLOATS
+        Problem(
+            where=name,
+            rule=f"must be one of {', '.join(FLOATS)}; {IN_FLOAT32}",
+            received=tensor.dtype,
+        )
+        for name, tensor in used.items()
+        if tensor.dtype not in FLOATS
     ]
     if problems:
         lines = [f"{folder}: the weights are not those of the model in config.json."]
-        raise CheckpointError("\n".join([*lines, *map(str, problems)]))
-    return {name: _float32(used[name]) for name in needed}
+        lines.append(listed(list(map(str, problems)), MOST, between="\n"))
+        raise CheckpointError("\n".join(lines))
+    read = dict(_arrays(used, needed))
+    _check_finite(folder, read)
+    words = f"{config.family}.embeddings.word_embeddings.weight"
+    if config.family in ZERO_IN_PADDLENLP and any(t.transposed for t in used.values()):
+        read[words][config.pad_id] = 0.0
+    return read
 
 
-def stored_tensors(folder: Path, family: Family) -> dict[str, RawTensor]:
-    """Canonical name -> tensor without its data, for all that the folder has: no weight is read.
+def stored_tensors(folder: Path, family: Family) -> dict[str, StoredTensor]:
+    """Canonical name -> tensor, for all that the folder has, buffers of token numbers left out.
 
-    Raises `CheckpointError` for a folder without weights, or with others than safetensors.
+    Raises `CheckpointError` for a folder without weights, with others than safetensors, with names
+    that a wrapper has made longer, or of two libraries.
     """
-    return _by_canonical_name(folder, family, _headers)
-
-
-Reader = Callable[[Path], Iterator[tuple[str, RawTensor]]]
-
-
-def _by_canonical_name(folder: Path, family: Family, reader: Reader) -> dict[str, RawTensor]:
-    """Canonical name -> tensor, for all that the folder has, buffers of token numbers left out."""
-    found: dict[str, RawTensor] = {}
-    for file in _files(folder):
-        for name, raw in _checked(file, reader):
-            canonical = _canonical(name, family)
-            if canonical in found:
-                raise CheckpointError(
-                    f"{file}: two tensors must not stand for one. "
-                    f"Received: {name} as another {canonical}"
-                )
-            if not canonical.endswith("_ids"):
-                found[canonical] = raw
+    headers = read_headers(folder)
+    names = frozenset(tensor.name for tensor in headers)
+    check_prefix(folder, names, family)
+    try:
+        paddlenlp = is_paddlenlp(names)
+    except ValueError as both:
+        raise CheckpointError(
+            f"{folder}: the tensors must have the names of one library. Received: {both}"
+        ) from None
+    found: dict[str, StoredTensor] = {}
+    for tensor in headers:
+        name = transformers_name(tensor.name) if paddlenlp else tensor.name
+        canonical = _canonical(name, family)
+        if canonical in found:
+            raise CheckpointError(
+                f"{tensor.file}: two tensors must not stand for one. "
+                f"Received: {tensor.name} as another {canonical}"
+            )
+        if paddlenlp and is_transposed(canonical, tensor.shape):
+            tensor = tensor._replace(shape=tensor.shape[::-1], transposed=True)
+        if not canonical.endswith("_ids"):
+            found[canonical] = tensor
     return found
 
 
@@ -101,57 +129,45 @@ def _canonical(name: str, family: Family) -> str:
     return f"{family}.{name}" if name.startswith(ENCODER) else name
 
 
-def _files(folder: Path) -> list[Path]:
-    if (folder / WHOLE).is_file():
-        return [folder / WHOLE]
-    if (folder / INDEX).is_file():
-        return _shards(folder / INDEX)
-    pickles = sorted(p.name for suffix in ("bin", "pdparams") for p in folder.glob(f"*.{suffix}"))
-    raise CheckpointError(
-        f"{folder}: a checkpoint's weights are read from {WHOLE} alone, because other formats can "
-        f"run code when they are opened. In transformers, convert them with "
-        f"model.save_pretrained(folder); in Paddle, with "
-        f"safetensors.numpy.save_file(dualtrain_paddle.dump_weights(model), {WHOLE!r}). "
-        f"Received: {', '.join(pickles) or 'no weights'}"
-    )
-
-
-def _shards(index: Path) -> list[Path]:
-    try:
-        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+def _check_layers(folder: Path, stored: Mapping[str, StoredTensor], config: EncoderConfig) -> None:
+    """One line for what would be sixteen a layer."""
+    numbered = re.compile(rf"{config.family}\.encoder\.layer\.(\d+)\.")
+    layers = len({match[1] for match in map(numbered.match, stored) if match})
+    if layers not in (0, config.layers):
         raise CheckpointError(
-            f'{index}: must be a JSON object with "weight_map", an object of tensor names and '
-            f"file names. Received: {type(error).__name__}: {error}"
-        ) from None
-    for name in names:
-        if Path(str(name)).name != name or not (index.parent / name).is_file():
-            raise CheckpointError(
-                f"{index}: each shard must be a file of the same folder. Received: {name!r}"
-            )
-    return [index.parent / name for name in names]
+            f"{folder / 'config.json'}: num_hidden_layers: must be the number of layers of the "
+            f"weights, {layers}. Received: {config.layers}"
+        )
 
 
-def _whole_tensors(file: Path) -> Iterator[tuple[str, RawTensor]]:
-    yield from deserialize(file.read_bytes())  # type: ignore[no-untyped-call]
+def _arrays(
+    used: Mapping[str, StoredTensor], needed: Mapping[str, object]
+) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    for file in sorted({used[name].file for name in needed}):
+        data = read_tensors(file)
+        for name in needed:
+            if used[name].file == file:
+                yield name, _float32(used[name], data[used[name].name])
 
 
-def _headers(file: Path) -> Iterator[tuple[str, RawTensor]]:
-    with safe_open(file, framework="numpy") as opened:
-        for name in opened.keys():  # noqa: SIM118 (it is no dict)
-            piece = opened.get_slice(name)
-            yield name, {"dtype": piece.get_dtype(), "shape": piece.get_shape()}
-
-
-def _checked(file: Path, reader: Reader) -> Iterator[tuple[str, RawTensor]]:
-    try:
-        yield from reader(file)
-    except SafetensorError as error:
-        raise CheckpointError(f"{file}: must be a safetensors file. Received: {error}") from None
-
-
-def _float32(raw: RawTensor) -> NDArray[np.float32]:
-    values = np.frombuffer(raw["data"], FLOATS[raw["dtype"]]).reshape(raw["shape"])
-    if raw["dtype"] == "BF16":  # the upper half of a float32
-        return (values.astype(np.uint32) << 16).view(np.float32)
+def _float32(tensor: StoredTensor, data: bytes) -> NDArray[np.float32]:
+    shape = tensor.shape[::-1] if tensor.transposed else tensor.shape
+    values = np.frombuffer(data, FLOATS[tensor.dtype]).reshape(shape)
+    if tensor.dtype == "BF16":  # the upper half of a float32
+        values = (values.astype(np.uint32) << 16).view(np.float32)
+    if tensor.transposed:
+        values = np.ascontiguousarray(values.T)
     return values.astype(np.float32, copy=False)
+
+
+def _check_finite(folder: Path, arrays: Mapping[str, NDArray[np.float32]]) -> None:
+    wrong = []
+    for name, values in arrays.items():
+        count = int(values.size - np.isfinite(values).sum())
+        if count:
+            wrong.append(f"{name}, {count} of {values.size}")
+    if wrong:
+        raise CheckpointError(
+            f"{folder}: every weight must be a finite number: train from an earlier checkpoint of "
+            f"that run. Received: NaN or infinity in {listed(wrong)}"
+        )

@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from dualtrain.errors import CheckpointError, Problem
+from dualtrain.files import parse_json, read_bytes
 from dualtrain.tasks.text_classification._checkpoint_fields import (
+    BOTH_HAVE,
     ERNIE_REQUIREMENTS,
     MODEL_TYPE,
     REQUIREMENTS,
 )
 from dualtrain.tasks.text_classification._config import KEYWORDS, EncoderConfig
 
-__all__ = ["read_checkpoint_config", "read_fields"]
+__all__ = ["read_checkpoint_config", "read_fields", "shown"]
 
 
 def read_checkpoint_config(folder: Path, *, classes: int, dropout: float | None) -> EncoderConfig:
@@ -75,24 +77,52 @@ def read_fields(path: Path) -> dict[str, Any]:
     Raises `CheckpointError` when there is no such file, or it is no JSON object.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = parse_json(read_bytes(path).decode("utf-8"))
     except (FileNotFoundError, NotADirectoryError):
+        raise _no_config(path.parent) from None
+    except OSError as error:
         raise CheckpointError(
-            f"a checkpoint is a local folder with config.json, model.safetensors and the "
-            f"tokenizer's files. Received: {path.parent}, without config.json"
+            f"{path}: must be readable. Received: {error.strerror or error}"
         ) from None
     except ValueError as error:
         raise CheckpointError(f"{path}: must be JSON in UTF-8. Received: {error}") from None
     if not isinstance(values, dict):
-        raise CheckpointError(f"{path}: must be a JSON object. Received: {values!r}")
+        raise CheckpointError(f"{path}: must be a JSON object. Received: {shown(values)}")
     return values
+
+
+def shown(value: Any) -> str:
+    """What a message repeats of a value of config.json."""
+    text = json.dumps(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
+LONGEST = 200
+"""Characters of a received value."""
+
+OLD = "model_config.json"
+
+
+def _no_config(folder: Path) -> CheckpointError:
+    if (folder / OLD).exists():
+        return CheckpointError(
+            f"{folder}: must have config.json, which newer paddlenlp writes; with the family's "
+            f"configuration class, as BertConfig: paddlenlp.transformers.BertConfig"
+            f".from_pretrained(folder).save_pretrained(folder). Received: {OLD}"
+        )
+    return CheckpointError(
+        f"a checkpoint is a local folder with config.json, model.safetensors and the "
+        f"tokenizer's files. Received: {folder}, without config.json"
+    )
 
 
 def _problems(values: dict[str, Any]) -> Iterator[Problem]:
     family = values.get("model_type")
     if not MODEL_TYPE.holds(family):
         yield Problem(
-            where="model_type", rule=MODEL_TYPE.text, received=_shown(values, "model_type")
+            where="model_type",
+            rule=f"{MODEL_TYPE.text}: {_way_out(family)}",
+            received=_shown(values, "model_type"),
         )
         return
     rules = REQUIREMENTS | ERNIE_REQUIREMENTS if family == "ernie" else REQUIREMENTS
@@ -101,6 +131,16 @@ def _problems(values: dict[str, Any]) -> Iterator[Problem]:
         yield Problem(where=key, rule=rules[key].text, received=_shown(values, key))
     if not broken:
         yield from _misfits(values)
+
+
+def _way_out(family: Any) -> str:
+    """What can be done with a model of a family that the task does not build."""
+    if family in BOTH_HAVE:
+        return (
+            f"both libraries have {family}, which this task cannot build yet; build it in each "
+            f"and train it with dualtrain.fit"
+        )
+    return "the families that this task builds; train another with dualtrain.fit"
 
 
 def _misfits(values: dict[str, Any]) -> Iterator[Problem]:
@@ -122,4 +162,4 @@ def _misfits(values: dict[str, Any]) -> Iterator[Problem]:
 
 
 def _shown(values: dict[str, Any], key: str) -> str:
-    return json.dumps(values[key]) if key in values else "nothing"
+    return shown(values[key]) if key in values else "nothing"

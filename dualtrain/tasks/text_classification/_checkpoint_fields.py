@@ -13,8 +13,10 @@ from typing import Any, NamedTuple, get_args
 
 from dualtrain.fields import by_name
 from dualtrain.tasks.text_classification._config import ACTIVATIONS, Family
+from dualtrain.tasks.text_classification._words import MOST_LAYERS
 
 __all__ = [
+    "BOTH_HAVE",
     "ERNIE_REQUIREMENTS",
     "HEAD_FIELDS",
     "IGNORED",
@@ -35,15 +37,19 @@ class Requirement(NamedTuple):
     holds: Callable[[Any], bool]
 
 
-def _one_of(*allowed: str, because: str) -> Requirement:
+def _one_of(*allowed: str, because: str = "") -> Requirement:
+    reason = f": {because}" if because else ""
     return Requirement(
-        f"must be one of {', '.join(allowed)}: {because}", lambda value: value in allowed
+        f"must be one of {', '.join(allowed)}{reason}", lambda value: value in allowed
     )
 
 
 def only(wanted: Any, *, because: str) -> Requirement:
-    """Of a field that has one value."""
-    return Requirement(f"must be {json.dumps(wanted)}: {because}", lambda value: value == wanted)
+    """Of a field that has one value; 0 is not false, and 1 not true."""
+    return Requirement(
+        f"must be {json.dumps(wanted)}: {because}",
+        lambda value: value == wanted and isinstance(value, bool) == isinstance(wanted, bool),
+    )
 
 
 def _nothing(because: str) -> Requirement:
@@ -60,19 +66,36 @@ def _is_whole(value: Any) -> bool:
 
 
 SWITCH = Requirement("must be true or false", lambda v: isinstance(v, bool))
-_COUNT = Requirement("must be a whole number from 1", lambda v: _is_whole(v) and v >= 1)
-_INDEX = Requirement("must be a whole number from 0", lambda v: _is_whole(v) and v >= 0)
-_POSITIVE = Requirement(
-    "must be a number above 0", lambda v: _is_number(v) and 0 < v < float("inf")
-)
+
+
+def _whole(least: int, most: int) -> Requirement:
+    return Requirement(
+        f"must be a whole number from {least} to {most}",
+        lambda value: _is_whole(value) and least <= value <= most,
+    )
+
+
+LARGEST = 2**31 - 1
+"""What both frameworks count rows, columns and token ids with."""
+
+_COUNT = _whole(1, LARGEST)
+_INDEX = _whole(0, LARGEST)
 _RATE = Requirement("must be a number from 0 to below 1", lambda v: _is_number(v) and 0 <= v < 1)
 
-MODEL_TYPE = _one_of(*get_args(Family), because="the families that both frameworks have")
+MODEL_TYPE = _one_of(*get_args(Family))
+
+BOTH_HAVE = (
+    *("albert", "bart", "big_bird", "bloom", "convbert", "ctrl", "deberta", "deberta-v2"),
+    *("distilbert", "electra", "ernie_m", "fnet", "funnel", "gptj", "layoutlm", "mbart"),
+    *("mobilebert", "mpnet", "nezha", "nystromformer", "reformer", "rembert", "roformer"),
+    *("squeezebert", "xlm", "xlnet"),
+)
+"""Families that classify texts in both libraries, and that the task cannot build yet."""
 
 _HONOURED = {
     "vocab_size": _COUNT,
     "hidden_size": _COUNT,
-    "num_hidden_layers": _COUNT,
+    "num_hidden_layers": _whole(1, MOST_LAYERS),
     "num_attention_heads": _COUNT,
     "intermediate_size": _COUNT,
     "max_position_embeddings": _COUNT,
@@ -81,13 +104,18 @@ _HONOURED = {
     "hidden_act": _one_of(
         *ACTIVATIONS, because="the activations that both frameworks have under one name"
     ),
-    "layer_norm_eps": _POSITIVE,
+    "layer_norm_eps": Requirement(
+        "must be a number above 0, to 0.001, which is the largest that Paddle takes",
+        lambda v: _is_number(v) and 0 < v <= 1e-3,
+    ),
     "hidden_dropout_prob": _RATE,
     "attention_probs_dropout_prob": _RATE,
     "classifier_dropout": Requirement(
         f"{_RATE.text}, or null", lambda v: v is None or _RATE.holds(v)
     ),
-    "initializer_range": _POSITIVE,
+    "initializer_range": Requirement(
+        "must be a number above 0, to 1000", lambda v: _is_number(v) and 0 < v <= 1e3
+    ),
 }
 
 _REFUSED = {

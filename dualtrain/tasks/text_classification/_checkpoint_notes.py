@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from dualtrain.tasks.text_classification._checkpoint import HEAD, stored_tensors
 from dualtrain.tasks.text_classification._checkpoint_config import (
     read_checkpoint_config,
     read_fields,
+    shown,
 )
 from dualtrain.tasks.text_classification._checkpoint_fields import TYPE_FIELDS, VERDICTS
 from dualtrain.tasks.text_classification._config import EncoderConfig
@@ -44,7 +44,7 @@ def checkpoint_notes(
         class_order(folder, classes, head=head).note,
         _listed("made anew", sorted(needed - read)),
         _listed("in the checkpoint and not read", sorted(stored.keys() - read)),
-        *_types(folder, {stored[name]["dtype"] for name in read}),
+        *_types(folder, {stored[name].dtype for name in read}),
         *_fields(folder),
         _dropout(folder, config),
     ]
@@ -60,7 +60,7 @@ def _types(folder: Path, stored: set[str]) -> Iterator[str]:
     for field in TYPE_FIELDS:
         if fields.get(field) not in (None, "float32"):
             yield (
-                f"config.json's {field} is {json.dumps(fields[field])}, but the weights are stored "
+                f"config.json's {field} is {shown(fields[field])}, but the weights are stored "
                 f"in float32 and train in it"
             )
 

@@ -10,7 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from dualtrain.tasks._model import ExpectedParameter, ModelConfig, linear, norm
+from dualtrain.tasks._model import (
+    ExpectedParameter,
+    ModelConfig,
+    count_weights,
+    linear,
+    norm,
+)
 from dualtrain.tasks.text_classification._words import FreshModel
 
 __all__ = ["ACTIVATIONS", "ARCHITECTURES", "KEYWORDS", "EncoderConfig", "Family", "fresh_config"]
@@ -109,7 +115,19 @@ class EncoderConfig(ModelConfig):
         >>> len(list(config.tensors()))  # BERT of 12 layers
         201
         """
-        width, inner, base = self.hidden_size, self.intermediate_size, self.family
+        yield from self._embeddings()
+        for index in range(self.layers):
+            yield from self._block(index)
+        yield from self._head()
+
+    @property
+    def weights(self) -> int:
+        """How many numbers the parameters hold, however many layers there are."""
+        ends = count_weights(self._embeddings()) + count_weights(self._head())
+        return ends + self.layers * count_weights(self._block(0))
+
+    def _embeddings(self) -> Iterator[ExpectedParameter]:
+        base, width = f"{self.family}.embeddings", self.hidden_size
         for table, rows in (
             ("word", self.vocab_size),
             ("position", self.max_positions),
@@ -117,23 +135,28 @@ class EncoderConfig(ModelConfig):
             ("task_type", self.task_type_vocab_size),
         ):
             if rows:
-                name = f"{base}.embeddings.{table}_embeddings.weight"
+                name = f"{base}.{table}_embeddings.weight"
                 yield ExpectedParameter(name, (rows, width), "embedding")
-        yield from norm(f"{base}.embeddings.LayerNorm", width)
-        for index in range(self.layers):
-            layer = f"{base}.encoder.layer.{index}"
-            for part in ("query", "key", "value"):
-                yield from linear(f"{layer}.attention.self.{part}", width, width)
-            yield from linear(f"{layer}.attention.output.dense", width, width)
-            yield from norm(f"{layer}.attention.output.LayerNorm", width)
-            yield from linear(f"{layer}.intermediate.dense", inner, width)
-            yield from linear(f"{layer}.output.dense", width, inner)
-            yield from norm(f"{layer}.output.LayerNorm", width)
-        if base == "roberta":  # no pooler: its head has two layers
+        yield from norm(f"{base}.LayerNorm", width)
+
+    def _block(self, index: int) -> Iterator[ExpectedParameter]:
+        width, inner = self.hidden_size, self.intermediate_size
+        layer = f"{self.family}.encoder.layer.{index}"
+        for part in ("query", "key", "value"):
+            yield from linear(f"{layer}.attention.self.{part}", width, width)
+        yield from linear(f"{layer}.attention.output.dense", width, width)
+        yield from norm(f"{layer}.attention.output.LayerNorm", width)
+        yield from linear(f"{layer}.intermediate.dense", inner, width)
+        yield from linear(f"{layer}.output.dense", width, inner)
+        yield from norm(f"{layer}.output.LayerNorm", width)
+
+    def _head(self) -> Iterator[ExpectedParameter]:
+        width = self.hidden_size
+        if self.family == "roberta":  # no pooler: its head has two layers
             yield from linear("classifier.dense", width, width)
             yield from linear("classifier.out_proj", self.classes, width)
         else:
-            yield from linear(f"{base}.pooler.dense", width, width)
+            yield from linear(f"{self.family}.pooler.dense", width, width)
             yield from linear("classifier", self.classes, width)
 
 

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from math import isfinite
+from math import isfinite, prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from dualtrain.errors import CheckpointError
 from dualtrain.listing import listed
 from dualtrain.tasks.text_classification._checkpoint import HEAD, stored_tensors
-from dualtrain.tasks.text_classification._checkpoint_config import read_fields
+from dualtrain.tasks.text_classification._checkpoint_config import read_fields, shown
 from dualtrain.tasks.text_classification._checkpoint_fields import MODEL_TYPE
+from dualtrain.tasks.text_classification._checkpoint_files import StoredTensor
 from dualtrain.tasks.text_classification._config import ARCHITECTURES, Family
 from dualtrain.tasks.text_classification._words import Head
 
@@ -28,6 +29,13 @@ WAY_OUT = f"or {NEW_HEAD}"
 
 POOLED = ("bert", "ernie")
 """Families whose head stands on a pooler; RoBERTa's has its own dense layer."""
+
+LAYERS: Mapping[Family, tuple[str, ...]] = {
+    "bert": (HEAD,),
+    "ernie": (HEAD,),
+    "roberta": (f"{HEAD}dense.", f"{HEAD}out_proj."),
+}
+"""The layers of each family's head, from the encoder up."""
 
 MOST = 12
 """Labels that a message repeats."""
@@ -62,21 +70,30 @@ def class_order(folder: Path, classes: Sequence[str], *, head: Head) -> ClassOrd
     if not parts or head == "fresh":
         return ClassOrder(ordered, None)
     _check_kind(path, fields, family, parts)
+    _check_layers(folder, family, parts)
     _check_pooler(folder, family, stored, parts)
-    labels = _labels(path, fields, rows=stored[parts[-1]]["shape"][0])
+    rows = _rows(stored[parts[-1]])
+    labels = _labels(path, fields, rows)
+    fitting = len(labels) == len(ordered)
+    if fitting and rows != len(labels):
+        raise CheckpointError(
+            f"{folder}: the classification head must have a row for each of the {len(labels)} "
+            f"labels of config.json; {WAY_OUT}. Received: {rows} rows"
+        )
     if set(labels) == set(ordered):
         return ClassOrder(labels, f"the checkpoint's head is kept: {_numbered(labels)}")
-    if len(labels) == len(ordered) and _generic(labels):
+    if fitting and _generic(labels):
         counted = _by_number(ordered)
         return ClassOrder(
             counted,
             f"config.json does not name the labels of the checkpoint's head, so its rows are taken "
             f"for the data's labels, sorted: {_numbered(counted)}",
         )
-    renamed = "rename them, or " if len(labels) == len(ordered) else ""
+    renamed = "rename them, or " if fitting else ""
     raise CheckpointError(
         f"{path}: id2label: must be the data's labels, since the folder has a classification head; "
-        f"{renamed}{NEW_HEAD}. Received: {_shown(labels)}; the data has {_shown(ordered)}"
+        f"{renamed}{NEW_HEAD}. Received: {_shown(labels)}{' (a regression)' * (rows == 1)}; the "
+        f"data has {_shown(ordered)}"
     )
 
 
@@ -85,22 +102,37 @@ def _check_kind(
 ) -> None:
     """Refuse a head that was trained for something else than one class of several."""
     wanted = ARCHITECTURES[family]
-    named = fields.get("architectures")
-    if named and wanted not in named:
+    named = fields.get("architectures") or [wanted]
+    if not (isinstance(named, list) and wanted in named):
         raise CheckpointError(
             f"{path}: architectures: must have {wanted}, since the folder has a classification "
-            f"head ({', '.join(parts)}); {WAY_OUT}. Received: {json.dumps(named)}"
+            f"head ({', '.join(parts)}); {WAY_OUT}. Received: {shown(named)}"
         )
     problem = fields.get("problem_type")
     if problem not in (None, "single_label_classification"):
         raise CheckpointError(
             f"{path}: problem_type: must be single_label_classification, or null, since the folder "
-            f"has a classification head; {WAY_OUT}. Received: {json.dumps(problem)}"
+            f"has a classification head; {WAY_OUT}. Received: {shown(problem)}"
         )
 
 
+def _check_layers(folder: Path, family: Family, parts: Sequence[str]) -> None:
+    """Refuse a head of other layers, as one for each token of RoBERTa has."""
+    wanted = [f"{layer}{part}" for layer in LAYERS[family] for part in ("bias", "weight")]
+    if list(parts) != wanted:
+        raise CheckpointError(
+            f"{folder}: a classification head of {family} must have {', '.join(wanted)}; "
+            f"{WAY_OUT}. Received: {listed(parts, MOST)}"
+        )
+
+
+def _rows(weight: StoredTensor) -> int:
+    """Of a head's last matrix; none, whatever its header says, if it holds no number."""
+    return weight.shape[0] if weight.shape and prod(weight.shape) > 0 else 0
+
+
 def _check_pooler(
-    folder: Path, family: Family, stored: Mapping[str, Any], parts: Sequence[str]
+    folder: Path, family: Family, stored: Mapping[str, object], parts: Sequence[str]
 ) -> None:
     """Refuse a head without the pooler that it was trained on: a new one would feed it noise."""
     needed = [f"{family}.pooler.dense.{part}" for part in ("weight", "bias")]
@@ -154,7 +186,7 @@ def _in_order(path: Path, field: str, numbers: Mapping[str, str]) -> tuple[str, 
 
 
 def _refused(path: Path, field: str, rule: str, received: Any) -> CheckpointError:
-    return CheckpointError(f"{path}: {field}: {rule}. Received: {json.dumps(received)}")
+    return CheckpointError(f"{path}: {field}: {rule}. Received: {shown(received)}")
 
 
 def _generic(labels: Sequence[str]) -> bool:
@@ -186,4 +218,4 @@ def _numbered(labels: Sequence[str]) -> str:
 
 
 def _shown(labels: Sequence[str]) -> str:
-    return f"{len(labels)} labels, {listed(labels, MOST)}"
+    return f"{len(labels)} label{'s' * (len(labels) != 1)}, {listed(labels, MOST)}"

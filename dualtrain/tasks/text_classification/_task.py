@@ -79,7 +79,7 @@ class TextClassification(Task):
         return PreparedTexts.load(folder)
 
     def config(self, folder: Path, data: PreparedTexts | None = None) -> EncoderConfig:
-        """The encoder; without data of a vocabulary of any size, for two classes."""
+        """The encoder; without data of the most tokens that it may have, for two classes."""
         classes = 2 if data is None else len(data.classes)
         if isinstance(self.model, CheckpointModel):
             folder = folder / self.model.path

@@ -7,13 +7,16 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from dualtrain.fields import Count, Part, Proportion, by_name
+from dualtrain.fields import LARGEST_COUNT, Count, Part, Proportion, by_name
 from dualtrain.tasks._task import Text
 
-__all__ = ["CheckpointModel", "FreshModel", "Head"]
+__all__ = ["MOST_LAYERS", "CheckpointModel", "FreshModel", "Head"]
 
 Head = Literal["stored", "fresh"]
 """Where a checkpoint's classification head comes from."""
+
+MOST_LAYERS = 10_000
+"""Each has sixteen parameters, which are listed by name."""
 
 
 _CURES = by_name(
@@ -36,15 +39,15 @@ class FreshModel(Part):
     """Architecture, as transformers and paddlenlp both have it."""
     hidden_size: Count
     """Width; a multiple of `heads`."""
-    layers: Count
+    layers: Annotated[int, Field(ge=1, le=MOST_LAYERS)]
     """Transformer blocks."""
     heads: Count
     """Attention heads."""
     intermediate_size: Count | None = None
     """Width of the feed-forward layer; 4 x hidden_size if absent."""
-    max_length: Annotated[int, Field(ge=4)]
+    max_length: Annotated[int, Field(ge=4, le=LARGEST_COUNT)]
     """Longest input, in tokens; longer texts are cut."""
-    vocab_size: Annotated[int, Field(ge=16)] = 8000
+    vocab_size: Annotated[int, Field(ge=16, le=LARGEST_COUNT)] = 8000
     """Most tokens the tokenizer may learn from the train split."""
     dropout: Proportion = 0.1
     """For hidden states and attention. Parity runs set it to 0: masks cannot match."""
@@ -63,11 +66,11 @@ class FreshModel(Part):
 
 
 class CheckpointModel(Part):
-    """A local Hugging Face checkpoint folder: config.json, model.safetensors, tokenizer."""
+    """A local folder that transformers or paddlenlp wrote: config.json, safetensors, tokenizer."""
 
     path: Text
     """The folder, relative to the spec's."""
-    max_length: Annotated[int, Field(ge=4)]
+    max_length: Annotated[int, Field(ge=4, le=LARGEST_COUNT)]
     """Longest input, in tokens; longer texts are cut."""
     dropout: Proportion | None = None
     """Instead of the checkpoint's own. Parity runs set it to 0: masks cannot match."""
