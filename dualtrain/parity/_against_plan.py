@@ -13,9 +13,10 @@ from dataclasses import replace
 from dualtrain.errors import TraceError
 from dualtrain.parity import _before as before
 from dualtrain.parity import _during as during
+from dualtrain.parity import _finite as finite
 from dualtrain.parity import _stages as stages
 from dualtrain.parity._finding import Comparison, Measure
-from dualtrain.parity._first import first_difference, starts_alike
+from dualtrain.parity._first import deciding, starts_alike
 from dualtrain.parity._spec import spec
 from dualtrain.parity._stages import Stage, make_finding
 from dualtrain.plan import Plan, Scaling
@@ -31,6 +32,8 @@ def compare_with_plan(trace: Trace, plan: Plan | None = None) -> Comparison:
     plan: when absent that of the spec in the trace, resolved anew. Only then the decay is compared:
     a spec decides it for a model, by a ledger that the trace has and another plan has not. What
     another plan says of all else, such as the optimizer, is held against the spec in the trace.
+    A run that was not done, made no update or left the finite numbers is no proof of what it would
+    have done.
 
     Raises `TraceError` for a trace that has no plan if none is given.
     """
@@ -52,7 +55,7 @@ def compare_with_plan(trace: Trace, plan: Plan | None = None) -> Comparison:
         a=trace,
         b=b,
         findings=tuple(findings.values()),
-        first=first_difference(findings),
+        first=deciding(findings),
         starts_alike=starts_alike(findings),
         not_compared=tuple(
             f"{stage.name} ({why if trace.updates or stage is stages.DECAY else _NO_UPDATE})"
@@ -87,6 +90,9 @@ def _measured(trace: Trace, b: Trace, plan: Plan) -> Iterator[tuple[Stage, list[
     if plan.spec.clip is None or plan.spec.clip.global_norm is not None:
         yield stages.CLIP, during.clip(trace, b)
     yield stages.LOSS_SCALE, during.loss_scale(trace, b)
+    yield stages.MADE, during.updates_made(trace)
+    yield stages.NUMBERS, finite.in_training(trace)
+    yield stages.END, during.end(trace)
     if trace.header.plan is not None and b.header.plan != trace.header.plan:
         yield stages.SPEC, spec(trace, b)
 

@@ -91,13 +91,11 @@ def widened(measures: Sequence[Measure], floor: Sequence[Measure]) -> list[Measu
         if math.isfinite(measure.value):
             highest = max(highest, measure.value)
         reached[measure.update] = highest
-    return [
-        replace(
-            measure,
-            tolerance=Tolerance(
-                raised(measure.tolerance.bound, reached.get(measure.update, 0.0), FLOOR_UPDATES),
-                measure.tolerance.of,
-            ),
-        )
-        for measure in measures
-    ]
+    return [_widened(measure, reached.get(measure.update, 0.0)) for measure in measures]
+
+
+def _widened(measure: Measure, floor: float) -> Measure:
+    allowed = measure.tolerance
+    bound = raised(allowed.bound, floor, FLOOR_UPDATES)
+    tolerance = Tolerance(bound, allowed.of)
+    return replace(measure, tolerance=tolerance, raised=bound > allowed.bound)
