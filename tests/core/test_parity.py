@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from dualtrain.errors import TraceError
 from dualtrain.parity import Finding, WeightSet, compare, compare_files
 from dualtrain.parity._numbers import distance, relative, ulps
-from dualtrain.trace import Evaluation, Trace
+from dualtrain.trace import End, Evaluation, Trace
 from tests.traces import (
     make_trace,
     make_weights,
@@ -356,6 +356,8 @@ def test_no_other_run_is_a_chaos_floor(tmp_path: Path) -> None:
     a = write_run(tmp_path / "a.jsonl", make_trace(), weights)
     both = nudged(nudged(weights), "dense.bias")
     redone = with_update(make_trace(), 1, batches=("otherwise",))
+    faster = with_update(make_trace(), 1, lr=1.0)
+    broken = replace(make_trace(), end=End(reason="interrupted"))
     for index, (trace, again, received) in enumerate(
         (
             (make_trace(), weights, "0 tensors that begin otherwise"),
@@ -364,6 +366,8 @@ def test_no_other_run_is_a_chaos_floor(tmp_path: Path) -> None:
             (make_trace("paddle"), nudged(weights), "one with another backend, versions"),
             (make_trace(seed=7), nudged(weights), "one with another spec"),
             (redone, nudged(weights), "one with another batches"),
+            (faster, nudged(weights), "one with another rates"),
+            (broken, nudged(weights), "one with another end"),
         )
     ):
         floor = write_run(tmp_path / f"{index}.jsonl", trace, again)
