@@ -24,8 +24,13 @@ class _Owed:
     """A thing that a trace has if its run was made as its header says."""
 
     what: str
-    owed: Callable[[Trace, Spec], bool]
+    owed: Callable[[Trace], bool]
     there: Callable[[Trace], bool]
+
+
+def _spec(trace: Trace) -> Spec:
+    assert trace.header.spec is not None, "only runs with plans owe anything"
+    return trace.header.spec
 
 
 def _of_a_task(trace: Trace) -> bool:
@@ -35,37 +40,41 @@ def _of_a_task(trace: Trace) -> bool:
 
 _OWED = {
     stages.BATCHES: _Owed(
-        "digests of batches",
-        lambda trace, spec: _of_a_task(trace) and bool(trace.updates),
-        lambda trace: any(u.batches for u in trace.updates),
+        "digests of the batches of each update",
+        _of_a_task,
+        lambda trace: all(u.batches for u in trace.updates),
     ),
     stages.INITIAL_WEIGHTS: _Owed(
         "digests of the initial weights",
-        lambda trace, spec: True,
+        lambda trace: True,
         lambda trace: bool(trace.header.initial_digest),
     ),
     stages.INITIAL_OUTPUT: _Owed(
         "logits of the first batch",
-        lambda trace, spec: _of_a_task(trace),
+        _of_a_task,
         lambda trace: trace.header.probe is not None,
     ),
     stages.LOSS: _Owed(
-        "losses of micro-batches",
-        lambda trace, spec: _of_a_task(trace) and bool(trace.updates),
-        lambda trace: any(u.micro_losses for u in trace.updates),
+        "losses of the micro-batches of each update",
+        _of_a_task,
+        lambda trace: all(u.micro_losses for u in trace.updates),
+    ),
+    stages.ACCUMULATION: _Owed(
+        "the gradient norm of each update",
+        lambda trace: True,
+        lambda trace: all(u.skipped or u.grad_norm is not None for u in trace.updates),
     ),
     stages.CLIP: _Owed(
-        "a norm after clipping, and the spec clips",
-        lambda trace, spec: spec.clip is not None and not all(u.skipped for u in trace.updates),
-        lambda trace: any(u.clipped_norm is not None for u in trace.updates),
+        "the norm after clipping of each update, and the spec clips",
+        lambda trace: _spec(trace).clip is not None,
+        lambda trace: all(u.skipped or u.clipped_norm is not None for u in trace.updates),
     ),
     stages.EVALUATION: _Owed(
         "an evaluation, and the spec has task.eval",
-        lambda trace, spec: (
+        lambda trace: (
             _of_a_task(trace)
             and trace.outcome == DONE
-            and spec.task is not None
-            and spec.task.eval is not None
+            and bool((task := _spec(trace).task) and task.eval)
         ),
         lambda trace: bool(trace.evaluations),
     ),
@@ -76,19 +85,21 @@ def missing(
     a: Trace, b: Trace, weights: Sequence[WeightSet | None]
 ) -> Iterator[tuple[Stage, Measure]]:
     """The stages of two runs with plans in which evidence is missing, each with what is."""
-    specs = a.header.spec, b.header.spec
-    if specs[0] is None or specs[1] is None:
+    if a.header.plan is None or b.header.plan is None:
         return
     for stage, one in _OWED.items():
-        owed = any(one.owed(*pair) for pair in zip((a, b), specs, strict=True))
-        if owed and not (one.there(a) or one.there(b)):
+        if any(map(one.owed, (a, b))) and not any(map(one.there, (a, b))):
             yield stage, _measure(f"neither trace has {one.what}")
     if bool(a.header.decisions) != bool(b.header.decisions):
         yield stages.DECAY, _measure("what was decided for each parameter, of one side only")
     found = [one for one in weights if one is not None]
     if len(found) == 1:
         yield stages.UPDATE, _measure("the weights of one side only")
-    elif found and any(s.ema for s in specs) and all(one.averages is None for one in found):
+    elif (
+        found
+        and any(_spec(trace).ema for trace in (a, b))
+        and all(one.averages is None for one in found)
+    ):
         yield stages.AVERAGES, _measure("neither trace has averages, and the spec has ema")
 
 

@@ -19,7 +19,7 @@ from dualtrain.trace import Trace
 from tests.traces import make_spec, make_trace, make_weights, write_run
 
 PAGE = Path(__file__).parents[2] / "docs" / "parity.md"
-EMA = {"ema": {"decay": 0.9}}
+EMA: dict[str, Any] = {"ema": {"decay": 0.9}}
 
 
 def whole() -> Trace:
@@ -50,32 +50,31 @@ class Place:
 
 def places(trace: Trace) -> Iterator[Place]:
     """Every field of the header, of update 2, of the evaluation and of the end."""
-    yield from _fields(trace.header, lambda header: replace(trace, header=header))
-    for name in ("updates", "evaluations"):
-        records = getattr(trace, name)
-        index = min(2, len(records) - 1)
-        yield from _fields(
-            records[index],
-            lambda one, name=name, records=records, index=index: replace(
-                trace, **{name: (*records[:index], one, *records[index + 1 :])}
-            ),
-        )
-    yield from _fields(trace.end, lambda end: replace(trace, end=end))
+    yield from _fields(trace.header, lambda one: replace(trace, header=one))
+    yield from _fields(trace.updates[2], lambda one: _with(trace, "updates", 2, one))
+    yield from _fields(trace.evaluations[0], lambda one: _with(trace, "evaluations", 0, one))
+    yield from _fields(trace.end, lambda one: replace(trace, end=one))
+
+
+def _with(record: Any, name: str, index: int, item: Any) -> Any:
+    """The record with one item of a tuple changed."""
+    items = getattr(record, name)
+    return replace(record, **{name: (*items[:index], item, *items[index + 1 :])})
 
 
 def _fields(record: Any, put: Callable[[Any], Trace]) -> Iterator[Place]:
     for field in fields(record):
-        value = getattr(record, field.name)
+        yield from _field(record, field.name, put)
 
-        def put_here(new: Any, name: str = field.name) -> Trace:
-            return put(replace(record, **{name: new}))
 
-        yield Place(type(record), field.name, value, put_here)
-        if is_dataclass(value):
-            yield from _fields(value, put_here)
-        elif isinstance(value, tuple) and value and is_dataclass(value[0]):
-            first, *rest = value
-            yield from _fields(first, lambda one, put=put_here, rest=rest: put((one, *rest)))
+def _field(record: Any, name: str, put: Callable[[Any], Trace]) -> Iterator[Place]:
+    """The field and, where it holds records, the fields of the first."""
+    value = getattr(record, name)
+    yield Place(type(record), name, value, lambda new: put(replace(record, **{name: new})))
+    if is_dataclass(value):
+        yield from _fields(value, lambda new: put(replace(record, **{name: new})))
+    elif isinstance(value, tuple) and value and is_dataclass(value[0]):
+        yield from _fields(value[0], lambda new: put(_with(record, name, 0, new)))
 
 
 def others(place: Place) -> Iterator[Any]:
