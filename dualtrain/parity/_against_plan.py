@@ -17,8 +17,9 @@ from dualtrain.parity import _finite as finite
 from dualtrain.parity import _stages as stages
 from dualtrain.parity._finding import Comparison, Measure
 from dualtrain.parity._first import deciding, starts_alike
+from dualtrain.parity._owed import missing
 from dualtrain.parity._spec import spec
-from dualtrain.parity._stages import Stage, make_finding
+from dualtrain.parity._stages import STAGES, Stage, make_finding
 from dualtrain.plan import Plan, Scaling
 from dualtrain.spec import Clip
 from dualtrain.trace import DONE, Decision, ParameterFacts, PlanFacts, Trace, Update
@@ -32,8 +33,8 @@ def compare_with_plan(trace: Trace, plan: Plan | None = None) -> Comparison:
     plan: when absent that of the spec in the trace, resolved anew. Only then the decay is compared:
     a spec decides it for a model, by a ledger that the trace has and another plan has not. What
     another plan says of all else, such as the optimizer, is held against the spec in the trace.
-    A run that was not done, made no update or left the finite numbers is no proof of what it would
-    have done.
+    A run that was not done, made no update, left the finite numbers or lacks what a run with a plan
+    records is no proof of what it would have done.
 
     Raises `TraceError` for a trace that has no plan if none is given.
     """
@@ -48,9 +49,15 @@ def compare_with_plan(trace: Trace, plan: Plan | None = None) -> Comparison:
             "a trace without a plan of its own is compared with the plan of a spec. Received: none"
         )
     b = _followed(trace, plan, facts)
-    by_stage = {stage: measures for stage, measures in _measured(trace, b, plan) if measures}
+    measures = dict(_measured(trace, b, plan))
+    for stage, absent in missing(trace, trace, ()):
+        measures[stage] = [*measures.get(stage, ()), absent]
     specs = (trace.header.spec, facts.spec)
-    findings = {stage: make_finding(stage, found, specs) for stage, found in by_stage.items()}
+    findings = {
+        stage: make_finding(stage, measures[stage], specs)
+        for stage in STAGES
+        if measures.get(stage)
+    }
     return Comparison(
         a=trace,
         b=b,

@@ -52,7 +52,7 @@ _OWED = {
     stages.INITIAL_OUTPUT: _Owed(
         "logits of the first batch",
         _of_a_task,
-        lambda trace: trace.header.probe is not None,
+        lambda trace: any(trace.header.probe or ()),
     ),
     stages.LOSS: _Owed(
         "losses of the micro-batches of each update",
@@ -89,7 +89,7 @@ def missing(
         return
     for stage, one in _OWED.items():
         if any(map(one.owed, (a, b))) and not any(map(one.there, (a, b))):
-            yield stage, _measure(f"neither trace has {one.what}")
+            yield stage, _measure(f"not recorded: {one.what}")
     if bool(a.header.decisions) != bool(b.header.decisions):
         yield stages.DECAY, _measure("what was decided for each parameter, of one side only")
     found = [one for one in weights if one is not None]
@@ -100,7 +100,7 @@ def missing(
         and any(_spec(trace).ema for trace in (a, b))
         and all(one.averages is None for one in found)
     ):
-        yield stages.AVERAGES, _measure("neither trace has averages, and the spec has ema")
+        yield stages.AVERAGES, _measure("not recorded: averages, and the spec has ema")
 
 
 def _measure(text: str) -> Measure:
