@@ -37,7 +37,7 @@ _MEASURES: dict[Stage, Callable[[Trace, Trace], list[Measure]]] = {
     stages.CLIP: during.clip,
     stages.LOSS_SCALE: during.loss_scale,
     stages.MADE: during.updates_made,
-    stages.NUMBERS: finite.in_training,
+    stages.NUMBERS: finite.numbers,
     stages.END: during.end,
     stages.EVALUATION: after.evaluation,
     stages.SPEC: spec,
@@ -74,27 +74,18 @@ def compare(
     `compare(a, b)` and `compare(b, a)` come to the same verdict.
     """
     traces, (a, b) = (a, b), in_common(a, b)
-    finite_ones = finite.until(a, b)
-    measures: Measures = {stage: measure(a, b) for stage, measure in _MEASURES.items()}
-    for stage in (*_CHAOTIC, stages.EVALUATION):
-        measures[stage] = _MEASURES[stage](*finite_ones)
-    if floor is not None:
-        for stage in _CHAOTIC:
-            measures[stage] = widened(measures[stage], _MEASURES[stage](a, floor[0]))
+    nudged, again = floor or (None, None)
+    measures = _of_traces(a, b, nudged)
     unjudged = _unjudged(a, b, measures)
     left, right = (None, None) if unjudged else weights
-    again = None if floor is None else floor[1]
-    tensors = _compare_weights(a, b, (left, right), again)
     x, y = (side and side.averaged for side in (left, right))
+    tensors = _compare_weights(a, b, (left, right), again)
     averages = _compare_weights(a, b, (x, y), again and again.averaged)
     one_sided = tensors is not None and (x is None) != (y is None)
     measures[stages.UPDATE] = after.update(tensors) if tensors else []
     measures[stages.AVERAGES] = after.averages(averages, one_sided=one_sided)
-    measures[stages.NUMBERS] += [
-        *finite.not_in_training(*finite_ones),
-        *finite.after_training(tensors, "weights"),
-        *finite.after_training(averages, "averages"),
-    ]
+    measures[stages.NUMBERS] += finite.after_training(tensors, "weights")
+    measures[stages.NUMBERS] += finite.after_training(averages, "averages")
     for stage, absent in missing(a, b, (left, right)):
         measures[stage].append(absent)
     specs = (a.header.spec, b.header.spec)
@@ -121,11 +112,23 @@ def compare(
     )
 
 
+def _of_traces(a: Trace, b: Trace, nudged: Trace | None) -> Measures:
+    """What the traces alone tell; what carries rounding, up to where the numbers are finite."""
+    measures: Measures = {stage: measure(a, b) for stage, measure in _MEASURES.items()}
+    finite_ones = finite.until(a, b)
+    for stage in (*_CHAOTIC, stages.EVALUATION):
+        measures[stage] = _MEASURES[stage](*finite_ones)
+    if nudged is not None:
+        for stage in _CHAOTIC:
+            measures[stage] = widened(measures[stage], _MEASURES[stage](a, nudged))
+    return measures
+
+
 def _unjudged(a: Trace, b: Trace, measures: Measures) -> str | None:
     """Why nothing that training arrived at is compared; None if it is."""
     if measures[stages.MADE]:
         return "every update was skipped"
-    if measures[stages.NUMBERS]:
+    if any(measure.update is not None for measure in measures[stages.NUMBERS]):
         return "both sides left the finite numbers"
     if measures[stages.END] and len(a.updates) != len(b.updates):
         return "one side was not done"

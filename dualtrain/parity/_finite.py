@@ -16,7 +16,7 @@ from dualtrain.parity._finding import Measure
 from dualtrain.parity._weights import Weights
 from dualtrain.trace import Evaluation, Trace, Update
 
-__all__ = ["after_training", "in_training", "not_in_training", "until"]
+__all__ = ["after_training", "in_training", "numbers", "until"]
 
 Numbers = tuple[float | None, ...]
 """The same number of each run; None where it was not recorded."""
@@ -41,7 +41,12 @@ def until(a: Trace, b: Trace) -> tuple[Trace, Trace]:
     return _cut(a, count), _cut(b, count)
 
 
-def not_in_training(a: Trace, b: Trace) -> list[Measure]:
+def numbers(a: Trace, b: Trace) -> list[Measure]:
+    """What neither trace has as a finite number: in training, then before and after it."""
+    return [*in_training(a, b), *_elsewhere(*until(a, b))]
+
+
+def _elsewhere(a: Trace, b: Trace) -> list[Measure]:
     """The numbers of headers and evaluations that neither side has as finite ones."""
     pairs = zip(a.evaluations, b.evaluations, strict=False)
     found = [
@@ -107,16 +112,24 @@ def _none_finite(named: Iterator[Named]) -> Iterator[Named]:
 
 
 def _initial(a: Trace, b: Trace) -> Iterator[Named]:
-    others = {p.name: p for p in b.header.parameters}
-    for x in a.header.parameters:
-        y = others.get(x.name)
-        if y is not None:
-            yield f"decay of {x.name}", x.effective_decay, y.effective_decay
-            multipliers = x.effective_lr_multiplier, y.effective_lr_multiplier
-            yield f"lr multiplier of {x.name}", *multipliers
+    left, right = _of_parameters(a), _of_parameters(b)
+    for name in sorted(left.keys() & right.keys()):
+        yield name, left[name], right[name]
     for sample, rows in enumerate(zip(a.header.probe or (), b.header.probe or (), strict=False)):
         for label, (p, q) in enumerate(zip(*rows, strict=False)):
             yield f"the initial logit of sample {sample}, class {label}", p, q
+
+
+def _of_parameters(trace: Trace) -> dict[str, float | None]:
+    """The decay and the multiplier of each parameter, in effect and decided."""
+    numbers: dict[str, float | None] = {}
+    for one in trace.header.parameters:
+        numbers[f"effective decay of {one.name}"] = one.effective_decay
+        numbers[f"effective lr multiplier of {one.name}"] = one.effective_lr_multiplier
+    for decision in trace.header.decisions.values():
+        numbers[f"decay of {decision.name}"] = decision.decay
+        numbers[f"lr multiplier of {decision.name}"] = decision.lr_multiplier
+    return numbers
 
 
 def _scores(x: Evaluation, y: Evaluation) -> Iterator[Named]:

@@ -13,6 +13,7 @@ import torch
 
 import dualtrain_paddle
 from benchmarks.mistakes.faults import misread
+from dualtrain.errors import TrainingWarning
 from dualtrain.testing import assert_decay_parity, assert_lr_parity, assert_update_parity
 from tests import builders
 
@@ -107,3 +108,13 @@ def test_update_parity_objects_to_another_model() -> None:
         AssertionError, match=r"the first difference is in the stage 'initial output'"
     ):
         assert_update_parity(SPEC, [TorchNet(), PaddleNet(paddle.nn.functional.sigmoid)], batches())
+
+
+def test_update_parity_is_not_proved_by_numbers_that_are_none() -> None:
+    """Both diverge alike: every loss from there on is nan beside nan."""
+    far = SPEC.model_copy(update={"optimizer": SPEC.optimizer.model_copy(update={"lr": 1e30})})
+    with (
+        pytest.warns(TrainingWarning),
+        pytest.raises(AssertionError, match=r"no proof, by the stage 'numbers': both sides left"),
+    ):
+        assert_update_parity(far, [TorchNet(), PaddleNet()], batches())
