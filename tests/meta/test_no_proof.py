@@ -105,9 +105,10 @@ def test_averages_that_neither_side_has_are_missed() -> None:
 
 
 def test_weights_that_never_moved_prove_nothing() -> None:
-    still = WeightSet(make_weights().initial, make_weights().initial)
-    comparison = compare(make_trace(), make_trace(), weights=(still, still))
-    assert said(comparison) == ("no proof", "update: no weight moved on either side")
+    for initial in (make_weights().initial, {}):
+        still = WeightSet(initial, initial)
+        comparison = compare(make_trace(), make_trace(), weights=(still, still))
+        assert said(comparison) == ("no proof", "update: no weight moved on either side")
 
 
 def test_a_tolerance_of_a_whole_movement_proves_nothing() -> None:
