@@ -145,7 +145,8 @@ def _decided(parameter: ParameterFacts, decision: Decision | None) -> ParameterF
 
 
 def _updates(trace: Trace, plan: Plan) -> Iterator[Update]:
-    """The recorded updates with what the plan says of each; which overflow it cannot say."""
+    """The recorded updates with what the plan says of each; which overflow it cannot say, but that
+    none is skipped without a loss scale."""
     t, scaling = 0, Scaling.of(plan.spec.amp)
     for update in trace.updates:
         yield replace(
@@ -155,6 +156,7 @@ def _updates(trace: Trace, plan: Plan) -> Iterator[Update]:
             momentum=plan.momentum_at(t),
             clipped_norm=_clipped(update, plan.spec.clip, told=trace.header.plan is not None),
             loss_scale=None if scaling is None else scaling.scale,
+            skipped=update.skipped and scaling is not None,
         )
         if scaling is not None:
             scaling = scaling.after(finite=not update.skipped)

@@ -165,6 +165,14 @@ def test_another_loss_scale_is_found_out() -> None:
     assert first.detail.startswith("update 4 (t = 3): made at scale 1024.0 against made at scale")
 
 
+def test_a_skip_without_a_loss_scale_is_found_out() -> None:
+    """Nothing of such a plan can skip an update; so it is where the run parts from it."""
+    first = compare_with_plan(with_update(make_trace(), 2, skipped=True)).first
+    assert first is not None
+    assert (first.stage, first.first_update) == ("loss scale", 2)
+    assert first.detail == "update 2: skipped at scale None against made at scale None"
+
+
 def test_a_model_that_holds_a_parameter_still_follows_its_plan() -> None:
     held = {"trainable": False, "effective_decay": None, "effective_lr_multiplier": None}
     assert compare_with_plan(with_parameter(make_trace(), "dense.bias", **held)).agrees
@@ -190,9 +198,8 @@ def test_a_run_that_left_the_finite_numbers_is_no_proof() -> None:
 
 
 def test_a_run_without_an_update_is_no_proof() -> None:
-    skipped = replace(
-        make_trace(), updates=tuple(replace(u, t=0, skipped=True) for u in scaled().updates)
-    )
+    run = scaled()
+    skipped = replace(run, updates=tuple(replace(u, t=0, skipped=True) for u in run.updates))
     found = {f.stage: f for f in compare_with_plan(skipped).findings}
     assert found["updates made"].verdict == "no proof"
     assert found["updates made"].detail == "every update was skipped, all 6, so that nothing moved"
