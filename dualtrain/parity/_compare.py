@@ -145,7 +145,10 @@ def _unknown(a: Trace, b: Trace, weights: Weights | None) -> Iterator[str]:
 
 def _undigested(trace: Trace) -> bool:
     end = trace.end
-    return end is not None and end.weights is not None and end.weights_digest is None
+    if end is None:
+        return False
+    files = (end.weights, end.weights_digest), (end.averages, end.averages_digest)
+    return any(file is not None and digest is None for file, digest in files)
 
 
 def compare_files(a: Path, b: Path, floor: Path | None = None) -> Comparison:

@@ -97,6 +97,16 @@ def test_weights_of_one_side_only_prove_nothing() -> None:
     assert compare(a, without_plan(a), weights=(weights, None)).agrees
 
 
+@pytest.mark.parametrize("file", ["weights", "averages"])
+def test_weights_without_a_digest_are_told_of(file: str) -> None:
+    """A trace of an earlier version may have none: whose weights they are is not known."""
+    trace, weights = make_trace(), make_weights()
+    trace = replace(trace, end=replace(trace.end or CUT, **{file: "a.safetensors"}))
+    assert compare(trace, trace, weights=(weights, weights)).not_compared[-1] == (
+        "whether the weights are those of the run (not both traces have their digest)"
+    )
+
+
 def test_averages_that_neither_side_has_are_missed() -> None:
     a, weights = make_trace(ema={"decay": 0.9}), make_weights()
     text = "averages: not recorded: averages, and the spec has ema"
