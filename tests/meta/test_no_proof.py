@@ -97,11 +97,13 @@ def test_weights_of_one_side_only_prove_nothing() -> None:
     assert compare(a, without_plan(a), weights=(weights, None)).agrees
 
 
-@pytest.mark.parametrize("file", ["weights", "averages"])
-def test_weights_without_a_digest_are_told_of(file: str) -> None:
+@pytest.mark.parametrize(
+    "end",
+    [End(reason="done", weights="a.safetensors"), End(reason="done", averages="a.safetensors")],
+)
+def test_weights_without_a_digest_are_told_of(end: End) -> None:
     """A trace of an earlier version may have none: whose weights they are is not known."""
-    trace, weights = make_trace(), make_weights()
-    trace = replace(trace, end=replace(trace.end or CUT, **{file: "a.safetensors"}))
+    trace, weights = replace(make_trace(), end=end), make_weights()
     assert compare(trace, trace, weights=(weights, weights)).not_compared[-1] == (
         "whether the weights are those of the run (not both traces have their digest)"
     )
