@@ -128,7 +128,7 @@ def compared(name: str, folder: Path) -> tuple[str, ...]:
         name,
         f"{torch.updates[0].loss:.2f}, {last:.2f}",
         *(f"{number:.1e}" for number in numbers),
-        "agrees" if first is None else f"differs: {first.stage}",
+        "agrees" if first is None else f"{first.verdict}: {first.stage}",
     )
 
 

@@ -2,7 +2,8 @@
 
 `_specs.py` and `_meaning.py` have what needs a spec only, `_traces.py` what needs traces,
 `_runs.py` what trains, `_model.py` models of the user's own; only these two import a framework.
-Exit statuses: 0 done or parity, 1 a difference, 2 bad input, 3 a fault of dualtrain itself.
+Exit statuses: 0 done or parity, 1 a difference, 2 bad input, 3 a fault of dualtrain itself, 4 no
+proof: what was compared cannot be judged.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ import typer
 
 from dualtrain.cli._model import model_of
 from dualtrain.cli._options import AsJson
+from dualtrain.cli._traces import leave
 from dualtrain.errors import TrainingWarning
 from dualtrain.ledger import Ledger, LedgerRow, decide
 from dualtrain.spec import Spec, load_spec
@@ -183,7 +184,10 @@ def parity(
         bool, typer.Option(help="Measure the chaos floor too, with a third run.")
     ] = True,
 ) -> None:
-    """Train in both frameworks and compare; status 1: they differ."""
+    """Train in both frameworks and compare.
+
+    Status 0: they agree; 1: they differ; 4: no proof, for something cannot be judged.
+    """
     from rich.console import Console
 
     from dualtrain.report import print_comparison
@@ -198,8 +202,7 @@ def parity(
         console=console,
     )
     print_comparison(comparison, console)
-    if not comparison.agrees:
-        raise typer.Exit(1)
+    leave(comparison)
 
 
 def _sides(texts: list[str], pythons: Mapping[str, str | None]) -> tuple[Side, Side]:

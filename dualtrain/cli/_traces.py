@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -11,10 +12,11 @@ from dualtrain.cli._sizes import count_micro_batches, plan_of
 from dualtrain.spec import load_spec
 
 if TYPE_CHECKING:
+    from dualtrain.parity import Comparison, Verdict
     from dualtrain.plan import Plan
     from dualtrain.trace import PlanFacts
 
-__all__ = ["diff"]
+__all__ = ["diff", "leave"]
 
 
 def diff(
@@ -36,7 +38,10 @@ def diff(
         Path | None, typer.Option(help="Trace of A's run with one weight moved by 1 ULP.")
     ] = None,
 ) -> None:
-    """Compare two traces, with their weights, or a trace with a plan; status 1: they differ."""
+    """Compare two traces, with their weights, or a trace with a plan.
+
+    Status 0: they agree; 1: they differ; 4: no proof, for something cannot be judged.
+    """
     from rich.console import Console
 
     from dualtrain.parity import compare_files, compare_with_plan
@@ -60,8 +65,15 @@ def diff(
     print_comparison(comparison, Console())
     if report is not None:
         write_report(report, comparison)
-    if not comparison.agrees:
-        raise typer.Exit(1)
+    leave(comparison)
+
+
+_STATUS: Mapping[Verdict, int] = {"agrees": 0, "differs": 1, "no proof": 4}
+
+
+def leave(comparison: Comparison) -> NoReturn:
+    """End a command with the status of a verdict."""
+    raise typer.Exit(_STATUS[comparison.verdict])
 
 
 def _check_together(

@@ -17,18 +17,24 @@ from dualtrain.parity._tolerances import (
     tolerances,
 )
 from dualtrain.parity._weights import ParameterDifference, Weights
-from dualtrain.trace import Evaluation, Trace
+from dualtrain.trace import DONE, Evaluation, Trace
 
 __all__ = ["averages", "evaluation", "update"]
 
 
 def update(weights: Weights) -> list[Measure]:
-    """The names that one side lacks, and each tensor that is judged; the gravest first."""
+    """The names that one side lacks, and each tensor that is judged; the gravest first.
+
+    Weights of which none moved prove nothing.
+    """
     measures = [_tensor(tensor) for tensor in weights.judged]
     for what, names in (("not finite", weights.not_finite), ("on one side only", weights.alone)):
         if names:
             text = f"{what}: {listed(names)}"
             measures.append(Measure(len(names), "names", detail=text))
+    if weights.movement == 0:
+        text = "no weight moved on either side"
+        measures.append(Measure(1, "names", detail=text, proves=False))
     measures = measures or [Measure(0, "names")]
     return sorted(measures, key=lambda measure: measure.severity, reverse=True)
 
@@ -41,14 +47,28 @@ def averages(weights: Weights | None, *, one_sided: bool) -> list[Measure]:
 
 
 def _tensor(tensor: ParameterDifference) -> Measure:
-    bound = Tolerance(tensor.bound, "x movement")
     detail = f"{tensor.name} (moved {tensor.movement:.1e})"
-    return Measure(tensor.difference, "relative", bound, detail)
+    proves = tensor.bound < 1 or tensor.apart
+    if not proves:
+        detail += f": allowed {tensor.bound:.2g} of that, which no movement at all would keep to"
+    return Measure(
+        tensor.difference,
+        "relative",
+        Tolerance(tensor.bound, "x movement"),
+        detail,
+        proves=proves,
+        raised=tensor.raised,
+    )
 
 
 def evaluation(a: Trace, b: Trace) -> list[Measure]:
-    """Each evaluation of one run beside the other's: examples, correct answers, loss, metrics."""
-    pairs = list(zip_longest(a.evaluations, b.evaluations))
+    """Each evaluation of one run beside the other's: examples, correct answers, loss, metrics.
+
+    Of runs that were not both done, those that both came to.
+    """
+    done = a.outcome == b.outcome == DONE
+    both = zip_longest if done else zip
+    pairs = list(both(a.evaluations, b.evaluations))
     allowed = tolerances(a, b)
     places = [f"at t = {(x or y).t}, " for x, y in pairs[:-1]] + [""]
     return [
@@ -65,6 +85,9 @@ def _evaluation(
         text = " against ".join("none" if e is None else f"one of {e.examples}" for e in (x, y))
         yield Measure(math.inf, "examples", detail=f"{place}evaluation: {text}")
         return
+    if x.t != y.t:
+        text = f"{place}evaluation at t = {x.t} against {y.t}"
+        yield Measure(distance(x.t, y.t), "updates", detail=text)
     right = f"{place}{_right(x, y)}"
     if x.examples != y.examples:
         yield Measure(distance(x.examples, y.examples), "examples", detail=right)

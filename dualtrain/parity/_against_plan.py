@@ -13,11 +13,13 @@ from dataclasses import replace
 from dualtrain.errors import TraceError
 from dualtrain.parity import _before as before
 from dualtrain.parity import _during as during
+from dualtrain.parity import _finite as finite
 from dualtrain.parity import _stages as stages
 from dualtrain.parity._finding import Comparison, Measure
-from dualtrain.parity._first import first_difference, starts_alike
+from dualtrain.parity._first import deciding, starts_alike
+from dualtrain.parity._owed import missing
 from dualtrain.parity._spec import spec
-from dualtrain.parity._stages import Stage, make_finding
+from dualtrain.parity._stages import STAGES, Stage, make_finding
 from dualtrain.plan import Plan, Scaling
 from dualtrain.spec import Clip
 from dualtrain.trace import DONE, Decision, ParameterFacts, PlanFacts, Trace, Update
@@ -31,6 +33,8 @@ def compare_with_plan(trace: Trace, plan: Plan | None = None) -> Comparison:
     plan: when absent that of the spec in the trace, resolved anew. Only then the decay is compared:
     a spec decides it for a model, by a ledger that the trace has and another plan has not. What
     another plan says of all else, such as the optimizer, is held against the spec in the trace.
+    A run that was not done, made no update, left the finite numbers or lacks what a run with a plan
+    records is no proof of what it would have done.
 
     Raises `TraceError` for a trace that has no plan if none is given.
     """
@@ -45,14 +49,20 @@ def compare_with_plan(trace: Trace, plan: Plan | None = None) -> Comparison:
             "a trace without a plan of its own is compared with the plan of a spec. Received: none"
         )
     b = _followed(trace, plan, facts)
-    by_stage = {stage: measures for stage, measures in _measured(trace, b, plan) if measures}
+    measures = dict(_measured(trace, b, plan))
+    for stage, absent in missing(trace, trace, ()):
+        measures[stage] = [*measures.get(stage, ()), absent]
     specs = (trace.header.spec, facts.spec)
-    findings = {stage: make_finding(stage, found, specs) for stage, found in by_stage.items()}
+    findings = {
+        stage: make_finding(stage, measures[stage], specs)
+        for stage in STAGES
+        if measures.get(stage)
+    }
     return Comparison(
         a=trace,
         b=b,
         findings=tuple(findings.values()),
-        first=first_difference(findings),
+        first=deciding(findings),
         starts_alike=starts_alike(findings),
         not_compared=tuple(
             f"{stage.name} ({why if trace.updates or stage is stages.DECAY else _NO_UPDATE})"
@@ -87,6 +97,9 @@ def _measured(trace: Trace, b: Trace, plan: Plan) -> Iterator[tuple[Stage, list[
     if plan.spec.clip is None or plan.spec.clip.global_norm is not None:
         yield stages.CLIP, during.clip(trace, b)
     yield stages.LOSS_SCALE, during.loss_scale(trace, b)
+    yield stages.MADE, during.updates_made(trace)
+    yield stages.NUMBERS, finite.in_training(trace)
+    yield stages.END, during.end(trace)
     if trace.header.plan is not None and b.header.plan != trace.header.plan:
         yield stages.SPEC, spec(trace, b)
 
@@ -132,7 +145,8 @@ def _decided(parameter: ParameterFacts, decision: Decision | None) -> ParameterF
 
 
 def _updates(trace: Trace, plan: Plan) -> Iterator[Update]:
-    """The recorded updates with what the plan says of each; which overflow it cannot say."""
+    """The recorded updates with what the plan says of each; which overflow it cannot say, but that
+    none is skipped without a loss scale."""
     t, scaling = 0, Scaling.of(plan.spec.amp)
     for update in trace.updates:
         yield replace(
@@ -142,6 +156,7 @@ def _updates(trace: Trace, plan: Plan) -> Iterator[Update]:
             momentum=plan.momentum_at(t),
             clipped_norm=_clipped(update, plan.spec.clip, told=trace.header.plan is not None),
             loss_scale=None if scaling is None else scaling.scale,
+            skipped=update.skipped and scaling is not None,
         )
         if scaling is not None:
             scaling = scaling.after(finite=not update.skipped)

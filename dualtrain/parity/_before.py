@@ -49,21 +49,25 @@ def _apart(name: str, left: int, right: int) -> Measure:
 
 
 def computation(a: Trace, b: Trace) -> list[Measure]:
-    """The types in which two runs computed, where no two specs say what was meant; if they differ.
+    """The types in which two runs computed, and in which they hold each parameter; if they differ.
 
-    With specs the stage `spec` tells it.
+    Nothing is held against a trace that does not tell the types of its parameters.
     """
     left, right = a.header.computation, b.header.computation
-    if left == right or (a.header.plan and b.header.plan):
-        return []
-    return [Measure(1, "names", detail=f"{left} against {right}")]
+    texts = [] if left == right else [f"{left} against {right}"]
+    held = [{p.name: p.dtype for p in trace.header.parameters} for trace in (a, b)]
+    if all(any(types.values()) for types in held):
+        x, y = held
+        names = [name for name in sorted(x.keys() & y.keys()) if x[name] != y[name]]
+        texts += [f"{name} held in {x[name]} against {y[name]}" for name in names]
+    return [Measure(len(texts), "names", detail=listed(texts))] if texts else []
 
 
 def batches(a: Trace, b: Trace) -> list[Measure]:
     """The digest of the data, then those of every update's micro-batches in order."""
     left, right = a.header.data_digest, b.header.data_digest
     data = Measure(float(left != right), "digests", detail=f"data digest {left} against {right}")
-    pairs = [(x, y) for x, y in paired(a, b) if x.batches and y.batches]
+    pairs = [(x, y) for x, y in paired(a, b) if x.batches or y.batches]
     differing = sum(x.batches != y.batches for x, y in pairs)
     return [
         *([data] if left or right else []),
@@ -87,7 +91,8 @@ def _first_batch(a: tuple[str, ...], b: tuple[str, ...]) -> str:
 
 
 def decay(a: Trace, b: Trace) -> list[Measure]:
-    """Which parameters there are, their roles, what was decided for each and what is in effect."""
+    """Which parameters there are, their shapes and roles, what was decided for each and what is in
+    effect."""
     decided = bool(a.header.decisions and b.header.decisions)
     return _names(*(_decay(trace.header, decided=decided) for trace in (a, b)))
 
@@ -97,6 +102,7 @@ def _decay(header: Header, *, decided: bool) -> FactsByName:
     decisions: dict[str, Any] = {**header.decisions} if decided else {}
     return {
         p.name: {
+            "shape": p.shape,
             "roles": getattr(decisions.get(p.name), "roles", None),
             "decay": getattr(decisions.get(p.name), "decay", None),
             "effective decay": p.effective_decay,

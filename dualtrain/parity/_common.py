@@ -31,7 +31,7 @@ _OF_AN_UPDATE: Mapping[str, Any] = {
 """Field -> its value where nothing is recorded."""
 
 
-_OF_DATA = ("probe", "data_digest", "batches")
+_OF_DATA = ("probe", "data_digest", "batches", "micro_losses")
 """What only a run that was given its data records; and evaluations."""
 
 

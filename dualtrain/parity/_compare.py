@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from dualtrain.errors import TraceError
@@ -13,10 +13,11 @@ from dualtrain.parity import _finite as finite
 from dualtrain.parity import _stages as stages
 from dualtrain.parity._common import in_common
 from dualtrain.parity._finding import Comparison, Measure
-from dualtrain.parity._first import explained, first_difference, starts_alike
+from dualtrain.parity._first import deciding, explained, starts_alike
 from dualtrain.parity._floor import check_floor, widened
+from dualtrain.parity._owed import missing
 from dualtrain.parity._spec import spec
-from dualtrain.parity._stages import AFTER, STAGES, Stage, make_finding
+from dualtrain.parity._stages import STAGES, Stage, make_finding
 from dualtrain.parity._tolerances import tolerances
 from dualtrain.parity._weights import Weights, WeightSet, compare_weights, read_weights
 from dualtrain.trace import Header, Trace, read_trace
@@ -36,7 +37,7 @@ _MEASURES: dict[Stage, Callable[[Trace, Trace], list[Measure]]] = {
     stages.CLIP: during.clip,
     stages.LOSS_SCALE: during.loss_scale,
     stages.MADE: during.updates_made,
-    stages.NUMBERS: finite.in_training,
+    stages.NUMBERS: finite.numbers,
     stages.END: during.end,
     stages.EVALUATION: after.evaluation,
     stages.SPEC: spec,
@@ -45,19 +46,18 @@ _MEASURES: dict[Stage, Callable[[Trace, Trace], list[Measure]]] = {
 _CHAOTIC = (stages.LOSS, stages.ACCUMULATION, stages.CLIP)
 """Stages whose numbers carry the rounding of the whole run; so do the weights."""
 
-_NO_PROOF = {
-    stages.MADE: "every update was skipped",
-    stages.NUMBERS: "both sides left the finite numbers",
-    stages.END: "one side was not done",
-}
-"""Stages after which nothing that training arrived at is compared, with the reason."""
+_REACHED = (stages.UPDATE, stages.EVALUATION)
+"""Stages of what training arrived at, of which it is said why they are not compared."""
+
+Sides = tuple[WeightSet | None, WeightSet | None]
+Measures = dict[Stage, list[Measure]]
 
 
 def compare(
     a: Trace,
     b: Trace,
     *,
-    weights: tuple[WeightSet, WeightSet] | None = None,
+    weights: Sides = (None, None),
     floor: tuple[Trace, WeightSet] | None = None,
 ) -> Comparison:
     """Compare two traces, and their weights if given, stage by stage.
@@ -67,31 +67,27 @@ def compare(
 
     Where both sides left the finite numbers, that is the finding: neither the losses and norms from
     there on are compared, nor what training arrived at; the same where every update was skipped,
-    and where one run was done and the other was not.
+    and where one run came farther than the other.
 
     Of a trace without a plan only what both record is compared.
 
     `compare(a, b)` and `compare(b, a)` come to the same verdict.
     """
     traces, (a, b) = (a, b), in_common(a, b)
-    measures = {stage: measure(a, b) for stage, measure in _MEASURES.items()}
-    for stage in _CHAOTIC:
-        measures[stage] = _MEASURES[stage](*finite.until(a, b))
-        if floor is not None:
-            measures[stage] = widened(measures[stage], _MEASURES[stage](a, floor[0]))
-    no_proof = next((why for stage, why in _NO_PROOF.items() if measures[stage]), None)
-    if no_proof is not None:
-        measures[stages.EVALUATION], weights = [], None
-    elif weights is not None:
-        measures[stages.NUMBERS] = finite.after_training(*weights)
-    again = floor[1] if floor is not None else None
-    tensors = _compare_weights(a, b, weights, again) if weights else None
+    nudged, again = floor or (None, None)
+    measures = _of_traces(a, b, nudged)
+    unjudged = _unjudged(a, b, measures)
+    left, right = (None, None) if unjudged else weights
+    x, y = (side and side.averaged for side in (left, right))
+    tensors = _compare_weights(a, b, (left, right), again)
+    averages = _compare_weights(a, b, (x, y), again and again.averaged)
+    one_sided = tensors is not None and (x is None) != (y is None)
     measures[stages.UPDATE] = after.update(tensors) if tensors else []
-    x, y = (side.averaged for side in weights) if weights else (None, None)
-    averages = (
-        _compare_weights(a, b, (x, y), again.averaged if again else None) if x and y else None
-    )
-    measures[stages.AVERAGES] = after.averages(averages, one_sided=(x is None) != (y is None))
+    measures[stages.AVERAGES] = after.averages(averages, one_sided=one_sided)
+    measures[stages.NUMBERS] += finite.after_training(tensors, "weights")
+    measures[stages.NUMBERS] += finite.after_training(averages, "averages")
+    for stage, absent in missing(a, b, (left, right)):
+        measures[stage].append(absent)
     specs = (a.header.spec, b.header.spec)
     findings = {
         stage: make_finding(stage, measures[stage], specs) for stage in STAGES if measures[stage]
@@ -101,16 +97,58 @@ def compare(
         a=traces[0],
         b=traces[1],
         findings=tuple(final.values()),
-        first=first_difference(final),
+        first=deciding(final),
         starts_alike=starts_alike(final),
-        not_compared=tuple(
-            f"{s.name} ({no_proof if no_proof and s in AFTER else s.absent})"
-            for s in STAGES
-            if s.absent and not measures[s]
+        not_compared=(
+            *(
+                f"{s.name} ({unjudged if unjudged and s in _REACHED else s.absent})"
+                for s in STAGES
+                if s.absent and not measures[s]
+            ),
+            *_unknown(a, b, tensors),
         ),
         weights=tensors,
         averages=averages,
     )
+
+
+def _of_traces(a: Trace, b: Trace, nudged: Trace | None) -> Measures:
+    """What the traces alone tell; what carries rounding, up to where the numbers are finite."""
+    measures: Measures = {stage: measure(a, b) for stage, measure in _MEASURES.items()}
+    finite_ones = finite.until(a, b)
+    for stage in (*_CHAOTIC, stages.EVALUATION):
+        measures[stage] = _MEASURES[stage](*finite_ones)
+    if nudged is not None:
+        for stage in _CHAOTIC:
+            measures[stage] = widened(measures[stage], _MEASURES[stage](a, nudged))
+    return measures
+
+
+def _unjudged(a: Trace, b: Trace, measures: Measures) -> str | None:
+    """Why nothing that training arrived at is compared; None if it is."""
+    if measures[stages.MADE]:
+        return "every update was skipped"
+    if any(measure.update is not None for measure in measures[stages.NUMBERS]):
+        return "both sides left the finite numbers"
+    if measures[stages.END] and len(a.updates) != len(b.updates):
+        return "one side was not done"
+    return None
+
+
+def _unknown(a: Trace, b: Trace, weights: Weights | None) -> Iterator[str]:
+    """What a trace of an earlier version does not tell, of that which is compared."""
+    if any(p.dtype is None for trace in (a, b) for p in trace.header.parameters):
+        yield "types of parameters (not both traces record them)"
+    if weights is not None and any(_undigested(trace) for trace in (a, b)):
+        yield "whether the weights are those of the run (not both traces have their digest)"
+
+
+def _undigested(trace: Trace) -> bool:
+    end = trace.end
+    if end is None:
+        return False
+    files = (end.weights, end.weights_digest), (end.averages, end.averages_digest)
+    return any(file is not None and digest is None for file, digest in files)
 
 
 def compare_files(a: Path, b: Path, floor: Path | None = None) -> Comparison:
@@ -121,17 +159,16 @@ def compare_files(a: Path, b: Path, floor: Path | None = None) -> Comparison:
     """
     traces = read_trace(a), read_trace(b)
     sets = read_weights(a, traces[0]), read_weights(b, traces[1])
-    weights = (sets[0], sets[1]) if sets[0] and sets[1] else None
     if floor is None:
-        return compare(*traces, weights=weights)
+        return compare(*traces, weights=sets)
     nudged = read_trace(floor)
     again = read_weights(floor, nudged)
-    if weights is None or again is None:
+    if sets[0] is None or sets[1] is None or again is None:
         raise TraceError(
             "the chaos floor needs the weights of all three runs. Received: a trace that names none"
         )
-    check_floor(floor, nudged, again, of=traces[0], weights=weights[0])
-    return compare(*traces, weights=weights, floor=(nudged, again))
+    check_floor(floor, nudged, again, of=traces[0], weights=sets[0])
+    return compare(*traces, weights=sets, floor=(nudged, again))
 
 
 def compare_headers(a: Header, b: Header) -> Comparison:
@@ -139,12 +176,15 @@ def compare_headers(a: Header, b: Header) -> Comparison:
     return compare(Trace(a), Trace(b))
 
 
-def _compare_weights(
-    a: Trace, b: Trace, weights: tuple[WeightSet, WeightSet], floor: WeightSet | None
-) -> Weights:
+def _compare_weights(a: Trace, b: Trace, weights: Sides, floor: WeightSet | None) -> Weights | None:
+    """Those of both sides; None where one has none."""
+    x, y = weights
+    if x is None or y is None:
+        return None
     parameters = (*a.header.parameters, *b.header.parameters)
     return compare_weights(
-        *weights,
+        x,
+        y,
         allowed=tolerances(a, b),
         decaying=frozenset(p.name for p in parameters if p.effective_decay),
         updates=max(len(a.updates), len(b.updates)),

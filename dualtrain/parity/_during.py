@@ -64,7 +64,7 @@ def loss(a: Trace, b: Trace) -> list[Measure]:
     """Every micro-batch's own mean loss; the gravest of each update."""
     allowed = for_losses(tolerances(a, b))
     return [
-        _micro_losses(x, y, allowed) for x, y in paired(a, b) if x.micro_losses and y.micro_losses
+        _micro_losses(x, y, allowed) for x, y in paired(a, b) if x.micro_losses or y.micro_losses
     ]
 
 
@@ -128,16 +128,17 @@ def _relative(
 
 
 def loss_scale(a: Trace, b: Trace) -> list[Measure]:
-    """The scale of each update's loss, and whether the update was skipped; with AMP only."""
-    if not (_scales(a) or _scales(b)):
-        return []
+    """The scale of each update's loss, whether the update was skipped, and the clock, which a skip
+    may hold; with AMP, or where an update was skipped without it."""
     pairs = list(paired(a, b))
-    unequal = [(x.loss_scale, x.skipped) != (y.loss_scale, y.skipped) for x, y in pairs]
+    unequal = [(x.loss_scale, x.skipped, x.t) != (y.loss_scale, y.skipped, y.t) for x, y in pairs]
+    if not (_scales(a) or _scales(b) or any(unequal)):
+        return []
     return [
         Measure(
             sum(unequal) if differs else 0,
             "updates",
-            detail=f"{at(x)}: {_scaled(x)} against {_scaled(y)}",
+            detail=f"{at(x)}: {' against '.join(_scaled(x, y))}",
             update=x.attempt,
         )
         for (x, y), differs in zip(pairs, unequal, strict=True)
@@ -145,22 +146,26 @@ def loss_scale(a: Trace, b: Trace) -> list[Measure]:
 
 
 def _scales(trace: Trace) -> bool:
-    """Whether AMP is on; a loop of one's own may scale without autocast."""
+    """Whether AMP is on; a loop of one's own may scale or skip without autocast."""
     autocast = trace.header.computation.level is not None
-    return autocast or any(update.loss_scale is not None for update in trace.updates)
+    return autocast or any(u.skipped or u.loss_scale is not None for u in trace.updates)
 
 
-def _scaled(update: Update) -> str:
-    return f"{'skipped' if update.skipped else 'made'} at scale {update.loss_scale}"
+def _scaled(*updates: Update) -> Iterator[str]:
+    one_clock = len({update.t for update in updates}) == 1
+    for update in updates:
+        clock = "" if one_clock else f"t = {update.t}, "
+        yield f"{clock}{'skipped' if update.skipped else 'made'} at scale {update.loss_scale}"
 
 
-def updates_made(a: Trace, b: Trace) -> list[Measure]:
+def updates_made(*runs: Trace) -> list[Measure]:
     """Whether any update was made at all; only where it was not. Skips alone prove nothing."""
-    pairs = list(paired(a, b))
-    if not pairs or not all(x.skipped and y.skipped for x, y in pairs):
+    updates = list(zip(*(run.updates for run in runs), strict=False))
+    if not updates or not all(one.skipped for pair in updates for one in pair):
         return []
-    text = f"every update was skipped on both sides, all {len(pairs)}, so that nothing moved"
-    return [Measure(len(pairs), "updates", detail=text, update=0)]
+    on = " on both sides" if len(runs) > 1 else ""
+    text = f"every update was skipped{on}, all {len(updates)}, so that nothing moved"
+    return [Measure(len(updates), "updates", detail=text, update=0, proves=False)]
 
 
 def tail_only(a: Trace, accumulated: Sequence[Measure]) -> bool:
@@ -182,11 +187,19 @@ def _number(value: float | None) -> str:
     return "none" if value is None else f"{value:.7g}"
 
 
-def end(a: Trace, b: Trace) -> list[Measure]:
-    """How far each run came and why it ended, unless both were done, or both stopped alike."""
-    left, right = (len(a.updates), a.outcome), (len(b.updates), b.outcome)
-    if left == right or a.outcome == b.outcome == DONE:
+def end(*runs: Trace) -> list[Measure]:
+    """How far each run came and why it ended, unless all were done: the rest is no proof."""
+    ends = list(dict.fromkeys((run.outcome, len(run.updates)) for run in runs))
+    counts = [count for _, count in ends]
+    if not any(counts):
+        return [_not_done(1, "no update is recorded", 0)]
+    if all(outcome == DONE for outcome, _ in ends):
         return []
-    text = " against ".join(f"{why} after {count} updates" for count, why in (left, right))
-    count = max(1, abs(left[0] - right[0]))
-    return [Measure(count, "updates", detail=text, update=min(left[0], right[0]))]
+    alike = len(ends) < len(runs)
+    text = " against ".join(f"{outcome} after {count} updates" for outcome, count in ends)
+    apart = max(1, max(counts) - min(counts))
+    return [_not_done(apart, f"{text}{' on both sides' if alike else ''}", min(counts))]
+
+
+def _not_done(count: int, text: str, update: int) -> Measure:
+    return Measure(count, "updates", detail=text, update=update, proves=False)

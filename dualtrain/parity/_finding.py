@@ -13,10 +13,31 @@ if TYPE_CHECKING:
     from dualtrain.parity._weights import Weights
     from dualtrain.trace import Trace
 
-__all__ = ["Comparison", "Finding", "Measure", "ParityClass", "Series", "Unit", "classify", "worst"]
+__all__ = [
+    "Comparison",
+    "Finding",
+    "Measure",
+    "ParityClass",
+    "Series",
+    "Unit",
+    "Verdict",
+    "classify",
+    "worst",
+]
 
-ParityClass = Literal["exact", "rounding", "different"]
-"""exact: equal. rounding: within the tolerance. different: beyond it."""
+ParityClass = Literal["exact", "rounding", "different", "no proof"]
+"""exact: equal. rounding: within the tolerance. different: beyond it. no proof: nobody can say."""
+
+Verdict = Literal["agrees", "differs", "no proof"]
+"""Of a stage, and of a whole comparison: there a difference counts before what proves nothing."""
+
+_VERDICTS: dict[ParityClass, Verdict] = {
+    "exact": "agrees",
+    "rounding": "agrees",
+    "different": "differs",
+    "no proof": "no proof",
+}
+_GRAVITY: dict[ParityClass, int] = {"exact": 0, "rounding": 0, "no proof": 1, "different": 2}
 
 Unit = Literal["absolute", "relative", "ULP", "names", "digests", "updates", "examples"]
 """Of the largest difference; names, digests and updates count those that differ."""
@@ -34,18 +55,24 @@ class Measure:
     """What it is and where, in a few words."""
     update: int | None = None
     """The number of its update, skipped ones counted; None outside training."""
+    proves: bool = True
+    """Whether it tells right from wrong; if not, any value but 0 is no proof."""
+    raised: bool = False
+    """Whether a chaos floor raised the tolerance."""
 
     @property
     def parity(self) -> ParityClass:
         """The class of this one difference."""
+        if self.value != 0 and not self.proves:
+            return "no proof"
         return classify(self.value, self.tolerance.bound)
 
     @property
-    def severity(self) -> tuple[bool, float]:
-        """Orders measures: beyond the tolerance first, then by how much of it they use."""
+    def severity(self) -> tuple[int, float]:
+        """Orders measures: differences, what is no proof, then by how much of the tolerance."""
         bound = self.tolerance.bound
         value = math.inf if math.isnan(self.value) else self.value
-        return self.parity == "different", value / bound if bound else value
+        return _GRAVITY[self.parity], value / bound if bound else value
 
 
 def classify(value: float, bound: float) -> ParityClass:
@@ -84,7 +111,7 @@ class Finding:
     unit: Unit
     tolerance: Tolerance
     first_update: int | None
-    """The number of the first update beyond the tolerance, from 0: its t, unless updates were
+    """The number of the first update that does not agree, from 0: its t, unless updates were
     skipped before it. None if there is none."""
     detail: str
     """Which parameter, tensor or batch; empty if everything is equal."""
@@ -92,11 +119,18 @@ class Finding:
     """The spec fields to look at."""
     series: Series = Series()
     """Update by update; empty for a stage outside training."""
+    raised: bool = False
+    """Whether a chaos floor raised its tolerance, at some update or for some tensor."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the parity class comes to."""
+        return _VERDICTS[self.parity]
 
     @property
     def agrees(self) -> bool:
         """Exact, or within the tolerance."""
-        return self.parity != "different"
+        return self.verdict == "agrees"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,8 +142,9 @@ class Comparison:
     findings: tuple[Finding, ...]
     """In the order of the stages."""
     first: Finding | None
-    """The first difference: before training, then the earliest update, then after training; at
-    the same moment the earliest stage. None if both agree."""
+    """What decides the verdict. The first difference: before training, then the earliest update,
+    then after training; at the same moment the earliest stage. Where nothing differs, the first
+    that is no proof. None if both agree."""
     starts_alike: bool
     """Whether nothing differs that is known before the first update."""
     not_compared: tuple[str, ...]
@@ -124,6 +159,11 @@ class Comparison:
     """What the sides are called, where that is known."""
 
     @property
+    def verdict(self) -> Verdict:
+        """`differs` if a stage does; else `no proof` if something cannot be judged."""
+        return "agrees" if self.first is None else self.first.verdict
+
+    @property
     def agrees(self) -> bool:
-        """No stage differs."""
-        return self.first is None
+        """Every stage agrees."""
+        return self.verdict == "agrees"

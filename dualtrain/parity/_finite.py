@@ -1,4 +1,4 @@
-"""Numbers that are none: where both sides left the finite ones, nothing after it can be compared.
+"""Numbers that are none: where both sides left the finite ones, nothing can be judged.
 
 One side alone shows in the stage that meets the number. Both at once agree in every stage, for nan
 stands beside nan; so they are a finding of their own, and what follows it proves nothing.
@@ -7,54 +7,144 @@ stands beside nan; so they are a finding of their own, and what follows it prove
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from dualtrain.listing import listed
-from dualtrain.parity._during import at, paired
+from dualtrain.parity._during import at
 from dualtrain.parity._finding import Measure
-from dualtrain.parity._weights import WeightSet
-from dualtrain.trace import Trace, Update
+from dualtrain.parity._weights import Weights
+from dualtrain.trace import Evaluation, Trace, Update
 
-__all__ = ["after_training", "in_training", "until"]
+__all__ = ["after_training", "in_training", "numbers", "until"]
+
+Numbers = tuple[float | None, ...]
+"""The same number of each run; None where it was not recorded."""
 
 
-def in_training(a: Trace, b: Trace) -> list[Measure]:
-    """The first update that left both sides without a finite loss or gradient; none elsewhere.
+def in_training(*runs: Trace) -> list[Measure]:
+    """The first update that left all runs without a finite number; none elsewhere.
 
     An update that was skipped for its gradients is none of them: it left nothing behind.
     """
-    for x, y in paired(a, b):
-        left = [f"{name} {_shown(p)} and {_shown(q)}" for name, p, q in _both(x, y)]
+    for updates in _beside(runs):
+        left = [f"{name} {_shown(numbers)}" for name, numbers in _lost(updates)]
         if left:
-            text = f"both sides left the finite numbers at {at(x)}: {', '.join(left)}"
-            return [Measure(1, "updates", detail=text, update=x.attempt)]
+            text = f"{_who(runs)} the finite numbers at {at(updates[0])}: {listed(left, 2)}"
+            return [Measure(1, "updates", detail=text, update=updates[0].attempt, proves=False)]
     return []
 
 
 def until(a: Trace, b: Trace) -> tuple[Trace, Trace]:
     """Both traces up to that update."""
-    pairs = paired(a, b)
-    count = next((i for i, pair in enumerate(pairs) if any(_both(*pair))), None)
-    return replace(a, updates=a.updates[:count]), replace(b, updates=b.updates[:count])
+    count = next((i for i, pair in enumerate(_beside((a, b))) if any(_lost(pair))), None)
+    return _cut(a, count), _cut(b, count)
 
 
-def after_training(a: WeightSet, b: WeightSet) -> list[Measure]:
-    """The final tensors that are not finite on both sides."""
-    names = sorted(a.not_finite & b.not_finite)
-    text = f"both sides end with weights that are not finite: {listed(names)}"
-    return [Measure(len(names), "names", detail=text)] if names else []
+def numbers(a: Trace, b: Trace) -> list[Measure]:
+    """What neither trace has as a finite number: in training, then before and after it."""
+    return [*in_training(a, b), *_elsewhere(*until(a, b))]
 
 
-def _both(x: Update, y: Update) -> Iterator[tuple[str, float, float]]:
-    """What neither side has as a finite number, unless the update was skipped."""
-    if x.skipped or y.skipped:
+def _elsewhere(a: Trace, b: Trace) -> list[Measure]:
+    """The numbers of headers and evaluations that neither side has as finite ones."""
+    pairs = zip(a.evaluations, b.evaluations, strict=False)
+    found = [
+        *_none_finite(_initial(a, b)),
+        *(
+            (f"at t = {x.t}, {name}", p, q)
+            for x, y in pairs
+            for name, p, q in _none_finite(_scores(x, y))
+        ),
+    ]
+    texts = [f"{name} {_shown((p, q))}" for name, p, q in found]
+    text = f"both sides have numbers that are not finite: {listed(texts)}"
+    return [Measure(len(found), "names", detail=text, proves=False)] if found else []
+
+
+def after_training(weights: Weights | None, what: str) -> list[Measure]:
+    """The final tensors that are not finite at the same places of both sides."""
+    if weights is None or not weights.lost:
+        return []
+    text = f"both sides end with {what} that are not finite: {listed(weights.lost)}"
+    return [Measure(len(weights.lost), "names", detail=text, proves=False)]
+
+
+def _beside(runs: Sequence[Trace]) -> Iterator[tuple[Update, ...]]:
+    return zip(*(run.updates for run in runs), strict=False)
+
+
+def _cut(trace: Trace, count: int | None) -> Trace:
+    if count is None:
+        return trace
+    clock = trace.updates[count].t
+    before = tuple(e for e in trace.evaluations if e.t <= clock)
+    return replace(trace, updates=trace.updates[:count], evaluations=before)
+
+
+def _lost(updates: Sequence[Update]) -> Iterator[tuple[str, Numbers]]:
+    """What none of these updates, made side by side, has as a finite number; of no skipped one."""
+    if any(update.skipped for update in updates):
         return
-    pairs = (("loss", x.loss, y.loss), ("gradient norm", x.grad_norm, y.grad_norm))
-    for name, p, q in pairs:
-        if p is not None and q is not None and not (math.isfinite(p) or math.isfinite(q)):
-            yield name, p, q
+    for name, field in _OF_AN_UPDATE.items():
+        numbers = tuple(getattr(update, field) for update in updates)
+        if _all_lost(numbers):
+            yield name, numbers
+    for n, losses in enumerate(zip(*(u.micro_losses for u in updates), strict=False)):
+        if _all_lost(losses):
+            yield f"loss of micro-batch {n}", losses
 
 
-def _shown(value: float) -> str:
-    return f"{value:.7g}"
+_OF_AN_UPDATE = {
+    "loss": "loss",
+    "gradient norm": "grad_norm",
+    "norm after clipping": "clipped_norm",
+    "rate": "lr",
+    "momentum": "momentum",
+    "loss scale": "loss_scale",
+}
+
+Named = tuple[str, float | None, float | None]
+
+
+def _none_finite(named: Iterator[Named]) -> Iterator[Named]:
+    return (one for one in named if _all_lost(one[1:]))
+
+
+def _initial(a: Trace, b: Trace) -> Iterator[Named]:
+    left, right = _of_parameters(a), _of_parameters(b)
+    for name in sorted(left.keys() & right.keys()):
+        yield name, left[name], right[name]
+    for sample, rows in enumerate(zip(a.header.probe or (), b.header.probe or (), strict=False)):
+        for label, (p, q) in enumerate(zip(*rows, strict=False)):
+            yield f"the initial logit of sample {sample}, class {label}", p, q
+
+
+def _of_parameters(trace: Trace) -> dict[str, float | None]:
+    """The decay and the multiplier of each parameter, in effect and decided."""
+    numbers: dict[str, float | None] = {}
+    for one in trace.header.parameters:
+        numbers[f"effective decay of {one.name}"] = one.effective_decay
+        numbers[f"effective lr multiplier of {one.name}"] = one.effective_lr_multiplier
+    for decision in trace.header.decisions.values():
+        numbers[f"decay of {decision.name}"] = decision.decay
+        numbers[f"lr multiplier of {decision.name}"] = decision.lr_multiplier
+    return numbers
+
+
+def _scores(x: Evaluation, y: Evaluation) -> Iterator[Named]:
+    yield "evaluation loss", x.loss, y.loss
+    for name in sorted(x.metrics.keys() & y.metrics.keys()):
+        yield name, x.metrics[name], y.metrics[name]
+
+
+def _all_lost(numbers: Sequence[float | None]) -> bool:
+    return all(number is not None and not math.isfinite(number) for number in numbers)
+
+
+def _who(runs: Sequence[Trace]) -> str:
+    return "both sides left" if len(runs) > 1 else "the run left"
+
+
+def _shown(numbers: Numbers) -> str:
+    return " and ".join("none" if number is None else f"{number:.7g}" for number in numbers)

@@ -1,4 +1,4 @@
-"""Which difference comes first, and what several stages tell together about where to look.
+"""Which finding decides, and what several stages tell together about where to look.
 
 A difference shows before training, in it or after it. The final weights show nothing before the
 end, so a wrong update is first seen in the loss that follows it: `explained` turns that back.
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dualtrain.parity import _during as during
-from dualtrain.parity._finding import Finding, Measure
+from dualtrain.parity._finding import Finding, Measure, Verdict
 from dualtrain.parity._stages import (
     ACCUMULATION,
     AFTER,
@@ -23,16 +23,19 @@ from dualtrain.parity._stages import (
 )
 from dualtrain.trace import Trace
 
-__all__ = ["Findings", "explained", "first_difference", "starts_alike"]
+__all__ = ["Findings", "deciding", "explained", "starts_alike"]
 
 Findings = Mapping[Stage, Finding]
 
 _BEFORE, _DURING, _AFTER = 0, 1, 2
 
 
-def first_difference(findings: Findings) -> Finding | None:
-    """The difference at the earliest moment; at the same moment that of the earliest stage."""
-    first = _first(findings)
+def deciding(findings: Findings) -> Finding | None:
+    """The difference at the earliest moment; at the same moment that of the earliest stage.
+
+    Without a difference, the first that is no proof, in the same order; None if all agree.
+    """
+    first = _first(findings) or _first(findings, "no proof")
     return None if first is None else findings[first]
 
 
@@ -42,9 +45,9 @@ def starts_alike(findings: Findings) -> bool:
     return first is None or _moment(first, findings[first])[0] != _BEFORE
 
 
-def _first(findings: Findings) -> Stage | None:
-    differing = {_moment(s, f): s for s, f in findings.items() if not f.agrees}
-    return differing[min(differing)] if differing else None
+def _first(findings: Findings, verdict: Verdict = "differs") -> Stage | None:
+    found = {_moment(s, f): s for s, f in findings.items() if f.verdict == verdict}
+    return found[min(found)] if found else None
 
 
 def _moment(stage: Stage, finding: Finding) -> tuple[int, int, int]:
@@ -74,7 +77,7 @@ def explained(findings: Findings, a: Trace, accumulated: Sequence[Measure]) -> F
             why = "the initial output agrees, so the loss is computed otherwise"
             result[LOSS] = _adding(result[LOSS], why)
         finite = math.isfinite(result[LOSS].largest)
-        if t and finite and UPDATE in result and not result[UPDATE].agrees:
+        if t and finite and UPDATE in result and result[UPDATE].verdict == "differs":
             why = f"by update {t - 1}: its gradient agrees, the next loss does not"
             result[UPDATE] = replace(_adding(result[UPDATE], why), first_update=t - 1)
     return result

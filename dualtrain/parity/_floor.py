@@ -10,7 +10,7 @@ training is below a multiple of it: `FLOOR_UPDATES`, up to the same update, for 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -39,8 +39,9 @@ def check_floor(
     apart = [*_differing(floor.header, of.header, but=_NUDGED)]
     plans = floor.header.plan, of.header.plan
     apart += _differing(*plans) if all(plans) else [] if plans[0] == plans[1] else ["plan"]
-    if [update.batches for update in floor.updates] != [update.batches for update in of.updates]:
-        apart.append("batches")
+    apart += [what for what, told in _DONE.items() if told(floor) != told(of)]
+    if _steady(floor) and _steady(of) and _rates(floor) != _rates(of):
+        apart.append("rates")
     if apart:
         raise _no_floor(path, f"one with another {', '.join(apart)}")
     begun, first = again.initial, weights.initial
@@ -56,6 +57,25 @@ def check_floor(
 
 _NUDGED = ("initial_digest", "probe", "notes", "plan")
 """The fields of a header that the nudge changes, and the plan, which is looked into."""
+
+
+def _steady(trace: Trace) -> bool:
+    """Whether nothing that happens in training moves its rates: no metric, no skip."""
+    spec = trace.header.spec
+    by_metric = spec is not None and spec.schedule.needs_metric
+    return not by_metric and not any(update.skipped for update in trace.updates)
+
+
+def _rates(trace: Trace) -> list[float]:
+    return [update.lr for update in trace.updates]
+
+
+_DONE: Mapping[str, Callable[[Trace], Any]] = {
+    "batches": lambda trace: [update.batches for update in trace.updates],
+    "evaluations": lambda trace: [(e.t, e.examples) for e in trace.evaluations],
+    "end": lambda trace: trace.outcome,
+}
+"""What the run did, and its nudged copy does again."""
 
 
 def _differing(a: Any, b: Any, *, but: Sequence[str] = ()) -> list[str]:
@@ -91,13 +111,11 @@ def widened(measures: Sequence[Measure], floor: Sequence[Measure]) -> list[Measu
         if math.isfinite(measure.value):
             highest = max(highest, measure.value)
         reached[measure.update] = highest
-    return [
-        replace(
-            measure,
-            tolerance=Tolerance(
-                raised(measure.tolerance.bound, reached.get(measure.update, 0.0), FLOOR_UPDATES),
-                measure.tolerance.of,
-            ),
-        )
-        for measure in measures
-    ]
+    return [_widened(measure, reached.get(measure.update, 0.0)) for measure in measures]
+
+
+def _widened(measure: Measure, floor: float) -> Measure:
+    allowed = measure.tolerance
+    bound = raised(allowed.bound, floor, FLOOR_UPDATES)
+    tolerance = Tolerance(bound, allowed.of)
+    return replace(measure, tolerance=tolerance, raised=bound > allowed.bound)

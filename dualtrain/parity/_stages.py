@@ -37,7 +37,7 @@ AVERAGES = Stage("averages", ("ema",), "")
 EVALUATION = Stage("evaluation", ("task.eval",), "not both traces have one")
 MADE = Stage("updates made", ("amp.loss_scale", "optimizer.lr", "clip"), "")
 NUMBERS = Stage("numbers", ("optimizer.lr", "clip", "amp.loss_scale"), "")
-END = Stage("end", ("the run that was not done",), "")
+END = Stage("end", ("what was not done",), "")
 SPEC = Stage("spec", ("the fields in which the specs differ",), "not both traces have one")
 
 STAGES = (
@@ -73,12 +73,13 @@ def make_finding(stage: Stage, measures: Sequence[Measure], specs: Specs) -> Fin
     """The finding of a stage, from all that was measured for it.
 
     `measures` come in the order of time. The largest difference is the gravest of them; the
-    detail is that of the first beyond its tolerance, for that is where to look. The knob is
-    those of the stage's spec fields in which the two specs differ, or else all of them: without
-    specs too, for they say what decides the stage.
+    detail is that of the first beyond its tolerance, for that is where to look; without one, of
+    the first that is no proof. The knob is those of the stage's spec fields in which the two specs
+    differ, or else all of them: without specs too, for they say what decides the stage.
     """
     gravest = worst(measures)
-    beyond = [measure for measure in measures if measure.parity == "different"]
+    alike = gravest.parity in ("exact", "rounding")
+    beyond = [] if alike else [m for m in measures if m.parity == gravest.parity]
     example = beyond[0] if beyond else gravest
     fields = _fields_of(stage, specs) if beyond else {}
     texts = [example.detail] if example.value != 0 else []
@@ -92,6 +93,7 @@ def make_finding(stage: Stage, measures: Sequence[Measure], specs: Specs) -> Fin
         detail="; ".join([*texts, *_texts(fields)]),
         knob=", ".join(fields or stage.knobs),
         series=_series(measures),
+        raised=any(measure.raised for measure in measures),
     )
 
 

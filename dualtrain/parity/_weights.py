@@ -66,14 +66,20 @@ class WeightSet:
         return None if self.averages is None else WeightSet(self.initial, self.averages)
 
     @cached_property
-    def not_finite(self) -> frozenset[str]:
-        """The final tensors that hold a number that is none."""
-        return frozenset(n for n, array in self.final.items() if not np.isfinite(array).all())
+    def lost(self) -> dict[str, NDArray[np.bool_]]:
+        """Where final tensors hold a number that is none; of those that do."""
+        places = ((name, ~np.isfinite(array)) for name, array in self.final.items())
+        return {name: lost for name, lost in places if lost.any()}
 
-    def without(self, names: frozenset[str]) -> WeightSet:
-        """The other tensors."""
-        kept = {n: array for n, array in self.final.items() if n not in names}
-        return WeightSet({name: self.initial[name] for name in kept}, kept)
+    def without(self, names: frozenset[str], lost: Mapping[str, NDArray[np.bool_]]) -> WeightSet:
+        """The other tensors, with zeros in the places that are lost."""
+        kept = [name for name in self.final if name not in names]
+        return WeightSet(
+            *(
+                {n: np.where(lost[n], 0, arrays[n]) if n in lost else arrays[n] for n in kept}
+                for arrays in (self.initial, self.final)
+            )
+        )
 
     @cached_property
     def movement(self) -> dict[str, float]:
@@ -101,10 +107,17 @@ class ParameterDifference:
     """|B - A|_2 / movement; 0 for equal tensors."""
     bound: float
     """What is allowed."""
+    raised: bool
+    """Whether the chaos floor raised it."""
     movement: float
     """Root mean square over its elements, on the side that moved it farther."""
     still: bool
     """Moved by rounding alone on both sides, and so not judged by the bound."""
+
+    @property
+    def apart(self) -> bool:
+        """Beyond the bound; a difference that is not a number always is."""
+        return not self.difference <= self.bound
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +129,10 @@ class Weights:
     alone: tuple[str, ...]
     """The names that one side has and the other lacks."""
     not_finite: tuple[str, ...]
-    """The names of those that hold, on either side, a number that is none: not compared."""
+    """The names of those that hold, on one side, a number that is none: not compared."""
+    lost: tuple[str, ...]
+    """The names of those that hold such numbers at the same places on both sides: compared
+    elsewhere."""
     judged: tuple[ParameterDifference, ...]
     """What the verdict is about: the tensors that are not still, or all of them as one."""
     movement: float
@@ -153,9 +169,10 @@ def compare_weights(
     floor: side a again, with one weight moved by 1 ULP.
     """
     alone = tuple(sorted(a.final.keys() ^ b.final.keys()))
-    not_finite = a.not_finite | b.not_finite  # one such number would drown every movement
-    a, b = (_by_part(side.without(not_finite)) for side in (a, b))
-    floor = floor and _by_part(floor.without(not_finite))
+    lost = {n: a.lost[n] for n in a.lost if n in b.lost and np.array_equal(a.lost[n], b.lost[n])}
+    not_finite = frozenset(a.lost.keys() | b.lost.keys()) - lost.keys()
+    a, b = (_by_part(side.without(not_finite, lost)) for side in (a, b))
+    floor = floor and _by_part(floor.without(not_finite, lost))
     stored, shrunk = math.sqrt(updates) * STORAGE_ROUNDING, updates * DECAY_ROUNDING
     noise = {} if floor is None else _noise(a, floor)
     tensors = tuple(
@@ -164,7 +181,7 @@ def compare_weights(
             a,
             b,
             noise=noise.get(name, 0.0),
-            tolerance=raised(allowed.weights, noise.get(name, 0.0), FLOOR_WEIGHTS),
+            tolerance=allowed.weights,
             rounding=stored + (shrunk if name.partition(" ")[0] in decaying else 0.0),
         )
         for name in sorted(a.final.keys() & b.final.keys())
@@ -173,12 +190,13 @@ def compare_weights(
     reached = max((noise.get(tensor.name, 0.0) for tensor in judged), default=0.0)
     if allowed.weights_together:
         reached = 0.0 if floor is None else _difference(a, floor, tuple(a.final))
-        tolerance = raised(allowed.weights, reached, FLOOR_WEIGHTS)
-        judged = (_together(a, b, tuple(tensor.name for tensor in tensors), tolerance),)
+        names = tuple(tensor.name for tensor in tensors)
+        judged = (_together(a, b, names, noise=reached, tolerance=allowed.weights),)
     return Weights(
         tensors=tensors,
         alone=alone,
         not_finite=tuple(sorted(not_finite)),
+        lost=tuple(sorted(lost)),
         judged=judged,
         movement=max(a.overall, b.overall),
         tolerance=allowed.weights,
@@ -227,10 +245,12 @@ def _tensor(
     x, y = a.final[name], b.final[name]
     moved = max(a.movement[name], b.movement[name])
     stored = rounding * max(_norm(x), _norm(y))
+    widened = raised(tolerance, noise, FLOOR_WEIGHTS)
     return ParameterDifference(
         name=name,
         difference=_difference(a, b, (name,)),
-        bound=tolerance + (stored / moved if moved else 0.0),  # unmoved: no update rounded it
+        bound=widened + (stored / moved if moved else 0.0),  # unmoved: no update rounded it
+        raised=widened > tolerance,
         movement=_rms(moved, x),
         still=(
             np.array_equal(a.initial[name], b.initial[name])
@@ -241,13 +261,15 @@ def _tensor(
 
 
 def _together(
-    a: WeightSet, b: WeightSet, names: tuple[str, ...], tolerance: float
+    a: WeightSet, b: WeightSet, names: tuple[str, ...], *, noise: float, tolerance: float
 ) -> ParameterDifference:
     """All parameters that both sides have, as one tensor."""
+    widened = raised(tolerance, noise, FLOOR_WEIGHTS)
     return ParameterDifference(
         name="all parameters together",
         difference=_difference(a, b, names),
-        bound=tolerance,
+        bound=widened,
+        raised=widened > tolerance,
         movement=max(a.overall, b.overall),
         still=False,
     )

@@ -16,8 +16,9 @@ __all__ = ["as_dict", "markdown"]
 def as_dict(comparison: Comparison) -> dict[str, Any]:
     """What summary.json holds; non-finite numbers are the strings inf and nan."""
     summary = {
+        "verdict": comparison.verdict,
         "agrees": comparison.agrees,
-        "verdict": verdict(comparison),
+        "sentence": verdict(comparison),
         "remarks": remarks(comparison),
         "sides": [
             _side(name, trace)
@@ -63,7 +64,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
     """Without the series, which would make a long file of a long run."""
     fields = asdict(finding)
     del fields["series"]
-    return {**fields, "agrees": finding.agrees}
+    return {**fields, "verdict": finding.verdict, "agrees": finding.agrees}
 
 
 def _jsonable(value: Any) -> Any:

@@ -7,12 +7,12 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from dualtrain.parity import Comparison, ParityClass
+from dualtrain.parity import Comparison, Verdict
 from dualtrain.report._words import COLUMNS, cells, remarks, side_names, verdict
 
 __all__ = ["print_comparison"]
 
-_STYLES: dict[ParityClass, str] = {"exact": "green", "rounding": "green", "different": "bold red"}
+_STYLES: dict[Verdict, str] = {"agrees": "green", "differs": "red", "no proof": "yellow"}
 _RIGHT = ("largest difference", "tolerance", "first update")
 
 
@@ -21,8 +21,7 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     console.print(_table(comparison))
     for remark in remarks(comparison):
         console.print(Text(remark, style="dim"))
-    style = "bold green" if comparison.agrees else "bold red"
-    console.print(Text(verdict(comparison), style=style))
+    console.print(Text(verdict(comparison), style=f"bold {_STYLES[comparison.verdict]}"))
 
 
 def _table(comparison: Comparison) -> Table:
@@ -33,5 +32,5 @@ def _table(comparison: Comparison) -> Table:
         name = column.replace(" ", "\n")
         table.add_column(name, justify=justify, vertical="bottom", no_wrap=True)
     for finding in comparison.findings:
-        table.add_row(*cells(finding), style=_STYLES[finding.parity])
+        table.add_row(*cells(finding), style=_STYLES[finding.verdict])
     return table

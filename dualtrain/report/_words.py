@@ -12,11 +12,6 @@ __all__ = ["COLUMNS", "cells", "remarks", "side_names", "verdict"]
 COLUMNS = ("stage", "parity", "largest difference", "tolerance", "first update", "verdict")
 
 
-NO_PROOF = ("updates made", "numbers", "end")
-"""The stages in which neither side is right or wrong: both skipped all, or left the numbers, or one
-was not done."""
-
-
 def side_names(comparison: Comparison) -> tuple[str, str]:
     """What the sides are called, else the backends' names; with a letter if both are the same.
 
@@ -38,14 +33,8 @@ def cells(finding: Finding) -> tuple[str, ...]:
         f"{finding.largest:.2g} {finding.unit}" if finding.largest else "0",
         f"{finding.tolerance.bound:.2g}",
         "" if finding.first_update is None else str(finding.first_update),
-        _judged(finding),
+        finding.verdict,
     )
-
-
-def _judged(finding: Finding) -> str:
-    if finding.agrees:
-        return "agrees"
-    return "no proof" if finding.stage in NO_PROOF else "differs"
 
 
 def verdict(comparison: Comparison) -> str:
@@ -55,7 +44,7 @@ def verdict(comparison: Comparison) -> str:
     if first is None:
         updates = len(comparison.a.updates)
         return f"{a} and {b} agree in {len(comparison.findings)} stages over {updates} updates."
-    if first.stage in NO_PROOF:
+    if first.verdict == "no proof":
         return f"No proof: {first.detail}. Look at {first.knob}."
     return (
         f"{a} and {b} differ. The first difference is in the stage {first.stage!r}: "
@@ -72,6 +61,7 @@ def remarks(comparison: Comparison) -> list[str]:
         *_on_evaluation(comparison),
         *_on_weights(comparison.weights),
         *(_farthest(comparison.averages, "Their averages") if comparison.averages else []),
+        *_on_tolerances(comparison),
         *([f"Not compared: {', '.join(absent)}."] if absent else []),
         *_notes(comparison.a, comparison.b),
     ]
@@ -153,8 +143,19 @@ def _farthest(weights: Weights, what: str) -> Iterator[str]:
 
 
 def _severity(tensor: ParameterDifference) -> tuple[bool, float]:
-    """Beyond the bound, as a difference that is not a number always is; then how far."""
-    return not tensor.difference <= tensor.bound, tensor.difference / tensor.bound
+    """Beyond the bound; then how far."""
+    return tensor.apart, tensor.difference / tensor.bound
+
+
+def _on_tolerances(comparison: Comparison) -> Iterator[str]:
+    """What made them wider than those of float32: a coarser type, or a chaos floor."""
+    types = [(name, trace.header.computation) for name, trace in _sides(comparison)]
+    if any(one.dtype in ("float16", "bfloat16") for _, one in types):
+        told = ", ".join(f"{name} in {one}" for name, one in types)
+        yield f"Tolerances are those of the coarser type in which the sides computed: {told}."
+    widened = [finding.stage for finding in comparison.findings if finding.raised]
+    if widened:
+        yield f"Tolerances raised by the chaos floor: {', '.join(widened)}."
 
 
 def _notes(a: Trace, b: Trace) -> list[str]:

@@ -109,7 +109,8 @@ def test_it_can_be_compared_with_a_fit_that_took_the_model_s_output(
     """`fit` without a loss of one's own has the first output in its trace; a loop never has."""
     looped(backend, spec_of(), tmp_path)
     parts = [(part["x"], part["labels"]) for part in PARTS]
-    fit(spec_of(), linear_of(backend), parts, trace=tmp_path / "fit.jsonl")
+    trace, output = tmp_path / "fit.jsonl", tmp_path / "fit"
+    fit(spec_of(), linear_of(backend), parts, trace=trace, output=output)
     assert read_trace(tmp_path / "fit.jsonl").header.probe is not None
     comparison = compare_files(tmp_path / "loop.jsonl", tmp_path / "fit.jsonl")
     assert comparison.first is None, comparison.first

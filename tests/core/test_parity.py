@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from dualtrain.errors import TraceError
 from dualtrain.parity import Finding, WeightSet, compare, compare_files
 from dualtrain.parity._numbers import distance, relative, ulps
-from dualtrain.trace import Evaluation, Trace
+from dualtrain.trace import End, Evaluation, Trace
 from tests.traces import (
     make_trace,
     make_weights,
@@ -68,7 +68,7 @@ def test_the_verdict_is_symmetric(changes: list[tuple[int, float]], noise: float
     assert [(f.stage, f.parity, f.largest) for f in forth.findings] == [
         (f.stage, f.parity, f.largest) for f in back.findings
     ]
-    assert (forth.first is None) == (back.first is None)
+    assert forth.verdict == back.verdict
 
 
 def judge(a: WeightSet, b: WeightSet, *, decay: float = 0.0, trace: Trace | None = None) -> Finding:
@@ -240,7 +240,7 @@ def test_the_coarser_type_of_both_decides() -> None:
     b = with_update(b, 1, micro_losses=tuple(x + 0.03 for x in b.updates[1].micro_losses))
     for comparison in (compare(a, b), compare(b, a)):
         differing = [finding.stage for finding in comparison.findings if not finding.agrees]
-        assert differing == ["spec"]
+        assert differing == ["computation", "spec"]
 
 
 def test_in_mixed_precision_all_parameters_are_judged_as_one() -> None:
@@ -356,6 +356,8 @@ def test_no_other_run_is_a_chaos_floor(tmp_path: Path) -> None:
     a = write_run(tmp_path / "a.jsonl", make_trace(), weights)
     both = nudged(nudged(weights), "dense.bias")
     redone = with_update(make_trace(), 1, batches=("otherwise",))
+    faster = with_update(make_trace(), 1, lr=1.0)
+    broken = replace(make_trace(), end=End(reason="interrupted"))
     for index, (trace, again, received) in enumerate(
         (
             (make_trace(), weights, "0 tensors that begin otherwise"),
@@ -364,6 +366,8 @@ def test_no_other_run_is_a_chaos_floor(tmp_path: Path) -> None:
             (make_trace("paddle"), nudged(weights), "one with another backend, versions"),
             (make_trace(seed=7), nudged(weights), "one with another spec"),
             (redone, nudged(weights), "one with another batches"),
+            (faster, nudged(weights), "one with another rates"),
+            (broken, nudged(weights), "one with another end"),
         )
     ):
         floor = write_run(tmp_path / f"{index}.jsonl", trace, again)

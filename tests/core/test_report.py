@@ -59,6 +59,7 @@ def test_the_table_has_a_row_for_each_stage_and_ends_in_words() -> None:
         "Held-out examples classified right: torch 61 of 80, paddle 61 of 80.",
         "Final weights differ by at most 0.001 of their movement, in dense.bias (allowed",
         "2.1e-05; chaos floor 4.1e-06).",
+        "Tolerances raised by the chaos floor: update.",
         "Not compared: loss scale (AMP is off on both sides).",
         "Dropout is 0: masks cannot match across frameworks.",
         "torch and paddle differ. The first difference is in the stage 'loss': update 3,",
@@ -96,9 +97,9 @@ def test_weights_that_are_not_numbers_are_named() -> None:
 def test_no_proof_is_said_where_both_sides_left_the_numbers() -> None:
     trace = with_update(make_trace(), 2, loss=math.nan, micro_losses=(math.nan,))
     lines = printed(compare(trace, trace, weights=(make_weights(), make_weights())))
-    assert "numbers different 1 updates 0 2 no proof" in lines
+    assert "numbers no proof 1 updates 0 2 no proof" in lines
     text = " ".join(lines)
-    assert "No proof: both sides left the finite numbers at update 2: loss nan and nan." in text
+    assert "No proof: both sides left the finite numbers at update 2: loss nan and nan, " in text
     assert "Look at optimizer.lr, clip, amp.loss_scale." in text
     assert "classified right" not in text
 
@@ -118,7 +119,8 @@ def test_a_chaos_floor_above_the_bar_is_said() -> None:
 def test_the_summary_holds_every_finding(tmp_path: Path) -> None:
     write_report(tmp_path, differing())
     summary = json.loads((tmp_path / "summary.json").read_text())
-    assert (summary["first"], summary["agrees"]) == ("loss", False)
+    assert (summary["first"], summary["verdict"], summary["agrees"]) == ("loss", "differs", False)
+    assert summary["sentence"].startswith("torch and paddle differ. The first difference is in")
     assert [side["backend"] for side in summary["sides"]] == ["torch", "paddle"]
     (loss,) = (f for f in summary["findings"] if f["stage"] == "loss")
     assert loss == {
@@ -130,6 +132,8 @@ def test_the_summary_holds_every_finding(tmp_path: Path) -> None:
         "first_update": 3,
         "detail": "update 3, micro-batch 0, loss: 0.25 against inf",
         "knob": "loss, task.model.dropout, amp",
+        "raised": False,
+        "verdict": "differs",
         "agrees": False,
     }
     names = [tensor["name"] for tensor in summary["weights"]["tensors"]]

@@ -184,9 +184,21 @@ def test_what_parts_before_the_cut_comes_first() -> None:
     assert (first.stage, first.first_update) == ("learning rate", 2)
 
 
-def test_two_traces_cut_alike_agree_as_far_as_they_go() -> None:
+@pytest.mark.parametrize("end", [None, End(reason="interrupted"), End(reason="closed after 4")])
+def test_two_runs_that_stopped_alike_prove_nothing(end: End | None) -> None:
+    """They agree as far as they go; nobody saw the rest."""
+    a, b = cut(make_trace("torch"), 4, end), cut(make_trace("paddle"), 4, end)
+    comparison = compare(a, b)
+    assert (comparison.verdict, stages(comparison, agrees=False)) == ("no proof", ["end"])
+    assert verdict(comparison) == (
+        f"No proof: {a.outcome} after 4 updates on both sides. Look at what was not done."
+    )
+    weights = make_weights(), make_weights(1.0)
+    assert compare(a, b, weights=weights).verdict == "differs", "as far as both came"
+
+
+def test_a_cut_trace_is_told_of() -> None:
     comparison = compare(cut(make_trace("torch"), 4), cut(make_trace("paddle"), 4))
-    assert comparison.agrees
     assert "The trace of torch was cut after 4 updates." in remarks(comparison)
 
 

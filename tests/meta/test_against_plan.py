@@ -165,18 +165,44 @@ def test_another_loss_scale_is_found_out() -> None:
     assert first.detail.startswith("update 4 (t = 3): made at scale 1024.0 against made at scale")
 
 
+def test_a_skip_without_a_loss_scale_is_found_out() -> None:
+    """Nothing of such a plan can skip an update; so it is where the run parts from it."""
+    first = compare_with_plan(with_update(make_trace(), 2, skipped=True)).first
+    assert first is not None
+    assert (first.stage, first.first_update) == ("loss scale", 2)
+    assert first.detail == "update 2: skipped at scale None against made at scale None"
+
+
 def test_a_model_that_holds_a_parameter_still_follows_its_plan() -> None:
     held = {"trainable": False, "effective_decay": None, "effective_lr_multiplier": None}
     assert compare_with_plan(with_parameter(make_trace(), "dense.bias", **held)).agrees
 
 
-def test_a_cut_run_is_compared_as_far_as_it_went() -> None:
+def test_a_run_that_was_not_done_is_no_proof_of_the_rest() -> None:
     trace = replace(make_trace(), updates=make_trace().updates[:4], evaluations=(), end=None)
-    comparison = compare_with_plan(trace)
-    assert comparison.agrees
-    assert "The trace of torch was cut after 4 updates." in remarks(comparison)
-    stopped = replace(trace, end=End(reason="interrupted"))
-    assert compare_with_plan(stopped).agrees
+    for end, told in ((None, "cut"), (End(reason="interrupted"), "interrupted")):
+        comparison = compare_with_plan(replace(trace, end=end))
+        assert comparison.verdict == "no proof"
+        assert verdict(comparison) == (
+            f"No proof: {told} after 4 updates. Look at what was not done."
+        )
+    assert "The trace of torch was cut after 4 updates." in remarks(compare_with_plan(trace))
+    wrong = compare_with_plan(with_update(trace, 2, lr=1.0))
+    assert wrong.verdict == "differs", "a difference counts before what proves nothing"
+
+
+def test_a_run_that_left_the_finite_numbers_is_no_proof() -> None:
+    comparison = compare_with_plan(with_update(make_trace(), 2, loss=math.nan))
+    assert comparison.verdict == "no proof"
+    assert "the run left the finite numbers at update 2: loss nan." in verdict(comparison)
+
+
+def test_a_run_without_an_update_is_no_proof() -> None:
+    run = scaled()
+    skipped = replace(run, updates=tuple(replace(u, t=0, skipped=True) for u in run.updates))
+    found = {f.stage: f for f in compare_with_plan(skipped).findings}
+    assert found["updates made"].verdict == "no proof"
+    assert found["updates made"].detail == "every update was skipped, all 6, so that nothing moved"
 
 
 def test_a_script_is_compared_with_the_plan_it_is_given() -> None:

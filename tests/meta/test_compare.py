@@ -80,7 +80,7 @@ CASES = {
         "plan",
         "updates recorded 6 against 5",
         "duration, batch, warmup, horizon",
-        lambda trace: evaluation(t=5)(replace(trace, updates=trace.updates[:-1])),
+        lambda trace: replace(trace, updates=trace.updates[:-1]),
         is_file=False,
     ),
     "prepared otherwise": Case(
@@ -369,6 +369,7 @@ def test_a_file_whose_counts_contradict_each_other_is_refused(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (_, b), (_, y) = runs(CASES[name])
+    b = evaluation(t=len(b.updates))(b)
     file = write_run(tmp_path / "b.jsonl", b, y)
     with pytest.raises(SystemExit) as caught:
         main(["diff", str(file), str(file)])
@@ -413,8 +414,9 @@ def test_both_sides_without_finite_numbers_prove_nothing(value: float) -> None:
     assert (first.first_update, first.knob) == (2, "optimizer.lr, clip, amp.loss_scale")
     assert first.detail == (
         f"both sides left the finite numbers at update 2: loss {value} and {value}, "
-        f"gradient norm {value} and {value}"
+        f"gradient norm {value} and {value}, and 2 more"
     )
+    assert comparison.verdict == "no proof"
     assert comparison.weights is None
     assert "update (both sides left the finite numbers)" in comparison.not_compared
 
@@ -443,12 +445,14 @@ def test_one_infinite_weight_excuses_no_other() -> None:
 
     a, b = overflow(make_weights()), overflow(make_weights(0.5))
     alike, apart = (compare(make_trace(), make_trace(), weights=(a, x)) for x in (a, b))
-    assert ["numbers", "update"] == differing(alike) == differing(apart)
     assert alike.first is not None
+    assert (alike.verdict, differing(alike)) == ("no proof", ["numbers"])
     assert alike.first.detail == ("both sides end with weights that are not finite: dense.bias")
+    assert apart.first is not None
+    assert (apart.verdict, apart.first.stage) == ("differs", "update")
     assert apart.weights is not None
-    (weight,) = apart.weights.judged
-    assert weight.difference == pytest.approx(0.5 / 1.5, rel=1e-3)
+    bias, weight = apart.weights.judged
+    assert [bias.difference, weight.difference] == pytest.approx([0.5 / 1.5] * 2, rel=1e-3)
 
 
 def test_diff_of_equal_runs_exits_with_0(
@@ -505,13 +509,15 @@ def test_only_the_stages_own_fields_are_its_knob() -> None:
 
 def test_headers_alone_tell_whether_two_runs_start_alike() -> None:
     a = make_trace().header
-    assert compare_headers(a, a).starts_alike
+    alike = compare_headers(a, a)
+    assert (alike.starts_alike, alike.verdict) == (True, "no proof"), "nothing was trained"
     for stage in ("plan", "batches", "decay", "initial weights", "initial output"):
         case = next(c for c in CASES.values() if c.stage == stage and c.first_update is None)
         changed = case.change(make_trace()).header
         if changed != a:  # "stopped early" changes no header
             comparison = compare_headers(a, changed)
-            assert (False, [stage]) == (comparison.starts_alike, differing(comparison))
+            assert (False, [stage, "end"]) == (comparison.starts_alike, differing(comparison))
+            assert comparison.verdict == "differs"
 
 
 def test_a_difference_in_training_is_not_one_of_the_start() -> None:
@@ -520,7 +526,7 @@ def test_a_difference_in_training_is_not_one_of_the_start() -> None:
 
 
 def test_what_neither_run_records_is_said_not_to_be_compared() -> None:
-    bare = header(probe=None, data_digest=None)(make_trace())
+    bare = header(probe=None, data_digest=None)(make_trace(clip=None))
     unmeasured = [replace(u, batches=(), grad_norm=None, clipped_norm=None) for u in bare.updates]
     bare = replace(bare, updates=tuple(unmeasured), evaluations=())
     assert compare(bare, bare).not_compared == (
@@ -565,7 +571,7 @@ def test_a_wrong_update_is_named_by_the_loss_that_follows_it() -> None:
     ids=["the first loss", "no number", "the weights unknown"],
 )
 def test_another_loss_is_no_wrong_update(t: int, apart: float, with_weights: bool) -> None:
-    weights = (make_weights(), make_weights(1e-3)) if with_weights else None
+    weights = (make_weights(), make_weights(1e-3)) if with_weights else (None, None)
     first = compare(*parted(t, apart), weights=weights).first
     assert first is not None
     assert ("loss", t) == (first.stage, first.first_update)

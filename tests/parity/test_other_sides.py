@@ -49,7 +49,7 @@ def test_torch_against_itself_is_the_same_run(alike: tuple[Path, Comparison]) ->
     assert one.end.weights_digest == two.end.weights_digest is not None
     summary = json.loads((report / "summary.json").read_text(encoding="utf-8"))
     assert [side["name"] for side in summary["sides"]] == ["one", "two"]
-    assert summary["verdict"].startswith("one and two agree in ")
+    assert summary["sentence"].startswith("one and two agree in ")
 
 
 def test_another_rate_on_one_side_is_found(folder: Path) -> None:

@@ -13,6 +13,7 @@ import torch
 
 import dualtrain_paddle
 from benchmarks.mistakes.faults import misread
+from dualtrain.errors import TrainingWarning
 from dualtrain.testing import assert_decay_parity, assert_lr_parity, assert_update_parity
 from tests import builders
 
@@ -107,3 +108,14 @@ def test_update_parity_objects_to_another_model() -> None:
         AssertionError, match=r"the first difference is in the stage 'initial output'"
     ):
         assert_update_parity(SPEC, [TorchNet(), PaddleNet(paddle.nn.functional.sigmoid)], batches())
+
+
+def test_update_parity_is_not_proved_by_numbers_that_are_none() -> None:
+    """A cell of the data is none: every loss from there on is nan beside nan."""
+    data = batches()
+    data[2]["x"][0, 0] = np.nan
+    with (
+        pytest.warns(TrainingWarning, match="loss of update 1 is nan"),
+        pytest.raises(AssertionError, match=r"no proof, by the stage 'numbers': both sides left"),
+    ):
+        assert_update_parity(SPEC, [TorchNet(), PaddleNet()], data)
