@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 __all__ = ["write_aside"]
@@ -15,8 +16,11 @@ def write_aside(path: Path) -> Iterator[Path]:
     """A temporary name in the same folder; renamed to `path` when the block ends well.
 
     If the block raises, nothing is left and an older file at `path` stays as it was. The folder is
-    made if needed.
+    made if needed. Raises `OSError`, of `path`, for what cannot be written, and where something
+    stands that is no regular file: a device is not replaced.
     """
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "what stands there is not a regular file", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -24,5 +28,10 @@ def write_aside(path: Path) -> Iterator[Path]:
         with temporary.open("r+b") as written:
             os.fsync(written.fileno())  # else a power cut may leave the new name on an empty file
         temporary.replace(path)
+    except OSError as error:
+        if error.filename in (None, str(temporary)):
+            error.filename = str(path)
+        raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # a name that is too long was never made
+            temporary.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ __all__ = [
     "ExtraError",
     "LedgerError",
     "MetricError",
+    "OutputError",
     "PlanError",
     "Problem",
     "SideError",
@@ -97,6 +98,10 @@ class MetricError(DualtrainError):
 
 class TraceError(DualtrainError):
     """A trace file is not one, is cut short, or is of another format."""
+
+
+class OutputError(DualtrainError):
+    """What is to be written cannot be, or would replace what is not a run's to replace."""
 
 
 class SideError(DualtrainError):

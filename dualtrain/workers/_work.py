@@ -7,11 +7,15 @@ standard output, and whatever the framework prints to standard error instead.
 from __future__ import annotations
 
 import os
+import select
 import sys
+import time
 from pathlib import Path
+from threading import Thread
 from typing import TextIO
 
 from dualtrain.errors import DualtrainError, WorkerError
+from dualtrain.outputs import clear_abandoned
 from dualtrain.spec import Source, Spec
 from dualtrain.trace import Header, Update
 from dualtrain.training import Observer, task_of, train
@@ -29,6 +33,9 @@ from dualtrain.workers._talk import (
 )
 
 __all__ = ["main"]
+
+PATIENCE = 1.0
+"""Seconds that a process without a parent takes to clear up."""
 
 
 class Stopped(Exception):
@@ -84,10 +91,11 @@ class Reporter(Observer):
 
 def main(job_file: str) -> int:
     """Do the job; 0 when done or stopped by the parent, 2 for what the user can mend."""
-    parent = Parent(sys.stdin, _claim_standard_output())
+    Thread(target=_end_with_parent, args=(Path(job_file).parent,), daemon=True).start()
     try:
+        parent = Parent(sys.stdin, _claim_standard_output())
         _run(Job.read(Path(job_file)), Reporter(parent))
-    except Stopped:
+    except (BrokenPipeError, Stopped):
         return 0
     except DualtrainError as error:
         parent.say(Failed(str(error)))
@@ -107,6 +115,23 @@ def _run(job: Job, reporter: Reporter) -> None:
         nudge=job.nudge,
         observer=reporter,
     )
+
+
+def _end_with_parent(scratch: Path) -> None:
+    """End this process, wherever it is, once the other end of standard input is closed.
+
+    A parent that lives closes it when this process is done, or is to end, which it does by itself
+    then. One that was killed can tell nobody, and leaves its scratch folder to its workers.
+    """
+    if not hasattr(select, "poll"):  # Windows
+        return
+    waiting = select.poll()
+    waiting.register(sys.stdin, 0)  # told of a closed end alone
+    waiting.poll()
+    last = time.monotonic() + PATIENCE
+    while not clear_abandoned(scratch) and time.monotonic() < last:
+        time.sleep(0.05)
+    os._exit(1)
 
 
 def _claim_standard_output() -> TextIO:
