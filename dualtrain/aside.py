@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
-__all__ = ["write_aside"]
+from numpy.typing import NDArray
+
+__all__ = ["save_arrays", "write_aside"]
+
+_SYSTEM = re.compile(r"\(os error (\d+)\)")
+"""How safetensors tells what the system said."""
 
 
 @contextmanager
@@ -35,3 +42,28 @@ def write_aside(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # a name that is too long was never made
             temporary.unlink(missing_ok=True)
+
+
+def save_arrays(
+    path: Path, arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write arrays as a safetensors file, aside.
+
+    Raises `OSError`, of `path`, where it cannot be written.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import save_file
+
+    with write_aside(path) as temporary:
+        temporary.touch()
+        mode = temporary.stat().st_mode
+        try:
+            save_file(
+                dict(arrays), temporary, metadata=None if metadata is None else dict(metadata)
+            )
+        except SafetensorError as error:
+            found = _SYSTEM.search(str(error))
+            if found is None:
+                raise
+            raise OSError(int(found[1]), os.strerror(int(found[1])), str(path)) from None
+        temporary.chmod(mode)  # safetensors lets nobody else read it

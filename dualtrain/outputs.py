@@ -57,7 +57,7 @@ def check_file(path: Path, what: str) -> None:
     if kind is not None:
         raise OutputError(f"{path}: {what} is a regular file. Received: {kind}")
     with _told(path, f"{what} must be where a file can be written"):
-        if path.exists():
+        if _is_there(path):
             with path.open("r+b") as file:
                 lock(file.fileno(), path, what)
                 return
@@ -77,12 +77,14 @@ def check_folder(
     own: names or patterns of what a run writes there. What of it is there already must be `left` by
     an earlier run: by default what the manifest says. Raises `OutputError`.
     """
-    if path.exists() and not path.is_dir():
-        raise OutputError(f"{path}: {what} is a folder. Received: {irregular(path) or 'a file'}")
     with _told(path, f"{what} must be where files can be written"):
+        is_there = _is_there(path)
+        if is_there and not path.is_dir():
+            kind = irregular(path) or "a file"
+            raise OutputError(f"{path}: {what} is a folder. Received: {kind}")
         _try_in(path)
-        entries = {entry.name for entry in path.iterdir()} if path.is_dir() else set()
-        with _locked(path if path.is_dir() else None, what):
+        entries = {entry.name for entry in path.iterdir()} if is_there else set()
+        with _locked(path if is_there else None, what):
             pass
     strange = entries - (_left_in(path) if left is None else set(left))
     for name in sorted(strange):
@@ -145,11 +147,11 @@ def drafted(folder: Path, what: str) -> Iterator[Path]:
 
 def clear_abandoned(draft: Path) -> bool:
     """Remove a draft whose run is gone, which is known by its lock; whether it is removed."""
-    is_ours = False
     with suppress(OSError, OutputError), _locked(draft.parent, "a draft") as is_ours:
         if is_ours and draft.name.startswith(DRAFT):
             shutil.rmtree(draft, ignore_errors=True)
-    return is_ours
+            return True
+    return False
 
 
 def publish(draft: Path, folder: Path) -> None:
@@ -218,9 +220,18 @@ def _told(path: Path, rule: str) -> Iterator[None]:
         raise OutputError(f"{path}: {rule}. Received: {error}") from None
 
 
+def _is_there(path: Path) -> bool:
+    """Raises `OSError` or `ValueError` where nothing can be called so."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    return True
+
+
 def _try_in(folder: Path) -> None:
     """Make a file without a name in the folder, or in the nearest one above it that is there."""
-    while not folder.exists():
+    while not _is_there(folder):
         if folder.is_symlink():
             raise OSError(errno.ENOENT, "a link to nothing", str(folder))
         folder = folder.parent
@@ -270,4 +281,7 @@ def _holder(opened: int) -> str:
 
 
 def _size(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"
+    for unit, scale in (("GB", 1e9), ("MB", 1e6)):
+        if count >= scale:
+            return f"{count / scale:.1f} {unit}"
+    return f"{count} bytes"

@@ -7,7 +7,6 @@ Exit statuses: 0 done or parity, 1 a difference, 2 bad input, 3 a fault of dualt
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import traceback
@@ -76,13 +75,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             signal.signal(number, lambda number, frame: sys.exit(128 + number))
     try:
         app(arguments)
-    except BrokenPipeError:  # whoever read the output, `head` say, has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)  # as the shell tells of SIGPIPE
     except OSError as error:
         place = "the command's output" if error.filename is None else error.filename
-        rule = "must be what can be read or written"
-        print(f"{place}: {rule}. Received: {reason(error)}", file=sys.stderr)
+        print(f"{place}: cannot be read or written. Received: {reason(error)}", file=sys.stderr)
         sys.exit(2)
     except (DualtrainError, MemoryError) as error:
         print(str(error) or "out of memory", file=sys.stderr)

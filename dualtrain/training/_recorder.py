@@ -171,7 +171,7 @@ class Recorder(Observer):
             yield
         except OSError as error:
             raise OutputError(
-                f"{path}: {what} cannot be written. Received: {reason(error)}; {self.left()}"
+                f"{path}: {what} cannot be written. Received: {reason(error)}", self.left()
             ) from error
 
 

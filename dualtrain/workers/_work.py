@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Thread
 from typing import TextIO
 
-from dualtrain.errors import DualtrainError, WorkerError
+from dualtrain.errors import DualtrainError, OutputError, WorkerError
 from dualtrain.outputs import clear_abandoned
 from dualtrain.spec import Source, Spec
 from dualtrain.trace import Header, Update
@@ -97,6 +97,9 @@ def main(job_file: str) -> int:
         _run(Job.read(Path(job_file)), Reporter(parent))
     except (BrokenPipeError, Stopped):
         return 0
+    except OutputError as error:  # what is left of this run is the parent's, to be removed
+        parent.say(Failed(error.problem))
+        return 2
     except DualtrainError as error:
         parent.say(Failed(str(error)))
         return 2

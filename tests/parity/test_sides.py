@@ -144,8 +144,8 @@ def test_a_report_among_folders_of_the_users(folder: Path) -> None:
     """A report has a folder `torch`; one that is not an earlier report's is not replaced."""
     (folder / "torch").mkdir()
     rule = (
-        f"{folder}: a report replaces what an earlier run has left there, as summary.json says, and "
-        "nothing else: choose another folder. Received: 'torch', "
+        f"{folder}: a report replaces what an earlier run has left there, as summary.json says, "
+        "and nothing else: choose another folder. Received: 'torch', "
     )
     with pytest.raises(OutputError) as error:
         run_parity(small_spec(folder), report=folder)
