@@ -11,7 +11,7 @@ import select
 import sys
 import time
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 from typing import TextIO
 
 from dualtrain.errors import DualtrainError, OutputError, WorkerError
@@ -34,8 +34,10 @@ from dualtrain.workers._talk import (
 
 __all__ = ["main"]
 
-PATIENCE = 1.0
-"""Seconds that a process without a parent takes to clear up."""
+PATIENCE = 0.5
+"""Seconds in which it is seen whether a parent is gone, and its scratch folder with it."""
+
+_clearing = Lock()
 
 
 class Stopped(Exception):
@@ -91,11 +93,13 @@ class Reporter(Observer):
 
 def main(job_file: str) -> int:
     """Do the job; 0 when done or stopped by the parent, 2 for what the user can mend."""
-    Thread(target=_end_with_parent, args=(Path(job_file).parent,), daemon=True).start()
+    scratch = Path(job_file).parent
+    Thread(target=_end_with_parent, args=(scratch,), daemon=True).start()
     try:
         parent = Parent(sys.stdin, _claim_standard_output())
         _run(Job.read(Path(job_file)), Reporter(parent))
-    except (BrokenPipeError, Stopped):
+    except (BrokenPipeError, Stopped):  # by a parent, or for want of one
+        _clear_up(scratch)
         return 0
     except OutputError as error:  # what is left of this run is the parent's, to be removed
         parent.say(Failed(error.problem))
@@ -131,10 +135,16 @@ def _end_with_parent(scratch: Path) -> None:
     waiting = select.poll()
     waiting.register(sys.stdin, 0)  # told of a closed end alone
     waiting.poll()
-    last = time.monotonic() + PATIENCE
-    while not clear_abandoned(scratch) and time.monotonic() < last:
-        time.sleep(0.05)
-    os._exit(1)
+    _clear_up(scratch)
+    os._exit(0)
+
+
+def _clear_up(scratch: Path) -> None:
+    """Remove the scratch folder if its parent is gone; the other side may be about it already."""
+    with _clearing:
+        last = time.monotonic() + PATIENCE
+        while not clear_abandoned(scratch) and scratch.exists() and time.monotonic() < last:
+            time.sleep(0.05)
 
 
 def _claim_standard_output() -> TextIO:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import shutil
@@ -16,7 +17,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dualtrain import outputs
 from dualtrain.aside import save_arrays, write_aside
 from dualtrain.errors import OutputError
 from dualtrain.outputs import (
@@ -224,8 +224,7 @@ def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyP
     def unsupported(*_: object) -> None:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
-    assert outputs.fcntl is not None
-    monkeypatch.setattr(outputs.fcntl, "flock", unsupported)
+    monkeypatch.setattr(fcntl, "flock", unsupported)
     with drafted(tmp_path, "the output") as first, drafted(tmp_path, "the output") as second:
         assert first != second
         assert not clear_abandoned(first)

@@ -123,7 +123,7 @@ def test_a_report_that_holds_what_a_side_reads(folder: Path) -> None:
     done = dualtrain(folder, "parity", "again.json")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "a report must not take the place of what the run reads" in done.stderr
-    assert "Received: task.model.path, 'report/torch'" in done.stderr
+    assert f"Received: task.model.path, '{folder}/report/torch'" in done.stderr
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
