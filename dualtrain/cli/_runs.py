@@ -143,6 +143,7 @@ def train(
     seen = bars.observer(backend)
     with _interruption_told(lambda: seen.left), bars, _warnings_as_text():
         score = training.train(loaded, backend, trace=trace, output=output, observer=seen)
+        seen.left = "the run was done, and has left all that it was to write"
     if seen.skipped:
         print(f"{seen.skipped} of {seen.done} updates skipped: their gradients were not finite")
     if score is not None:

@@ -31,6 +31,7 @@ def check_report(
     """
     own = [*(file for name in names for file in files_of(name)), *REPORT_FILES]
     check_folder(report, REPORT, own, left=_left_by(report), manifest=SUMMARY)
+    check_apart(report, REPORT, inputs or {})
     for file in own:
         check_apart(report / file, REPORT, inputs or {}, whole=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,26 @@ def test_an_output_is_replaced_as_a_whole(backend: Backend, tmp_path: Path) -> N
         "model.safetensors",
         "regression.json",
     }
+
+
+def test_a_disk_without_room(
+    backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For all three files of weights; known before the first update, and nothing is left."""
+    write_numbers(tmp_path)
+    spec = number_spec(tmp_path, ema={"decay": 0.9})
+    needed = 3 * 4 * (3 * 8 + 8 + 8 * 4 + 4 + 4 * 1 + 1)
+    free = shutil.disk_usage(tmp_path)._replace(free=needed - 1)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: free)
+    files = {"trace": tmp_path / "t.jsonl", "output": tmp_path / "made" / "out"}
+    told = refusal(spec, backend, **files, observer=Fill(1, None))
+    assert told == (
+        f"{files['output']}: the weights must have room, {needed} bytes. "
+        f"Received: {needed - 1} bytes free"
+    )
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["eval.csv", "made", "train.csv"]
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: free._replace(free=needed))
+    train(spec, backend.NAME, **files)
 
 
 class Fill(Observer):

@@ -96,6 +96,18 @@ def test_workers_end_with_a_parent_that_was_killed(folder: Path, sign: str) -> N
     assert list(report.iterdir()) == []
 
 
+def test_a_report_in_a_checkpoint(folder: Path) -> None:
+    spec = small_spec(folder).model_dump(mode="json")
+    spec["task"]["model"] = {"path": "ckpt", "max_length": 16}
+    (folder / "from.json").write_text(json.dumps(spec))
+    (folder / "ckpt").mkdir()
+    (folder / "link").symlink_to("ckpt")
+    done = dualtrain(folder, "parity", "from.json", "--report", "link")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "Received: task.model.path, " in done.stderr
+    assert list((folder / "ckpt").iterdir()) == []
+
+
 def test_two_parity_runs_into_one_report(folder: Path) -> None:
     with begun(folder, "parity", "spec.json", "--no-floor") as first:
         jobs = f"report/{DRAFT}*/paddle.job.json"
