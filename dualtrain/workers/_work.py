@@ -96,11 +96,15 @@ def main(job_file: str) -> int:
     scratch = Path(job_file).parent
     Thread(target=_end_with_parent, args=(scratch,), daemon=True).start()
     try:
-        parent = Parent(sys.stdin, _claim_standard_output())
-        _run(Job.read(Path(job_file)), Reporter(parent))
+        return _done(Path(job_file), Parent(sys.stdin, _claim_standard_output()))
     except (BrokenPipeError, Stopped):  # by a parent, or for want of one
         _clear_up(scratch)
         return 0
+
+
+def _done(job_file: Path, parent: Parent) -> int:
+    try:
+        _run(Job.read(job_file), Reporter(parent))
     except OutputError as error:  # what is left of this run is the parent's, to be removed
         parent.say(Failed(error.problem))
         return 2

@@ -91,7 +91,7 @@ def test_a_disk_without_room(
     needed = 3 * 4 * (3 * 8 + 8 + 8 * 4 + 4 + 4 * 1 + 1)
     free = shutil.disk_usage(tmp_path)._replace(free=needed - 1)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: free)
-    files = {"trace": tmp_path / "t.jsonl", "output": tmp_path / "made" / "out"}
+    files: dict[str, Any] = {"trace": tmp_path / "t.jsonl", "output": tmp_path / "made" / "out"}
     told = refusal(spec, backend, **files, observer=Fill(1, None))
     assert told == (
         f"{files['output']}: the weights must have room, {needed} bytes. "
