@@ -12,6 +12,7 @@ __all__ = [
     "ExtraError",
     "LedgerError",
     "MetricError",
+    "OutputError",
     "PlanError",
     "Problem",
     "SideError",
@@ -97,6 +98,17 @@ class MetricError(DualtrainError):
 
 class TraceError(DualtrainError):
     """A trace file is not one, is cut short, or is of another format."""
+
+
+class OutputError(DualtrainError):
+    """What is to be written cannot be, or would replace what is not a run's to replace.
+
+    `problem` is all of it but what is left of the run, where that had begun.
+    """
+
+    def __init__(self, problem: str, left: str | None = None) -> None:
+        super().__init__(problem if left is None else f"{problem}; {left}")
+        self.problem = problem
 
 
 class SideError(DualtrainError):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -140,13 +140,26 @@ def train(
     from dualtrain.workers import ProgressBars
 
     loaded = _on(load_spec(spec), device)
-    with ProgressBars([backend]) as bars, _warnings_as_text():
-        seen = bars.observer(backend)
+    bars = ProgressBars([backend])
+    seen = bars.observer(backend)
+    with _interruption_told(lambda: seen.left), bars, _warnings_as_text():
         score = training.train(loaded, backend, trace=trace, output=output, observer=seen)
+        seen.left = "the run was done, and has left all that it was to write"
     if seen.skipped:
         print(f"{seen.skipped} of {seen.done} updates skipped: their gradients were not finite")
     if score is not None:
         print(score)
+
+
+@contextmanager
+def _interruption_told(left: Callable[[], str]) -> Iterator[None]:
+    """Say on standard error what is left of a run that a signal ends."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        with suppress(OSError):  # the terminal may be gone
+            print(f"interrupted; {left()}", file=sys.stderr)
+        raise
 
 
 @contextmanager
@@ -193,16 +206,30 @@ def parity(
     from dualtrain.report import print_comparison
     from dualtrain.workers import run_parity
 
-    console = Console()
-    comparison = run_parity(
-        _on(load_spec(spec), device),
-        report=report,
-        sides=_sides(side or [], {"torch": torch_python, "paddle": paddle_python}),
-        floor=floor,
-        console=console,
-    )
+    console, before = Console(), _stamp(report)
+
+    def left() -> str:
+        is_new = _stamp(report) != before
+        return f"{report} has its report" if is_new else f"{report} is as it was before"
+
+    with _interruption_told(left):
+        comparison = run_parity(
+            _on(load_spec(spec), device),
+            report=report,
+            sides=_sides(side or [], {"torch": torch_python, "paddle": paddle_python}),
+            floor=floor,
+            console=console,
+        )
     print_comparison(comparison, console)
     leave(comparison)
+
+
+def _stamp(report: Path) -> int | None:
+    """What changes when a report is published."""
+    try:
+        return (report / "summary.json").stat().st_ino
+    except OSError:
+        return None
 
 
 def _sides(texts: list[str], pythons: Mapping[str, str | None]) -> tuple[Side, Side]:

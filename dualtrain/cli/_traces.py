@@ -47,13 +47,11 @@ def diff(
     from dualtrain.parity import compare_files, compare_with_plan
     from dualtrain.report import check_plots, print_comparison, write_report
     from dualtrain.trace import read_trace
+    from dualtrain.workers import check_report
 
     _check_together(b, plan, floor, micro_batches)
     if report is not None:
-        if report.exists() and not report.is_dir():
-            raise typer.BadParameter(
-                f"must be a folder. Received: {report}, a file", param_hint="--report"
-            )
+        check_report(report)
         check_plots()
     if b is not None:
         comparison = compare_files(a, b, floor)

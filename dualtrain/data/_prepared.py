@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from dualtrain.aside import save_arrays
 from dualtrain.errors import DataError
 
 if TYPE_CHECKING:
@@ -78,14 +79,12 @@ class PreparedData(ABC, Generic[S]):
 
         Raises `DataError` if there is something at `folder` already.
         """
-        from safetensors.numpy import save_file
-
         if folder.exists():
             raise DataError(f"prepared data goes into a new folder. Received: {folder}")
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as aside:
             fresh = Path(aside) / folder.name
             fresh.mkdir()
-            save_file(self._arrays(), fresh / ARRAYS)
+            save_arrays(fresh / ARRAYS, self._arrays())
             facts = {
                 "format": FORMAT,
                 "digest": self.digest,

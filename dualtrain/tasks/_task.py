@@ -62,6 +62,14 @@ class Task(Part, ABC):
     excluded: ClassVar[Mapping[str, str]] = {}
     """Words of a spec that mean nothing here, as `loss.shift_labels` -> why."""
 
+    files: ClassVar[tuple[str, ...]] = ()
+    """What `save` writes, and what a library would read in its place: names or patterns."""
+
+    def inputs(self, folder: Path) -> dict[str, Path]:
+        """What a run of it reads: the word of the spec -> the file or folder."""
+        named = {"train": self.train, "eval": self.eval}
+        return {name: folder / file for name, file in named.items() if file is not None}
+
     def check_excluded(self, parts: Mapping[str, Any]) -> None:
         """Refuse words that mean nothing for the task; parts: those of the spec so far."""
         for word, reason in self.excluded.items():

@@ -25,3 +25,4 @@ from dualtrain.trace._records import Evaluation as Evaluation
 from dualtrain.trace._records import Trace as Trace
 from dualtrain.trace._records import Update as Update
 from dualtrain.trace._write import TraceWriter as TraceWriter
+from dualtrain.trace._write import check_trace_file as check_trace_file

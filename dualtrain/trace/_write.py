@@ -6,12 +6,31 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from dualtrain.errors import TraceError
-from dualtrain.trace._header import Header
-from dualtrain.trace._lines import check_regular, line_of
+from dualtrain.errors import OutputError, TraceError
+from dualtrain.outputs import check_file, lock
+from dualtrain.trace._header import FORMAT, Header
+from dualtrain.trace._lines import line_of
 from dualtrain.trace._records import End, Evaluation, Record, Update
 
-__all__ = ["TraceWriter"]
+__all__ = ["TraceWriter", "check_trace_file"]
+
+_WHAT = "a trace"
+
+
+def check_trace_file(path: Path) -> None:
+    """Refuse a place where no trace can be written, or stands what is none; nothing is changed.
+
+    An earlier trace may be replaced, and an empty file. Raises `OutputError`.
+    """
+    check_file(path, _WHAT)
+    if path.exists():
+        with path.open("rb") as file:
+            start = file.read(256)
+        if start and f'"{FORMAT}"'.encode() not in start:
+            raise OutputError(
+                f"{path}: a trace replaces an earlier one, and nothing else: choose another file. "
+                f"Received: a file that begins with {start[:40].decode(errors='replace')!r}"
+            )
 
 
 class TraceWriter:
@@ -19,14 +38,26 @@ class TraceWriter:
 
     It takes the place of an older one. The file can be read at any time, up to where it has come
     (`read_trace`). A block that an error leaves before `end` was called ends the trace with that
-    reason. Raises `TraceError` if `path` is there and is no regular file.
+    reason. Raises `OutputError` for a place that is not a trace's, or where another run writes one,
+    and `OSError` for a line that cannot be written, of which nothing is left.
     """
 
     def __init__(self, path: Path, header: Header) -> None:
-        check_regular(path, "a trace is a file")
+        check_trace_file(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("wb")
-        self._write(header)
+        is_new = not path.exists()
+        self._path, self._size = path, 0
+        # Not emptied before it is known to be ours alone; unbuffered, for what is not written must
+        # not be tried again when the file is closed.
+        self._file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | _BINARY, 0o666), "r+b", 0)
+        try:
+            lock(self._file.fileno(), path, _WHAT)
+            self._write(header)
+        except BaseException:
+            self._file.close()
+            if is_new:
+                path.unlink(missing_ok=True)
+            raise
 
     def __enter__(self) -> TraceWriter:
         return self
@@ -54,10 +85,24 @@ class TraceWriter:
         self._file.close()
 
     def _write(self, record: Record) -> None:
+        """Add a line behind the last whole one: one that broke off is written over."""
         if self._file.closed:
             raise TraceError(f"a trace is over at its end. Received: one more {record.record}")
-        self._file.write(line_of(record))
-        self._file.flush()
+        line = memoryview(line_of(record))
+        try:
+            self._file.seek(self._size)
+            self._file.truncate()
+            written = 0
+            while written < len(line):
+                written += self._file.write(line[written:]) or 0
+        except OSError as error:
+            with suppress(OSError):
+                self._file.truncate(self._size)
+            raise OSError(error.errno, error.strerror, str(self._path)) from None
+        self._size += len(line)
+
+
+_BINARY = getattr(os, "O_BINARY", 0)  # Windows
 
 
 def _reason(error: BaseException) -> str:

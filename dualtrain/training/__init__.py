@@ -23,6 +23,7 @@ from dualtrain.training._native import build_optimizer as build_optimizer
 from dualtrain.training._native import build_schedule as build_schedule
 from dualtrain.training._objective import LossSum as LossSum
 from dualtrain.training._observer import Observer as Observer
+from dualtrain.training._outputs import inputs_of as inputs_of
 from dualtrain.training._plateau import Metric as Metric
 from dualtrain.training._run import Run as Run
 from dualtrain.training._start import start as start

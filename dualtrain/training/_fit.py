@@ -13,6 +13,7 @@ from dualtrain.training._header import describe
 from dualtrain.training._loop import at, make_updates
 from dualtrain.training._objective import LossSum, objective_of
 from dualtrain.training._observer import Observer
+from dualtrain.training._outputs import check_outputs
 from dualtrain.training._plateau import Metric, PlateauMetric, check_metric
 from dualtrain.training._probe import probe
 from dualtrain.training._recorder import recorded
@@ -61,6 +62,7 @@ def fit(
     0.0
     """
     check_metric(spec, metric)
+    check_outputs(trace, output)
     epochs = Epochs(batches)
     run = begin(spec, model, epochs.count, backend=backend, measure=trace is not None)
     collector, header = _Collector(), None

@@ -34,3 +34,6 @@ class Observer:
 
     def ended(self) -> None:
         """Called after all else, once the run has ended well."""
+
+    def interrupted(self, left: str) -> None:
+        """Called when the run is ended from outside, by Ctrl-C say; left: what there is of it."""

@@ -5,24 +5,27 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from dualtrain.errors import OutputError
+from dualtrain.outputs import check_room, drafted, publish, reason
 from dualtrain.tasks import Score
 from dualtrain.trace import DONE, End, Evaluation, Header, TraceWriter, Update, weights_digest
 from dualtrain.training._observer import Observer
+from dualtrain.training._outputs import AVERAGES, FINAL_WEIGHTS, INITIAL_WEIGHTS, OUTPUT
 from dualtrain.training._run import Run
 from dualtrain.training._save import save_weights
 from dualtrain.training._watch import Watch
 
 __all__ = ["Recorder", "recorded"]
 
-INITIAL_WEIGHTS = "initial.safetensors"
-FINAL_WEIGHTS = "model.safetensors"
-AVERAGES = "ema.safetensors"
+Save = Callable[[Path], None]
+"""Writes into a folder what a trained model consists of beside its weights."""
 
 
 class Recorder(Observer):
@@ -30,49 +33,71 @@ class Recorder(Observer):
 
     trace: file for the trace, begun by `ready`; it grows as the run goes.
     output: folder for the final weights and their averages, if there are any, and with a trace for
-        the initial weights, under canonical names. Without both nothing is written.
+        the initial weights, under canonical names, beside what `save` writes. Until the run has
+        ended well all of it is a draft, and what an earlier run has left stays as it was. Without
+        both nothing is written.
+
+    Raises `OutputError`: before the first update for what cannot be written, or has no room;
+    later for what failed, with what is left of the run.
     """
 
     def __init__(
-        self, run: Run, *, trace: Path | str | None = None, output: Path | str | None = None
+        self,
+        run: Run,
+        *,
+        trace: Path | str | None = None,
+        output: Path | str | None = None,
+        save: Save | None = None,
     ) -> None:
         self._run = run
         self._trace = None if trace is None else Path(trace)
         self._output = None if output is None else Path(output)
+        self._save_rest = save
+        self._open = ExitStack()
+        self._draft: Path | None = None
         self._writer: TraceWriter | None = None
+        self._written = 0
+        self._is_saved = False
 
     def __enter__(self) -> Recorder:
         if self._output is not None:  # now: one that cannot be made must not cost a training run
-            self._output.mkdir(parents=True, exist_ok=True)
+            with ExitStack() as opened:
+                self._draft = opened.enter_context(drafted(self._output, OUTPUT))
+                check_room(self._output, self._bytes(), "the weights")
+                self._open = opened.pop_all()
         return self
 
     def __exit__(self, *error: Any) -> None:
-        if self._writer is not None:
-            self._writer.__exit__(*error)
+        with self._open:
+            if self._writer is not None:
+                self._writer.__exit__(*error)
 
     def ready(self, header: Header) -> None:
         """Begin the trace, and write the initial weights."""
         if self._trace is not None:
             self._save(INITIAL_WEIGHTS)
-            self._writer = TraceWriter(self._trace, header)  # last: nothing is left if not
+            with self._writing("the trace", self._trace):
+                self._writer = TraceWriter(self._trace, header)  # last: nothing is left if not
 
     def updated(self, update: Update, total: int) -> None:
         """Record one update."""
         if self._writer is not None:
-            self._writer.update(update)
+            with self._writing("the trace", self._trace):
+                self._writer.update(update)
+            self._written += 1
 
     def evaluated(self, score: Score) -> None:
         """Record one evaluation."""
         if self._writer is not None:
-            self._writer.evaluation(
-                Evaluation(
-                    t=self._run.t,
-                    examples=score.examples,
-                    loss=score.loss,
-                    correct=score.correct,
-                    metrics=dict(score.metrics),
-                )
+            evaluation = Evaluation(
+                t=self._run.t,
+                examples=score.examples,
+                loss=score.loss,
+                correct=score.correct,
+                metrics=dict(score.metrics),
             )
+            with self._writing("the trace", self._trace):
+                self._writer.evaluation(evaluation)
 
     def ended(self) -> None:
         """Record the final weights and the end of the run."""
@@ -80,18 +105,28 @@ class Recorder(Observer):
         if self._run.averages is not None:
             with self._run.averaged():
                 averages, averages_digest = self._relative(AVERAGES), self._save(AVERAGES)
+        self._publish()
         if self._writer is not None:
-            self._writer.end(
-                End(
-                    reason=self._reason(),
-                    skipped=self._run.skipped,
-                    weights=self._relative(FINAL_WEIGHTS),
-                    initial_weights=self._relative(INITIAL_WEIGHTS),
-                    weights_digest=digest,
-                    averages=averages,
-                    averages_digest=averages_digest,
-                )
+            end = End(
+                reason=self._reason(),
+                skipped=self._run.skipped,
+                weights=self._relative(FINAL_WEIGHTS),
+                initial_weights=self._relative(INITIAL_WEIGHTS),
+                weights_digest=digest,
+                averages=averages,
+                averages_digest=averages_digest,
             )
+            with self._writing("the end of the trace", self._trace):
+                self._writer.end(end)
+
+    def left(self) -> str:
+        """What there is of a run that goes no further, as a message says it."""
+        trace = "no trace"
+        if self._writer is not None:
+            total = self._run.plan.total_updates
+            trace = f"the trace {self._trace}, with {self._written} of {total} updates"
+        weights = f"the trained model in {self._output}" if self._is_saved else "no weights"
+        return f"left of the run: {trace}; {weights}"
 
     def _reason(self) -> str:
         """Why it ended: a loop of one's own may be left before the plan's last update."""
@@ -100,17 +135,44 @@ class Recorder(Observer):
 
     def _save(self, file: str) -> str | None:
         """Write the weights as they are now, if there is a folder for them; their digest."""
-        if self._output is None:
+        if self._draft is None:
             return None
         weights = self._run.backend.dump_weights(self._run.model)
-        save_weights(self._output / file, weights)
+        with self._writing("the weights", self._output):
+            save_weights(self._draft / file, weights)
         return weights_digest(weights)
+
+    def _publish(self) -> None:
+        if self._draft is None or self._output is None:
+            return
+        with self._writing("the trained model", self._output):
+            if self._save_rest is not None:
+                self._save_rest(self._draft)
+            publish(self._draft, self._output)
+        self._is_saved = True
 
     def _relative(self, file: str) -> str | None:
         """The file as seen from the trace's folder."""
         if self._output is None or self._trace is None:
             return None
         return Path(os.path.relpath(self._output / file, self._trace.parent)).as_posix()
+
+    def _bytes(self) -> int:
+        """Of all weights that will be written."""
+        ledger = self._run.plan.ledger
+        assert ledger is not None, "a run has the ledger of its model"
+        files = 1 + (self._trace is not None) + (self._run.averages is not None)
+        return files * sum(4 * math.prod(row.parameter.shape) for row in ledger.rows)
+
+    @contextmanager
+    def _writing(self, what: str, path: Path | None) -> Iterator[None]:
+        """Let what cannot be written say what is left."""
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(
+                f"{path}: {what} cannot be written. Received: {reason(error)}", self.left()
+            ) from error
 
 
 @contextmanager
@@ -120,16 +182,23 @@ def recorded(
     *observers: Observer | None,
     trace: Path | str | None,
     output: Path | str | None,
+    save: Save | None = None,
 ) -> Iterator[list[Observer]]:
     """All that observe a run, the warnings and the files among them, from its begin to its end.
 
-    header: of the trace, if there is one. Who is left by an error is not told of an end.
+    header: of the trace, if there is one. Who is left by an error is not told of an end, but by
+    an end from outside, Ctrl-C, of what is left of the run.
     """
-    with Recorder(run, trace=trace, output=output) as recorder:
+    with Recorder(run, trace=trace, output=output, save=save) as recorder:
         told = [Watch(run), *(one for one in observers if one is not None), recorder]
-        if header is not None:
+        try:
+            if header is not None:
+                for observer in told:
+                    observer.ready(header)
+            yield told
             for observer in told:
-                observer.ready(header)
-        yield told
-        for observer in told:
-            observer.ended()
+                observer.ended()
+        except (KeyboardInterrupt, SystemExit):
+            for observer in told:
+                observer.interrupted(recorder.left())
+            raise

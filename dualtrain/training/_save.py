@@ -8,18 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dualtrain.aside import write_aside
+from dualtrain.aside import save_arrays
 
 __all__ = ["save_weights"]
 
 
 def save_weights(path: Path, weights: Mapping[str, NDArray[np.float32]]) -> None:
     """Write arrays, canonical names and layout, as a safetensors file."""
-    from safetensors.numpy import save_file
-
-    with write_aside(path) as temporary:
-        save_file(
-            {name: np.ascontiguousarray(array) for name, array in weights.items()},
-            temporary,
-            metadata={"format": "pt"},  # transformers asks whose layout the tensors have
-        )
+    arrays = {name: np.ascontiguousarray(array) for name, array in weights.items()}
+    save_arrays(path, arrays, {"format": "pt"})  # transformers asks whose layout the tensors have

@@ -13,6 +13,7 @@ from dualtrain.plan import Plan
 from dualtrain.spec import Spec
 from dualtrain.training._header import describe
 from dualtrain.training._journal import Journal
+from dualtrain.training._outputs import check_outputs
 from dualtrain.training._recorder import recorded
 from dualtrain.training._run import Run
 
@@ -49,6 +50,7 @@ def start(
     ...             loss = model(**batch).loss
     ...         applied = run.step(loss)
     """
+    check_outputs(trace, output)
     run = begin(
         spec,
         model,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from dualtrain.training._header import describe
 from dualtrain.training._loop import make_updates
 from dualtrain.training._objective import LossSum, Objective, objective_of
 from dualtrain.training._observer import Observer
+from dualtrain.training._outputs import check_outputs, inputs_of
 from dualtrain.training._plateau import Metric, PlateauMetric, check_metric
 from dualtrain.training._probe import evaluation_logits
 from dualtrain.training._recorder import recorded
@@ -64,6 +66,7 @@ def train(
     spec = spec.model_copy(update={"task": task})
     if metric is not None:
         check_metric(spec, metric)
+    check_outputs(trace, output, inputs=inputs_of(spec), files=task.files)
     if data is None:  # else whoever prepared it has done so
         check_before(spec, own_model=model is not None)
     verbs = load_backend(backend) if model is None else backend_for(model, backend)
@@ -103,15 +106,15 @@ def train(
             logits = evaluation_logits(run, batches(0)[0])
             notes = [*start_notes, *notes]
             header = describe(run, probe=logits, data_digest=data.digest, notes=notes)
-        with recorded(run, header, plateau, observer, trace=trace, output=output) as observers:
+        save = None if saved is None else partial(written.save, config=saved, data=data)
+        files: dict[str, Any] = {"trace": trace, "output": output, "save": save}
+        with recorded(run, header, plateau, observer, **files) as observers:
             make_updates(run, epochs, objective, observers)
             with run.averaged():
                 score = None if held_out is None else _score(run, data, held_out)
             if score is not None:
                 for one in observers:
                     one.evaluated(score)
-            if output is not None and saved is not None:
-                written.save(output, saved, data)
     return score
 
 

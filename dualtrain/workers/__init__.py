@@ -6,6 +6,7 @@
 sees of it.
 """
 
+from dualtrain.workers._folder import check_report as check_report
 from dualtrain.workers._parity import run_parity as run_parity
 from dualtrain.workers._process import Workers as Workers
 from dualtrain.workers._progress import ProgressBars as ProgressBars

@@ -1,44 +1,39 @@
-"""The report folder: refused before anything is trained, replaced when all of it is there."""
+"""The report folder: refused before anything is trained, replaced when all of it is there.
+
+It is put together in a draft inside it, with the jobs and logs of the workers beside.
+"""
 
 from __future__ import annotations
 
-import json
 import shutil
-import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from dualtrain.errors import DataError
+from dualtrain.files import parse_json, read_bytes
+from dualtrain.outputs import check_apart, check_folder
 from dualtrain.report import REPORT_FILES
 from dualtrain.workers._side import files_of, floor_of, is_name
 
-__all__ = ["check_report", "folder_beside", "publish"]
+__all__ = ["REPORT", "check_report", "publish"]
+
+REPORT = "a report"
 
 SUMMARY = "summary.json"
 
 
-def folder_beside(report: Path) -> tempfile.TemporaryDirectory[str]:
-    """A folder on the report's own disk, so that moving from one to the other is renaming."""
-    report.parent.mkdir(parents=True, exist_ok=True)
-    return tempfile.TemporaryDirectory(dir=report.parent, prefix=f".{report.name}-")
-
-
-def check_report(report: Path, names: Iterable[str]) -> None:
+def check_report(
+    report: Path, names: Iterable[str] = (), inputs: Mapping[str, Path] | None = None
+) -> None:
     """Refuse what `publish` could not or should not replace.
 
-    names: of the sides that will be published. Raises `DataError`.
+    names: of the sides that will be published. inputs: what is read, by what it is called. Raises
+    `OutputError`.
     """
-    if report.exists() and not report.is_dir():
-        raise DataError(f"a report is a folder. Received: {report}, a file")
-    earlier = _left_by(report)
-    for file in (file for name in names for file in files_of(name)):
-        if file not in earlier and (report / file).exists():
-            there = (report / SUMMARY).exists()
-            why = f"which {SUMMARY!r} does not name" if there else f"but no {SUMMARY!r} in it"
-            raise DataError(
-                f"a report replaces what an earlier one left, and nothing else. "
-                f"Received: {report}, with {file!r}{',' * there} {why}"
-            )
+    own = [*(file for name in names for file in files_of(name)), *REPORT_FILES]
+    check_folder(report, REPORT, own, left=_left_by(report), manifest=SUMMARY)
+    check_apart(report, REPORT, inputs or {})
+    for file in own:
+        check_apart(report / file, REPORT, inputs or {}, whole=True)
 
 
 def publish(draft: Path, report: Path) -> None:
@@ -46,8 +41,7 @@ def publish(draft: Path, report: Path) -> None:
 
     The summary first: what it names is replaced by the next run, should this one be cut here.
     """
-    report.mkdir(exist_ok=True)
-    earlier = (*_left_by(report), *REPORT_FILES)
+    earlier = _left_by(report)
     (draft / SUMMARY).replace(report / SUMMARY)
     for file in earlier:
         if file == SUMMARY:
@@ -63,12 +57,13 @@ def publish(draft: Path, report: Path) -> None:
 def _left_by(report: Path) -> list[str]:
     """What the sides of an earlier run have left, by what its summary names: those alone.
 
-    The summaries of earlier versions name a side by its backend.
+    The summaries of earlier versions name a side by its backend; one of another kind is not read.
     """
     try:
-        summary = json.loads((report / SUMMARY).read_text(encoding="utf-8"))
+        summary = parse_json(read_bytes(report / SUMMARY))
         names = [side.get("name", side["backend"]) for side in summary["sides"]]
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return []
     sides = [name for name in names if is_name(name)]
-    return [file for side in sides for name in (side, floor_of(side)) for file in files_of(name)]
+    named = [file for side in sides for name in (side, floor_of(side)) for file in files_of(name)]
+    return [*named, *REPORT_FILES]

@@ -7,6 +7,7 @@ write the report
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +15,13 @@ from pathlib import Path
 from rich.console import Console
 
 from dualtrain.errors import LedgerError
+from dualtrain.outputs import check_room, drafted
 from dualtrain.parity import Comparison, compare_files, compare_headers
 from dualtrain.report import REPORT_FILES, check_plots, write_report
 from dualtrain.spec import Spec
-from dualtrain.training import check_before, expected_ledger, task_of
-from dualtrain.workers._folder import check_report, folder_beside, publish
+from dualtrain.trace import Header
+from dualtrain.training import check_before, expected_ledger, inputs_of, task_of
+from dualtrain.workers._folder import REPORT, check_report, publish
 from dualtrain.workers._process import Workers
 from dualtrain.workers._progress import ProgressBars
 from dualtrain.workers._side import DEFAULT_SIDES, Side, check_sides, files_of
@@ -47,21 +50,21 @@ def run_parity(
     If the sides do not start alike (weights, or output on the first batch) nothing is trained.
     What every side would refuse is refused before any is started, as `train` refuses it.
     Raises `SideError` for sides that cannot be told apart; `WorkerError` if a side fails: nothing
-    half-written is left in the report folder then. Raises `DataError` for a report folder that is
-    none, or holds what no earlier run has left.
+    half-written is left in the report folder then. Raises `OutputError` for a report folder that is
+    none, holds what no earlier run has left, or what a side reads, or that another run writes.
     """
     runs = (*sides, *([sides[0].nudged()] if floor else []))
     check_sides(runs, taken=REPORT_FILES)
     runs = tuple(replace(side, spec=side.spec or spec) for side in runs)
     report = report.resolve()
-    check_report(report, [side.name for side in runs])
+    for side in runs:
+        check_report(report, [one.name for one in runs], inputs_of(_spec(side)))
     for side in runs:
         _check_names(side)
     for one in _distinct(_spec(side) for side in runs):
         check_before(one)
     check_plots()
-    with Signals() as signals, folder_beside(report) as folder:
-        scratch = Path(folder)
+    with Signals() as signals, drafted(report, REPORT) as scratch:
         draft = scratch / "report"
         with signals.at_once():
             data = _prepared(runs, scratch)
@@ -72,6 +75,9 @@ def run_parity(
             a, b = (side.name for side in sides)
             comparison = compare_headers(headers[a].header, headers[b].header)
             if comparison.starts_alike:
+                check_room(
+                    report, sum(_bytes(one.header) for one in headers.values()), "the weights"
+                )
                 workers.tell(Go())
                 _until_done(workers, runs, console or Console())
         with signals.at_once():
@@ -135,6 +141,12 @@ def _job(side: Side, data: Path, draft: Path) -> Job:
         output=str(draft / side.name),
         nudge=side.nudge,
     )
+
+
+def _bytes(header: Header) -> int:
+    """Of the weights that a side has yet to write: the final ones, and their averages."""
+    files = 1 if header.plan is None or header.plan.spec.ema is None else 2
+    return files * sum(4 * math.prod(parameter.shape) for parameter in header.parameters)
 
 
 def _trace(folder: Path, name: str) -> Path:

@@ -43,6 +43,8 @@ class Moves(Observer):
         self._bars, self._name = bars, name
         self.done = 0
         self.skipped = 0
+        self.left = "nothing is left of the run, which had not begun"
+        """What there is of a run that was interrupted."""
 
     def notes(self, notes: Sequence[str]) -> None:
         """Print them above the bar."""
@@ -54,3 +56,7 @@ class Moves(Observer):
         self.done += 1
         self.skipped += update.skipped
         self._bars.show(self._name, self.done, total, update.loss)
+
+    def interrupted(self, left: str) -> None:
+        """Keep it, to be said below the bar."""
+        self.left = left

@@ -242,18 +242,18 @@ class Talk:
 
 
 class Parent:
-    """A worker's end of the talk."""
+    """A worker's end of the talk. A parent that is gone means `Stop`."""
 
     def __init__(self, commands: IO[str], reports: IO[str]) -> None:
         self._commands, self._reports = commands, reports
         self.say(Hello())
 
     def say(self, report: Report) -> None:
-        """Tell the parent."""
+        """Tell the parent. Raises `BrokenPipeError` for one that is gone."""
         print(encode(report), file=self._reports, flush=True)
 
     def hear(self) -> Command:
-        """Stand until told on; a parent that is gone means `Stop`."""
+        """Stand until told on."""
         for line in self._commands:
             match decode(line):
                 case Go() | Step() | Stop() as command:

@@ -7,11 +7,15 @@ standard output, and whatever the framework prints to standard error instead.
 from __future__ import annotations
 
 import os
+import select
 import sys
+import time
 from pathlib import Path
+from threading import Lock, Thread
 from typing import TextIO
 
-from dualtrain.errors import DualtrainError, WorkerError
+from dualtrain.errors import DualtrainError, OutputError, WorkerError
+from dualtrain.outputs import clear_abandoned
 from dualtrain.spec import Source, Spec
 from dualtrain.trace import Header, Update
 from dualtrain.training import Observer, task_of, train
@@ -29,6 +33,11 @@ from dualtrain.workers._talk import (
 )
 
 __all__ = ["main"]
+
+PATIENCE = 0.5
+"""Seconds in which it is seen whether a parent is gone, and its scratch folder with it."""
+
+_clearing = Lock()
 
 
 class Stopped(Exception):
@@ -84,11 +93,21 @@ class Reporter(Observer):
 
 def main(job_file: str) -> int:
     """Do the job; 0 when done or stopped by the parent, 2 for what the user can mend."""
-    parent = Parent(sys.stdin, _claim_standard_output())
+    scratch = Path(job_file).parent
+    Thread(target=_end_with_parent, args=(scratch,), daemon=True).start()
     try:
-        _run(Job.read(Path(job_file)), Reporter(parent))
-    except Stopped:
+        return _done(Path(job_file), Parent(sys.stdin, _claim_standard_output()))
+    except (BrokenPipeError, Stopped):  # by a parent, or for want of one
+        _clear_up(scratch)
         return 0
+
+
+def _done(job_file: Path, parent: Parent) -> int:
+    try:
+        _run(Job.read(job_file), Reporter(parent))
+    except OutputError as error:  # what is left of this run is the parent's, to be removed
+        parent.say(Failed(error.problem))
+        return 2
     except DualtrainError as error:
         parent.say(Failed(str(error)))
         return 2
@@ -108,6 +127,29 @@ def _run(job: Job, reporter: Reporter) -> None:
         without_randomness=True,
         observer=reporter,
     )
+
+
+def _end_with_parent(scratch: Path) -> None:
+    """End this process, wherever it is, once the other end of standard input is closed.
+
+    A parent that lives closes it when this process is done, or is to end, which it does by itself
+    then. One that was killed can tell nobody, and leaves its scratch folder to its workers.
+    """
+    if not hasattr(select, "poll"):  # Windows
+        return
+    waiting = select.poll()
+    waiting.register(sys.stdin, 0)  # told of a closed end alone
+    waiting.poll()
+    _clear_up(scratch)
+    os._exit(0)
+
+
+def _clear_up(scratch: Path) -> None:
+    """Remove the scratch folder if its parent is gone; the other side may be about it already."""
+    with _clearing:
+        last = time.monotonic() + PATIENCE
+        while not clear_abandoned(scratch) and scratch.exists() and time.monotonic() < last:
+            time.sleep(0.05)
 
 
 def _claim_standard_output() -> TextIO:

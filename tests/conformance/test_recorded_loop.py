@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,9 +14,9 @@ import pytest
 
 from dualtrain import Spec, fit, start
 from dualtrain.backend import Backend
-from dualtrain.errors import PlanError, TraceError
+from dualtrain.errors import OutputError, PlanError
 from dualtrain.parity import compare_files
-from dualtrain.trace import Trace, read_trace
+from dualtrain.trace import Trace, TraceWriter, read_trace
 from dualtrain.training import Run
 from tests import builders
 from tests.conformance.test_run import BIAS, WEIGHT, batch, classify
@@ -177,10 +179,17 @@ def test_a_trace_that_cannot_be_begun_leaves_the_model_as_it_was(
 ) -> None:
     """Its batch norms would follow the rule of a run that there is not."""
     undone: list[str] = []
+    path = tmp_path / "trace.jsonl"
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(backend, "use_batch_norm", lambda model, rule: lambda: undone.append(rule))
-        with pytest.raises(TraceError, match="a trace is a file"):
-            start(spec_of(), linear_of(backend), micro_batches_per_epoch=3, trace=tmp_path)
+        patch.setattr(TraceWriter, "_write", full)
+        with pytest.raises(OutputError, match="No space left on device"):
+            start(spec_of(), linear_of(backend), micro_batches_per_epoch=3, trace=path)
+    assert not path.exists()
     assert undone == ["paddle"]
 
 

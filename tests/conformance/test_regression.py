@@ -134,6 +134,7 @@ def test_what_a_trained_model_consists_of(backend: Backend, folder: Path) -> Non
     spec = number_spec(folder)
     train(spec, backend.NAME, output=folder / "out")
     assert sorted(path.name for path in (folder / "out").iterdir()) == [
+        "dualtrain.json",
         "model.safetensors",
         "regression.json",
     ]

@@ -12,7 +12,7 @@ import pytest
 BARE = "DUALTRAIN_BARE" in os.environ
 
 NEEDS = {
-    "test_cli.py::test_a_report_that_cannot_be_written_is_text_and_status_2": "plot",
+    "test_cli.py::test_a_file_that_cannot_be_written_is_named": "plot",
     "test_cli.py::test_diff_writes_a_report": "plot",
     "test_cli.py::test_framework_free_commands_import_no_framework": "plot",
     "test_cli_plan.py::test_plot_writes_files": "plot",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -16,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualtrain.errors import TraceError
+from dualtrain.errors import OutputError, TraceError
 from dualtrain.parity import compare, compare_with_plan, read_weights
 from dualtrain.trace import (
     Computation,
@@ -34,6 +35,7 @@ from dualtrain.trace import (
     read_trace,
     weight_digest,
 )
+from tests.limits import files_of_at_most
 from tests.traces import make_spec, make_trace, with_update, write_trace
 
 floats = st.floats(allow_nan=True, allow_infinity=True)
@@ -189,9 +191,59 @@ def test_nothing_is_added_after_the_end(tmp_path: Path) -> None:
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
 def test_only_a_regular_file_is_written_over(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    for path, received in ((tmp_path / "pipe", "a device, socket or pipe"), (tmp_path, "a folder")):
-        with pytest.raises(TraceError, match=f"a trace is a file. Received: {received}"):
+    for path, received in ((tmp_path / "pipe", "a named pipe"), (tmp_path, "a folder")):
+        with pytest.raises(OutputError, match=f"a trace is a regular file. Received: {received}"):
             TraceWriter(path, make_trace().header)
+
+
+def test_a_trace_replaces_an_earlier_one_alone(tmp_path: Path) -> None:
+    """Of this or an older version, whole or cut, or an empty file; whatever else stands there."""
+    trace, path = make_trace(), tmp_path / "a.jsonl"
+    for earlier in (b"", b'{"record":"header","format":"dualtrain-trace","version":2,"back'):
+        path.write_bytes(earlier)
+        with TraceWriter(path, trace.header):
+            pass
+        assert read_trace(path).header == trace.header
+    path.write_text('{"text": "a row of data"}\n')
+    with pytest.raises(
+        OutputError, match=r"and nothing else.*Received: a file that begins with '{"
+    ):
+        TraceWriter(path, trace.header)
+    assert path.read_text() == '{"text": "a row of data"}\n'
+
+
+def test_one_run_at_a_time_writes_a_trace(tmp_path: Path) -> None:
+    trace, path = make_trace(), tmp_path / "a.jsonl"
+    with TraceWriter(path, trace.header) as writer:
+        writer.update(trace.updates[0])
+        with pytest.raises(OutputError, match=r"one run at a time.*Received: this process"):
+            TraceWriter(path, trace.header)
+        writer.update(trace.updates[1])
+    assert read_trace(path).updates == trace.updates[:2]
+
+
+def test_a_line_that_cannot_be_written_leaves_those_before_it(tmp_path: Path) -> None:
+    """The system takes half of the line; the file then ends with the last whole one."""
+    trace, path = make_trace(), tmp_path / "a.jsonl"
+    writer = TraceWriter(path, trace.header)
+    writer.update(trace.updates[0])
+    size = path.stat().st_size
+    with files_of_at_most(size + 10), pytest.raises(OSError) as caught, writer:
+        writer.update(trace.updates[1])
+    assert (caught.value.errno, caught.value.filename) == (errno.EFBIG, str(path))
+    assert path.stat().st_size == size
+    assert read_trace(path) == Trace(trace.header, trace.updates[:1])
+
+
+def test_what_broke_off_within_a_line_is_written_over(tmp_path: Path) -> None:
+    """As Ctrl-C may, between two parts of a long line."""
+    trace, path = make_trace(), tmp_path / "a.jsonl"
+    with pytest.raises(KeyboardInterrupt), TraceWriter(path, trace.header) as writer:
+        writer.update(trace.updates[0])
+        with path.open("ab") as file:
+            file.write(b'{"record":"upd')
+        raise KeyboardInterrupt
+    assert read_trace(path) == Trace(trace.header, trace.updates[:1], (), End(reason="interrupted"))
 
 
 def test_a_skipped_update_holds_or_advances_the_clock(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ CORE = Path(__file__).parents[2] / "dualtrain"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "aside", "files", "listing", "version"),
-    ("fields", "shapes", "extras", "data", "state"),
+    ("fields", "shapes", "extras", "data", "outputs", "state"),
     ("schedules", "optimizers", "tasks"),
     ("spec", "native"),
     ("ledger",),

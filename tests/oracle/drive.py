@@ -115,7 +115,7 @@ def _fit(case: Case, spec: Spec, model: Any, own: Any, record: Record) -> None:
         )
         with trace.open(encoding="utf-8") as lines:
             record.header = json.loads(next(lines))["plan"]
-        record.files = {file.name: load_file(file) for file in output.iterdir()}
+        record.files = {file.name: load_file(file) for file in output.glob("*.safetensors")}
     told = Made.__dataclass_fields__
     record.made = [Made(**{name: getattr(u, name) for name in told}) for u in updates]
 

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from dualtrain import DualtrainError, Spec, __version__
-from dualtrain.errors import DataError, LedgerError, PlanError, WorkerError
+from dualtrain.errors import DataError, LedgerError, OutputError, PlanError, WorkerError
 from dualtrain.fields import Positions, Steps
+from dualtrain.outputs import DRAFT
 from dualtrain.spec import Source
 from dualtrain.trace import read_trace
 from dualtrain.workers import DEFAULT_SIDES, Side, run_parity
@@ -34,6 +35,7 @@ def refused(spec: Spec, folder: Path, kind: type[DualtrainError], **options: Any
     report = folder / "report"
     report.mkdir()
     (report / "summary.md").write_text("earlier", encoding="utf-8")
+    (report / "summary.json").write_text('{"sides": []}', encoding="utf-8")
     before = sorted(folder.rglob("*"))
     with pytest.raises(kind) as error:
         run_parity(spec, report=report, floor=False, **options)
@@ -134,24 +136,26 @@ def test_a_side_that_does_not_heed_its_end(folder: Path) -> None:
 
 def test_a_report_that_is_a_file(folder: Path) -> None:
     report = folder / "eval.csv"
-    with pytest.raises(DataError) as error:
+    with pytest.raises(OutputError) as error:
         run_parity(small_spec(folder), report=report)
-    assert str(error.value) == f"a report is a folder. Received: {report}, a file"
+    assert str(error.value) == f"{report}: a report is a folder. Received: a file"
 
 
 def test_a_report_among_folders_of_the_users(folder: Path) -> None:
     """A report has a folder `torch`; one that is not an earlier report's is not replaced."""
     (folder / "torch").mkdir()
-    with pytest.raises(DataError) as error:
-        run_parity(small_spec(folder), report=folder)
-    rule = "a report replaces what an earlier one left, and nothing else. "
-    assert str(error.value) == f"{rule}Received: {folder}, with 'torch' but no 'summary.json' in it"
-    (folder / "summary.json").write_text('{"sides": [{"name": "paddle"}, {"name": ".."}]}')
-    with pytest.raises(DataError) as error:
-        run_parity(small_spec(folder), report=folder)
-    assert str(error.value) == (
-        f"{rule}Received: {folder}, with 'torch', which 'summary.json' does not name"
+    rule = (
+        f"{folder}: a report replaces what an earlier run has left there, as summary.json says, "
+        "and nothing else: choose another folder. Received: 'torch', "
     )
+    with pytest.raises(OutputError) as error:
+        run_parity(small_spec(folder), report=folder)
+    assert str(error.value) == f"{rule}without summary.json"
+    sides = [{"name": "paddle", "backend": "paddle"}, {"name": "..", "backend": "torch"}]
+    (folder / "summary.json").write_text(json.dumps({"sides": sides}))
+    with pytest.raises(OutputError) as error:
+        run_parity(small_spec(folder), report=folder)
+    assert str(error.value) == f"{rule}which it does not name"
 
 
 def test_what_a_report_leaves_the_next_one_replaces(folder: Path) -> None:
@@ -226,11 +230,13 @@ def test_nothing_is_left_when_the_command_is_ended(
         stderr=subprocess.PIPE,
         preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # a background job ignores it
     ) as process:
-        while not list(folder.glob(".report-*/paddle.job.json")) and process.poll() is None:
+        jobs = f"report/{DRAFT}*/paddle.job.json"
+        while not list(folder.glob(jobs)) and process.poll() is None:
             time.sleep(0.05)
         process.send_signal(number)
         assert process.stderr is not None
-        assert b"Traceback" not in process.stderr.read()
+        said = process.stderr.read().decode()
+    assert said == "interrupted; report is as it was before\n"
     assert process.returncode == status
     assert sorted(folder.iterdir()) == before
     commands = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline")]

@@ -54,6 +54,19 @@ class TextClassification(Task):
     ]
     """A fresh model, or `{path: folder}` to start from a checkpoint."""
 
+    files: ClassVar[tuple[str, ...]] = (
+        "*.bin",
+        "*.index.json",
+        "*.pdparams",
+        "*.safetensors",
+        "*_config.json",
+        "added_tokens.json",
+        "config.json",
+        "merges.txt",
+        "special_tokens_map.json",
+        "tokenizer.json",
+        "vocab.*",
+    )
     cures: ClassVar[Mapping[str, str]] = by_name(
         {
             "write text: VALUE": "text_column text_column_name",
@@ -69,6 +82,13 @@ class TextClassification(Task):
         """Both splits and the classes."""
         held_out = None if self.eval is None else folder / self.eval
         return read_rows(folder / self.train, held_out, text=self.text, label=self.label)
+
+    def inputs(self, folder: Path) -> dict[str, Path]:
+        """The checkpoint too."""
+        files = super().inputs(folder)
+        if isinstance(self.model, CheckpointModel):
+            files["model.path"] = folder / self.model.path
+        return files
 
     def prepare(self, folder: Path) -> PreparedTexts:
         """Token ids and class numbers."""
