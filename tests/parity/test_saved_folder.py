@@ -305,7 +305,8 @@ def test_a_slow_class_that_would_cut_otherwise_has_no_files(
     assert notes[-1].startswith("no slow tokenizer, and none of paddlenlp's, cuts texts as this")
     files = {path.name for path in model.folder.iterdir()}
     assert files == {
-        *("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
+        *("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"),
+        "dualtrain.json",
     }
     with pytest.raises(AssertionError, match="Can't find tokenizer PreTrainedTokenizerFast"):
         paddlenlp.AutoTokenizer.from_pretrained(model.path)
@@ -437,3 +438,17 @@ def test_dropout_is_that_of_the_spec_or_the_checkpoint(
     config = json.loads((tmp_path / "out" / "config.json").read_text("utf-8"))
     names = ("hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout")
     assert [config[name] for name in names] == rates
+
+
+def test_a_folder_saved_over_another_has_none_of_its_files(tmp_path: Path) -> None:
+    """Words, then bytes: a vocab.txt left behind would be what `BertTokenizer` reads."""
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+    words = save(tmp_path / "first", KINDS["cased BERT"], "torch")
+    assert (words.folder / "vocab.txt").exists()
+    bytes_ = next(kind for kind in KINDS.values() if kind.tokenizer == "bytes")
+    (tmp_path / "second" / "out").symlink_to(words.folder)
+    save(tmp_path / "second", bytes_, "torch")
+    names = {path.name for path in words.folder.iterdir()}
+    assert "vocab.json" in names
+    assert "vocab.txt" not in names
