@@ -29,6 +29,7 @@ collect_ignore = (
         "test_checkpoint_page.py",
         "test_docstrings.py",
         "test_tokenizer.py",
+        "test_tokenizer_json.py",
         "test_tokenizer_settings.py",
     ]
     if BARE

@@ -390,7 +390,8 @@ class TestBadCheckpoint:
 
     def test_tokenizer_json_of_something_else(self, checkpoint: Path) -> None:
         """JSON, but no tokenizer."""
-        write(checkpoint, "tokenizer.json", {"version": "1.0"})
+        write(checkpoint, "tokenizer.json", {"version": "1.0", "added_tokens": []})
+        write(checkpoint, "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast"})
 
         assert message_of(checkpoint).startswith(
             "F/tokenizer.json: must be a tokenizer of the tokenizers library. Received: "
@@ -400,6 +401,7 @@ class TestBadCheckpoint:
         """BERT classifies a text from the token put before it."""
         bare = Tokenizer(WordLevel({"[PAD]": 0, "[UNK]": 1}, unk_token="[UNK]"))
         (checkpoint / "tokenizer.json").write_text(bare.to_str(), encoding="utf-8")
+        write(checkpoint, "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast"})
         expected = (
             "F/tokenizer.json: the tokenizer must put a special token before each text, from "
             "which the model classifies it. Received: post_processor None"

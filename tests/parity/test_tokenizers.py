@@ -16,7 +16,8 @@ from tokenizers.trainers import BpeTrainer
 
 from dualtrain.tasks.text_classification._checkpoint_tokenizer import load_tokenizer
 from dualtrain.tasks.text_classification._tokenizer_config import tokenizer_config
-from dualtrain.tasks.text_classification._tokenizer_settings import content, read_settings
+from dualtrain.tasks.text_classification._tokenizer_files import content
+from dualtrain.tasks.text_classification._tokenizer_settings import read_settings
 
 LINES = [line for text in list(pydoc_data.topics.topics.values())[:3] for line in text.split("\n")]
 TEXTS = [

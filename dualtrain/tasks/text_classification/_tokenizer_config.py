@@ -15,7 +15,8 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from dualtrain.tasks.text_classification._tokenizer_settings import FLAGS, NORMALIZER
+from dualtrain.tasks.text_classification._tokenizer_fields import NORMALIZER
+from dualtrain.tasks.text_classification._tokenizer_files import FLAGS
 
 __all__ = ["tokenizer_config"]
 
