@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
+from tokenizers.models import Unigram, WordLevel
+from tokenizers.processors import TemplateProcessing
 
 from dualtrain.errors import CheckpointError
 from dualtrain.spec import load_spec
@@ -317,6 +318,21 @@ class TestCheckpoint:
             prepared(tmp_path, CHECKPOINT, ["The cats", "猫"])
 
         assert expected == str(caught.value)
+
+
+def test_a_text_that_the_tokenizer_does_not_take(tmp_path: Path, checkpoint: Path) -> None:
+    """A Unigram model without an unknown token has no number for other characters."""
+    native = Tokenizer(Unigram([("[PAD]", 0.0), ("[CLS]", 0.0), ("a", -1.0)], None, False))
+    native.post_processor = TemplateProcessing(single="[CLS] $A", special_tokens=[("[CLS]", 1)])
+    native.save(str(checkpoint / "tokenizer.json"))
+    write(checkpoint, "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast"})
+
+    with pytest.raises(CheckpointError) as caught:
+        prepared(tmp_path, CHECKPOINT, ["a", "ab"])
+
+    assert str(caught.value).startswith(
+        f"{tmp_path / 'train.jsonl'}:2: the checkpoint's tokenizer must take every text. Received: "
+    )
 
 
 def message_of(folder: Path, pad_id: int = 0) -> str:

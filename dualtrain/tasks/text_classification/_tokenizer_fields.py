@@ -133,23 +133,20 @@ SETTINGS: Mapping[str, str] = {
 }
 """Field of tokenizer_config.json -> what becomes of it; one that is not here is told by name."""
 
-PIPELINE: Mapping[str, str] = {
-    **dict.fromkeys(
-        (
-            *("version", "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "model"),
-            *("padding.pad_token", "padding.direction", "truncation.direction"),
-        ),
-        "honoured",
-    ),
-    **dict.fromkeys(("model.dropout", "model.continuing_subword_prefix"), "refused"),
-    **dict.fromkeys(
-        (
-            *("padding.strategy", "padding.pad_to_multiple_of"),
-            *("padding.pad_id", "padding.pad_type_id"),
-            *("truncation.max_length", "truncation.strategy", "truncation.stride"),
-            "decoder",
-        ),
-        "ignored",
-    ),
-}
+PIPELINE: Mapping[str, str] = by_name(
+    {
+        "honoured": """
+            version added_tokens normalizer pre_tokenizer post_processor
+            model.type model.vocab model.merges model.unk_token model.unk_id model.fuse_unk
+            model.byte_fallback model.ignore_merges model.end_of_word_suffix
+            model.max_input_chars_per_word
+            padding.pad_token padding.direction truncation.direction
+        """,
+        "refused": "model.dropout model.continuing_subword_prefix",
+        "ignored": """
+            decoder padding.strategy padding.pad_to_multiple_of padding.pad_id padding.pad_type_id
+            truncation.max_length truncation.strategy truncation.stride
+        """,
+    }
+)
 """Field of tokenizer.json -> what becomes of it; one inside a part has the part's verdict."""

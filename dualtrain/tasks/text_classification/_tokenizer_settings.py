@@ -148,8 +148,9 @@ def _kind(folder: Path, values: Mapping[str, Any]) -> TokenizerKind:
             f"Received: {shown(name)}"
         )
     files = [file for file in ("tokenizer.json", "vocab.json") if (folder / file).exists()]
-    if kind == "roberta" and not files and (folder / "vocab.txt").exists():
-        return "bert"  # paddlenlp's Chinese RoBERTa has BERT's vocabulary
+    of_paddlenlp = kind == "roberta" and not str(name).endswith("Fast")
+    if of_paddlenlp and not files and (folder / "vocab.txt").exists():
+        return "bert"  # its Chinese RoBERTa has BERT's vocabulary
     return kind
 
 
