@@ -140,7 +140,7 @@ OTHER_VALUES: dict[str, Any] = {
 @pytest.mark.parametrize("field", sorted(IGNORED_SETTINGS))
 def test_no_ignored_field_changes_a_token_s_number(tmp_path: Path, field: str) -> None:
     """Of transformers' own tokenizer, opened from a folder with it and from one without."""
-    found = []
+    found: list[Any] = []
     for settings in ({}, {field: OTHER_VALUES.get(field, 7)}):
         folder = tmp_path / str(len(found))
         folder.mkdir()

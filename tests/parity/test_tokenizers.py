@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import transformers
 
+from dualtrain.errors import CheckpointError
 from dualtrain.tasks.text_classification._checkpoint_tokenizer import load_tokenizer
 from dualtrain.tasks.text_classification._tokenizer_config import tokenizer_config
 from dualtrain.tasks.text_classification._tokenizer_fields import PADDLENLP
@@ -171,3 +172,21 @@ def test_paddlenlp_s_own_tokenizers(tmp_path: Path, name: str) -> None:
 
     assert [t for t in apart if "emoji" not in t and "[PAD]" not in t and "<pad>" not in t] == []
     assert len(TEXTS) > 100
+
+
+def test_a_token_that_transformers_mistakes_for_another(tmp_path: Path) -> None:
+    """Where the older files stand together, and the last further special token has a name."""
+    folder = wordpieces(
+        tmp_path,
+        {
+            "added_tokens.json": {"book": FIRST},
+            "special_tokens_map.json": {
+                "cls_token": "[CLS]",
+                "additional_special_tokens": ["[X]", "[CLS]"],
+            },
+        },
+    )
+    assert theirs(folder).cls_token == "book"
+
+    with pytest.raises(CheckpointError, match=r"additional_special_tokens: must not end with"):
+        read_settings(folder)

@@ -169,7 +169,16 @@ def _special_tokens_map(
             )
     named = {name: _special(path, name, values[name]) for name in NAMED if name in values}
     further = _list(path, "additional_special_tokens", values, _special)
-    return {**given, **named}, [*additional, *further]
+    given = {**given, **named}
+    last = content(further[-1]) if further else None
+    *_, added = (None, *_object(folder / "added_tokens.json"))
+    if last in map(content, given.values()) and added not in (None, last):
+        raise CheckpointError(
+            f"{path}: additional_special_tokens: must not end with a token that has a name too: "
+            f"transformers takes the last of added_tokens.json, {shown(added)}, in its place; "
+            f"leave it out there. Received: {shown(last)}"
+        )
+    return given, [*additional, *further]
 
 
 def _added_tokens(folder: Path, special: set[str]) -> Iterator[tuple[int, AddedToken]]:
