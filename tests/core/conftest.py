@@ -26,7 +26,6 @@ NEEDS = {
 
 collect_ignore = (
     [
-        "test_checkpoint_page.py",
         "test_docstrings.py",
         "test_tokenizer.py",
         "test_tokenizer_json.py",

@@ -115,6 +115,11 @@ REFUSED: list[tuple[Change, str]] = [
         "{'Sequence...",
     ),
     (
+        lambda v: v["post_processor"]["single"][0]["SpecialToken"].update(id=[1]),
+        "post_processor: single must have the text, A, once, and no special token that "
+        "special_tokens lacks. Received: [{'SpecialToken': {'id': [1], 'type_id': 0}}, ",
+    ),
+    (
         lambda v: v["added_tokens"][0].pop("id"),
         "added_tokens: a token's number must be whole and not negative. Received: None",
     ),

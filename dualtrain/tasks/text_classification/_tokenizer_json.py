@@ -96,7 +96,7 @@ def _check_template(path: Path, processor: Any) -> None:
         tokens = [p["SpecialToken"] for p in pieces if isinstance(p.get("SpecialToken"), dict)]
         known = part.get("special_tokens")
         named = known if isinstance(known, dict) else {}
-        if texts != ["A"] or any(token.get("id") not in named for token in tokens):
+        if texts != ["A"] or any(str(token.get("id")) not in named for token in tokens):
             raise CheckpointError(
                 f"{path}: post_processor: single must have the text, A, once, and no special "
                 f"token that special_tokens lacks. Received: {shown(part.get('single'))}"

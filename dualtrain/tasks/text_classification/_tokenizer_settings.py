@@ -172,7 +172,7 @@ def _special_tokens_map(
     given = {**given, **named}
     last = content(further[-1]) if further else None
     *_, added = (None, *_object(folder / "added_tokens.json"))
-    if last in map(content, given.values()) and added not in (None, last):
+    if last in {*map(content, given.values())} and added not in (None, last):
         raise CheckpointError(
             f"{path}: additional_special_tokens: must not end with a token that has a name too: "
             f"transformers takes the last of added_tokens.json, {shown(added)}, in its place; "
