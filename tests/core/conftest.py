@@ -26,9 +26,9 @@ NEEDS = {
 
 collect_ignore = (
     [
-        "test_checkpoint_page.py",
         "test_docstrings.py",
         "test_tokenizer.py",
+        "test_tokenizer_json.py",
         "test_tokenizer_settings.py",
     ]
     if BARE

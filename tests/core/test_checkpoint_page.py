@@ -10,10 +10,18 @@ from pathlib import Path
 import pytest
 
 from dualtrain.tasks.text_classification._checkpoint_fields import VERDICTS
-from dualtrain.tasks.text_classification._tokenizer_settings import SETTINGS
+from dualtrain.tasks.text_classification._tokenizer_fields import PIPELINE, SETTINGS
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "checkpoints.md").read_text(encoding="utf-8")
+
+
+TABLES = {
+    "config.json": VERDICTS,
+    "The tokenizer's files": SETTINGS,
+    "tokenizer.json": PIPELINE,
+}
+"""Section -> the verdicts of its table."""
 
 
 def rows(section: str) -> list[list[str]]:
@@ -26,15 +34,13 @@ def rows(section: str) -> list[list[str]]:
 def verdicts(section: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for fields, verdict, *_ in rows(section):
-        for field in re.findall(r"`(\w+)`", fields):
+        for field in re.findall(r"`([\w.]+)`", fields):
             assert field not in found, f"{field} twice"
             found[field] = verdict
     return found
 
 
-@pytest.mark.parametrize(
-    ("section", "expected"), [("config.json", VERDICTS), ("The tokenizer's files", SETTINGS)]
-)
+@pytest.mark.parametrize(("section", "expected"), TABLES.items())
 def test_the_page_says_what_the_code_does(section: str, expected: dict[str, str]) -> None:
     assert verdicts(section) == expected
 
@@ -52,7 +58,7 @@ def missing(text: str) -> list[str]:
 
 
 def test_every_row_names_a_test_that_exists() -> None:
-    found = [row for section in ("config.json", "The tokenizer's files") for row in rows(section)]
+    found = [row for section in TABLES for row in rows(section)]
     assert len(found) > 30
     assert [row[0] for row in found if ".py::" not in row[-1]] == []
     assert missing(PAGE) == []

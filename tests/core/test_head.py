@@ -358,6 +358,28 @@ def test_unknown_fields_are_told(tmp_path: Path) -> None:
     )
 
 
+def test_unknown_fields_of_the_tokenizer_are_told(tmp_path: Path) -> None:
+    folder = write(tmp_path)
+    settings = {"do_lower_case": True, "model_max_length": 8, "beta": 1, "alpha": 2}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
+
+    assert (
+        "tokenizer_config.json has fields that are unknown here and not read: alpha, beta"
+    ) in notes(folder)
+
+
+def test_a_class_of_paddlenlp_alone_is_told(tmp_path: Path) -> None:
+    folder = write(tmp_path)
+    path = folder / "tokenizer_config.json"
+    path.write_text(json.dumps({"tokenizer_class": "ErnieTokenizer"}), encoding="utf-8")
+
+    assert (
+        "tokenizer_config.json's tokenizer_class ErnieTokenizer is read as transformers' "
+        "BertTokenizer: symbols such as emoji are not set apart, special tokens are found within "
+        "a text"
+    ) in notes(folder)
+
+
 def test_dropout_that_the_spec_replaces_is_told(tmp_path: Path) -> None:
     folder = write(tmp_path, hidden_dropout_prob=0.1, classifier_dropout=0.3)
 

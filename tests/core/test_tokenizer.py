@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
+from tokenizers.models import Unigram, WordLevel
+from tokenizers.processors import TemplateProcessing
 
 from dualtrain.errors import CheckpointError
 from dualtrain.spec import load_spec
@@ -319,6 +320,21 @@ class TestCheckpoint:
         assert expected == str(caught.value)
 
 
+def test_a_text_that_the_tokenizer_does_not_take(tmp_path: Path, checkpoint: Path) -> None:
+    """A Unigram model without an unknown token has no number for other characters."""
+    native = Tokenizer(Unigram([("[PAD]", 0.0), ("[CLS]", 0.0), ("a", -1.0)], None, False))
+    native.post_processor = TemplateProcessing(single="[CLS] $A", special_tokens=[("[CLS]", 1)])
+    native.save(str(checkpoint / "tokenizer.json"))
+    write(checkpoint, "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast"})
+
+    with pytest.raises(CheckpointError) as caught:
+        prepared(tmp_path, CHECKPOINT, ["a", "ab"])
+
+    assert str(caught.value).startswith(
+        f"{tmp_path / 'train.jsonl'}:2: the checkpoint's tokenizer must take every text. Received: "
+    )
+
+
 def message_of(folder: Path, pad_id: int = 0) -> str:
     """The whole error, with the folder left out."""
     with pytest.raises(CheckpointError) as caught:
@@ -390,7 +406,8 @@ class TestBadCheckpoint:
 
     def test_tokenizer_json_of_something_else(self, checkpoint: Path) -> None:
         """JSON, but no tokenizer."""
-        write(checkpoint, "tokenizer.json", {"version": "1.0"})
+        write(checkpoint, "tokenizer.json", {"version": "1.0", "added_tokens": []})
+        write(checkpoint, "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast"})
 
         assert message_of(checkpoint).startswith(
             "F/tokenizer.json: must be a tokenizer of the tokenizers library. Received: "
@@ -400,6 +417,7 @@ class TestBadCheckpoint:
         """BERT classifies a text from the token put before it."""
         bare = Tokenizer(WordLevel({"[PAD]": 0, "[UNK]": 1}, unk_token="[UNK]"))
         (checkpoint / "tokenizer.json").write_text(bare.to_str(), encoding="utf-8")
+        write(checkpoint, "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast"})
         expected = (
             "F/tokenizer.json: the tokenizer must put a special token before each text, from "
             "which the model classifies it. Received: post_processor None"

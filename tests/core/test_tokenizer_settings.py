@@ -110,7 +110,8 @@ def test_a_plain_fast_tokenizer_is_tokenizer_json_as_it_is(folder: Path) -> None
 
 @pytest.mark.parametrize("file", ["tokenizer_config.json", "special_tokens_map.json"])
 def test_the_frame_is_the_folder_s(folder: Path, file: str) -> None:
-    write(folder, file, {"cls_token": "<start>", "sep_token": {"content": "<end>"}})
+    end = {"__type": "AddedToken", "content": "<end>"}
+    write(folder, file, {"cls_token": "<start>", "sep_token": end})
 
     assert tokens(folder, "the") == ["<start>", "the", "<end>"]
 
@@ -220,9 +221,35 @@ def test_an_added_token_s_number_must_be_the_vocabulary_s(folder: Path) -> None:
             "Received: 'XLNetTokenizer'",
         ),
         (
-            {"tokenizer_file": "/elsewhere/tokenizer.json"},
-            "tokenizer_file: must be absent: a folder's own files are read. "
-            "Received: '/elsewhere/tokenizer.json'",
+            {"vocab_file": "/elsewhere/vocab.txt"},
+            "vocab_file: must be absent: a folder's own files are read. "
+            "Received: '/elsewhere/vocab.txt'",
+        ),
+        (
+            {"model_input_names": ["input_ids"]},
+            "model_input_names: must have input_ids and attention_mask: without a mask "
+            "transformers attends to padding. Received: ['input_ids']",
+        ),
+        ({"strip_accents": 1}, "strip_accents: must be true, false or null. Received: 1"),
+        (
+            {"mask_token": {"content": "[MASK]"}},
+            'mask_token: an object must have "__type": "AddedToken", without which transformers '
+            "does not take it for a token. Received: {'content': '[MASK]'}",
+        ),
+        (
+            {"cls_token": ""},
+            "cls_token: a token must be text, or an object of content, lstrip, rstrip, "
+            "normalized, single_word, special. Received: ''",
+        ),
+        (
+            {"cls_token": "\ud800"},
+            "cls_token: a token must be text, or an object of content, lstrip, rstrip, "
+            "normalized, single_word, special. Received: '\\ud800'",
+        ),
+        (
+            {"added_tokens_decoder": {"²": NEW}},
+            "added_tokens_decoder: must be an object of numbers and tokens. "
+            "Received: {'²': {'content': 'book', 'normalized': False}}",
         ),
         (
             {"auto_map": {"AutoTokenizer": "own.Tokenizer"}},
@@ -247,12 +274,54 @@ def test_settings_that_are_refused(folder: Path, settings: object, message: str)
     assert f"F/tokenizer_config.json: {message}" == error(folder)
 
 
-def test_truncation_on_the_left_in_tokenizer_json(folder: Path) -> None:
-    tokenizer = wordpiece({token: i for i, token in enumerate(WORDS)})
-    tokenizer.enable_truncation(8, direction="left")
-    (folder / "tokenizer.json").write_text(tokenizer.to_str(), encoding="utf-8")
+def test_an_absent_tokenizer_json_named_by_path_is_none(folder: Path) -> None:
+    """transformers drops the name where there is no such file, and refuses to guess otherwise."""
+    write(folder, "tokenizer_config.json", {"tokenizer_file": "/elsewhere/tokenizer.json"})
+    assert tokens(folder, "the") == ["[CLS]", "the", "[SEP]"]
 
-    assert error(folder).startswith("F/tokenizer.json: truncation: must cut on the right.")
+    write_tokenizer_json(folder)
+    assert error(folder) == (
+        "F/tokenizer_config.json: tokenizer_file: must be absent: a folder's own files are read. "
+        "Received: '/elsewhere/tokenizer.json'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("file", "values", "message"),
+    [
+        (
+            "special_tokens_map.json",
+            {"do_lower_case": False},
+            "F/special_tokens_map.json: must have no other field than bos_token, eos_token, "
+            "unk_token, sep_token, pad_token, cls_token, mask_token and "
+            "additional_special_tokens; transformers takes any other for a setting of "
+            "tokenizer_config.json. Received: 'do_lower_case'",
+        ),
+        (
+            "special_tokens_map.json",
+            {"cls_token": None},
+            "F/special_tokens_map.json: cls_token: a token must be text, or an object of content, "
+            "lstrip, rstrip, normalized, single_word, special. Received: None",
+        ),
+        (
+            "special_tokens_map.json",
+            {"additional_special_tokens": ["book", {"content": "book", "lstrip": True}]},
+            "F: additional_special_tokens: tokenizer_config.json and special_tokens_map.json must "
+            "say the same of a token each time. Received: 'book' and AddedToken(\"book\", "
+            "rstrip=False, lstrip=True, single_word=False, normalized=False, special=True)",
+        ),
+        (
+            "added_tokens.json",
+            {"book": True},
+            "F/added_tokens.json: 'book': a token's number must be whole and not negative. "
+            "Received: True",
+        ),
+    ],
+)
+def test_tokens_that_are_refused(folder: Path, file: str, values: object, message: str) -> None:
+    write(folder, file, values)
+
+    assert message == error(folder)
 
 
 def test_the_class_of_config_json_counts(folder: Path) -> None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import transformers
 from numpy.typing import NDArray
 
 from dualtrain.backend import Backend, load_backend, logits_of
+from dualtrain.tasks.text_classification._checkpoint_tokenizer import load_tokenizer
 from dualtrain.tasks.text_classification._config import Family
 from dualtrain.tasks.text_classification._initial import initial_weights
+from dualtrain.tasks.text_classification._prepared import TextSplit, collate
+from dualtrain.tasks.text_classification._tokenizer_settings import read_settings
 from tests.pairs import FAMILIES, SIDES, make_batch, make_config
+from tests.tokenizer_folders import byte_pairs, wordpieces
 
 TOLERANCE = 1e-6
 """Of logits around 0.5, as in test_models."""
@@ -107,3 +113,41 @@ def test_without_padding_idx_it_would_have_one(family: Family) -> None:
 
     for name, row in rows_of_padding(family, config.pad_id).items():
         assert found[name][row].any()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_padding_beside_it_changes_nothing(family: Family) -> None:
+    """A text that has the token is attended to whole, and the padding after it is not."""
+    config, weights, batch = start(family)
+    for side in SIDES:
+        model = side.models.build_model(config)
+        side.weights.load_weights(model, weights)
+        together = side.run(model, batch)
+        for row, mask in enumerate(batch["attention_mask"]):
+            alone = {name: values[row : row + 1, : mask.sum()] for name, values in batch.items()}
+            np.testing.assert_allclose(
+                side.run(model, alone)[0], together[row], rtol=0, atol=TOLERANCE
+            )
+    assert (batch["input_ids"] == config.pad_id)[batch["attention_mask"] == 1].any()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_text_that_has_it_is_batched_as_transformers_does(family: Family, tmp_path: Path) -> None:
+    """The mask is 1 where the text itself has the token."""
+    folder = byte_pairs(tmp_path, {}) if family == "roberta" else wordpieces(tmp_path, {})
+    native = transformers.AutoTokenizer.from_pretrained(folder)
+    pad = native.pad_token
+    texts = [f"{pad} bad {pad}", "the book", f"a {pad}{pad} b {pad}"]
+    tokenizer = load_tokenizer(read_settings(folder), pad_id=native.pad_token_id)
+    ids = [encoding.ids for encoding in tokenizer.encode_batch(texts)]
+    split = TextSplit(
+        ids=np.concatenate(ids).astype(np.int32),
+        offsets=np.cumsum([0, *map(len, ids)], dtype=np.int64),
+        labels=np.zeros(len(texts), np.int64),
+    )
+    batch = collate(split, np.arange(len(texts)), native.pad_token_id)
+    expected = native(texts, padding=True, return_tensors="np")
+
+    np.testing.assert_array_equal(batch["input_ids"], expected["input_ids"])
+    np.testing.assert_array_equal(batch["attention_mask"], expected["attention_mask"])
+    assert (batch["input_ids"] == native.pad_token_id)[batch["attention_mask"] == 1].sum() == 5

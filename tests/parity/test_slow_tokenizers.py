@@ -12,8 +12,8 @@ import pytest
 import transformers
 from tokenizers import AddedToken, Tokenizer
 
+from dualtrain.tasks.text_classification._saved_tokenizer import has_slow_class, tokenizer_files
 from dualtrain.tasks.text_classification._tokenizer_config import tokenizer_config
-from dualtrain.tasks.text_classification._tokenizer_files import has_slow_class, tokenizer_files
 from dualtrain.tasks.text_classification._wordpiece import NAMES, wordpiece
 from dualtrain_paddle._compat import native_models
 

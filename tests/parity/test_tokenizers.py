@@ -3,48 +3,20 @@
 from __future__ import annotations
 
 import json
-import pydoc_data.topics
 from pathlib import Path
 from typing import Any
 
 import pytest
 import transformers
-from tokenizers import Tokenizer
-from tokenizers.models import BPE
-from tokenizers.pre_tokenizers import ByteLevel
-from tokenizers.trainers import BpeTrainer
 
+from dualtrain.errors import CheckpointError
 from dualtrain.tasks.text_classification._checkpoint_tokenizer import load_tokenizer
 from dualtrain.tasks.text_classification._tokenizer_config import tokenizer_config
-from dualtrain.tasks.text_classification._tokenizer_settings import content, read_settings
-
-LINES = [line for text in list(pydoc_data.topics.topics.values())[:3] for line in text.split("\n")]
-TEXTS = [
-    *(line for line in LINES if line.strip()),
-    "Good Film café CAFÉ naïve Ångström ÉCOLE straße İstanbul ﬁ ½ ²",
-    "the 电影 很好看 我爱猫 日本語のテキスト、テスト。 한국어 문장",
-    "русский Текст Ёлка עברית العربية हिन्दी ไทย",
-    "emoji 😀👍🏽 family 👨\u200d👩\u200d👧",
-    "control\x01\x02 tab\tno-break\u00a0zero\u200bwidth \u202eabc \u2028line",
-    "combining e\u0301 o\u0308",
-    "[PAD] bad [PAD] [CLS] x [SEP] [MASK]y [UNK]",
-    "<s> a </s> <pad> <mask> b <unk>",
-    "a[X]b [x] [X] book Book bookish mybook NEW_TOK new_tok",
-    "  leading and trailing  ",
-    "start <start> <end> end",
-    "a" * 150,
-]
-
-CHARACTERS = sorted({c for text in TEXTS for c in text + text.lower() if not c.isspace()})
-WORDS = sorted(
-    {w for text in TEXTS for w in text.split() if w.isalpha() and len(w) < 12} - {"book"}
-)
-SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[X]", "<start>", "<end>")
-WORDPIECES = [
-    *dict.fromkeys((*SPECIAL, *WORDS, *CHARACTERS, *(f"##{c}" for c in CHARACTERS))),
-]
-FIRST = len(WORDPIECES)
-"""The number of the first token that is added."""
+from dualtrain.tasks.text_classification._tokenizer_fields import PADDLENLP
+from dualtrain.tasks.text_classification._tokenizer_files import content
+from dualtrain.tasks.text_classification._tokenizer_settings import read_settings
+from dualtrain_paddle._compat import native_models
+from tests.tokenizer_folders import FIRST, TEXTS, byte_pairs, wordpieces, write
 
 FOLDED = {"content": "new_tok", "lstrip": True, "normalized": True, "single_word": True}
 PLAIN = {"content": "book", "normalized": False, "rstrip": True}
@@ -56,6 +28,7 @@ FILES: list[dict[str, Any]] = [
     {"tokenizer_config.json": {"tokenizer_class": "BertTokenizer", "do_lower_case": True}},
     {"tokenizer_config.json": {"cls_token": "<start>", "sep_token": "<end>"}},
     {"tokenizer_config.json": {"mask_token": "[X]", "unk_token": "[MASK]"}},
+    {"tokenizer_config.json": {"mask_token": {"__type": "AddedToken", "content": "é"}}},
     {"tokenizer_config.json": {"additional_special_tokens": ["[X]", "book", "<end>", "[CLS]"]}},
     {
         "tokenizer_config.json": {
@@ -75,43 +48,6 @@ FILES: list[dict[str, Any]] = [
         "special_tokens_map.json": {"additional_special_tokens": [{"content": "[X]"}]},
     },
 ]
-
-
-def write(folder: Path, name: str, values: object) -> None:
-    (folder / name).write_text(json.dumps(values), encoding="utf-8")
-
-
-def wordpieces(folder: Path, files: dict[str, Any]) -> Path:
-    write(folder, "config.json", {"model_type": "bert", "vocab_size": len(WORDPIECES)})
-    (folder / "vocab.txt").write_text("\n".join(WORDPIECES) + "\n", encoding="utf-8")
-    for name, values in files.items():
-        write(folder, name, values)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def bytes_learnt() -> dict[str, Any]:
-    """A byte-level BPE's vocabulary and merges."""
-    tokenizer = Tokenizer(BPE())
-    tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False)
-    trainer = BpeTrainer(
-        vocab_size=600,
-        special_tokens=["<s>", "<pad>", "</s>", "<unk>", "<mask>"],
-        initial_alphabet=ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(TEXTS, trainer)
-    model: dict[str, Any] = json.loads(tokenizer.to_str())["model"]
-    return model
-
-
-def byte_pairs(folder: Path, learnt: dict[str, Any], settings: dict[str, Any]) -> Path:
-    write(folder, "config.json", {"model_type": "roberta", "vocab_size": len(learnt["vocab"])})
-    write(folder, "vocab.json", learnt["vocab"])
-    merges = "".join(f"{' '.join(merge)}\n" for merge in learnt["merges"])
-    (folder / "merges.txt").write_text("#version: 0.2\n" + merges, encoding="utf-8")
-    write(folder, "tokenizer_config.json", settings)
-    return folder
 
 
 def theirs(folder: Path) -> Any:
@@ -190,22 +126,20 @@ def test_tokenizer_json_beside_another_tokenizer_config(
         {},
         {"add_prefix_space": True},
         {"additional_special_tokens": ["new_tok", "book"], "mask_token": "book"},
+        {"mask_token": "a"},  # stands in <pad>, which is looked for after it
     ],
     ids=str,
 )
 def test_byte_pairs(
     tmp_path: Path,
-    bytes_learnt: dict[str, Any],
     settings: dict[str, Any],
     with_tokenizer_json: bool,
 ) -> None:
-    folder = byte_pairs(tmp_path, bytes_learnt, settings)
+    folder = byte_pairs(tmp_path, settings)
     if with_tokenizer_json:  # of the defaults, beside the settings
         plain = tmp_path / "plain"
         plain.mkdir()
-        theirs(byte_pairs(plain, bytes_learnt, {})).backend_tokenizer.save(
-            str(folder / "tokenizer.json")
-        )
+        theirs(byte_pairs(plain, {})).backend_tokenizer.save(str(folder / "tokenizer.json"))
 
     assert_the_same_ids(folder, pad_id=1)
 
@@ -217,3 +151,42 @@ def test_another_setting_would_be_seen(tmp_path: Path) -> None:
     write(folder, "tokenizer_config.json", {"do_lower_case": True})
 
     assert [e.ids for e in tokenizer.encode_batch(TEXTS)] != theirs(folder)(TEXTS)["input_ids"]
+
+
+@pytest.mark.parametrize("name", ["BertTokenizer", *PADDLENLP])
+def test_paddlenlp_s_own_tokenizers(tmp_path: Path, name: str) -> None:
+    """Of a folder that paddlenlp saved: its ids, but for symbols and special tokens in a text."""
+    (tmp_path / "source").mkdir()
+    if PADDLENLP.get(name) == "RobertaTokenizer":
+        source = byte_pairs(tmp_path / "source", {})
+        files = [str(source / "vocab.json"), str(source / "merges.txt")]
+    else:
+        files = [str(wordpieces(tmp_path / "source", {}) / "vocab.txt")]
+    native = getattr(native_models(), name)(*files)
+    native.save_pretrained(str(tmp_path))
+    family = "roberta" if name.startswith("Roberta") else "bert"
+    write(tmp_path, "config.json", {"model_type": family})
+
+    tokenizer = load_tokenizer(read_settings(tmp_path), pad_id=native.pad_token_id)
+    apart = [text for text in TEXTS if tokenizer.encode(text).ids != native(text)["input_ids"]]
+
+    assert [t for t in apart if "emoji" not in t and "[PAD]" not in t and "<pad>" not in t] == []
+    assert len(TEXTS) > 100
+
+
+def test_a_token_that_transformers_mistakes_for_another(tmp_path: Path) -> None:
+    """Where the older files stand together, and the last further special token has a name."""
+    folder = wordpieces(
+        tmp_path,
+        {
+            "added_tokens.json": {"book": FIRST},
+            "special_tokens_map.json": {
+                "cls_token": "[CLS]",
+                "additional_special_tokens": ["[X]", "[CLS]"],
+            },
+        },
+    )
+    assert theirs(folder).cls_token == "book"
+
+    with pytest.raises(CheckpointError, match=r"additional_special_tokens: must not end with"):
+        read_settings(folder)

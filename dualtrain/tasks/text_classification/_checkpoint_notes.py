@@ -16,6 +16,7 @@ from dualtrain.tasks.text_classification._checkpoint_config import (
 from dualtrain.tasks.text_classification._checkpoint_fields import TYPE_FIELDS, VERDICTS
 from dualtrain.tasks.text_classification._config import EncoderConfig
 from dualtrain.tasks.text_classification._head import class_order
+from dualtrain.tasks.text_classification._tokenizer_fields import PADDLENLP, SETTINGS
 from dualtrain.tasks.text_classification._words import Head
 
 __all__ = ["checkpoint_notes"]
@@ -46,6 +47,7 @@ def checkpoint_notes(
         _listed("in the checkpoint and not read", sorted(stored.keys() - read)),
         *_types(folder, {stored[name].dtype for name in read}),
         *_fields(folder),
+        *_tokenizer(folder / "tokenizer_config.json"),
         _dropout(folder, config),
     ]
     return [note for note in notes if note is not None]
@@ -66,10 +68,21 @@ def _types(folder: Path, stored: set[str]) -> Iterator[str]:
 
 
 def _fields(folder: Path) -> Iterator[str]:
-    unknown = sorted(read_fields(folder / "config.json").keys() - VERDICTS.keys())
-    note = _listed("config.json has fields that are unknown here and not read", unknown)
-    if note is not None:
-        yield note
+    for file, known in (("config.json", VERDICTS), ("tokenizer_config.json", SETTINGS)):
+        path = folder / file
+        unknown = sorted(read_fields(path).keys() - known.keys()) if path.exists() else []
+        note = _listed(f"{file} has fields that are unknown here and not read", unknown)
+        if note is not None:
+            yield note
+
+
+def _tokenizer(path: Path) -> Iterator[str]:
+    name = read_fields(path).get("tokenizer_class") if path.exists() else None
+    if isinstance(name, str) and name in PADDLENLP:
+        yield (
+            f"{path.name}'s tokenizer_class {name} is read as transformers' {PADDLENLP[name]}: "
+            f"symbols such as emoji are not set apart, special tokens are found within a text"
+        )
 
 
 def _dropout(folder: Path, config: EncoderConfig) -> str | None:

@@ -8,8 +8,7 @@ of transformers would win, or two files name different tokens, the folder is ref
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +21,20 @@ from tokenizers.processors import TemplateProcessing
 
 from dualtrain.data import shown
 from dualtrain.errors import CheckpointError
-from dualtrain.tasks.text_classification._tokenizer_settings import (
-    NORMALIZER,
-    Settings,
+from dualtrain.tasks.text_classification._tokenizer_fields import NORMALIZER
+from dualtrain.tasks.text_classification._tokenizer_files import (
+    FLAGS,
+    Token,
     content,
     read_object,
     read_text,
+    refused,
 )
+from dualtrain.tasks.text_classification._tokenizer_json import (
+    apply_settings,
+    read_tokenizer_json,
+)
+from dualtrain.tasks.text_classification._tokenizer_settings import Settings
 from dualtrain.tasks.text_classification._wordpiece import PAD, bert_pipeline
 
 __all__ = ["load_tokenizer"]
@@ -43,14 +49,13 @@ def load_tokenizer(settings: Settings, *, pad_id: int) -> Tokenizer:
     contradict each other.
     """
     folder, kind = settings.folder, settings.kind
-    if (folder / "tokenizer.json").is_file():
-        tokenizer = _from_tokenizer_json(folder / "tokenizer.json")
+    if (folder / "tokenizer.json").exists():
+        tokenizer = read_tokenizer_json(settings)
         _add_tokens(tokenizer, settings)
-        _switch(tokenizer, settings)
-        _check_frame(tokenizer, settings)
-    elif kind == "bert" and (folder / "vocab.txt").is_file():
+        apply_settings(tokenizer, settings)
+    elif kind == "bert" and (folder / "vocab.txt").exists():
         tokenizer = _from_vocab_txt(settings)
-    elif kind == "roberta" and all((folder / f).is_file() for f in ("vocab.json", "merges.txt")):
+    elif kind == "roberta" and all((folder / f).exists() for f in ("vocab.json", "merges.txt")):
         tokenizer = _from_merges(settings)
     else:
         needed = {
@@ -66,29 +71,6 @@ def load_tokenizer(settings: Settings, *, pad_id: int) -> Tokenizer:
     return tokenizer
 
 
-def _from_tokenizer_json(path: Path) -> Tokenizer:
-    try:
-        tokenizer = Tokenizer.from_str(read_text(path))
-    except CheckpointError:
-        raise
-    except Exception as error:  # tokenizers raises no class of its own
-        raise CheckpointError(
-            f"{path}: must be a tokenizer of the tokenizers library. Received: {error}"
-        ) from None
-    if (tokenizer.truncation or {}).get("direction", "right") != "right":
-        raise CheckpointError(
-            f"{path}: truncation: must cut on the right. Received: {shown(tokenizer.truncation)}"
-        )
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    if not tokenizer.encode("").ids:
-        raise CheckpointError(
-            f"{path}: the tokenizer must put a special token before each text, from which the "
-            f"model classifies it. Received: post_processor {shown(tokenizer.post_processor)}"
-        )
-    return tokenizer
-
-
 def _from_vocab_txt(settings: Settings) -> Tokenizer:
     path = settings.folder / "vocab.txt"
     tokens = read_text(path).split("\n")
@@ -100,7 +82,7 @@ def _from_vocab_txt(settings: Settings) -> Tokenizer:
         for name, (setting, default) in NORMALIZER.items()
     }
     tokenizer = bert_pipeline(vocabulary, unk_token=unknown, normalizer=BertNormalizer(**switches))
-    _add_tokens(tokenizer, settings)
+    _add_tokens(tokenizer, _by_the_slow_class(settings))
     _frame(tokenizer, *frame)
     return tokenizer
 
@@ -110,18 +92,35 @@ def _from_merges(settings: Settings) -> Tokenizer:
     vocabulary = read_object(path)
     _, *frame = _parts(settings, vocabulary, path)
     merges = _merges(settings.folder / "merges.txt")
-    try:
+    with refused(f"{settings.folder}: vocab.json and merges.txt must fit together"):
         tokenizer = Tokenizer(BPE(vocabulary, merges))
-    except Exception as error:  # tokenizers raises no class of its own
-        raise CheckpointError(
-            f"{settings.folder}: vocab.json and merges.txt must fit together. Received: {error}"
-        ) from None
     prefix_space: Any = settings.switches.get("add_prefix_space", False)
     tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=prefix_space)
     tokenizer.decoder = ByteLevelDecoder()
-    _add_tokens(tokenizer, settings)
+    _add_tokens(tokenizer, _by_the_slow_class(settings))
     _frame(tokenizer, *frame)
     return tokenizer
+
+
+def _by_the_slow_class(settings: Settings) -> Settings:
+    """The special tokens as transformers' slow tokenizer hands them to the fast one made of it.
+
+    `normalized`, where no file says it, is decided before each of them is made special.
+    """
+    roberta = settings.kind == "roberta"  # it makes objects of those that are text
+
+    def said(token: Token) -> Token:
+        if isinstance(token, str):
+            return AddedToken(token, normalized=True) if roberta else token
+        return AddedToken(token.content, **{flag: getattr(token, flag) for flag in FLAGS})
+
+    return replace(
+        settings,
+        special={name: said(token) for name, token in settings.special.items()},
+        additional=tuple(
+            token if isinstance(token, str) else said(token) for token in settings.additional
+        ),
+    )
 
 
 def _parts(settings: Settings, vocabulary: dict[str, int], path: Path) -> tuple[str, str, str]:
@@ -174,53 +173,7 @@ def _add_tokens(tokenizer: Tokenizer, settings: Settings) -> None:
         if found != number:
             raise CheckpointError(
                 f"{settings.folder}: an added token must have the number that the vocabulary gives "
-                f"it. Received: {number} for {added.content!r}, which has {found}"
-            )
-
-
-def _switch(tokenizer: Tokenizer, settings: Settings) -> None:
-    """Let tokenizer_config.json's switches win over tokenizer.json's, where it says them."""
-    normalizer = tokenizer.normalizer
-    if settings.kind == "bert" and isinstance(normalizer, BertNormalizer):
-        for name in _contradicted(settings, normalizer, NORMALIZER):
-            setting, default = NORMALIZER[name]
-            setattr(normalizer, name, settings.switches.get(setting, default))
-        tokenizer.normalizer = normalizer
-    pre_tokenizer = tokenizer.pre_tokenizer
-    if isinstance(pre_tokenizer, ByteLevel):
-        switch = {"add_prefix_space": ("add_prefix_space", False)}
-        for name in _contradicted(settings, pre_tokenizer, switch):
-            setattr(pre_tokenizer, name, settings.switches[name])
-        tokenizer.pre_tokenizer = pre_tokenizer
-
-
-def _contradicted(
-    settings: Settings, part: object, switches: Mapping[str, tuple[str, bool | None]]
-) -> Iterator[str]:
-    """The switches that tokenizer_config.json turns; one that a default would turn is refused."""
-    for name, (setting, default) in switches.items():
-        there = getattr(part, name)
-        if there == settings.switches.get(setting, default):
-            continue
-        if setting not in settings.switches:
-            raise CheckpointError(
-                f"{settings.folder / 'tokenizer.json'}: {name} is {json.dumps(there)}, and "
-                f"tokenizer_config.json must say so, with {setting}: without it transformers takes "
-                f"{json.dumps(default)}. Received: no {setting}"
-            )
-        yield name
-
-
-def _check_frame(tokenizer: Tokenizer, settings: Settings) -> None:
-    """Refuse a cls_token or sep_token that tokenizer.json does not put where it belongs."""
-    ids = tokenizer.encode("").ids
-    for name, place in (("cls_token", 0), ("sep_token", -1)):
-        token = settings.token(name)
-        if name in settings.named and token != tokenizer.id_to_token(ids[place]):
-            raise CheckpointError(
-                f"{settings.folder}: {name}: tokenizer_config.json or special_tokens_map.json must "
-                f"name the token that tokenizer.json puts there, "
-                f"{tokenizer.id_to_token(ids[place])!r}. Received: {token!r}"
+                f"it. Received: {shown(number)} for {shown(added.content)}, which has {found}"
             )
 
 
@@ -251,8 +204,9 @@ def _merges(path: Path) -> list[tuple[str, str]]:
 
 
 def _check_pad(tokenizer: Tokenizer, settings: Settings, pad_id: int) -> None:
-    for token in (settings.token("pad_token"), PAD, "<pad>"):
-        found = None if token is None else tokenizer.token_to_id(token)
+    named = settings.token("pad_token")
+    for token in (PAD, "<pad>") if named is None else (named,):
+        found = tokenizer.token_to_id(token)
         if found is not None and found != pad_id:
             raise CheckpointError(
                 f"{settings.folder}: the tokenizer's {token} must be config.json's pad_token_id, "

@@ -108,7 +108,8 @@ def _learnt(model: FreshModel, train: Texts) -> _Reading:
 def _of_checkpoint(model: CheckpointModel, folder: Path, classes: int) -> _Reading:
     from dualtrain.tasks.text_classification._checkpoint_tokenizer import load_tokenizer
     from dualtrain.tasks.text_classification._tokenizer_config import tokenizer_config
-    from dualtrain.tasks.text_classification._tokenizer_settings import content, read_settings
+    from dualtrain.tasks.text_classification._tokenizer_files import content
+    from dualtrain.tasks.text_classification._tokenizer_settings import read_settings
 
     config = read_checkpoint_config(folder, classes=classes, dropout=None)
     if model.max_length > config.max_length:
@@ -130,7 +131,7 @@ def _of_checkpoint(model: CheckpointModel, folder: Path, classes: int) -> _Readi
 def _split(
     tokenizer: Tokenizer, table: Texts, classes: Sequence[str], vocab_size: int
 ) -> TextSplit:
-    encoded = [encoding.ids for encoding in tokenizer.encode_batch(table.texts)]
+    encoded = _encoded(tokenizer, table)
     for line, ids in zip(table.lines, encoded, strict=True):
         if max(ids) >= vocab_size:
             raise CheckpointError(
@@ -143,3 +144,16 @@ def _split(
         offsets=np.cumsum([0, *map(len, encoded)], dtype=np.int64),
         labels=np.array([number[label] for label in table.labels], np.int64),
     )
+
+
+def _encoded(tokenizer: Tokenizer, table: Texts) -> list[list[int]]:
+    """The ids of each text."""
+    from dualtrain.tasks.text_classification._tokenizer_files import refused
+
+    try:
+        return [encoding.ids for encoding in tokenizer.encode_batch(table.texts)]
+    except Exception:  # of tokenizers, which raises no class of its own and names no text
+        for line, text in zip(table.lines, table.texts, strict=True):
+            with refused(f"{table.path}:{line}: the checkpoint's tokenizer must take every text"):
+                tokenizer.encode(text)
+        raise

@@ -25,7 +25,7 @@ from dualtrain.tasks.text_classification._initial import initial_weights
 from dualtrain.tasks.text_classification._prepare import Rows, prepare, read_rows
 from dualtrain.tasks.text_classification._prepared import PreparedTexts
 from dualtrain.tasks.text_classification._save import save_config
-from dualtrain.tasks.text_classification._tokenizer_files import FAST_ALONE, has_slow_class
+from dualtrain.tasks.text_classification._saved_tokenizer import FAST_ALONE, has_slow_class
 from dualtrain.tasks.text_classification._words import CheckpointModel, FreshModel
 
 __all__ = ["TextClassification"]

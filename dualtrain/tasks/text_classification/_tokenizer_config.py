@@ -15,8 +15,9 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from dualtrain.tasks.text_classification._tokenizer_files import INIT_CLASS, slow_class
-from dualtrain.tasks.text_classification._tokenizer_settings import FLAGS, NORMALIZER
+from dualtrain.tasks.text_classification._saved_tokenizer import INIT_CLASS, slow_class
+from dualtrain.tasks.text_classification._tokenizer_fields import NORMALIZER
+from dualtrain.tasks.text_classification._tokenizer_files import FLAGS
 
 __all__ = ["tokenizer_config"]
 

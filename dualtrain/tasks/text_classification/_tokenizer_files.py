@@ -1,177 +1,111 @@
-"""The tokenizer's files of a saved model: tokenizer.json, and what classes that have it not read.
-
-Those are the slow ones, whose pipeline is code: `BertTokenizer` of transformers and of paddlenlp,
-transformers' `RobertaTokenizer`, paddlenlp's `RobertaBPETokenizer`. A tokenizer of another pipeline
-gets none of their files, so that they refuse the folder and cut no text in another way.
-"""
+"""The files a tokenizer is read from, opened: text, JSON objects, and the tokens that they name."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
-from itertools import chain
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
 
-__all__ = ["FAST_ALONE", "INIT_CLASS", "has_slow_class", "slow_class", "tokenizer_files"]
+from tokenizers import AddedToken
 
-INIT_CLASS = "init_class"
-"""Where tokenizer_config.json names the slow class; paddlenlp's AutoTokenizer looks there first."""
+from dualtrain.data import shown
+from dualtrain.errors import CheckpointError
+from dualtrain.files import parse_json, read_bytes
 
-FAST_ALONE = (
-    "no slow tokenizer, and none of paddlenlp's, cuts texts as this checkpoint's does: of a saved "
-    "folder tokenizer.json is to be read, as transformers' AutoTokenizer does"
-)
-"""What is told where there is no slow class."""
+__all__ = [
+    "FLAGS",
+    "Token",
+    "added_token",
+    "content",
+    "read_object",
+    "read_text",
+    "refused",
+    "token",
+]
 
-_PIPELINES: dict[str, dict[str, Any]] = {
-    "BertTokenizer": {
-        "model.type": "WordPiece",
-        "model.continuing_subword_prefix": "##",
-        "model.max_input_chars_per_word": 100,
-        "normalizer.type": "BertNormalizer",
-        "normalizer.clean_text": True,
-        "pre_tokenizer.type": "BertPreTokenizer",
-    },
-    "RobertaBPETokenizer": {
-        "model.type": "BPE",
-        "model.dropout": None,
-        "model.continuing_subword_prefix": None,
-        "model.end_of_word_suffix": None,
-        "model.fuse_unk": None,
-        "model.byte_fallback": None,
-        "model.ignore_merges": None,
-        "normalizer": None,
-        "pre_tokenizer.type": "ByteLevel",
-        "pre_tokenizer.use_regex": True,
-    },
-}
-"""paddlenlp's class -> what tokenizer.json says of the pipeline that its code is."""
+Token: TypeAlias = "str | AddedToken"
 
-_TRUNCATION = {"direction": "Right", "strategy": "LongestFirst", "stride": 0}
+LONGEST = 100
+"""Characters of either end of an error of tokenizers, which repeats values whole."""
+
+FLAGS = ("lstrip", "rstrip", "normalized", "single_word", "special")
+"""What an added token says beside its content."""
 
 
-def slow_class(pipeline: Mapping[str, Any], settings: Mapping[str, Any]) -> str | None:
-    """The name of paddlenlp's class that cuts texts as this tokenizer does; None if none does.
+def read_text(path: Path) -> str:
+    """A file in UTF-8, its line ends "\\n". Raises `CheckpointError` for any other."""
+    try:
+        text = read_bytes(path).decode("utf-8")
+    except OSError as error:
+        raise CheckpointError(f"{path}: must be readable. Received: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise CheckpointError(f"{path}: must be in UTF-8. Received: {error}") from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
-    pipeline: the content of tokenizer.json. settings: that of tokenizer_config.json.
+
+def read_object(path: Path) -> dict[str, Any]:
+    """A JSON file that holds an object. Raises `CheckpointError` for any other."""
+    try:
+        value = parse_json(read_text(path))
+    except ValueError as error:
+        raise CheckpointError(f"{path}: must be valid JSON. Received: {error}") from None
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{path}: must be a JSON object. Received: {shown(value)}")
+    return value
+
+
+@contextmanager
+def refused(rule: str) -> Iterator[None]:
+    """What tokenizers raises, no class of its own, as a `CheckpointError` that begins with `rule`.
+
+    A panic of its Rust code is not even an `Exception`.
     """
-    for name, said in _PIPELINES.items():
-        if all(_at(pipeline, path) == value for path, value in said.items()):
-            return name if _is_said(pipeline, settings) else None
-    return None
+    try:
+        yield
+    except (CheckpointError, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
+        said = str(error)
+        if len(said) > 2 * LONGEST:
+            said = f"{said[:LONGEST]} ... {said[-LONGEST:]}"
+        raise CheckpointError(f"{rule}. Received: {said}") from None
 
 
-def _is_said(pipeline: Mapping[str, Any], settings: Mapping[str, Any]) -> bool:
-    """Whether the files of a slow class can say the rest: vocabulary, frame and added tokens."""
-    model, named = pipeline["model"], set(_named(settings).values())
-    special = settings.get("additional_special_tokens", ())
-    frame = [settings.get("cls_token"), settings.get("sep_token")]
-    return (
-        _lines(model["vocab"]) is not None
-        and model["unk_token"] in (None, settings.get("unk_token"))
-        and _frame(pipeline["post_processor"]) == frame
-        and all(
-            _is_plain(token, pipeline, is_special=token["content"] in special)
-            for token in pipeline["added_tokens"]
-            if token["content"] not in named
+def added_token(path: Path, field: str, value: Any, **changes: bool) -> AddedToken:
+    """A token that a file has as an object; `normalized` stays unsaid where the file has it not.
+
+    Raises `CheckpointError`, which names `field`, for another object.
+    """
+    fields = dict(value) if isinstance(value, dict) else {}
+    fields.pop("__type", None)
+    text = fields.pop("content", None)
+    if not _is_token(text) or not all(
+        key in FLAGS and isinstance(flag, bool) for key, flag in fields.items()
+    ):
+        raise CheckpointError(
+            f"{path}: {field}: a token must be text, or an object of content, "
+            f"{', '.join(FLAGS)}. Received: {shown(value)}"
         )
-    )
+    return AddedToken(text, **fields | changes)
 
 
-def has_slow_class(tokenizer_config: str) -> bool:
-    """Whether the content of a tokenizer_config.json names one."""
-    return INIT_CLASS in json.loads(tokenizer_config)
+def token(path: Path, field: str, value: Any, **changes: bool) -> Token:
+    """A token that a file has as text, or as an object."""
+    return value if _is_token(value) else added_token(path, field, value, **changes)
 
 
-def tokenizer_files(tokenizer: str, tokenizer_config: str) -> dict[str, str]:
-    """Name of each file -> its content.
-
-    tokenizer: that of tokenizer.json, to which the length is added that texts are cut at.
-    tokenizer_config: that of tokenizer_config.json.
-    """
-    pipeline, settings = json.loads(tokenizer), json.loads(tokenizer_config)
-    pipeline["truncation"] = _TRUNCATION | {"max_length": settings["model_max_length"]}
-    files = {
-        "tokenizer.json": json.dumps(pipeline, ensure_ascii=False),
-        "tokenizer_config.json": tokenizer_config,
-    }
-    if not has_slow_class(tokenizer_config):
-        return files
-    model, tokens = pipeline["model"], pipeline["added_tokens"]
-    if model["type"] == "WordPiece":
-        files["vocab.txt"] = "".join(f"{token}\n" for token in _lines(model["vocab"]) or ())
-    else:
-        files["vocab.json"] = _written(model["vocab"])
-        pairs = (merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"])
-        files["merges.txt"] = "".join(f"{line}\n" for line in chain(["#version: 0.2"], pairs))
-    files["special_tokens_map.json"] = _written(_special(settings, tokens))
-    added = {t["content"]: t["id"] for t in tokens if t["content"] not in model["vocab"]}
-    if added:
-        files["added_tokens.json"] = _written(added)
-    return files
-
-
-def _at(pipeline: Mapping[str, Any], path: str) -> Any:
-    value: Any = pipeline
-    for name in path.split("."):
-        value = value.get(name) if isinstance(value, dict) else None
-    return value or None
-
-
-def _frame(post_processor: Mapping[str, Any] | None) -> list[str | None]:
-    """The tokens around a text; empty where it is not one before and one after."""
-    match post_processor:
-        case {"single": [{"SpecialToken": first}, {"Sequence": _}, {"SpecialToken": last}]}:
-            return [first["id"], last["id"]]
-        case {"cls": [first, _], "sep": [last, _]}:
-            return [first, last]
-        case _:
-            return []
-
-
-def _lines(vocabulary: Mapping[str, int]) -> list[str] | None:
-    """The tokens by their numbers, if those are 0, 1, 2 ... and each token fits a line."""
-    tokens = sorted(vocabulary, key=vocabulary.__getitem__)
-    fits = all(vocabulary[token] == i for i, token in enumerate(tokens))
-    return tokens if fits and not any("\n" in t or "\r" in t for t in tokens) else None
-
-
-def _is_plain(token: Mapping[str, Any], pipeline: Mapping[str, Any], *, is_special: bool) -> bool:
-    """Whether the slow classes find an added token where the fast one does.
-
-    They ask for no whole words. They look in the text once it is in lower case, special tokens
-    aside, and not otherwise normalised. paddlenlp's take the white space around a token, which
-    counts among bytes, and take a token of the vocabulary for a word.
-    """
-    text, normalizer = token["content"], pipeline["normalizer"]
-    if token["single_word"] or normalizer is None:
+def _is_token(value: Any) -> bool:
+    """Text that is not empty, and has no half of a surrogate pair, which UTF-8 cannot hold."""
+    if not isinstance(value, str) or value == "":
         return False
-    if not is_special and (token["special"] or text in pipeline["model"]["vocab"]):
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
         return False
-    if token["normalized"] and not text.isascii():
-        return False
-    if normalizer["lowercase"] and text.lower() != text.upper():
-        return text.islower() if token["normalized"] else is_special and not text.islower()
     return True
 
 
-def _named(settings: Mapping[str, Any]) -> dict[str, str]:
-    """Attribute (`cls_token`) -> token."""
-    return {name: token for name, token in settings.items() if name.endswith("_token")}
-
-
-def _special(
-    settings: Mapping[str, Any], tokens: Iterable[Mapping[str, Any]]
-) -> dict[str, str | list[str] | dict[str, Any]]:
-    """Each special token as an object: around a mere text paddlenlp takes the white space too."""
-    objects = {
-        token["content"]: {k: v for k, v in token.items() if k not in ("id", "special")}
-        for token in tokens
-    }
-    special: dict[str, Any] = {n: objects.get(t, t) for n, t in _named(settings).items()}
-    additional = settings.get("additional_special_tokens")
-    return {**special, **({"additional_special_tokens": additional} if additional else {})}
-
-
-def _written(value: object) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+def content(token: Token) -> str:
+    """A token's text."""
+    return token if isinstance(token, str) else str(token.content)

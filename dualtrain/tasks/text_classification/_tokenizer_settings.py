@@ -7,51 +7,35 @@ tokenizer.json count too, in this order. A setting that would need another token
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from tokenizers import AddedToken
 
 from dualtrain.data import shown
 from dualtrain.errors import CheckpointError
-from dualtrain.tasks.text_classification._checkpoint_fields import SWITCH, Requirement, only
+from dualtrain.tasks.text_classification._tokenizer_fields import (
+    CLASSES,
+    NAMED,
+    REFUSED,
+    SWITCHES,
+    TokenizerKind,
+)
+from dualtrain.tasks.text_classification._tokenizer_files import (
+    Token,
+    added_token,
+    content,
+    read_object,
+    token,
+)
 from dualtrain.tasks.text_classification._wordpiece import NAMES
 
-__all__ = [
-    "FLAGS",
-    "NORMALIZER",
-    "SETTINGS",
-    "Settings",
-    "content",
-    "read_object",
-    "read_settings",
-    "read_text",
-]
+__all__ = ["CONFIG", "Settings", "read_settings"]
 
 CONFIG = "tokenizer_config.json"
-
-TokenizerKind = Literal["bert", "roberta", "file"]
-"""BERT's WordPiece, RoBERTa's byte-level BPE, or tokenizer.json just as it is."""
-
-CLASSES: dict[str, TokenizerKind] = {
-    "BertTokenizer": "bert",
-    "RobertaTokenizer": "roberta",
-    "PreTrainedTokenizer": "file",
-    "ErnieTokenizer": "bert",
-    "RobertaChineseTokenizer": "bert",
-    "RobertaBPETokenizer": "roberta",
-}
-"""`tokenizer_class`, without "Fast"; the last three are paddlenlp's."""
-
-NAMED = (
-    *("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"),
-)
-"""The special tokens in transformers' order, which is the order they are added in."""
-
-Token: TypeAlias = "str | AddedToken"
+"""The file that wins over the others."""
 
 _DEFAULTS: dict[TokenizerKind, Mapping[str, str]] = {
     "bert": NAMES,
@@ -76,6 +60,8 @@ class Settings:
     kind: TokenizerKind
     switches: Mapping[str, bool | None]
     """`do_lower_case` and so on: those that tokenizer_config.json has."""
+    sides: frozenset[str]
+    """`padding_side` and `truncation_side`: those that tokenizer_config.json has, all "right"."""
     special: Mapping[str, Token]
     """Attribute (`cls_token`) -> the special token that has its part."""
     named: frozenset[str]
@@ -91,52 +77,6 @@ class Settings:
         return None if found is None else content(found)
 
 
-def _no(because: str) -> Requirement:
-    return Requirement(f"must be absent or empty: {because}", lambda value: not value)
-
-
-NORMALIZER = {
-    "lowercase": ("do_lower_case", True),
-    "strip_accents": ("strip_accents", None),
-    "handle_chinese_chars": ("tokenize_chinese_chars", True),
-}
-"""Switch of a BertNormalizer -> its name and its default in tokenizer_config.json."""
-
-_SWITCHES = {
-    "do_lower_case": SWITCH,
-    "tokenize_chinese_chars": SWITCH,
-    "strip_accents": Requirement(
-        "must be true, false or null", lambda v: v is None or v in (True, False)
-    ),
-    "add_prefix_space": SWITCH,
-}
-
-_REFUSED = {
-    "padding_side": only("right", because="positions are counted from the left"),
-    "truncation_side": only("right", because="long texts are cut at their end"),
-    "do_basic_tokenize": only(True, because="transformers' fast tokenizers always do it"),
-    "never_split": _no("transformers' fast tokenizers split them; add them as tokens"),
-    "split_special_tokens": _no("special tokens in a text are special"),
-    "extra_special_tokens": _no("name them in additional_special_tokens"),
-    "init_inputs": _no("settings must have names"),
-    "auto_map": _no("a folder's own code is not run"),
-    "fast_tokenizer_files": _no("tokenizer.json is read, whatever the version"),
-    "from_slow": _no("tokenizer.json is read where there is one"),
-    **dict.fromkeys(
-        ("tokenizer_file", "vocab_file", "merges_file"),
-        Requirement("must be absent: a folder's own files are read", lambda value: False),
-    ),
-}
-
-_HONOURED = ("tokenizer_class", "added_tokens_decoder", "additional_special_tokens", *NAMED)
-
-SETTINGS: dict[str, str] = {
-    **dict.fromkeys((*_SWITCHES, *_HONOURED), "honoured"),
-    **dict.fromkeys(_REFUSED, "refused"),
-}
-"""Field of tokenizer_config.json -> what becomes of it; others change no token's number."""
-
-
 def read_settings(folder: Path) -> Settings:
     """The settings of the tokenizer in `folder`.
 
@@ -144,25 +84,32 @@ def read_settings(folder: Path) -> Settings:
     not do as transformers' do.
     """
     path = folder / CONFIG
-    values = read_object(path) if path.is_file() else {}
-    for field, rule in {**_SWITCHES, **_REFUSED}.items():
+    values = _object(path)
+    pipeline = _object(folder / "tokenizer.json")
+    if not pipeline:  # transformers takes it for a trace of the class that saved the folder
+        values.pop("tokenizer_file", None)
+    for field, rule in {**SWITCHES, **REFUSED}.items():
         if field in values and not rule.holds(values[field]):
             raise CheckpointError(f"{path}: {field}: {rule.text}. Received: {shown(values[field])}")
     kind = _kind(folder, values)
-    given = {name: _token(path, name, values[name]) for name in NAMED if values.get(name)}
-    additional = _tokens(path, values.get("additional_special_tokens"))
+    given = {n: _setting(path, n, values[n]) for n in NAMED if values.get(n) is not None}
+    additional = _list(path, "additional_special_tokens", values, _setting)
     if "added_tokens_decoder" in values:
         added = _numbered(path, values["added_tokens_decoder"])
     else:
         given, additional = _special_tokens_map(folder, given, additional)
         special = {content(token) for token in (*given.values(), *additional)}
         added = dict(_added_tokens(folder, special))
-        added |= dict(_tokens_of_tokenizer_json(folder))
+        added |= dict(_tokens_of_tokenizer_json(folder, pipeline))
+    _check_once(folder, additional)
+    if kind == "file" and "pad_token" not in values.keys() | given.keys():
+        padding = pipeline.get("padding")
+        if isinstance(padding, dict) and "pad_token" in padding:
+            where = folder / "tokenizer.json"
+            given["pad_token"] = token(where, "padding.pad_token", padding["pad_token"])
     known = {token.content: token for token in added.values()}
     given = {name: known.get(content(token), token) for name, token in given.items()}
-    switched_off = {
-        name for name in NAMED if name in values and values[name] is None
-    } - given.keys()
+    switched_off = {name for name in NAMED if name in values and values[name] is None}
     defaults = {n: t for n, t in _DEFAULTS[kind].items() if n not in switched_off}
     special_tokens: dict[str, Token] = {**defaults, **given}
     mask = special_tokens.get("mask_token")
@@ -171,7 +118,8 @@ def read_settings(folder: Path) -> Settings:
     return Settings(
         folder=folder,
         kind=kind,
-        switches={name: values[name] for name in _SWITCHES if name in values},
+        switches={name: values[name] for name in SWITCHES if name in values},
+        sides=frozenset(name for name in ("padding_side", "truncation_side") if name in values),
         special={name: special_tokens[name] for name in NAMED if name in special_tokens},
         named=frozenset(given),
         additional=tuple(additional),
@@ -179,24 +127,30 @@ def read_settings(folder: Path) -> Settings:
     )
 
 
+def _object(path: Path) -> dict[str, Any]:
+    """What a file says; nothing where there is none."""
+    return read_object(path) if path.exists() else {}
+
+
 def _kind(folder: Path, values: Mapping[str, Any]) -> TokenizerKind:
     """By tokenizer_config.json's tokenizer_class, else config.json's, else its model_type."""
     path, name = folder / CONFIG, values.get("tokenizer_class")
-    if name is None and (folder / "config.json").is_file():
+    if name is None:
         path = folder / "config.json"
-        model = read_object(path)
+        model = _object(path)
         name = model.get("tokenizer_class")
         if name is None:
             name = "RobertaTokenizer" if model.get("model_type") == "roberta" else "BertTokenizer"
-    kind = CLASSES.get(str(name or "BertTokenizer").removesuffix("Fast"))
+    kind = CLASSES.get(str(name).removesuffix("Fast"))
     if kind is None:
         raise CheckpointError(
             f"{path}: tokenizer_class: must be one of {', '.join(CLASSES)}, with or without Fast. "
             f"Received: {shown(name)}"
         )
-    files = [file for file in ("tokenizer.json", "vocab.json") if (folder / file).is_file()]
-    if kind == "roberta" and not files and (folder / "vocab.txt").is_file():
-        return "bert"  # paddlenlp's Chinese RoBERTa has BERT's vocabulary
+    files = [file for file in ("tokenizer.json", "vocab.json") if (folder / file).exists()]
+    of_paddlenlp = kind == "roberta" and not str(name).endswith("Fast")
+    if of_paddlenlp and not files and (folder / "vocab.txt").exists():
+        return "bert"  # its Chinese RoBERTa has BERT's vocabulary
     return kind
 
 
@@ -205,93 +159,108 @@ def _special_tokens_map(
 ) -> tuple[dict[str, Token], list[Token]]:
     """What special_tokens_map.json changes and adds."""
     path = folder / "special_tokens_map.json"
-    values = read_object(path) if path.is_file() else {}
-    named = {name: _token(path, name, values[name]) for name in NAMED if values.get(name)}
-    known = set(map(content, additional))
-    further = _tokens(path, values.get("additional_special_tokens"))
-    return {**given, **named}, [*additional, *(t for t in further if content(t) not in known)]
+    values = _object(path)
+    for name in values:
+        if name not in (*NAMED, "additional_special_tokens"):
+            raise CheckpointError(
+                f"{path}: must have no other field than {', '.join(NAMED)} and "
+                f"additional_special_tokens; transformers takes any other for a setting of "
+                f"{CONFIG}. Received: {shown(name)}"
+            )
+    named = {name: _special(path, name, values[name]) for name in NAMED if name in values}
+    further = _list(path, "additional_special_tokens", values, _special)
+    given = {**given, **named}
+    last = content(further[-1]) if further else None
+    *_, added = (None, *_object(folder / "added_tokens.json"))
+    if last in {*map(content, given.values())} and added not in (None, last):
+        raise CheckpointError(
+            f"{path}: additional_special_tokens: must not end with a token that has a name too: "
+            f"transformers takes the last of added_tokens.json, {shown(added)}, in its place; "
+            f"leave it out there. Received: {shown(last)}"
+        )
+    return given, [*additional, *further]
 
 
 def _added_tokens(folder: Path, special: set[str]) -> Iterator[tuple[int, AddedToken]]:
     """added_tokens.json: token -> number."""
     path = folder / "added_tokens.json"
-    for text, number in (read_object(path) if path.is_file() else {}).items():
-        if not isinstance(number, int):
-            raise CheckpointError(
-                f"{path}: must be an object of tokens and their numbers. "
-                f"Received: {shown(number)} for {shown(text)}"
-            )
+    for text, number in _object(path).items():
         is_special = text in special
-        yield number, AddedToken(text, normalized=not is_special, special=is_special)
+        flags = {"content": text, "normalized": not is_special, "special": is_special}
+        yield _number(path, shown(text), number), added_token(path, shown(text), flags)
 
 
-def _tokens_of_tokenizer_json(folder: Path) -> Iterator[tuple[int, AddedToken]]:
+def _tokens_of_tokenizer_json(
+    folder: Path, pipeline: Mapping[str, Any]
+) -> Iterator[tuple[int, AddedToken]]:
     path = folder / "tokenizer.json"
-    for token in read_object(path).get("added_tokens", []) if path.is_file() else []:
-        fields = dict(token)
-        yield fields.pop("id"), _added(path, "added_tokens", fields)
+    tokens = pipeline.get("added_tokens") if pipeline else []
+    if not isinstance(tokens, list):
+        raise CheckpointError(
+            f"{path}: added_tokens: must be a list of tokens. Received: {shown(tokens)}"
+        )
+    for item in tokens:
+        fields = dict(item) if isinstance(item, dict) else {}
+        number = _number(path, "added_tokens", fields.pop("id", None))
+        yield number, added_token(path, "added_tokens", fields)
 
 
 def _numbered(path: Path, value: Any) -> dict[int, AddedToken]:
-    if not isinstance(value, dict) or not all(key.isdigit() for key in value):
+    if not isinstance(value, dict) or not all(map(_is_number, value)):
         raise CheckpointError(
             f"{path}: added_tokens_decoder: must be an object of numbers and tokens. "
             f"Received: {shown(value)}"
         )
-    return {int(key): _added(path, "added_tokens_decoder", item) for key, item in value.items()}
+    return {int(key): added_token(path, "added_tokens_decoder", v) for key, v in value.items()}
 
 
-def _tokens(path: Path, value: Any) -> list[Token]:
-    if value is None:
-        return []
-    if not isinstance(value, list):
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 10
+
+
+def _number(path: Path, field: str, value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise CheckpointError(
-            f"{path}: additional_special_tokens: must be a list of tokens. Received: {shown(value)}"
+            f"{path}: {field}: a token's number must be whole and not negative. "
+            f"Received: {shown(value)}"
         )
-    return [_token(path, "additional_special_tokens", token) for token in value]
-
-
-def _token(path: Path, field: str, value: Any) -> Token:
-    return value if isinstance(value, str) else _added(path, field, value, special=True)
-
-
-FLAGS = ("lstrip", "rstrip", "normalized", "single_word", "special")
-
-
-def _added(path: Path, field: str, value: Any, **changes: bool) -> AddedToken:
-    """A token that a file has as an object; `normalized` stays unsaid where the file has it not."""
-    fields = dict(value) if isinstance(value, dict) else {}
-    fields.pop("__type", None)
-    text = fields.pop("content", None)
-    if not isinstance(text, str) or not all(
-        key in FLAGS and isinstance(flag, bool) for key, flag in fields.items()
-    ):
-        raise CheckpointError(
-            f"{path}: {field}: a token must be text, or an object of content, "
-            f"{', '.join(FLAGS)}. Received: {shown(value)}"
-        )
-    return AddedToken(text, **fields | changes)
-
-
-def content(token: Token) -> str:
-    """A token's text."""
-    return token if isinstance(token, str) else str(token.content)
-
-
-def read_object(path: Path) -> dict[str, Any]:
-    """A JSON file that holds an object. Raises `CheckpointError` for any other."""
-    try:
-        value = json.loads(read_text(path))
-    except ValueError as error:
-        raise CheckpointError(f"{path}: must be valid JSON. Received: {error}") from None
-    if not isinstance(value, dict):
-        raise CheckpointError(f"{path}: must be a JSON object. Received: {shown(value)}")
     return value
 
 
-def read_text(path: Path) -> str:
-    """A file in UTF-8. Raises `CheckpointError` for any other."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise CheckpointError(f"{path}: must be in UTF-8. Received: {error}") from None
+def _list(
+    path: Path, field: str, values: Mapping[str, Any], read: Callable[[Path, str, Any], Token]
+) -> list[Token]:
+    items = values.get(field)
+    if items is None:
+        return []
+    if not isinstance(items, list):
+        raise CheckpointError(
+            f"{path}: {field}: must be a list of tokens. Received: {shown(items)}"
+        )
+    return [read(path, field, item) for item in items]
+
+
+def _check_once(folder: Path, additional: Sequence[Token]) -> None:
+    """A token that stands there twice must be the same both times: transformers keeps the last."""
+    found: dict[str, str] = {}
+    for one in additional:
+        if found.setdefault(content(one), repr(one)) != repr(one):
+            raise CheckpointError(
+                f"{folder}: additional_special_tokens: {CONFIG} and special_tokens_map.json must "
+                f"say the same of a token each time. Received: {found[content(one)]} and {one!r}"
+            )
+
+
+def _setting(path: Path, field: str, value: Any) -> Token:
+    """A token of tokenizer_config.json."""
+    if isinstance(value, dict) and value.get("__type") != "AddedToken":
+        raise CheckpointError(
+            f'{path}: {field}: an object must have "__type": "AddedToken", without which '
+            f"transformers does not take it for a token. Received: {shown(value)}"
+        )
+    return token(path, field, value)
+
+
+def _special(path: Path, field: str, value: Any) -> Token:
+    """A token of special_tokens_map.json."""
+    return token(path, field, value, special=True)
