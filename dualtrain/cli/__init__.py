@@ -17,6 +17,7 @@ import typer
 
 from dualtrain.cli import _meaning, _runs, _specs, _traces
 from dualtrain.errors import DualtrainError
+from dualtrain.printable import escaped
 from dualtrain.version import __version__
 
 __all__ = ["app", "main"]
@@ -75,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         app(arguments)
     except (DualtrainError, OSError, MemoryError) as error:
-        print(str(error) or "out of memory", file=sys.stderr)
+        print(escaped(str(error), but="\n") or "out of memory", file=sys.stderr)
         sys.exit(2)
     except Exception:  # Python would exit with 1, which is the status of a difference
         traceback.print_exc()

@@ -15,10 +15,11 @@ from dualtrain.parity._common import in_common
 from dualtrain.parity._finding import Comparison, Measure
 from dualtrain.parity._first import explained, first_difference, starts_alike
 from dualtrain.parity._floor import check_floor, widened
+from dualtrain.parity._read_weights import read_weights
 from dualtrain.parity._spec import spec
 from dualtrain.parity._stages import AFTER, STAGES, Stage, make_finding
 from dualtrain.parity._tolerances import tolerances
-from dualtrain.parity._weights import Weights, WeightSet, compare_weights, read_weights
+from dualtrain.parity._weights import Weights, WeightSet, compare_weights
 from dualtrain.trace import Header, Trace, read_trace
 
 __all__ = ["compare", "compare_files", "compare_headers"]

@@ -1,0 +1,134 @@
+"""The lines after the first: in order, as many as were planned, each what its plan allows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from dualtrain.plan import Plan, Scaling
+from dualtrain.trace._header import Header, PlanFacts
+from dualtrain.trace._lines import error_at
+from dualtrain.trace._records import DONE, End, Evaluation, Record, Update
+
+__all__ = ["Event", "Numbered", "check_end", "check_updates", "in_order"]
+
+Numbered = tuple[int, Record]
+"""A line's number in its file, from 1, and what it says."""
+
+Event = Update | Evaluation
+
+
+def in_order(
+    path: Path, records: Sequence[Numbered], plan: PlanFacts | None
+) -> Iterator[tuple[int, Event]]:
+    """The lines between header and end. Raises `TraceError` for one that is out of order."""
+    attempt, clock, further = 0, {0}, _epochs_left(plan)
+    for number, record in records:
+        if not isinstance(record, Update | Evaluation):
+            rule = "between header and end there are updates and evaluations only"
+            raise error_at(path, number, rule, record.record)
+        if isinstance(record, Update) and record.attempt != attempt:
+            rule = f"updates are in order: attempt is {attempt} here"
+            raise error_at(path, number, rule, str(record.attempt))
+        if record.t not in clock and not min(clock) < record.t <= min(clock) + further:
+            rule = (
+                f"{record.record}s are in order: t is {' or '.join(map(str, sorted(clock)))} here"
+            )
+            raise error_at(path, number, rule, str(record.t))
+        if isinstance(record, Update):
+            attempt += 1
+            # A skipped update holds the clock or advances it: `Plan.holds_on_skip`.
+            clock = {record.t, record.t + 1} if record.skipped else {record.t + 1}
+        elif record.correct is not None and record.correct > record.examples:
+            rule = f"evaluation correct is at most examples, {record.examples}"
+            raise error_at(path, number, rule, str(record.correct))
+        yield number, record
+
+
+def _epochs_left(plan: PlanFacts | None) -> int:
+    """How far the clock goes on when a loop leaves an epoch: `Run.begin_epoch`."""
+    per_epoch = plan is not None and plan.spec.schedule.per == "epoch"
+    return plan.updates_per_epoch if plan is not None and per_epoch else 0
+
+
+def check_updates(
+    path: Path, last: int, header: Header, updates: Sequence[tuple[int, Update]], end: End | None
+) -> None:
+    """Refuse updates that the plan does not allow, and one that has no rate.
+
+    last: the number of the last line.
+    """
+    for number, update in updates:
+        if not math.isfinite(update.lr):
+            raise error_at(path, number, "update lr is a finite number", str(update.lr))
+    if header.plan is None:
+        return
+    total, plan = header.plan.total_updates, header.plan.resolved()
+    rule = f"the first line announces total_updates {total}"
+    if len(updates) > total:
+        raise error_at(path, updates[total][0], rule, "one more update")
+    made = len(updates)
+    if end is not None and end.reason == DONE and made < total:
+        reached = updates[-1][1].t + _epochs_left(header.plan) if updates else 0
+        if reached < total:
+            raise error_at(path, last, rule, f"{made} updates before the end")
+    for number, update in updates:
+        wrong = _against_plan(update, plan)
+        if wrong is not None:
+            raise error_at(path, number, *wrong)
+
+
+def _against_plan(update: Update, plan: Plan) -> tuple[str, str] | None:
+    """The rule of the plan that an update breaks, and what was received.
+
+    A loop of one's own, which shows no batches, may leave an epoch: then any group is its next.
+    """
+    size, most = len(plan.group(update.attempt)), plan.spec.batch.accumulate
+    batches, losses = len(update.batches), len(update.micro_losses)
+    scaled = Scaling.of(plan.spec.amp) is not None
+    if batches and batches != size:
+        return f"update batches has its {size} micro-batches, by the plan", f"{batches}"
+    if losses and batches and losses != batches:
+        return f"update micro_losses has one for each of its {batches} batches", f"{losses}"
+    if losses > most:
+        return f"update micro_losses has at most batch.accumulate {most}", f"{losses}"
+    if scaled != (update.loss_scale is not None):
+        told = "a number with float16" if scaled else "null without float16"
+        return f"update loss_scale is {told}", str(update.loss_scale)
+    if update.skipped and not scaled:
+        return "update skipped is false where no loss is scaled", "true"
+    return None
+
+
+def check_end(path: Path, last: int, end: End, skipped: int, *, digests: bool) -> None:
+    """Refuse an end that is not that of its updates, or that names weights it does not vouch for.
+
+    skipped: how many of the updates were. digests: whether weights always have one.
+    """
+    if end.skipped not in (None, skipped):
+        rule = f"end skipped counts the updates that were, {skipped}"
+        raise error_at(path, last, rule, str(end.skipped))
+    for rule, received in _unproven(end, digests=digests):
+        raise error_at(path, last, rule, received)
+
+
+def _unproven(end: End, *, digests: bool) -> Iterator[tuple[str, str]]:
+    files = {name: getattr(end, name) for name in ("weights", "initial_weights", "averages")}
+    for name, file in files.items():
+        if file is not None and (not file or _is_absolute(file) or "\0" in file):
+            yield f"end {name} names a file relative to the trace's folder", repr(file)
+    given = [file for file in files.values() if file is not None]
+    if len({*given}) < len(given):
+        yield "end weights, initial_weights and averages are files of their own", repr(given)
+    if (end.weights is None) != (end.initial_weights is None):
+        yield "end weights and initial_weights are named together", "one of them"
+    if end.averages is not None and end.weights is None:
+        yield "end averages stand beside weights", "averages alone"
+    for name, digest in (("weights", end.weights_digest), ("averages", end.averages_digest)):
+        if digest is None and files[name] is not None and digests:
+            yield f"end {name}_digest tells whose weights the file holds", "none"
+
+
+def _is_absolute(file: str) -> bool:
+    return PurePosixPath(file).is_absolute() or PureWindowsPath(file).is_absolute()
