@@ -31,8 +31,8 @@ def disputed(row: LedgerRow, spec: Spec) -> Dispute | None:
     """
     is_vector = len(row.parameter.shape) == 1
     if is_vector != ("one_dimensional" in row.roles):
-        dimensions = len(row.parameter.shape)
-        return f"of {dimensions} dimensions its roles tell", ", ".join(row.roles) or "none"
+        roles, shape = ", ".join(row.roles) or "none", list(row.parameter.shape)
+        return "the role one_dimensional is that of one dimension", f"{roles} with shape {shape}"
     return _of_decay(row, spec) or _of_rate(row, spec) or _of_freezing(row, spec)
 
 

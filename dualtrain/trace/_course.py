@@ -23,7 +23,7 @@ def in_order(
     path: Path, records: Sequence[Numbered], plan: PlanFacts | None
 ) -> Iterator[tuple[int, Event]]:
     """The lines between header and end. Raises `TraceError` for one that is out of order."""
-    attempt, clock, further = 0, {0}, _epochs_left(plan)
+    attempt, clock = 0, {0}
     for number, record in records:
         if not isinstance(record, Update | Evaluation):
             rule = "between header and end there are updates and evaluations only"
@@ -31,7 +31,7 @@ def in_order(
         if isinstance(record, Update) and record.attempt != attempt:
             rule = f"updates are in order: attempt is {attempt} here"
             raise error_at(path, number, rule, str(record.attempt))
-        if record.t not in clock and not min(clock) < record.t <= min(clock) + further:
+        if record.t not in clock and not _next_epoch(record, max(clock), plan):
             rule = (
                 f"{record.record}s are in order: t is {' or '.join(map(str, sorted(clock)))} here"
             )
@@ -46,10 +46,18 @@ def in_order(
         yield number, record
 
 
-def _epochs_left(plan: PlanFacts | None) -> int:
-    """How far the clock goes on when a loop leaves an epoch: `Run.begin_epoch`."""
-    per_epoch = plan is not None and plan.spec.schedule.per == "epoch"
-    return plan.updates_per_epoch if plan is not None and per_epoch else 0
+def _next_epoch(record: Event, clock: int, plan: PlanFacts | None) -> bool:
+    """Whether a loop of one's own left an epoch, which moves the clock on: `Run.begin_epoch`."""
+    if plan is None or not _may_leave(record, plan):
+        return False
+    begins = range(0, plan.total_updates, plan.updates_per_epoch)
+    return record.t > clock and record.t in begins
+
+
+def _may_leave(record: Event, plan: PlanFacts) -> bool:
+    """Under a schedule per epoch; a loop that shows its batches is dualtrain's, and leaves none."""
+    shown = not isinstance(record, Update) or bool(record.batches)
+    return plan.spec.schedule.per == "epoch" and not shown
 
 
 def check_updates(
@@ -68,37 +76,47 @@ def check_updates(
     rule = f"the first line announces total_updates {total}"
     if len(updates) > total:
         raise error_at(path, updates[total][0], rule, "one more update")
-    made = len(updates)
-    if end is not None and end.reason == DONE and made < total:
-        reached = updates[-1][1].t + _epochs_left(header.plan) if updates else 0
-        if reached < total:
-            raise error_at(path, last, rule, f"{made} updates before the end")
+    done = end is not None and end.reason == DONE
+    left = bool(updates) and _may_leave(updates[-1][1], header.plan)
+    if done and len(updates) < total and not left:
+        raise error_at(path, last, rule, f"{len(updates)} updates before the end")
+    shown = bool(updates and updates[0][1].batches)
     for number, update in updates:
+        if bool(update.batches) != shown:
+            rule = "update batches are those of each update or of none"
+            raise error_at(path, number, rule, str(len(update.batches)))
         wrong = _against_plan(update, plan)
         if wrong is not None:
             raise error_at(path, number, *wrong)
 
 
 def _against_plan(update: Update, plan: Plan) -> tuple[str, str] | None:
-    """The rule of the plan that an update breaks, and what was received.
-
-    A loop of one's own, which shows no batches, may leave an epoch: then any group is its next.
-    """
-    size, most = len(plan.group(update.attempt)), plan.spec.batch.accumulate
+    """The rule of the plan that an update breaks, and what was received."""
     batches, losses = len(update.batches), len(update.micro_losses)
     scaled = Scaling.of(plan.spec.amp) is not None
+    size = len(plan.group(update.attempt))
     if batches and batches != size:
         return f"update batches has its {size} micro-batches, by the plan", f"{batches}"
-    if losses and batches and losses != batches:
-        return f"update micro_losses has one for each of its {batches} batches", f"{losses}"
-    if losses > most:
-        return f"update micro_losses has at most batch.accumulate {most}", f"{losses}"
+    allowed = {batches} if batches else _sizes_of_losses(plan)
+    if losses not in allowed:
+        told = " or ".join(map(str, sorted(allowed)))
+        return f"update micro_losses has one for each micro-batch, {told}", f"{losses}"
     if scaled != (update.loss_scale is not None):
         told = "a number with float16" if scaled else "null without float16"
         return f"update loss_scale is {told}", str(update.loss_scale)
     if update.skipped and not scaled:
         return "update skipped is false where no loss is scaled", "true"
     return None
+
+
+def _sizes_of_losses(plan: Plan) -> set[int]:
+    """How many an update of a loop of one's own may have, which shows no batches.
+
+    It may leave an epoch, so that any group is its next; and of sums nobody knows the means.
+    """
+    if plan.spec.batch.normalise == "token_mean":
+        return {0}
+    return {len(plan.group(index)) for index in (0, plan.updates_per_epoch - 1)}
 
 
 def check_end(path: Path, last: int, end: End, skipped: int, *, digests: bool) -> None:

@@ -34,6 +34,8 @@ def contradictions(header: Header) -> Iterator[Contradiction]:
         yield "header probe has as many logits of each sample", "rows of several lengths"
     yield from _of_computation(header)
     if header.plan is not None:
+        if header.device != header.plan.spec.device:
+            yield f"header device is that of the spec, {header.plan.spec.device}", header.device
         yield from _of_sizes(header.plan)
         yield from _of_decisions(header.plan, header.parameters)
 
@@ -52,6 +54,10 @@ def _of_computation(header: Header) -> Iterator[Contradiction]:
     computation = header.computation
     trained = {p.dtype for p in header.parameters if p.trainable and p.dtype is not None}
     if header.spec is not None:
+        widths = ["float32"] if header.spec.amp else ["float32", "float64"]
+        if trained - {*widths}:
+            rule = f"header parameters that train are {' or '.join(widths)}, whatever computes"
+            yield rule, _named(sorted(trained - {*widths}))
         allowed = _types(header.spec.amp, trained)
         if computation not in allowed:
             told = " or ".join(map(str, allowed))

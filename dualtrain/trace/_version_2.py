@@ -35,7 +35,7 @@ class LedgerEntry2:
     name: str
     native: str
     structured: str
-    shape: tuple[int, ...]
+    shape: tuple[Position, ...]
     roles: tuple[Role, ...]
     rule: str
     decay: Number

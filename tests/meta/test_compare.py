@@ -324,7 +324,7 @@ REFUSED = {
     "frozen by one spec": "1: header plan.decisions, 'dense.weight': by the rule default it is not "
     "frozen. Received: frozen True",
     "another name": "1: header initial_digest has each parameter. Received: none of 'kernel'",
-    "a micro-batch lost": "5: update micro_losses has one for each of its 2 batches. Received: 1",
+    "a micro-batch lost": "5: update micro_losses has one for each micro-batch, 2. Received: 1",
     "mixed precision on one side": "1: header computation is that of the spec, amp: bfloat16 O1. "
     "Received: float32",
 }
