@@ -75,7 +75,12 @@ def make_trace(backend: str = "torch", **spec: Any) -> Trace:
         plan=PlanFacts.of(plan, [_decision(name, *rule) for name, rule in rules.items()]),
     )
     updates = tuple(
-        _update(t, plan.lr_at(t), [f"{epoch}{i:07x}" for i in group], scaling and scaling.scale)
+        _update(
+            t,
+            plan.lr_at(t),
+            [f"{epoch}{i:07x}" for i in group],
+            None if scaling is None else scaling.scale,
+        )
         for t, (epoch, group) in enumerate(plan.updates())
     )
     evaluation = Evaluation(t=plan.total_updates, examples=80, loss=0.5, correct=61)

@@ -50,16 +50,16 @@ def edited(path: Path, *changes: Change) -> Path:
 
 def twice(name: str) -> Change:
     def change(lines: Lines) -> None:
-        at = lines[0]
+        at: Any = lines[0]
         for step in name.split("__"):
             at = at[step]
-        at.append(at[0])  # type: ignore[attr-defined]
+        at.append(at[0])
 
     return change
 
 
-FLOAT16 = {"amp": {"dtype": "float16"}}
-O2 = {"amp": {"dtype": "bfloat16", "level": "O2"}}
+FLOAT16: dict[str, Any] = {"amp": {"dtype": "float16"}}
+O2: dict[str, Any] = {"amp": {"dtype": "bfloat16", "level": "O2"}}
 
 # the spec of the run, what is changed, and the message after the file's name
 FORGED: dict[str, tuple[dict[str, Any], Change, str]] = {

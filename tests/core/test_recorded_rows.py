@@ -14,8 +14,8 @@ from tests.builders import spec_of
 
 
 def parameter(name: str, *shape: int, kind: Kind = "other", **rest: Any) -> Parameter:
-    named = {"name": name, "structured": name, "native": name}
-    return Parameter(**named, shape=shape, kind=kind, **{"trainable": True, **rest})
+    facts: dict[str, Any] = {"name": name, "structured": name, "native": name, "trainable": True}
+    return Parameter(shape=shape, kind=kind, **{**facts, **rest})
 
 
 MODEL = [

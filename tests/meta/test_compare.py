@@ -384,8 +384,8 @@ def test_diff_names_the_stage_and_exits_with_1(
 def test_a_file_that_contradicts_itself_is_refused(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pairs = zip(*runs(CASES[name]), ("a", "b"), strict=True)
-    files = [write_run(tmp_path / f"{of}.jsonl", *pair) for *pair, of in pairs]
+    (a, b), (x, y) = runs(CASES[name])
+    files = write_run(tmp_path / "a.jsonl", a, x), write_run(tmp_path / "b.jsonl", b, y)
     with pytest.raises(SystemExit) as caught:
         main(["diff", *map(str, files)])
     assert caught.value.code == 2
