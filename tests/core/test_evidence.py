@@ -388,6 +388,28 @@ def test_weights_of_before_need_no_digest(tmp_path: Path) -> None:
     assert (read.end.weights, read.end.weights_digest) == ("plain.final.safetensors", None)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (put(END, total=10**400), r":8: end total must be <= 1e\+15\. Received: 1000"),
+        (put(END, correct=-1), r":8: end correct must be >= 0\. Received: -1"),
+        (put(END, correct=81, total=80), r":8: evaluation correct is at most examples, 80"),
+        (put(1, attempt=10**400), r":2: update attempt must be <= 1e\+15"),
+        (put(HEADER, total_updates=7), r":1: header plan\.total_updates of its spec is 6"),
+        (put(HEADER, ledger__1__decay=0.5), r":1: header plan\.decisions, 'dense\.weight': by"),
+        (put(2, batches=[]), r":3: update batches are those of each update or of none"),
+    ],
+)
+def test_a_trace_of_version_2_is_held_against_itself_too(
+    change: Change, message: str, tmp_path: Path
+) -> None:
+    old = Path(__file__).parent / "traces_of_version_2" / "plain.jsonl"
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(old.read_bytes())
+    with pytest.raises(TraceError, match=message):
+        read_trace(edited(path, change))
+
+
 def test_a_run_with_weights_is_believed(tmp_path: Path) -> None:
     """The control of all above."""
     path = write_run(tmp_path / "a.jsonl", make_trace(**O2), make_weights(averages=0.0))
