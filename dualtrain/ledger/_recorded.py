@@ -72,6 +72,7 @@ def _of_rate(row: LedgerRow, spec: Spec) -> Dispute | None:
 
 
 _MOST_LAYERS = 1000
+"""Above a parameter."""
 
 
 def _of_freezing(row: LedgerRow, spec: Spec) -> Dispute | None:

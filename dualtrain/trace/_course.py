@@ -81,19 +81,19 @@ def check_updates(
     if done and len(updates) < total and not left:
         raise error_at(path, last, rule, f"{len(updates)} updates before the end")
     shown = bool(updates and updates[0][1].batches)
+    scaled = Scaling.of(plan.spec.amp) is not None
     for number, update in updates:
         if bool(update.batches) != shown:
             rule = "update batches are those of each update or of none"
             raise error_at(path, number, rule, str(len(update.batches)))
-        wrong = _against_plan(update, plan)
+        wrong = _against_plan(update, plan, scaled=scaled)
         if wrong is not None:
             raise error_at(path, number, *wrong)
 
 
-def _against_plan(update: Update, plan: Plan) -> tuple[str, str] | None:
+def _against_plan(update: Update, plan: Plan, *, scaled: bool) -> tuple[str, str] | None:
     """The rule of the plan that an update breaks, and what was received."""
     batches, losses = len(update.batches), len(update.micro_losses)
-    scaled = Scaling.of(plan.spec.amp) is not None
     size = len(plan.group(update.attempt))
     if batches and batches != size:
         return f"update batches has its {size} micro-batches, by the plan", f"{batches}"

@@ -19,7 +19,7 @@ def save_weights(path: Path, weights: Mapping[str, NDArray[np.float32]]) -> None
 
     with write_aside(path) as temporary:
         save_file(
-            {name: np.ascontiguousarray(array) for name, array in weights.items()},
+            {name: np.asarray(array, order="C") for name, array in weights.items()},
             temporary,
             metadata={"format": "pt"},  # transformers asks whose layout the tensors have
         )

@@ -16,7 +16,8 @@ from safetensors.numpy import load_file, save_file
 
 from dualtrain.errors import TraceError
 from dualtrain.parity import WeightSet, compare_files, read_weights
-from dualtrain.trace import read_trace, weight_digest
+from dualtrain.trace import read_trace, weight_digest, weights_digest
+from dualtrain.training._save import save_weights
 from tests.traces import make_trace, make_weights, write_run
 
 FILES = ("initial", "final", "ema")
@@ -184,6 +185,18 @@ def test_a_header_longer_than_its_file_is_refused(run: Path, size: int) -> None:
     header, body = header_of(of(run, "final"))
     put_header(of(run, "final"), json.dumps(header), body, size)
     assert refusal(run).startswith(f"{of(run, 'final')}: {NO_FILE}")
+
+
+def test_weights_of_no_dimension_are_written_as_such(tmp_path: Path) -> None:
+    """CLIP's `logit_scale`: with a dimension more they would be another run's, by their digest."""
+    weights = {"logit_scale": np.array(2.5, np.float32), "turned": np.ones((2, 3), np.float32).T}
+    save_weights(tmp_path / "a.safetensors", weights)
+    read = load_file(tmp_path / "a.safetensors")
+    assert {name: array.shape for name, array in read.items()} == {
+        "logit_scale": (),
+        "turned": (3, 2),
+    }
+    assert weights_digest(read) == weights_digest(weights)
 
 
 def test_a_note_of_the_writer_changes_nothing(run: Path) -> None:
