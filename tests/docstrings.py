@@ -167,6 +167,7 @@ SETTINGS: dict[str, Callable[[Path], dict[str, Any]]] = {
             duration={"updates": 6},
         )
     },
+    "disputed": lambda folder: {"spec": _spec()},
 }
 """The example, by its short name -> the names it takes for granted, made in an empty folder."""
 

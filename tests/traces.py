@@ -11,7 +11,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from dualtrain.parity import WeightSet
-from dualtrain.plan import Plan
+from dualtrain.plan import Plan, Scaling
 from dualtrain.trace import (
     Computation,
     Decision,
@@ -56,7 +56,7 @@ make_spec = partial(
 def make_trace(backend: str = "torch", **spec: Any) -> Trace:
     """A whole run; `spec` changes its spec's top-level fields."""
     plan = Plan.of(make_spec(**spec), micro_batches_per_epoch=5)
-    amp = plan.spec.amp
+    amp, scaling = plan.spec.amp, Scaling.of(plan.spec.amp)
     rules = {"dense.bias": (("bias", "one_dimensional"), 0.0), "dense.weight": ((), 0.01)}
     header = Header(
         backend=backend,
@@ -75,7 +75,12 @@ def make_trace(backend: str = "torch", **spec: Any) -> Trace:
         plan=PlanFacts.of(plan, [_decision(name, *rule) for name, rule in rules.items()]),
     )
     updates = tuple(
-        _update(t, plan.lr_at(t), [f"{epoch}{i:07x}" for i in group])
+        _update(
+            t,
+            plan.lr_at(t),
+            [f"{epoch}{i:07x}" for i in group],
+            None if scaling is None else scaling.scale,
+        )
         for t, (epoch, group) in enumerate(plan.updates())
     )
     evaluation = Evaluation(t=plan.total_updates, examples=80, loss=0.5, correct=61)
@@ -108,7 +113,7 @@ def _decision(name: str, roles: Any, decay: float) -> Decision:
     )
 
 
-def _update(t: int, lr: float, batches: list[str]) -> Update:
+def _update(t: int, lr: float, batches: list[str], loss_scale: float | None) -> Update:
     losses = tuple(1.0 / (1 + t) + 0.01 * i for i in range(len(batches)))
     return Update(
         attempt=t,
@@ -118,7 +123,7 @@ def _update(t: int, lr: float, batches: list[str]) -> Update:
         micro_losses=losses,
         grad_norm=2.0 / (1 + t),
         clipped_norm=min(1.0, 2.0 / (1 + t)),
-        loss_scale=None,
+        loss_scale=loss_scale,
         skipped=False,
         batches=tuple(batches),
     )

@@ -19,6 +19,7 @@ import typer
 from dualtrain.cli import _meaning, _runs, _specs, _traces
 from dualtrain.errors import DualtrainError
 from dualtrain.outputs import reason
+from dualtrain.printable import escaped
 from dualtrain.version import __version__
 
 __all__ = ["app", "main"]
@@ -77,11 +78,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         app(arguments)
     except OSError as error:
-        place = "the command's output" if error.filename is None else error.filename
+        place = "the command's output" if error.filename is None else escaped(str(error.filename))
         print(f"{place}: cannot be read or written. Received: {reason(error)}", file=sys.stderr)
         sys.exit(2)
     except (DualtrainError, MemoryError) as error:
-        print(str(error) or "out of memory", file=sys.stderr)
+        print(escaped(str(error), but="\n") or "out of memory", file=sys.stderr)
         sys.exit(2)
     except Exception:  # Python would exit with 1, which is the status of a difference
         traceback.print_exc()

@@ -9,6 +9,7 @@ import typer
 
 from dualtrain.cli._options import AsJson, MicroBatches, SpecFile
 from dualtrain.cli._sizes import count_micro_batches, plan_of
+from dualtrain.printable import escaped
 from dualtrain.spec import load_spec
 
 __all__ = ["compare", "explain"]
@@ -26,7 +27,7 @@ def explain(spec: SpecFile, micro_batches: MicroBatches = None, as_json: AsJson 
         print(json.dumps(explanation_as_dict(explanation)))
         return
     for line in explanation_lines(explanation):
-        print(line)
+        print(escaped(line))
 
 
 def compare(
@@ -57,4 +58,4 @@ def compare(
         print(json.dumps(dialects_as_dict(plan, contrasts, counted=counted)))
         return
     for line in dialect_lines(plan, contrasts, counted=counted):
-        print(line)
+        print(escaped(line))

@@ -18,6 +18,7 @@ from dualtrain.cli._options import AsJson
 from dualtrain.cli._traces import leave
 from dualtrain.errors import TrainingWarning
 from dualtrain.ledger import Ledger, LedgerRow, decide
+from dualtrain.printable import escaped
 from dualtrain.spec import Spec, load_spec
 
 if TYPE_CHECKING:
@@ -106,8 +107,8 @@ def _print_ledger(ledger: Ledger) -> None:
         parameter = row.parameter
         rows.append(
             (
-                " = ".join(parameter.names),
-                parameter.native,
+                escaped(" = ".join(parameter.names)),
+                escaped(parameter.native),
                 " x ".join(map(str, parameter.shape)),
                 ", ".join(row.roles),
                 *_decisions(row),
@@ -171,7 +172,7 @@ def _warnings_as_text() -> Iterator[None]:
 
         def show(message: Any, category: Any, *place: Any, **more: Any) -> None:
             if issubclass(category, TrainingWarning):
-                print(f"warning: {message}", file=sys.stderr)
+                print(f"warning: {escaped(str(message))}", file=sys.stderr)
             else:
                 shown(message, category, *place, **more)
 

@@ -4,7 +4,8 @@ A backend lists its `Parameter`s; the decisions are made here, once for both fra
 `_kind.py` and `_behaviour.py` say what holds a parameter, `_parameter.py` what it is, `_facts.py`
 what its model says of it, `_rules.py` which rule names it, `_stacks.py`, `_beside.py` and
 `_layers.py` how many layers are above it; `_decide.py` puts the rows together, `_tell.py` warns of
-what a caller may not expect of them, and `_live.py` finds out what a live optimizer does with them.
+what a caller may not expect of them, `_live.py` finds out what a live optimizer does with them, and
+`_recorded.py` holds rows that were recorded against their spec.
 """
 
 from dualtrain.ledger._behaviour import normalises as normalises
@@ -27,4 +28,5 @@ from dualtrain.ledger._live import live_multiplier as live_multiplier
 from dualtrain.ledger._parameter import Parameter as Parameter
 from dualtrain.ledger._parameter import keeps_precision as keeps_precision
 from dualtrain.ledger._parameter import roles_of as roles_of
+from dualtrain.ledger._recorded import disputed as disputed
 from dualtrain.ledger._tell import tell as tell

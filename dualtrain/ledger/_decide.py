@@ -12,7 +12,7 @@ from dualtrain.ledger._parameter import Parameter, roles_of
 from dualtrain.ledger._rules import ParameterRule, first, nothing_matched
 from dualtrain.spec import BatchStats, LayerDecay, Role, Spec, WeightDecay
 
-__all__ = ["Ledger", "LedgerRow", "decide"]
+__all__ = ["DEFAULT", "Ledger", "LedgerRow", "decide", "exclusions"]
 
 DEFAULT = "default"
 """What is given as the rule where none fired."""
@@ -79,7 +79,7 @@ def decide(parameters: Iterable[Parameter], spec: Spec) -> Ledger:
     """
     in_model_order = list(parameters)
     in_name_order = sorted(in_model_order, key=lambda p: p.name)
-    exclusions = _exclusions(spec.weight_decay)
+    excluding = exclusions(spec.weight_decay)
     multipliers = {
         ParameterRule(f"lr_multipliers[{index}].pattern", "pattern", part.pattern): part.multiplier
         for index, part in enumerate(spec.lr_multipliers)
@@ -87,7 +87,7 @@ def decide(parameters: Iterable[Parameter], spec: Spec) -> Ledger:
     patterns = spec.freeze.patterns if spec.freeze is not None else ()
     freezing = [ParameterRule("freeze.patterns", "pattern", pattern) for pattern in patterns]
     below, above = _sides(spec.layer_decay)
-    rules = [*exclusions, *multipliers, *freezing, *below, *above]
+    rules = [*excluding, *multipliers, *freezing, *below, *above]
     silent = nothing_matched(rules, in_name_order, spec)
     if silent:
         raise LedgerError("\n".join(silent))
@@ -96,7 +96,7 @@ def decide(parameters: Iterable[Parameter], spec: Spec) -> Ledger:
     decay = spec.weight_decay.value if spec.weight_decay is not None else 0.0
     rows = []
     for parameter in in_name_order:
-        excluded, frozen = first(exclusions, parameter), first(freezing, parameter)
+        excluded, frozen = first(excluding, parameter), first(freezing, parameter)
         own = own_decay(parameter.facts, spec)
         lr_rule, lr_multiplier = _rate(
             first(multipliers, parameter),
@@ -129,7 +129,8 @@ def decide(parameters: Iterable[Parameter], spec: Spec) -> Ledger:
     return Ledger(tuple(rows), spec.freeze.batch_stats if spec.freeze is not None else "train")
 
 
-def _exclusions(spec: WeightDecay | None) -> list[ParameterRule]:
+def exclusions(spec: WeightDecay | None) -> list[ParameterRule]:
+    """The rules by which weight decay leaves parameters out, in the order in which they hold."""
     if spec is None:
         return []
     below = spec.exclude_below_ndim

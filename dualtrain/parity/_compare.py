@@ -16,10 +16,11 @@ from dualtrain.parity._finding import Comparison, Measure
 from dualtrain.parity._first import deciding, explained, starts_alike
 from dualtrain.parity._floor import check_floor, widened
 from dualtrain.parity._owed import missing
+from dualtrain.parity._read_weights import read_weights
 from dualtrain.parity._spec import spec
 from dualtrain.parity._stages import STAGES, Stage, make_finding
 from dualtrain.parity._tolerances import tolerances
-from dualtrain.parity._weights import Weights, WeightSet, compare_weights, read_weights
+from dualtrain.parity._weights import Weights, WeightSet, compare_weights
 from dualtrain.trace import Header, Trace, read_trace
 
 __all__ = ["compare", "compare_files", "compare_headers"]

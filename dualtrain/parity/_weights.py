@@ -27,7 +27,6 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,9 +43,8 @@ from dualtrain.parity._tolerances import (
     Tolerances,
     raised,
 )
-from dualtrain.trace import End, Trace, check_regular, weight_digest, weights_digest
 
-__all__ = ["ParameterDifference", "WeightSet", "Weights", "compare_weights", "read_weights"]
+__all__ = ["Arrays", "ParameterDifference", "WeightSet", "Weights", "compare_weights"]
 
 Arrays = Mapping[str, NDArray[np.float32]]
 
@@ -299,62 +297,3 @@ def _apart(x: NDArray[Any], y: NDArray[Any]) -> float:
 
 def _norm(x: NDArray[Any]) -> float:
     return float(np.linalg.norm(x.astype(np.float64).ravel()))
-
-
-def read_weights(path: Path, trace: Trace) -> WeightSet | None:
-    """The weights that a trace's end names, beside the trace file `path`; None if it names none.
-
-    Raises `TraceError` if the files are not there, are not safetensors, or not this run's.
-    """
-    end = trace.end
-    if end is None or end.weights is None or end.initial_weights is None:
-        return None
-    initial = _read_arrays(path.parent / end.initial_weights)
-    final = _read_arrays(path.parent / end.weights)
-    if {n: x.shape for n, x in initial.items()} != {n: x.shape for n, x in final.items()}:
-        raise TraceError(
-            f"{path}: initial and final weights have the same names and shapes. "
-            f"Received: {end.initial_weights} and {end.weights}, which do not"
-        )
-    digests = {name: weight_digest(array) for name, array in initial.items()}
-    if digests != trace.header.initial_digest:
-        raise _replaced(path, end.initial_weights, "began with")
-    if end.weights_digest not in (None, weights_digest(final)):
-        raise _replaced(path, end.weights, "ended with")
-    return WeightSet(initial, final, _read_averages(path, end, final))
-
-
-def _read_averages(path: Path, end: End, final: Arrays) -> Arrays | None:
-    if end.averages is None:
-        return None
-    averages = _read_arrays(path.parent / end.averages)
-    if end.averages_digest != weights_digest(averages) or averages.keys() != final.keys():
-        raise _replaced(path, end.averages, "ended with")
-    return averages
-
-
-def _replaced(path: Path, file: str, whose: str) -> TraceError:
-    return TraceError(
-        f"{path}: {file} must hold the weights that this run {whose}. "
-        "Received: those of another run"
-    )
-
-
-def _read_arrays(path: Path) -> Arrays:
-    from safetensors import SafetensorError, safe_open
-    from safetensors.numpy import load_file
-
-    check_regular(path, "weights are a safetensors file")
-    try:
-        with safe_open(path, framework="np") as file:
-            types = {name: file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118
-        for name, dtype in types.items():
-            if dtype != "F32":
-                raise TraceError(
-                    f"{path}: the weights of a run are written in float32 (F32), whatever type "
-                    f"trained. Received: {name!r} in {dtype}"
-                )
-        arrays: Arrays = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise TraceError(f"{path}: weights are a safetensors file. Received: {error}") from None
-    return arrays

@@ -140,16 +140,18 @@ class Plan:
         >>> Plan.of(spec, micro_batches_per_epoch=5).epoch_groups()  # accumulate 2, tail flush
         [range(0, 2), range(2, 4), range(4, 5)]
         """
-        step = self.spec.batch.accumulate
-        end = min(self.updates_per_epoch * step, self.micro_batches_per_epoch)
-        return [range(start, min(start + step, end)) for start in range(0, end, step)]
+        return [self.group(index) for index in range(self.updates_per_epoch)]
+
+    def group(self, index: int) -> range:
+        """The micro-batches' indices of update `index`, counted from 0 over all epochs."""
+        step, epoch = self.spec.batch.accumulate, self.micro_batches_per_epoch
+        start = index % self.updates_per_epoch * step
+        return range(start, min(start + step, epoch))
 
     def updates(self) -> Iterator[tuple[int, range]]:
         """(epoch, micro-batches' indices) for each of the T updates, in order."""
-        groups = self.epoch_groups()
         for index in range(self.total_updates):
-            epoch, position = divmod(index, len(groups))
-            yield epoch, groups[position]
+            yield index // self.updates_per_epoch, self.group(index)
 
     @property
     def holds_on_skip(self) -> bool:

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dualtrain.aside import write_aside
 from dualtrain.extras import needed_for
 from dualtrain.parity import Comparison
 from dualtrain.plan import Plan
+from dualtrain.printable import printable, shortened
 from dualtrain.report._words import side_names
 from dualtrain.trace import Trace
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["check_plots", "plot_comparison", "plot_lr"]
+
+Floats = NDArray[np.float64]
 
 # Okabe and Ito's colours: told apart by colour-blind eyes too.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -31,7 +35,8 @@ def plot_lr(plans: Mapping[str, Plan], path: Path) -> None:
     figure = _figure(height=4.0)
     axes = figure.subplots()
     for index, (name, plan) in enumerate(plans.items()):
-        axes.plot(plan.lr_curve(), color=_COLOURS[index % len(_COLOURS)], label=name)
+        line = _drawn(plan.lr_curve())
+        axes.plot(line, color=_COLOURS[index % len(_COLOURS)], label=_legend(name))
     _label(axes, "learning rate")
     _save(figure, path)
 
@@ -54,7 +59,8 @@ def _lr_figure(comparison: Comparison) -> Figure:
     for plan in plans:
         if plan.spec.schedule.needs_metric:
             continue  # what was used is drawn below
-        axes.plot(plan.lr_curve(), color=_PALE, linewidth=7, solid_capstyle="round", label=label)
+        line = _drawn(plan.lr_curve())
+        axes.plot(line, color=_PALE, linewidth=7, solid_capstyle="round", label=label)
         label = None  # once in the legend
     recorded = [[update.lr for update in t.updates] for t in (comparison.a, comparison.b)]
     _draw_sides(axes, comparison, recorded)
@@ -85,7 +91,8 @@ def _losses(trace: Trace) -> list[float]:
 
 def _draw_sides(axes: Axes, comparison: Comparison, values: Sequence[Sequence[float]]) -> None:
     """Side a solid, side b dashed over it, so that both show where they are equal."""
-    (left, right), (a, b) = side_names(comparison), values
+    left, right = map(_legend, side_names(comparison))
+    a, b = map(_drawn, values)
     axes.plot(a, color=_COLOURS[0], linewidth=2.4, label=left)
     axes.plot(b, color=_COLOURS[1], linewidth=1.2, linestyle=(0, (4, 4)), label=right)
 
@@ -95,9 +102,25 @@ def _draw_difference(axes: Axes, a: Sequence[float], b: Sequence[float]) -> None
     apart = np.array([abs(x - y) for x, y in zip(a, b, strict=False)])
     axes.set_yscale("log")
     axes.minorticks_off()
-    line = np.where(apart > 0, apart, np.nan)
+    line = np.where(apart > 0, _drawn(apart), np.nan)
     label = f"measured; {np.count_nonzero(apart == 0)} of {len(apart)} updates equal"
     axes.plot(line, ".-", color="#444444", markersize=4, linewidth=0.8, label=label)
+
+
+def _drawn(values: Sequence[float] | Floats) -> Floats:
+    """The numbers of which an axis can be made; a gap for each of the others."""
+    numbers = np.asarray(values, dtype=np.float64)
+    return np.where(np.abs(numbers) <= _LARGEST, numbers, np.nan)
+
+
+_LARGEST = 1e200
+"""Beyond it the sums and powers that matplotlib makes of it overflow."""
+
+
+def _legend(name: str) -> str:
+    """A name as a legend shows it: no formula, and not left out for an underscore before it."""
+    text = shortened(printable(name)).replace("$", r"\$")
+    return f" {text}" if text.startswith("_") else text
 
 
 def check_plots() -> None:

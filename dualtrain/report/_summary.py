@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
 from dualtrain.parity import Comparison, Finding
+from dualtrain.printable import printable
 from dualtrain.report._words import COLUMNS, cells, remarks, side_names, verdict
 from dualtrain.trace import End, Evaluation, Trace
 
@@ -80,29 +83,40 @@ def _jsonable(value: Any) -> Any:
 
 
 def markdown(comparison: Comparison) -> str:
-    """What summary.md holds."""
+    """What summary.md holds; what a name or a note has of Markdown stands for itself."""
     lines = [
-        f"# {' against '.join(side_names(comparison))}",
+        f"# {_plain(' against '.join(side_names(comparison)))}",
         "",
-        verdict(comparison),
+        _plain(verdict(comparison)),
         "",
         *_rows(comparison),
         "",
-        *(f"- {remark}" for remark in remarks(comparison)),
+        *(f"- {_plain(remark)}" for remark in remarks(comparison)),
         "",
-        *(f"- {_described(trace)}" for trace in _runs(comparison)),
+        *(f"- {_plain(_described(trace))}" for trace in _runs(comparison)),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _plain(text: str) -> str:
+    """Text of which Markdown makes nothing: no code, link, picture, tag or cell.
+
+    An underscore inside a word is one already.
+    """
+    return _MARKUP.sub(r"\\\g<0>", printable(text))
+
+
+_MARKUP = re.compile(r"[\\`*\[\]<>|&~$]|(?<![^\W_])_|_(?![^\W_])")
 
 
 def _rows(comparison: Comparison) -> list[str]:
     columns = [*COLUMNS, "where"]
     rows = [[*cells(f)[:3], str(f.tolerance), *cells(f)[4:], f.detail] for f in comparison.findings]
-    return [_row(columns), _row(["---"] * len(columns)), *map(_row, rows)]
+    return [_row(columns), _row(["---"] * len(columns)), *(_row(map(_plain, row)) for row in rows)]
 
 
-def _row(texts: list[str]) -> str:
-    return f"| {' | '.join(text.replace('|', chr(92) + '|') for text in texts)} |"
+def _row(texts: Iterable[str]) -> str:
+    return f"| {' | '.join(texts)} |"
 
 
 def _described(trace: Trace) -> str:

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dualtrain.parity import Comparison, Verdict
+from dualtrain.printable import printable
 from dualtrain.report._words import COLUMNS, cells, remarks, side_names, verdict
 
 __all__ = ["print_comparison"]
@@ -20,12 +21,12 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     """Print the table, the remarks, and last the verdict in words."""
     console.print(_table(comparison))
     for remark in remarks(comparison):
-        console.print(Text(remark, style="dim"))
-    console.print(Text(verdict(comparison), style=f"bold {_STYLES[comparison.verdict]}"))
+        console.print(Text(printable(remark), style="dim"))
+    console.print(Text(printable(verdict(comparison)), style=f"bold {_STYLES[comparison.verdict]}"))
 
 
 def _table(comparison: Comparison) -> Table:
-    title = " against ".join(side_names(comparison))
+    title = Text(printable(" against ".join(side_names(comparison))))
     table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for column in COLUMNS:
         justify: JustifyMethod = "right" if column in _RIGHT else "left"

@@ -64,7 +64,7 @@ class ParameterFacts:
     """The name its optimizer knows."""
     structured: str
     """The framework's own name in the module tree."""
-    shape: tuple[int, ...]
+    shape: tuple[Position, ...]
     """Canonical layout."""
     dtype: str | None
     """The type in which the model holds it, e.g. `float32`."""

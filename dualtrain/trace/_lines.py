@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from functools import cache
+from json import JSONDecodeError
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Discriminator, TypeAdapter, ValidationError
 
 from dualtrain.errors import Problem, TraceError
+from dualtrain.files import irregular, parse_json
+from dualtrain.printable import escaped, printable, shortened
 from dualtrain.trace._header import VERSION, Header
 from dualtrain.trace._records import Record
 from dualtrain.trace._version_2 import Record2
@@ -21,8 +24,8 @@ __all__ = [
     "header_from_json",
     "header_to_json",
     "line_of",
+    "parsed",
     "record_of",
-    "shortened",
 ]
 
 VERSIONS = (VERSION, 2)
@@ -56,11 +59,23 @@ def header_from_json(text: str) -> Header:
 
 def record_of(line: bytes, path: Path, number: int, version: int) -> Any:
     """The record of a line. Raises `TraceError` with its place, the rule and what was received."""
+    parsed(line, path, number)  # of two keys pydantic takes the last
     try:
         return _records(version).validate_json(line)
     except ValidationError as error:
         rule, received = _explain(error.errors(include_url=False)[0], version)
         raise error_at(path, number, rule, received) from None
+
+
+def parsed(line: bytes, path: Path, number: int) -> Any:
+    """What a line says as JSON. Raises `TraceError` for one that is none, or says a thing twice."""
+    try:
+        return parse_json(line)
+    except (JSONDecodeError, UnicodeDecodeError):
+        received = shortened(repr(line[:200].decode(errors="replace")))
+    except ValueError as error:
+        received = str(error)
+    raise error_at(path, number, JSON_LINES, received)
 
 
 def _explain(error: Any, version: int) -> tuple[str, str]:
@@ -71,7 +86,7 @@ def _explain(error: Any, version: int) -> tuple[str, str]:
     value = value.decode(errors="replace") if isinstance(value, bytes) else value
     received = shortened(repr(value))
     match error["type"]:
-        case "json_invalid":
+        case "json_invalid":  # half a surrogate pair, say
             return JSON_LINES, received
         case "union_tag_invalid" | "union_tag_not_found" | "dict_type" | "dataclass_type":
             return f"each line is a JSON object whose 'record' is {_kinds(version)}", received
@@ -79,6 +94,8 @@ def _explain(error: Any, version: int) -> tuple[str, str]:
             return f"{where} is required", "a line without it"
         case "greater_than_equal":
             return f"{where} must be >= {error['ctx']['ge']}", received
+        case "less_than_equal":
+            return f"{where} must be <= {error['ctx']['le']:.0e}", received
         case "unexpected_keyword_argument" | "extra_forbidden":
             return f"{where} is not a field of dualtrain-trace {version}", received
         case _:
@@ -98,17 +115,18 @@ def check_regular(path: Path, rule: str) -> None:
 
     A named pipe would be waited for, and a device may never end. Raises `TraceError`.
     """
-    if path.exists() and not path.is_file():
-        kind = "a folder" if path.is_dir() else "a device, socket or pipe"
+    kind = irregular(path)
+    if kind is not None:
         raise error_at(path, None, rule, kind)
 
 
 def error_at(path: Path, line: int | None, rule: str, received: str) -> TraceError:
-    """What is wrong with a file, or with a line of it."""
-    problem = Problem(where="", rule=rule, received=received, file=str(path), line=line)
+    """What is wrong with a file, or with a line of it; one line, whatever it quotes."""
+    problem = Problem(
+        where="",
+        rule=printable(rule),
+        received=printable(received),
+        file=escaped(str(path)),
+        line=line,
+    )
     return TraceError(str(problem))
-
-
-def shortened(text: str) -> str:
-    """A value as an error shows it."""
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,59 +1,54 @@
-"""Reading a trace file, whole or up to where it was cut. What is read was checked line by line."""
+"""Reading a trace file, whole or up to where it was cut.
+
+What is read was checked: each line for itself (`_lines.py`), the first against itself
+(`_said_twice.py`), the others against each other and against the first (`_course.py`).
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from dualtrain.errors import TraceError
+from dualtrain.files import read_bytes
+from dualtrain.printable import shortened
+from dualtrain.trace._course import Numbered, check_end, check_updates, in_order
 from dualtrain.trace._header import FORMAT, VERSION, Header
-from dualtrain.trace._lines import (
-    JSON_LINES,
-    VERSIONS,
-    check_regular,
-    error_at,
-    record_of,
-    shortened,
-)
-from dualtrain.trace._records import DONE, End, Evaluation, Record, Trace, Update
+from dualtrain.trace._lines import VERSIONS, error_at, parsed, record_of
+from dualtrain.trace._records import End, Evaluation, Trace, Update
+from dualtrain.trace._said_twice import contradictions
 from dualtrain.trace._version_2 import upgraded
 
 __all__ = ["read_trace"]
 
-Numbered = tuple[int, Record]
-"""A line's number in its file, from 1, and what it says."""
-
 
 def read_trace(path: str | Path) -> Trace:
-    """Read a trace of version 3 or 2, whole or cut.
+    """Read a trace of version 3 or 2, whole or cut; all of it is held in memory.
 
     A run that was killed leaves no end, and maybe half a line: that line is dropped, and `end` is
     None. Anything else that is not exactly one header, updates in order with evaluations
-    among them, and one end raises `TraceError`, with file and line.
+    among them, and one end raises `TraceError`, with file and line; so does what no run could have
+    written, such as sizes that the spec in the first line does not have.
     """
     path = Path(path)
-    check_regular(path, "a trace is a readable file")
     try:
-        content = path.read_bytes()
+        content = read_bytes(path)
     except OSError as error:
         raise error_at(path, None, "a trace is a readable file", str(error.strerror)) from None
     lines = content.splitlines()
     version = _version(path, lines[0] if lines else b"")
-    if len(lines) > 1 and not content.endswith(b"\n") and not _is_json(lines[-1]):
+    if len(lines) > 1 and not content.endswith(b"\n") and not _is_json(path, lines[-1]):
         lines.pop()
     read = [record_of(line, path, number, version) for number, line in enumerate(lines, start=1)]
     made = [[record] for record in read] if version == VERSION else upgraded(read)
-    return _trace(path, [(n, one) for n, several in enumerate(made, 1) for one in several])
+    numbered = [(number, one) for number, several in enumerate(made, 1) for one in several]
+    return _trace(path, numbered, version)
 
 
 def _version(path: Path, line: bytes) -> int:
     """The version; says so when this is another kind of file, before its fields are looked at."""
-    try:
-        first = json.loads(line)
-    except (ValueError, RecursionError):
-        received = shortened(repr(line.decode(errors="replace")))
-        raise error_at(path, 1, JSON_LINES, received) from None
+    first = parsed(line, path, 1)
     first = first if isinstance(first, dict) else {}
     allowed: dict[str, tuple[Any, ...]] = {
         "format": (FORMAT,),
@@ -68,63 +63,31 @@ def _version(path: Path, line: bytes) -> int:
     return int(first["version"])
 
 
-def _is_json(line: bytes) -> bool:
+def _is_json(path: Path, line: bytes) -> bool:
     try:
-        json.loads(line)
-    except (ValueError, RecursionError):
+        parsed(line, path, 0)
+    except TraceError:
         return False
     return True
 
 
-def _trace(path: Path, records: list[Numbered]) -> Trace:
-    """The records as one trace, when they are in the order of one."""
+def _trace(path: Path, records: Sequence[Numbered], version: int) -> Trace:
+    """The records as one trace, when they are in the order of one, and of one run."""
     (_, header), *rest = records
     assert isinstance(header, Header), "the first line was looked at"
+    for rule, received in contradictions(header):
+        raise error_at(path, 1, rule, received)
     last = rest[-1][1] if rest else None
     end = last if isinstance(last, End) else None
-    middle = list(_in_order(path, rest if end is None else rest[:-1]))
+    middle = list(in_order(path, rest if end is None else rest[:-1], header.plan))
     updates = [(number, one) for number, one in middle if isinstance(one, Update)]
-    if header.plan is not None:
-        _check_count(path, records[-1][0], header.plan.total_updates, updates, end)
+    check_updates(path, records[-1][0], header, updates, end)
+    if end is not None:
+        skipped = sum(update.skipped for _, update in updates)
+        check_end(path, records[-1][0], end, skipped, digests=version == VERSION)
     return Trace(
         header,
         tuple(update for _, update in updates),
         tuple(one for _, one in middle if isinstance(one, Evaluation)),
         end,
     )
-
-
-def _in_order(path: Path, records: list[Numbered]) -> Iterator[tuple[int, Update | Evaluation]]:
-    """The lines between header and end."""
-    attempt, clock = 0, {0}
-    for number, record in records:
-        if not isinstance(record, Update | Evaluation):
-            rule = "between header and end there are updates and evaluations only"
-            raise error_at(path, number, rule, record.record)
-        if isinstance(record, Update) and record.attempt != attempt:
-            rule = f"updates are in order: attempt is {attempt} here"
-            raise error_at(path, number, rule, str(record.attempt))
-        if record.t not in clock:
-            rule = (
-                f"{record.record}s are in order: t is {' or '.join(map(str, sorted(clock)))} here"
-            )
-            raise error_at(path, number, rule, str(record.t))
-        if isinstance(record, Update):
-            attempt += 1
-            # A skipped update holds the clock or advances it: `Plan.holds_on_skip`.
-            clock = {record.t, record.t + 1} if record.skipped else {record.t + 1}
-        yield number, record
-
-
-def _check_count(
-    path: Path, last: int, total: int, updates: list[tuple[int, Update]], end: End | None
-) -> None:
-    """A run makes no more updates than it planned; one that is done, as many.
-
-    last: the number of the last line.
-    """
-    rule = f"the first line announces total_updates {total}"
-    if len(updates) > total:
-        raise error_at(path, updates[total][0], rule, "one more update")
-    if end is not None and end.reason == DONE and len(updates) < total:
-        raise error_at(path, last, rule, f"{len(updates)} updates before the end")

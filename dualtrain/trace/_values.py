@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer
 
+from dualtrain.spec import LARGEST_COUNT
+
 __all__ = ["EXACTLY", "Number", "Position", "Size"]
 
 _NON_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
@@ -25,10 +27,10 @@ def _to_json(value: float) -> float | str:
 Number = Annotated[float, BeforeValidator(_from_json), PlainSerializer(_to_json, when_used="json")]
 """A float64; JSON has no word for the non-finite ones, so they are the strings nan, inf, -inf."""
 
-Size = Annotated[int, Field(ge=1)]
+Size = Annotated[int, Field(ge=1, le=LARGEST_COUNT)]
 """A whole number of updates, micro-batches, examples or processes: at least one."""
 
-Position = Annotated[int, Field(ge=0)]
+Position = Annotated[int, Field(ge=0, le=LARGEST_COUNT)]
 """A count from 0."""
 
 EXACTLY = ConfigDict(strict=True, extra="forbid")

@@ -35,7 +35,7 @@ class LedgerEntry2:
     name: str
     native: str
     structured: str
-    shape: tuple[int, ...]
+    shape: tuple[Position, ...]
     roles: tuple[Role, ...]
     rule: str
     decay: Number
@@ -81,7 +81,7 @@ class Update2:
     __pydantic_config__ = EXACTLY
 
     record: Literal["update"] = "update"
-    attempt: int | None = None
+    attempt: Position | None = None
     t: Position
     lr: Number
     momentum: Number | None = None
@@ -101,10 +101,10 @@ class End2:
     __pydantic_config__ = EXACTLY
 
     record: Literal["end"] = "end"
-    correct: int | None
-    total: int | None
+    correct: Position | None
+    total: Size | None
     eval_loss: Number | None
-    skipped: int | None = None
+    skipped: Position | None = None
     weights: str | None
     initial_weights: str | None
     weights_digest: str | None = None

@@ -15,5 +15,5 @@ __all__ = ["save_weights"]
 
 def save_weights(path: Path, weights: Mapping[str, NDArray[np.float32]]) -> None:
     """Write arrays, canonical names and layout, as a safetensors file."""
-    arrays = {name: np.ascontiguousarray(array) for name, array in weights.items()}
+    arrays = {name: np.asarray(array, order="C") for name, array in weights.items()}
     save_arrays(path, arrays, {"format": "pt"})  # transformers asks whose layout the tensors have

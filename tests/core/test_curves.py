@@ -341,6 +341,12 @@ class TestUpdates:
     def test_fewer_micro_batches_than_a_group(self) -> None:
         assert [range(0, 3)] == self.plan(3).epoch_groups()
 
+    def test_an_epoch_is_no_longer_in_memory_than_its_updates(self) -> None:
+        plan = self.plan(10**15, duration=Duration(updates=3))
+
+        assert [(0, range(0, 4)), (0, range(4, 8)), (0, range(8, 12))] == list(plan.updates())
+        assert range(0, 4) == plan.group(plan.updates_per_epoch)
+
     def test_nothing_leaks_into_the_next_epoch(self) -> None:
         expected = [
             (0, range(0, 4)),

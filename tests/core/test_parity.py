@@ -355,7 +355,7 @@ def test_no_other_run_is_a_chaos_floor(tmp_path: Path) -> None:
     weights = make_weights()
     a = write_run(tmp_path / "a.jsonl", make_trace(), weights)
     both = nudged(nudged(weights), "dense.bias")
-    redone = with_update(make_trace(), 1, batches=("otherwise",))
+    redone = with_update(make_trace(), 1, batches=("00000003", "00000002"))
     faster = with_update(make_trace(), 1, lr=1.0)
     broken = replace(make_trace(), end=End(reason="interrupted"))
     for index, (trace, again, received) in enumerate(
@@ -406,7 +406,7 @@ def test_a_named_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     pipe.unlink()
     os.mkfifo(pipe)
     for files in ((path, path), (pipe, path)):
-        with pytest.raises(TraceError, match="Received: a device, socket or pipe"):
+        with pytest.raises(TraceError, match="Received: a named pipe"):
             compare_files(*files)
 
 
@@ -446,7 +446,7 @@ def test_weights_that_are_no_safetensors_are_refused(tmp_path: Path) -> None:
 def test_initial_and_final_weights_must_be_of_one_model(tmp_path: Path) -> None:
     mixed = WeightSet(make_weights().initial, weight_set(w=([0.0], [1.0])).final)
     path = write_run(tmp_path / "a.jsonl", make_trace(), mixed)
-    with pytest.raises(TraceError, match="have the same names and shapes"):
+    with pytest.raises(TraceError, match=r"names\. Received: one without 'dense.bias', without"):
         compare_files(path, path)
 
 

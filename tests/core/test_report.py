@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import json
 import math
+import re
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -18,9 +20,11 @@ from rich.console import Console
 from dualtrain.aside import write_aside
 from dualtrain.parity import Comparison, WeightSet, compare, compare_headers
 from dualtrain.plan import Plan
+from dualtrain.printable import printable
 from dualtrain.report import chart, plot_lr, print_comparison, write_report
+from dualtrain.report._summary import as_dict, markdown
 from tests.builders import PLATEAU
-from tests.traces import make_spec, make_trace, make_weights, with_update
+from tests.traces import make_spec, make_trace, make_weights, with_parameter, with_update
 
 
 def differing() -> Comparison:
@@ -152,6 +156,50 @@ def test_the_summary_for_people_says_the_same(tmp_path: Path) -> None:
     assert "- torch: torch 3.3.1; cpu; float32" in lines
 
 
+NAMES = (
+    "[bold]paddle[/]",
+    "[/]",
+    "\x1b[31mpaddle",
+    "pad\ndle",
+    "\u202epaddle",
+    r"$\foo$",
+    "_paddle_",
+    "![x](http://example.com/y.png)",
+    "<b>paddle</b> `rm` | *a*",
+    "x" * 100_000,
+)
+
+
+def named(name: str) -> Comparison:
+    """One side's backend, note, version and parameter are called so."""
+    a, b = make_trace(), make_trace("paddle")
+    header = replace(b.header, backend=name, notes=(name,), versions={name: name})
+    return compare(a, with_parameter(replace(b, header=header), "dense.weight", name=name))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_is_shown_and_not_obeyed(name: str) -> None:
+    """By the terminal, by rich, by Markdown."""
+    lines = printed(named(name))
+    assert all(len(line) <= 80 for line in lines)
+    text = "".join("".join(lines).split())
+    assert text.count("".join(printable(name).split())) >= 2  # the verdict, the note
+
+    page = markdown(named(name))
+    assert len(page) < 20_000
+    assert all(line.isprintable() for line in page.split("\n"))
+    assert not re.findall(r"(?<!\\)[\[<`*$]|(?<![\\\w])_", page)
+    rows = [line for line in page.splitlines() if line.startswith("|")]
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {8}
+    assert as_dict(named(name))["sides"][1]["backend"] == name
+
+
+@pytest.mark.parametrize("name", [r"$\foo$", "_", "x" * 100_000])
+def test_a_name_is_in_the_legend(name: str, tmp_path: Path) -> None:
+    write_report(tmp_path, named(name))
+    assert (tmp_path / "loss.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_the_report_folder_holds_these_files(tmp_path: Path) -> None:
     write_report(tmp_path / "made", differing())
     names = sorted(path.name for path in (tmp_path / "made").iterdir())
@@ -163,12 +211,28 @@ def test_runs_that_did_not_begin_have_no_loss_plot(tmp_path: Path) -> None:
     assert ((tmp_path / "lr.png").exists(), (tmp_path / "loss.png").exists()) == (True, False)
 
 
-@pytest.mark.parametrize("loss", [0.5, math.nan, math.inf])
-def test_equal_and_non_finite_losses_can_be_drawn(tmp_path: Path, loss: float) -> None:
+@pytest.mark.parametrize(
+    ("losses", "with_itself"),
+    [
+        ((0.5,), True),
+        ((math.nan,), True),
+        ((math.inf,), False),
+        ((1e308,), True),
+        ((1e308,), False),
+        ((-1e308, 1e308), False),
+        ((math.inf, 1.7976931348623157e308), True),
+        ((1e200, 1e-320), False),
+    ],
+)
+def test_equal_huge_and_non_finite_losses_can_be_drawn(
+    tmp_path: Path, losses: tuple[float, ...], with_itself: bool
+) -> None:
     a = make_trace()
-    a = replace(a, updates=tuple(replace(update, loss=loss) for update in a.updates))
-    write_report(tmp_path, compare(a, a))
-    assert (tmp_path / "loss.png").read_bytes().startswith(b"\x89PNG")
+    drawn = zip(a.updates, cycle(losses), strict=False)
+    b = replace(a, updates=tuple(replace(u, loss=loss, lr=abs(loss)) for u, loss in drawn))
+    write_report(tmp_path, compare(b, b if with_itself else a))
+    for name in ("loss.png", "lr.png"):
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
 
 
 def test_runs_of_unequal_length_can_be_drawn(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 CORE = Path(__file__).parents[2] / "dualtrain"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("errors", "aside", "files", "listing", "version"),
+    ("errors", "aside", "files", "listing", "printable", "version"),
     ("fields", "shapes", "extras", "data", "outputs", "state"),
     ("schedules", "optimizers", "tasks"),
     ("spec", "native"),

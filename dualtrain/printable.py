@@ -1,0 +1,45 @@
+"""Text from elsewhere, made printable: a name or a note may hold what a terminal would obey."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+__all__ = ["escaped", "printable", "shortened"]
+
+
+def escaped(text: str, *, but: str = "") -> str:
+    r"""The text with what is no visible character written out, and so on one line.
+
+    Those are control characters, line breaks, what turns the direction of writing, halves of
+    surrogate pairs; spaces of any width stay, and the characters of `but`.
+
+    >>> print(escaped("a\x1b[31m\nb"))
+    a\x1b[31m\nb
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        one
+        if one.isprintable() or one in but or unicodedata.category(one) == "Zs"
+        else one.encode("unicode_escape").decode()
+        for one in text
+    )
+
+
+def printable(text: str) -> str:
+    """The text escaped, and the middle of every word left out that is longer than 200 characters.
+
+    >>> len(printable("x" * 100_000))
+    203
+    """
+    return re.sub(r"\S{201,}", lambda word: f"{word[0][:100]}...{word[0][-100:]}", escaped(text))
+
+
+def shortened(text: str, most: int = 60) -> str:
+    """The beginning of a text that is longer than `most` characters.
+
+    >>> shortened("a text of many words", 9)
+    'a text...'
+    """
+    return text if len(text) <= most else f"{text[: most - 3]}..."
