@@ -15,7 +15,6 @@ from dualtrain.trace._header import Decision as Decision
 from dualtrain.trace._header import Header as Header
 from dualtrain.trace._header import ParameterFacts as ParameterFacts
 from dualtrain.trace._header import PlanFacts as PlanFacts
-from dualtrain.trace._lines import check_regular as check_regular
 from dualtrain.trace._lines import header_from_json as header_from_json
 from dualtrain.trace._lines import header_to_json as header_to_json
 from dualtrain.trace._read import read_trace as read_trace

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import Discriminator, TypeAdapter, ValidationError
 
 from dualtrain.errors import Problem, TraceError
-from dualtrain.files import irregular, parse_json
+from dualtrain.files import parse_json
 from dualtrain.printable import escaped, printable, shortened
 from dualtrain.trace._header import VERSION, Header
 from dualtrain.trace._records import Record
@@ -19,7 +19,6 @@ from dualtrain.trace._version_2 import Record2
 __all__ = [
     "JSON_LINES",
     "VERSIONS",
-    "check_regular",
     "error_at",
     "header_from_json",
     "header_to_json",
@@ -108,16 +107,6 @@ def _kinds(version: int) -> str:
     if version == 2:
         kinds.remove("evaluation")
     return f"{', '.join(kinds[:-1])} or {kinds[-1]}"
-
-
-def check_regular(path: Path, rule: str) -> None:
-    """Refuse what is there but is no regular file.
-
-    A named pipe would be waited for, and a device may never end. Raises `TraceError`.
-    """
-    kind = irregular(path)
-    if kind is not None:
-        raise error_at(path, None, rule, kind)
 
 
 def error_at(path: Path, line: int | None, rule: str, received: str) -> TraceError:
