@@ -37,6 +37,13 @@ def test_its_commands_and_options_exist(page: str) -> None:
             assert {word for word in arguments if word.startswith("--")} <= options, command
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_its_modules_exist(page: str) -> None:
+    for name in re.findall(r"python -m ([\w.]+)", (ROOT / page).read_text(encoding="utf-8")):
+        file = ROOT / name.replace(".", "/")
+        assert file.with_suffix(".py").exists() or (file / "__main__.py").exists(), name
+
+
 @pytest.mark.parametrize("readme", READMES)
 def test_its_names_exist(readme: str) -> None:
     code = "".join(block.text for block in blocks(readme, "python"))

@@ -7,6 +7,7 @@ A page has a folder of its own. In it lie `examples/`, the larger one with a sma
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import pytest
 
 import dualtrain
 from dualtrain.cli import main
-from tests.documents import PAGES, ROOT, Command, blocks, commands
+from tests.documents import PAGES, ROOT, Command, blocks, commands, inline_commands
 from tests.tasks import write_task
 
 NOT_RUN = {
@@ -154,6 +155,24 @@ def test_one_trace_and_a_plan(folder: Path, capsys: pytest.CaptureFixture[str]) 
         assert ("learning rate", "exact", "agrees") in rows(table)
 
 
+INLINE = sorted(
+    {
+        str(command)
+        for page in PAGES
+        for command in inline_commands(page)
+        if re.search(r"\.\w+$", command.words[-1]) or "--backend" in command.words
+    }
+)
+"""The commands in sentences that name a file; `dualtrain diff A B` and `dualtrain plan` do not."""
+
+
+@pytest.mark.parametrize("command", INLINE)
+def test_a_command_in_a_sentence(
+    command: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert typed(Command(0, tuple(shlex.split(command))), capsys) != ""
+
+
 RUN_HERE = {
     "README.md",
     "CONTRIBUTING.md",
@@ -226,9 +245,12 @@ def test_no_page_with_python_is_left_out() -> None:
 
 def test_what_is_not_run_is_there() -> None:
     """The targets of `make`, and the extras that are installed."""
-    targets = set(re.findall(r"^([\w.-]+):", (ROOT / "Makefile").read_text("utf-8"), re.M))
+    targets = set(re.findall(r"^([\w.-]+):(?!=)", (ROOT / "Makefile").read_text("utf-8"), re.M))
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     used = set()
+    for page in PAGES:
+        named = re.findall(r"`make ([^`]+)`", (ROOT / page).read_text(encoding="utf-8"))
+        assert set(named) <= targets, page
     for command in (command for page in PAGES for command in commands(page)):
         if command.words[0] in NOT_RUN:
             used.add(command.words[0])
