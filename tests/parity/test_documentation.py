@@ -6,6 +6,7 @@ A page has a folder of its own. In it lie `examples/`, the larger one with a sma
 
 from __future__ import annotations
 
+import pkgutil
 import re
 import shlex
 import shutil
@@ -233,6 +234,16 @@ def test_from_python_with_paddle(folder: Path, capsys: pytest.CaptureFixture[str
     exec(code, names)
     assert names["run"].t == 60
     assert "weight 0.01 default 1.0 True\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_names_in_its_sentences(page: str) -> None:
+    """`dualtrain.training.train`, and what `from dualtrain_paddle import ...` brings."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    dotted = re.findall(r"`(dualtrain(?:_torch|_paddle)?(?:\.\w+)+)", text)
+    imported = re.findall(r"`from (dualtrain\w*) import (\w+)`", text)
+    for name in (*dotted, *map(".".join, imported)):
+        pkgutil.resolve_name(name)
 
 
 def test_no_page_with_python_is_left_out() -> None:
