@@ -1,7 +1,8 @@
 """Every command and every block of Python in the documents runs as it is printed.
 
 A page has a folder of its own. In it lie `examples/`, the larger one with a smaller model, and
-`spec.yaml`, a task that trains in a second; what else a page takes for granted is made in `GIVEN`.
+`spec.yaml`, a task that trains in a second; what else a page takes for granted is made in `GIVEN`,
+and what it says of its commands' output is in `EXPECTED`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ import pytest
 
 import dualtrain
 from dualtrain.cli import main
+from dualtrain.spec import load_spec
+from dualtrain.training import train
 from tests.documents import PAGES, ROOT, Command, blocks, commands, inline_commands
 from tests.tasks import write_task
 
@@ -96,61 +99,100 @@ def typed(command: Command, capsys: pytest.CaptureFixture[str]) -> str:
     return subprocess.run(run, check=True, capture_output=True, text=True).stdout
 
 
-def run_page(page: str, capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
-    """Run all commands of a page, one after the other: command -> what it printed."""
-    return {
-        str(command): typed(command, capsys)
-        for command in commands(page)
-        if command.words[0] not in NOT_RUN
-    }
-
-
-# --- commands
-
-
 def rows(table: str) -> list[tuple[str, ...]]:
     """Of each stage of a comparison: its name, its parity, its verdict."""
     words = (re.split(r" {2,}", line.strip()) for line in table.splitlines())
     return [(w[0], w[1], w[-1]) for w in words if len(w) >= 4 and w[-1] in ("agrees", "differs")]
 
 
-def test_the_readmes_commands(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The second machine is another folder with the same files; only `scp` crosses."""
-    other = folder.parent / MACHINE
-    shutil.copytree(folder, other)
-    said = {}
-    for command in commands("README.md"):
-        if command.words[0] in NOT_RUN:
-            continue
-        on_the_other = "there/model" in command.words
-        with pytest.MonkeyPatch.context() as machine:
-            machine.chdir(other if on_the_other else folder)
-            said[str(command)] = typed(command, capsys)
+Said = Mapping[str, str]
+"""Command -> what it printed."""
 
+
+def of_readme(said: Said) -> None:
     example = said["dualtrain parity examples/text_classification/spec.yaml"]
     (printed,) = (block.text for block in blocks("README.md", "") if "torch against" in block.text)
     assert rows(example) == rows(printed) != []
     assert example.splitlines()[-1].startswith("torch and paddle agree in 12 stages over ")
-
     apart = said["dualtrain diff here/trace.jsonl there/trace.jsonl"]
-    assert ("update", "rounding", "agrees") in rows(apart)  # so the weights were there
+    assert ("update", "rounding", "agrees") in rows(apart)  # so the weights were carried along
 
 
-def test_the_proof_of_contributing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    *_, table = run_page("CONTRIBUTING.md", capsys).values()
+def of_contributing(said: Said) -> None:
+    *_, table = said.values()
     assert {parity for _, parity, _ in rows(table)} == {"exact"}
 
 
-def test_the_examples_of_tasks(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    *_, table = run_page("docs/tasks.md", capsys).values()
+def of_parity(said: Said) -> None:
+    for table in said.values():
+        assert ("learning rate", "exact", "agrees") in rows(table)
+
+
+def of_tasks(said: Said) -> None:
+    *_, table = said.values()
     assert "torch and paddle agree" in table
 
 
-def test_one_trace_and_a_plan(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    train = ("dualtrain", "train", "spec.yaml", "--backend", "torch", "--trace", "trace.jsonl")
-    typed(Command(0, train), capsys)
-    for table in run_page("docs/parity.md", capsys).values():
-        assert ("learning rate", "exact", "agrees") in rows(table)
+EXPECTED: dict[str, Callable[[Said], None]] = {
+    "CONTRIBUTING.md": of_contributing,
+    "README.md": of_readme,
+    "docs/parity.md": of_parity,
+    "docs/tasks.md": of_tasks,
+}
+"""Page -> what it says of its commands' output, where it is the same everywhere."""
+
+
+# --- what a page takes for granted
+
+
+def one_trace() -> dict[str, Any]:
+    shutil.copy("spec.yaml", "another.yaml")
+    train(load_spec("spec.yaml"), "torch", trace=Path("trace.jsonl"))
+    return {}
+
+
+def from_python() -> dict[str, Any]:
+    """The names that the README's 'From Python' leaves."""
+    names: dict[str, Any] = {}
+    exec(blocks("README.md", "python")[0].text, names)
+    return names
+
+
+def a_trace_of_torch() -> dict[str, Any]:
+    names = from_python()
+    dualtrain.fit(names["spec"], names["model"], names["batches"], trace="torch.trace.jsonl")
+    return {}
+
+
+GIVEN: dict[str, Callable[[], dict[str, Any]]] = {
+    "docs/parity.md": one_trace,
+    "docs/runs.md": from_python,
+    "docs/trace.md": a_trace_of_torch,
+}
+"""Page -> the names that its Python takes for granted; makes the files that it reads."""
+
+
+# --- all pages
+
+
+IN_ENGLISH = [page for page in PAGES if page != "README.zh-CN.md"]
+"""`tests/core/test_readme.py` holds the other one's blocks to these."""
+
+
+@pytest.mark.parametrize("page", [page for page in IN_ENGLISH if commands(page)])
+def test_its_commands(page: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The second machine is another folder with the same files; only `scp` crosses."""
+    GIVEN.get(page, dict)()
+    other, said = folder.parent / MACHINE, {}
+    shutil.copytree(folder, other)
+    for command in commands(page):
+        if command.words[0] in NOT_RUN:
+            continue
+        with pytest.MonkeyPatch.context() as machine:
+            machine.chdir(other if "there/model" in command.words else folder)
+            said[str(command)] = typed(command, capsys)
+    if page in EXPECTED:
+        EXPECTED[page](said)
 
 
 INLINE = sorted(
@@ -171,60 +213,14 @@ def test_a_command_in_a_sentence(
     assert typed(Command(0, tuple(shlex.split(command))), capsys) != ""
 
 
-RUN_HERE = {
-    "README.md",
-    "CONTRIBUTING.md",
-    "docs/parity.md",
-    "docs/tasks.md",
-    "README.zh-CN.md",  # `tests/core/test_readme.py` holds its commands to the English ones
-}
-
-
-def test_no_page_with_commands_is_left_out() -> None:
-    assert {page for page in PAGES if commands(page)} == RUN_HERE
-
-
-# --- Python
-
-
-def of_the_readme() -> dict[str, Any]:
-    """The names that README's 'From Python' leaves."""
-    names: dict[str, Any] = {}
-    exec(blocks("README.md", "python")[0].text, names)
-    return names
-
-
-def numbers() -> dict[str, Any]:
-    """The data that the page's own commands make."""
-    make = Path("examples", "regression", "make_data.py")
-    subprocess.run([sys.executable, make], check=True, capture_output=True)
-    return {}
-
-
-def recorded() -> dict[str, Any]:
-    names = of_the_readme()
-    dualtrain.fit(names["spec"], names["model"], names["batches"], trace="torch.trace.jsonl")
-    return {}
-
-
-def another() -> dict[str, Any]:
-    shutil.copy("spec.yaml", "another.yaml")
-    return {}
-
-
-GIVEN: dict[str, Callable[[], dict[str, Any]]] = {
-    "README.md": dict,
-    "docs/parity.md": another,
-    "docs/runs.md": of_the_readme,
-    "docs/tasks.md": numbers,
-    "docs/trace.md": recorded,
-}
-"""Page -> the names that its Python takes for granted, and the files it reads, made on the way."""
-
-
-@pytest.mark.parametrize("page", GIVEN)
-def test_its_python(page: str, folder: Path) -> None:
-    names = GIVEN[page]()
+@pytest.mark.parametrize("page", [page for page in IN_ENGLISH if blocks(page, "python")])
+def test_its_python(page: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The blocks of a page go on from each other, and from the data that its commands make; its
+    tests are called at the end."""
+    names = GIVEN.get(page, dict)()
+    for command in commands(page):
+        if command.words[0] == "python":
+            typed(command, capsys)
     for block in blocks(page, "python"):
         source = "\n" * (block.line - 1) + block.text
         exec(compile(source, page, "exec"), names)
@@ -250,9 +246,9 @@ def test_the_names_in_its_sentences(page: str) -> None:
         pkgutil.resolve_name(name)
 
 
-def test_no_page_with_python_is_left_out() -> None:
-    with_python = {page for page in PAGES if blocks(page, "python")}
-    assert with_python - {"README.zh-CN.md"} == GIVEN.keys()
+def test_what_is_expected_or_given_is_needed() -> None:
+    assert {page for page in PAGES if commands(page)} >= EXPECTED.keys()
+    assert {page for page in PAGES if commands(page) or blocks(page, "python")} >= GIVEN.keys()
 
 
 # --- what is not run
