@@ -13,10 +13,8 @@ import pytest
 from benchmarks.mistakes.bench import Bench, Cost
 from benchmarks.mistakes.table import MISTAKES
 from benchmarks.stated import same_order
-from docs.make_mistake_table import ACCUMULATED, FLOOR, RIGHT, ROUNDING, stated
+from docs.make_mistake_table import ACCUMULATED, FLOOR, RIGHT, ROUNDING, STATED, told
 from dualtrain.parity import compare_files
-
-STATED = stated()
 
 same = partial(same_order, rounding=ROUNDING)
 
@@ -50,6 +48,15 @@ def test_another_order_of_magnitude_is_noticed() -> None:
         "loss",
         "first_loss",
     ]
+
+
+def test_a_page_written_again_keeps_what_only_rounds_otherwise() -> None:
+    before = STATED[RIGHT][1]
+    elsewhere = Cost(weights=before.weights * 1.5, loss=before.loss / 2, first_loss=1e-8)
+    assert told(RIGHT, elsewhere) == before
+    mistaken = Cost(weights=before.weights * 50, loss=before.loss, first_loss=before.first_loss)
+    assert told(RIGHT, mistaken) == mistaken
+    assert told("a new mistake", elsewhere) == elsewhere
 
 
 @pytest.mark.parametrize("accumulate", [1, 2])
