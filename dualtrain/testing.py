@@ -32,13 +32,18 @@ _NO_PARAMETER_RULES = {
 
 
 def assert_lr_parity(
-    spec: Spec, *, micro_batches_per_epoch: int = 1, backends: Sequence[str] | None = None
+    spec: Spec,
+    *,
+    micro_batches_per_epoch: int | None = None,
+    backends: Sequence[str] | None = None,
 ) -> None:
     """The native schedule of every backend gives `plan.lr_at(t)`, equal as float64, at every t.
 
-    t goes from 0 past the end. backends: all that are installed when absent.
+    t goes from 0 past the end. micro_batches_per_epoch: what the spec says when absent, else 1.
+    backends: all that are installed when absent.
     """
-    plan = Plan.of(spec, micro_batches_per_epoch=micro_batches_per_epoch)
+    count = micro_batches_per_epoch or spec.batch.micro_batches_per_epoch or 1
+    plan = Plan.of(spec, micro_batches_per_epoch=count)
     expected = [plan.lr_at(t) for t in range(plan.total_updates + PAST_THE_END)]
     for name in backends or backend_names():
         used = native_rates(load_backend(name), plan, len(expected))

@@ -12,6 +12,6 @@ __all__ = ["AsJson", "MicroBatches", "SpecFile"]
 SpecFile = Annotated[Path, typer.Argument(metavar="SPEC", help="YAML, TOML or JSON.")]
 MicroBatches = Annotated[
     int | None,
-    typer.Option(min=1, help="In one epoch, over all processes; counted if the spec has a task."),
+    typer.Option(min=1, help="In one epoch, over all processes; else from the data or the spec."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]

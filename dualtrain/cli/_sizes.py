@@ -1,4 +1,4 @@
-"""How many micro-batches an epoch has: from the option, or counted in the task's data."""
+"""How many micro-batches an epoch has: from the option, the data of the task, or the spec."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["check_plan", "count_micro_batches", "plan_of"]
 
 
 def count_micro_batches(spec: Spec, option: int | None) -> int | None:
-    """M; None when it is neither given nor countable nor needed (all is in updates)."""
+    """M; None when it is neither given nor countable nor stated nor needed (all is in updates)."""
     if option is not None:
         return option
     if spec.task is not None:
@@ -19,11 +19,11 @@ def count_micro_batches(spec: Spec, option: int | None) -> int | None:
     what = _in_epochs(spec)
     if what is not None:
         raise typer.BadParameter(
-            f"is needed: the {what} is in epochs, and the spec has no task whose data could be "
-            "counted. Received: nothing",
+            f"is needed: the {what} is in epochs, and the spec has neither a task whose data could "
+            "be counted nor batch.micro_batches_per_epoch. Received: nothing",
             param_hint="--micro-batches",
         )
-    return None
+    return spec.batch.micro_batches_per_epoch
 
 
 def check_plan(spec: Spec, option: int | None) -> str | None:
@@ -53,6 +53,8 @@ def _unknown(spec: Spec) -> str | None:
 
 def _in_epochs(spec: Spec) -> str | None:
     """What cannot be planned without M, if anything cannot."""
+    if spec.batch.micro_batches_per_epoch is not None:
+        return None
     if spec.duration.updates is None:
         return "duration"
     return "schedule" if spec.schedule.per == "epoch" else None
@@ -78,5 +80,5 @@ def plan_of(spec: Spec, count: int | None, *, world_size: int = 1) -> Plan:
 
     T, W, H and the curve are then the same for every M; one update per epoch will do.
     """
-    count = spec.batch.accumulate if count is None else count
+    count = count or spec.batch.micro_batches_per_epoch or spec.batch.accumulate
     return Plan.of(spec, micro_batches_per_epoch=count, world_size=world_size)

@@ -12,6 +12,7 @@ from dualtrain.trace import Trace
 __all__ = ["IRRELEVANT", "spec"]
 
 IRRELEVANT: Mapping[str, str] = {
+    "batch.micro_batches_per_epoch": "only foretells the run's own, which the stage plan compares",
     "device": "where a side runs is what is compared, not how it trains",
     "task.train": "the data themselves are compared, by their digest",
     "task.eval": "the data themselves are compared, by their digest",

@@ -217,6 +217,17 @@ def _resolve(
                 received=f"size {spec.batch.size}, world_size {world_size}",
             )
         )
+    stated = spec.batch.micro_batches_per_epoch
+    if stated not in (None, micro_batches_per_epoch):
+        raise PlanError(
+            spec.problem(
+                "batch",
+                "micro_batches_per_epoch",
+                rule="must be what an epoch of the run has",
+                cure=f"write {micro_batches_per_epoch}, or leave it out",
+                received=f"{stated}, micro-batches {micro_batches_per_epoch}",
+            )
+        )
     per_epoch = _updates_per_epoch(spec, micro_batches_per_epoch)
     total = _total_updates(spec, per_epoch)
     unit = _updates_per_count(spec, per_epoch)

@@ -21,6 +21,9 @@ class Batch(Part):
     """Samples per micro-batch, over all processes. Needed with a task."""
     accumulate: Count = 1
     """Micro-batches per update."""
+    micro_batches_per_epoch: Count | None = None
+    """Micro-batches in one pass over the data, over all processes. A run of which that is not true
+    is refused; `dualtrain plan` and its like then need neither data nor `--micro-batches`."""
     normalise: Literal["micro_mean", "token_mean"] = "micro_mean"
     """`micro_mean`: mean of the micro-batches' mean losses. `token_mean`: sum of the losses of
     the whole group over its number of counted targets; a micro-batch without any adds 0."""

@@ -104,6 +104,20 @@ def test_a_dropped_tail_needs_one_whole_group(backend: Backend) -> None:
         fit(spec, backend.build_linear(1, 1), epoch, loss=loss)
 
 
+def test_an_epoch_has_what_the_spec_says(backend: Backend) -> None:
+    batch, model = {"accumulate": 4, "micro_batches_per_epoch": 9}, backend.build_linear(1, 1)
+    spec = spec_of(batch=batch, duration={"epochs": 2})
+    before = backend.dump_weights(model)["weight"].tolist()
+    with pytest.raises(
+        PlanError, match=r"write 10, or leave it out\. Received: 9, micro-batches 10"
+    ):
+        fit(spec, model, epoch, loss=loss)
+    assert backend.dump_weights(model)["weight"].tolist() == before
+    spec = spec_of(batch=batch | {"micro_batches_per_epoch": 10}, duration={"epochs": 2})
+    fit(spec, model, epoch, loss=loss)
+    assert backend.dump_weights(model)["weight"].tolist() != before
+
+
 def test_an_earlier_loop_leaves_no_gradient_behind(backend: Backend) -> None:
     """One that broke off within a group: the next run's first update is its own alone."""
     spec = spec_of(batch={"accumulate": 4}, duration={"epochs": 1})

@@ -115,6 +115,18 @@ def test_plan_needs_micro_batches_for_epochs(run: Run, spec: Write) -> None:
     assert "Traceback" not in err
 
 
+def test_the_spec_may_say_how_many_micro_batches_an_epoch_has(run: Run, spec: Write) -> None:
+    path = spec(EPOCHS.replace("accumulate: 2", "accumulate: 2, micro_batches_per_epoch: 5"))
+    status, out, err = run("plan", path, "--json")
+    assert (status, err) == (0, "")
+    assert out == run("plan", spec(EPOCHS), "--micro-batches", 5, "--json")[1]
+    path = spec(UPDATES.replace("accumulate: 2", "accumulate: 2, micro_batches_per_epoch: 5"))
+    assert json.loads(run("plan", path, "--json")[1])["updates_per_epoch"] == 3
+    status, out, err = run("plan", path, "--micro-batches", 4)
+    assert (status, out) == (2, "")
+    assert err.startswith(f"{path}:4: batch.micro_batches_per_epoch: must be what an epoch")
+
+
 def test_plan_needs_micro_batches_for_a_schedule_of_epochs(run: Run, spec: Write) -> None:
     """Though the duration is in updates."""
     path = spec(UPDATES.replace("linear", "linear, per: epoch"))

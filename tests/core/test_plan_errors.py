@@ -50,6 +50,12 @@ BAD = {
         "batch.accumulate micro-batches; write at most 3, or tail: flush. Received: 3 "
         "micro-batches, accumulate 4",
     ),
+    "another epoch than the spec's": (
+        spec_of(batch=Batch(micro_batches_per_epoch=4)),
+        {"micro_batches_per_epoch": 3},
+        "batch.micro_batches_per_epoch: must be what an epoch of the run has; write 3, or leave it "
+        "out. Received: 4, micro-batches 3",
+    ),
     "half a micro-batch": (
         spec_of(),
         {"micro_batches_per_epoch": 1.5},

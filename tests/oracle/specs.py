@@ -203,7 +203,8 @@ class _Draw:
         accumulate = self.one(1, 1, 2, 3, 6)
         tail = "drop" if accumulate <= micro_batches and self.chance(0.5) else "flush"
         normalise = self.one("micro_mean", "token_mean")
-        return {"accumulate": accumulate, "tail": tail, "normalise": normalise}
+        stated = {"micro_batches_per_epoch": micro_batches} if self.index % 3 == 0 else {}
+        return {"accumulate": accumulate, "tail": tail, "normalise": normalise, **stated}
 
     def warmup(self, spec: Values, micro_batches: int) -> Values:
         run = sizes(_filled(spec), micro_batches)

@@ -66,6 +66,7 @@ FIELDS = [
         "lr_multipliers.multiplier",
         "duration.epochs",
         "duration.updates",
+        "batch.micro_batches_per_epoch",
     ),
     *("clip.global_norm", "clip.norm", "clip.value", "loss.label_smoothing", "ema.decay"),
     *("warmup.steps", "warmup.proportion", "warmup.start", "weight_decay.exclude_below_ndim"),

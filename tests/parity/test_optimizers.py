@@ -14,13 +14,12 @@ import torch
 import dualtrain_paddle
 import dualtrain_torch
 from benchmarks.recorded_gradients import BARS, CASES, WIDER, Distance, Dtype, distance
-from docs.make_optimizer_table import NOT_USED, PAGE, stated
+from docs.make_optimizer_table import NOT_USED, PAGE, STATED, class_of, told
 from dualtrain import build_optimizer
 from dualtrain.optimizers import RULES
 from tests import builders
 
 UPDATES = 50
-STATED = stated()
 
 
 def excess(case: str, dtype: Dtype, found: Distance) -> str | None:
@@ -65,6 +64,15 @@ def test_the_page_is_about_these_cases_and_rules() -> None:
             assert excess(case, dtype, Distance(relative=number, equal=0.0)) is None
     text = PAGE.read_text(encoding="utf-8")
     assert [m.__name__ for m in RULES if inspect.cleandoc(m.__doc__ or "") not in text] == []
+
+
+def test_a_page_written_again_keeps_what_only_rounds_otherwise() -> None:
+    """Without fused multiply-add SGD rounds alike on both sides."""
+    equal, apart = Distance(relative=0.0, equal=1.0), Distance(relative=2e-5, equal=0.0)
+    assert [*told("sgd", "sgd", (equal, equal)), class_of("sgd", equal, equal)] == [*STATED["sgd"]]
+    assert [*told("sgd", "sgd", (apart, equal))] == [2e-5, STATED["sgd"][1]]
+    assert [*told("sgd", "new", (equal, equal)), class_of("new", equal, equal)] == [0, 0, "exact"]
+    assert class_of("rprop", equal, apart) == "rounding"
 
 
 spec_of = partial(

@@ -41,6 +41,7 @@ def test_a_recipe_trains_alike(recipe: str, model: str, batches: int, tmp_path: 
     """In float32, since Paddle has no AMP on the CPU."""
     fields = load_spec(RECIPES / f"{recipe}.yaml").model_dump(mode="json", exclude={"seed"})
     here = {"device": "cpu", "amp": None}
+    fields["batch"]["micro_batches_per_epoch"] = batches
 
     comparison = zoo.train(
         model, tmp_path, batches=batches, **fields | here | SHORT.get(recipe, {})
