@@ -26,7 +26,7 @@ MOST_LINES, MOST_CHARACTERS = 40, 8_000
 """Of a refusal: a spec's has a line for each thing wrong, a checkpoint's for each tensor."""
 
 _LIBRARIES = re.compile(
-    r"(?<![\w'\"])([A-Za-z_.]*[a-z](Error|Exception)\b(?!')|\[Errno|Traceback|Warning:)|"
+    r"(?<![\w'\"\\])([A-Za-z_.]*[a-z](Error|Exception)\b(?!')|\[Errno|Traceback|Warning:)|"
     r"errors\.pydantic\.dev|Unable to allocate|<class '|object at 0x"
 )
 """What a library would say, and nobody who words a message for a user."""

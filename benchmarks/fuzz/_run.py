@@ -23,7 +23,7 @@ __all__ = ["Result", "Tally", "run"]
 
 SECONDS = 10
 """What a mutant may take; twice that, and its process is killed."""
-MEMORY = 2 * 2**30
+MEMORY = 2**29
 """Bytes of address space above what the process has when it begins."""
 BATCH = 100
 """Mutants of one child."""

@@ -143,7 +143,8 @@ def _unlike(folder: Path, read: dict[str, Any]) -> Iterator[str]:
         if found != theirs:
             yield f"{text[0]!a}: ids {found}, those of transformers are {theirs}"
     stored = tensors_of(folder / "model.safetensors") or {}
-    if any(name.startswith("classifier.") for name in stored):
+    written = json.loads((folder / "config.json").read_bytes())
+    if "id2label" in written and any(name.startswith("classifier.") for name in stored):
         named = tuple(config.id2label[number] for number in sorted(config.id2label))
         if read["data"].classes != named:
             yield f"classes {read['data'].classes}, the head's are {named}"
