@@ -6,8 +6,9 @@ import contextlib
 import io
 import re
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from unittest.mock import patch
 
 from typer.main import get_command
@@ -67,10 +68,10 @@ def answer_of(work: Callable[[], object]) -> Answer:
     return Answer(0, "", "")
 
 
-def complaints(answer: Answer, *, allowed: Sequence[int], named: Sequence[str]) -> Iterator[str]:
+def complaints(answer: Answer, folder: Path, *, allowed: Collection[int]) -> Iterator[str]:
     """What is wrong with an answer, whatever was asked.
 
-    allowed: the exit statuses that there are. named: of these a refusal names one.
+    folder: a refusal names a file in it. allowed: the exit statuses that there are.
     """
     if answer.status not in allowed:
         yield f"exit status {answer.status}: {answer.err[-2000:]}"
@@ -84,7 +85,7 @@ def complaints(answer: Answer, *, allowed: Sequence[int], named: Sequence[str]) 
         yield f"a library's words {told[0]!r}: {answer.err[:600]}"
     if answer.status != REFUSED:
         return
-    if not any(name in answer.err for name in named):
+    if str(folder) not in answer.err:
         yield f"the message names no file: {answer.err[:600]!r}"
     lines = answer.err.strip().count("\n") + 1
     if lines > MOST_LINES or len(answer.err) > MOST_CHARACTERS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import stat
 from abc import ABC, abstractmethod
@@ -92,7 +93,7 @@ Damage = Callable[[Random, bytes, Path], tuple[bytes, str]]
 
 def damage(draw: Random, path: Path, change: Damage) -> str:
     """Change a file's bytes; one time in ten put something else in its place."""
-    if not stat.S_ISREG(path.lstat().st_mode):
+    if not os.path.lexists(path) or not stat.S_ISREG(path.lstat().st_mode):
         return f"{path.name} stays as it is"
     if draw.random() < 0.1:
         return replaced(draw, path)

@@ -79,9 +79,13 @@ def _bounds(dtype: str) -> dict[str, Bound]:
 
 def distance(original: Path, changed: Path) -> tuple[Distance, str]:
     """How far a trace is from the one that it was, and where it is farthest."""
-    before = _records(original.read_bytes())
+    data = original.read_bytes()
+    found = changed.read_bytes() if changed.is_file() else b"{"
+    if found == data:
+        return "none", ""
+    before = _records(data)
     try:
-        after = _records(changed.read_bytes() if changed.is_file() else b"{")
+        after = _records(found)
     except (OSError, ValueError):
         return "unreadable", "the file"
     if len(before) != len(after):
@@ -101,7 +105,16 @@ def _records(data: bytes) -> list[Any]:
     records = [parsed(line) for line in lines]
     if not all(isinstance(record, dict) for record in records):
         raise ValueError("a line is no object")
-    return records
+    return [_sorted(record) for record in records]
+
+
+def _sorted(value: Any) -> Any:
+    """With the parts of each list that are called by names in the order of these."""
+    if isinstance(value, dict):
+        return {key: _sorted(part) for key, part in value.items()}
+    if isinstance(value, list) and all(isinstance(p, dict) and "name" in p for p in value):
+        return sorted(value, key=lambda part: str(part["name"]))
+    return value
 
 
 def _apart(

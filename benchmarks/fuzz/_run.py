@@ -116,13 +116,15 @@ def _lines(reading: int) -> Iterator[bytes]:
 @contextmanager
 def _silence() -> Iterator[None]:
     """What native code prints for itself goes nowhere."""
-    kept = os.dup(2)
+    kept = {number: os.dup(number) for number in (1, 2)}
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
+        for number in kept:
+            os.dup2(nowhere.fileno(), number)
     try:
         yield
     finally:
-        os.dup2(kept, 2)
+        for number, copy in kept.items():
+            os.dup2(copy, number)
 
 
 class Hang(BaseException):

@@ -74,7 +74,7 @@ class Data(Kind):
         """`check`, and the rows."""
         spec = folder / "spec.yaml"
         answer = call("check", spec)
-        faults = list(complaints(answer, allowed=(0, REFUSED), named=[str(folder)]))
+        faults = list(complaints(answer, folder, allowed=(0, REFUSED)))
         if "not planned" in answer.out:  # the file is not there
             return Judgement("not there", tuple(faults))
         if answer.status:

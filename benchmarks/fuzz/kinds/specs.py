@@ -92,15 +92,15 @@ class Specs(Kind):
         path = next(folder.glob("spec.*"), folder / "spec.yaml")
         sizes = ("--micro-batches", 1000)
         answer = call("check", path, *sizes)
-        faults = list(complaints(answer, allowed=(0, REFUSED), named=[path.name]))
+        faults = list(complaints(answer, folder, allowed=(0, REFUSED)))
         if answer.status != 0:
             return Judgement("refused", tuple(faults))
         faults += _unheard(path)
         command = ("plan", "explain", "compare")[crc32(path.read_bytes()) % 3]
         one = call(command, path, *sizes)
-        faults += (f"{command}: {fault}" for fault in complaints(one, allowed=(0,), named=()))
+        faults += (f"{command}: {fault}" for fault in complaints(one, folder, allowed=(0,)))
         counted = call("check", path)  # the data as well
-        faults += complaints(counted, allowed=(0, REFUSED), named=[str(folder)])
+        faults += complaints(counted, folder, allowed=(0, REFUSED))
         return Judgement("accepted", tuple(faults))
 
 

@@ -32,7 +32,7 @@ class Traces(Kind):
 
     def judge(self, original: Path, folder: Path) -> Judgement:
         """Both ways round; and either against its own plan, or the spec's."""
-        answer, faults = verdict(folder, named=[A, B])
+        answer, faults = verdict(folder)
         apart = {name: distance(original / name, folder / name) for name in (A, B)}
         for name, (far, where) in apart.items():
             if far in ("beyond", "unreadable") and answer == 0:
@@ -47,15 +47,15 @@ class Traces(Kind):
         name = max(apart, key=lambda one: ORDER.index(apart[one][0]))
         with_plan = crc32(folder.name.encode()) % 2
         alone = call("diff", folder / name, *(["--plan", folder / SPEC] if with_plan else []))
-        faults += complaints(alone, allowed=tuple(STATUSES), named=[A, B, SPEC])
+        faults += complaints(alone, folder, allowed=STATUSES)
         return Judgement(STATUSES[answer], tuple(faults))
 
 
-def verdict(folder: Path, *, named: list[str]) -> tuple[int, list[str]]:
+def verdict(folder: Path) -> tuple[int, list[str]]:
     """The status of `diff A B`, and what is wrong with the answer or with that of `diff B A`."""
     one, other = call("diff", folder / A, folder / B), call("diff", folder / B, folder / A)
-    faults = list(complaints(one, allowed=tuple(STATUSES), named=named))
-    faults += complaints(other, allowed=tuple(STATUSES), named=named)
+    faults = list(complaints(one, folder, allowed=STATUSES))
+    faults += complaints(other, folder, allowed=STATUSES)
     if one.status != other.status and not faults:
         faults.append(f"diff A B ends with {one.status}, diff B A with {other.status}")
     return (one.status if one.status in STATUSES else REFUSED), faults
