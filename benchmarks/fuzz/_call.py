@@ -33,6 +33,11 @@ _LIBRARIES = re.compile(
 """What a library would say, and nobody who words a message for a user."""
 
 
+_SHOWN = r"\n\x20-\x7e\xa0-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\U0010ffff"
+_HIDDEN = re.compile(f"[^{_SHOWN}]")
+"""What a terminal obeys instead of showing it, and what turns the direction of writing."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """How a command ended, and what it printed."""
@@ -77,7 +82,7 @@ def complaints(answer: Answer, folder: Path, *, allowed: Collection[int]) -> Ite
         yield f"exit status {answer.status}: {answer.err[-2000:]}"
         return
     for where, text in (("output", answer.out), ("message", answer.err)):
-        odd = {c for line in text.split("\n") for c in line if not c.isprintable()}
+        odd = set(_HIDDEN.findall(text))
         if odd:
             yield f"raw characters in the {where}: {sorted(map(ascii, odd))} in {text[:300]!a}"
     told = _LIBRARIES.search(answer.err)

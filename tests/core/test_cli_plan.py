@@ -202,3 +202,13 @@ def test_plot_refuses_other_files(run: Run, spec: Write, tmp_path: Path) -> None
     status, _, err = run("plot", spec(UPDATES), "-o", tmp_path / "lr.bmp")
     assert (status, ".png or .svg" in err) == (2, True)
     assert [path.name for path in tmp_path.iterdir()] == ["spec.yaml"]
+
+
+@pytest.mark.parametrize("command", ["check", "plan", "explain", "compare", "plot"])
+def test_a_run_too_long_for_its_curve_is_refused_by_all(
+    command: str, run: Run, spec: Write
+) -> None:
+    path = spec(UPDATES.replace("updates: 6", "updates: 1000000000000000"))
+    status, out, err = run(command, path)
+    assert (status, out) == (2, "")
+    assert err.startswith(f"{path}:5: duration.updates: there must be at most 1e+08 updates: ")
