@@ -21,7 +21,7 @@ HIDDEN = {
     "another direction of writing": "\u202e",
     "an isolated direction": "\u2066",
 }
-TEXTS = {
+TEXTS: dict[str, dict[str, Any]] = {
     "freeze.patterns": {"freeze": {"patterns": ["a", "x{}y"]}},
     "lr_multipliers[0].pattern": {"lr_multipliers": [{"pattern": "x{}y", "multiplier": 2}]},
     "device": {"device": "cpu{}"},
@@ -46,6 +46,29 @@ def test_characters_that_nobody_sees(where: str, hidden: str, tmp_path: Path) ->
     message = message_of(tmp_path, TEXTS[where], json.dumps(hidden)[1:-1])
     assert message.startswith(f"{tmp_path / 'spec.json'}:1: {where}: must be ")
     assert hidden not in message
+
+
+@pytest.mark.parametrize("end", ["\x85", "\u2028", "\u2029"], ids=ascii)
+@pytest.mark.parametrize("rest", ["", "optimizer: {"], ids=["well formed", "not"])
+def test_a_line_end_that_is_one_in_yaml_1_1_only(end: str, rest: str, tmp_path: Path) -> None:
+    """In a comment it would make what follows a part of the spec."""
+    path = tmp_path / "spec.yaml"
+    path.write_text(f"seed: 1\n# a comment{end}device: cuda\n{rest}", encoding="utf-8")
+    with pytest.raises(SpecError) as caught:
+        load_spec(path)
+    rule = f"U+{ord(end):04X} ends a line to some who read YAML only: leave it out"
+    assert str(caught.value).startswith(f"{path}:2: not valid YAML: {rule}. Received: ")
+    assert end not in str(caught.value)
+
+
+def test_a_mistake_in_a_file_with_the_line_ends_of_old(tmp_path: Path) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_bytes(b"seed: 1\rdevice: [cpu\roptimizer: {\r")
+    with pytest.raises(SpecError) as caught:
+        load_spec(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}:3: not valid YAML: ")
+    assert message.endswith("Received: 'optimizer: {'")
 
 
 def test_characters_that_join_others_are_text() -> None:
