@@ -55,6 +55,7 @@ def call(*arguments: object) -> Answer:
         contextlib.redirect_stderr(err),
         patch("dualtrain.cli.app", _COMMAND),
     ):
+        code: object = None  # `main` always exits
         try:
             main([str(argument) for argument in arguments])
         except SystemExit as ended:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-KINDS = ("specs", "data", "traces", "weights", "checkpoints")
+from benchmarks.fuzz.kinds import KINDS
 
 
 @pytest.mark.parametrize("kind", KINDS)

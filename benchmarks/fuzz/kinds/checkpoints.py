@@ -145,7 +145,8 @@ def _unlike(folder: Path, read: dict[str, Any]) -> Iterator[str]:
     stored = tensors_of(folder / "model.safetensors") or {}
     written = json.loads((folder / "config.json").read_bytes())
     if "id2label" in written and any(name.startswith("classifier.") for name in stored):
-        named = tuple(config.id2label[number] for number in sorted(config.id2label))
+        labels: dict[int, str] = config.id2label or {}
+        named = tuple(labels[number] for number in sorted(labels))
         if read["data"].classes != named:
             yield f"classes {read['data'].classes}, the head's are {named}"
     for name, (dtype, shape, data) in stored.items():

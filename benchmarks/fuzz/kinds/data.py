@@ -48,6 +48,9 @@ NUMBER_TASK = (
 )
 
 
+Table = list[dict[str, Any]]
+
+
 class Data(Kind):
     """CSV, TSV and JSON Lines of texts and of numbers, through `check`."""
 
@@ -55,8 +58,8 @@ class Data(Kind):
 
     def make(self, folder: Path) -> None:
         """Each format, of each task."""
-        texts = [dict(zip(("text", "label"), row, strict=True)) for row in TEXTS]
-        numbers = [dict(zip(("a", "b", "y"), row, strict=True)) for row in NUMBERS]
+        texts: Table = [dict(zip(("text", "label"), row, strict=True)) for row in TEXTS]
+        numbers: Table = [dict(zip(("a", "b", "y"), row, strict=True)) for row in NUMBERS]
         for name, rows, task in (("texts", texts, TEXT_TASK), ("numbers", numbers, NUMBER_TASK)):
             for ending, write in WRITERS.items():
                 here = folder / f"{name}{ending}"
@@ -87,7 +90,7 @@ def _change(draw: Random, data: bytes, path: Path) -> tuple[bytes, str]:
     return changed_line(draw, data) if in_line else damaged(draw, data)
 
 
-def _csv(rows: list[dict[str, Any]]) -> str:
+def _csv(rows: Table) -> str:
     lines = [list(rows[0]), *(map(str, row.values()) for row in rows)]
     return "".join(",".join(map(_cell, line)) + "\r\n" for line in lines)
 
@@ -96,20 +99,17 @@ def _cell(text: str) -> str:
     return '"' + text.replace('"', '""') + '"' if re.search('[",\r\n]', text) else text
 
 
-def _tsv(rows: list[dict[str, Any]]) -> str:
+def _tsv(rows: Table) -> str:
     lines = [list(rows[0]), *(map(str, row.values()) for row in rows)]
     return "".join("\t".join(" ".join(cell.split()) for cell in line) + "\n" for line in lines)
 
 
-def _jsonl(rows: list[dict[str, Any]]) -> str:
-    pairs = (
-        ", ".join(f"{quoted(k)}: {quoted_or_number(v)}" for k, v in row.items()) for row in rows
-    )
+def _jsonl(rows: Table) -> str:
+    pairs = (", ".join(f"{quoted(k)}: {_value(v)}" for k, v in row.items()) for row in rows)
     return "".join(f"{{{one}}}\n" for one in pairs)
 
 
-def quoted_or_number(value: Any) -> str:
-    """A value in JSON."""
+def _value(value: Any) -> str:
     return quoted(value) if isinstance(value, str) else repr(value)
 
 
