@@ -144,7 +144,7 @@ def _one(place: str, name: str, p: Any, q: Any, bound: Bound | None) -> Distance
         return "beyond"
     if p == q:
         return "same"
-    if bound is None or not math.isfinite(q):
+    if bound is None or not abs(q) < math.inf or abs(q) > 10**300:
         return "beyond"
     share = abs(p - q) / (bound.share * max(abs(p), abs(q), bound.least))
     return "within" if share < 0.5 else "near" if share < 2 else "beyond"

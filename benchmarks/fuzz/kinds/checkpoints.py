@@ -84,7 +84,7 @@ class Checkpoints(Kind):
         """All that a run reads of a checkpoint, against what the libraries read."""
         read: dict[str, Any] = {}
         answer = answer_of(lambda: read.update(_read(folder)))
-        faults = list(complaints(answer, folder / CHECKPOINT, allowed=(0, REFUSED)))
+        faults = list(complaints(answer, folder, allowed=(0, REFUSED)))
         if answer.status != 0:
             return Judgement("refused", tuple(faults))
         with warnings.catch_warnings():

@@ -189,5 +189,5 @@ def _same(said: Any, held: Any) -> bool:
     if isinstance(said, bool) or isinstance(held, bool) or said is None:
         return said is held
     if isinstance(said, float | int):
-        return isinstance(held, float | int) and float(said) == held
+        return isinstance(held, float | int) and said == held
     return bool(said == held)
