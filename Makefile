@@ -35,7 +35,7 @@ kernels: .venv/ready .venv-paddle-2.6/ready ## write docs/kernels.md: the framew
 zoo: .venv/ready ## write docs/zoo.md: eight models, 1,000 updates each in both frameworks (minutes)
 	.venv/bin/python -m docs.make_zoo_table
 
-fuzz: .venv/ready ## 100,000 damaged inputs, each refused or judged truly (an hour)
+fuzz: .venv/ready ## 100,000 damaged inputs, each refused or judged truly
 	.venv/bin/python -m benchmarks.fuzz --count 20000
 
 format: .venv/lint-ready ## rewrite the sources in the house style
