@@ -43,7 +43,7 @@ DEFAULTS = {
     **{"amsgrad": False, "batch_norm": "paddle", "counted": "inside", "device": "cpu", "seed": 42},
     **{"kind": "decoupled", "nesterov": False, "normalise": "micro_mean", "per": "update"},
     **{"rounding": "floor", "shape": "linear", "skipped": False, "standardise": True, "start": 0.0},
-    **{"tail": "flush", "on_skip": "hold", "centred": False, "weight_decay": None},
+    **{"tail": "flush", "on_skip": "hold", "centred": False, "masters": False},
 }
 """Last name of a field -> what its absence means; elsewhere absence is the same as null."""
 
