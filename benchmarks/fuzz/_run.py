@@ -158,7 +158,7 @@ def within_limits(judge: Callable[[], Judgement]) -> Judgement:
         return Judgement("hang", (f"no answer within {SECONDS} seconds\n{_last()}",))
     except MemoryError:
         return Judgement("memory", (f"out of memory\n{_last()}",))
-    except Exception:
+    except BaseException:  # a panic in Rust is no `Exception`
         return Judgement("fault", (f"the oracle could not judge\n{_last()}",))
     finally:
         signal.alarm(0)
