@@ -13,7 +13,7 @@ EXAMPLE := examples/text_classification
 export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-pythons lint docs kernels zoo format parity-two-environments test-core test-wheel test-paddle-2.6 test-transformers-5 clean
+.PHONY: help demo test test-pythons lint docs kernels zoo fuzz format parity-two-environments test-core test-wheel test-paddle-2.6 test-transformers-5 clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 28
@@ -49,6 +49,9 @@ kernels: .venv/ready .venv-paddle-2.6/ready ## write docs/kernels.md: the framew
 
 zoo: .venv/ready ## write docs/zoo.md: eight models, 1,000 updates each in both frameworks (minutes)
 	.venv/bin/python -m docs.make_zoo_table
+
+fuzz: .venv/ready ## 100,000 damaged inputs, each refused or judged truly
+	.venv/bin/python -m benchmarks.fuzz --count 20000
 
 format: .venv/lint-ready ## rewrite the sources in the house style
 	.venv/bin/ruff check --fix .

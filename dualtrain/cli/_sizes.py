@@ -36,7 +36,7 @@ def check_plan(spec: Spec, option: int | None) -> str | None:
     """
     unknown = None if option is not None else _unknown(spec)
     if unknown is None:
-        plan_of(spec, count_micro_batches(spec, option))
+        plan_of(spec, count_micro_batches(spec, option)).check_length()
     elif _same_for_every_count(spec):
         plan_of(spec, None)
     return unknown

@@ -1,8 +1,9 @@
 """CSV and TSV: one header line, then as many cells in every row as in the header.
 
-CSV is RFC 4180: a cell with a comma, a quote or a line end stands in double quotes, a quote in it
-is doubled. TSV is as IANA registered it: no quoting, so a quote is a character like any other and
-a cell holds neither tabs nor line ends.
+CSV is RFC 4180: a cell with a comma, a line end or a quote at its start stands in double quotes, a
+quote in it is doubled. A quote within a cell that begins without one is a character, as every
+reader takes it. TSV is as IANA registered it: no quoting, so a quote is a character like any other
+and a cell holds neither tabs nor line ends.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dualtrain.errors import DataError, Problem
+from dualtrain.listing import listed
 
 __all__ = ["check_no_header", "missing_column", "refusal", "shown"]
 
@@ -23,7 +24,7 @@ def refusal(
     received: str | None = None,
 ) -> DataError:
     """A `DataError` that says where: `path:line: column 'text': rule. Received: ...`."""
-    where = f"column {column!r}" if column is not None else ""
+    where = f"column {shown(column)}" if column is not None else ""
     return DataError(
         str(Problem(where=where, rule=rule, received=received, file=str(path), line=line))
     )
@@ -34,10 +35,10 @@ def missing_column(column: str, there: Sequence[str], *, path: Path, line: int) 
     near = difflib.get_close_matches(column, there, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     return refusal(
-        f"must have a column {column!r}",
+        f"must have a column {shown(column)}",
         path=path,
         line=line,
-        received=f"{', '.join(map(repr, there)) or 'none'}{hint}",
+        received=f"{_several(there) or 'none'}{hint}",
     )
 
 
@@ -61,8 +62,12 @@ def check_no_header(
             "keeps it. Take this line away",
             path=path,
             line=line,
-            received=", ".join(map(shown, row.values())),
+            received=_several(list(row.values())),
         )
+
+
+def _several(values: Sequence[str]) -> str:
+    return listed([shown(value) for value in values], most=20)
 
 
 def _bare(name: str) -> str:

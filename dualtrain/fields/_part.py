@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from dualtrain.errors import SpecError
 from dualtrain.fields._problems import problems_of
@@ -23,6 +24,9 @@ __all__ = [
     "ascending",
     "distinct",
 ]
+
+_HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters, line separators, controls of the writing direction, half surrogate pairs."""
 
 LARGEST_COUNT = 10**15
 """The largest count: float64, in which schedules are computed, holds it exactly."""
@@ -78,6 +82,16 @@ class Part(BaseModel):
     # Tells pydantic that this __init__ adds nothing to the validation of parts within parts;
     # else it would call it for each of them, and the first broken rule would hide the others.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+    @field_validator("*")
+    @classmethod
+    def _no_hidden_characters(cls, value: Any) -> Any:
+        """A terminal obeys control characters, and some turn the direction of what follows."""
+        texts = (value,) if isinstance(value, str) else value if isinstance(value, tuple) else ()
+        for text in texts:
+            if isinstance(text, str) and _HIDDEN.search(text):
+                raise ValueError(f"must be text without control characters. Received: {text!a}")
+        return value
 
 
 def distinct(values: tuple[str, ...]) -> tuple[str, ...]:

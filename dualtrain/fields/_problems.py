@@ -32,6 +32,7 @@ _RULES = {
     "model_type": "must be a mapping of keys to values",
     "string_too_short": "must not be empty",
     "string_type": "must be text",
+    "string_unicode": "must be text, without half a surrogate pair",
     "too_short": "must have {min_length} or more",
     "tuple_type": "must be a list",
 }

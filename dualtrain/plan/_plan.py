@@ -21,6 +21,9 @@ from dualtrain.spec import LARGEST_COUNT, Rounding, Spec, Warmup
 
 __all__ = ["Plan", "round_product"]
 
+LONGEST_CURVE = 10**8
+"""Updates: 0.8 GB of rates, and a few times that while they are computed."""
+
 _ROUNDING: dict[str, Callable[[float], int]] = {
     "floor": math.floor,
     "ceil": math.ceil,
@@ -101,6 +104,19 @@ class Plan:
             return float(self._momenta[t])
         momenta = self.curve.momenta(np.array([t], dtype=np.float64))
         return None if momenta is None else float(momenta[0])
+
+    def check_length(self) -> None:
+        """Refuse a run of more updates than its curve, which is computed whole, may have."""
+        if self.total_updates > LONGEST_CURVE:
+            raise PlanError(
+                self.spec.problem(
+                    "duration",
+                    "updates" if self.spec.duration.epochs is None else "epochs",
+                    rule=f"there must be at most {LONGEST_CURVE:.0e} updates: the rates of all of "
+                    "them are computed at once",
+                    received=f"{self.total_updates} updates",
+                )
+            )
 
     def lr_curve(self) -> Floats:
         """lr_at(t) for t = 0 ... T - 1: float64, shape (T,)."""
@@ -191,11 +207,13 @@ class Plan:
                     "training reports: no plan knows them before",
                 )
             )
+        self.check_length()
         return self.curve.factors(np.arange(self.total_updates + 1, dtype=np.float64))
 
     @cached_property
     def _momenta(self) -> Floats | None:
         """The momentum for t = 0 ... T - 1, where it is cycled."""
+        self.check_length()
         return self.curve.momenta(np.arange(self.total_updates, dtype=np.float64))
 
 

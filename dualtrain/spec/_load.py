@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -57,7 +58,7 @@ def _read(path: Path) -> tuple[object, Positions]:
         return read(text)
     except Malformed as error:
         if error.line is not None:
-            written = "".join(text.split("\n")[error.line - 1 : error.line]).strip()
+            written = "".join(re.split("\r\n?|\n", text)[error.line - 1 : error.line]).strip()
             error.received = shown(written) if written else "the end of the file"
         raise
     except RecursionError:

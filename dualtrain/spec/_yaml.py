@@ -27,19 +27,28 @@ _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 def read_yaml(text: str) -> tuple[object, Positions]:
     """The data of a YAML document, and where its keys stand; `Malformed` if it is not one."""
+    _check_line_ends(text)
     try:
         root = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line = None if mark is None else mark.line + 1
         rule = ", ".join(filter(None, (error.context, error.problem)))
-        written = text.split("\n")[line - 1] if line is not None else ""
+        written = re.split("\r\n?|\n", text)[line - 1] if line is not None else ""
         raise Malformed(f"not valid YAML: {rule}{_cure(rule, written)}", line) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise Malformed(f"not valid YAML: {error.reason}", line) from None
     positions = Positions()
     return (None if root is None else _build(root, (), positions)), positions
+
+
+def _check_line_ends(text: str) -> None:
+    """Refuse what ends a line in YAML 1.1, to PyYAML, and is a character in YAML 1.2."""
+    found = re.search("[\x85\u2028\u2029]", text)
+    if found is not None:
+        rule = f"U+{ord(found[0]):04X} ends a line to some who read YAML only: leave it out"
+        raise Malformed(f"not valid YAML: {rule}", text.count("\n", 0, found.start()) + 1)
 
 
 _WIDE = re.compile("[\uff0c\uff1a\uff1b\uff3b\uff3d\uff5b\uff5d\u3001\u201c\u201d\u2018\u2019]")

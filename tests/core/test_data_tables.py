@@ -50,6 +50,10 @@ GOOD = {
         '\ntext,label\n"a, b",pos\n\n"say ""no""",neg\n中文 café,pos\n\n',
     ),
     "extension in capitals": ("d.CSV", 'text,label\n"a, b",pos\n"say ""no""",neg\n中文 café,pos\n'),
+    "quotes within a cell that begins without one": (
+        "d.csv",
+        'text,label\n"a, b",pos\nsay "no",neg\n中文 café,pos\n',
+    ),
     "quotes in TSV are characters": (
         "d.tsv",
         'text\tlabel\na, b\tpos\nsay "no"\tneg\n中文 café\tpos\n',
@@ -291,6 +295,17 @@ BAD_FILES: dict[str, tuple[str, str | bytes, str]] = {
         f"text,label\nx,a\n{LONG},b\n",
         "d.csv:3: must be well formed, each cell at most 131072 characters. "
         "Received: field larger than field limit (131072)",
+    ),
+    "a long name of a column is cut in the message": (
+        "d.csv",
+        f"{'y' * 70},label\nx,a\n",
+        f"d.csv:1: must have a column 'text'. Received: '{'y' * 59}..., 'label'",
+    ),
+    "of many columns the first are in the message": (
+        "d.csv",
+        f"{','.join(map(str, range(100)))}\n{','.join('x' * 100)}\n",
+        "d.csv:1: must have a column 'text'. "
+        f"Received: {', '.join(map(repr, map(str, range(20))))}, and 80 more",
     ),
     "a long value is cut in the message": (
         "d.csv",

@@ -315,7 +315,14 @@ class TestSpec:
 positive = st.floats(min_value=0, exclude_min=True, max_value=1e300)
 proportion = st.floats(min_value=0, max_value=1, exclude_max=True)
 counts = st.integers(min_value=1, max_value=10**12)
-text = st.text(st.characters(codec="utf-8"), min_size=1)
+text = st.text(
+    st.characters(
+        codec="utf-8",
+        exclude_categories=["Cc", "Zl", "Zp"],
+        exclude_characters="\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069",
+    ),
+    min_size=1,
+)
 
 
 def parts(part: Any, **values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:

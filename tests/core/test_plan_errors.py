@@ -151,6 +151,28 @@ def test_the_nearest_sizes_that_fit(spec: Spec, sizes: dict[str, Any]) -> None:
     assert Plan.of(spec, **sizes).total_updates == 100
 
 
+@pytest.mark.parametrize("ask", ["check_length", "lr_curve", "momentum_curve"])
+@pytest.mark.parametrize(
+    ("duration", "field"),
+    [({"updates": 10**8 + 1}, "updates"), ({"epochs": 10**7 + 1}, "epochs")],
+)
+def test_a_run_too_long_for_its_curve(ask: str, duration: dict[str, int], field: str) -> None:
+    """Its sizes can be had, the rates cannot: refused before memory is asked for."""
+    plan = Plan.of(spec_of(duration=duration), micro_batches_per_epoch=10)
+    with pytest.raises(PlanError) as caught:
+        getattr(plan, ask)()
+
+    assert str(caught.value) == (
+        f"duration.{field}: there must be at most 1e+08 updates: the rates of all of them are "
+        f"computed at once. Received: {plan.total_updates} updates"
+    )
+
+
+def test_the_longest_run_with_a_curve() -> None:
+    plan = Plan.of(spec_of(duration={"updates": 10**8}), micro_batches_per_epoch=10)
+    plan.check_length()
+
+
 @pytest.mark.parametrize("ask", ["lr_at", "factor_at"])
 def test_updates_are_counted_from_0(ask: str) -> None:
     """A negative t is a mistake, not an index from the end."""
