@@ -294,7 +294,7 @@ def test_diff_of_a_script_with_a_spec_needs_the_sizes(
         (["--plan", "spec.json", "b.jsonl"], "takes the place of B. Received: both"),
         (["--floor", "b.jsonl"], "is for two traces. Received: one"),
         (["--micro-batches", "5"], "is for the spec that --plan names. Received: no --plan"),
-        (["--report", __file__], "must be a folder. Received:"),
+        (["--report", __file__], "a report is a folder. Received: a file"),
     ],
 )
 def test_options_without_anything_to_do_are_refused(
