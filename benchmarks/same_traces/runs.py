@@ -48,7 +48,8 @@ def main(folder: Path, updates: int) -> None:
 
 
 def _that_fits(fields: dict[str, Any]) -> dict[str, Any]:
-    """A short run has no room for the warmup and horizon of a long one."""
+    """A short run has fewer micro-batches, and no room for the warmup and horizon of a long one."""
+    fields["batch"].pop("micro_batches_per_epoch", None)
     most = fields["duration"]["updates"]
     warmup = fields.get("warmup")
     if warmup and (warmup.get("steps") or 0) >= most:
