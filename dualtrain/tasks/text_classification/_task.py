@@ -16,17 +16,18 @@ from dualtrain.fields import by_name
 from dualtrain.tasks._model import ParameterLike
 from dualtrain.tasks._score import Score
 from dualtrain.tasks._task import Task, Text
-from dualtrain.tasks.text_classification._checkpoint import read_weights
-from dualtrain.tasks.text_classification._checkpoint_config import read_checkpoint_config
-from dualtrain.tasks.text_classification._checkpoint_notes import checkpoint_notes
 from dualtrain.tasks.text_classification._config import EncoderConfig, fresh_config
-from dualtrain.tasks.text_classification._head import class_order
 from dualtrain.tasks.text_classification._initial import initial_weights
 from dualtrain.tasks.text_classification._prepare import Rows, prepare, read_rows
 from dualtrain.tasks.text_classification._prepared import PreparedTexts
-from dualtrain.tasks.text_classification._save import save_config
-from dualtrain.tasks.text_classification._saved_tokenizer import FAST_ALONE, has_slow_class
 from dualtrain.tasks.text_classification._words import CheckpointModel, FreshModel
+from dualtrain.tasks.text_classification.checkpoint import (
+    checkpoint_notes,
+    class_order,
+    read_checkpoint_config,
+    read_weights,
+)
+from dualtrain.tasks.text_classification.saved import FAST_ALONE, has_slow_class, save_config
 
 __all__ = ["TextClassification"]
 

@@ -1,0 +1,89 @@
+"""The tokens that a tokenizer's files name, and what tokenizers says of what it does not take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from tokenizers import AddedToken
+
+from dualtrain.errors import CheckpointError
+from dualtrain.tasks.text_classification.checkpoint._files import refusal, shown
+from dualtrain.tasks.text_classification.checkpoint._tokenizer_fields import FLAGS
+
+__all__ = ["Token", "added_token", "check_numbers", "content", "refused", "token"]
+
+Token: TypeAlias = "str | AddedToken"
+
+LONGEST = 100
+"""Characters of either end of an error of tokenizers, which repeats values whole."""
+
+
+@contextmanager
+def refused(where: object, rule: str) -> Iterator[None]:
+    """What tokenizers raises, no class of its own, as a `CheckpointError` with the rule.
+
+    A panic of its Rust code is not even an `Exception`.
+    """
+    try:
+        yield
+    except (CheckpointError, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
+        said = str(error)
+        if len(said) > 2 * LONGEST:
+            said = f"{said[:LONGEST]} ... {said[-LONGEST:]}"
+        raise refusal(where, rule, said) from None
+
+
+def added_token(path: Path, field: str, value: Any, **changes: bool) -> AddedToken:
+    """A token that a file has as an object; `normalized` stays unsaid where the file has it not.
+
+    Raises `CheckpointError`, which names `field`, for another object.
+    """
+    fields = dict(value) if isinstance(value, dict) else {}
+    fields.pop("__type", None)
+    text = fields.pop("content", None)
+    if not _is_token(text) or not all(
+        key in FLAGS and isinstance(flag, bool) for key, flag in fields.items()
+    ):
+        rule = f"{field}: a token must be text, or an object of content, {', '.join(FLAGS)}"
+        raise refusal(path, rule, shown(value))
+    return AddedToken(text, **fields | changes)
+
+
+def token(path: Path, field: str, value: Any, **changes: bool) -> Token:
+    """A token that a file has as text, or as an object."""
+    return value if _is_token(value) else added_token(path, field, value, **changes)
+
+
+def _is_token(value: Any) -> bool:
+    return isinstance(value, str) and value != "" and _is_unicode(value)
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether it has no half of a surrogate pair, which UTF-8 cannot hold."""
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def content(token: Token) -> str:
+    """A token's text."""
+    return token if isinstance(token, str) else str(token.content)
+
+
+def check_numbers(path: Path, field: str, vocabulary: Mapping[str, Any], vocab_size: int) -> None:
+    """Refuse a vocabulary whose tokens or numbers tokenizers cannot hold.
+
+    It counts from 0 up to the largest number when it writes, and its process ends where that takes
+    more memory than there is. So a number above the model's may only be there without a gap.
+
+    vocab_size: that of config.json. Raises `CheckpointError` with the first wrong entry.
+    """
+    most = max(vocab_size, len(vocabulary))
+    for text, number in vocabulary.items():
+        whole = isinstance(number, int) and not isinstance(number, bool)
+        if not (whole and 0 <= number < most and _is_unicode(text)):
+            rule = f"{field}: must give each token, text in UTF-8, a whole number from 0 to below "
+            raise refusal(path, f"{rule}{most}", f"{shown(number)} for {shown(text)}")
