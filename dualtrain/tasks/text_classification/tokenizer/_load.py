@@ -69,8 +69,7 @@ def load_tokenizer(settings: Settings, *, pad_id: int, vocab_size: int) -> Token
         rule = f"a checkpoint must have its tokenizer's files, here {needed[kind]}"
         raise refusal(folder, rule, _listing(folder))
     _check_pad(tokenizer, settings, pad_id)
-    with refused(folder, f"tokenizers must read the {TOKENIZER} that it writes of the tokenizer"):
-        Tokenizer.from_str(tokenizer.to_str())
+    _check_written(folder, tokenizer)
     return tokenizer
 
 
@@ -208,6 +207,15 @@ def _check_pad(tokenizer: Tokenizer, settings: Settings, pad_id: int) -> None:
         if found is not None and found != pad_id:
             rule = f"the tokenizer's {token} must be config.json's pad_token_id, {pad_id}"
             raise refusal(settings.folder, rule, found)
+
+
+def _check_written(folder: Path, tokenizer: Tokenizer) -> None:
+    """Refuse what a saved model could not have: a tokenizer.json that is read as it was written."""
+    rule = f"tokenizers must read the {TOKENIZER} that it writes, with the same tokens"
+    with refused(folder, rule):
+        again = Tokenizer.from_str(tokenizer.to_str())
+    if again.get_vocab() != tokenizer.get_vocab():
+        raise refusal(folder, rule, "others, as where an added token falls into a vocabulary's gap")
 
 
 def _listing(folder: Path) -> str:

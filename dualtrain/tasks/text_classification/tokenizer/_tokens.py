@@ -74,16 +74,21 @@ def content(token: Token) -> str:
 
 
 def check_numbers(path: Path, field: str, vocabulary: Mapping[str, Any], vocab_size: int) -> None:
-    """Refuse a vocabulary whose tokens or numbers tokenizers cannot hold.
+    """Refuse a vocabulary whose tokens or numbers tokenizers cannot hold, or would write otherwise.
 
-    It counts from 0 up to the largest number when it writes, and its process ends where that takes
-    more memory than there is. So a number above the model's may only be there without a gap.
+    It writes by counting from 0 up to the largest number, however much memory that takes, and of
+    two tokens that have one number it writes one. So a number that the model has no row for may
+    only be there without a gap below.
 
     vocab_size: that of config.json. Raises `CheckpointError` with the first wrong entry.
     """
-    most = max(vocab_size, len(vocabulary))
+    most, found = max(vocab_size, len(vocabulary)), set[int]()
     for text, number in vocabulary.items():
         whole = isinstance(number, int) and not isinstance(number, bool)
-        if not (whole and 0 <= number < most and _is_unicode(text)):
-            rule = f"{field}: must give each token, text in UTF-8, a whole number from 0 to below "
-            raise refusal(path, f"{rule}{most}", f"{shown(number)} for {shown(text)}")
+        if not (whole and 0 <= number < most and _is_unicode(text)) or number in found:
+            rule = (
+                f"{field}: must give each token, text in UTF-8, a number of its own, whole and "
+                f"from 0 to below {most}"
+            )
+            raise refusal(path, rule, f"{shown(number)} for {shown(text)}")
+        found.add(number)
