@@ -12,7 +12,8 @@ import pytest
 
 from dualtrain.errors import CheckpointError
 from dualtrain.tasks.text_classification import EncoderConfig, FreshModel
-from dualtrain.tasks.text_classification._config import Family, fresh_config
+from dualtrain.tasks.text_classification._config import fresh_config
+from dualtrain.tasks.text_classification._words import Family
 from dualtrain.tasks.text_classification.checkpoint import read_checkpoint_config
 from tests.irregular import IRREGULAR, make_irregular
 

@@ -19,8 +19,8 @@ from safetensors.numpy import load_file
 from safetensors.torch import save_file
 
 from dualtrain.errors import CheckpointError
-from dualtrain.tasks.text_classification._config import Family
 from dualtrain.tasks.text_classification._initial import initial_weights
+from dualtrain.tasks.text_classification._words import Family
 from dualtrain.tasks.text_classification.checkpoint import (
     class_order,
     read_checkpoint_config,

@@ -14,28 +14,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dualtrain.listing import listed
-from dualtrain.tasks.text_classification._config import ARCHITECTURES, Family
-from dualtrain.tasks.text_classification._words import Head
+from dualtrain.tasks.text_classification._config import ARCHITECTURES, HEAD, HEAD_LAYERS, POOLED
+from dualtrain.tasks.text_classification._words import Family, Head
 from dualtrain.tasks.text_classification.checkpoint._config import read_fields
 from dualtrain.tasks.text_classification.checkpoint._fields import MODEL_TYPE
 from dualtrain.tasks.text_classification.checkpoint._files import CONFIG, refusal, shown
 from dualtrain.tasks.text_classification.checkpoint._safetensors import StoredTensor
-from dualtrain.tasks.text_classification.checkpoint._weights import HEAD, stored_tensors
+from dualtrain.tasks.text_classification.checkpoint._weights import stored_tensors
 
 __all__ = ["ClassOrder", "class_order"]
 
 NEW_HEAD = "make a new head with task.model.head: fresh"
 WAY_OUT = f"or {NEW_HEAD}"
-
-POOLED = ("bert", "ernie")
-"""Families whose head stands on a pooler; RoBERTa's has its own dense layer."""
-
-LAYERS: Mapping[Family, tuple[str, ...]] = {
-    "bert": (HEAD,),
-    "ernie": (HEAD,),
-    "roberta": (f"{HEAD}dense.", f"{HEAD}out_proj."),
-}
-"""The layers of each family's head, from the encoder up."""
 
 MOST = 12
 """Labels that a message repeats."""
@@ -125,7 +115,7 @@ def _check_kind(
 
 def _check_layers(folder: Path, family: Family, parts: Sequence[str]) -> None:
     """Refuse a head of other layers, as one for each token of RoBERTa has."""
-    wanted = [f"{layer}{part}" for layer in LAYERS[family] for part in ("bias", "weight")]
+    wanted = [f"{layer}.{part}" for layer in HEAD_LAYERS[family] for part in ("bias", "weight")]
     if list(parts) != wanted:
         rule = f"a classification head of {family} must have {', '.join(wanted)}; {WAY_OUT}"
         raise refusal(folder, rule, listed(parts, MOST))

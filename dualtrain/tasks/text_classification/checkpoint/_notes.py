@@ -8,7 +8,7 @@ from pathlib import Path
 from dualtrain.listing import listed
 from dualtrain.printable import printable
 from dualtrain.tasks._model import ParameterLike
-from dualtrain.tasks.text_classification._config import EncoderConfig
+from dualtrain.tasks.text_classification._config import HEAD, EncoderConfig
 from dualtrain.tasks.text_classification._words import Head
 from dualtrain.tasks.text_classification.checkpoint._config import (
     read_checkpoint_config,
@@ -23,7 +23,7 @@ from dualtrain.tasks.text_classification.checkpoint._files import (
 )
 from dualtrain.tasks.text_classification.checkpoint._head import class_order
 from dualtrain.tasks.text_classification.checkpoint._tokenizer_fields import PADDLENLP, SETTINGS
-from dualtrain.tasks.text_classification.checkpoint._weights import HEAD, stored_tensors
+from dualtrain.tasks.text_classification.checkpoint._weights import stored_tensors
 
 __all__ = ["checkpoint_notes"]
 

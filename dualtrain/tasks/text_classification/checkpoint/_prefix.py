@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dualtrain.tasks.text_classification._config import Family
+from dualtrain.tasks.text_classification._words import Family
 from dualtrain.tasks.text_classification.checkpoint._fields import BOTH_HAVE, MODEL_TYPE
 from dualtrain.tasks.text_classification.checkpoint._files import refusal
 

@@ -18,8 +18,8 @@ from dualtrain.listing import listed
 from dualtrain.printable import printable
 from dualtrain.shapes import mismatches
 from dualtrain.tasks._model import ParameterLike
-from dualtrain.tasks.text_classification._config import EncoderConfig, Family
-from dualtrain.tasks.text_classification._words import Head
+from dualtrain.tasks.text_classification._config import HEAD, EncoderConfig
+from dualtrain.tasks.text_classification._words import Family, Head
 from dualtrain.tasks.text_classification.checkpoint._files import CONFIG, refusal
 from dualtrain.tasks.text_classification.checkpoint._paddlenlp_names import (
     is_paddlenlp,
@@ -33,10 +33,7 @@ from dualtrain.tasks.text_classification.checkpoint._safetensors import (
     read_tensors,
 )
 
-__all__ = ["HEAD", "read_weights", "stored_tensors"]
-
-HEAD = "classifier."
-"""What the names of a classification head's parameters begin with, in all families."""
+__all__ = ["read_weights", "stored_tensors"]
 
 ENCODER = ("embeddings.", "encoder.", "pooler.")
 FLOATS = {"F32": "<f4", "F16": "<f2", "BF16": "<u2"}
