@@ -138,8 +138,41 @@ def test_nothing_of_a_file_is_obeyed_by_a_terminal(hidden: str, tmp_path: Path) 
     assert all(message.isprintable() for message in messages), messages
 
 
-def test_a_long_token_is_repeated_by_its_ends(tmp_path: Path) -> None:
-    folder = byte_pairs(tmp_path, {})
-    write(folder, "special_tokens_map.json", {"cls_token": f"<s{'a' * 100_000}>"})
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("special_tokens_map.json", {"cls_token": "a" * 1001}),
+        ("added_tokens.json", {"a" * 100_000: 10}),
+        ("tokenizer_config.json", {"added_tokens_decoder": {"4": {"content": "a" * 1001}}}),
+    ],
+)
+def test_a_long_token_is_refused(file: str, content: object, tmp_path: Path) -> None:
+    """tokenizers looks for it in every text, and would prepare for that for minutes."""
+    write(byte_pairs(tmp_path, {}), file, content)
+    message = error(tmp_path)
 
-    assert len(error(folder)) < 1000
+    assert "a token must be text of 1 to 1000 characters" in message
+    assert len(message) < 1000
+
+
+def test_a_long_token_of_tokenizer_json_is_refused(tmp_path: Path) -> None:
+    """Whatever tokenizer_config.json says: tokenizers reads it with the file."""
+    values = json.loads((wordpieces(tmp_path, {}) / "tokenizer.json").read_text(encoding="utf-8"))
+    values["added_tokens"][4]["content"] = "a" * 1001
+    write(tmp_path, "tokenizer.json", values)
+    write(tmp_path, "tokenizer_config.json", {"added_tokens_decoder": {}})
+
+    assert error(tmp_path).startswith(
+        "F/tokenizer.json: added_tokens: a token must be text of 1 to 1000 characters"
+    )
+
+
+def test_a_long_piece_is_none_that_is_looked_for(tmp_path: Path) -> None:
+    assert load(byte_pairs(tmp_path, {"a" * 100_000: 10})).encode("the").ids == [0, 9, 2]
+
+
+def test_a_long_name_is_repeated_by_its_ends(tmp_path: Path) -> None:
+    folder = byte_pairs(tmp_path, {})
+    write(folder, "special_tokens_map.json", {"cls_token": f"<s{'a' * 900}>"})
+
+    assert len(error(folder)) < 600

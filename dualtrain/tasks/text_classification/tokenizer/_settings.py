@@ -99,13 +99,13 @@ def read_settings(folder: Path) -> Settings:
     kind = _kind(folder, values)
     given = {n: _setting(path, n, values[n]) for n in NAMED if values.get(n) is not None}
     additional = _list(path, "additional_special_tokens", values, _setting)
+    of_tokenizer_json = dict(_tokens_of_tokenizer_json(folder, pipeline))
     if "added_tokens_decoder" in values:
         added = _numbered(path, values["added_tokens_decoder"])
     else:
         given, additional = _special_tokens_map(folder, given, additional)
         special = {content(token) for token in (*given.values(), *additional)}
-        added = dict(_added_tokens(folder, special))
-        added |= dict(_tokens_of_tokenizer_json(folder, pipeline))
+        added = dict(_added_tokens(folder, special)) | of_tokenizer_json
     _check_once(folder, additional)
     if kind == "file" and "pad_token" not in values.keys() | given.keys():
         padding = pipeline.get("padding")

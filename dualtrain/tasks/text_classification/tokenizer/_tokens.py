@@ -17,7 +17,11 @@ __all__ = ["Token", "added_token", "check_numbers", "content", "refused", "token
 
 Token: TypeAlias = "str | AddedToken"
 
-LONGEST = 100
+LONGEST = 1000
+"""Characters of a token that is looked for in texts: tokenizers takes their square to prepare it,
+a second for 10,000."""
+
+ENDS = 100
 """Characters of either end of an error of tokenizers, which repeats values whole."""
 
 
@@ -33,8 +37,8 @@ def refused(where: object, rule: str) -> Iterator[None]:
         raise
     except BaseException as error:
         said = str(error)
-        if len(said) > 2 * LONGEST:
-            said = f"{said[:LONGEST]} ... {said[-LONGEST:]}"
+        if len(said) > 2 * ENDS:
+            said = f"{said[:ENDS]} ... {said[-ENDS:]}"
         raise refusal(where, rule, said) from None
 
 
@@ -49,7 +53,10 @@ def added_token(path: Path, field: str, value: Any, **changes: bool) -> AddedTok
     if not _is_token(text) or not all(
         key in FLAGS and isinstance(flag, bool) for key, flag in fields.items()
     ):
-        rule = f"{field}: a token must be text, or an object of content, {', '.join(FLAGS)}"
+        rule = (
+            f"{field}: a token must be text of 1 to {LONGEST} characters, or an object of content, "
+            f"{', '.join(FLAGS)}"
+        )
         raise refusal(path, rule, shown(value))
     return AddedToken(text, **fields | changes)
 
@@ -60,7 +67,7 @@ def token(path: Path, field: str, value: Any, **changes: bool) -> Token:
 
 
 def _is_token(value: Any) -> bool:
-    return isinstance(value, str) and value != "" and _is_unicode(value)
+    return isinstance(value, str) and 0 < len(value) <= LONGEST and _is_unicode(value)
 
 
 def _is_unicode(text: str) -> bool:
