@@ -298,8 +298,9 @@ def test_an_absent_tokenizer_json_named_by_path_is_none(folder: Path) -> None:
         (
             "special_tokens_map.json",
             {"cls_token": None},
-            "F/special_tokens_map.json: cls_token: a token must be text of 1 to 1000 characters, or "
-            "an object of content, lstrip, rstrip, normalized, single_word, special. Received: null",
+            "F/special_tokens_map.json: cls_token: a token must be text of 1 to 1000 characters, "
+            "or an object of content, lstrip, rstrip, normalized, single_word, special. "
+            "Received: null",
         ),
         (
             "special_tokens_map.json",

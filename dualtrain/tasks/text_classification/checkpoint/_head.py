@@ -74,7 +74,7 @@ def class_order(folder: Path, classes: Sequence[str], *, head: Head) -> ClassOrd
         )
     if set(labels) == set(ordered):
         return ClassOrder(labels, f"the checkpoint's head is kept: {_numbered(labels)}")
-    if fitting and _generic(labels):
+    if fitting and labels == _unnamed(rows):
         counted = _by_number(ordered)
         return ClassOrder(
             counted,
@@ -158,7 +158,7 @@ def _labels(path: Path, fields: Mapping[str, Any], rows: int) -> tuple[str, ...]
     elif label2id is not None:
         labels = _in_order(path, "label2id", _pairs(path, "label2id", label2id))
     else:
-        labels = tuple(f"LABEL_{i}" for i in range(rows))
+        labels = _unnamed(rows)
     for field in ("num_labels", "num_classes"):
         if fields.get(field) not in (None, len(labels)):
             rule = f"{field}: must be the number of labels, {len(labels)}"
@@ -183,9 +183,9 @@ def _in_order(path: Path, field: str, numbers: Mapping[str, str]) -> tuple[str, 
     return tuple(labels[number] for number in wanted)
 
 
-def _generic(labels: Sequence[str]) -> bool:
+def _unnamed(rows: int) -> tuple[str, ...]:
     """transformers' own names for labels that nobody named."""
-    return tuple(labels) == tuple(f"LABEL_{i}" for i in range(len(labels)))
+    return tuple(f"LABEL_{i}" for i in range(rows))
 
 
 def _by_number(labels: Sequence[str]) -> tuple[str, ...]:

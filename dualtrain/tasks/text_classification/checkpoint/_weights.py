@@ -101,10 +101,7 @@ def stored_tensors(folder: Path, family: Family) -> dict[str, StoredTensor]:
     headers = read_headers(folder)
     names = frozenset(tensor.name for tensor in headers)
     check_prefix(folder, names, family)
-    try:
-        paddlenlp = is_paddlenlp(names)
-    except ValueError as both:
-        raise refusal(folder, "the tensors must have the names of one library", both) from None
+    paddlenlp = is_paddlenlp(folder, names)
     found: dict[str, StoredTensor] = {}
     for tensor in headers:
         name = transformers_name(tensor.name) if paddlenlp else tensor.name
