@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dualtrain.listing import listed
+from dualtrain.printable import shortened
 from dualtrain.tasks.text_classification._config import ARCHITECTURES, HEAD, HEAD_LAYERS, POOLED
 from dualtrain.tasks.text_classification._words import Family, Head
 from dualtrain.tasks.text_classification.checkpoint._config import read_fields
@@ -100,7 +101,7 @@ def _check_kind(
         raise refusal(
             path,
             f"architectures: must have {wanted}, since the folder has a classification head "
-            f"({', '.join(parts)}); {WAY_OUT}",
+            f"({listed(parts, MOST)}); {WAY_OUT}",
             shown(named),
         )
     problem = fields.get("problem_type")
@@ -208,8 +209,9 @@ def _by_number(labels: Sequence[str]) -> tuple[str, ...]:
 
 
 def _numbered(labels: Sequence[str]) -> str:
-    return listed([f"{i} is {label!r}" for i, label in enumerate(labels)], MOST)
+    return listed([f"{i} is {shortened(label)!r}" for i, label in enumerate(labels)], MOST)
 
 
 def _shown(labels: Sequence[str]) -> str:
-    return f"{len(labels)} label{'s' * (len(labels) != 1)}, {listed(labels, MOST)}"
+    names = listed([shortened(label) for label in labels], MOST)
+    return f"{len(labels)} label{'s' * (len(labels) != 1)}, {names}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dualtrain.listing import listed
 from dualtrain.tasks.text_classification._words import Family
 from dualtrain.tasks.text_classification.checkpoint._fields import BOTH_HAVE, MODEL_TYPE
 from dualtrain.tasks.text_classification.checkpoint._files import refusal
@@ -75,6 +76,6 @@ def _outer(folder: Path, names: frozenset[str], family: Family) -> str | None:
             folder,
             "the weights must be those of one encoder; save that one alone with "
             "encoder.save_pretrained(folder)",
-            ", ".join(found),
+            listed(found),
         )
     return found[0].replace(f"{family}.", "", 1)

@@ -44,6 +44,9 @@ _WAYS_OUT = {
 }
 """How to convert weights of another format, by how their file's name ends."""
 
+MOST = 12
+"""Files that a message repeats."""
+
 _ADAPTER = "adapter_model.safetensors"
 
 
@@ -159,7 +162,7 @@ def _without_weights(folder: Path) -> CheckpointError:
         folder,
         f"a checkpoint's weights are read from {WHOLE} alone, because other formats can run code "
         f"when they are opened; {ways[0] if ways else 'save them with safetensors'}",
-        ", ".join(others) or "no weights",
+        listed(others, MOST) or "no weights",
     )
 
 

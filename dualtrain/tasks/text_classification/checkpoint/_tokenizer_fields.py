@@ -36,14 +36,13 @@ PADDLENLP = {
 }
 """Class of paddlenlp alone -> that of transformers which it is read as."""
 
-CLASSES: dict[str, TokenizerKind] = {
+_OF_TRANSFORMERS: dict[str, TokenizerKind] = {
     "BertTokenizer": "bert",
     "RobertaTokenizer": "roberta",
     "PreTrainedTokenizer": "file",
-    "ErnieTokenizer": "bert",
-    "RobertaChineseTokenizer": "bert",
-    "RobertaBPETokenizer": "roberta",
 }
+
+CLASSES = _OF_TRANSFORMERS | {name: _OF_TRANSFORMERS[ours] for name, ours in PADDLENLP.items()}
 """`tokenizer_class`, without "Fast"."""
 
 NAMED = (

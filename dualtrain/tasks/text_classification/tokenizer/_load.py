@@ -18,6 +18,8 @@ from tokenizers.models import BPE
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import ByteLevel
 
+from dualtrain.listing import listed
+from dualtrain.printable import shortened
 from dualtrain.tasks.text_classification.checkpoint._files import (
     TOKENIZER,
     read_object,
@@ -40,6 +42,9 @@ from dualtrain.tasks.text_classification.tokenizer._tokens import (
 from dualtrain.tasks.text_classification.tokenizer._wordpiece import PAD, bert_pipeline, put_around
 
 __all__ = ["load_tokenizer"]
+
+MOST = 12
+"""Files that a message repeats."""
 
 
 def load_tokenizer(settings: Settings, *, pad_id: int, vocab_size: int) -> Tokenizer:
@@ -131,9 +136,9 @@ def _parts(settings: Settings, vocabulary: dict[str, int], path: Path) -> tuple[
     there = vocabulary.keys() | {token.content for token in settings.added.values()}
     missing = [part for part in parts if part not in there]
     if missing:
-        rule = f"a vocabulary must have {', '.join(map(str, parts))}"
-        received = f"{len(vocabulary)} tokens, without {', '.join(map(str, missing))}"
-        raise refusal(path, rule, received)
+        needed, lacked = (", ".join(shortened(str(p)) for p in some) for some in (parts, missing))
+        rule = f"a vocabulary must have {needed}"
+        raise refusal(path, rule, f"{len(vocabulary)} tokens, without {lacked}")
     unknown, first, last = map(str, parts)
     return unknown, first, last
 
@@ -193,7 +198,8 @@ def _check_pad(tokenizer: Tokenizer, settings: Settings, pad_id: int) -> None:
     for token in (PAD, "<pad>") if named is None else (named,):
         found = tokenizer.token_to_id(token)
         if found is not None and found != pad_id:
-            rule = f"the tokenizer's {token} must be config.json's pad_token_id, {pad_id}"
+            named = shortened(token)
+            rule = f"the tokenizer's {named} must be config.json's pad_token_id, {pad_id}"
             raise refusal(settings.folder, rule, found)
 
 
@@ -214,4 +220,4 @@ def _check_written(folder: Path, tokenizer: Tokenizer) -> None:
 
 def _listing(folder: Path) -> str:
     names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-    return ", ".join(names) or "nothing"
+    return listed(names, MOST) or "nothing"
