@@ -7,7 +7,7 @@ tokenizer.json count too, in this order. A setting that would need another token
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ __all__ = ["Settings", "read_settings"]
 _SPECIAL_TOKENS = "special_tokens_map.json"
 _ADDED_TOKENS = "added_tokens.json"
 
-_DEFAULTS: dict[TokenizerKind, Mapping[str, str]] = {
+_DEFAULTS: dict[TokenizerKind, Mapping[str, Token]] = {
     "bert": NAMES,
     "roberta": {
         "bos_token": "<s>",
@@ -116,21 +116,27 @@ def read_settings(folder: Path) -> Settings:
     known = {token.content: token for token in added.values()}
     given = {name: known.get(content(token), token) for name, token in given.items()}
     switched_off = {name for name in NAMED if name in values and values[name] is None}
-    defaults = {n: t for n, t in _DEFAULTS[kind].items() if n not in switched_off}
-    special_tokens: dict[str, Token] = {**defaults, **given}
-    mask = special_tokens.get("mask_token")
-    if kind == "roberta" and isinstance(mask, str):  # it takes the space before it
-        special_tokens["mask_token"] = AddedToken(mask, lstrip=True, normalized=False)
     return Settings(
         folder=folder,
         kind=kind,
         switches={name: values[name] for name in SWITCHES if name in values},
         sides=frozenset(name for name in ("padding_side", "truncation_side") if name in values),
-        special={name: special_tokens[name] for name in NAMED if name in special_tokens},
+        special=_with_defaults(kind, given, switched_off),
         named=frozenset(given),
         additional=tuple(additional),
         added=added,
     )
+
+
+def _with_defaults(
+    kind: TokenizerKind, given: Mapping[str, Token], switched_off: Collection[str]
+) -> dict[str, Token]:
+    """The special tokens in transformers' order: those of the files, else the class's own."""
+    tokens = {n: t for n, t in _DEFAULTS[kind].items() if n not in switched_off} | dict(given)
+    mask = tokens.get("mask_token")
+    if kind == "roberta" and isinstance(mask, str):  # it takes the space before it
+        tokens["mask_token"] = AddedToken(mask, lstrip=True, normalized=False)
+    return {name: tokens[name] for name in NAMED if name in tokens}
 
 
 def _kind(folder: Path, values: Mapping[str, Any]) -> TokenizerKind:
