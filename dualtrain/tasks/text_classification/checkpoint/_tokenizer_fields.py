@@ -42,7 +42,10 @@ _OF_TRANSFORMERS: dict[str, TokenizerKind] = {
     "PreTrainedTokenizer": "file",
 }
 
-CLASSES = _OF_TRANSFORMERS | {name: _OF_TRANSFORMERS[ours] for name, ours in PADDLENLP.items()}
+CLASSES: dict[str, TokenizerKind] = {
+    **_OF_TRANSFORMERS,
+    **{name: _OF_TRANSFORMERS[ours] for name, ours in PADDLENLP.items()},
+}
 """`tokenizer_class`, without "Fast"."""
 
 NAMED = (
