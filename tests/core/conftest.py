@@ -30,6 +30,7 @@ collect_ignore = (
         "test_tokenizer.py",
         "test_tokenizer_json.py",
         "test_tokenizer_settings.py",
+        "test_vocabularies.py",
     ]
     if BARE
     else []

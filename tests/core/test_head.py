@@ -13,10 +13,12 @@ from safetensors.numpy import save_file
 
 from dualtrain.errors import CheckpointError
 from dualtrain.ledger import Parameter
-from dualtrain.tasks.text_classification._checkpoint_config import read_checkpoint_config
-from dualtrain.tasks.text_classification._checkpoint_notes import checkpoint_notes
-from dualtrain.tasks.text_classification._head import class_order
 from dualtrain.tasks.text_classification._initial import initial_weights
+from dualtrain.tasks.text_classification.checkpoint import (
+    checkpoint_notes,
+    class_order,
+    read_checkpoint_config,
+)
 
 CONFIG = {
     "model_type": "bert",

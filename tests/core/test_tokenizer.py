@@ -18,10 +18,9 @@ from tokenizers.processors import TemplateProcessing
 
 from dualtrain.errors import CheckpointError
 from dualtrain.spec import load_spec
-from dualtrain.tasks.text_classification._checkpoint_tokenizer import load_tokenizer
 from dualtrain.tasks.text_classification._prepared import PreparedTexts
-from dualtrain.tasks.text_classification._tokenizer_settings import read_settings
-from dualtrain.tasks.text_classification._wordpiece import train_wordpiece, wordpiece
+from dualtrain.tasks.text_classification.tokenizer import load_tokenizer, read_settings
+from dualtrain.tasks.text_classification.tokenizer._wordpiece import train_wordpiece, wordpiece
 from tests.tasks import prepare
 
 FRESH = "{family: bert, hidden_size: 8, layers: 1, heads: 2, max_length: 8, vocab_size: 60}"
@@ -137,7 +136,7 @@ class TestFresh:
 
 VOCABULARY_DIGEST = """\
 import hashlib, json, random
-from dualtrain.tasks.text_classification._wordpiece import train_wordpiece
+from dualtrain.tasks.text_classification.tokenizer import train_wordpiece
 choose = random.Random(0).choices
 texts = ["".join(choose("abcdefgh     一二三", k=80)) for _ in range(300)]
 vocabulary = train_wordpiece(texts, vocab_size=400).get_vocab()
@@ -201,7 +200,7 @@ def checkpoint(tmp_path: Path) -> Path:
 
 def tokenizer_of(folder: Path, pad_id: int = 0) -> Tokenizer:
     """As `prepare` reads it."""
-    return load_tokenizer(read_settings(folder), pad_id=pad_id)
+    return load_tokenizer(read_settings(folder), pad_id=pad_id, vocab_size=1000)
 
 
 def write(folder: Path, name: str, content: object) -> None:
@@ -385,7 +384,7 @@ class TestBadCheckpoint:
     def test_a_setting_that_is_no_switch(self, checkpoint: Path) -> None:
         """Text is not true."""
         write(checkpoint, "tokenizer_config.json", {"do_lower_case": "no"})
-        expected = "F/tokenizer_config.json: do_lower_case: must be true or false. Received: 'no'"
+        expected = 'F/tokenizer_config.json: do_lower_case: must be true or false. Received: "no"'
 
         assert expected == message_of(checkpoint)
 
@@ -420,7 +419,7 @@ class TestBadCheckpoint:
         write(checkpoint, "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast"})
         expected = (
             "F/tokenizer.json: the tokenizer must put a special token before each text, from "
-            "which the model classifies it. Received: post_processor None"
+            "which the model classifies it. Received: post_processor null"
         )
 
         assert expected == message_of(checkpoint)
@@ -429,7 +428,7 @@ class TestBadCheckpoint:
         """Named with its line."""
         byte_level(checkpoint)
         (checkpoint / "merges.txt").write_text("#version: 0.2\nt h\nth\n", encoding="utf-8")
-        expected = "F/merges.txt:3: a merge must be two tokens with a space between. Received: 'th'"
+        expected = 'F/merges.txt:3: a merge must be two tokens with a space between. Received: "th"'
 
         assert expected == message_of(checkpoint, pad_id=1)
 

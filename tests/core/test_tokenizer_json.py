@@ -12,9 +12,8 @@ import pytest
 from tokenizers import Tokenizer
 
 from dualtrain.errors import CheckpointError
-from dualtrain.tasks.text_classification._checkpoint_tokenizer import load_tokenizer
-from dualtrain.tasks.text_classification._tokenizer_settings import read_settings
-from dualtrain.tasks.text_classification._wordpiece import wordpiece
+from dualtrain.tasks.text_classification.tokenizer import load_tokenizer, read_settings
+from dualtrain.tasks.text_classification.tokenizer._wordpiece import wordpiece
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "cat", "##s"]
 
@@ -42,7 +41,7 @@ def change(folder: Path, how: Change) -> None:
 
 
 def load(folder: Path) -> Tokenizer:
-    return load_tokenizer(read_settings(folder), pad_id=0)
+    return load_tokenizer(read_settings(folder), pad_id=0, vocab_size=1000)
 
 
 def error(folder: Path) -> str:
@@ -70,12 +69,12 @@ REFUSED: list[tuple[Change, str]] = [
     (
         lambda v: v.update(truncation=TRUNCATION),
         "truncation: must cut on the right, or tokenizer_config.json must say truncation_side: "
-        "\"right\". Received: direction 'Left'",
+        '"right". Received: direction "Left"',
     ),
     (
         lambda v: v.update(padding=PADDING),
         "padding: must fill up on the right, from which no position is counted, or "
-        "tokenizer_config.json must say padding_side: \"right\". Received: direction 'Left'",
+        'tokenizer_config.json must say padding_side: "right". Received: direction "Left"',
     ),
     (
         lambda v: v["model"].update(dropout=0.1),
@@ -84,12 +83,12 @@ REFUSED: list[tuple[Change, str]] = [
     (
         lambda v: v["model"].update(unk_token="[none]"),
         "model.unk_token: must be in model.vocab: a word of a text that is not there becomes it. "
-        "Received: '[none]'",
+        'Received: "[none]"',
     ),
     (
         lambda v: v.update(model=MERGES | {"continuing_subword_prefix": "##"}),
         "model.continuing_subword_prefix: must be null or empty in a model of merges. "
-        "Received: '##'",
+        'Received: "##"',
     ),
     (
         lambda v: v.update(normalizer=None),
@@ -105,29 +104,29 @@ REFUSED: list[tuple[Change, str]] = [
     (
         lambda v: v["post_processor"]["single"].pop(1),
         "post_processor: single must have the text, A, once, and no special token that "
-        "special_tokens lacks. Received: [{'SpecialToken': {'id': '[CLS]', 'type_id': 0}}, "
-        "{'SpecialT...",
+        'special_tokens lacks. Received: [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, '
+        '{"SpecialToken": {"id": "[SEP]", "type_id": 0}}]',
     ),
     (
         lambda v: v["post_processor"]["special_tokens"].pop("[CLS]"),
         "post_processor: single must have the text, A, once, and no special token that "
-        "special_tokens lacks. Received: [{'SpecialToken': {'id': '[CLS]', 'type_id': 0}}, "
-        "{'Sequence...",
+        'special_tokens lacks. Received: [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, '
+        '{"Sequence": {"id": "A", "type_id": 0}}, ',
     ),
     (
         lambda v: v["post_processor"]["single"][0]["SpecialToken"].update(id=[1]),
         "post_processor: single must have the text, A, once, and no special token that "
-        "special_tokens lacks. Received: [{'SpecialToken': {'id': [1], 'type_id': 0}}, ",
+        'special_tokens lacks. Received: [{"SpecialToken": {"id": [1], "type_id": 0}}, ',
     ),
     (
         lambda v: v["added_tokens"][0].pop("id"),
-        "added_tokens: a token's number must be whole and not negative. Received: None",
+        "added_tokens: a token's number must be whole and not negative. Received: null",
     ),
     (lambda v: v.update(added_tokens=3), "added_tokens: must be a list of tokens. Received: 3"),
     (
         lambda v: v["post_processor"]["single"].pop(0),
         "the tokenizer must put a special token before each text, from which the model classifies "
-        "it. Received: post_processor TemplateProcessing(",
+        'it. Received: post_processor "TemplateProcessing(',
     ),
 ]
 

@@ -10,10 +10,9 @@ import pytest
 from tokenizers import AddedToken, Tokenizer
 
 from dualtrain.errors import CheckpointError
-from dualtrain.tasks.text_classification._checkpoint_tokenizer import load_tokenizer
-from dualtrain.tasks.text_classification._tokenizer_config import tokenizer_config
-from dualtrain.tasks.text_classification._tokenizer_settings import read_settings
-from dualtrain.tasks.text_classification._wordpiece import NAMES, wordpiece
+from dualtrain.tasks.text_classification.saved import tokenizer_config
+from dualtrain.tasks.text_classification.tokenizer import load_tokenizer, read_settings
+from dualtrain.tasks.text_classification.tokenizer._wordpiece import NAMES, wordpiece
 
 WORDS = [
     *("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"),
@@ -40,7 +39,7 @@ def write_tokenizer_json(folder: Path, **switches: Any) -> None:
 
 
 def load(folder: Path) -> Tokenizer:
-    return load_tokenizer(read_settings(folder), pad_id=0)
+    return load_tokenizer(read_settings(folder), pad_id=0, vocab_size=1000)
 
 
 def tokens(folder: Path, text: str = TEXT) -> list[str]:
@@ -122,7 +121,7 @@ def test_the_frame_that_tokenizer_json_does_not_have_is_refused(folder: Path) ->
 
     assert error(folder) == (
         "F: cls_token: tokenizer_config.json or special_tokens_map.json must name the token that "
-        "tokenizer.json puts there, '[CLS]'. Received: '<start>'"
+        'tokenizer.json puts there, "[CLS]". Received: "<start>"'
     )
 
 
@@ -182,7 +181,7 @@ def test_an_added_token_s_number_must_be_the_vocabulary_s(folder: Path) -> None:
 
     assert error(folder) == (
         "F: an added token must have the number that the vocabulary gives it. "
-        "Received: 20 for 'book', which has 14"
+        'Received: 20 for "book", which has 14'
     )
 
 
@@ -192,79 +191,78 @@ def test_an_added_token_s_number_must_be_the_vocabulary_s(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"do_lower_case": None}, "do_lower_case: must be true or false. Received: None"),
+        ({"do_lower_case": None}, "do_lower_case: must be true or false. Received: null"),
         ({"add_prefix_space": 1}, "add_prefix_space: must be true or false. Received: 1"),
-        ({"strip_accents": "no"}, "strip_accents: must be true, false or null. Received: 'no'"),
+        ({"strip_accents": "no"}, 'strip_accents: must be true, false or null. Received: "no"'),
         (
             {"padding_side": "left"},
-            'padding_side: must be "right": positions are counted from the left. '
-            "Received: 'left'",
+            'padding_side: must be "right": positions are counted from the left. Received: "left"',
         ),
         (
             {"truncation_side": "left"},
-            "truncation_side: must be \"right\": long texts are cut at their end. Received: 'left'",
+            'truncation_side: must be "right": long texts are cut at their end. Received: "left"',
         ),
         (
             {"do_basic_tokenize": False},
             "do_basic_tokenize: must be true: transformers' fast tokenizers always do it. "
-            "Received: False",
+            "Received: false",
         ),
         (
             {"never_split": ["a"]},
             "never_split: must be absent or empty: transformers' fast tokenizers split them; add "
-            "them as tokens. Received: ['a']",
+            'them as tokens. Received: ["a"]',
         ),
         (
             {"tokenizer_class": "XLNetTokenizer"},
             "tokenizer_class: must be one of BertTokenizer, RobertaTokenizer, PreTrainedTokenizer, "
             "ErnieTokenizer, RobertaChineseTokenizer, RobertaBPETokenizer, with or without Fast. "
-            "Received: 'XLNetTokenizer'",
+            'Received: "XLNetTokenizer"',
         ),
         (
             {"vocab_file": "/elsewhere/vocab.txt"},
             "vocab_file: must be absent: a folder's own files are read. "
-            "Received: '/elsewhere/vocab.txt'",
+            'Received: "/elsewhere/vocab.txt"',
         ),
         (
             {"model_input_names": ["input_ids"]},
             "model_input_names: must have input_ids and attention_mask: without a mask "
-            "transformers attends to padding. Received: ['input_ids']",
+            'transformers attends to padding. Received: ["input_ids"]',
         ),
         ({"strip_accents": 1}, "strip_accents: must be true, false or null. Received: 1"),
         (
             {"mask_token": {"content": "[MASK]"}},
             'mask_token: an object must have "__type": "AddedToken", without which transformers '
-            "does not take it for a token. Received: {'content': '[MASK]'}",
+            'does not take it for a token. Received: {"content": "[MASK]"}',
         ),
         (
             {"cls_token": ""},
-            "cls_token: a token must be text, or an object of content, lstrip, rstrip, "
-            "normalized, single_word, special. Received: ''",
+            "cls_token: a token must be text of 1 to 1000 characters, or an object of "
+            'content, lstrip, rstrip, normalized, single_word, special. Received: ""',
         ),
         (
             {"cls_token": "\ud800"},
-            "cls_token: a token must be text, or an object of content, lstrip, rstrip, "
-            "normalized, single_word, special. Received: '\\ud800'",
+            "cls_token: a token must be text of 1 to 1000 characters, or an object of "
+            'content, lstrip, rstrip, normalized, single_word, special. Received: "\\ud800"',
         ),
         (
             {"added_tokens_decoder": {"²": NEW}},
             "added_tokens_decoder: must be an object of numbers and tokens. "
-            "Received: {'²': {'content': 'book', 'normalized': False}}",
+            'Received: {"²": {"content": "book", "normalized": false}}',
         ),
         (
             {"auto_map": {"AutoTokenizer": "own.Tokenizer"}},
             "auto_map: must be absent or empty: a folder's own code is not run. "
-            "Received: {'AutoTokenizer': 'own.Tokenizer'}",
+            'Received: {"AutoTokenizer": "own.Tokenizer"}',
         ),
         (
             {"added_tokens_decoder": {"a": NEW}},
             "added_tokens_decoder: must be an object of numbers and tokens. "
-            "Received: {'a': {'content': 'book', 'normalized': False}}",
+            'Received: {"a": {"content": "book", "normalized": false}}',
         ),
         (
             {"additional_special_tokens": [3]},
-            "additional_special_tokens: a token must be text, or an object of content, lstrip, "
-            "rstrip, normalized, single_word, special. Received: 3",
+            "additional_special_tokens: a token must be text of 1 to 1000 characters, or an object "
+            "of content, lstrip, rstrip, normalized, single_word, special. Received: 3",
         ),
     ],
 )
@@ -282,7 +280,7 @@ def test_an_absent_tokenizer_json_named_by_path_is_none(folder: Path) -> None:
     write_tokenizer_json(folder)
     assert error(folder) == (
         "F/tokenizer_config.json: tokenizer_file: must be absent: a folder's own files are read. "
-        "Received: '/elsewhere/tokenizer.json'"
+        'Received: "/elsewhere/tokenizer.json"'
     )
 
 
@@ -295,13 +293,14 @@ def test_an_absent_tokenizer_json_named_by_path_is_none(folder: Path) -> None:
             "F/special_tokens_map.json: must have no other field than bos_token, eos_token, "
             "unk_token, sep_token, pad_token, cls_token, mask_token and "
             "additional_special_tokens; transformers takes any other for a setting of "
-            "tokenizer_config.json. Received: 'do_lower_case'",
+            'tokenizer_config.json. Received: "do_lower_case"',
         ),
         (
             "special_tokens_map.json",
             {"cls_token": None},
-            "F/special_tokens_map.json: cls_token: a token must be text, or an object of content, "
-            "lstrip, rstrip, normalized, single_word, special. Received: None",
+            "F/special_tokens_map.json: cls_token: a token must be text of 1 to 1000 characters, "
+            "or an object of content, lstrip, rstrip, normalized, single_word, special. "
+            "Received: null",
         ),
         (
             "special_tokens_map.json",
@@ -313,8 +312,8 @@ def test_an_absent_tokenizer_json_named_by_path_is_none(folder: Path) -> None:
         (
             "added_tokens.json",
             {"book": True},
-            "F/added_tokens.json: 'book': a token's number must be whole and not negative. "
-            "Received: True",
+            'F/added_tokens.json: "book": a token\'s number must be whole and not negative. '
+            "Received: true",
         ),
     ],
 )
@@ -345,12 +344,12 @@ def test_paddlenlp_s_classes_are_known(folder: Path) -> None:
         (
             "t h\nth e\n",
             "F/merges.txt:1: must begin with #version: transformers leaves the first line out. "
-            "Received: 't h'",
+            'Received: "t h"',
         ),
         (
             "#version: 0.2\nt h\nth e",
             "F/merges.txt: must end with an empty line: transformers leaves the last one out. "
-            "Received: 'th e'",
+            'Received: "th e"',
         ),
     ],
 )
@@ -371,7 +370,7 @@ def test_what_is_saved_is_read_as_it_was(folder: Path, tmp_path: Path) -> None:
     tokenizer = wordpiece({token: i for i, token in enumerate(WORDS)}, lowercase=False)
     tokenizer.add_tokens([AddedToken("book", normalized=False, single_word=True)])
     (folder / "tokenizer.json").write_text(tokenizer.to_str(), encoding="utf-8")
-    written = tokenizer_config(tokenizer, special=NAMES, max_length=9)
+    written = tokenizer_config(tokenizer.to_str(), special=NAMES, max_length=9)
     (folder / "tokenizer_config.json").write_text(written, encoding="utf-8")
     write(folder, "special_tokens_map.json", {"cls_token": "<start>"})
     write(folder, "added_tokens.json", {"cat": 14})

@@ -19,14 +19,14 @@ from transformers.models.auto.modeling_auto import (
     MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
 )
 
-from dualtrain.tasks.text_classification._checkpoint_fields import (
+from dualtrain.tasks.text_classification._config import ACTIVATIONS
+from dualtrain.tasks.text_classification.checkpoint._fields import (
     BOTH_HAVE,
     IGNORED,
     MODEL_TYPE,
     REQUIREMENTS,
     VERDICTS,
 )
-from dualtrain.tasks.text_classification._config import ACTIVATIONS
 from dualtrain_paddle._compat import native_models
 from tests.pairs import TORCH, make_batch, make_config
 

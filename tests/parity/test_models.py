@@ -17,8 +17,9 @@ from dualtrain.backend import logits_of
 from dualtrain.errors import BackendError
 from dualtrain.ledger import roles_of
 from dualtrain.tasks.text_classification import EncoderConfig
-from dualtrain.tasks.text_classification._config import ACTIVATIONS, Family
+from dualtrain.tasks.text_classification._config import ACTIVATIONS
 from dualtrain.tasks.text_classification._initial import initial_weights
+from dualtrain.tasks.text_classification._words import Family
 from tests.pairs import FAMILIES, PADDLE, SIDES, TORCH, Side, make_batch, make_config, make_pair
 
 TOLERANCE = 1e-6

@@ -12,11 +12,10 @@ import transformers
 from numpy.typing import NDArray
 
 from dualtrain.backend import Backend, load_backend, logits_of
-from dualtrain.tasks.text_classification._checkpoint_tokenizer import load_tokenizer
-from dualtrain.tasks.text_classification._config import Family
 from dualtrain.tasks.text_classification._initial import initial_weights
 from dualtrain.tasks.text_classification._prepared import TextSplit, collate
-from dualtrain.tasks.text_classification._tokenizer_settings import read_settings
+from dualtrain.tasks.text_classification._words import Family
+from dualtrain.tasks.text_classification.tokenizer import load_tokenizer, read_settings
 from tests.pairs import FAMILIES, SIDES, make_batch, make_config
 from tests.tokenizer_folders import byte_pairs, wordpieces
 
@@ -138,7 +137,9 @@ def test_a_text_that_has_it_is_batched_as_transformers_does(family: Family, tmp_
     native = transformers.AutoTokenizer.from_pretrained(folder)
     pad = native.pad_token
     texts = [f"{pad} bad {pad}", "the book", f"a {pad}{pad} b {pad}"]
-    tokenizer = load_tokenizer(read_settings(folder), pad_id=native.pad_token_id)
+    tokenizer = load_tokenizer(
+        read_settings(folder), pad_id=native.pad_token_id, vocab_size=native.vocab_size
+    )
     ids = [encoding.ids for encoding in tokenizer.encode_batch(texts)]
     split = TextSplit(
         ids=np.concatenate(ids).astype(np.int32),

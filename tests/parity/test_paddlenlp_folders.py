@@ -19,11 +19,13 @@ from safetensors.numpy import load_file
 from safetensors.torch import save_file
 
 from dualtrain.errors import CheckpointError
-from dualtrain.tasks.text_classification._checkpoint import read_weights
-from dualtrain.tasks.text_classification._checkpoint_config import read_checkpoint_config
-from dualtrain.tasks.text_classification._config import Family
-from dualtrain.tasks.text_classification._head import class_order
 from dualtrain.tasks.text_classification._initial import initial_weights
+from dualtrain.tasks.text_classification._words import Family
+from dualtrain.tasks.text_classification.checkpoint import (
+    class_order,
+    read_checkpoint_config,
+    read_weights,
+)
 from dualtrain_paddle._compat import native_models
 from tests.pairs import FAMILIES, PADDLE, SIDES, make_batch, make_config
 

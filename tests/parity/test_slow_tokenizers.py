@@ -12,9 +12,12 @@ import pytest
 import transformers
 from tokenizers import AddedToken, Tokenizer
 
-from dualtrain.tasks.text_classification._saved_tokenizer import has_slow_class, tokenizer_files
-from dualtrain.tasks.text_classification._tokenizer_config import tokenizer_config
-from dualtrain.tasks.text_classification._wordpiece import NAMES, wordpiece
+from dualtrain.tasks.text_classification.saved import tokenizer_config
+from dualtrain.tasks.text_classification.saved._tokenizer_files import (
+    has_slow_class,
+    tokenizer_files,
+)
+from dualtrain.tasks.text_classification.tokenizer._wordpiece import NAMES, wordpiece
 from dualtrain_paddle._compat import native_models
 
 LENGTH = 14
@@ -54,7 +57,7 @@ def drawn(seed: int, folder: Path) -> tuple[Tokenizer, bool]:
     special = [token.content for token in tokens if token.special]
     mask = {"mask_token": special.pop()} if special and draw.random() < 0.3 else {}
     config = tokenizer_config(
-        tokenizer, special={**NAMES, **mask}, additional=special, max_length=LENGTH
+        tokenizer.to_str(), special={**NAMES, **mask}, additional=special, max_length=LENGTH
     )
     for name, text in tokenizer_files(tokenizer.to_str(), config).items():
         (folder / name).write_text(text, encoding="utf-8")
@@ -88,7 +91,7 @@ def test_files_of_a_slow_class_that_cuts_otherwise_would_be_seen(tmp_path: Path)
     """The comparison above must object: here to a token that is to be a whole word."""
     tokenizer = wordpiece({token: i for i, token in enumerate(VOCABULARY)})
     tokenizer.add_tokens([AddedToken("new_tok", single_word=True)])
-    config = json.loads(tokenizer_config(tokenizer, special=NAMES, max_length=LENGTH))
+    config = json.loads(tokenizer_config(tokenizer.to_str(), special=NAMES, max_length=LENGTH))
     assert "init_class" not in config
     config["init_class"] = "BertTokenizer"
     for name, text in tokenizer_files(tokenizer.to_str(), json.dumps(config)).items():

@@ -12,8 +12,7 @@ import transformers
 from tokenizers import Tokenizer
 
 from dualtrain.errors import CheckpointError
-from dualtrain.tasks.text_classification._checkpoint_tokenizer import load_tokenizer
-from dualtrain.tasks.text_classification._tokenizer_settings import read_settings
+from dualtrain.tasks.text_classification.tokenizer import load_tokenizer, read_settings
 from tests.tokenizer_folders import TEXTS, byte_pairs, random_folder, wordpieces
 
 FOLDERS = 120
@@ -49,7 +48,7 @@ def as_transformers(folder: Path) -> tuple[dict[str, Any], int | None]:
 
 
 def as_dualtrain(folder: Path, pad_id: int) -> dict[str, Any]:
-    tokenizer = load_tokenizer(read_settings(folder), pad_id=pad_id)
+    tokenizer = load_tokenizer(read_settings(folder), pad_id=pad_id, vocab_size=1000)
     found = {"ids": [e.ids for e in tokenizer.encode_batch(TEXTS)]}
     again = Tokenizer.from_str(tokenizer.to_str())  # as it is saved
     again.enable_truncation(LONGEST)

@@ -10,11 +10,9 @@ import pytest
 import transformers
 
 from dualtrain.errors import CheckpointError
-from dualtrain.tasks.text_classification._checkpoint_tokenizer import load_tokenizer
-from dualtrain.tasks.text_classification._tokenizer_config import tokenizer_config
-from dualtrain.tasks.text_classification._tokenizer_fields import PADDLENLP
-from dualtrain.tasks.text_classification._tokenizer_files import content
-from dualtrain.tasks.text_classification._tokenizer_settings import read_settings
+from dualtrain.tasks.text_classification.checkpoint._tokenizer_fields import PADDLENLP
+from dualtrain.tasks.text_classification.saved import tokenizer_config
+from dualtrain.tasks.text_classification.tokenizer import content, load_tokenizer, read_settings
 from dualtrain_paddle._compat import native_models
 from tests.tokenizer_folders import FIRST, TEXTS, byte_pairs, wordpieces, write
 
@@ -57,7 +55,7 @@ def theirs(folder: Path) -> Any:
 def assert_the_same_ids(folder: Path, pad_id: int) -> None:
     """Every text's; and again from what `train --output` would save of it."""
     settings = read_settings(folder)
-    tokenizer = load_tokenizer(settings, pad_id=pad_id)
+    tokenizer = load_tokenizer(settings, pad_id=pad_id, vocab_size=1000)
     expected = theirs(folder)(TEXTS)["input_ids"]
 
     assert [e.ids for e in tokenizer.encode_batch(TEXTS)] == expected
@@ -66,7 +64,7 @@ def assert_the_same_ids(folder: Path, pad_id: int) -> None:
     (saved / "config.json").write_text((folder / "config.json").read_text("utf-8"), "utf-8")
     (saved / "tokenizer.json").write_text(tokenizer.to_str(), encoding="utf-8")
     written = tokenizer_config(
-        tokenizer,
+        tokenizer.to_str(),
         special={name: content(token) for name, token in settings.special.items()},
         additional=[content(token) for token in settings.additional],
         max_length=9,
@@ -81,7 +79,7 @@ def assert_the_same_ids(folder: Path, pad_id: int) -> None:
         cut = theirs(folder)(TEXTS, truncation=True, max_length=9)["input_ids"]
         assert opened(TEXTS, truncation=True)["input_ids"] == cut
         assert opened.pad_token_id == pad_id
-    again = load_tokenizer(read_settings(saved), pad_id=pad_id)
+    again = load_tokenizer(read_settings(saved), pad_id=pad_id, vocab_size=1000)
     assert [e.ids for e in again.encode_batch(TEXTS)] == expected
 
 
@@ -147,7 +145,7 @@ def test_byte_pairs(
 def test_another_setting_would_be_seen(tmp_path: Path) -> None:
     """The comparison above must object."""
     folder = wordpieces(tmp_path, {"tokenizer_config.json": {"do_lower_case": False}})
-    tokenizer = load_tokenizer(read_settings(folder), pad_id=0)
+    tokenizer = load_tokenizer(read_settings(folder), pad_id=0, vocab_size=1000)
     write(folder, "tokenizer_config.json", {"do_lower_case": True})
 
     assert [e.ids for e in tokenizer.encode_batch(TEXTS)] != theirs(folder)(TEXTS)["input_ids"]
@@ -167,7 +165,9 @@ def test_paddlenlp_s_own_tokenizers(tmp_path: Path, name: str) -> None:
     family = "roberta" if name.startswith("Roberta") else "bert"
     write(tmp_path, "config.json", {"model_type": family})
 
-    tokenizer = load_tokenizer(read_settings(tmp_path), pad_id=native.pad_token_id)
+    tokenizer = load_tokenizer(
+        read_settings(tmp_path), pad_id=native.pad_token_id, vocab_size=native.vocab_size
+    )
     apart = [text for text in TEXTS if tokenizer.encode(text).ids != native(text)["input_ids"]]
 
     assert [t for t in apart if "emoji" not in t and "[PAD]" not in t and "<pad>" not in t] == []

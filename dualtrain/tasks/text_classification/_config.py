@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from dualtrain.tasks._model import (
     ExpectedParameter,
@@ -17,11 +17,18 @@ from dualtrain.tasks._model import (
     linear,
     norm,
 )
-from dualtrain.tasks.text_classification._words import FreshModel
+from dualtrain.tasks.text_classification._words import Family, FreshModel
 
-__all__ = ["ACTIVATIONS", "ARCHITECTURES", "KEYWORDS", "EncoderConfig", "Family", "fresh_config"]
-
-Family = Literal["bert", "ernie", "roberta"]
+__all__ = [
+    "ACTIVATIONS",
+    "ARCHITECTURES",
+    "HEAD",
+    "HEAD_LAYERS",
+    "KEYWORDS",
+    "POOLED",
+    "EncoderConfig",
+    "fresh_config",
+]
 
 ARCHITECTURES: dict[Family, str] = {
     "bert": "BertForSequenceClassification",
@@ -29,6 +36,19 @@ ARCHITECTURES: dict[Family, str] = {
     "roberta": "RobertaForSequenceClassification",
 }
 """The name that both libraries give a family's classifier."""
+
+HEAD = "classifier."
+"""What the names of a classification head's parameters begin with, in all families."""
+
+HEAD_LAYERS: dict[Family, tuple[str, ...]] = {
+    "bert": ("classifier",),
+    "ernie": ("classifier",),
+    "roberta": ("classifier.dense", "classifier.out_proj"),
+}
+"""The layers of each family's head, from the encoder up."""
+
+POOLED = ("bert", "ernie")
+"""Families whose head stands on a pooler; RoBERTa's has its own dense layer."""
 
 ACTIVATIONS = (
     *("gelu", "gelu_python", "leaky_relu", "mish", "quick_gelu", "relu", "relu6", "sigmoid"),
@@ -152,12 +172,12 @@ class EncoderConfig(ModelConfig):
 
     def _head(self) -> Iterator[ExpectedParameter]:
         width = self.hidden_size
-        if self.family == "roberta":  # no pooler: its head has two layers
-            yield from linear("classifier.dense", width, width)
-            yield from linear("classifier.out_proj", self.classes, width)
-        else:
+        if self.family in POOLED:
             yield from linear(f"{self.family}.pooler.dense", width, width)
-            yield from linear("classifier", self.classes, width)
+        *dense, last = HEAD_LAYERS[self.family]
+        for layer in dense:
+            yield from linear(layer, width, width)
+        yield from linear(last, self.classes, width)
 
 
 def fresh_config(model: FreshModel, *, vocab_size: int, pad_id: int, classes: int) -> EncoderConfig:

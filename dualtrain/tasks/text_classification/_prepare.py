@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from dualtrain.errors import CheckpointError
 from dualtrain.extras import needed_for
-from dualtrain.tasks.text_classification._checkpoint_config import read_checkpoint_config
 from dualtrain.tasks.text_classification._classes import check_labels, classes_of
-from dualtrain.tasks.text_classification._head import class_order
 from dualtrain.tasks.text_classification._prepared import PreparedTexts, TextSplit
 from dualtrain.tasks.text_classification._texts import Texts, read_texts
 from dualtrain.tasks.text_classification._words import CheckpointModel, FreshModel
+from dualtrain.tasks.text_classification.checkpoint import (
+    class_order,
+    read_checkpoint_config,
+    refusal,
+)
+from dualtrain.tasks.text_classification.saved import tokenizer_config
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -97,30 +100,24 @@ class _Reading(NamedTuple):
 
 
 def _learnt(model: FreshModel, train: Texts) -> _Reading:
-    from dualtrain.tasks.text_classification._tokenizer_config import tokenizer_config
-    from dualtrain.tasks.text_classification._wordpiece import NAMES, PAD, train_wordpiece
+    from dualtrain.tasks.text_classification.tokenizer import NAMES, PAD, train_wordpiece
 
     tokenizer = train_wordpiece(train.texts, vocab_size=model.vocab_size)
-    config = tokenizer_config(tokenizer, special=NAMES, max_length=model.max_length)
+    config = tokenizer_config(tokenizer.to_str(), special=NAMES, max_length=model.max_length)
     return _Reading(tokenizer, config, tokenizer.get_vocab_size(), tokenizer.token_to_id(PAD))
 
 
 def _of_checkpoint(model: CheckpointModel, folder: Path, classes: int) -> _Reading:
-    from dualtrain.tasks.text_classification._checkpoint_tokenizer import load_tokenizer
-    from dualtrain.tasks.text_classification._tokenizer_config import tokenizer_config
-    from dualtrain.tasks.text_classification._tokenizer_files import content
-    from dualtrain.tasks.text_classification._tokenizer_settings import read_settings
+    from dualtrain.tasks.text_classification.tokenizer import content, load_tokenizer, read_settings
 
     config = read_checkpoint_config(folder, classes=classes, dropout=None)
     if model.max_length > config.max_length:
-        raise CheckpointError(
-            f"{folder}: task.model.max_length must be at most the checkpoint's, "
-            f"{config.max_length}. Received: {model.max_length}"
-        )
+        rule = f"task.model.max_length must be at most the checkpoint's, {config.max_length}"
+        raise refusal(folder, rule, model.max_length)
     settings = read_settings(folder)
-    tokenizer = load_tokenizer(settings, pad_id=config.pad_id)
+    tokenizer = load_tokenizer(settings, pad_id=config.pad_id, vocab_size=config.vocab_size)
     written = tokenizer_config(
-        tokenizer,
+        tokenizer.to_str(),
         special={name: content(token) for name, token in settings.special.items()},
         additional=[content(token) for token in settings.additional],
         max_length=model.max_length,
@@ -134,10 +131,9 @@ def _split(
     encoded = _encoded(tokenizer, table)
     for line, ids in zip(table.lines, encoded, strict=True):
         if max(ids) >= vocab_size:
-            raise CheckpointError(
-                f"{table.path}:{line}: every token id must be below config.json's vocab_size, "
-                f"{vocab_size}. Received: {max(ids)}, {tokenizer.id_to_token(max(ids))!r}"
-            )
+            rule = f"every token id must be below config.json's vocab_size, {vocab_size}"
+            received = f"{max(ids)}, {tokenizer.id_to_token(max(ids))!r}"
+            raise refusal(f"{table.path}:{line}", rule, received)
     number = {label: i for i, label in enumerate(classes)}
     return TextSplit(
         ids=np.array([token for ids in encoded for token in ids], np.int32),
@@ -148,12 +144,12 @@ def _split(
 
 def _encoded(tokenizer: Tokenizer, table: Texts) -> list[list[int]]:
     """The ids of each text."""
-    from dualtrain.tasks.text_classification._tokenizer_files import refused
+    from dualtrain.tasks.text_classification.tokenizer import refused
 
     try:
         return [encoding.ids for encoding in tokenizer.encode_batch(table.texts)]
     except Exception:  # of tokenizers, which raises no class of its own and names no text
         for line, text in zip(table.lines, table.texts, strict=True):
-            with refused(f"{table.path}:{line}: the checkpoint's tokenizer must take every text"):
+            with refused(f"{table.path}:{line}", "the checkpoint's tokenizer must take every text"):
                 tokenizer.encode(text)
         raise

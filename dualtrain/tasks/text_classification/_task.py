@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Discriminator, Tag
 
 from dualtrain.data import MicroBatch
 from dualtrain.errors import DataError
@@ -16,24 +15,20 @@ from dualtrain.fields import by_name
 from dualtrain.tasks._model import ParameterLike
 from dualtrain.tasks._score import Score
 from dualtrain.tasks._task import Task, Text
-from dualtrain.tasks.text_classification._checkpoint import read_weights
-from dualtrain.tasks.text_classification._checkpoint_config import read_checkpoint_config
-from dualtrain.tasks.text_classification._checkpoint_notes import checkpoint_notes
 from dualtrain.tasks.text_classification._config import EncoderConfig, fresh_config
-from dualtrain.tasks.text_classification._head import class_order
 from dualtrain.tasks.text_classification._initial import initial_weights
 from dualtrain.tasks.text_classification._prepare import Rows, prepare, read_rows
 from dualtrain.tasks.text_classification._prepared import PreparedTexts
-from dualtrain.tasks.text_classification._save import save_config
-from dualtrain.tasks.text_classification._saved_tokenizer import FAST_ALONE, has_slow_class
-from dualtrain.tasks.text_classification._words import CheckpointModel, FreshModel
+from dualtrain.tasks.text_classification._words import AnyModel, CheckpointModel, FreshModel
+from dualtrain.tasks.text_classification.checkpoint import (
+    checkpoint_notes,
+    class_order,
+    read_checkpoint_config,
+    read_weights,
+)
+from dualtrain.tasks.text_classification.saved import FAST_ALONE, has_slow_class, save_config
 
 __all__ = ["TextClassification"]
-
-
-def _model_kind(value: Any) -> str:
-    has_path = "path" in value if isinstance(value, dict) else isinstance(value, CheckpointModel)
-    return "checkpoint" if has_path else "fresh"
 
 
 class TextClassification(Task):
@@ -48,10 +43,7 @@ class TextClassification(Task):
     order of the checkpoint's head. Refused are numbers with a fraction, one class written in two
     ways (`Pos`, `pos`), and more than 20 classes of fewer than two rows on average, most of them in
     one row only."""
-    model: Annotated[
-        Annotated[FreshModel, Tag("fresh")] | Annotated[CheckpointModel, Tag("checkpoint")],
-        Discriminator(_model_kind),
-    ]
+    model: AnyModel
     """A fresh model, or `{path: folder}` to start from a checkpoint."""
 
     files: ClassVar[tuple[str, ...]] = (

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator
 
 from dualtrain.fields import LARGEST_COUNT, Count, Part, Proportion, by_name
 from dualtrain.tasks._task import Text
 
-__all__ = ["MOST_LAYERS", "CheckpointModel", "FreshModel", "Head"]
+__all__ = ["MOST_LAYERS", "AnyModel", "CheckpointModel", "Family", "FreshModel", "Head"]
+
+Family = Literal["bert", "ernie", "roberta"]
+"""Architecture, as transformers and paddlenlp both have it."""
 
 Head = Literal["stored", "fresh"]
 """Where a checkpoint's classification head comes from."""
@@ -35,7 +38,7 @@ _CURES = by_name(
 class FreshModel(Part):
     """A model of a known family with random initial weights, the same ones in both frameworks."""
 
-    family: Literal["bert", "ernie", "roberta"]
+    family: Family
     """Architecture, as transformers and paddlenlp both have it."""
     hidden_size: Count
     """Width; a multiple of `heads`."""
@@ -79,3 +82,14 @@ class CheckpointModel(Part):
     their order is kept. `fresh`: a new head for the data's classes, whatever the folder has."""
 
     cures: ClassVar[Mapping[str, str]] = _CURES
+
+
+def _kind(value: Any) -> str:
+    has_path = "path" in value if isinstance(value, dict) else isinstance(value, CheckpointModel)
+    return "checkpoint" if has_path else "fresh"
+
+
+AnyModel = Annotated[
+    Annotated[FreshModel, Tag("fresh")] | Annotated[CheckpointModel, Tag("checkpoint")],
+    Discriminator(_kind),
+]

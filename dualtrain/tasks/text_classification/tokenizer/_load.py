@@ -1,7 +1,7 @@
 """A checkpoint's tokenizer: tokenizer.json, else vocab.txt, else vocab.json with merges.txt.
 
 The second is BERT's WordPiece, the third RoBERTa's byte-level BPE. All become what transformers'
-fast tokenizers make of them and of the settings beside them (`_tokenizer_settings.py`), step by
+fast tokenizers make of them and of the settings beside them (`_settings.py`), step by
 step as those do it: what tokenizer_config.json says wins over tokenizer.json. Where only a default
 of transformers would win, or two files name different tokens, the folder is refused.
 """
@@ -17,57 +17,63 @@ from tokenizers.decoders import ByteLevel as ByteLevelDecoder
 from tokenizers.models import BPE
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import ByteLevel
-from tokenizers.processors import TemplateProcessing
 
-from dualtrain.data import shown
-from dualtrain.errors import CheckpointError
-from dualtrain.tasks.text_classification._tokenizer_fields import NORMALIZER
-from dualtrain.tasks.text_classification._tokenizer_files import (
-    FLAGS,
-    Token,
-    content,
+from dualtrain.listing import listed
+from dualtrain.printable import shortened
+from dualtrain.tasks.text_classification.checkpoint._files import (
+    TOKENIZER,
     read_object,
     read_text,
-    refused,
+    refusal,
+    shown,
 )
-from dualtrain.tasks.text_classification._tokenizer_json import (
+from dualtrain.tasks.text_classification.checkpoint._tokenizer_fields import FLAGS, NORMALIZER
+from dualtrain.tasks.text_classification.tokenizer._settings import Settings
+from dualtrain.tasks.text_classification.tokenizer._tokenizer_json import (
     apply_settings,
     read_tokenizer_json,
 )
-from dualtrain.tasks.text_classification._tokenizer_settings import Settings
-from dualtrain.tasks.text_classification._wordpiece import PAD, bert_pipeline
+from dualtrain.tasks.text_classification.tokenizer._tokens import (
+    Token,
+    check_numbers,
+    content,
+    refused,
+)
+from dualtrain.tasks.text_classification.tokenizer._wordpiece import PAD, bert_pipeline, put_around
 
 __all__ = ["load_tokenizer"]
 
+MOST = 12
+"""Files that a message repeats."""
 
-def load_tokenizer(settings: Settings, *, pad_id: int) -> Tokenizer:
+
+def load_tokenizer(settings: Settings, *, pad_id: int, vocab_size: int) -> Tokenizer:
     """The tokenizer in the settings' folder, without truncation and padding.
 
-    pad_id: the model's, from config.json; the tokenizer's own must be the same.
+    pad_id, vocab_size: the model's, from config.json; the tokenizer's own padding must be the same.
 
-    Raises `CheckpointError` when there is none, when it does not fit, or when the folder's files
-    contradict each other.
+    Raises `CheckpointError` when there is none, when it does not fit, when the folder's files
+    contradict each other, or when tokenizers could not read what it writes of it.
     """
     folder, kind = settings.folder, settings.kind
-    if (folder / "tokenizer.json").exists():
-        tokenizer = read_tokenizer_json(settings)
+    if (folder / TOKENIZER).exists():
+        tokenizer = read_tokenizer_json(settings, vocab_size=vocab_size)
         _add_tokens(tokenizer, settings)
         apply_settings(tokenizer, settings)
     elif kind == "bert" and (folder / "vocab.txt").exists():
         tokenizer = _from_vocab_txt(settings)
     elif kind == "roberta" and all((folder / f).exists() for f in ("vocab.json", "merges.txt")):
-        tokenizer = _from_merges(settings)
+        tokenizer = _from_merges(settings, vocab_size)
     else:
         needed = {
             "bert": "tokenizer.json or vocab.txt",
             "roberta": "tokenizer.json, or vocab.json with merges.txt",
             "file": "tokenizer.json",
         }
-        raise CheckpointError(
-            f"{folder}: a checkpoint must have its tokenizer's files, here {needed[kind]}. "
-            f"Received: {_listing(folder)}"
-        )
+        rule = f"a checkpoint must have its tokenizer's files, here {needed[kind]}"
+        raise refusal(folder, rule, _listing(folder))
     _check_pad(tokenizer, settings, pad_id)
+    _check_written(folder, tokenizer)
     return tokenizer
 
 
@@ -83,22 +89,23 @@ def _from_vocab_txt(settings: Settings) -> Tokenizer:
     }
     tokenizer = bert_pipeline(vocabulary, unk_token=unknown, normalizer=BertNormalizer(**switches))
     _add_tokens(tokenizer, _by_the_slow_class(settings))
-    _frame(tokenizer, *frame)
+    put_around(tokenizer, *frame)
     return tokenizer
 
 
-def _from_merges(settings: Settings) -> Tokenizer:
+def _from_merges(settings: Settings, vocab_size: int) -> Tokenizer:
     path = settings.folder / "vocab.json"
     vocabulary = read_object(path)
+    check_numbers(path, "vocabulary", vocabulary, vocab_size)
     _, *frame = _parts(settings, vocabulary, path)
     merges = _merges(settings.folder / "merges.txt")
-    with refused(f"{settings.folder}: vocab.json and merges.txt must fit together"):
+    with refused(settings.folder, "vocab.json and merges.txt must fit together"):
         tokenizer = Tokenizer(BPE(vocabulary, merges))
     prefix_space: Any = settings.switches.get("add_prefix_space", False)
     tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=prefix_space)
     tokenizer.decoder = ByteLevelDecoder()
     _add_tokens(tokenizer, _by_the_slow_class(settings))
-    _frame(tokenizer, *frame)
+    put_around(tokenizer, *frame)
     return tokenizer
 
 
@@ -129,23 +136,11 @@ def _parts(settings: Settings, vocabulary: dict[str, int], path: Path) -> tuple[
     there = vocabulary.keys() | {token.content for token in settings.added.values()}
     missing = [part for part in parts if part not in there]
     if missing:
-        raise CheckpointError(
-            f"{path}: a vocabulary must have {', '.join(map(str, parts))}. "
-            f"Received: {len(vocabulary)} tokens, without {', '.join(map(str, missing))}"
-        )
+        needed, lacked = (", ".join(shortened(str(p)) for p in some) for some in (parts, missing))
+        rule = f"a vocabulary must have {needed}"
+        raise refusal(path, rule, f"{len(vocabulary)} tokens, without {lacked}")
     unknown, first, last = map(str, parts)
     return unknown, first, last
-
-
-def _frame(tokenizer: Tokenizer, first: str, last: str) -> None:
-    """Put the two tokens around each text; not RobertaProcessing, which tokenizers 0.23 changed."""
-    tokenizer.post_processor = TemplateProcessing(
-        single=[first, "$A", last],
-        pair=[first, "$A", last, "$B:1", f"{last}:1"],
-        special_tokens=[
-            (token, tokenizer.token_to_id(token)) for token in dict.fromkeys((first, last))
-        ],
-    )
 
 
 def _add_tokens(tokenizer: Tokenizer, settings: Settings) -> None:
@@ -171,9 +166,10 @@ def _add_tokens(tokenizer: Tokenizer, settings: Settings) -> None:
     for number, added in settings.added.items():
         found = tokenizer.token_to_id(added.content)
         if found != number:
-            raise CheckpointError(
-                f"{settings.folder}: an added token must have the number that the vocabulary gives "
-                f"it. Received: {shown(number)} for {shown(added.content)}, which has {found}"
+            raise refusal(
+                settings.folder,
+                "an added token must have the number that the vocabulary gives it",
+                f"{shown(number)} for {shown(added.content)}, which has {found}",
             )
 
 
@@ -181,24 +177,18 @@ def _merges(path: Path) -> list[tuple[str, str]]:
     """All lines but the first, which transformers takes for the version whatever it is."""
     first, *lines = read_text(path).split("\n")
     if not first.startswith("#version"):
-        raise CheckpointError(
-            f"{path}:1: must begin with #version: transformers leaves the first line out. "
-            f"Received: {shown(first)}"
-        )
+        rule = "must begin with #version: transformers leaves the first line out"
+        raise refusal(f"{path}:1", rule, shown(first))
     last = lines.pop() if lines else first
     if last:
-        raise CheckpointError(
-            f"{path}: must end with an empty line: transformers leaves the last one out. "
-            f"Received: {shown(last)}"
-        )
+        rule = "must end with an empty line: transformers leaves the last one out"
+        raise refusal(path, rule, shown(last))
     merges = []
     for number, line in enumerate(lines, start=2):
         parts = line.split(" ")
         if len(parts) != 2:
-            raise CheckpointError(
-                f"{path}:{number}: a merge must be two tokens with a space between. "
-                f"Received: {shown(line)}"
-            )
+            rule = "a merge must be two tokens with a space between"
+            raise refusal(f"{path}:{number}", rule, shown(line))
         merges.append((parts[0], parts[1]))
     return merges
 
@@ -208,12 +198,26 @@ def _check_pad(tokenizer: Tokenizer, settings: Settings, pad_id: int) -> None:
     for token in (PAD, "<pad>") if named is None else (named,):
         found = tokenizer.token_to_id(token)
         if found is not None and found != pad_id:
-            raise CheckpointError(
-                f"{settings.folder}: the tokenizer's {token} must be config.json's pad_token_id, "
-                f"{pad_id}. Received: {found}"
-            )
+            named = shortened(token)
+            rule = f"the tokenizer's {named} must be config.json's pad_token_id, {pad_id}"
+            raise refusal(settings.folder, rule, found)
+
+
+def _check_written(folder: Path, tokenizer: Tokenizer) -> None:
+    """Refuse what a saved model could not have: a tokenizer.json that is read as it was written.
+
+    Where no number is left out it is: each added token has the next one.
+    """
+    vocabulary = tokenizer.get_vocab()
+    if sorted(vocabulary.values()) == list(range(len(vocabulary))):
+        return
+    rule = f"tokenizers must read the {TOKENIZER} that it writes, with the same tokens"
+    with refused(folder, rule):
+        again = Tokenizer.from_str(tokenizer.to_str())
+    if again.get_vocab() != vocabulary:
+        raise refusal(folder, rule, "others, as where an added token falls into a vocabulary's gap")
 
 
 def _listing(folder: Path) -> str:
     names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-    return ", ".join(names) or "nothing"
+    return listed(names, MOST) or "nothing"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dualtrain.errors import CheckpointError
-from dualtrain.tasks.text_classification._checkpoint_fields import BOTH_HAVE, MODEL_TYPE
-from dualtrain.tasks.text_classification._config import Family
+from dualtrain.listing import listed
+from dualtrain.tasks.text_classification._words import Family
+from dualtrain.tasks.text_classification.checkpoint._fields import BOTH_HAVE, MODEL_TYPE
+from dualtrain.tasks.text_classification.checkpoint._files import refusal
 
 __all__ = ["check_prefix"]
 
@@ -31,10 +32,12 @@ def check_prefix(folder: Path, names: frozenset[str], family: Family) -> None:
         return
     whose = f", which {_WRAPPERS[extra]} puts there" if extra in _WRAPPERS else ""
     example = next(name for name in sorted(names) if extra in name)
-    raise CheckpointError(
-        f"{folder}: the tensors must have the names of the model alone, without {extra!r}{whose}: "
-        f"save the model inside, or strip the names, in the folder: "
-        f'python -c "{_STRIP.format(extra=extra)}". Received: {example}'
+    raise refusal(
+        folder,
+        f"the tensors must have the names of the model alone, without {extra!r}{whose}: save the "
+        f"model inside, or strip the names, in the folder: "
+        f'python -c "{_STRIP.format(extra=extra)}"',
+        example,
     )
 
 
@@ -62,13 +65,17 @@ def _outer(folder: Path, names: frozenset[str], family: Family) -> str | None:
         return None
     named = found[0].removesuffix(".")
     if MODEL_TYPE.holds(named) or named in BOTH_HAVE:
-        raise CheckpointError(
-            f"{folder}: the weights must be those of config.json's model_type, {family}: their "
-            f"names begin with {family}. or with embeddings. Received: {found[0]}{_FIRST}"
+        raise refusal(
+            folder,
+            f"the weights must be those of config.json's model_type, {family}: their names begin "
+            f"with {family}. or with embeddings",
+            f"{found[0]}{_FIRST}",
         )
     if len(found) > 1:
-        raise CheckpointError(
-            f"{folder}: the weights must be those of one encoder; save that one alone with "
-            f"encoder.save_pretrained(folder). Received: {', '.join(found)}"
+        raise refusal(
+            folder,
+            "the weights must be those of one encoder; save that one alone with "
+            "encoder.save_pretrained(folder)",
+            listed(found),
         )
     return found[0].replace(f"{family}.", "", 1)

@@ -6,7 +6,10 @@ may be absent, and paddlenlp's own says `np` as any numpy script's does.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from dualtrain.shapes import Shape
+from dualtrain.tasks.text_classification.checkpoint._files import refusal
 
 __all__ = ["PADDLENLP_NAMES", "is_paddlenlp", "is_transposed", "transformers_name"]
 
@@ -27,18 +30,19 @@ PADDLENLP_NAMES = (
 _BLOCKS, _OURS = PADDLENLP_NAMES[1]
 
 
-def is_paddlenlp(names: frozenset[str]) -> bool:
-    """Whether paddlenlp wrote the encoder among these tensors.
+def is_paddlenlp(folder: Path, names: frozenset[str]) -> bool:
+    """Whether paddlenlp wrote the encoder among a folder's tensors.
 
-    Raises `ValueError` with a name of each, where transformers wrote another one beside it.
+    Raises `CheckpointError` with a name of each, where transformers wrote another one beside it.
 
-    >>> is_paddlenlp(frozenset({"bert.encoder.layers.0.linear1.bias"}))
+    >>> is_paddlenlp(Path("checkpoint"), frozenset({"bert.encoder.layers.0.linear1.bias"}))
     True
     """
     theirs = [name for name in sorted(names) if _BLOCKS in f".{name}"]
     ours = [name for name in sorted(names) if _OURS in f".{name}"]
     if theirs and ours:
-        raise ValueError(f"{theirs[0]} and {ours[0]}")
+        rule = "the tensors must have the names of one library"
+        raise refusal(folder, rule, f"{theirs[0]} and {ours[0]}")
     return bool(theirs)
 
 

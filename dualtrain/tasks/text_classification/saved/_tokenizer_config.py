@@ -13,11 +13,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tokenizers import Tokenizer
-
-from dualtrain.tasks.text_classification._saved_tokenizer import INIT_CLASS, slow_class
-from dualtrain.tasks.text_classification._tokenizer_fields import NORMALIZER
-from dualtrain.tasks.text_classification._tokenizer_files import FLAGS
+from dualtrain.tasks.text_classification.checkpoint._tokenizer_fields import FLAGS, NORMALIZER
+from dualtrain.tasks.text_classification.saved._tokenizer_files import INIT_CLASS, slow_class
 
 __all__ = ["tokenizer_config"]
 
@@ -29,7 +26,7 @@ _SWITCHES = {
 
 
 def tokenizer_config(
-    tokenizer: Tokenizer,
+    tokenizer: str,
     *,
     special: Mapping[str, str],
     additional: Sequence[str] = (),
@@ -37,14 +34,13 @@ def tokenizer_config(
 ) -> str:
     """What tokenizer_config.json holds.
 
-    special: attribute (`cls_token`) -> token. additional: further special tokens.
-    max_length: the longest input that the model was trained on.
+    tokenizer: what tokenizer.json holds. special: attribute (`cls_token`) -> token.
+    additional: further special tokens. max_length: the longest input that the model was trained on.
     """
-    pipeline = json.loads(tokenizer.to_str())
+    pipeline = json.loads(tokenizer)
     parts: dict[str, Any] = {}
     for part in ("normalizer", "pre_tokenizer"):
         parts |= pipeline[part] or {}
-    added = tokenizer.get_added_tokens_decoder()
     settings = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_max_length": max_length,
@@ -54,8 +50,8 @@ def tokenizer_config(
         **special,
         **({"additional_special_tokens": list(additional)} if additional else {}),
         "added_tokens_decoder": {
-            str(number): {"content": token.content, **{f: getattr(token, f) for f in FLAGS}}
-            for number, token in sorted(added.items())
+            str(token["id"]): {name: token[name] for name in ("content", *FLAGS)}
+            for token in sorted(pipeline["added_tokens"], key=lambda token: token["id"])
         },
     }
     slow = slow_class(pipeline, settings)

@@ -6,22 +6,27 @@ paddlenlp share is filled in, and a feature that one of them lacks is refused wi
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from dualtrain.errors import CheckpointError, Problem
-from dualtrain.files import parse_json, read_bytes
-from dualtrain.tasks.text_classification._checkpoint_fields import (
+from dualtrain.printable import printable
+from dualtrain.tasks.text_classification._config import KEYWORDS, EncoderConfig
+from dualtrain.tasks.text_classification.checkpoint._fields import (
     BOTH_HAVE,
     ERNIE_REQUIREMENTS,
     MODEL_TYPE,
     REQUIREMENTS,
 )
-from dualtrain.tasks.text_classification._config import KEYWORDS, EncoderConfig
+from dualtrain.tasks.text_classification.checkpoint._files import (
+    CONFIG,
+    read_object,
+    refusal,
+    shown,
+)
 
-__all__ = ["read_checkpoint_config", "read_fields", "shown"]
+__all__ = ["read_checkpoint_config", "read_fields"]
 
 
 def read_checkpoint_config(folder: Path, *, classes: int, dropout: float | None) -> EncoderConfig:
@@ -32,11 +37,12 @@ def read_checkpoint_config(folder: Path, *, classes: int, dropout: float | None)
     Raises `CheckpointError` with everything that is missing, wrong, or not the same thing in
     transformers and paddlenlp.
     """
-    path = folder / "config.json"
-    values = _SHARED_DEFAULTS | read_fields(path)
+    path = folder / CONFIG
+    values = _SHARED_DEFAULTS | read_fields(folder)
     problems = list(_problems(values))
     if problems:
-        raise CheckpointError("\n".join(f"{path}: {problem}" for problem in problems))
+        lines = (f"{path}: {printable(str(problem))}" for problem in problems)
+        raise CheckpointError("\n".join(lines))
     if values["classifier_dropout"] is None:
         values["classifier_dropout"] = values["hidden_dropout_prob"]
     fields = {field: values[key] for field, key in KEYWORDS.items() if field != "classes"}
@@ -71,44 +77,28 @@ _SHARED_DEFAULTS: dict[str, Any] = {
 """What a missing field means in transformers and in paddlenlp; no other may be missing."""
 
 
-def read_fields(path: Path) -> dict[str, Any]:
-    """The fields of a config.json as they stand there.
+def read_fields(folder: Path) -> dict[str, Any]:
+    """The fields of a folder's config.json as they stand there.
 
     Raises `CheckpointError` when there is no such file, or it is no JSON object.
     """
     try:
-        values = parse_json(read_bytes(path).decode("utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        raise _no_config(path.parent) from None
-    except OSError as error:
-        raise CheckpointError(
-            f"{path}: must be readable. Received: {error.strerror or error}"
-        ) from None
-    except ValueError as error:
-        raise CheckpointError(f"{path}: must be JSON in UTF-8. Received: {error}") from None
-    if not isinstance(values, dict):
-        raise CheckpointError(f"{path}: must be a JSON object. Received: {shown(values)}")
-    return values
+        return read_object(folder / CONFIG)
+    except FileNotFoundError:
+        raise _no_config(folder) from None
 
-
-def shown(value: Any) -> str:
-    """What a message repeats of a value of config.json."""
-    text = json.dumps(value)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
-
-
-LONGEST = 200
-"""Characters of a received value."""
 
 OLD = "model_config.json"
 
 
 def _no_config(folder: Path) -> CheckpointError:
     if (folder / OLD).exists():
-        return CheckpointError(
-            f"{folder}: must have config.json, which newer paddlenlp writes; with the family's "
-            f"configuration class, as BertConfig: paddlenlp.transformers.BertConfig"
-            f".from_pretrained(folder).save_pretrained(folder). Received: {OLD}"
+        return refusal(
+            folder,
+            "must have config.json, which newer paddlenlp writes; with the family's configuration "
+            "class, as BertConfig: paddlenlp.transformers.BertConfig"
+            ".from_pretrained(folder).save_pretrained(folder)",
+            OLD,
         )
     return CheckpointError(
         f"a checkpoint is a local folder with config.json, model.safetensors and the "

@@ -13,29 +13,20 @@ from math import isfinite, prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dualtrain.errors import CheckpointError
 from dualtrain.listing import listed
-from dualtrain.tasks.text_classification._checkpoint import HEAD, stored_tensors
-from dualtrain.tasks.text_classification._checkpoint_config import read_fields, shown
-from dualtrain.tasks.text_classification._checkpoint_fields import MODEL_TYPE
-from dualtrain.tasks.text_classification._checkpoint_files import StoredTensor
-from dualtrain.tasks.text_classification._config import ARCHITECTURES, Family
-from dualtrain.tasks.text_classification._words import Head
+from dualtrain.printable import shortened
+from dualtrain.tasks.text_classification._config import ARCHITECTURES, HEAD, HEAD_LAYERS, POOLED
+from dualtrain.tasks.text_classification._words import Family, Head
+from dualtrain.tasks.text_classification.checkpoint._config import read_fields
+from dualtrain.tasks.text_classification.checkpoint._fields import MODEL_TYPE
+from dualtrain.tasks.text_classification.checkpoint._files import CONFIG, refusal, shown
+from dualtrain.tasks.text_classification.checkpoint._safetensors import StoredTensor
+from dualtrain.tasks.text_classification.checkpoint._weights import stored_tensors
 
 __all__ = ["ClassOrder", "class_order"]
 
 NEW_HEAD = "make a new head with task.model.head: fresh"
 WAY_OUT = f"or {NEW_HEAD}"
-
-POOLED = ("bert", "ernie")
-"""Families whose head stands on a pooler; RoBERTa's has its own dense layer."""
-
-LAYERS: Mapping[Family, tuple[str, ...]] = {
-    "bert": (HEAD,),
-    "ernie": (HEAD,),
-    "roberta": (f"{HEAD}dense.", f"{HEAD}out_proj."),
-}
-"""The layers of each family's head, from the encoder up."""
 
 MOST = 12
 """Labels that a message repeats."""
@@ -59,8 +50,8 @@ def class_order(folder: Path, classes: Sequence[str], *, head: Head) -> ClassOrd
     >>> class_order(folder, ("neg", "pos"), head="stored").classes  # id2label {0: pos, 1: neg}
     ('pos', 'neg')
     """
-    path = folder / "config.json"
-    fields = read_fields(path)
+    path = folder / CONFIG
+    fields = read_fields(folder)
     ordered = tuple(sorted(classes))
     if not MODEL_TYPE.holds(fields.get("model_type")):
         return ClassOrder(ordered, None)  # `read_checkpoint_config` refuses it
@@ -76,13 +67,15 @@ def class_order(folder: Path, classes: Sequence[str], *, head: Head) -> ClassOrd
     labels = _labels(path, fields, rows)
     fitting = len(labels) == len(ordered)
     if fitting and rows != len(labels):
-        raise CheckpointError(
-            f"{folder}: the classification head must have a row for each of the {len(labels)} "
-            f"labels of config.json; {WAY_OUT}. Received: {rows} rows"
+        raise refusal(
+            folder,
+            f"the classification head must have a row for each of the {len(labels)} labels of "
+            f"config.json; {WAY_OUT}",
+            f"{rows} rows",
         )
     if set(labels) == set(ordered):
         return ClassOrder(labels, f"the checkpoint's head is kept: {_numbered(labels)}")
-    if fitting and _generic(labels):
+    if fitting and labels == _unnamed(rows):
         counted = _by_number(ordered)
         return ClassOrder(
             counted,
@@ -90,10 +83,11 @@ def class_order(folder: Path, classes: Sequence[str], *, head: Head) -> ClassOrd
             f"for the data's labels, sorted: {_numbered(counted)}",
         )
     renamed = "rename them, or " if fitting else ""
-    raise CheckpointError(
-        f"{path}: id2label: must be the data's labels, since the folder has a classification head; "
-        f"{renamed}{NEW_HEAD}. Received: {_shown(labels)}{' (a regression)' * (rows == 1)}; the "
-        f"data has {_shown(ordered)}"
+    raise refusal(
+        path,
+        f"id2label: must be the data's labels, since the folder has a classification head; "
+        f"{renamed}{NEW_HEAD}",
+        f"{_shown(labels)}{' (a regression)' * (rows == 1)}; the data has {_shown(ordered)}",
     )
 
 
@@ -104,26 +98,28 @@ def _check_kind(
     wanted = ARCHITECTURES[family]
     named = fields.get("architectures") or [wanted]
     if not (isinstance(named, list) and wanted in named):
-        raise CheckpointError(
-            f"{path}: architectures: must have {wanted}, since the folder has a classification "
-            f"head ({', '.join(parts)}); {WAY_OUT}. Received: {shown(named)}"
+        raise refusal(
+            path,
+            f"architectures: must have {wanted}, since the folder has a classification head "
+            f"({listed(parts, MOST)}); {WAY_OUT}",
+            shown(named),
         )
     problem = fields.get("problem_type")
     if problem not in (None, "single_label_classification"):
-        raise CheckpointError(
-            f"{path}: problem_type: must be single_label_classification, or null, since the folder "
-            f"has a classification head; {WAY_OUT}. Received: {shown(problem)}"
+        raise refusal(
+            path,
+            f"problem_type: must be single_label_classification, or null, since the folder has a "
+            f"classification head; {WAY_OUT}",
+            shown(problem),
         )
 
 
 def _check_layers(folder: Path, family: Family, parts: Sequence[str]) -> None:
     """Refuse a head of other layers, as one for each token of RoBERTa has."""
-    wanted = [f"{layer}{part}" for layer in LAYERS[family] for part in ("bias", "weight")]
+    wanted = [f"{layer}.{part}" for layer in HEAD_LAYERS[family] for part in ("bias", "weight")]
     if list(parts) != wanted:
-        raise CheckpointError(
-            f"{folder}: a classification head of {family} must have {', '.join(wanted)}; "
-            f"{WAY_OUT}. Received: {listed(parts, MOST)}"
-        )
+        rule = f"a classification head of {family} must have {', '.join(wanted)}; {WAY_OUT}"
+        raise refusal(folder, rule, listed(parts, MOST))
 
 
 def _rows(weight: StoredTensor) -> int:
@@ -138,9 +134,11 @@ def _check_pooler(
     needed = [f"{family}.pooler.dense.{part}" for part in ("weight", "bias")]
     missing = [name for name in needed if name not in stored]
     if family in POOLED and missing:
-        raise CheckpointError(
-            f"{folder}: the weights must have {' and '.join(missing)}, on which the classification "
-            f"head was trained; {WAY_OUT}. Received: {', '.join(parts)}, without the pooler"
+        raise refusal(
+            folder,
+            f"the weights must have {' and '.join(missing)}, on which the classification head was "
+            f"trained; {WAY_OUT}",
+            f"{', '.join(parts)}, without the pooler",
         )
 
 
@@ -153,25 +151,26 @@ def _labels(path: Path, fields: Mapping[str, Any], rows: int) -> tuple[str, ...]
     if id2label is not None:
         numbers = {label: number for number, label in _pairs(path, "id2label", id2label).items()}
         if len(numbers) != len(id2label):
-            raise _refused(path, "id2label", "must give each class a label of its own", id2label)
+            rule = "id2label: must give each class a label of its own"
+            raise refusal(path, rule, shown(id2label))
         labels = _in_order(path, "id2label", numbers)
         if label2id is not None and _pairs(path, "label2id", label2id) != numbers:
-            raise _refused(path, "label2id", "must be id2label turned round", label2id)
+            raise refusal(path, "label2id: must be id2label turned round", shown(label2id))
     elif label2id is not None:
         labels = _in_order(path, "label2id", _pairs(path, "label2id", label2id))
     else:
-        labels = tuple(f"LABEL_{i}" for i in range(rows))
+        labels = _unnamed(rows)
     for field in ("num_labels", "num_classes"):
         if fields.get(field) not in (None, len(labels)):
-            rule = f"must be the number of labels, {len(labels)}"
-            raise _refused(path, field, rule, fields[field])
+            rule = f"{field}: must be the number of labels, {len(labels)}"
+            raise refusal(path, rule, shown(fields[field]))
     return labels
 
 
 def _pairs(path: Path, field: str, value: Any) -> dict[str, str]:
     """The object's keys and values as text, as the data's readers write a label: 1 is "1"."""
     if not isinstance(value, dict):
-        raise _refused(path, field, "must be a JSON object", value)
+        raise refusal(path, f"{field}: must be a JSON object", shown(value))
     return {key: item if isinstance(item, str) else json.dumps(item) for key, item in value.items()}
 
 
@@ -180,18 +179,14 @@ def _in_order(path: Path, field: str, numbers: Mapping[str, str]) -> tuple[str, 
     labels = {number: label for label, number in numbers.items()}
     wanted = [str(i) for i in range(len(numbers))]
     if sorted(labels) != sorted(wanted):
-        received = dict(numbers)
-        raise _refused(path, field, "must number the labels 0, 1, 2 and so on", received)
+        rule = f"{field}: must number the labels 0, 1, 2 and so on"
+        raise refusal(path, rule, shown(numbers))
     return tuple(labels[number] for number in wanted)
 
 
-def _refused(path: Path, field: str, rule: str, received: Any) -> CheckpointError:
-    return CheckpointError(f"{path}: {field}: {rule}. Received: {shown(received)}")
-
-
-def _generic(labels: Sequence[str]) -> bool:
+def _unnamed(rows: int) -> tuple[str, ...]:
     """transformers' own names for labels that nobody named."""
-    return tuple(labels) == tuple(f"LABEL_{i}" for i in range(len(labels)))
+    return tuple(f"LABEL_{i}" for i in range(rows))
 
 
 def _by_number(labels: Sequence[str]) -> tuple[str, ...]:
@@ -214,8 +209,9 @@ def _by_number(labels: Sequence[str]) -> tuple[str, ...]:
 
 
 def _numbered(labels: Sequence[str]) -> str:
-    return listed([f"{i} is {label!r}" for i, label in enumerate(labels)], MOST)
+    return listed([f"{i} is {shortened(label)!r}" for i, label in enumerate(labels)], MOST)
 
 
 def _shown(labels: Sequence[str]) -> str:
-    return f"{len(labels)} label{'s' * (len(labels) != 1)}, {listed(labels, MOST)}"
+    names = listed([shortened(label) for label in labels], MOST)
+    return f"{len(labels)} label{'s' * (len(labels) != 1)}, {names}"

@@ -1,6 +1,6 @@
 """What each field of a tokenizer's files means here: `docs/checkpoints.md` is their tables.
 
-As in `_checkpoint_fields.py`: *honoured*, *refused* unless it says nothing that would change a
+As in `_fields.py`: *honoured*, *refused* unless it says nothing that would change a
 text's tokens, or *ignored*, with the reason. One of tokenizer_config.json in no table is told.
 """
 
@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from dualtrain.fields import by_name
-from dualtrain.tasks.text_classification._checkpoint_fields import SWITCH, Requirement, only
+from dualtrain.tasks.text_classification.checkpoint._fields import SWITCH, Requirement, only
 
 __all__ = [
     "CLASSES",
+    "FLAGS",
     "IGNORED_SETTINGS",
     "NAMED",
     "NORMALIZER",
@@ -35,13 +36,15 @@ PADDLENLP = {
 }
 """Class of paddlenlp alone -> that of transformers which it is read as."""
 
-CLASSES: dict[str, TokenizerKind] = {
+_OF_TRANSFORMERS: dict[str, TokenizerKind] = {
     "BertTokenizer": "bert",
     "RobertaTokenizer": "roberta",
     "PreTrainedTokenizer": "file",
-    "ErnieTokenizer": "bert",
-    "RobertaChineseTokenizer": "bert",
-    "RobertaBPETokenizer": "roberta",
+}
+
+CLASSES: dict[str, TokenizerKind] = {
+    **_OF_TRANSFORMERS,
+    **{name: _OF_TRANSFORMERS[ours] for name, ours in PADDLENLP.items()},
 }
 """`tokenizer_class`, without "Fast"."""
 
@@ -49,6 +52,9 @@ NAMED = (
     *("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"),
 )
 """The special tokens in transformers' order, which is the order they are added in."""
+
+FLAGS = ("lstrip", "rstrip", "normalized", "single_word", "special")
+"""What an added token says beside its content."""
 
 NORMALIZER = {
     "lowercase": ("do_lower_case", True),

@@ -17,7 +17,15 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.processors import TemplateProcessing
 from tokenizers.trainers import WordPieceTrainer
 
-__all__ = ["NAMES", "PAD", "SPECIAL_TOKENS", "bert_pipeline", "train_wordpiece", "wordpiece"]
+__all__ = [
+    "NAMES",
+    "PAD",
+    "SPECIAL_TOKENS",
+    "bert_pipeline",
+    "put_around",
+    "train_wordpiece",
+    "wordpiece",
+]
 
 PAD = "[PAD]"
 SPECIAL_TOKENS = (PAD, "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -52,11 +60,7 @@ def wordpiece(
         handle_chinese_chars=split_cjk, strip_accents=strip_accents, lowercase=lowercase
     )
     tokenizer = bert_pipeline(vocabulary, unk_token="[UNK]", normalizer=normalizer)
-    tokenizer.post_processor = TemplateProcessing(
-        single="[CLS] $A [SEP]",
-        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
-        special_tokens=[(token, vocabulary[token]) for token in ("[CLS]", "[SEP]")],
-    )
+    put_around(tokenizer, "[CLS]", "[SEP]")
     tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
     return tokenizer
 
@@ -70,6 +74,17 @@ def bert_pipeline(
     tokenizer.pre_tokenizer = BertPreTokenizer()
     tokenizer.decoder = WordPieceDecoder()
     return tokenizer
+
+
+def put_around(tokenizer: Tokenizer, first: str, last: str) -> None:
+    """Put the two tokens around each text; not RobertaProcessing, which tokenizers 0.23 changed."""
+    tokenizer.post_processor = TemplateProcessing(
+        single=[first, "$A", last],
+        pair=[first, "$A", last, "$B:1", f"{last}:1"],
+        special_tokens=[
+            (token, tokenizer.token_to_id(token)) for token in dict.fromkeys((first, last))
+        ],
+    )
 
 
 def train_wordpiece(texts: Sequence[str], *, vocab_size: int) -> Tokenizer:

@@ -7,7 +7,6 @@ not give the same tokens twice.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,34 +15,42 @@ from tokenizers import Tokenizer
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import ByteLevel
 
-from dualtrain.data import shown
-from dualtrain.errors import CheckpointError
-from dualtrain.tasks.text_classification._tokenizer_fields import NORMALIZER
-from dualtrain.tasks.text_classification._tokenizer_files import read_object, read_text, refused
-from dualtrain.tasks.text_classification._tokenizer_settings import CONFIG, Settings
+from dualtrain.tasks.text_classification.checkpoint._files import (
+    TOKENIZER,
+    TOKENIZER_CONFIG,
+    read_object,
+    read_text,
+    refusal,
+    shown,
+)
+from dualtrain.tasks.text_classification.checkpoint._tokenizer_fields import NORMALIZER
+from dualtrain.tasks.text_classification.tokenizer._settings import Settings
+from dualtrain.tasks.text_classification.tokenizer._tokens import check_numbers, refused
 
 __all__ = ["apply_settings", "read_tokenizer_json"]
 
-FILE = "tokenizer.json"
 
-
-def read_tokenizer_json(settings: Settings) -> Tokenizer:
+def read_tokenizer_json(settings: Settings, *, vocab_size: int) -> Tokenizer:
     """What the file says, without truncation and padding.
+
+    vocab_size: that of config.json.
 
     Raises `CheckpointError` for what transformers could not read, or reads otherwise each time.
     """
-    path = settings.folder / FILE
+    path = settings.folder / TOKENIZER
     pipeline = read_object(path)
     _check_sides(path, pipeline, settings)
-    _check_model(path, pipeline.get("model"))
+    _check_model(path, pipeline.get("model"), vocab_size)
     _check_template(path, pipeline.get("post_processor"))
     if settings.kind == "bert" and pipeline.get("normalizer") is None:
-        raise CheckpointError(
-            f"{path}: normalizer: there must be one where {CONFIG} or config.json has a "
+        raise refusal(
+            path,
+            f"normalizer: there must be one where {TOKENIZER_CONFIG} or config.json has a "
             f"tokenizer_class of BERT's; write PreTrainedTokenizerFast there, and the file is read "
-            f"as it is. Received: null"
+            f"as it is",
+            "null",
         )
-    with refused(f"{path}: must be a tokenizer of the tokenizers library"):
+    with refused(path, "must be a tokenizer of the tokenizers library"):
         tokenizer = Tokenizer.from_str(read_text(path))
     tokenizer.no_truncation()
     tokenizer.no_padding()
@@ -59,30 +66,31 @@ def _check_sides(path: Path, pipeline: Mapping[str, Any], settings: Settings) ->
         values = pipeline.get(part)
         direction = values.get("direction", "Right") if isinstance(values, dict) else "Right"
         if direction != "Right" and side not in settings.sides:
-            raise CheckpointError(
-                f'{path}: {part}: {rule}, or {CONFIG} must say {side}: "right". '
-                f"Received: direction {shown(direction)}"
+            raise refusal(
+                path,
+                f'{part}: {rule}, or {TOKENIZER_CONFIG} must say {side}: "right"',
+                f"direction {shown(direction)}",
             )
 
 
-def _check_model(path: Path, model: Any) -> None:
+def _check_model(path: Path, model: Any, vocab_size: int) -> None:
     fields = model if isinstance(model, dict) else {}
     if fields.get("dropout"):
-        raise CheckpointError(
-            f"{path}: model.dropout: must be null: a text must have the same tokens each time. "
-            f"Received: {shown(fields['dropout'])}"
-        )
+        rule = "model.dropout: must be null: a text must have the same tokens each time"
+        raise refusal(path, rule, shown(fields["dropout"]))
     vocabulary, unknown = fields.get("vocab"), fields.get("unk_token")
+    if isinstance(vocabulary, dict):
+        check_numbers(path, "model.vocab", vocabulary, vocab_size)
     if isinstance(vocabulary, dict) and isinstance(unknown, str) and unknown not in vocabulary:
-        raise CheckpointError(
-            f"{path}: model.unk_token: must be in model.vocab: a word of a text that is not there "
-            f"becomes it. Received: {shown(unknown)}"
+        raise refusal(
+            path,
+            "model.unk_token: must be in model.vocab: a word of a text that is not there becomes "
+            "it",
+            shown(unknown),
         )
     if "merges" in fields and fields.get("continuing_subword_prefix"):
-        raise CheckpointError(
-            f"{path}: model.continuing_subword_prefix: must be null or empty in a model of "
-            f"merges. Received: {shown(fields['continuing_subword_prefix'])}"
-        )
+        rule = "model.continuing_subword_prefix: must be null or empty in a model of merges"
+        raise refusal(path, rule, shown(fields["continuing_subword_prefix"]))
 
 
 def _check_template(path: Path, processor: Any) -> None:
@@ -97,9 +105,11 @@ def _check_template(path: Path, processor: Any) -> None:
         known = part.get("special_tokens")
         named = known if isinstance(known, dict) else {}
         if texts != ["A"] or any(str(token.get("id")) not in named for token in tokens):
-            raise CheckpointError(
-                f"{path}: post_processor: single must have the text, A, once, and no special "
-                f"token that special_tokens lacks. Received: {shown(part.get('single'))}"
+            raise refusal(
+                path,
+                "post_processor: single must have the text, A, once, and no special token that "
+                "special_tokens lacks",
+                shown(part.get("single")),
             )
 
 
@@ -141,34 +151,36 @@ def _contradicted(
         if there == settings.switches.get(setting, default):
             continue
         if setting not in settings.switches:
-            raise CheckpointError(
-                f"{settings.folder / FILE}: {name} is {json.dumps(there)}, and "
-                f"{CONFIG} must say so, with {setting}: without it transformers takes "
-                f"{json.dumps(default)}. Received: no {setting}"
+            raise refusal(
+                settings.folder / TOKENIZER,
+                f"{name} is {shown(there)}, and {TOKENIZER_CONFIG} must say so, with {setting}: "
+                f"without it transformers takes {shown(default)}",
+                f"no {setting}",
             )
         yield name
 
 
 def _check_frame(tokenizer: Tokenizer, settings: Settings) -> None:
     """Refuse a frame that does not begin with a token of its own, or is not the one named."""
-    path = settings.folder / FILE
-    with refused(f"{path}: the tokenizer must take any text"):
+    path = settings.folder / TOKENIZER
+    with refused(path, "the tokenizer must take any text"):
         ids, text = tokenizer.encode("").ids, tokenizer.encode("a")
     if text.special_tokens_mask[:1] != [1]:
-        raise CheckpointError(
-            f"{path}: the tokenizer must put a special token before each text, from which the "
-            f"model classifies it. Received: post_processor {shown(tokenizer.post_processor)}"
+        raise refusal(
+            path,
+            "the tokenizer must put a special token before each text, from which the model "
+            "classifies it",
+            f"post_processor {shown(tokenizer.post_processor)}",
         )
     if any(text.type_ids):
-        raise CheckpointError(
-            f"{path}: post_processor: every token of a text that stands alone must have type_id 0. "
-            f"Received: {text.type_ids} for 'a'"
-        )
+        rule = "post_processor: every token of a text that stands alone must have type_id 0"
+        raise refusal(path, rule, f"{text.type_ids} for 'a'")
     for name, place in (("cls_token", 0), ("sep_token", -1)):
-        token = settings.token(name)
-        if name in settings.named and token != tokenizer.id_to_token(ids[place]):
-            raise CheckpointError(
-                f"{settings.folder}: {name}: {CONFIG} or special_tokens_map.json must "
-                f"name the token that {FILE} puts there, "
-                f"{tokenizer.id_to_token(ids[place])!r}. Received: {token!r}"
+        token, there = settings.token(name), tokenizer.id_to_token(ids[place])
+        if name in settings.named and token != there:
+            raise refusal(
+                settings.folder,
+                f"{name}: {TOKENIZER_CONFIG} or special_tokens_map.json must name the token that "
+                f"{TOKENIZER} puts there, {shown(there)}",
+                shown(token),
             )

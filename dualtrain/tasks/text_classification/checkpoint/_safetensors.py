@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from safetensors import SafetensorError, deserialize, safe_open
 
@@ -15,6 +15,12 @@ from dualtrain.errors import CheckpointError
 from dualtrain.files import irregular, parse_json, read_bytes
 from dualtrain.listing import listed
 from dualtrain.shapes import Shape
+from dualtrain.tasks.text_classification.checkpoint._files import (
+    read_object,
+    refusal,
+    shown,
+    unreadable,
+)
 
 __all__ = ["StoredTensor", "read_headers", "read_tensors"]
 
@@ -37,6 +43,9 @@ _WAYS_OUT = {
     ".msgpack": "in transformers, from_pretrained(folder, from_flax=True).save_pretrained(folder)",
 }
 """How to convert weights of another format, by how their file's name ends."""
+
+MOST = 12
+"""Files that a message repeats."""
 
 _ADAPTER = "adapter_model.safetensors"
 
@@ -61,10 +70,10 @@ def read_headers(folder: Path) -> list[StoredTensor]:
     Raises `CheckpointError` for a folder without weights, with others than safetensors, or whose
     index and shards say different things.
     """
-    for name in (WHOLE, INDEX):
-        kind = irregular(folder / name) or _broken(folder / name)
+    for path in (folder / WHOLE, folder / INDEX):
+        kind = irregular(path) or _broken(path)
         if kind is not None:
-            raise CheckpointError(f"{folder / name}: must be a regular file. Received: {kind}")
+            raise refusal(path, "must be a regular file", kind)
     if (folder / WHOLE).exists():
         return list(_header(folder / WHOLE))
     if (folder / INDEX).exists():
@@ -77,7 +86,7 @@ def read_tensors(file: Path) -> dict[str, bytes]:
     try:
         pairs = deserialize(read_bytes(file))  # type: ignore[no-untyped-call]
     except OSError as error:
-        raise _unreadable(file, error) from None
+        raise unreadable(file, error) from None
     except SafetensorError as error:
         raise _no_safetensors(file, error) from None
     return {name: raw["data"] for name, raw in pairs}
@@ -96,7 +105,7 @@ def _header(file: Path) -> Iterator[StoredTensor]:
         with file.open("rb") as stream:  # of a name that stands twice, safetensors tells nothing
             parse_json(stream.read(int.from_bytes(stream.read(8), "little")))
     except OSError as error:
-        raise _unreadable(file, error) from None
+        raise unreadable(file, error) from None
     except (SafetensorError, ValueError) as error:
         raise _no_safetensors(file, error) from None
 
@@ -109,72 +118,60 @@ def _of_shards(index: Path) -> list[StoredTensor]:
         file = index.parent / shard
         kind = irregular(file) or _broken(file)
         if Path(shard).name != shard or kind is not None or not file.exists():
-            raise CheckpointError(
-                f"{index}: each shard must be a file of the same folder. Received: {shard!r}"
-                + (f", {kind}" if kind else "")
-            )
+            received = f"{shown(shard)}, {kind}" if kind else shown(shard)
+            raise refusal(index, _BESIDE, received)
         held = list(_header(file))
         stray = {name for name, place in places.items() if place == shard} ^ {t.name for t in held}
         if stray:
-            raise CheckpointError(
-                f"{index}: each shard must hold the tensors that weight_map puts there, and no "
-                f"other; {_AGAIN}. Received: {shard}, apart in {listed(sorted(stray))}"
+            raise refusal(
+                index,
+                f"each shard must hold the tensors that weight_map puts there, and no other; "
+                f"{_AGAIN}",
+                f"{shard}, apart in {listed(sorted(stray))}",
             )
         found += held
     return found
 
 
+_BESIDE = "each shard must be a file of the same folder"
 _AGAIN = "write all shards and the index again with one model.save_pretrained(folder)"
 
 
 def _weight_map(index: Path) -> dict[str, str]:
-    rule = (
-        f'{index}: must be a JSON object with "weight_map", an object of tensor names and file '
-        f"names. Received: "
-    )
-    try:
-        places: Any = parse_json(read_bytes(index).decode("utf-8"))["weight_map"]
-    except OSError as error:
-        raise _unreadable(index, error) from None
-    except (ValueError, TypeError, KeyError) as error:
-        raise CheckpointError(f"{rule}{type(error).__name__}: {error}") from None
+    places = read_object(index).get("weight_map")
     if not isinstance(places, dict):
-        raise CheckpointError(f"{rule}{places!r:.60}")
+        rule = 'must have "weight_map", an object of tensor names and file names'
+        raise refusal(index, rule, shown(places))
     for place in places.values():
         if not isinstance(place, str):
-            raise CheckpointError(
-                f"{index}: each shard must be a file of the same folder. Received: {place!r:.60}"
-            )
+            raise refusal(index, _BESIDE, shown(place))
     return places
 
 
 def _without_weights(folder: Path) -> CheckpointError:
     if (folder / _ADAPTER).exists():
-        return CheckpointError(
-            f"{folder}: an adapter must be merged into its model: in peft, "
-            f"model.merge_and_unload().save_pretrained(folder). Received: {_ADAPTER}"
+        return refusal(
+            folder,
+            "an adapter must be merged into its model: in peft, "
+            "model.merge_and_unload().save_pretrained(folder)",
+            _ADAPTER,
         )
     others = sorted(path.name for path in folder.glob("*") if path.suffix in _WAYS_OUT)
     ways = [way.format(file=name) for name in others for way in [_WAYS_OUT[Path(name).suffix]]]
-    return CheckpointError(
-        f"{folder}: a checkpoint's weights are read from {WHOLE} alone, because other formats can "
-        f"run code when they are opened; {ways[0] if ways else 'save them with safetensors'}. "
-        f"Received: {', '.join(others) or 'no weights'}"
+    return refusal(
+        folder,
+        f"a checkpoint's weights are read from {WHOLE} alone, because other formats can run code "
+        f"when they are opened; {ways[0] if ways else 'save them with safetensors'}",
+        listed(others, MOST) or "no weights",
     )
-
-
-def _unreadable(file: Path, error: OSError) -> CheckpointError:
-    return CheckpointError(f"{file}: must be readable. Received: {error.strerror or error}")
 
 
 def _no_safetensors(file: Path, error: Exception) -> CheckpointError:
     with file.open("rb") as opened:
         if opened.read(len(_POINTER)) == _POINTER:
-            return CheckpointError(
-                f"{file}: must be a safetensors file; fetch it with git lfs pull. Received: a "
-                f"pointer of Git LFS"
-            )
-    return CheckpointError(f"{file}: must be a safetensors file. Received: {error}")
+            rule = "must be a safetensors file; fetch it with git lfs pull"
+            return refusal(file, rule, "a pointer of Git LFS")
+    return refusal(file, "must be a safetensors file", error)
 
 
 _POINTER = b"version https://git-lfs"

@@ -15,26 +15,25 @@ from numpy.typing import NDArray
 
 from dualtrain.errors import CheckpointError, Problem
 from dualtrain.listing import listed
+from dualtrain.printable import printable
 from dualtrain.shapes import mismatches
 from dualtrain.tasks._model import ParameterLike
-from dualtrain.tasks.text_classification._checkpoint_files import (
-    StoredTensor,
-    read_headers,
-    read_tensors,
-)
-from dualtrain.tasks.text_classification._checkpoint_prefix import check_prefix
-from dualtrain.tasks.text_classification._config import EncoderConfig, Family
-from dualtrain.tasks.text_classification._paddlenlp_names import (
+from dualtrain.tasks.text_classification._config import HEAD, EncoderConfig
+from dualtrain.tasks.text_classification._words import Family, Head
+from dualtrain.tasks.text_classification.checkpoint._files import CONFIG, refusal
+from dualtrain.tasks.text_classification.checkpoint._paddlenlp_names import (
     is_paddlenlp,
     is_transposed,
     transformers_name,
 )
-from dualtrain.tasks.text_classification._words import Head
+from dualtrain.tasks.text_classification.checkpoint._prefix import check_prefix
+from dualtrain.tasks.text_classification.checkpoint._safetensors import (
+    StoredTensor,
+    read_headers,
+    read_tensors,
+)
 
-__all__ = ["HEAD", "read_weights", "stored_tensors"]
-
-HEAD = "classifier."
-"""What the names of a classification head's parameters begin with, in all families."""
+__all__ = ["read_weights", "stored_tensors"]
 
 ENCODER = ("embeddings.", "encoder.", "pooler.")
 FLOATS = {"F32": "<f4", "F16": "<f2", "BF16": "<u2"}
@@ -80,9 +79,11 @@ def read_weights(
         if tensor.dtype not in FLOATS
     ]
     if problems:
-        lines = [f"{folder}: the weights are not those of the model in config.json."]
-        lines.append(listed(list(map(str, problems)), MOST, between="\n"))
-        raise CheckpointError("\n".join(lines))
+        lines = [printable(str(problem)) for problem in problems]
+        raise CheckpointError(
+            f"{folder}: the weights are not those of the model in config.json.\n"
+            f"{listed(lines, MOST, between=chr(10))}"
+        )
     read = dict(_arrays(used, needed))
     _check_finite(folder, read)
     words = f"{config.family}.embeddings.word_embeddings.weight"
@@ -100,21 +101,14 @@ def stored_tensors(folder: Path, family: Family) -> dict[str, StoredTensor]:
     headers = read_headers(folder)
     names = frozenset(tensor.name for tensor in headers)
     check_prefix(folder, names, family)
-    try:
-        paddlenlp = is_paddlenlp(names)
-    except ValueError as both:
-        raise CheckpointError(
-            f"{folder}: the tensors must have the names of one library. Received: {both}"
-        ) from None
+    paddlenlp = is_paddlenlp(folder, names)
     found: dict[str, StoredTensor] = {}
     for tensor in headers:
         name = transformers_name(tensor.name) if paddlenlp else tensor.name
         canonical = _canonical(name, family)
         if canonical in found:
-            raise CheckpointError(
-                f"{tensor.file}: two tensors must not stand for one. "
-                f"Received: {tensor.name} as another {canonical}"
-            )
+            received = f"{tensor.name} as another {canonical}"
+            raise refusal(tensor.file, "two tensors must not stand for one", received)
         if paddlenlp and is_transposed(canonical, tensor.shape):
             tensor = tensor._replace(shape=tensor.shape[::-1], transposed=True)
         if not canonical.endswith("_ids"):
@@ -134,10 +128,8 @@ def _check_layers(folder: Path, stored: Mapping[str, StoredTensor], config: Enco
     numbered = re.compile(rf"{config.family}\.encoder\.layer\.(\d+)\.")
     layers = len({match[1] for match in map(numbered.match, stored) if match})
     if layers not in (0, config.layers):
-        raise CheckpointError(
-            f"{folder / 'config.json'}: num_hidden_layers: must be the number of layers of the "
-            f"weights, {layers}. Received: {config.layers}"
-        )
+        rule = f"num_hidden_layers: must be the number of layers of the weights, {layers}"
+        raise refusal(folder / CONFIG, rule, config.layers)
 
 
 def _arrays(
@@ -167,7 +159,8 @@ def _check_finite(folder: Path, arrays: Mapping[str, NDArray[np.float32]]) -> No
         if count:
             wrong.append(f"{name}, {count} of {values.size}")
     if wrong:
-        raise CheckpointError(
-            f"{folder}: every weight must be a finite number: train from an earlier checkpoint of "
-            f"that run. Received: NaN or infinity in {listed(wrong)}"
+        raise refusal(
+            folder,
+            "every weight must be a finite number: train from an earlier checkpoint of that run",
+            f"NaN or infinity in {listed(wrong)}",
         )

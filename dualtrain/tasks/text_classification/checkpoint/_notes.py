@@ -6,18 +6,24 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dualtrain.listing import listed
+from dualtrain.printable import printable
 from dualtrain.tasks._model import ParameterLike
-from dualtrain.tasks.text_classification._checkpoint import HEAD, stored_tensors
-from dualtrain.tasks.text_classification._checkpoint_config import (
+from dualtrain.tasks.text_classification._config import HEAD, EncoderConfig
+from dualtrain.tasks.text_classification._words import Head
+from dualtrain.tasks.text_classification.checkpoint._config import (
     read_checkpoint_config,
     read_fields,
+)
+from dualtrain.tasks.text_classification.checkpoint._fields import TYPE_FIELDS, VERDICTS
+from dualtrain.tasks.text_classification.checkpoint._files import (
+    CONFIG,
+    TOKENIZER_CONFIG,
+    read_object,
     shown,
 )
-from dualtrain.tasks.text_classification._checkpoint_fields import TYPE_FIELDS, VERDICTS
-from dualtrain.tasks.text_classification._config import EncoderConfig
-from dualtrain.tasks.text_classification._head import class_order
-from dualtrain.tasks.text_classification._tokenizer_fields import PADDLENLP, SETTINGS
-from dualtrain.tasks.text_classification._words import Head
+from dualtrain.tasks.text_classification.checkpoint._head import class_order
+from dualtrain.tasks.text_classification.checkpoint._tokenizer_fields import PADDLENLP, SETTINGS
+from dualtrain.tasks.text_classification.checkpoint._weights import stored_tensors
 
 __all__ = ["checkpoint_notes"]
 
@@ -47,10 +53,10 @@ def checkpoint_notes(
         _listed("in the checkpoint and not read", sorted(stored.keys() - read)),
         *_types(folder, {stored[name].dtype for name in read}),
         *_fields(folder),
-        *_tokenizer(folder / "tokenizer_config.json"),
+        *_tokenizer(folder),
         _dropout(folder, config),
     ]
-    return [note for note in notes if note is not None]
+    return [printable(note) for note in notes if note is not None]
 
 
 def _types(folder: Path, stored: set[str]) -> Iterator[str]:
@@ -58,7 +64,7 @@ def _types(folder: Path, stored: set[str]) -> Iterator[str]:
     if low:
         yield f"the checkpoint's weights in {' and '.join(sorted(low))} train in float32"
         return
-    fields = read_fields(folder / "config.json")
+    fields = read_fields(folder)
     for field in TYPE_FIELDS:
         if fields.get(field) not in (None, "float32"):
             yield (
@@ -67,21 +73,19 @@ def _types(folder: Path, stored: set[str]) -> Iterator[str]:
             )
 
 
-def _fields(folder: Path) -> Iterator[str]:
-    for file, known in (("config.json", VERDICTS), ("tokenizer_config.json", SETTINGS)):
-        path = folder / file
-        unknown = sorted(read_fields(path).keys() - known.keys()) if path.exists() else []
-        note = _listed(f"{file} has fields that are unknown here and not read", unknown)
-        if note is not None:
-            yield note
+def _fields(folder: Path) -> Iterator[str | None]:
+    for file, known in ((CONFIG, VERDICTS), (TOKENIZER_CONFIG, SETTINGS)):
+        unknown = sorted(read_object(folder / file, optional=True).keys() - known.keys())
+        yield _listed(f"{file} has fields that are unknown here and not read", unknown)
 
 
-def _tokenizer(path: Path) -> Iterator[str]:
-    name = read_fields(path).get("tokenizer_class") if path.exists() else None
+def _tokenizer(folder: Path) -> Iterator[str]:
+    name = read_object(folder / TOKENIZER_CONFIG, optional=True).get("tokenizer_class")
     if isinstance(name, str) and name in PADDLENLP:
         yield (
-            f"{path.name}'s tokenizer_class {name} is read as transformers' {PADDLENLP[name]}: "
-            f"symbols such as emoji are not set apart, special tokens are found within a text"
+            f"{TOKENIZER_CONFIG}'s tokenizer_class {name} is read as transformers' "
+            f"{PADDLENLP[name]}: symbols such as emoji are not set apart, special tokens are found "
+            f"within a text"
         )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dualtrain.aside import write_aside
 from dualtrain.tasks.text_classification._config import ARCHITECTURES, EncoderConfig
-from dualtrain.tasks.text_classification._saved_tokenizer import tokenizer_files
+from dualtrain.tasks.text_classification.saved._tokenizer_files import tokenizer_files
 
 __all__ = ["save_config"]
 
