@@ -1,0 +1,62 @@
+"""What a command ends with when its output goes nowhere: never with the status of a verdict."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.command import EPOCHS
+from tests.traces import make_trace, write_trace
+
+READ_BY_NOBODY = 141
+
+
+@pytest.fixture
+def arguments(tmp_path: Path, request: pytest.FixtureRequest) -> list[str]:
+    """A command, by what of it writes."""
+    trace = str(write_trace(tmp_path / "a.jsonl", make_trace()))
+    (tmp_path / "spec.yaml").write_text(EPOCHS)
+    told = {
+        "print": ["plan", str(tmp_path / "spec.yaml"), "--micro-batches", "5"],
+        "more than is buffered": [
+            *("plan", str(tmp_path / "spec.yaml"), "--micro-batches", "50000", "--json")
+        ],
+        "typer": ["--help"],
+        "rich": ["diff", trace, trace],
+    }
+    return told[request.param]
+
+
+def started(arguments: list[str], output: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "dualtrain", *arguments],
+        stdout=output,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments", ["print", "more than is buffered", "typer", "rich"], indirect=True
+)
+def test_a_pipe_that_nobody_reads(arguments: list[str]) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = started(arguments, write)
+    os.close(write)
+    assert done.communicate()[1] == ""
+    assert done.returncode == READ_BY_NOBODY
+
+
+@pytest.mark.parametrize("arguments", ["print", "rich"], indirect=True)
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is full")
+def test_a_disk_that_is_full(arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = started(arguments, full.fileno())
+    told = "the command's output: cannot be read or written. Received: No space left on device\n"
+    assert done.communicate()[1] == told
+    assert done.returncode == 2
