@@ -1,7 +1,7 @@
 """Reading a trace file, whole or up to where it was cut.
 
 What is read was checked: each line for itself (`_lines.py`), the first against itself
-(`_said_twice.py`), the others against each other and against the first (`_course.py`).
+(`_consistency.py`), the others against each other and against the first (`_sequence.py`).
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any
 from dualtrain.errors import TraceError
 from dualtrain.files import read_bytes
 from dualtrain.printable import shortened
-from dualtrain.trace._course import Numbered, check_end, check_updates, in_order
+from dualtrain.trace._consistency import contradictions
 from dualtrain.trace._header import FORMAT, VERSION, Header
 from dualtrain.trace._lines import VERSIONS, error_at, parsed, record_of
 from dualtrain.trace._records import End, Evaluation, Trace, Update
-from dualtrain.trace._said_twice import contradictions
+from dualtrain.trace._sequence import Numbered, check_end, check_updates, in_order
 from dualtrain.trace._version_2 import upgraded
 
 __all__ = ["read_trace"]
