@@ -12,9 +12,10 @@ from pathlib import Path
 from dualtrain.data._columns import Column
 from dualtrain.data._delimited import read_csv, read_tsv
 from dualtrain.data._json_lines import read_json_lines
-from dualtrain.data._refusal import refusal, shown
+from dualtrain.data._refusal import refusal
 from dualtrain.data._row import DataRow
 from dualtrain.files import read_bytes
+from dualtrain.printable import shown
 
 __all__ = ["DataTable", "read_table"]
 

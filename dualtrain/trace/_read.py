@@ -12,7 +12,7 @@ from typing import Any
 
 from dualtrain.errors import TraceError
 from dualtrain.files import read_bytes
-from dualtrain.printable import shortened
+from dualtrain.printable import shown
 from dualtrain.trace._consistency import contradictions
 from dualtrain.trace._header import FORMAT, VERSION, Header
 from dualtrain.trace._lines import VERSIONS, error_at, parsed, record_of
@@ -57,7 +57,7 @@ def _version(path: Path, line: bytes) -> int:
     }
     for key, values in allowed.items():
         if first.get(key) not in values:
-            received = shortened(repr(first[key])) if key in first else f"no {key!r}"
+            received = shown(first[key]) if key in first else f"no {key!r}"
             told = " or ".join(map(repr, values))
             raise error_at(path, 1, f"a trace's first line has {key!r}: {told}", received)
     return int(first["version"])
