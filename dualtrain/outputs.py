@@ -245,10 +245,11 @@ def _try_in(folder: Path) -> None:
 
 
 def _left_in(folder: Path) -> set[str]:
-    """What an earlier run has left in the folder, as its manifest says."""
+    """The files that an earlier run has left in the folder, as its manifest says."""
     try:
-        files = parse_json(read_bytes(folder / MANIFEST))["files"]
-        return {MANIFEST, *(name for name in files if Path(name).name == name)}
+        named = parse_json(read_bytes(folder / MANIFEST))["files"]
+        files = {entry.name for entry in folder.iterdir() if not entry.is_dir()}
+        return {name for name in (MANIFEST, *named) if name in files}
     except (OSError, ValueError, LookupError, TypeError):
         return set()
 
