@@ -108,8 +108,9 @@ class Ahead:
         """The value at update t >= 0, past the end too; None where there is none."""
         number, index = divmod(t, _AHEAD)
         if number != self._block[0]:
-            begin = float(number * _AHEAD)
-            self._block = number, self._curve(np.arange(begin, begin + _AHEAD))
+            begin = number * _AHEAD
+            updates = np.arange(begin, begin + _AHEAD, dtype=np.float64)
+            self._block = number, self._curve(updates)
         values = self._block[1]
         return None if values is None else float(values[index])
 

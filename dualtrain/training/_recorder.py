@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,10 +18,10 @@ from dualtrain.trace import DONE, End, Evaluation, Header, TraceWriter, Update, 
 from dualtrain.training._observer import Observer
 from dualtrain.training._outputs import AVERAGES, FINAL_WEIGHTS, INITIAL_WEIGHTS, OUTPUT
 from dualtrain.training._run import Run
-from dualtrain.training._save import save_weights
+from dualtrain.training._save import save_weights, weights_size
 from dualtrain.training._watch import Watch
 
-__all__ = ["Recorder", "recorded"]
+__all__ = ["Recorder", "Save", "recorded"]
 
 Save = Callable[[Path], None]
 """Writes into a folder what a trained model consists of beside its weights."""
@@ -162,7 +161,7 @@ class Recorder(Observer):
         ledger = self._run.plan.ledger
         assert ledger is not None, "a run has the ledger of its model"
         files = 1 + (self._trace is not None) + (self._run.averages is not None)
-        return files * sum(4 * math.prod(row.parameter.shape) for row in ledger.rows)
+        return files * weights_size(row.parameter.shape for row in ledger.rows)
 
     @contextmanager
     def _writing(self, what: str, path: Path | None) -> Iterator[None]:
