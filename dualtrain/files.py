@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["irregular", "parse_json", "read_bytes"]
+__all__ = ["irregular", "parse_json", "read_bytes", "reason"]
 
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -42,7 +42,7 @@ def irregular(path: str | os.PathLike[str]) -> str | None:
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
     """All of a regular file.
 
-    Raises `OSError`, whose `strerror` says why, for anything that cannot be read to an end.
+    Raises `OSError`, of which `reason` says why, for anything that cannot be read to an end.
     """
     path = Path(path)
     kind = irregular(path)
@@ -52,6 +52,11 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
         return path.read_bytes()
     except ValueError as error:  # a NUL in the name
         raise OSError(errno.EINVAL, str(error), str(path)) from None
+
+
+def reason(error: OSError) -> str:
+    """Why a file could not be read or written, as the system says it."""
+    return error.strerror or str(error)
 
 
 def parse_json(text: str | bytes) -> Any:

@@ -19,7 +19,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from dualtrain.errors import OutputError
-from dualtrain.files import irregular, parse_json, read_bytes
+from dualtrain.files import irregular, parse_json, read_bytes, reason
 from dualtrain.version import __version__
 
 try:
@@ -38,7 +38,6 @@ __all__ = [
     "drafted",
     "lock",
     "publish",
-    "reason",
 ]
 
 DRAFT = ".dualtrain-draft-"
@@ -201,11 +200,6 @@ def _locked(folder: Path | None, what: str) -> Iterator[bool]:
         yield lock(opened, folder, what)
     finally:
         os.close(opened)
-
-
-def reason(error: OSError) -> str:
-    """Why something could not be written, as the system says it."""
-    return error.strerror or str(error)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ import typer
 
 from dualtrain.cli import _meaning, _runs, _specs, _traces
 from dualtrain.errors import DualtrainError
-from dualtrain.outputs import reason
+from dualtrain.files import reason
 from dualtrain.printable import escaped
 from dualtrain.version import __version__
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from dualtrain.errors import Problem, SpecError
 from dualtrain.fields import Malformed, Positions, Source, dotted, problems_of, shown
-from dualtrain.files import read_bytes
+from dualtrain.files import read_bytes, reason
 from dualtrain.spec._spec import Spec
 
 __all__ = ["load_spec"]
@@ -71,7 +71,7 @@ def _text(path: Path) -> str:
     try:
         data = read_bytes(path)
     except OSError as error:
-        raise Malformed(f"cannot be read: {error.strerror}") from None
+        raise Malformed(f"cannot be read: {reason(error)}") from None
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dualtrain.errors import TraceError
-from dualtrain.files import read_bytes
+from dualtrain.files import read_bytes, reason
 from dualtrain.printable import shown
 from dualtrain.trace._consistency import contradictions
 from dualtrain.trace._header import FORMAT, VERSION, Header
@@ -35,7 +35,7 @@ def read_trace(path: str | Path) -> Trace:
     try:
         content = read_bytes(path)
     except OSError as error:
-        raise error_at(path, None, "a trace is a readable file", str(error.strerror)) from None
+        raise error_at(path, None, "a trace is a readable file", reason(error)) from None
     lines = content.splitlines()
     version = _version(path, lines[0] if lines else b"")
     if len(lines) > 1 and not content.endswith(b"\n") and not _is_json(path, lines[-1]):

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from dualtrain.errors import OutputError
-from dualtrain.outputs import check_room, drafted, publish, reason
+from dualtrain.files import reason
+from dualtrain.outputs import check_room, drafted, publish
 from dualtrain.tasks import Score
 from dualtrain.trace import DONE, End, Evaluation, Header, TraceWriter, Update, weights_digest
 from dualtrain.training._observer import Observer
@@ -67,16 +68,15 @@ class Recorder(Observer):
         return self
 
     def __exit__(self, *error: Any) -> None:
-        with self._open:
-            if self._writer is not None:
-                self._writer.__exit__(*error)
+        self._open.__exit__(*error)
 
     def ready(self, header: Header) -> None:
         """Begin the trace, and write the initial weights."""
         if self._trace is not None:
             self._save(INITIAL_WEIGHTS)
             with self._writing("the trace", self._trace):
-                self._writer = TraceWriter(self._trace, header)  # last: nothing is left if not
+                writer = TraceWriter(self._trace, header)  # last: nothing is left if not
+            self._writer = self._open.enter_context(writer)
 
     def updated(self, update: Update, total: int) -> None:
         """Record one update."""
