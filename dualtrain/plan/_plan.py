@@ -112,13 +112,11 @@ class Plan:
             )
 
     def lr_curve(self, updates: int | None = None) -> Floats:
-        """lr_at(t) for t = 0 ... T - 1, or for as many updates: float64, shape (updates,)."""
+        """lr_at(t) for t = 0 ... T - 1, or for so many updates: float64, shape (updates,)."""
+        if updates is None or updates == self.total_updates:
+            return self.spec.optimizer.lr * self._all_factors
         self._check_known()
-        if updates is None:
-            self.check_length()
-            updates = self.total_updates
-        factors = self.curve.factors(np.arange(updates, dtype=np.float64))
-        return self.spec.optimizer.lr * factors
+        return self.spec.optimizer.lr * self.curve.factors(np.arange(updates, dtype=np.float64))
 
     def momentum_curve(self) -> Floats | None:
         """momentum_at(t) for t = 0 ... T - 1, where the schedule cycles it; None elsewhere."""
@@ -198,6 +196,13 @@ class Plan:
     def _factors(self) -> Ahead:
         self._check_known()
         return Ahead(self.curve.factors)
+
+    @cached_property
+    def _all_factors(self) -> Floats:
+        """factor(t) for t = 0 ... T - 1."""
+        self._check_known()
+        self.check_length()
+        return self.curve.factors(np.arange(self.total_updates, dtype=np.float64))
 
     @cached_property
     def _momenta(self) -> Ahead:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from dualtrain.cli import _runs, _traces
 from tests.command import EPOCHS
 from tests.traces import make_trace, write_trace
 
@@ -60,3 +62,14 @@ def test_a_disk_that_is_full(arguments: list[str]) -> None:
     told = "the command's output: cannot be read or written. Received: No space left on device\n"
     assert done.communicate()[1] == told
     assert done.returncode == 2
+
+
+def test_every_place_says_the_same_of_a_verdict() -> None:
+    """The page, and the help of both commands that come to one."""
+    page = (Path(__file__).parents[2] / "docs" / "parity.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (agrees|differs|no proof) \| (\d) \|", page, re.MULTILINE)
+    assert {verdict: int(status) for verdict, status in rows} == _traces.STATUS
+    words = {"they agree": "agrees", "they differ": "differs", "no proof": "no proof"}
+    for command in (_traces.diff, _runs.parity):
+        told = re.findall(rf"(\d): ({'|'.join(words)})", command.__doc__ or "")
+        assert {words[verdict]: int(status) for status, verdict in told} == _traces.STATUS
