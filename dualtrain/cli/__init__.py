@@ -14,7 +14,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
@@ -105,9 +105,14 @@ def _run(arguments: Sequence[str] | None) -> None:
     except SystemExit as end:
         if isinstance(end.__context__, BrokenPipeError):
             raise end.__context__ from None
-        try:
-            sys.stdout.flush()
-        except OSError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else tried again
-            raise
+        if sys.stdout is not None:  # closed by the shell: `>&-`
+            _flush(sys.stdout)
+        raise
+
+
+def _flush(output: TextIO) -> None:
+    try:
+        output.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())  # or Python tries once more
         raise

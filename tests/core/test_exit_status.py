@@ -64,6 +64,16 @@ def test_a_disk_that_is_full(arguments: list[str]) -> None:
     assert done.returncode == 2
 
 
+def test_an_output_that_is_closed(tmp_path: Path) -> None:
+    """As a shell does it with `>&-`: there is nothing to be told to."""
+    (tmp_path / "spec.yaml").write_text(EPOCHS)
+    command = [sys.executable, "-m", "dualtrain", "check", str(tmp_path / "spec.yaml")]
+    done = subprocess.run(
+        command, stderr=subprocess.PIPE, preexec_fn=lambda: os.close(1), check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_every_place_says_the_same_of_a_verdict() -> None:
     """The page, and the help of both commands that come to one."""
     page = (Path(__file__).parents[2] / "docs" / "parity.md").read_text(encoding="utf-8")
