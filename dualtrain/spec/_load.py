@@ -52,13 +52,15 @@ def _read(path: Path) -> tuple[object, Positions]:
         case suffix:
             raise Malformed("must end in .yaml, .yml, .toml or .json", received=repr(suffix))
     text = _text(path)
+    if path.suffix.lower() != ".toml":  # where a carriage return alone is a mistake
+        text = re.sub("\r\n?", "\n", text)
     if not text.strip():
         raise Malformed("is empty")
     try:
         return read(text)
     except Malformed as error:
         if error.line is not None:
-            written = "".join(re.split("\r\n?|\n", text)[error.line - 1 : error.line]).strip()
+            written = "".join(text.split("\n")[error.line - 1 : error.line]).strip()
             error.received = shown(written) if written else "the end of the file"
         raise
     except RecursionError:
@@ -75,7 +77,7 @@ def _text(path: Path) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
+        line = len((error.object[: error.start] + b"x").splitlines())
         byte = error.object[error.start]
         raise Malformed(
             "must be text in UTF-8; save it as UTF-8", line, f"byte 0x{byte:02x}"
