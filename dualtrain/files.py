@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["irregular", "parse_json", "read_bytes", "reason"]
+__all__ = ["irregular", "parse_json", "read_bytes", "read_header", "reason"]
 
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -73,6 +73,25 @@ def parse_json(text: str | bytes) -> Any:
         return json.loads(text, object_pairs_hook=_unique)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def read_header(path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """What a safetensors file says it holds, name -> type as `F32` and shape; no number is read.
+
+    Raises `OSError`, and `ValueError` for a file that is none, or has a name twice: of two tensors
+    of one name safetensors takes the last.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="np") as file:
+            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+            found = {n: (one.get_dtype(), tuple(one.get_shape())) for n, one in slices.items()}
+    except SafetensorError as error:
+        raise ValueError(str(error)) from None
+    with path.open("rb") as opened:
+        parse_json(opened.read(int.from_bytes(opened.read(8), "little")))
+    return found
 
 
 def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
