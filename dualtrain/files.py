@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["irregular", "parse_json", "read_bytes"]
+__all__ = ["irregular", "parse_json", "read_bytes", "read_header", "reason"]
 
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -42,7 +42,7 @@ def irregular(path: str | os.PathLike[str]) -> str | None:
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
     """All of a regular file.
 
-    Raises `OSError`, whose `strerror` says why, for anything that cannot be read to an end.
+    Raises `OSError`, of which `reason` says why, for anything that cannot be read to an end.
     """
     path = Path(path)
     kind = irregular(path)
@@ -52,6 +52,11 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
         return path.read_bytes()
     except ValueError as error:  # a NUL in the name
         raise OSError(errno.EINVAL, str(error), str(path)) from None
+
+
+def reason(error: OSError) -> str:
+    """Why a file could not be read or written, as the system says it."""
+    return error.strerror or str(error)
 
 
 def parse_json(text: str | bytes) -> Any:
@@ -68,6 +73,25 @@ def parse_json(text: str | bytes) -> Any:
         return json.loads(text, object_pairs_hook=_unique)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def read_header(path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """What a safetensors file says it holds, name -> type as `F32` and shape; no number is read.
+
+    Raises `OSError`, and `ValueError` for a file that is none, or has a name twice: of two tensors
+    of one name safetensors takes the last.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="np") as file:
+            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+            found = {n: (one.get_dtype(), tuple(one.get_shape())) for n, one in slices.items()}
+    except SafetensorError as error:
+        raise ValueError(str(error)) from None
+    with path.open("rb") as opened:
+        parse_json(opened.read(int.from_bytes(opened.read(8), "little")))
+    return found
 
 
 def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

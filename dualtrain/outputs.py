@@ -19,7 +19,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from dualtrain.errors import OutputError
-from dualtrain.files import irregular, parse_json, read_bytes
+from dualtrain.files import irregular, parse_json, read_bytes, reason
 from dualtrain.version import __version__
 
 try:
@@ -38,7 +38,6 @@ __all__ = [
     "drafted",
     "lock",
     "publish",
-    "reason",
 ]
 
 DRAFT = ".dualtrain-draft-"
@@ -203,11 +202,6 @@ def _locked(folder: Path | None, what: str) -> Iterator[bool]:
         os.close(opened)
 
 
-def reason(error: OSError) -> str:
-    """Why something could not be written, as the system says it."""
-    return error.strerror or str(error)
-
-
 @contextmanager
 def _told(path: Path, rule: str) -> Iterator[None]:
     try:
@@ -245,10 +239,11 @@ def _try_in(folder: Path) -> None:
 
 
 def _left_in(folder: Path) -> set[str]:
-    """What an earlier run has left in the folder, as its manifest says."""
+    """The files that an earlier run has left in the folder, as its manifest says."""
     try:
-        files = parse_json(read_bytes(folder / MANIFEST))["files"]
-        return {MANIFEST, *(name for name in files if Path(name).name == name)}
+        named = parse_json(read_bytes(folder / MANIFEST))["files"]
+        files = {entry.name for entry in folder.iterdir() if not entry.is_dir()}
+        return {name for name in (MANIFEST, *named) if name in files}
     except (OSError, ValueError, LookupError, TypeError):
         return set()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-__all__ = ["escaped", "printable", "shortened"]
+__all__ = ["escaped", "printable", "shortened", "shown"]
 
 
 def escaped(text: str, *, but: str = "") -> str:
@@ -37,9 +37,14 @@ def printable(text: str) -> str:
 
 
 def shortened(text: str, most: int = 60) -> str:
-    """The beginning of a text that is longer than `most` characters.
+    """The first `most` characters of a text that is longer.
 
-    >>> shortened("a text of many words", 9)
+    >>> shortened("a text of many words", 6)
     'a text...'
     """
-    return text if len(text) <= most else f"{text[: most - 3]}..."
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
+def shown(value: object, most: int = 60) -> str:
+    """A value as a message repeats it: its `repr`, shortened."""
+    return shortened(repr(value), most)

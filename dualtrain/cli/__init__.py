@@ -2,23 +2,25 @@
 
 `_specs.py` and `_meaning.py` have what needs a spec only, `_traces.py` what needs traces,
 `_runs.py` what trains, `_model.py` models of the user's own; only these two import a framework.
-Exit statuses: 0 done or parity, 1 a difference, 2 bad input, 3 a fault of dualtrain itself, 4 no
-proof: what was compared cannot be judged.
+Exit statuses: 0 done or parity, 1 a difference, 2 bad input or output that cannot be written, 3 a
+fault of dualtrain itself, 4 no proof: what was compared cannot be judged; 128 and its number for a
+signal.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
 from dualtrain.cli import _meaning, _runs, _specs, _traces
 from dualtrain.errors import DualtrainError
-from dualtrain.outputs import reason
+from dualtrain.files import reason
 from dualtrain.printable import escaped
 from dualtrain.version import __version__
 
@@ -69,14 +71,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and exit; whatever the user can mend is text on standard error, status 2.
 
     Ended by SIGTERM, as CI does it, or by SIGHUP, as a closed terminal does it, the command cleans
-    up as after Ctrl-C: status 143 or 129.
+    up as after Ctrl-C: status 143 or 129. Where nobody reads on, as after `| head`, it ends with
+    status 141, as one does that SIGPIPE ends.
     """
     for name in ("SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # as nohup asks
             signal.signal(number, lambda number, frame: sys.exit(128 + number))
     try:
-        app(arguments)
+        _run(arguments)
+    except BrokenPipeError:
+        sys.exit(141)
     except OSError as error:
         place = "the command's output" if error.filename is None else escaped(str(error.filename))
         print(f"{place}: cannot be read or written. Received: {reason(error)}", file=sys.stderr)
@@ -87,3 +92,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Exception:  # Python would exit with 1, which is the status of a difference
         traceback.print_exc()
         sys.exit(3)
+
+
+def _run(arguments: Sequence[str] | None) -> None:
+    """The command, until all that it has printed is written.
+
+    Raises `OSError` for output that cannot be written: Python itself would tell too late. For a
+    pipe that nobody reads, typer and rich exit with 1, which is the status of a difference.
+    """
+    try:
+        app(arguments)
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):
+            raise end.__context__ from None
+        if sys.stdout is not None:  # closed by the shell: `>&-`
+            _flush(sys.stdout)
+        raise
+
+
+def _flush(output: TextIO) -> None:
+    try:
+        output.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())  # or Python tries once more
+        raise

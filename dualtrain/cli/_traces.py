@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dualtrain.plan import Plan
     from dualtrain.trace import PlanFacts
 
-__all__ = ["diff", "leave"]
+__all__ = ["STATUS", "diff", "leave"]
 
 
 def diff(
@@ -66,12 +66,13 @@ def diff(
     leave(comparison)
 
 
-_STATUS: Mapping[Verdict, int] = {"agrees": 0, "differs": 1, "no proof": 4}
+STATUS: Mapping[Verdict, int] = {"agrees": 0, "differs": 1, "no proof": 4}
+"""With which a command ends that has come to a verdict."""
 
 
 def leave(comparison: Comparison) -> NoReturn:
     """End a command with the status of a verdict."""
-    raise typer.Exit(_STATUS[comparison.verdict])
+    raise typer.Exit(STATUS[comparison.verdict])
 
 
 def _check_together(

@@ -15,6 +15,6 @@ from dualtrain.data._prepared import MicroBatch as MicroBatch
 from dualtrain.data._prepared import PreparedData as PreparedData
 from dualtrain.data._prepared import Split as Split
 from dualtrain.data._refusal import refusal as refusal
-from dualtrain.data._refusal import shown as shown
 from dualtrain.data._tables import DataTable as DataTable
 from dualtrain.data._tables import read_table as read_table
+from dualtrain.printable import shown as shown

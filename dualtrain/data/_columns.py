@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from dualtrain.data._refusal import refusal, shown
+from dualtrain.data._refusal import refusal
+from dualtrain.printable import shown
 
 __all__ = ["Column"]
 

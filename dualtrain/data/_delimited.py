@@ -15,8 +15,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dualtrain.data._columns import Column
-from dualtrain.data._refusal import check_no_header, missing_column, refusal, shown
+from dualtrain.data._refusal import check_no_header, missing_column, refusal
 from dualtrain.data._row import DataRow
+from dualtrain.printable import shown
 
 __all__ = ["read_csv", "read_tsv"]
 

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from dualtrain.data._columns import Column
-from dualtrain.data._refusal import check_no_header, missing_column, refusal, shown
+from dualtrain.data._refusal import check_no_header, missing_column, refusal
 from dualtrain.data._row import DataRow
 from dualtrain.files import parse_json
+from dualtrain.printable import shown
 
 __all__ = ["read_json_lines"]
 

@@ -8,11 +8,9 @@ from pathlib import Path
 
 from dualtrain.errors import DataError, Problem
 from dualtrain.listing import listed
+from dualtrain.printable import shown
 
-__all__ = ["check_no_header", "missing_column", "refusal", "shown"]
-
-LONGEST = 60
-"""Characters of a value that a message repeats."""
+__all__ = ["check_no_header", "missing_column", "refusal"]
 
 
 def refusal(
@@ -72,9 +70,3 @@ def _several(values: Sequence[str]) -> str:
 
 def _bare(name: str) -> str:
     return name.strip("\ufeff \t").casefold()
-
-
-def shown(value: object) -> str:
-    """A value as a message repeats it: its `repr`, cut at 60 characters."""
-    text = repr(value)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."

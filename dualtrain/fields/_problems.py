@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from dualtrain.errors import Problem
 from dualtrain.fields._cures import of_key, of_list, of_mapping, of_name, of_number, of_size, off
 from dualtrain.fields._positions import Positions, Steps, dotted
+from dualtrain.printable import shortened
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -235,5 +236,4 @@ def _choice(expected: str) -> str:
 
 def shown(value: object) -> str:
     """What was received, cut when it is long."""
-    text = repr(value)
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+    return shortened(repr(value), _LONGEST)

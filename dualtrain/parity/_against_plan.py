@@ -15,14 +15,24 @@ from dualtrain.parity import _before as before
 from dualtrain.parity import _during as during
 from dualtrain.parity import _finite as finite
 from dualtrain.parity import _stages as stages
+from dualtrain.parity._completeness import missing
 from dualtrain.parity._finding import Comparison, Measure
 from dualtrain.parity._first import deciding, starts_alike
-from dualtrain.parity._owed import missing
 from dualtrain.parity._spec import spec
 from dualtrain.parity._stages import STAGES, Stage, make_finding
 from dualtrain.plan import Plan, Scaling
 from dualtrain.spec import Clip
-from dualtrain.trace import DONE, Decision, ParameterFacts, PlanFacts, Trace, Update
+from dualtrain.trace import (
+    DONE,
+    Decision,
+    ParameterFacts,
+    PlanFacts,
+    Trace,
+    Update,
+    begins_epoch,
+    leaves_epochs,
+    sizes_of_groups,
+)
 
 __all__ = ["compare_with_plan"]
 
@@ -105,9 +115,12 @@ def _measured(trace: Trace, b: Trace, plan: Plan) -> Iterator[tuple[Stage, list[
 
 
 def _sizes(trace: Trace, b: Trace, plan: Plan) -> list[Measure]:
-    """The sizes of a trace's own plan, and the updates made: all of them, if the run was done."""
+    """The sizes of a trace's own plan, and the updates made: all of them, if the run was done.
+
+    A loop of one's own that leaves epochs early makes fewer, and is done.
+    """
     made, total = len(trace.updates), plan.total_updates
-    short = 0 if trace.outcome != DONE else max(0, total - made)
+    short = max(0, total - made) if trace.outcome == DONE and not leaves_epochs(trace) else 0
     text = f"updates recorded {made} against {total}"
     recorded = Measure(max(short, made - total), "absolute", detail=text)
     return [*before.sizes(trace, b), recorded]
@@ -115,11 +128,13 @@ def _sizes(trace: Trace, b: Trace, plan: Plan) -> list[Measure]:
 
 def _groups(trace: Trace, plan: Plan) -> Iterator[Measure]:
     """The number of micro-batches of each update."""
+    own_loop = trace.header.plan is not None and not any(u.batches for u in trace.updates)
+    allowed = sizes_of_groups(plan) if own_loop else set()
     for update, (_, group) in zip(trace.updates, plan.updates(), strict=False):
         size = len(update.micro_losses or update.batches)
         if size:
             text = f"{during.at(update)}: {size} micro-batches against {len(group)}"
-            apart = abs(size - len(group))
+            apart = 0 if size in allowed else abs(size - len(group))
             yield Measure(apart, "absolute", detail=text, update=update.attempt)
 
 
@@ -149,6 +164,8 @@ def _updates(trace: Trace, plan: Plan) -> Iterator[Update]:
     none is skipped without a loss scale."""
     t, scaling = 0, Scaling.of(plan.spec.amp)
     for update in trace.updates:
+        if begins_epoch(update, t, plan):
+            t = update.t
         yield replace(
             update,
             t=t,

@@ -12,10 +12,10 @@ from dualtrain.parity import _during as during
 from dualtrain.parity import _finite as finite
 from dualtrain.parity import _stages as stages
 from dualtrain.parity._common import in_common
+from dualtrain.parity._completeness import missing
 from dualtrain.parity._finding import Comparison, Measure
 from dualtrain.parity._first import deciding, explained, starts_alike
 from dualtrain.parity._floor import check_floor, widened
-from dualtrain.parity._owed import missing
 from dualtrain.parity._read_weights import read_weights
 from dualtrain.parity._spec import spec
 from dualtrain.parity._stages import STAGES, Stage, make_finding

@@ -6,12 +6,11 @@ nothing.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Mapping
 from pathlib import Path
 
 from dualtrain.errors import TraceError
-from dualtrain.files import irregular, parse_json
+from dualtrain.files import irregular, read_header
 from dualtrain.listing import listed
 from dualtrain.parity._weights import Arrays, WeightSet
 from dualtrain.printable import escaped, printable
@@ -81,26 +80,18 @@ def _replaced(path: Path, file: str, whose: str) -> TraceError:
 
 def _shapes(path: Path) -> Shapes:
     """What a file of weights says it holds. Raises `TraceError` for what is none."""
-    from safetensors import SafetensorError, safe_open
-
     kind = irregular(path)
     if kind is not None:
         raise _error(path, _RULE, kind)
     try:
-        with safe_open(path, framework="np") as file:
-            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
-            types = {name: one.get_dtype() for name, one in slices.items()}
-            shapes = {name: tuple(one.get_shape()) for name, one in slices.items()}
-        with path.open("rb") as opened:
-            (size,) = struct.unpack("<Q", opened.read(8))
-            parse_json(opened.read(size))  # of two tensors of one name safetensors takes the last
-    except (OSError, SafetensorError, ValueError) as error:
+        header = read_header(path)
+    except (OSError, ValueError) as error:
         raise _error(path, _RULE, str(error)) from None
-    for name, dtype in types.items():
+    for name, (dtype, _) in header.items():
         if dtype != "F32":
             rule = "the weights of a run are written in float32 (F32), whatever type trained"
             raise _error(path, rule, f"{name!r} in {dtype}")
-    return shapes
+    return {name: shape for name, (_, shape) in header.items()}
 
 
 _RULE = "weights are a safetensors file"

@@ -6,7 +6,7 @@ The rise is in `_warmup.py`; what follows it is the schedule's own formula, in
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from dualtrain.plan._warmup import rise
 from dualtrain.schedules import Bounds, Floats, Schedule, Turn
 from dualtrain.spec import RampShape
 
-__all__ = ["Curve"]
+__all__ = ["Ahead", "Curve"]
 
 _BLOCK = 2**15
 """Updates computed at a time: the steps of a formula then stay in the processor's cache."""
@@ -92,3 +92,28 @@ class Curve:
         """factor(t) from t = W on."""
         bounds = Bounds(lr=self.lr, warmup=self.warmup, horizon=self.horizon, origin=self.origin)
         return self.schedule.factors(t, bounds)
+
+
+class Ahead:
+    """A function of ascending updates, for callers who ask for one: a block is computed ahead.
+
+    curve: such as `Curve.factors`.
+    """
+
+    def __init__(self, curve: Callable[[Floats], Floats | None]) -> None:
+        self._curve = curve
+        self._block: tuple[int, Floats | None] = (-1, None)
+
+    def at(self, t: int) -> float | None:
+        """The value at update t >= 0, past the end too; None where there is none."""
+        number, index = divmod(t, _AHEAD)
+        if number != self._block[0]:
+            begin = number * _AHEAD
+            updates = np.arange(begin, begin + _AHEAD, dtype=np.float64)
+            self._block = number, self._curve(updates)
+        values = self._block[1]
+        return None if values is None else float(values[index])
+
+
+_AHEAD = 2**10
+"""Updates of a block."""

@@ -14,7 +14,7 @@ from dualtrain.errors import PlanError
 from dualtrain.ledger import Ledger, Parameter, decide
 from dualtrain.native import Call, Refusal, flat
 from dualtrain.native.schedules import NATIVE_SCHEDULES
-from dualtrain.plan._curves import Curve
+from dualtrain.plan._curves import Ahead, Curve
 from dualtrain.plan._fit import RunCounts, check_fit
 from dualtrain.schedules import Floats
 from dualtrain.spec import LARGEST_COUNT, Rounding, Spec, Warmup
@@ -90,20 +90,13 @@ class Plan:
 
     def factor_at(self, t: int) -> float:
         """By what the base rate is multiplied: what `LambdaLR` and `LambdaDecay` take."""
-        if t < 0:
-            raise PlanError(f"t must be >= 0: updates are counted from 0. Received: {t}")
-        if t < len(self._table):
-            return float(self._table[t])
-        return self.curve.factor_at(t)
+        factor = self._factors.at(_update(t))
+        assert factor is not None, "every schedule has one"
+        return factor
 
     def momentum_at(self, t: int) -> float | None:
         """The momentum that update t uses, where the schedule cycles it; None elsewhere."""
-        if t < 0:
-            raise PlanError(f"t must be >= 0: updates are counted from 0. Received: {t}")
-        if self._momenta is not None and t < len(self._momenta):
-            return float(self._momenta[t])
-        momenta = self.curve.momenta(np.array([t], dtype=np.float64))
-        return None if momenta is None else float(momenta[0])
+        return self._momenta.at(_update(t))
 
     def check_length(self) -> None:
         """Refuse a run of more updates than its curve, which is computed whole, may have."""
@@ -118,13 +111,17 @@ class Plan:
                 )
             )
 
-    def lr_curve(self) -> Floats:
-        """lr_at(t) for t = 0 ... T - 1: float64, shape (T,)."""
-        return self.spec.optimizer.lr * self._table[: self.total_updates]
+    def lr_curve(self, updates: int | None = None) -> Floats:
+        """lr_at(t) for t = 0 ... T - 1, or for so many updates: float64, shape (updates,)."""
+        if updates is None or updates == self.total_updates:
+            return self.spec.optimizer.lr * self._all_factors
+        self._check_known()
+        return self.spec.optimizer.lr * self.curve.factors(np.arange(updates, dtype=np.float64))
 
     def momentum_curve(self) -> Floats | None:
         """momentum_at(t) for t = 0 ... T - 1, where the schedule cycles it; None elsewhere."""
-        return self._momenta
+        self.check_length()
+        return self.curve.momenta(np.arange(self.total_updates, dtype=np.float64))
 
     def native(self, library: str) -> Call | None:
         """The call that makes the library's own schedule with these rates; None if it has none.
@@ -196,8 +193,23 @@ class Plan:
         )
 
     @cached_property
-    def _table(self) -> Floats:
-        """factor(t) for t = 0 ... T. Raises `PlanError` if metrics decide."""
+    def _factors(self) -> Ahead:
+        self._check_known()
+        return Ahead(self.curve.factors)
+
+    @cached_property
+    def _all_factors(self) -> Floats:
+        """factor(t) for t = 0 ... T - 1."""
+        self._check_known()
+        self.check_length()
+        return self.curve.factors(np.arange(self.total_updates, dtype=np.float64))
+
+    @cached_property
+    def _momenta(self) -> Ahead:
+        return Ahead(self.curve.momenta)
+
+    def _check_known(self) -> None:
+        """Raises `PlanError` if metrics decide the rates."""
         if self.spec.schedule.needs_metric:
             raise PlanError(
                 self.spec.problem(
@@ -207,14 +219,12 @@ class Plan:
                     "training reports: no plan knows them before",
                 )
             )
-        self.check_length()
-        return self.curve.factors(np.arange(self.total_updates + 1, dtype=np.float64))
 
-    @cached_property
-    def _momenta(self) -> Floats | None:
-        """The momentum for t = 0 ... T - 1, where it is cycled."""
-        self.check_length()
-        return self.curve.momenta(np.arange(self.total_updates, dtype=np.float64))
+
+def _update(t: int) -> int:
+    if t < 0:
+        raise PlanError(f"t must be >= 0: updates are counted from 0. Received: {t}")
+    return t
 
 
 def _resolve(

@@ -49,17 +49,21 @@ def plot_comparison(folder: Path, comparison: Comparison) -> None:
 
 
 def _lr_figure(comparison: Comparison) -> Figure:
-    """Both recorded curves, thin, over the closed form of the plans that there are, thick."""
+    """Both recorded curves, thin, over the closed form of the plans that there are, thick.
+
+    Of a plan that is far from done it is drawn as far as `_LONGEST`.
+    """
     figure = _figure(height=4.0)
     axes = figure.subplots()
     plans = [
         trace.header.plan.resolved() for trace in (comparison.a, comparison.b) if trace.header.plan
     ]
+    made = max(len(trace.updates) for trace in (comparison.a, comparison.b))
     label: str | None = "closed form"
     for plan in plans:
         if plan.spec.schedule.needs_metric:
             continue  # what was used is drawn below
-        line = _drawn(plan.lr_curve())
+        line = _drawn(plan.lr_curve(min(plan.total_updates, max(made, _LONGEST))))
         axes.plot(line, color=_PALE, linewidth=7, solid_capstyle="round", label=label)
         label = None  # once in the legend
     recorded = [[update.lr for update in t.updates] for t in (comparison.a, comparison.b)]
@@ -112,6 +116,9 @@ def _drawn(values: Sequence[float] | Floats) -> Floats:
     numbers = np.asarray(values, dtype=np.float64)
     return np.where(np.abs(numbers) <= _LARGEST, numbers, np.nan)
 
+
+_LONGEST = 10**6
+"""Updates."""
 
 _LARGEST = 1e200
 """Beyond it the sums and powers that matplotlib makes of it overflow."""

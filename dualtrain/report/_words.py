@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dualtrain.parity import Comparison, Finding, ParameterDifference, Weights
-from dualtrain.trace import DONE, Trace
+from dualtrain.trace import DONE, Trace, leaves_epochs
 
 __all__ = ["COLUMNS", "cells", "remarks", "side_names", "verdict"]
 
@@ -68,15 +68,17 @@ def remarks(comparison: Comparison) -> list[str]:
 
 
 def _on_ends(comparison: Comparison) -> Iterator[str]:
-    """The runs that were not done; nothing where neither was begun."""
+    """The runs that made fewer updates than planned; nothing where neither was begun."""
     if not (comparison.a.updates or comparison.b.updates):
         return
     for name, trace in _sides(comparison):
+        plan, made = trace.header.plan, len(trace.updates)
         if trace.end is None:
-            yield f"The trace of {name} was cut after {len(trace.updates)} updates."
+            yield f"The trace of {name} was cut after {made} updates."
         elif trace.end.reason != DONE:
-            count = len(trace.updates)
-            yield f"The run of {name} was not done after {count} updates ({trace.end.reason})."
+            yield f"The run of {name} was not done after {made} updates ({trace.end.reason})."
+        elif plan and made < plan.total_updates and leaves_epochs(trace):
+            yield f"The loop of {name} left epochs early: {made} of {plan.total_updates} updates."
 
 
 def _on_skips(comparison: Comparison) -> Iterator[str]:

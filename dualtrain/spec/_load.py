@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from dualtrain.errors import Problem, SpecError
 from dualtrain.fields import Malformed, Positions, Source, dotted, problems_of, shown
-from dualtrain.files import read_bytes
+from dualtrain.files import read_bytes, reason
 from dualtrain.spec._spec import Spec
 
 __all__ = ["load_spec"]
@@ -52,13 +52,15 @@ def _read(path: Path) -> tuple[object, Positions]:
         case suffix:
             raise Malformed("must end in .yaml, .yml, .toml or .json", received=repr(suffix))
     text = _text(path)
+    if path.suffix.lower() != ".toml":  # where a carriage return alone is a mistake
+        text = re.sub("\r\n?", "\n", text)
     if not text.strip():
         raise Malformed("is empty")
     try:
         return read(text)
     except Malformed as error:
         if error.line is not None:
-            written = "".join(re.split("\r\n?|\n", text)[error.line - 1 : error.line]).strip()
+            written = "".join(text.split("\n")[error.line - 1 : error.line]).strip()
             error.received = shown(written) if written else "the end of the file"
         raise
     except RecursionError:
@@ -71,11 +73,11 @@ def _text(path: Path) -> str:
     try:
         data = read_bytes(path)
     except OSError as error:
-        raise Malformed(f"cannot be read: {error.strerror}") from None
+        raise Malformed(f"cannot be read: {reason(error)}") from None
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
+        line = len((error.object[: error.start] + b"x").splitlines())
         byte = error.object[error.start]
         raise Malformed(
             "must be text in UTF-8; save it as UTF-8", line, f"byte 0x{byte:02x}"

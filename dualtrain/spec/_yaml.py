@@ -34,7 +34,7 @@ def read_yaml(text: str) -> tuple[object, Positions]:
         mark = error.problem_mark
         line = None if mark is None else mark.line + 1
         rule = ", ".join(filter(None, (error.context, error.problem)))
-        written = re.split("\r\n?|\n", text)[line - 1] if line is not None else ""
+        written = text.split("\n")[line - 1] if line is not None else ""
         raise Malformed(f"not valid YAML: {rule}{_cure(rule, written)}", line) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1

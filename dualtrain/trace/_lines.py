@@ -11,7 +11,7 @@ from pydantic import Discriminator, TypeAdapter, ValidationError
 
 from dualtrain.errors import Problem, TraceError
 from dualtrain.files import parse_json
-from dualtrain.printable import escaped, printable, shortened
+from dualtrain.printable import escaped, printable, shown
 from dualtrain.trace._header import VERSION, Header
 from dualtrain.trace._records import Record
 from dualtrain.trace._version_2 import Record2
@@ -71,7 +71,7 @@ def parsed(line: bytes, path: Path, number: int) -> Any:
     try:
         return parse_json(line)
     except (JSONDecodeError, UnicodeDecodeError):
-        received = shortened(repr(line[:200].decode(errors="replace")))
+        received = shown(line[:200].decode(errors="replace"))
     except ValueError as error:
         received = str(error)
     raise error_at(path, number, JSON_LINES, received)
@@ -83,7 +83,7 @@ def _explain(error: Any, version: int) -> tuple[str, str]:
     where = f"{kind} {'.'.join(place)}".rstrip()
     value = error["input"]
     value = value.decode(errors="replace") if isinstance(value, bytes) else value
-    received = shortened(repr(value))
+    received = shown(value)
     match error["type"]:
         case "json_invalid":  # half a surrogate pair, say
             return JSON_LINES, received

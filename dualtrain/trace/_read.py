@@ -1,7 +1,7 @@
 """Reading a trace file, whole or up to where it was cut.
 
 What is read was checked: each line for itself (`_lines.py`), the first against itself
-(`_said_twice.py`), the others against each other and against the first (`_course.py`).
+(`_consistency.py`), the others against each other and against the first (`_sequence.py`).
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from dualtrain.errors import TraceError
-from dualtrain.files import read_bytes
-from dualtrain.printable import shortened
-from dualtrain.trace._course import Numbered, check_end, check_updates, in_order
+from dualtrain.files import read_bytes, reason
+from dualtrain.printable import shown
+from dualtrain.trace._consistency import contradictions
 from dualtrain.trace._header import FORMAT, VERSION, Header
 from dualtrain.trace._lines import VERSIONS, error_at, parsed, record_of
 from dualtrain.trace._records import End, Evaluation, Trace, Update
-from dualtrain.trace._said_twice import contradictions
+from dualtrain.trace._sequence import Numbered, check_end, check_updates, in_order
 from dualtrain.trace._version_2 import upgraded
 
 __all__ = ["read_trace"]
@@ -35,7 +35,7 @@ def read_trace(path: str | Path) -> Trace:
     try:
         content = read_bytes(path)
     except OSError as error:
-        raise error_at(path, None, "a trace is a readable file", str(error.strerror)) from None
+        raise error_at(path, None, "a trace is a readable file", reason(error)) from None
     lines = content.splitlines()
     version = _version(path, lines[0] if lines else b"")
     if len(lines) > 1 and not content.endswith(b"\n") and not _is_json(path, lines[-1]):
@@ -57,7 +57,7 @@ def _version(path: Path, line: bytes) -> int:
     }
     for key, values in allowed.items():
         if first.get(key) not in values:
-            received = shortened(repr(first[key])) if key in first else f"no {key!r}"
+            received = shown(first[key]) if key in first else f"no {key!r}"
             told = " or ".join(map(repr, values))
             raise error_at(path, 1, f"a trace's first line has {key!r}: {told}", received)
     return int(first["version"])

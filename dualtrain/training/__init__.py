@@ -1,15 +1,16 @@
 """Training: the backend's verbs driven by one core, written once for both frameworks.
 
 `_run.py` is one run and its clock, `_state.py` its state, `_loss.py` what it takes for a loss;
-`_loop.py` the one loop over micro-batches, which
-`_fit.py` gives to a model of the user's and `_task.py` to a whole task, from its data to its
-evaluation; `_start.py` begins a loop of the user's own. `_batch.py` and `_epochs.py` take the data
-as users have them, `_objective.py` makes a loss of them.
+`_loop.py` the one loop over micro-batches, which `_fit.py` gives to a model of the user's and
+`_task.py` to a whole task, from its data to its evaluation; `_start.py` begins a loop of the user's
+own. `_batch.py` and `_epochs.py` take the data as users have them, `_objective.py` makes a loss of
+them.
 
 Whatever else is done with a run observes it (`_observer.py`): `_journal.py` reads the numbers,
-`_recorder.py` writes them down behind what `_header.py` and `_probe.py` describe, `_plateau.py`
-takes a metric, `_watch.py` warns of a run that trains nothing. `_before.py` refuses what needs no
-framework to be seen; `_native.py` gives the native objects alone.
+`_recorder.py` writes them down behind what `_header.py` and `_probe.py` describe, `_save.py` the
+weights; `_plateau.py` takes a metric, `_watch.py` warns of a run that trains nothing. `_before.py`
+refuses what needs no framework to be seen, `_memory.py` a model that is too large, `_outputs.py` a
+place where a run must not write; `_native.py` gives the native objects alone.
 """
 
 from dualtrain.training._before import check_before as check_before
@@ -26,6 +27,7 @@ from dualtrain.training._observer import Observer as Observer
 from dualtrain.training._outputs import inputs_of as inputs_of
 from dualtrain.training._plateau import Metric as Metric
 from dualtrain.training._run import Run as Run
+from dualtrain.training._save import weights_size as weights_size
 from dualtrain.training._start import start as start
 from dualtrain.training._task import task_ledger as task_ledger
 from dualtrain.training._task import train as train

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,16 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from dualtrain.errors import OutputError
-from dualtrain.outputs import check_room, drafted, publish, reason
+from dualtrain.files import reason
+from dualtrain.outputs import check_room, drafted, publish
 from dualtrain.tasks import Score
 from dualtrain.trace import DONE, End, Evaluation, Header, TraceWriter, Update, weights_digest
 from dualtrain.training._observer import Observer
 from dualtrain.training._outputs import AVERAGES, FINAL_WEIGHTS, INITIAL_WEIGHTS, OUTPUT
 from dualtrain.training._run import Run
-from dualtrain.training._save import save_weights
+from dualtrain.training._save import save_weights, weights_size
 from dualtrain.training._watch import Watch
 
-__all__ = ["Recorder", "recorded"]
+__all__ = ["Recorder", "Save", "recorded"]
 
 Save = Callable[[Path], None]
 """Writes into a folder what a trained model consists of beside its weights."""
@@ -68,16 +68,15 @@ class Recorder(Observer):
         return self
 
     def __exit__(self, *error: Any) -> None:
-        with self._open:
-            if self._writer is not None:
-                self._writer.__exit__(*error)
+        self._open.__exit__(*error)
 
     def ready(self, header: Header) -> None:
         """Begin the trace, and write the initial weights."""
         if self._trace is not None:
             self._save(INITIAL_WEIGHTS)
             with self._writing("the trace", self._trace):
-                self._writer = TraceWriter(self._trace, header)  # last: nothing is left if not
+                writer = TraceWriter(self._trace, header)  # last: nothing is left if not
+            self._writer = self._open.enter_context(writer)
 
     def updated(self, update: Update, total: int) -> None:
         """Record one update."""
@@ -162,7 +161,7 @@ class Recorder(Observer):
         ledger = self._run.plan.ledger
         assert ledger is not None, "a run has the ledger of its model"
         files = 1 + (self._trace is not None) + (self._run.averages is not None)
-        return files * sum(4 * math.prod(row.parameter.shape) for row in ledger.rows)
+        return files * weights_size(row.parameter.shape for row in ledger.rows)
 
     @contextmanager
     def _writing(self, what: str, path: Path | None) -> Iterator[None]:

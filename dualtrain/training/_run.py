@@ -42,6 +42,7 @@ class Run:
                 "a run needs a plan of its model's parameters: Plan.of(..., parameters=...). "
                 "Received: one without"
             )
+        plan.check_length()
         backend.check_amp(spec.amp, device)
         backend.check_autocast(spec.amp, device)
         self.plan = plan

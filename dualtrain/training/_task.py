@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from dualtrain.data import EpochBatches, PreparedData, batches_of_epoch, held_ou
 from dualtrain.ledger import Ledger, decide
 from dualtrain.plan import Plan
 from dualtrain.spec import Spec
-from dualtrain.tasks import SampleLoss, Score
+from dualtrain.tasks import SampleLoss, Score, Task
 from dualtrain.training._before import batch_size, check_before, model_config, task_of
 from dualtrain.training._epochs import Epochs
 from dualtrain.training._header import describe
@@ -23,7 +25,7 @@ from dualtrain.training._observer import Observer
 from dualtrain.training._outputs import check_outputs, inputs_of
 from dualtrain.training._plateau import Metric, PlateauMetric, check_metric
 from dualtrain.training._probe import evaluation_logits
-from dualtrain.training._recorder import recorded
+from dualtrain.training._recorder import Save, recorded
 from dualtrain.training._run import Run
 from dualtrain.training._start import backend_for
 
@@ -61,7 +63,7 @@ def train(
     without_randomness: train with nothing random, as a parity run does: masks cannot match across
         frameworks. The model that is saved keeps its dropout.
     """
-    written, folder, size = task_of(spec), spec.folder, batch_size(spec)
+    written, size = task_of(spec), batch_size(spec)
     task = written.without_randomness() if without_randomness else written
     spec = spec.model_copy(update={"task": task})
     if metric is not None:
@@ -72,27 +74,14 @@ def train(
     verbs = load_backend(backend) if model is None else backend_for(model, backend)
     device = verbs.open_device(spec.device)  # before any work: a missing device stops here
     verbs.check_amp(spec.amp, device)
-    data = data if data is not None else task.prepare(folder)
-    config = saved = None
-    if model is None:
-        config, saved = model_config(spec, data), written.config(folder, data)
-        model = verbs.build_model(config)
-    parameters = verbs.parameters(model)
+    data = data if data is not None else task.prepare(spec.folder)
     batches = batches_of_epoch(data, seed=spec.seed, size=size)
     epochs = Epochs(batches)
-    # Before the weights, which take longest: refused at once, or not.
-    plan = Plan.of(spec, micro_batches_per_epoch=epochs.count, parameters=parameters)
-    if config is not None:
-        weights = task.initial_weights(folder, config, parameters, seed=spec.seed)
-        verbs.load_weights(model, weights)
+    start = _start(spec, written, verbs, data, own_model=model, micro_batches=epochs.count)
     if nudge:
-        _nudge(model, verbs)
-    model, measure = verbs.place(model, device), trace is not None
-    run = Run(plan, model, backend=verbs, device=device, measure=measure)
-    start_notes, notes = [], []
-    if config is not None:
-        start_notes = task.start_notes(folder, config, parameters, data)
-        notes = task.notes(config)
+        _nudge(start.model, verbs)
+    model, measure = verbs.place(start.model, device), trace is not None
+    run = Run(start.plan, model, backend=verbs, device=device, measure=measure)
     objective = _objective(run, task.loss, loss)
     held_out = held_out_batches(data, size=size)
     if metric is None and spec.schedule.needs_metric:
@@ -101,13 +90,12 @@ def train(
     header = None
     with run:
         if observer is not None:
-            observer.notes(start_notes)
+            observer.notes(start.notes)
         if trace is not None:
             logits = evaluation_logits(run, batches(0)[0])
-            notes = [*start_notes, *notes]
+            notes = [*start.notes, *start.trace_notes]
             header = describe(run, probe=logits, data_digest=data.digest, notes=notes)
-        save = None if saved is None else partial(written.save, config=saved, data=data)
-        files: dict[str, Any] = {"trace": trace, "output": output, "save": save}
+        files: dict[str, Any] = {"trace": trace, "output": output, "save": start.save}
         with recorded(run, header, plateau, observer, **files) as observers:
             make_updates(run, epochs, objective, observers)
             with run.averaged():
@@ -116,6 +104,53 @@ def train(
                 for one in observers:
                     one.evaluated(score)
     return score
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Start:
+    """A model with its initial weights, the plan for it, and what is told and saved of it."""
+
+    model: Any
+    plan: Plan
+    notes: Sequence[str] = ()
+    """What a user must know of what the model starts from."""
+    trace_notes: Sequence[str] = ()
+    """What a trace's numbers do not show."""
+    save: Save | None = None
+
+
+def _start(
+    spec: Spec,
+    written: Task,
+    verbs: Backend,
+    data: PreparedData[Any],
+    *,
+    own_model: Any,
+    micro_batches: int,
+) -> _Start:
+    """The caller's own model as it is, else the task's.
+
+    written: the task as the spec words it, which is what is saved; that of `spec` is trained.
+    """
+    if own_model is not None:
+        parameters = verbs.parameters(own_model)
+        plan = Plan.of(spec, micro_batches_per_epoch=micro_batches, parameters=parameters)
+        return _Start(model=own_model, plan=plan)
+    task, folder = task_of(spec), spec.folder
+    config = model_config(spec, data)
+    model = verbs.build_model(config)
+    parameters = verbs.parameters(model)
+    # Before the weights, which take longest: refused at once, or not.
+    plan = Plan.of(spec, micro_batches_per_epoch=micro_batches, parameters=parameters)
+    weights = task.initial_weights(folder, config, parameters, seed=spec.seed)
+    verbs.load_weights(model, weights)
+    return _Start(
+        model=model,
+        plan=plan,
+        notes=task.start_notes(folder, config, parameters, data),
+        trace_notes=task.notes(config),
+        save=partial(written.save, config=written.config(folder, data), data=data),
+    )
 
 
 def task_ledger(spec: Spec, backend: str) -> Ledger:

@@ -7,7 +7,6 @@ write the report
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from dualtrain.parity import Comparison, compare_files, compare_headers
 from dualtrain.report import REPORT_FILES, check_plots, write_report
 from dualtrain.spec import Spec
 from dualtrain.trace import Header
-from dualtrain.training import check_before, expected_ledger, inputs_of, task_of
+from dualtrain.training import check_before, expected_ledger, inputs_of, task_of, weights_size
 from dualtrain.workers._folder import REPORT, check_report, publish
 from dualtrain.workers._process import Workers
 from dualtrain.workers._progress import ProgressBars
@@ -146,7 +145,7 @@ def _job(side: Side, data: Path, draft: Path) -> Job:
 def _bytes(header: Header) -> int:
     """Of the weights that a side has yet to write: the final ones, and their averages."""
     files = 1 if header.plan is None or header.plan.spec.ema is None else 2
-    return files * sum(4 * math.prod(parameter.shape) for parameter in header.parameters)
+    return files * weights_size(parameter.shape for parameter in header.parameters)
 
 
 def _trace(folder: Path, name: str) -> Path:

@@ -14,6 +14,7 @@ from threading import Thread
 from typing import TypeVar
 
 from dualtrain.errors import WorkerError
+from dualtrain.files import reason
 from dualtrain.workers._side import Side
 from dualtrain.workers._signals import Signals
 from dualtrain.workers._talk import Command, Done, Failed, Job, Progressed, Ready, Report, Talk
@@ -133,7 +134,7 @@ class _Worker:
         except OSError as error:
             raise WorkerError(
                 f"{side} needs a Python interpreter that runs. "
-                f"Received: {python!r} ({error.strerror})"
+                f"Received: {python!r} ({reason(error)})"
             ) from None
         assert self._process.stdin is not None and self._process.stdout is not None
         self.talk = Talk(self._process.stdin, self._process.stdout)

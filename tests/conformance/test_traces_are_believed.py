@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from dualtrain import start
 from dualtrain.backend import Backend
 from dualtrain.parity import compare_with_plan, read_weights
+from dualtrain.report._words import remarks
 from dualtrain.trace import Trace, read_trace
 from dualtrain.training import train
 from tests.builders import PLATEAU, spec_of
@@ -82,22 +84,47 @@ def test_a_regression(backend: Backend, tmp_path: Path) -> None:
     assert believed(tmp_path / "a.jsonl").outcome == "done"
 
 
-def test_a_loop_that_leaves_its_epochs_early(backend: Backend, tmp_path: Path) -> None:
-    """Under a schedule per epoch its clock goes on to the next epoch."""
+def loop_left_early(backend: Backend, folder: Path, per: str, steps: tuple[int, ...]) -> Path:
+    """Epochs of five micro-batches and three updates, left after so many."""
     spec = spec_of(
-        schedule={"name": "linear", "per": "epoch"},
+        schedule={"name": "linear", "per": per},
         batch={"accumulate": 2},
         duration={"epochs": 3},
     )
-    path = tmp_path / "a.jsonl"
-    files: dict[str, Any] = {"trace": path, "output": tmp_path / "out"}
+    files: dict[str, Any] = {"trace": folder / "a.jsonl", "output": folder / "out"}
     part = batch(4, seed=1)
-    with start(spec, linear_of(backend), micro_batches_per_epoch=6, **files) as run:
-        for steps in (2, 6, 3):
-            for _ in range(steps):
+    with start(spec, linear_of(backend), micro_batches_per_epoch=5, **files) as run:
+        for count in steps:
+            for _ in range(count):
                 run.step(loss_of(run, part) / 4)
             run.begin_epoch()
-    trace = read_trace(path)
+    return folder / "a.jsonl"
+
+
+def test_a_loop_that_leaves_its_epochs_early(backend: Backend, tmp_path: Path) -> None:
+    """Under a schedule per epoch its clock goes on to the next epoch."""
+    trace = believed(loop_left_early(backend, tmp_path, "epoch", (2, 5, 3)))
     assert [update.t for update in trace.updates] == [0, 3, 4, 5, 6]
     assert trace.outcome == "done"
-    assert read_weights(path, trace) is not None
+    told = remarks(compare_with_plan(trace))
+    assert f"The loop of {backend.NAME} left epochs early: 5 of 9 updates." in told
+
+
+def test_a_loop_that_leaves_its_epochs_early_and_makes_all_updates(
+    backend: Backend, tmp_path: Path
+) -> None:
+    """Under a schedule per update, in more epochs; the short group is not every third one."""
+    trace = believed(loop_left_early(backend, tmp_path, "update", (2, 5, 5, 4)))
+    assert [len(update.micro_losses) for update in trace.updates] == [2, 2, 2, 1, 2, 2, 1, 2, 2]
+
+
+@pytest.mark.parametrize("n", [1, 4])
+def test_a_rate_of_an_epoch_that_was_left_is_found_out(
+    backend: Backend, n: int, tmp_path: Path
+) -> None:
+    trace = read_trace(loop_left_early(backend, tmp_path, "epoch", (2, 5, 3)))
+    updates = list(trace.updates)
+    updates[n] = replace(updates[n], lr=updates[n - 1].lr)
+    first = compare_with_plan(replace(trace, updates=tuple(updates))).first
+    assert first is not None
+    assert (first.stage, first.first_update) == ("learning rate", n)

@@ -399,7 +399,7 @@ def test_a_long_value_is_cut() -> None:
     """A message shows the beginning of a value that would fill the screen."""
     message = message_of("spec.yaml", START + "seed: [" + "1, " * 1000 + "1]\n")
 
-    assert f"spec.yaml:4: seed: must be a whole number. Received: [{'1, ' * 65}1..." == message
+    assert f"spec.yaml:4: seed: must be a whole number. Received: [{'1, ' * 66}1..." == message
 
 
 def test_a_number_of_too_many_digits() -> None:

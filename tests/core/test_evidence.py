@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -278,6 +279,11 @@ FORGED: dict[str, tuple[dict[str, Any], Change, str]] = {
         put(END, weights="/dev/zero", initial_weights="b", weights_digest="0"),
         "9: end weights names a file relative to the trace's folder. Received: '/dev/zero'",
     ),
+    "a file of another disk": (
+        {},
+        put(END, weights="C:\\w", initial_weights="b", weights_digest="0"),
+        "9: end weights names a file relative to the trace's folder. Received: 'C:\\\\w'",
+    ),
     "a file without a name": (
         {},
         put(END, weights="", initial_weights="b", weights_digest="0"),
@@ -376,6 +382,16 @@ def test_the_other_schedules_leave_no_update_out(tmp_path: Path) -> None:
     path = write_trace(tmp_path / "a.jsonl", make_trace())
     with pytest.raises(TraceError, match=r"updates are in order: t is 1 here\. Received: 3"):
         read_trace(edited(path, put(2, t=3)))
+
+
+def test_a_loop_that_gives_sums_has_no_losses_of_micro_batches(tmp_path: Path) -> None:
+    """Over what a sum is a mean, only the loop knows; with batches shown it is known."""
+    trace = make_trace(batch={"accumulate": 2, "normalise": "token_mean"})
+    updates = tuple(replace(u, batches=(), micro_losses=()) for u in trace.updates)
+    path = write_trace(tmp_path / "a.jsonl", replace(trace, updates=updates))
+    assert read_trace(path).updates == updates
+    with pytest.raises(TraceError, match=r"3: update micro_losses has one .*, 0\. Received: 2"):
+        read_trace(edited(path, put(2, micro_losses=[0.3, 0.3])))
 
 
 def test_weights_of_before_need_no_digest(tmp_path: Path) -> None:

@@ -6,9 +6,11 @@ import os
 import socket
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
-from dualtrain.files import irregular, parse_json, read_bytes
+from dualtrain.files import irregular, parse_json, read_bytes, read_header
 
 
 def test_a_regular_file_and_nothing(tmp_path: Path) -> None:
@@ -60,3 +62,19 @@ def test_json_says_each_thing_once() -> None:
         parse_json("[" * 100_000)
     with pytest.raises(ValueError, match="Exceeds the limit"):
         parse_json("1" * 10_000)
+
+
+def test_a_header_is_that_of_safetensors(tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    save_file({"a": np.zeros((2, 3), np.float16), "b": np.zeros((), np.float32)}, path)
+    assert read_header(path) == {"a": ("F16", (2, 3)), "b": ("F32", ())}
+    one = b'"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}'
+    header = b"{" + one + b", " + one + b"}"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
+    with pytest.raises(ValueError, match="key 'a' twice in one object"):
+        read_header(path)
+    path.write_bytes(b"nothing")
+    with pytest.raises(ValueError, match="header"):
+        read_header(path)
+    with pytest.raises(OSError, match="No such file"):
+        read_header(tmp_path / "nothing")

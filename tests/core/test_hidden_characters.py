@@ -61,14 +61,37 @@ def test_a_line_end_that_is_one_in_yaml_1_1_only(end: str, rest: str, tmp_path: 
     assert end not in str(caught.value)
 
 
-def test_a_mistake_in_a_file_with_the_line_ends_of_old(tmp_path: Path) -> None:
-    path = tmp_path / "spec.yaml"
-    path.write_bytes(b"seed: 1\rdevice: [cpu\roptimizer: {\r")
+OF_OLD = {
+    "spec.yaml": (
+        b"seed: 1\rdevice: [cpu\roptimizer: {\r",
+        "3: not valid YAML: ",
+        "Received: 'optimizer: {'",
+    ),
+    "hidden.yaml": (
+        b"seed: 1\r\r# a\xe2\x80\xa8b\rdevice: cpu",
+        "3: not valid YAML: U+2028",
+        "Received: '# a\\u2028b'",
+    ),
+    "spec.json": (
+        b'{\r"seed": 1,\r"device" 1}',
+        "3: not valid JSON: ",
+        "Received: '\"device\" 1}'",
+    ),
+    "key.json": (b'{"seed": 1,\r\r"sead": 1}', "3: unknown key 'sead'", "did you mean 'seed'?"),
+    "byte.yaml": (b"seed: 1\rdevice: \xff", "2: must be text in UTF-8", "Received: byte 0xff"),
+}
+
+
+@pytest.mark.parametrize("name", OF_OLD)
+def test_a_mistake_in_a_file_with_the_line_ends_of_old(name: str, tmp_path: Path) -> None:
+    """A carriage return ends a line of YAML and of JSON, and so it is counted."""
+    content, begin, told = OF_OLD[name]
+    (tmp_path / name).write_bytes(content)
     with pytest.raises(SpecError) as caught:
-        load_spec(path)
-    message = str(caught.value)
-    assert message.startswith(f"{path}:3: not valid YAML: ")
-    assert message.endswith("Received: 'optimizer: {'")
+        load_spec(tmp_path / name)
+    (message,) = (m for m in str(caught.value).splitlines() if f"{name}:{begin}" in m)
+    assert message.startswith(f"{tmp_path / name}:{begin}")
+    assert told in message
 
 
 def test_characters_that_join_others_are_text() -> None:

@@ -36,13 +36,13 @@ HUGE = [{"hidden_size": 10**9}, {"vocab_size": 10**15}, {"hidden_size": 10**6, "
 @pytest.mark.parametrize("sizes", HUGE)
 def test_a_fresh_model_that_no_machine_holds(sizes: dict[str, int], folder: Path) -> None:
     spec = with_model(folder, **ERNIE | sizes)
-    started = time.monotonic()
+    started = time.process_time()
     for refused in (check_before, lambda s: task_ledger(s, "torch")):
         with pytest.raises(SpecError) as caught:
             refused(spec)
         assert str(caught.value).startswith("task.model: must fit in this machine's memory, ")
 
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_a_checkpoint_that_no_machine_holds(folder: Path) -> None:

@@ -114,6 +114,27 @@ def test_a_folder_of_the_users(tmp_path: Path) -> None:
     check_folder(tmp_path, "the output", ["*.safetensors", "config.json", MANIFEST])
 
 
+@pytest.mark.parametrize("name", ["part", "..", ".", "a\0b", "\ud800", "config.json/"])
+def test_a_manifest_names_files_of_its_folder(tmp_path: Path, name: str) -> None:
+    """What else it names is left alone, and no run is lost by it."""
+    folder = tmp_path / "out"
+    (folder / "part").mkdir(parents=True)
+    (folder / MANIFEST).write_text(json.dumps({"files": [name, "old"]}))
+    (folder / "old").touch()
+    check_folder(folder, "the output", ["*.safetensors", MANIFEST])
+    with drafted(folder, "the output") as draft:
+        (draft / "new").touch()
+        publish(draft, folder)
+    assert names(folder) == {MANIFEST, "part", "new"}
+
+
+def test_a_folder_is_no_file_that_a_run_has_left(tmp_path: Path) -> None:
+    (tmp_path / "config.json").mkdir()
+    (tmp_path / MANIFEST).write_text('{"files": ["config.json"]}')
+    told = refusal(check_folder, tmp_path, "the output", ["config.json"])
+    assert told.endswith("Received: 'config.json', which it does not name")
+
+
 def test_what_is_read_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By whatever name it goes."""
     monkeypatch.chdir(tmp_path)

@@ -324,6 +324,19 @@ def test_a_run_that_did_not_clip_is_found_out() -> None:
         assert (first is not None and first.stage == "clip") == found
 
 
+def test_a_trace_cut_early_in_a_long_run_takes_no_table_of_it(tmp_path: Path) -> None:
+    """10^12 rates have no room anywhere, and what is recorded needs a thousand."""
+    begun = replace(make_trace(duration={"updates": 10**12}), evaluations=(), end=None)
+    assert len(begun.updates) == 1000
+    comparison = compare_with_plan(begun)
+    assert comparison.verdict == "no proof"
+    write_report(tmp_path, comparison)
+    assert (tmp_path / "lr.png").is_file()
+    first = compare_with_plan(with_update(begun, 4, lr=1.0)).first
+    assert first is not None
+    assert (first.stage, first.first_update) == ("learning rate", 4)
+
+
 def test_a_trace_that_has_only_begun_is_told_as_such() -> None:
     comparison = compare_with_plan(replace(make_trace(), updates=(), evaluations=(), end=None))
     assert "learning rate (no update is recorded)" in comparison.not_compared

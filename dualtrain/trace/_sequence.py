@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from dualtrain.plan import Plan, Scaling
 from dualtrain.trace._header import Header, PlanFacts
 from dualtrain.trace._lines import error_at
+from dualtrain.trace._own_loop import begins_epoch, moves_clock_on, sizes_of_groups
 from dualtrain.trace._records import DONE, End, Evaluation, Record, Update
 
 __all__ = ["Event", "Numbered", "check_end", "check_updates", "in_order"]
@@ -31,7 +32,7 @@ def in_order(
         if isinstance(record, Update) and record.attempt != attempt:
             rule = f"updates are in order: attempt is {attempt} here"
             raise error_at(path, number, rule, str(record.attempt))
-        if record.t not in clock and not _next_epoch(record, max(clock), plan):
+        if record.t not in clock and not (plan and begins_epoch(record, max(clock), plan)):
             rule = (
                 f"{record.record}s are in order: t is {' or '.join(map(str, sorted(clock)))} here"
             )
@@ -44,20 +45,6 @@ def in_order(
             rule = f"evaluation correct is at most examples, {record.examples}"
             raise error_at(path, number, rule, str(record.correct))
         yield number, record
-
-
-def _next_epoch(record: Event, clock: int, plan: PlanFacts | None) -> bool:
-    """Whether a loop of one's own left an epoch, which moves the clock on: `Run.begin_epoch`."""
-    if plan is None or not _may_leave(record, plan):
-        return False
-    begins = range(0, plan.total_updates, plan.updates_per_epoch)
-    return record.t > clock and record.t in begins
-
-
-def _may_leave(record: Event, plan: PlanFacts) -> bool:
-    """Under a schedule per epoch; a loop that shows its batches is dualtrain's, and leaves none."""
-    shown = not isinstance(record, Update) or bool(record.batches)
-    return plan.spec.schedule.per == "epoch" and not shown
 
 
 def check_updates(
@@ -77,7 +64,7 @@ def check_updates(
     if len(updates) > total:
         raise error_at(path, updates[total][0], rule, "one more update")
     done = end is not None and end.reason == DONE
-    left = bool(updates) and _may_leave(updates[-1][1], header.plan)
+    left = bool(updates) and moves_clock_on(updates[-1][1], header.plan)
     if done and len(updates) < total and not left:
         raise error_at(path, last, rule, f"{len(updates)} updates before the end")
     shown = bool(updates and updates[0][1].batches)
@@ -110,13 +97,8 @@ def _against_plan(update: Update, plan: Plan, *, scaled: bool) -> tuple[str, str
 
 
 def _sizes_of_losses(plan: Plan) -> set[int]:
-    """How many an update of a loop of one's own may have, which shows no batches.
-
-    It may leave an epoch, so that any group is its next; and of sums nobody knows the means.
-    """
-    if plan.spec.batch.normalise == "token_mean":
-        return {0}
-    return {len(plan.group(index)) for index in (0, plan.updates_per_epoch - 1)}
+    """How many an update that shows no batches may have: of sums nobody knows the means."""
+    return {0} if plan.spec.batch.normalise == "token_mean" else sizes_of_groups(plan)
 
 
 def check_end(path: Path, last: int, end: End, skipped: int, *, digests: bool) -> None:
