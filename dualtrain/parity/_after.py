@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from itertools import zip_longest
+from dataclasses import dataclass
+from itertools import chain, repeat, zip_longest
 
 from dualtrain.listing import listed
 from dualtrain.parity._finding import Measure
 from dualtrain.parity._numbers import distance, relative
 from dualtrain.parity._tolerances import (
+    FLOOR_CORRECT,
+    FLOOR_UPDATES,
     LOSS_FLOOR,
     Tolerance,
     Tolerances,
@@ -61,25 +64,52 @@ def _tensor(tensor: ParameterDifference) -> Measure:
     )
 
 
-def evaluation(a: Trace, b: Trace) -> list[Measure]:
+def evaluation(a: Trace, b: Trace, nudged: Trace | None = None) -> list[Measure]:
     """Each evaluation of one run beside the other's: examples, correct answers, loss, metrics.
 
-    Of runs that were not both done, those that both came to.
+    Of runs that were not both done, those that both came to. nudged: a's run for the chaos floor.
     """
     done = a.outcome == b.outcome == DONE
     both = zip_longest if done else zip
     pairs = list(both(a.evaluations, b.evaluations))
     allowed = tolerances(a, b)
     places = [f"at t = {(x or y).t}, " for x, y in pairs[:-1]] + [""]
+    floors = chain(() if nudged is None else _floors(a, nudged), repeat(_Floor()))
     return [
         measure
-        for place, (x, y) in zip(places, pairs, strict=False)
-        for measure in _evaluation(place, x, y, allowed)
+        for place, (x, y), floor in zip(places, pairs, floors, strict=False)
+        for measure in _evaluation(place, x, y, allowed, floor)
     ]
 
 
+@dataclass(frozen=True)
+class _Floor:
+    """How far a run and its nudged copy came apart in any evaluation so far."""
+
+    relative: float = 0.0
+    """In the loss and the metrics."""
+    correct: float = 0.0
+    """In the correct answers, or what the losses' distance makes of the examples if that is more:
+    counts may be equal by chance."""
+
+
+def _floors(a: Trace, nudged: Trace) -> Iterator[_Floor]:
+    reached = _Floor()
+    for x, y in zip(a.evaluations, nudged.evaluations, strict=False):
+        pairs = [(x.loss, y.loss), *((x.metrics[n], y.metrics.get(n)) for n in x.metrics)]
+        apart = [relative(p, q, floor=LOSS_FLOOR) for p, q in pairs]
+        loss = max(reached.relative, *filter(math.isfinite, apart), 0.0)
+        correct = distance(x.correct or 0, y.correct or 0)
+        reached = _Floor(loss, max(reached.correct, correct, loss * x.examples))
+        yield reached
+
+
 def _evaluation(
-    place: str, x: Evaluation | None, y: Evaluation | None, allowed: Tolerances
+    place: str,
+    x: Evaluation | None,
+    y: Evaluation | None,
+    allowed: Tolerances,
+    floor: _Floor,
 ) -> Iterator[Measure]:
     if x is None or y is None:
         text = " against ".join("none" if e is None else f"one of {e.examples}" for e in (x, y))
@@ -94,14 +124,17 @@ def _evaluation(
     if x.correct is not None or y.correct is not None:
         share = allowed.examples * min(x.examples, y.examples)
         bound = Tolerance(max(1.0, share), "examples")
-        yield Measure(distance(x.correct, y.correct), "examples", bound, right)
+        answers = Measure(distance(x.correct, y.correct), "examples", bound, right)
+        yield answers.widened(floor.correct, FLOOR_CORRECT)
     text = f"{place}evaluation loss {x.loss} against {y.loss}"
     bound = for_losses(allowed)
-    yield Measure(relative(x.loss, y.loss, floor=LOSS_FLOOR), "relative", bound, text)
+    loss = Measure(relative(x.loss, y.loss, floor=LOSS_FLOOR), "relative", bound, text)
+    yield loss.widened(floor.relative, FLOOR_UPDATES)
     for name in sorted(x.metrics.keys() | y.metrics.keys()):
         p, q = x.metrics.get(name), y.metrics.get(name)
         text = f"{place}{name} {p} against {q}"
-        yield Measure(relative(p, q, floor=LOSS_FLOOR), "relative", bound, text)
+        metric = Measure(relative(p, q, floor=LOSS_FLOOR), "relative", bound, text)
+        yield metric.widened(floor.relative, FLOOR_UPDATES)
 
 
 def _right(x: Evaluation, y: Evaluation) -> str:

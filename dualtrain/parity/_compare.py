@@ -122,6 +122,7 @@ def _of_traces(a: Trace, b: Trace, nudged: Trace | None) -> Measures:
     if nudged is not None:
         for stage in _CHAOTIC:
             measures[stage] = widened(measures[stage], _MEASURES[stage](a, nudged))
+        measures[stages.EVALUATION] = after.evaluation(*finite_ones, nudged)
     return measures
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from dualtrain.parity._tolerances import EXACT, Tolerance
+from dualtrain.parity._tolerances import EXACT, Tolerance, raised
 
 if TYPE_CHECKING:
     from dualtrain.parity._weights import Weights
@@ -66,6 +66,12 @@ class Measure:
         if self.value != 0 and not self.proves:
             return "no proof"
         return classify(self.value, self.tolerance.bound)
+
+    def widened(self, floor: float, factor: float) -> Measure:
+        """The same, its tolerance no lower than `factor` times the chaos floor's measure."""
+        bound = raised(self.tolerance.bound, floor, factor)
+        tolerance = replace(self.tolerance, bound=bound)
+        return replace(self, tolerance=tolerance, raised=bound > self.tolerance.bound)
 
     @property
     def severity(self) -> tuple[int, float]:

@@ -3,15 +3,16 @@
 Training magnifies rounding, some runs a thousand times more than others (a high rate, many
 updates). A difference between two frameworks that is no larger than a few times what one framework
 shows against itself is no evidence of a mistake. So where the floor was measured, no bound of
-training is below a multiple of it: `FLOOR_UPDATES`, up to the same update, for losses and norms;
-`FLOOR_WEIGHTS`, for the same tensor, for the final weights. Exact stages stay exact.
+training is below a multiple of it: `FLOOR_UPDATES`, up to the same update, for losses and norms,
+and for the evaluation's loss and metrics; `FLOOR_CORRECT` for its correct answers; `FLOOR_WEIGHTS`,
+for the same tensor, for the final weights. Exact stages stay exact.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 
 from dualtrain.errors import TraceError
 from dualtrain.parity._finding import Measure
-from dualtrain.parity._tolerances import FLOOR_UPDATES, Tolerance, raised
+from dualtrain.parity._tolerances import FLOOR_UPDATES
 from dualtrain.parity._weights import WeightSet
 from dualtrain.trace import Trace
 
@@ -111,11 +112,6 @@ def widened(measures: Sequence[Measure], floor: Sequence[Measure]) -> list[Measu
         if math.isfinite(measure.value):
             highest = max(highest, measure.value)
         reached[measure.update] = highest
-    return [_widened(measure, reached.get(measure.update, 0.0)) for measure in measures]
-
-
-def _widened(measure: Measure, floor: float) -> Measure:
-    allowed = measure.tolerance
-    bound = raised(allowed.bound, floor, FLOOR_UPDATES)
-    tolerance = Tolerance(bound, allowed.of)
-    return replace(measure, tolerance=tolerance, raised=bound > allowed.bound)
+    return [
+        measure.widened(reached.get(measure.update, 0.0), FLOOR_UPDATES) for measure in measures
+    ]

@@ -16,6 +16,7 @@ from dualtrain.trace import Trace
 __all__ = [
     "DECAY_ROUNDING",
     "EXACT",
+    "FLOOR_CORRECT",
     "FLOOR_UPDATES",
     "FLOOR_WEIGHTS",
     "LOSS_FLOOR",
@@ -168,6 +169,11 @@ losses and norms in training.
 The floor is one sample: one rounding, in one matrix, once. Two frameworks round every sum in
 another way, at every update. Measured, Paddle against torch over the floor: weights 0.6 to 4;
 losses and norms 0.7 to 25, since their largest values are single spikes.
+"""
+
+FLOOR_CORRECT = FLOOR_WEIGHTS
+"""The same of an evaluation's correct answers, which follow from the final weights. Its loss is one
+number, which may come out equal by chance: it has the factor of losses in training.
 """
 
 

@@ -163,4 +163,10 @@ def _on_tolerances(comparison: Comparison) -> Iterator[str]:
 def _notes(a: Trace, b: Trace) -> list[str]:
     """Both headers' notes, each once."""
     notes = dict.fromkeys((*a.header.notes, *b.header.notes))
-    return [f"{note[:1].upper()}{note[1:]}." for note in notes]
+    return [f"{_begun(note)}." for note in notes]
+
+
+def _begun(note: str) -> str:
+    """As a sentence begins; a name, of a file or a parameter, stays as it is."""
+    first, _, _ = note.partition(" ")
+    return f"{note[:1].upper()}{note[1:]}" if first.isalpha() else note

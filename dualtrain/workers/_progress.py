@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -10,11 +11,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from dualtrain.trace import Update
 from dualtrain.training import Observer
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 __all__ = ["Moves", "ProgressBars"]
 
 
 class ProgressBars(Progress):
-    """A bar of updates and the latest loss for each name; a context manager."""
+    """A bar of updates and the latest loss for each name; a context manager.
+
+    The first bar begins the display: a run that is refused shows none, not even an empty line.
+    """
 
     def __init__(self, names: Sequence[str], console: Console | None = None) -> None:
         super().__init__(
@@ -27,8 +34,17 @@ class ProgressBars(Progress):
         )
         self._bars = {name: self.add_task(name, visible=False, loss=0.0) for name in names}
 
+    def __enter__(self) -> Self:
+        return self
+
+    def stop(self) -> None:
+        """End the display, if it has begun."""
+        if self.live.is_started:
+            super().stop()
+
     def show(self, name: str, done: int, total: int, loss: float) -> None:
         """Say how far a side is; its bar appears when it has something to say."""
+        self.start()
         self.update(self._bars[name], completed=done, total=total, loss=loss, visible=True)
 
     def observer(self, name: str) -> Moves:

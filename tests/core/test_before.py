@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from dualtrain import Spec
+from dualtrain.cli import main
 from dualtrain.errors import (
     CheckpointError,
     DataError,
@@ -139,6 +140,19 @@ def test_no_framework_is_imported(tmp_path: Path) -> None:
             "except SystemExit as end: assert end.code == 2, end.code"
         )
         assert modules_after(code) & FRAMEWORKS == set()
+
+
+@pytest.mark.parametrize("command", [["parity"], ["train", "--backend", "torch"]])
+def test_a_refusal_is_all_that_is_said(
+    folder: Path, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    """Not even an empty line, of a progress bar that had nothing to show, stands on its output."""
+    path = folder / "spec.json"
+    path.write_text(small_spec(folder, warmup={"steps": 12}).model_dump_json())
+    with pytest.raises(SystemExit) as end:
+        main([*command, str(path)])
+    out, err = capsys.readouterr()
+    assert (end.value.code, out, err.count("\n")) == (2, "", 1)
 
 
 def test_what_is_not_refused(folder: Path) -> None:

@@ -9,6 +9,7 @@ import shutil
 import struct
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from dualtrain.errors import TraceError
 from dualtrain.parity import Finding, WeightSet, compare, compare_files
 from dualtrain.parity._numbers import distance, relative, ulps
 from dualtrain.trace import End, Evaluation, Trace
+from tests.changes import evaluation
 from tests.traces import (
     make_trace,
     make_weights,
@@ -290,6 +292,58 @@ def test_the_chaos_floor_of_another_model_is_refused() -> None:
     a, other = make_weights(), weight_set(w=([0.0], [1.0]))
     with pytest.raises(TraceError, match=r"same parameters. Received: 1 parameters against 2"):
         compare(make_trace(), make_trace(), weights=(a, a), floor=(make_trace(), other))
+
+
+@pytest.mark.parametrize(
+    ("again", "other", "verdict"),
+    [
+        # Nothing apart by itself: the plain tolerance, and one answer.
+        ({}, {"loss": 0.5 + 2e-5}, "differs"),
+        ({}, {"correct": 62}, "agrees"),
+        ({}, {"correct": 63}, "differs"),
+        # Thirty times 1e-3 of a loss below 1, which are 0.08 of 80 answers.
+        ({"loss": 0.501}, {"loss": 0.5299}, "agrees"),
+        ({"loss": 0.501}, {"loss": 0.5301}, "differs"),
+        ({"loss": 0.501}, {"correct": 63}, "differs"),
+        ({"loss": 0.501}, {"metrics": {"f1": 0.9}}, "differs"),
+        # Five times 2 answers; a loss that parts by 0.02 lets 1.6 of 80 fall otherwise.
+        ({"correct": 59}, {"correct": 71}, "agrees"),
+        ({"correct": 59}, {"correct": 72}, "differs"),
+        ({"correct": 59}, {"loss": 0.5 + 2e-5}, "differs"),
+        ({"loss": 0.52}, {"correct": 69}, "agrees"),
+        ({"loss": 0.52}, {"correct": 70}, "differs"),
+        # What is exact stays exact, and a floor that is no number raises nothing.
+        ({"loss": 0.52, "correct": 59}, {"examples": 81}, "differs"),
+        ({"loss": math.nan}, {"loss": 0.51}, "differs"),
+    ],
+)
+def test_a_measured_floor_raises_the_bars_of_the_evaluation(
+    again: dict[str, Any], other: dict[str, Any], verdict: str
+) -> None:
+    """A run that magnifies rounding ends with another held-out loss, too, when it is made again."""
+    a, weights = make_trace(), weight_set(w=([0.0], [1.0]))
+    floor = evaluation(**again)(a), weights
+    comparison = compare(a, evaluation(**other)(a), weights=(weights, weights), floor=floor)
+    assert comparison.verdict == verdict
+    assert [f.stage for f in comparison.findings if f.verdict != "agrees"] == (
+        [] if verdict == "agrees" else ["evaluation"]
+    )
+
+
+def test_an_evaluation_has_the_floor_of_those_up_to_it() -> None:
+    early, late = Evaluation(t=3, examples=80, loss=0.6), Evaluation(t=15, examples=80, loss=0.5)
+
+    def run(first: float, last: float) -> Trace:
+        pair = replace(early, loss=first), replace(late, loss=last)
+        return replace(make_trace(), evaluations=pair)
+
+    a, weights = run(0.6, 0.5), weight_set(w=([0.0], [1.0]))
+    floor = run(0.6, 0.501), weights
+    verdicts = [
+        compare(a, b, weights=(weights, weights), floor=floor).verdict
+        for b in (run(0.6, 0.52), run(0.6001, 0.5))
+    ]
+    assert verdicts == ["agrees", "differs"]
 
 
 def test_a_measured_floor_raises_the_bars_of_training() -> None:

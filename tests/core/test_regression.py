@@ -189,6 +189,12 @@ BAD_TABLES: dict[str, tuple[str, str, str]] = {
         "d.csv: column 'b': must have numbers that differ, to be standardised: leave the column "
         "out, or write standardise: false. Received: 0.1 to 0.1",
     ),
+    "constant columns": (
+        "d.csv",
+        "a,b,y\n0,0.1,3\n0,0.1,4\n0,0.1,5\n",
+        "d.csv: column 'a': must have numbers that differ, to be standardised: leave the column "
+        "out, or write standardise: false. Received: 0 to 0; the same is wrong with 'b'",
+    ),
 }
 
 

@@ -108,6 +108,15 @@ def test_no_proof_is_said_where_both_sides_left_the_numbers() -> None:
     assert "classified right" not in text
 
 
+def test_a_note_begins_as_a_sentence_but_a_name_stays_as_it_is() -> None:
+    told = ("made anew: a.bias", "config.json has no labels", "tokenizer_config.json's class")
+    a = make_trace()
+    a = replace(a, header=replace(a.header, notes=told))
+    text = " ".join(printed(compare(a, a)))
+    for sentence in ("Made anew: a.bias.", "config.json has no", "tokenizer_config.json's class."):
+        assert sentence in text
+
+
 def test_a_chaos_floor_above_the_bar_is_said() -> None:
     weights, said = make_weights(), "The chaos floor is above the tolerance"
     for noise, expected in ((5e-6, False), (5e-5, True)):

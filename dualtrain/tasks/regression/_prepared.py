@@ -20,6 +20,7 @@ from dualtrain.data import (
     refusal,
     shown,
 )
+from dualtrain.listing import listed
 
 __all__ = ["NumberSplit", "PreparedNumbers", "prepare"]
 
@@ -82,15 +83,22 @@ def _scale(table: DataTable, names: Sequence[str], place: int) -> tuple[float, f
     """Mean and standard deviation of a column."""
     values = np.array(table.cells[place], np.float64)
     mean, deviation = float(values.mean()), float(values.std())
-    if values.min() == values.max() or deviation == 0:
+    if deviation == 0 or _constant(table, place):
+        others = [shown(names[i]) for i in range(place + 1, len(names)) if _constant(table, i)]
+        also = f"; the same is wrong with {listed(others, 20)}" if others else ""
         raise refusal(
             "must have numbers that differ, to be standardised: leave the column out, or write "
             "standardise: false",
             path=table.path,
             column=names[place],
-            received=f"{values.min():g} to {values.max():g}",
+            received=f"{values.min():g} to {values.max():g}{also}",
         )
     return mean, deviation
+
+
+def _constant(table: DataTable, place: int) -> bool:
+    values = np.array(table.cells[place], np.float64)
+    return bool(values.min() == values.max())
 
 
 def _split(
