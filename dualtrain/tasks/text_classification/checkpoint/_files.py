@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dualtrain.errors import CheckpointError
-from dualtrain.files import parse_json, read_bytes
+from dualtrain.files import parse_json, read_bytes, reason
 from dualtrain.printable import printable, shortened
 
 __all__ = [
@@ -40,7 +40,7 @@ def refusal(where: object, rule: str, received: object) -> CheckpointError:
 
 def unreadable(path: Path, error: OSError) -> CheckpointError:
     """The refusal of a file that is there and cannot be read."""
-    return refusal(path, "must be readable", error.strerror or error)
+    return refusal(path, "must be readable", reason(error))
 
 
 def shown(value: object) -> str:

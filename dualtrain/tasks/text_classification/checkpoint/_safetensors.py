@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from safetensors import SafetensorError, deserialize, safe_open
+from safetensors import SafetensorError, deserialize
 
 from dualtrain.errors import CheckpointError
-from dualtrain.files import irregular, parse_json, read_bytes
+from dualtrain.files import irregular, read_bytes, read_header
 from dualtrain.listing import listed
 from dualtrain.shapes import Shape
 from dualtrain.tasks.text_classification.checkpoint._files import (
@@ -98,15 +98,11 @@ def _broken(path: Path) -> str | None:
 
 def _header(file: Path) -> Iterator[StoredTensor]:
     try:
-        with safe_open(file, framework="numpy") as opened:
-            for name in opened.keys():  # noqa: SIM118 (it is no dict)
-                piece = opened.get_slice(name)
-                yield StoredTensor(file, name, piece.get_dtype(), tuple(piece.get_shape()))
-        with file.open("rb") as stream:  # of a name that stands twice, safetensors tells nothing
-            parse_json(stream.read(int.from_bytes(stream.read(8), "little")))
+        for name, (dtype, shape) in read_header(file).items():
+            yield StoredTensor(file, name, dtype, shape)
     except OSError as error:
         raise unreadable(file, error) from None
-    except (SafetensorError, ValueError) as error:
+    except ValueError as error:
         raise _no_safetensors(file, error) from None
 
 
