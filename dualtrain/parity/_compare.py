@@ -121,7 +121,8 @@ def _of_traces(a: Trace, b: Trace, nudged: Trace | None) -> Measures:
         measures[stage] = _MEASURES[stage](*finite_ones)
     if nudged is not None:
         for stage in _CHAOTIC:
-            measures[stage] = widened(measures[stage], _MEASURES[stage](a, nudged))
+            own, others = (_MEASURES[stage](side, nudged) for side in (a, b))
+            measures[stage] = widened(measures[stage], own, others)
     return measures
 
 

@@ -101,17 +101,31 @@ def _no_floor(path: Path, received: str) -> TraceError:
     )
 
 
-def widened(measures: Sequence[Measure], floor: Sequence[Measure]) -> list[Measure]:
-    """The measures of a stage, each with its tolerance raised to the floor's own.
+def widened(
+    measures: Sequence[Measure], own: Sequence[Measure], others: Sequence[Measure]
+) -> list[Measure]:
+    """The measures of a stage, each with its tolerance raised to what the nudged run shows.
 
-    floor: the same measures of the run against itself; both in the order of time.
+    own, others: the same measures of side a and of side b against the nudged run; all in the order
+    of time. Both are apart from it by rounding. So where side a is farther than `FLOOR_UPDATES`
+    times as far as side b is, that is no floor: side a is not the run that was nudged.
     """
+    near, far = _reached(own), _reached(others)
+    floors = {
+        update: min(near[update], FLOOR_UPDATES * far[update])
+        for update in near.keys() & far.keys()
+    }
+    return [_widened(measure, floors.get(measure.update, 0.0)) for measure in measures]
+
+
+def _reached(floor: Sequence[Measure]) -> dict[int | None, float]:
+    """Update -> the largest difference up to it."""
     reached, highest = {}, 0.0
     for measure in floor:
         if math.isfinite(measure.value):
             highest = max(highest, measure.value)
         reached[measure.update] = highest
-    return [_widened(measure, reached.get(measure.update, 0.0)) for measure in measures]
+    return reached
 
 
 def _widened(measure: Measure, floor: float) -> Measure:

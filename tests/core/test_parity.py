@@ -309,6 +309,16 @@ def test_a_measured_floor_raises_the_bars_of_training() -> None:
     assert differing(with_losses(a, {3: 31e-5}), (again, weights)) == "loss 3"
 
 
+def test_what_side_a_alone_is_apart_by_is_no_floor() -> None:
+    """The nudged run and side b say the same: then side a is not the run that was nudged."""
+    again, weights = make_trace(), weight_set(w=([0.0], [1.0]))
+    near = with_losses(again, {1: 1e-6})
+    for by, told in ((29e-6 * 30, None), (31e-6 * 30, "loss 3"), (0.5, "loss 3")):
+        a = with_losses(again, {3: by})
+        first = compare(a, near, weights=(weights, weights), floor=(again, weights)).first
+        assert told == (first and f"{first.stage} {first.first_update}")
+
+
 def test_what_the_floor_allows_is_not_blamed_on_the_tail() -> None:
     """Apart by 0.6% in an epoch's short group: beyond the bar, within thirty times the floor."""
     a, weights = make_trace(), weight_set(w=([0.0], [1.0]))
