@@ -40,8 +40,12 @@ def check_floor(
     plans = floor.header.plan, of.header.plan
     apart += _differing(*plans) if all(plans) else [] if plans[0] == plans[1] else ["plan"]
     apart += [what for what, told in _DONE.items() if told(floor) != told(of)]
-    if _steady(floor) and _steady(of) and _rates(floor) != _rates(of):
-        apart.append("rates")
+    if _steady(floor) and _steady(of):
+        apart += [
+            what
+            for what, name in _SET.items()
+            if [getattr(u, name) for u in floor.updates] != [getattr(u, name) for u in of.updates]
+        ]
     if apart:
         raise _no_floor(path, f"one with another {', '.join(apart)}")
     begun, first = again.initial, weights.initial
@@ -60,15 +64,14 @@ _NUDGED = ("initial_digest", "probe", "notes", "plan")
 
 
 def _steady(trace: Trace) -> bool:
-    """Whether nothing that happens in training moves its rates: no metric, no skip."""
+    """Whether nothing that happens in training moves what is set: no metric, no skip."""
     spec = trace.header.spec
     by_metric = spec is not None and spec.schedule.needs_metric
     return not by_metric and not any(update.skipped for update in trace.updates)
 
 
-def _rates(trace: Trace) -> list[float]:
-    return [update.lr for update in trace.updates]
-
+_SET = {"rates": "lr", "momentum": "momentum", "loss scale": "loss_scale"}
+"""What a plan sets at each update -> the field of an update."""
 
 _DONE: Mapping[str, Callable[[Trace], Any]] = {
     "batches": lambda trace: [update.batches for update in trace.updates],

@@ -377,6 +377,11 @@ def test_no_other_run_is_a_chaos_floor(tmp_path: Path) -> None:
             (make_trace(seed=7), nudged(weights), "one with another spec"),
             (redone, nudged(weights), "one with another batches"),
             (faster, nudged(weights), "one with another rates"),
+            (
+                with_update(make_trace(), 1, momentum=0.9),
+                nudged(weights),
+                "one with another momentum",
+            ),
             (broken, nudged(weights), "one with another end"),
         )
     ):
