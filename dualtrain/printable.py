@@ -27,13 +27,17 @@ def escaped(text: str, *, but: str = "") -> str:
     )
 
 
-def printable(text: str) -> str:
-    """The text escaped, and the middle of every word left out that is longer than 200 characters.
+def printable(text: str, *, but: str = "", longest: int = 200) -> str:
+    """The text escaped, and the middle of every word left out that is longer than `longest`.
 
     >>> len(printable("x" * 100_000))
     203
     """
-    return re.sub(r"\S{201,}", lambda word: f"{word[0][:100]}...{word[0][-100:]}", escaped(text))
+    return re.sub(
+        rf"\S{{{longest + 1},}}",
+        lambda word: f"{word[0][:100]}...{word[0][-100:]}",
+        escaped(text, but=but),
+    )
 
 
 def shortened(text: str, most: int = 60) -> str:
