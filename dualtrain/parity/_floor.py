@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from dualtrain.errors import TraceError
 from dualtrain.parity._finding import Measure
-from dualtrain.parity._tolerances import FLOOR_UPDATES, Tolerance, raised
+from dualtrain.parity._tolerances import FLOOR_UPDATES, Tolerance, believed, raised
 from dualtrain.parity._weights import WeightSet
 from dualtrain.trace import Trace
 
@@ -110,14 +110,10 @@ def widened(
     """The measures of a stage, each with its tolerance raised to what the nudged run shows.
 
     own, others: the same measures of side a and of side b against the nudged run; all in the order
-    of time. Both are apart from it by rounding. So where side a is farther than `FLOOR_UPDATES`
-    times as far as side b is, that is no floor: side a is not the run that was nudged.
+    of time.
     """
     near, far = _reached(own), _reached(others)
-    floors = {
-        update: min(near[update], FLOOR_UPDATES * far[update])
-        for update in near.keys() & far.keys()
-    }
+    floors = {update: believed(near[update], far[update]) for update in near.keys() & far.keys()}
     return [_widened(measure, floors.get(measure.update, 0.0)) for measure in measures]
 
 
