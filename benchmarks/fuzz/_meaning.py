@@ -63,8 +63,8 @@ DEFAULTS = {
     **{"amsgrad": False, "batch_norm": "paddle", "counted": "inside", "device": "cpu", "seed": 42},
     **{"kind": "decoupled", "nesterov": False, "normalise": "micro_mean", "per": "update"},
     **{"rounding": "floor", "shape": "linear", "skipped": False, "standardise": True, "start": 0.0},
-    **{"tail": "flush", "on_skip": "hold", "centred": False, "masters": False},
-    **{"three_phase": False, "level": "O1"},
+    **{"tail": "flush", "on_skip": "hold", "centered": False, "masters": False},
+    **{"three_phase": False, "level": "O1", "eps": 1e-8, "betas[0]": 0.9, "betas[1]": 0.999},
 }
 """Last name of a field -> what its absence means; elsewhere absence is the same as null."""
 
@@ -186,7 +186,7 @@ def _apart(
 def _one(name: str, p: Any, q: Any, bound: Bound | None) -> Distance:
     if type(p) is type(q) and p == q:
         return "none"
-    last = re.split(r"[.[]", name)[-1]
+    last = name.rpartition(".")[2]
     if {_absent(p), _absent(q)} == {True} or (_absent(q) and DEFAULTS.get(last, q) == p):
         return "same"
     if any(isinstance(one, bool) or not isinstance(one, int | float) for one in (p, q)):
