@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-__all__ = ["escaped", "printable", "shortened"]
+__all__ = ["escaped", "printable", "refusal", "shortened"]
 
 
 def escaped(text: str, *, but: str = "") -> str:
@@ -38,6 +38,14 @@ def printable(text: str, *, but: str = "", longest: int = 200) -> str:
         lambda word: f"{word[0][:100]}...{word[0][-100:]}",
         escaped(text, but=but),
     )
+
+
+def refusal(text: str) -> str:
+    """A message as it is printed, on the lines that it has.
+
+    What it repeats may be of any length; only what is longer than any path is cut.
+    """
+    return printable(text, but="\n", longest=4096)
 
 
 def shortened(text: str, most: int = 60) -> str:

@@ -19,13 +19,10 @@ import typer
 from dualtrain.cli import _meaning, _runs, _specs, _traces
 from dualtrain.errors import DualtrainError
 from dualtrain.outputs import reason
-from dualtrain.printable import escaped, printable
+from dualtrain.printable import escaped, refusal
 from dualtrain.version import __version__
 
 __all__ = ["app", "main"]
-
-LONGEST_WORD = 4096
-"""In a refusal: what the user wrote may be of any length, but no path is longer."""
 
 app = typer.Typer(
     help="One spec, two frameworks, the same training run, proved.",
@@ -82,11 +79,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         app(arguments)
     except OSError as error:
         place = "the command's output" if error.filename is None else escaped(str(error.filename))
-        print(f"{place}: cannot be read or written. Received: {reason(error)}", file=sys.stderr)
+        told = f"{place}: cannot be read or written. Received: {reason(error)}"
+        print(refusal(told), file=sys.stderr)
         sys.exit(2)
     except (DualtrainError, MemoryError) as error:
-        told = printable(str(error), but="\n", longest=LONGEST_WORD)
-        print(told or "out of memory", file=sys.stderr)
+        print(refusal(str(error)) or "out of memory", file=sys.stderr)
         sys.exit(2)
     except Exception:  # Python would exit with 1, which is the status of a difference
         traceback.print_exc()
