@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-__all__ = ["escaped", "printable", "shortened", "shown"]
+__all__ = ["escaped", "printable", "refusal", "shortened", "shown"]
 
 
 def escaped(text: str, *, but: str = "") -> str:
@@ -27,13 +27,25 @@ def escaped(text: str, *, but: str = "") -> str:
     )
 
 
-def printable(text: str) -> str:
-    """The text escaped, and the middle of every word left out that is longer than 200 characters.
+def printable(text: str, *, but: str = "", longest: int = 200) -> str:
+    """The text escaped, and the middle of every word left out that is longer than `longest`.
 
     >>> len(printable("x" * 100_000))
     203
     """
-    return re.sub(r"\S{201,}", lambda word: f"{word[0][:100]}...{word[0][-100:]}", escaped(text))
+    return re.sub(
+        rf"\S{{{longest + 1},}}",
+        lambda word: f"{word[0][:100]}...{word[0][-100:]}",
+        escaped(text, but=but),
+    )
+
+
+def refusal(text: str) -> str:
+    """A message as it is printed, on the lines that it has.
+
+    What it repeats may be of any length; only what is longer than any path is cut.
+    """
+    return printable(text, but="\n", longest=4096)
 
 
 def shortened(text: str, most: int = 60) -> str:

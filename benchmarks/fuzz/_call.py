@@ -16,7 +16,7 @@ from typer.main import get_command
 from dualtrain.cli import app, main
 from dualtrain.errors import DualtrainError
 
-__all__ = ["REFUSED", "Answer", "answer_of", "call", "complaints"]
+__all__ = ["REFUSED", "Answer", "answer_of", "call", "complaints", "hidden"]
 
 _COMMAND = get_command(app)
 """Built once: typer would build it anew for each call, which takes as long as the call."""
@@ -83,9 +83,7 @@ def complaints(answer: Answer, folder: Path, *, allowed: Collection[int]) -> Ite
         yield f"exit status {answer.status}: {answer.err[-2000:]}"
         return
     for where, text in (("output", answer.out), ("message", answer.err)):
-        odd = set(_HIDDEN.findall(text))
-        if odd:
-            yield f"raw characters in the {where}: {sorted(map(ascii, odd))} in {text[:300]!a}"
+        yield from hidden(where, text)
     told = _LIBRARIES.search(answer.err)
     if told:
         yield f"a library's words {told[0]!r}: {answer.err[:600]}"
@@ -96,3 +94,10 @@ def complaints(answer: Answer, folder: Path, *, allowed: Collection[int]) -> Ite
     lines = answer.err.strip().count("\n") + 1
     if lines > MOST_LINES or len(answer.err) > MOST_CHARACTERS:
         yield f"a message of {lines} lines, {len(answer.err)} characters: {answer.err[:600]}"
+
+
+def hidden(where: str, text: str) -> Iterator[str]:
+    """What a text for people has that is not shown to them."""
+    odd = set(_HIDDEN.findall(text))
+    if odd:
+        yield f"raw characters in the {where}: {sorted(map(ascii, odd))} in {text[:300]!a}"

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from benchmarks.fuzz._trees import flat, parsed
 
-__all__ = ["ORDER", "Distance", "distance"]
+__all__ = ["IRRELEVANT_IN_A_FLOOR", "ORDER", "Distance", "distance", "planless"]
 
 Distance = Literal["none", "same", "within", "near", "beyond", "unreadable"]
 """none: every value is written alike. same: one is written otherwise, or stands for its absence, or
@@ -39,11 +39,32 @@ IRRELEVANT = {
 }
 """Place -> why two runs that agree may have it otherwise."""
 
+IRRELEVANT_IN_A_FLOOR = {
+    **IRRELEVANT,
+    "header.probe": "it follows from a weight that was moved",
+    "update.loss": "how far it is from side a's is what the floor says",
+    "update.micro_losses": "how far it is from side a's is what the floor says",
+    "update.grad_norm": "how far it is from side a's is what the floor says",
+    "update.clipped_norm": "how far it is from side a's is what the floor says",
+    "evaluation.loss": "it follows from weights that were moved",
+    "evaluation.correct": "it follows from weights that were moved",
+    "evaluation.metrics": "it follows from weights that were moved",
+}
+
+_FOLDED = (
+    (re.compile(r"^header\.ledger\[\]\.(?=native|structured)"), "header.parameters[]."),
+    (re.compile(r"^header\.ledger\[\]\."), "header.plan.decisions[]."),
+    (re.compile(r"^header\.spec\b"), "header.plan.spec"),
+    (re.compile(r"^end\.eval_loss$"), "evaluation.loss"),
+)
+"""What version 2 called a place, as far as it matters here -> what version 3 calls it."""
+
 DEFAULTS = {
     **{"amsgrad": False, "batch_norm": "paddle", "counted": "inside", "device": "cpu", "seed": 42},
     **{"kind": "decoupled", "nesterov": False, "normalise": "micro_mean", "per": "update"},
     **{"rounding": "floor", "shape": "linear", "skipped": False, "standardise": True, "start": 0.0},
-    **{"tail": "flush", "on_skip": "hold", "centred": False, "masters": False},
+    **{"tail": "flush", "on_skip": "hold", "centered": False, "masters": False},
+    **{"three_phase": False, "level": "O1", "eps": 1e-8, "betas[0]": 0.9, "betas[1]": 0.999},
 }
 """Last name of a field -> what its absence means; elsewhere absence is the same as null."""
 
@@ -77,8 +98,22 @@ def _bounds(dtype: str) -> dict[str, Bound]:
     }
 
 
-def distance(original: Path, changed: Path) -> tuple[Distance, str]:
-    """How far a trace is from the one that it was, and where it is farthest."""
+def planless(path: Path) -> bool:
+    """Whether a trace is of a run that followed no spec, or cannot be read."""
+    try:
+        header = _records(path.read_bytes())[0]
+        return header.get("plan", header.get("spec")) is None
+    except (OSError, ValueError, IndexError):
+        return True
+
+
+def distance(
+    original: Path, changed: Path, irrelevant: Collection[str] = IRRELEVANT
+) -> tuple[Distance, str]:
+    """How far a trace is from the one that it was, and where it is farthest.
+
+    A run that followed no spec is compared in what it did alone.
+    """
     data = original.read_bytes()
     found = changed.read_bytes() if changed.is_file() else b"{"
     if found == data:
@@ -90,8 +125,19 @@ def distance(original: Path, changed: Path) -> tuple[Distance, str]:
         return "unreadable", "the file"
     if len(before) != len(after):
         return "beyond", f"{len(before)} lines against {len(after)}"
-    bounds = _bounds(before[0]["computation"]["dtype"])
-    return max(_apart(before, after, bounds), key=lambda one: ORDER.index(one[0]))
+    if before[0]["version"] > 2 and after[0].get("plan") is None:
+        del before[0]["plan"]
+    bounds = _bounds(_dtype(before[0]))
+    apart = _apart(before, after, bounds, irrelevant)
+    return max(apart, key=lambda one: ORDER.index(one[0]))
+
+
+def _dtype(header: dict[str, Any]) -> str:
+    """The type in which a run computed; version 2 says it by AMP alone."""
+    if header["version"] > 2:
+        return str(header["computation"]["dtype"])
+    amp = header["spec"]["amp"]
+    return str(amp["dtype"]) if amp else "float32"
 
 
 def _records(data: bytes) -> list[Any]:
@@ -118,26 +164,29 @@ def _sorted(value: Any) -> Any:
 
 
 def _apart(
-    before: list[Any], after: list[Any], bounds: dict[str, Bound]
+    before: list[Any], after: list[Any], bounds: dict[str, Bound], irrelevant: Collection[str]
 ) -> Iterator[tuple[Distance, str]]:
     for number, (x, y) in enumerate(zip(before, after, strict=True), start=1):
         kind = x["record"]
         left, right = flat(x), flat(y)
         for name in sorted(left.keys() | right.keys()):
             place = f"{kind}.{INDEX.sub('[]', name)}"
+            for old, new in _FOLDED:
+                place = old.sub(new, place)
             p, q = left.get(name), right.get(name)
-            far = _one(place, name, p, q, bounds.get(place))
+            free = any(f"{place}.".startswith((f"{one}.", f"{one}[")) for one in irrelevant)
+            far = _one(name, p, q, bounds.get(place))
+            if free and far != "none":
+                far = "same"
             if far == "none" and left.keys() ^ right.keys() >= {name}:
                 far = "same"
             yield far, f"line {number}, {name}: {p!r}, {q!r:.99}"
 
 
-def _one(place: str, name: str, p: Any, q: Any, bound: Bound | None) -> Distance:
+def _one(name: str, p: Any, q: Any, bound: Bound | None) -> Distance:
     if type(p) is type(q) and p == q:
         return "none"
-    if any(f"{place}.".startswith((f"{one}.", f"{one}[")) for one in IRRELEVANT):
-        return "same"
-    last = re.split(r"[.[]", name)[-1]
+    last = name.rpartition(".")[2]
     if {_absent(p), _absent(q)} == {True} or (_absent(q) and DEFAULTS.get(last, q) == p):
         return "same"
     if any(isinstance(one, bool) or not isinstance(one, int | float) for one in (p, q)):

@@ -22,7 +22,9 @@ from benchmarks.fuzz._kind import Judgement, Kind, judged, mutant_of
 __all__ = ["Result", "Tally", "run"]
 
 SECONDS = 10
-"""What a mutant may take; twice that, and its process is killed."""
+"""What a mutant may take, beside waiting for a processor."""
+PATIENCE = 6
+"""So many times as long without a word, and a process is killed."""
 MEMORY = 2**29
 """Bytes of address space above what the process has when it begins."""
 BATCH = 100
@@ -103,7 +105,7 @@ def _lines(reading: int) -> Iterator[bytes]:
     """What a child says, line by line. Raises `TimeoutError` where it says nothing for too long."""
     rest = b""
     while True:
-        ready, _, _ = select.select([reading], [], [], 2 * SECONDS)
+        ready, _, _ = select.select([reading], [], [], PATIENCE * SECONDS)
         if not ready:
             raise TimeoutError
         read = os.read(reading, 65536)
@@ -134,7 +136,6 @@ class Hang(BaseException):
 def _child(
     kind: Kind, originals: Path, seed: int, indices: range, scratch: Path, tell: Any
 ) -> None:
-    signal.signal(signal.SIGALRM, _alarm)
     limit = _address_space() + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     for index in indices:
@@ -151,6 +152,16 @@ def _child(
 
 def within_limits(judge: Callable[[], Judgement]) -> Judgement:
     """The judgement, or what kept it from being made."""
+    waited = _waited()
+
+    def alarm(number: int, frame: Any) -> None:
+        nonlocal waited
+        before, waited = waited, _waited()
+        if waited - before < 1:
+            raise Hang
+        signal.alarm(int(waited - before))
+
+    signal.signal(signal.SIGALRM, alarm)
     signal.alarm(SECONDS)
     try:
         return judge()
@@ -168,8 +179,12 @@ def _last() -> str:
     return "".join(traceback.format_exc().splitlines(keepends=True)[-14:])
 
 
-def _alarm(number: int, frame: Any) -> None:
-    raise Hang
+def _waited() -> float:
+    """Seconds for which this process could have run and others did, as far as Linux tells."""
+    try:
+        return int(Path("/proc/self/schedstat").read_text(encoding="utf-8").split()[1]) / 1e9
+    except (OSError, IndexError):
+        return 0.0
 
 
 def _address_space() -> int:

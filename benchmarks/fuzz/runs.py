@@ -1,18 +1,20 @@
-"""Real runs, each made twice: `python -m benchmarks.fuzz.runs FOLDER`.
+"""Real runs, each made twice or by two backends: `python -m benchmarks.fuzz.runs FOLDER`.
 
 In a process of its own, because it needs a framework, which whoever judges mutants does without.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-__all__ = ["SPEC", "A", "B", "make_runs"]
+__all__ = ["FLOOR", "SPEC", "A", "B", "make_runs"]
 
-A, B, SPEC = "a.trace.jsonl", "b.trace.jsonl", "spec.yaml"
+A, B, FLOOR, SPEC = "a.trace.jsonl", "b.trace.jsonl", "floor.trace.jsonl", "spec.yaml"
 
 TASK = """\
 task:
@@ -53,6 +55,10 @@ duration: {updates: 6}
 }
 
 
+PAIRS = ("cycle", "linear")
+"""Specs of which there is a run by two backends as well, apart by rounding, with a chaos floor."""
+
+
 def make_runs(folder: Path) -> None:
     """A folder for each spec with both traces, and their weights in folders beside them."""
     environment = {name: value for name, value in os.environ.items() if name != "USE_TORCH"}
@@ -61,20 +67,43 @@ def make_runs(folder: Path) -> None:
 
 
 def main(folder: Path) -> None:
-    """Train them, with the first backend there is."""
-    from dualtrain.backend import backend_names
+    """Train them with one backend twice; with two, if there are two."""
+    backends = list(_installed())
+    for name, text in SPECS.items():
+        _train(folder / name, text, {A: backends[-1], B: backends[-1]})
+        if name in PAIRS and len(backends) > 1:
+            pair = {A: backends[-1], B: backends[0], FLOOR: backends[-1]}
+            _train(folder / f"{name}-pair", text, pair)
+
+
+def _installed() -> Iterator[str]:
+    """The backends whose framework is here too."""
+    from dualtrain.backend import backend_names, load_backend
+    from dualtrain.errors import BackendError
+
+    for name in backend_names():
+        with contextlib.suppress(BackendError):
+            load_backend(name)
+            yield name
+
+
+def _train(here: Path, spec: str, backends: Mapping[str, str]) -> None:
+    """Traces in a new folder, each made by its backend."""
     from dualtrain.spec import load_spec
     from dualtrain.training import train
 
     rows = [f"{x},{x * x - 3},{2 * x + 1}" for x in range(-6, 7)]
-    for name, text in SPECS.items():
-        here = folder / name
-        here.mkdir()
-        (here / "data.csv").write_text("\n".join(["x,z,y", *rows, ""]), encoding="utf-8")
-        (here / SPEC).write_text(text + TASK, encoding="utf-8")
-        for trace in (A, B):
-            output = here / trace.partition(".")[0]
-            train(load_spec(here / SPEC), backend_names()[-1], trace=here / trace, output=output)
+    here.mkdir()
+    (here / "data.csv").write_text("\n".join(["x,z,y", *rows, ""]), encoding="utf-8")
+    (here / SPEC).write_text(spec + TASK, encoding="utf-8")
+    for trace, backend in backends.items():
+        train(
+            load_spec(here / SPEC),
+            backend,
+            trace=here / trace,
+            output=here / trace.partition(".")[0],
+            nudge=trace == FLOOR,
+        )
 
 
 if __name__ == "__main__":

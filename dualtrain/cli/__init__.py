@@ -21,7 +21,7 @@ import typer
 from dualtrain.cli import _meaning, _runs, _specs, _traces
 from dualtrain.errors import DualtrainError
 from dualtrain.files import reason
-from dualtrain.printable import escaped
+from dualtrain.printable import escaped, refusal
 from dualtrain.version import __version__
 
 __all__ = ["app", "main"]
@@ -84,10 +84,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(141)
     except OSError as error:
         place = "the command's output" if error.filename is None else escaped(str(error.filename))
-        print(f"{place}: cannot be read or written. Received: {reason(error)}", file=sys.stderr)
+        told = f"{place}: cannot be read or written. Received: {reason(error)}"
+        print(refusal(told), file=sys.stderr)
         sys.exit(2)
     except (DualtrainError, MemoryError) as error:
-        print(escaped(str(error), but="\n") or "out of memory", file=sys.stderr)
+        print(refusal(str(error)) or "out of memory", file=sys.stderr)
         sys.exit(2)
     except Exception:  # Python would exit with 1, which is the status of a difference
         traceback.print_exc()

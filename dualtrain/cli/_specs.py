@@ -14,7 +14,7 @@ from dualtrain.cli._sizes import check_plan, count_micro_batches, plan_of
 from dualtrain.errors import DataError, PlanError, SpecError
 from dualtrain.explain import whole_numbers
 from dualtrain.plan import Plan, decay_note, warmup_note
-from dualtrain.printable import escaped
+from dualtrain.printable import refusal
 from dualtrain.spec import load_spec, spec_schema
 
 __all__ = ["check", "plan", "plot", "schema"]
@@ -30,7 +30,7 @@ def check(specs: SpecFiles, micro_batches: MicroBatches = None) -> None:
             unknown = check_plan(load_spec(path), micro_batches)
             print(f"{path}: ok{_not_planned(unknown)}")
         except (SpecError, PlanError, DataError) as error:
-            print(escaped(str(error), but="\n"), file=sys.stderr)
+            print(refusal(str(error)), file=sys.stderr)
             broken = True
     if broken:
         raise typer.Exit(2)

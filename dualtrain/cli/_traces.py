@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from dualtrain.cli._sizes import count_micro_batches, plan_of
+from dualtrain.errors import TraceError
 from dualtrain.spec import load_spec
 
 if TYPE_CHECKING:
@@ -57,6 +58,11 @@ def diff(
         comparison = compare_files(a, b, floor)
     else:
         trace = read_trace(a)
+        if plan is None and trace.header.plan is None:
+            raise TraceError(
+                f"{a}: a trace without a plan of its own is compared with another, or with the "
+                "spec that --plan names. Received: neither"
+            )
         comparison = compare_with_plan(
             trace, None if plan is None else _planned(plan, micro_batches, trace.header.plan)
         )

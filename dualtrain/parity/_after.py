@@ -16,6 +16,7 @@ from dualtrain.parity._tolerances import (
     LOSS_FLOOR,
     Tolerance,
     Tolerances,
+    believed,
     for_losses,
     tolerances,
 )
@@ -74,7 +75,10 @@ def evaluation(a: Trace, b: Trace, nudged: Trace | None = None) -> list[Measure]
     pairs = list(both(a.evaluations, b.evaluations))
     allowed = tolerances(a, b)
     places = [f"at t = {(x or y).t}, " for x, y in pairs[:-1]] + [""]
-    floors = chain(() if nudged is None else _floors(a, nudged), repeat(_Floor()))
+    floors = chain(
+        () if nudged is None else map(_believed, _floors(a, nudged), _floors(b, nudged)),
+        repeat(_Floor()),
+    )
     return [
         measure
         for place, (x, y), floor in zip(places, pairs, floors, strict=False)
@@ -93,9 +97,13 @@ class _Floor:
     counts may be equal by chance."""
 
 
-def _floors(a: Trace, nudged: Trace) -> Iterator[_Floor]:
+def _believed(own: _Floor, others: _Floor) -> _Floor:
+    return _Floor(believed(own.relative, others.relative), believed(own.correct, others.correct))
+
+
+def _floors(run: Trace, nudged: Trace) -> Iterator[_Floor]:
     reached = _Floor()
-    for x, y in zip(a.evaluations, nudged.evaluations, strict=False):
+    for x, y in zip(run.evaluations, nudged.evaluations, strict=False):
         pairs = [(x.loss, y.loss), *((x.metrics[n], y.metrics.get(n)) for n in x.metrics)]
         apart = [relative(p, q, floor=LOSS_FLOOR) for p, q in pairs]
         loss = max(reached.relative, *filter(math.isfinite, apart), 0.0)

@@ -121,7 +121,8 @@ def _of_traces(a: Trace, b: Trace, nudged: Trace | None) -> Measures:
         measures[stage] = _MEASURES[stage](*finite_ones)
     if nudged is not None:
         for stage in _CHAOTIC:
-            measures[stage] = widened(measures[stage], _MEASURES[stage](a, nudged))
+            own, others = (_MEASURES[stage](side, nudged) for side in (a, b))
+            measures[stage] = widened(measures[stage], own, others)
         measures[stages.EVALUATION] = after.evaluation(*finite_ones, nudged)
     return measures
 
@@ -166,8 +167,10 @@ def compare_files(a: Path, b: Path, floor: Path | None = None) -> Comparison:
     nudged = read_trace(floor)
     again = read_weights(floor, nudged)
     if sets[0] is None or sets[1] is None or again is None:
+        without = a if sets[0] is None else b if sets[1] is None else floor
         raise TraceError(
-            "the chaos floor needs the weights of all three runs. Received: a trace that names none"
+            f"{without}: the chaos floor needs the weights of all three runs. "
+            "Received: a trace that names none"
         )
     check_floor(floor, nudged, again, of=traces[0], weights=sets[0])
     return compare(*traces, weights=sets, floor=(nudged, again))

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from dualtrain.errors import TraceError
 from dualtrain.parity._finding import Measure
-from dualtrain.parity._tolerances import FLOOR_UPDATES
+from dualtrain.parity._tolerances import FLOOR_UPDATES, believed
 from dualtrain.parity._weights import WeightSet
 from dualtrain.trace import Trace
 
@@ -41,8 +41,12 @@ def check_floor(
     plans = floor.header.plan, of.header.plan
     apart += _differing(*plans) if all(plans) else [] if plans[0] == plans[1] else ["plan"]
     apart += [what for what, told in _DONE.items() if told(floor) != told(of)]
-    if _steady(floor) and _steady(of) and _rates(floor) != _rates(of):
-        apart.append("rates")
+    if _steady(floor) and _steady(of):
+        apart += [
+            what
+            for what, name in _SET.items()
+            if [getattr(u, name) for u in floor.updates] != [getattr(u, name) for u in of.updates]
+        ]
     if apart:
         raise _no_floor(path, f"one with another {', '.join(apart)}")
     begun, first = again.initial, weights.initial
@@ -61,15 +65,14 @@ _NUDGED = ("initial_digest", "probe", "notes", "plan")
 
 
 def _steady(trace: Trace) -> bool:
-    """Whether nothing that happens in training moves its rates: no metric, no skip."""
+    """Whether nothing that happens in training moves what is set: no metric, no skip."""
     spec = trace.header.spec
     by_metric = spec is not None and spec.schedule.needs_metric
     return not by_metric and not any(update.skipped for update in trace.updates)
 
 
-def _rates(trace: Trace) -> list[float]:
-    return [update.lr for update in trace.updates]
-
+_SET = {"rates": "lr", "momentum": "momentum", "loss scale": "loss_scale"}
+"""What a plan sets at each update -> the field of an update."""
 
 _DONE: Mapping[str, Callable[[Trace], Any]] = {
     "batches": lambda trace: [update.batches for update in trace.updates],
@@ -102,16 +105,24 @@ def _no_floor(path: Path, received: str) -> TraceError:
     )
 
 
-def widened(measures: Sequence[Measure], floor: Sequence[Measure]) -> list[Measure]:
-    """The measures of a stage, each with its tolerance raised to the floor's own.
+def widened(
+    measures: Sequence[Measure], own: Sequence[Measure], others: Sequence[Measure]
+) -> list[Measure]:
+    """The measures of a stage, each with its tolerance raised to what the nudged run shows.
 
-    floor: the same measures of the run against itself; both in the order of time.
+    own, others: the same measures of side a and of side b against the nudged run; all in the order
+    of time.
     """
+    near, far = _reached(own), _reached(others)
+    floors = {update: believed(near[update], far[update]) for update in near.keys() & far.keys()}
+    return [m.widened(floors.get(m.update, 0.0), FLOOR_UPDATES) for m in measures]
+
+
+def _reached(floor: Sequence[Measure]) -> dict[int | None, float]:
+    """Update -> the largest difference up to it."""
     reached, highest = {}, 0.0
     for measure in floor:
         if math.isfinite(measure.value):
             highest = max(highest, measure.value)
         reached[measure.update] = highest
-    return [
-        measure.widened(reached.get(measure.update, 0.0), FLOOR_UPDATES) for measure in measures
-    ]
+    return reached

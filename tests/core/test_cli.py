@@ -172,6 +172,20 @@ def test_diff_of_a_bad_file_is_text_and_status_2(run: Run, tmp_path: Path) -> No
     )
 
 
+def test_a_refusal_is_not_as_long_as_what_it_names(run: Run, spec: Write, tmp_path: Path) -> None:
+    """A name that no file can have; one that a file could have is told whole."""
+    path = spec(TASK.replace("train.csv", f"{'x' * 100_000}.csv"))
+    status, _, err = run("check", path)
+    assert (status, len(err) < 1000) == (2, True)
+    assert err.endswith("File name too long\n")
+    _, _, err = run("diff", tmp_path / ("x" * 100_000))
+    assert err.startswith(f"{tmp_path}/xxx")
+    assert err.endswith(": a trace is a readable file. Received: File name too long\n")
+    assert len(err) < 300
+    path = tmp_path / "/".join(["x" * 200] * 15)
+    assert run("diff", path)[2].startswith(f"{path}: ")
+
+
 def parameter(name: str, *, trainable: bool = True) -> Parameter:
     return Parameter(
         name=name,

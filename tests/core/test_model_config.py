@@ -255,7 +255,7 @@ def test_task_types_are_ernie_s(tmp_path: Path, family: str, use_task_id: bool, 
                 (float("nan"), "NaN"),
                 ("1e-12", '"1e-12"'),
                 (True, "true"),
-                (10**400, f"1{'0' * 199}..."),
+                (10**400, f"1{'0' * 196}..."),
             )
         ),
         *(
@@ -267,7 +267,7 @@ def test_task_types_are_ernie_s(tmp_path: Path, family: str, use_task_id: bool, 
                 (10**14, "100000000000000"),
                 (-8, "-8"),
                 (float("inf"), "Infinity"),
-                (10**400, f"1{'0' * 199}..."),
+                (10**400, f"1{'0' * 196}..."),
             )
         ),
         (

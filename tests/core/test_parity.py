@@ -363,6 +363,16 @@ def test_a_measured_floor_raises_the_bars_of_training() -> None:
     assert differing(with_losses(a, {3: 31e-5}), (again, weights)) == "loss 3"
 
 
+def test_what_side_a_alone_is_apart_by_is_no_floor() -> None:
+    """The nudged run and side b say the same: then side a is not the run that was nudged."""
+    again, weights = make_trace(), weight_set(w=([0.0], [1.0]))
+    near = with_losses(again, {1: 1e-6})
+    for by, told in ((29e-6 * 30, None), (31e-6 * 30, "loss 3"), (0.5, "loss 3")):
+        a = with_losses(again, {3: by})
+        first = compare(a, near, weights=(weights, weights), floor=(again, weights)).first
+        assert told == (first and f"{first.stage} {first.first_update}")
+
+
 def test_what_the_floor_allows_is_not_blamed_on_the_tail() -> None:
     """Apart by 0.6% in an epoch's short group: beyond the bar, within thirty times the floor."""
     a, weights = make_trace(), weight_set(w=([0.0], [1.0]))
@@ -421,6 +431,11 @@ def test_no_other_run_is_a_chaos_floor(tmp_path: Path) -> None:
             (make_trace(seed=7), nudged(weights), "one with another spec"),
             (redone, nudged(weights), "one with another batches"),
             (faster, nudged(weights), "one with another rates"),
+            (
+                with_update(make_trace(), 1, momentum=0.9),
+                nudged(weights),
+                "one with another momentum",
+            ),
             (broken, nudged(weights), "one with another end"),
         )
     ):
@@ -439,7 +454,9 @@ def test_the_chaos_floor_needs_all_weights(tmp_path: Path) -> None:
     again = write_run(tmp_path / "again.jsonl", make_trace(), nudged(make_weights()))
     assert compare_files(a, a, again).agrees
     for files in ((a, bare, again), (a, a, bare)):
-        with pytest.raises(TraceError, match="needs the weights of all three runs"):
+        with pytest.raises(
+            TraceError, match=r"bare\.jsonl: .* needs the weights of all three runs"
+        ):
             compare_files(*files)
 
 

@@ -286,6 +286,10 @@ def test_diff_of_a_script_with_a_spec_needs_the_sizes(
     single = spec_file(tmp_path, duration={"updates": 6}, batch={"accumulate": 1})
     assert diff(trace, "--plan", single) == 1  # two micro-batches an update
     assert diff(trace) == 2
+    told = f"{trace}: a trace without a plan of its own is compared with another, "
+    assert capsys.readouterr().err.endswith(
+        f"{told}or with the spec that --plan names. Received: neither\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from benchmarks.fuzz._bytes import damaged
 from benchmarks.fuzz._call import REFUSED, answer_of, call, complaints
 from benchmarks.fuzz._kind import Judgement, Kind, damage
 from benchmarks.fuzz._trees import Members, changed, flat, parsed, quoted, tree_of, written
+from dualtrain.errors import DualtrainError
 from dualtrain.spec import load_spec
 
 if sys.version_info >= (3, 11):
@@ -90,7 +91,7 @@ class Specs(Kind):
     def judge(self, original: Path, folder: Path) -> Judgement:
         """`check`, and of what it takes the other commands."""
         path = next(folder.glob("spec.*"), folder / "spec.yaml")
-        sizes = ("--micro-batches", 1000)
+        sizes = _sizes(path)
         answer = call("check", path, *sizes)
         faults = list(complaints(answer, folder, allowed=(0, REFUSED)))
         if answer.status != 0:
@@ -102,6 +103,15 @@ class Specs(Kind):
         counted = call("check", path)  # the data as well
         faults += complaints(counted, folder, allowed=(0, REFUSED))
         return Judgement("accepted", tuple(faults))
+
+
+def _sizes(path: Path) -> tuple[object, ...]:
+    """What a command is told of an epoch, for data that are not there: nothing if the spec says."""
+    try:
+        said = load_spec(path).batch.micro_batches_per_epoch
+    except (DualtrainError, OSError):
+        said = None
+    return () if said else ("--micro-batches", 1000)
 
 
 def _write_data(folder: Path) -> None:

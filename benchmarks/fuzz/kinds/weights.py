@@ -16,13 +16,13 @@ from benchmarks.fuzz._call import REFUSED
 from benchmarks.fuzz._kind import Judgement, Kind, damage
 from benchmarks.fuzz._trees import parsed
 from benchmarks.fuzz.kinds.traces import STATUSES, verdict
-from benchmarks.fuzz.runs import make_runs
+from benchmarks.fuzz.runs import FLOOR, make_runs
 
 __all__ = ["Weights", "changed_tensors", "tensors_of"]
 
 
 class Weights(Kind):
-    """The initial, final and averaged weights of one of two runs, through `diff`."""
+    """The weights of one of two runs, or of the chaos floor, through `diff`."""
 
     name = "weights"
 
@@ -43,15 +43,15 @@ class Weights(Kind):
     def judge(self, original: Path, folder: Path) -> Judgement:
         """Both ways round; safetensors itself says what a file holds."""
         names = {path.relative_to(original) for path in original.glob("*/*.safetensors")}
-        answer, faults = verdict(folder)
+        answer, faults = verdict(folder, with_floor=(original / FLOOR).exists())
         found = {name: (tensors_of(original / name), tensors_of(folder / name)) for name in names}
         changed = sorted(str(name) for name, (was, now) in found.items() if was != now)
-        if changed and answer == 0:
+        if changed and answer.status == 0:
             faults.append(f"agrees, though {', '.join(changed)} no longer holds what it held")
-        refused_twice = answer == REFUSED and not all(_once(folder / name) for name in names)
-        if not changed and answer != 0 and not refused_twice:
-            faults.append(f"{STATUSES[answer]}, though every file holds what it held")
-        return Judgement(STATUSES[answer], tuple(faults))
+        refused_twice = answer.status == REFUSED and not all(_once(folder / name) for name in names)
+        if not changed and answer.status != 0 and not refused_twice:
+            faults.append(f"{STATUSES[answer.status]}, though every file holds what it held")
+        return Judgement(STATUSES[answer.status], tuple(faults))
 
 
 def _named(path: Path) -> str:

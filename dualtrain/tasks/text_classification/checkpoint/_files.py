@@ -25,8 +25,8 @@ CONFIG = "config.json"
 TOKENIZER = "tokenizer.json"
 TOKENIZER_CONFIG = "tokenizer_config.json"
 
-LONGEST = 200
-"""Characters of a received value."""
+LONGEST = 197
+"""Characters of a received value: with three dots no longer than a word of `printable`."""
 
 
 def refusal(where: object, rule: str, received: object) -> CheckpointError:
