@@ -83,8 +83,8 @@ def train(
     # Before the weights, which take longest: refused at once, or not.
     plan = Plan.of(spec, micro_batches_per_epoch=epochs.count, parameters=parameters)
     if config is not None:
-        weights = task.initial_weights(folder, config, parameters, seed=spec.seed)
-        verbs.load_weights(model, weights)
+        # No name for them: they would be held until the run ends.
+        verbs.load_weights(model, task.initial_weights(folder, config, parameters, seed=spec.seed))
     if nudge:
         _nudge(model, verbs)
     model, measure = verbs.place(model, device), trace is not None
