@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,6 +50,9 @@ TEXTS = [
 ]
 COMPOSED_BY_THE_SLOW_CLASS = "e\u0301tude"
 APART_IN_PADDLENLP = "5€ good 👍 film"
+NEWER_THAN_TOKENIZERS = "good\u2e43film"  # punctuation of Unicode 9
+SET_APART = {"BERT": "²µºŊŋ〇", "cased BERT": "²µºØŋƱ〇"}
+"""What is no symbol in Unicode and one in paddlenlp, once it is lower-cased or not."""
 
 CHARACTERS = sorted({c for text in TEXTS for c in text + text.lower() if not c.isspace()})
 WORDS = [
@@ -285,13 +289,38 @@ def test_paddlenlp_s_tokenizer(saved: Callable[..., Saved], name: str) -> None:
 
 
 def test_where_those_differ_from_the_fast_one(saved: Callable[..., Saved]) -> None:
-    """The two reasons why no slow class is the folder's own; docs/checkpoints.md names them."""
+    """The reasons why no slow class is the folder's own; docs/checkpoints.md names them."""
     model = saved("cased BERT")
     fast = transformers.AutoTokenizer.from_pretrained(model.folder)
     slow = transformers.BertTokenizer.from_pretrained(model.folder)
     theirs = paddlenlp.AutoTokenizer.from_pretrained(model.path)
     assert fast.tokenize(COMPOSED_BY_THE_SLOW_CLASS) != slow.tokenize(COMPOSED_BY_THE_SLOW_CLASS)
     assert fast.tokenize(APART_IN_PADDLENLP) != theirs.tokenize(APART_IN_PADDLENLP)
+    assert fast.tokenize(NEWER_THAN_TOKENIZERS) == ["[UNK]"]
+    for other in (slow, theirs):
+        assert other.tokenize(NEWER_THAN_TOKENIZERS) == ["good", "[UNK]", "film"]
+
+
+@pytest.mark.parametrize("name", SET_APART)
+def test_no_other_character_is_cut_apart_in_paddlenlp(
+    saved: Callable[..., Saved], name: str
+) -> None:
+    """Of the first plane's letters, marks, numbers and punctuation, as Unicode 3.2 had them."""
+    model = saved(name)
+    fast = Tokenizer.from_file(str(model.folder / "tokenizer.json"))
+    theirs = paddlenlp.AutoTokenizer.from_pretrained(model.path).basic_tokenizer
+
+    def words(text: str) -> list[str]:
+        normal = fast.normalizer.normalize_str(text)
+        return [word for word, _ in fast.pre_tokenizer.pre_tokenize_str(normal)]
+
+    then, now = unicodedata.ucd_3_2_0.category, unicodedata.category
+    characters = [c for c in map(chr, range(0x10000)) if then(c) == now(c) and now(c)[0] in "LMNP"]
+    characters.append("º")  # which was no "Lo" then
+    texts = {c: f"a{c}b" for c in characters}
+    apart = [c for c, text in texts.items() if words(text) != theirs.tokenize(text)]
+    assert sorted(apart) == sorted(SET_APART[name])
+    assert len(characters) > 40_000
 
 
 @pytest.mark.parametrize("name", [name for name in KINDS if name not in SLOW])
