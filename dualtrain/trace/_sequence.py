@@ -128,6 +128,8 @@ def _unproven(end: End, *, digests: bool) -> Iterator[tuple[str, str]]:
     for name, digest in (("weights", end.weights_digest), ("averages", end.averages_digest)):
         if digest is None and files[name] is not None and digests:
             yield f"end {name}_digest tells whose weights the file holds", "none"
+        if digest is not None and files[name] is None:
+            yield f"end {name}_digest is that of a file, which {name} names", "no file"
 
 
 def _is_absolute(file: str) -> bool:

@@ -259,6 +259,16 @@ FORGED: dict[str, tuple[dict[str, Any], Change, str]] = {
         put(END, weights="a", initial_weights="b", averages="c", weights_digest="0"),
         "9: end averages_digest tells whose weights the file holds. Received: none",
     ),
+    "a digest of no weights": (
+        {},
+        put(END, weights_digest="0"),
+        "9: end weights_digest is that of a file, which weights names. Received: no file",
+    ),
+    "a digest of no averages": (
+        {},
+        put(END, weights="a", initial_weights="b", weights_digest="0", averages_digest="0"),
+        "9: end averages_digest is that of a file, which averages names. Received: no file",
+    ),
     "final weights alone": (
         {},
         put(END, weights="a", weights_digest="0"),

@@ -144,7 +144,9 @@ def _unlike(folder: Path, read: dict[str, Any]) -> Iterator[str]:
             yield f"{text[0]!a}: ids {found}, those of transformers are {theirs}"
     stored = tensors_of(folder / "model.safetensors") or {}
     written = json.loads((folder / "config.json").read_bytes())
-    if "id2label" in written and any(name.startswith("classifier.") for name in stored):
+    if written.get("id2label") is not None and any(
+        name.startswith("classifier.") for name in stored
+    ):
         labels: dict[int, str] = config.id2label or {}
         named = tuple(labels[number] for number in sorted(labels))
         if read["data"].classes != named:
