@@ -211,7 +211,7 @@ def test_task_types_are_ernie_s(tmp_path: Path, family: str, use_task_id: bool, 
         (
             {"model_type": None},
             "model_type: must be one of bert, ernie, roberta: the families that this task builds; "
-            "train another with dualtrain.fit. Received: nothing",
+            'write the model\'s, "model_type": "bert". Received: nothing',
         ),
         (
             {"vocab_size": None},

@@ -375,6 +375,17 @@ class TestBadCheckpoint:
 
         assert expected == message_of(checkpoint)
 
+    def test_vocab_txt_with_numbers(self, checkpoint: Path) -> None:
+        """As ERNIE's own repository has it."""
+        (checkpoint / "vocab.txt").write_text("[PAD]\t0\n[UNK]\t1\n[CLS]\t2\n", encoding="utf-8")
+        expected = (
+            "F/vocab.txt: a vocabulary must have [UNK], [CLS], [SEP], each alone on its line: "
+            "`cut -f1` takes away what stands behind a tab. "
+            "Received: 3 tokens, without [UNK], [CLS], [SEP]"
+        )
+
+        assert expected == message_of(checkpoint)
+
     def test_vocab_txt_in_latin_1(self, checkpoint: Path) -> None:
         """All files of a checkpoint are UTF-8."""
         (checkpoint / "vocab.txt").write_bytes(b"caf\xe9\n")

@@ -160,6 +160,16 @@ def test_a_plain_fast_tokenizer_s_padding_names_its_token(folder: Path) -> None:
     )
 
 
+def test_a_text_without_a_frame_where_a_vocabulary_stands_beside(folder: Path) -> None:
+    """The way out works; transformers itself frames no text of the folder as it stands."""
+    change(folder, lambda v: v["post_processor"]["single"].pop(0))
+    (folder / "vocab.txt").write_text("\n".join(WORDS), encoding="utf-8")
+    assert "it; without tokenizer.json the vocabulary beside it is read. Rec" in error(folder)
+
+    (folder / "tokenizer.json").unlink()
+    assert load(folder).encode("the cats").tokens == ["[CLS]", "the", "cat", "##s", "[SEP]"]
+
+
 def test_a_long_error_of_tokenizers_is_cut(folder: Path) -> None:
     change(folder, lambda v: v["model"].update(max_input_chars_per_word="9" * 5000))
 

@@ -130,6 +130,8 @@ def _way_out(family: Any) -> str:
             f"both libraries have {family}, which this task cannot build yet; build it in each "
             f"and train it with dualtrain.fit"
         )
+    if family is None:
+        return 'the families that this task builds; write the model\'s, "model_type": "bert"'
     return "the families that this task builds; train another with dualtrain.fit"
 
 

@@ -138,6 +138,8 @@ def _parts(settings: Settings, vocabulary: dict[str, int], path: Path) -> tuple[
     if missing:
         needed, lacked = (", ".join(shortened(str(p)) for p in some) for some in (parts, missing))
         rule = f"a vocabulary must have {needed}"
+        if path.suffix == ".txt" and any("\t" in token for token in vocabulary):
+            rule += ", each alone on its line: `cut -f1` takes away what stands behind a tab"
         raise refusal(path, rule, f"{len(vocabulary)} tokens, without {lacked}")
     unknown, first, last = map(str, parts)
     return unknown, first, last

@@ -166,10 +166,12 @@ def _check_frame(tokenizer: Tokenizer, settings: Settings) -> None:
     with refused(path, "the tokenizer must take any text"):
         ids, text = tokenizer.encode("").ids, tokenizer.encode("a")
     if text.special_tokens_mask[:1] != [1]:
+        there = any((settings.folder / file).is_file() for file in ("vocab.txt", "vocab.json"))
+        way_out = f"; without {TOKENIZER} the vocabulary beside it is read"
         raise refusal(
             path,
             "the tokenizer must put a special token before each text, from which the model "
-            "classifies it",
+            f"classifies it{way_out if there and settings.kind != 'file' else ''}",
             f"post_processor {shown(tokenizer.post_processor)}",
         )
     if any(text.type_ids):
