@@ -20,25 +20,7 @@ from dualtrain.errors import CheckpointError
 from dualtrain.ledger import Kind, Parameter
 from dualtrain.tasks.text_classification import EncoderConfig
 from dualtrain.tasks.text_classification._initial import initial_weights
-
-CONFIG = EncoderConfig(
-    family="bert",
-    vocab_size=12,
-    hidden_size=4,
-    layers=1,
-    heads=2,
-    intermediate_size=8,
-    max_positions=6,
-    type_vocab_size=2,
-    pad_id=3,
-    classes=2,
-    hidden_act="gelu",
-    layer_norm_eps=1e-12,
-    dropout=0.0,
-    attention_dropout=0.0,
-    classifier_dropout=0.0,
-    initializer_range=0.02,
-)
+from tests.encoders import CONFIG
 
 
 def parameter(name: str, shape: tuple[int, ...], kind: Kind = "other") -> Parameter:

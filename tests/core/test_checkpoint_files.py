@@ -20,26 +20,10 @@ from dualtrain.errors import CheckpointError
 from dualtrain.tasks._model import fresh_array
 from dualtrain.tasks.text_classification import EncoderConfig
 from dualtrain.tasks.text_classification.checkpoint import read_weights
+from tests.encoders import CONFIG as ONE_LAYER
 from tests.irregular import IRREGULAR, make_irregular
 
-CONFIG = EncoderConfig(
-    family="bert",
-    vocab_size=12,
-    hidden_size=4,
-    layers=2,
-    heads=2,
-    intermediate_size=8,
-    max_positions=6,
-    type_vocab_size=2,
-    pad_id=3,
-    classes=2,
-    hidden_act="gelu",
-    layer_norm_eps=1e-12,
-    dropout=0.0,
-    attention_dropout=0.0,
-    classifier_dropout=0.0,
-    initializer_range=0.02,
-)
+CONFIG = replace(ONE_LAYER, layers=2)
 Arrays = dict[str, NDArray[np.float32]]
 
 STORED: Arrays = {t.name: fresh_array(t, seed=1, deviation=0.1) for t in CONFIG.tensors()}

@@ -19,18 +19,9 @@ from dualtrain.tasks.text_classification.checkpoint import (
     read_checkpoint_config,
     read_weights,
 )
+from tests.encoders import CONFIG_JSON
 
-CONFIG: dict[str, Any] = {
-    "model_type": "bert",
-    "vocab_size": 12,
-    "hidden_size": 4,
-    "num_hidden_layers": 1,
-    "num_attention_heads": 2,
-    "intermediate_size": 8,
-    "max_position_embeddings": 6,
-    "type_vocab_size": 2,
-    "pad_token_id": 0,
-}
+CONFIG: dict[str, Any] = CONFIG_JSON
 HIDDEN = ["\x1b[31m", "\x9b31m", "\u202e", "\r", "\n", "\x07", "\u2028", "\ud800"]
 """What a terminal obeys, ends a line by, or cannot be written to it."""
 

@@ -19,18 +19,8 @@ from dualtrain.tasks.text_classification.checkpoint import (
     class_order,
     read_checkpoint_config,
 )
+from tests.encoders import CONFIG_JSON as CONFIG
 
-CONFIG = {
-    "model_type": "bert",
-    "vocab_size": 12,
-    "hidden_size": 4,
-    "num_hidden_layers": 1,
-    "num_attention_heads": 2,
-    "intermediate_size": 8,
-    "max_position_embeddings": 6,
-    "type_vocab_size": 2,
-    "pad_token_id": 0,
-}
 SHAPES: dict[str, tuple[int, ...]] = {
     "bert.embeddings.word_embeddings.weight": (12, 4),
     "bert.pooler.dense.weight": (4, 4),
