@@ -18,7 +18,7 @@ from dualtrain.parity._first import deciding, explained, starts_alike
 from dualtrain.parity._floor import check_floor, widened
 from dualtrain.parity._read_weights import read_weights
 from dualtrain.parity._spec import spec
-from dualtrain.parity._stages import STAGES, Stage, make_finding
+from dualtrain.parity._stages import STAGES, Specs, Stage, make_finding
 from dualtrain.parity._tolerances import tolerances
 from dualtrain.parity._weights import Weights, WeightSet, compare_weights
 from dualtrain.trace import Header, Trace, read_trace
@@ -102,7 +102,7 @@ def compare(
         starts_alike=starts_alike(final),
         not_compared=(
             *(
-                f"{s.name} ({unjudged if unjudged and s in _REACHED else s.absent})"
+                f"{s.name} ({(unjudged if s in _REACHED else None) or _absent(s, specs)})"
                 for s in STAGES
                 if s.absent and not measures[s]
             ),
@@ -136,6 +136,13 @@ def _unjudged(a: Trace, b: Trace, measures: Measures) -> str | None:
     if measures[stages.END] and len(a.updates) != len(b.updates):
         return "one side was not done"
     return None
+
+
+def _absent(stage: Stage, specs: Specs) -> str:
+    """Why there is nothing to compare in a stage."""
+    if stage is stages.CLIP and all(spec is not None and spec.clip is None for spec in specs):
+        return "neither spec has one"
+    return stage.absent
 
 
 def _unknown(a: Trace, b: Trace, weights: Weights | None) -> Iterator[str]:

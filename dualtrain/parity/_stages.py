@@ -9,7 +9,7 @@ from typing import Any
 from dualtrain.parity._finding import Finding, Measure, Series, worst
 from dualtrain.spec import Spec
 
-__all__ = ["AFTER", "STAGES", "Stage", "differing_fields", "make_finding"]
+__all__ = ["AFTER", "STAGES", "Specs", "Stage", "differing_fields", "make_finding"]
 
 
 @dataclass(frozen=True)

@@ -545,7 +545,7 @@ def test_what_neither_run_records_is_said_not_to_be_compared() -> None:
     assert compare(bare, bare).not_compared == (
         "batches (not both traces record it)",
         "initial output (not both traces record it)",
-        "clip (not both traces record it)",
+        "clip (neither spec has one)",
         "loss scale (AMP is off on both sides)",
         "update (no weights beside the traces)",
         "evaluation (not both traces have one)",
