@@ -50,13 +50,13 @@ def damaged(draw: Random, data: bytes) -> tuple[bytes, str]:
 
 
 def changed_json(draw: Random, data: bytes) -> tuple[bytes, str]:
-    """A JSON text with one change to its tree; bytes that are none are damaged."""
+    """A JSON text with one change to its tree; bytes that are none are damaged, and so is a tree
+    that is too deep."""
     try:
-        tree = tree_of(data.decode())
+        tree, told = changed(draw, tree_of(data.decode()))
+        return written(tree).encode("utf-8", "surrogatepass"), told
     except (ValueError, RecursionError):
         return damaged(draw, data)
-    tree, told = changed(draw, tree)
-    return written(tree).encode("utf-8", "surrogatepass"), told
 
 
 def changed_line(draw: Random, data: bytes) -> tuple[bytes, str]:

@@ -63,7 +63,7 @@ DEFAULTS = {
     **{"amsgrad": False, "batch_norm": "paddle", "counted": "inside", "device": "cpu", "seed": 42},
     **{"kind": "decoupled", "nesterov": False, "normalise": "micro_mean", "per": "update"},
     **{"rounding": "floor", "shape": "linear", "skipped": False, "standardise": True, "start": 0.0},
-    **{"tail": "flush", "on_skip": "hold", "centered": False, "masters": False},
+    **{"tail": "flush", "on_skip": "hold", "centered": False, "masters": False, "warmup": False},
     **{"three_phase": False, "level": "O1", "eps": 1e-8, "betas[0]": 0.9, "betas[1]": 0.999},
 }
 """Last name of a field -> what its absence means; elsewhere absence is the same as null."""

@@ -35,7 +35,8 @@ class Weights(Kind):
         files = sorted(folder.glob("*/*.safetensors"))
         path = draw.choice(files)
         other = draw.choice(files)
-        if draw.random() < 0.15 and path.is_file() and other.is_file() and path != other:
+        both = path.is_file() and other.is_file()
+        if draw.random() < 0.15 and both and not path.samefile(other):
             shutil.copyfile(other, path)
             return f"{_named(path)} is {_named(other)}"
         return damage(draw, path, changed_tensors)
