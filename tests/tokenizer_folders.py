@@ -57,17 +57,17 @@ def wordpieces(folder: Path, files: dict[str, Any]) -> Path:
 
 
 @cache
-def bytes_learnt() -> dict[str, Any]:
-    """A byte-level BPE's vocabulary and merges."""
+def bytes_learnt(texts: tuple[str, ...] = tuple(TEXTS), vocab_size: int = 600) -> dict[str, Any]:
+    """A byte-level BPE's vocabulary and merges, learnt from texts."""
     tokenizer = Tokenizer(BPE())
     tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False)
     trainer = BpeTrainer(
-        vocab_size=600,
+        vocab_size=vocab_size,
         special_tokens=["<s>", "<pad>", "</s>", "<unk>", "<mask>"],
         initial_alphabet=ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(TEXTS, trainer)
+    tokenizer.train_from_iterator(texts, trainer)
     model: dict[str, Any] = json.loads(tokenizer.to_str())["model"]
     return model
 

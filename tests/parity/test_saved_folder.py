@@ -18,9 +18,6 @@ import transformers
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
-from tokenizers.models import BPE
-from tokenizers.pre_tokenizers import ByteLevel
-from tokenizers.trainers import BpeTrainer
 
 from dualtrain import Spec
 from dualtrain.data import held_out_batches
@@ -29,6 +26,7 @@ from dualtrain.training import train
 from dualtrain_paddle._compat import native_models
 from tests.pairs import PADDLE, TORCH
 from tests.tasks import prepare, small_spec, text_task
+from tests.tokenizer_folders import bytes_learnt
 
 paddlenlp = native_models()
 
@@ -173,16 +171,7 @@ def write_checkpoint(folder: Path, kind: Kind) -> None:
 
 def write_bytes(folder: Path) -> int:
     """A byte-level BPE learnt from the texts; the size of its vocabulary."""
-    tokenizer = Tokenizer(BPE())
-    tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False)
-    trainer = BpeTrainer(
-        vocab_size=400,
-        special_tokens=["<s>", "<pad>", "</s>", "<unk>", "<mask>"],
-        initial_alphabet=ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(TEXTS, trainer)
-    learnt = json.loads(tokenizer.to_str())["model"]
+    learnt = bytes_learnt(tuple(TEXTS), 400)
     merges = "".join(f"{' '.join(merge)}\n" for merge in learnt["merges"])
     (folder / "vocab.json").write_text(json.dumps(learnt["vocab"]), encoding="utf-8")
     (folder / "merges.txt").write_text("#version: 0.2\n" + merges, encoding="utf-8")
