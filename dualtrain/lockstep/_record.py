@@ -1,0 +1,84 @@
+"""What one side shows of one update: its gradients, and what it makes of gradients handed to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from dualtrain.state import Arrays, RunState
+
+__all__ = ["Move", "Pass", "Scalars", "Shown"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pass:
+    """Forward and backward over the micro-batches of an update, from the state before it."""
+
+    gradients: Arrays
+    """Canonical name -> gradient in canonical layout, as the backward passes left it: added up over
+    the group, divided, times the loss scale, before unscaling and clipping. A parameter without one
+    is absent."""
+    losses: tuple[float, ...]
+    """Sum over the counted targets, by micro-batch."""
+    statistics: Arrays
+    """Canonical name -> running statistic after the forward passes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scalars:
+    """The numbers of an update as a side holds them, where that is not float64's own."""
+
+    single: bool = False
+    """Whether 1 - beta is formed in float32 (float32(1) - float32(beta)), not in float64."""
+    powers: Mapping[str, float] = field(default_factory=dict)
+    """Name of a power -> its value in this update, where the side goes on with a product that it
+    rounds: `beta1`, `beta2` (of Adam's kind, beta^k with k = t + 1), and so on. What is absent is
+    computed in float64."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Move:
+    """The rule: from a state and given gradients, by unscaling, clipping and the native step."""
+
+    before: RunState
+    """As the side holds it: taken, then given again."""
+    handed: Arrays
+    """The gradients, as `Pass.gradients` says them."""
+    lr: float
+    """As the live optimizer had it, before multipliers."""
+    momentum: float | None
+    skipped: bool
+    norm: float | None
+    """The joint norm that the side took, after unscaling, before clipping."""
+    clipped: Arrays
+    """The gradients that the optimizer used; empty if skipped."""
+    scalars: Mapping[str, Scalars]
+    """Canonical name -> what the side holds for this parameter; absent where it is float64's."""
+    after: RunState
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """One update, as one side shows it."""
+
+    attempt: int
+    """Its number, skipped ones counted."""
+    batches: tuple[str, ...]
+    """Digests of the micro-batches."""
+    passed: Pass
+    """In the run's own types."""
+    wide: Pass | None
+    """In float64, from the same weights; None where the model cannot be."""
+    narrow: str = ""
+    """Why the pass in float64 proves nothing: what computes in float32 in it; empty if it does."""
+    moved: Move
+    """From the state before the update, with the gradients of the leading side."""
+    probe: Move
+    """The same from a state made up: weights of 0, and moments and gradients of 0, at a third of
+    the elements each, so that no step is buried under the rounding of a weight."""
+    nudges: tuple[Mapping[str, float], ...] = ()
+    """Of each pass with every weight moved by 1 ULP at random: canonical name -> relative distance
+    to this side's own gradient. Made where the two sides' gradients are not equal at once."""
+    reached: Mapping[str, float] = field(default_factory=dict)
+    """Canonical name -> how near the further nudged passes (1 to 8 ULP) came to the leading side's
+    gradient, relatively. Made where the nudges do not explain the distance."""
