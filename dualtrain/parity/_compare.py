@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from dualtrain.errors import TraceError
+from dualtrain.lockstep import Lockstep
 from dualtrain.parity import _after as after
 from dualtrain.parity import _before as before
 from dualtrain.parity import _during as during
 from dualtrain.parity import _finite as finite
+from dualtrain.parity import _lockstep as halves
 from dualtrain.parity import _stages as stages
 from dualtrain.parity._common import in_common
 from dualtrain.parity._completeness import missing
-from dualtrain.parity._finding import Comparison, Measure
+from dualtrain.parity._finding import Comparison, Finding, Measure
 from dualtrain.parity._first import deciding, explained, starts_alike
 from dualtrain.parity._floor import check_floor, widened
 from dualtrain.parity._read_weights import read_weights
@@ -60,11 +62,16 @@ def compare(
     *,
     weights: Sides = (None, None),
     floor: tuple[Trace, WeightSet] | None = None,
+    lockstep: Lockstep | None = None,
+    names: tuple[str, str] | None = None,
 ) -> Comparison:
     """Compare two traces, and their weights if given, stage by stage.
 
     weights: those of a and of b.
     floor: trace and weights of a, run again with one weight moved by 1 ULP (`_floor.py`).
+    lockstep: what was judged of the two, update by update. It decides then, and what carries the
+    rounding of a whole run is told beside it (`_lockstep.py`).
+    names: what the sides are called; the backends' names when absent.
 
     Where both sides left the finite numbers, that is the finding: neither the losses and norms from
     there on are compared, nor what training arrived at; the same where every update was skipped,
@@ -90,10 +97,13 @@ def compare(
     for stage, absent in missing(a, b, (left, right)):
         measures[stage].append(absent)
     specs = (a.header.spec, b.header.spec)
-    findings = {
-        stage: make_finding(stage, measures[stage], specs) for stage in STAGES if measures[stage]
-    }
-    final = explained(findings, a, measures[stages.ACCUMULATION])
+    names = names or _told_apart(a.header.backend, b.header.backend)
+    not_measured = [s for s in STAGES if s.absent and not measures[s]]
+    free = {} if lockstep is None else halves.illustrating(a, b, measures)
+    if lockstep is None:
+        final = explained(_findings(measures, specs), a, measures[stages.ACCUMULATION])
+    else:
+        final = _findings(measures, specs, halves.judged(lockstep, names, specs))
     return Comparison(
         a=traces[0],
         b=traces[1],
@@ -103,14 +113,33 @@ def compare(
         not_compared=(
             *(
                 f"{s.name} ({(unjudged if s in _REACHED else None) or _absent(s, specs)})"
-                for s in STAGES
-                if s.absent and not measures[s]
+                for s in not_measured
             ),
             *_unknown(a, b, tensors),
         ),
         weights=tensors,
         averages=averages,
+        names=names,
+        lockstep=lockstep,
+        illustration=tuple(_findings(free, specs).values()),
     )
+
+
+def _findings(
+    measures: Measures, specs: Specs, made: Mapping[Stage, Finding] | None = None
+) -> dict[Stage, Finding]:
+    """In the order of the stages; made: those that no measures are needed for."""
+    made = made or {}
+    return {
+        stage: made[stage] if stage in made else make_finding(stage, measures[stage], specs)
+        for stage in STAGES
+        if stage in made or measures.get(stage)
+    }
+
+
+def _told_apart(a: str, b: str) -> tuple[str, str]:
+    """The backends' names; with a letter if both are the same."""
+    return (a, b) if a != b else (f"{a} (a)", f"{b} (b)")
 
 
 def _of_traces(a: Trace, b: Trace, nudged: Trace | None) -> Measures:
@@ -161,16 +190,24 @@ def _undigested(trace: Trace) -> bool:
     return any(file is not None and digest is None for file, digest in files)
 
 
-def compare_files(a: Path, b: Path, floor: Path | None = None) -> Comparison:
+def compare_files(
+    a: Path,
+    b: Path,
+    floor: Path | None = None,
+    *,
+    lockstep: Lockstep | None = None,
+    names: tuple[str, str] | None = None,
+) -> Comparison:
     """Compare two trace files, and the weights that both name beside them.
 
-    floor: the trace file of a's run again with one weight moved by 1 ULP.
+    floor: the trace file of a's run again with one weight moved by 1 ULP. lockstep, names: as for
+    `compare`.
     Raises `TraceError` for a file that is no trace.
     """
     traces = read_trace(a), read_trace(b)
     sets = read_weights(a, traces[0]), read_weights(b, traces[1])
     if floor is None:
-        return compare(*traces, weights=sets)
+        return compare(*traces, weights=sets, lockstep=lockstep, names=names)
     nudged = read_trace(floor)
     again = read_weights(floor, nudged)
     if sets[0] is None or sets[1] is None or again is None:
@@ -180,12 +217,12 @@ def compare_files(a: Path, b: Path, floor: Path | None = None) -> Comparison:
             "Received: a trace that names none"
         )
     check_floor(floor, nudged, again, of=traces[0], weights=sets[0])
-    return compare(*traces, weights=sets, floor=(nudged, again))
+    return compare(*traces, weights=sets, floor=(nudged, again), lockstep=lockstep, names=names)
 
 
-def compare_headers(a: Header, b: Header) -> Comparison:
+def compare_headers(a: Header, b: Header, *, names: tuple[str, str] | None = None) -> Comparison:
     """Compare what is known before the first update."""
-    return compare(Trace(a), Trace(b))
+    return compare(Trace(a), Trace(b), names=names)
 
 
 def _compare_weights(a: Trace, b: Trace, weights: Sides, floor: WeightSet | None) -> Weights | None:
