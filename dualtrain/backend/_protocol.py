@@ -20,7 +20,7 @@ from dualtrain.ledger import Ledger, Parameter
 from dualtrain.optimizers import Optimizer
 from dualtrain.plan import Plan
 from dualtrain.spec import Amp, BatchNormRule, Clip
-from dualtrain.state import TensorState
+from dualtrain.state import Scalars, TensorState
 from dualtrain.tasks import ModelConfig
 
 __all__ = ["Backend"]
@@ -177,6 +177,15 @@ class Backend(Protocol):
 
     def load_state(self, model: Any, optimizer: Any, state: TensorState) -> None:
         """Take a state; with None for the optimizer, its weights alone."""
+        ...
+
+    def scalars(
+        self, optimizer: Any, before: TensorState, after: TensorState
+    ) -> Mapping[str, Scalars]:
+        """Canonical name -> the numbers of the update between two states of the optimizer's.
+
+        Only where they are not float64's own. Both states as this framework gave them.
+        """
         ...
 
     def effective_decay(self, optimizer: Any, model: Any) -> dict[str, float]:
