@@ -36,6 +36,7 @@ from dualtrain_paddle.notes import own_notes as own_notes
 from dualtrain_paddle.notes import unsaved_buffers as unsaved_buffers
 from dualtrain_paddle.optim import build_optimizer as build_optimizer
 from dualtrain_paddle.optim import trial as trial
+from dualtrain_paddle.scalars import scalars as scalars
 from dualtrain_paddle.schedule import LinearDecayWithWarmup as LinearDecayWithWarmup
 from dualtrain_paddle.schedule import build_schedule as build_schedule
 from dualtrain_paddle.settings import settings as settings

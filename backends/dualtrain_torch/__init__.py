@@ -36,6 +36,7 @@ from dualtrain_torch.notes import own_notes as own_notes
 from dualtrain_torch.notes import unsaved_buffers as unsaved_buffers
 from dualtrain_torch.optim import build_optimizer as build_optimizer
 from dualtrain_torch.optim import trial as trial
+from dualtrain_torch.scalars import scalars as scalars
 from dualtrain_torch.schedule import build_schedule as build_schedule
 from dualtrain_torch.settings import settings as settings
 from dualtrain_torch.state import dump_optimizer as dump_optimizer

@@ -20,7 +20,7 @@ from dualtrain.ledger import Ledger, Parameter
 from dualtrain.optimizers import Optimizer
 from dualtrain.plan import Plan
 from dualtrain.spec import Amp, BatchNormRule, Clip
-from dualtrain.state import Arrays, TensorState
+from dualtrain.state import Arrays, Scalars, TensorState
 from dualtrain.tasks import ModelConfig
 
 __all__ = ["Backend"]
@@ -179,8 +179,9 @@ class Backend(Protocol):
         """Take a state; with None for the optimizer, its weights alone."""
         ...
 
+<<<<<<< HEAD
     def dump_gradients(self, model: Any) -> dict[str, NDArray[Any]]:
-        """Canonical name -> a copy of the gradient, where there is one; of a master the master's."""
+        """Canonical name -> a copy of the gradient, of a master its own; where there is one."""
         ...
 
     def load_gradients(self, model: Any, gradients: Arrays) -> None:
@@ -201,6 +202,15 @@ class Backend(Protocol):
 
     def in_float64(self) -> AbstractContextManager[None]:
         """A context in which tensors of no stated type are float64."""
+=======
+    def scalars(
+        self, optimizer: Any, before: TensorState, after: TensorState
+    ) -> Mapping[str, Scalars]:
+        """Canonical name -> the numbers of the update between two states of the optimizer's.
+
+        Only where they are not float64's own. Both states as this framework gave them.
+        """
+>>>>>>> lock-rule
         ...
 
     def effective_decay(self, optimizer: Any, model: Any) -> dict[str, float]:

@@ -131,7 +131,7 @@ class SharedVerbs:
         return dumped_gradients(self._verbs, model)
 
     def load_gradients(self, model: Any, gradients: Arrays) -> None:
-        """Let the parameters have these gradients, as `dump_gradients` gives them, and no others."""
+        """Let the parameters have gradients as `dump_gradients` gives them, and no others."""
         take_gradients(self._verbs, model, gradients)
 
     def dump_statistics(self, model: Any) -> dict[str, NDArray[Any]]:
@@ -199,8 +199,9 @@ class SharedVerbs:
     def cross_entropy_sum(self, logits: Any, labels: Any, *, label_smoothing: float = 0.0) -> Any:
         """Sum over the targets of -sum_c q_c log softmax(logits)_c, in float32, or in float64.
 
-        logits: (..., classes); in float64 they stay so. labels: class numbers of any width, (...), where -100 does not
-        count; or floats, (..., classes): q itself, where a row of zeros does not count.
+        logits: (..., classes); in float64 they stay so. labels: class numbers of any width, (...),
+        where -100 does not count; or floats, (..., classes): q itself, where a row of zeros does
+        not count.
         label_smoothing: e; q, the one-hot label or the soft one, becomes (1 - e) q + e / classes.
 
         Never the built-in mean: Paddle 3.x divides it by all targets, ignored ones too. Raises

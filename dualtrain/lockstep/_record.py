@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from dualtrain.state import Arrays, RunState
+from dualtrain.state import Arrays, RunState, Scalars
 
 __all__ = ["Led", "Move", "Pass", "Scalars", "Shown"]
 
@@ -22,18 +22,6 @@ class Pass:
     """Sum over the counted targets, by micro-batch."""
     statistics: Arrays
     """Canonical name -> running statistic after the forward passes."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scalars:
-    """The numbers of an update as a side holds them, where that is not float64's own."""
-
-    single: bool = False
-    """Whether 1 - beta is formed in float32 (float32(1) - float32(beta)), not in float64."""
-    powers: Mapping[str, float] = field(default_factory=dict)
-    """Name of a power -> its value in this update, where the side goes on with a product that it
-    rounds: `beta1`, `beta2` (of Adam's kind, beta^k with k = t + 1), and so on. What is absent is
-    computed in float64."""
 
 
 @dataclass(frozen=True, kw_only=True)
