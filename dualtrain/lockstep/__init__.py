@@ -1,13 +1,24 @@
 """Lockstep: one update judged from one state, in two halves, by numpy alone.
 
-`_record.py` is what a side shows of one update, `_reading.py` what is said of it,
-`_told.py` says that in words.
+`_record.py` is what a side shows of one update, `_reading.py` what is said of it and `_told.py` says
+that in words; `_files.py` has both ends of the files.
 """
 
+from dualtrain.lockstep._files import FILES as FILES
+from dualtrain.lockstep._files import States as States
+from dualtrain.lockstep._files import led_attempts as led_attempts
+from dualtrain.lockstep._files import led_file as led_file
+from dualtrain.lockstep._files import read_led as read_led
+from dualtrain.lockstep._files import read_shown as read_shown
+from dualtrain.lockstep._files import read_states as read_states
+from dualtrain.lockstep._files import write_led as write_led
+from dualtrain.lockstep._files import write_shown as write_shown
+from dualtrain.lockstep._files import write_states as write_states
 from dualtrain.lockstep._reading import Judged as Judged
 from dualtrain.lockstep._reading import Lockstep as Lockstep
 from dualtrain.lockstep._reading import Outcome as Outcome
 from dualtrain.lockstep._reading import Reading as Reading
+from dualtrain.lockstep._record import Led as Led
 from dualtrain.lockstep._record import Move as Move
 from dualtrain.lockstep._record import Pass as Pass
 from dualtrain.lockstep._record import Scalars as Scalars

@@ -1,7 +1,7 @@
 """Training: the backend's verbs driven by one core, written once for both frameworks.
 
 `_run.py` is one run and its clock, `_state.py` its state, `_loss.py` what it takes for a loss;
-`_loop.py` the one loop over micro-batches, which `_fit.py` gives to a model of the user's and
+`_loop.py` the one loop over micro-batches, whose updates `_update.py` makes and which `_fit.py` gives to a model of the user's and
 `_task.py` to a whole task, from its data to its evaluation; `_start.py` begins a loop of the user's
 own. `_batch.py` and `_epochs.py` take the data as users have them, `_objective.py` makes a loss of
 them.

@@ -5,7 +5,7 @@ The core counts micro-batches, groups and updates; the backend's verbs do the re
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
@@ -79,6 +79,9 @@ class Run:
         """Where `step` puts down what it is given, if anywhere."""
         self.is_traced = False
         """Whether a trace is written, whose updates follow each other from the first."""
+        self.inspect: Callable[[], None] | None = None
+        """Called before each update, with the gradients of its group in the model: what it writes
+        there the update uses, and if it raises there is none."""
         self._is_closed = False
         self._losses: list[MicroLoss] = []  # of the group, for the journal
         backend.seed_everything(spec.seed)
@@ -310,6 +313,8 @@ class Run:
         """Unscale, clip and update; False if the gradients were not finite and nothing moved."""
         if self.t == 0:
             self.backend.check_gradients(self.optimizer)
+        if self.inspect is not None:
+            self.inspect()
         if self.scaling is not None:
             finite = self.backend.unscale(self.optimizer, self.scaling.scale)
             self.scaling = self.scaling.after(finite=finite)

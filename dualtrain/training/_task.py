@@ -28,6 +28,7 @@ from dualtrain.training._probe import evaluation_logits
 from dualtrain.training._recorder import Save, recorded
 from dualtrain.training._run import Run
 from dualtrain.training._start import backend_for
+from dualtrain.training._states import check_states, leading
 
 __all__ = ["task_ledger", "train"]
 
@@ -42,6 +43,8 @@ def train(
     data: PreparedData[Any] | None = None,
     trace: Path | None = None,
     output: Path | None = None,
+    states: Path | None = None,
+    every: int = 1,
     nudge: bool = False,
     without_randomness: bool = False,
     observer: Observer | None = None,
@@ -59,6 +62,7 @@ def train(
         model of yours the weights alone; with `spec.ema` the averages too, as `ema.safetensors`,
         and with `trace` the initial weights, so that the trace can be compared by how far training
         moved the weights. The score is that of the averages.
+    states: folder for the states of the run, `every`: of which updates, as for `fit`.
     nudge: move one weight matrix by 1 ULP before training, to measure the chaos floor.
     without_randomness: train with nothing random, as a parity run does: masks cannot match across
         frameworks. The model that is saved keeps its dropout.
@@ -69,6 +73,7 @@ def train(
     if metric is not None:
         check_metric(spec, metric)
     check_outputs(trace, output, inputs=inputs_of(spec), files=task.files)
+    check_states(states, every)
     if data is None:  # else whoever prepared it has done so
         check_before(spec, own_model=model is not None)
     verbs = load_backend(backend) if model is None else backend_for(model, backend)
@@ -97,7 +102,8 @@ def train(
             header = describe(run, probe=logits, data_digest=data.digest, notes=notes)
         files: dict[str, Any] = {"trace": trace, "output": output, "save": start.save}
         with recorded(run, header, plateau, observer, **files) as observers:
-            make_updates(run, epochs, objective, observers)
+            with leading(run, states, every) as leader:
+                make_updates(run, epochs, objective, observers, leader)
             with run.averaged():
                 score = None if held_out is None else _score(run, data, held_out)
             if score is not None:

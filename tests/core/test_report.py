@@ -340,7 +340,7 @@ def test_lockstep_has_its_rows_and_the_free_runs_a_table_of_their_own() -> None:
         "evaluation 0 1",
         "Judged in lockstep, each from one state: 0, 2, 4, 5 of 6 updates.",
     ]
-    assert lines[-1].endswith("4 were judged, each from one state.")
+    assert " ".join(lines[-2:]).endswith("of 6 updates 4 were judged, each from one state.")
 
 
 def test_lockstep_is_in_the_summary(tmp_path: Path) -> None:
