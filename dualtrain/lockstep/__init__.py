@@ -1,6 +1,6 @@
 """Lockstep: one update judged from one state, in two halves, by numpy alone.
 
-`_record.py` is what a side shows of one update, `_reading.py` what is said of it and `_told.py` says
+`_record.py` is what a side shows of one update, `_reading.py` what is said of it, `_told.py` says
 that in words; `_files.py` has both ends of the files.
 """
 

@@ -2,8 +2,8 @@
 
 `_side.py` is what a side is, `_talk.py` all that a parent and a worker say to each other.
 `_work.py` is the worker, `_process.py` its parent's view, `_signals.py` what ends both;
-`_parity.py` is the run of two sides, `_folder.py` its report folder, `_progress.py` what a person
-sees of it.
+`_parity.py` is the run of two sides, `_judging.py` judges them in lockstep, `_folder.py` is the
+report folder, `_progress.py` what a person sees of it.
 """
 
 from dualtrain.workers._folder import check_report as check_report

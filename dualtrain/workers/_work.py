@@ -12,24 +12,31 @@ import sys
 import time
 from pathlib import Path
 from threading import Lock, Thread
-from typing import TextIO
+from typing import Any, NoReturn, TextIO
 
+from dualtrain.data import PreparedData
 from dualtrain.errors import DualtrainError, OutputError, WorkerError
+from dualtrain.lockstep import write_shown
 from dualtrain.outputs import clear_abandoned
 from dualtrain.spec import Source, Spec
 from dualtrain.trace import Header, Update
-from dualtrain.training import Observer, task_of, train
+from dualtrain.training import Observer, follow_task, task_of, train
 from dualtrain.workers._talk import (
+    Command,
     Done,
     Failed,
+    Follow,
+    Followed,
     Go,
     Job,
     Parent,
     Progressed,
     Ready,
+    Showed,
     Standing,
     Step,
     Stop,
+    shown_file,
 )
 
 __all__ = ["main"]
@@ -87,8 +94,8 @@ class Reporter(Observer):
                 self._owed = None
             case Step(updates):
                 self._owed = updates
-            case Stop():
-                raise Stopped
+            case command:
+                _stop_or_refuse(command)
 
 
 def main(job_file: str) -> int:
@@ -104,29 +111,63 @@ def main(job_file: str) -> int:
 
 def _done(job_file: Path, parent: Parent) -> int:
     try:
-        _run(Job.read(job_file), Reporter(parent))
+        _run(Job.read(job_file), parent)
     except OutputError as error:  # what is left of this run is the parent's, to be removed
         parent.say(Failed(error.problem))
         return 2
     except DualtrainError as error:
         parent.say(Failed(str(error)))
         return 2
-    parent.say(Done())
     return 0
 
 
-def _run(job: Job, reporter: Reporter) -> None:
+def _run(job: Job, parent: Parent) -> None:
     spec = Spec.model_validate_json(job.spec).located(Source.load(job.source))
+    data = task_of(spec).load(Path(job.data))
+    leads = {"states": Path(job.states), "every": job.every} if job.every else {}
     train(
         spec,
         job.backend,
-        data=task_of(spec).load(Path(job.data)),
+        data=data,
         trace=Path(job.trace),
         output=Path(job.output),
         nudge=job.nudge,
         without_randomness=True,
-        observer=reporter,
+        observer=Reporter(parent),
+        **leads,
     )
+    parent.say(Done())
+    if job.states:
+        _follow(job, spec, data, parent)
+        parent.say(Followed())
+
+
+def _follow(job: Job, spec: Spec, data: PreparedData[Any], parent: Parent) -> None:
+    """Show what this side makes of the leading side's updates, as many as it is told to."""
+    owed = _told_to_follow(parent)
+    folder = Path(job.shown)
+    folder.mkdir()
+    for shown in follow_task(spec, job.backend, states=Path(job.states), data=data):
+        while not owed:
+            owed = _told_to_follow(parent)
+        write_shown(shown_file(folder, shown.attempt), shown)
+        parent.say(Showed(shown.attempt))
+        owed -= 1
+
+
+def _told_to_follow(parent: Parent) -> int:
+    match parent.hear():
+        case Follow(updates):
+            return updates
+        case command:
+            _stop_or_refuse(command)
+
+
+def _stop_or_refuse(command: Command) -> NoReturn:
+    """Raises `Stopped` if the parent wants no more, `WorkerError` for what is not its turn."""
+    if isinstance(command, Stop):
+        raise Stopped
+    raise WorkerError(f"it has no use for this now. Received: {command.say!r}")
 
 
 def _end_with_parent(scratch: Path) -> None:
