@@ -14,6 +14,7 @@ from dualtrain.lockstep._files import read_states as read_states
 from dualtrain.lockstep._files import write_led as write_led
 from dualtrain.lockstep._files import write_shown as write_shown
 from dualtrain.lockstep._files import write_states as write_states
+from dualtrain.lockstep._nudged import nudged as nudged
 from dualtrain.lockstep._reading import Judged as Judged
 from dualtrain.lockstep._reading import Lockstep as Lockstep
 from dualtrain.lockstep._reading import Reading as Reading
