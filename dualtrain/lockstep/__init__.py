@@ -21,6 +21,7 @@ from dualtrain.lockstep._files import write_shown as write_shown
 from dualtrain.lockstep._files import write_states as write_states
 from dualtrain.lockstep._fused import by_part as by_part
 from dualtrain.lockstep._gradients import judge_gradients as judge_gradients
+from dualtrain.lockstep._nudged import nudged as nudged
 from dualtrain.lockstep._nudges import explore as explore
 from dualtrain.lockstep._reading import Judged as Judged
 from dualtrain.lockstep._reading import Lockstep as Lockstep

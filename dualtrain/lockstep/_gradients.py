@@ -56,13 +56,10 @@ def judge_gradients(led: Led, a: Shown, b: Shown, *, u: float = SINGLE) -> list[
     found = doubts(led, a, b, u=u)
     if any(reading.outcome != "told" for reading in found):
         return found
-    scale = led.before.loss_scale
-    a_own, b_own = (
-        quantities(shown.passed, scale=1.0 if scale is None else scale.scale) for shown in (a, b)
-    )
+    a_own, b_own = quantities(a.passed), quantities(b.passed)
     if absent := list(_absent(a_own, b_own)):
         return [*found, *absent]
-    lost = numbers(a_own, b_own, led.attempt, scaled=scale is not None)
+    lost = numbers(a_own, b_own, led.attempt, scaled=led.before.loss_scale is not None)
     if lost is not None and lost.outcome != "agrees":
         return [*found, lost]
     a_wide, b_wide = (None if s.wide is None else quantities(s.wide) for s in (a, b))

@@ -60,13 +60,10 @@ class Quantity:
 Quantities = Mapping[str, Quantity]
 
 
-def quantities(made: Pass, *, scale: float = 1.0) -> Quantities:
-    """All of a pass, by name: canonical ones, fused biases in parts, `loss of micro-batch 0` ...
-
-    scale: that of the loss, which the gradients are divided by.
-    """
+def quantities(made: Pass) -> Quantities:
+    """All of a pass, by name: canonical ones, fused biases in parts, `loss of micro-batch 0` ..."""
     return {
-        **{name: _gradient(name, array, scale) for name, array in by_part(made.gradients).items()},
+        **{name: _gradient(name, array) for name, array in by_part(made.gradients).items()},
         **{f"loss of micro-batch {i}": _loss(loss) for i, loss in enumerate(made.losses)},
         **dict(_statistics(made.statistics)),
     }
@@ -108,8 +105,8 @@ def share(name: str, a: Quantities, b: Quantities, nothing: frozenset[str]) -> f
     return float(max(a[name].size, b[name].size)) / (max(whole(a), whole(b)) or 1.0)
 
 
-def _gradient(name: str, array: NDArray[Any], scale: float) -> Quantity:
-    values = array.astype(np.float64) / scale
+def _gradient(name: str, array: NDArray[Any]) -> Quantity:
+    values = array.astype(np.float64)
     return Quantity(kind="gradient", tensor=name, values=values, size=_norm(values))
 
 
