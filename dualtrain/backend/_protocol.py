@@ -179,7 +179,6 @@ class Backend(Protocol):
         """Take a state; with None for the optimizer, its weights alone."""
         ...
 
-<<<<<<< HEAD
     def dump_gradients(self, model: Any) -> dict[str, NDArray[Any]]:
         """Canonical name -> a copy of the gradient, of a master its own; where there is one."""
         ...
@@ -202,7 +201,8 @@ class Backend(Protocol):
 
     def in_float64(self) -> AbstractContextManager[None]:
         """A context in which tensors of no stated type are float64."""
-=======
+        ...
+
     def scalars(
         self, optimizer: Any, before: TensorState, after: TensorState
     ) -> Mapping[str, Scalars]:
@@ -210,7 +210,6 @@ class Backend(Protocol):
 
         Only where they are not float64's own. Both states as this framework gave them.
         """
->>>>>>> lock-rule
         ...
 
     def effective_decay(self, optimizer: Any, model: Any) -> dict[str, float]:

@@ -12,7 +12,7 @@ from typing import Any
 from dualtrain.backend import Backend
 from dualtrain.errors import MetricError, PlanError
 from dualtrain.plan import Plan, Plateau, Scaling, decay_at
-from dualtrain.state import RunState
+from dualtrain.state import Arrays, RunState
 from dualtrain.training._journal import AppliedUpdate, Journal
 from dualtrain.training._loss import MicroLoss, check_loss, divisor_of
 from dualtrain.training._native import wire
@@ -211,6 +211,15 @@ class Run:
             losses, self._losses = self._losses, []
             self.journal.add(applied, losses)
         return applied
+
+    def move(self, gradients: Arrays) -> AppliedUpdate:
+        """Make one update of gradients that are given, as `Backend.dump_gradients` gives them.
+
+        The rule alone, between two updates: no micro-batch is taken.
+        """
+        with self.backend.updating(self.plan.spec.amp, self.device):
+            self.backend.load_gradients(self.model, gradients)
+            return self._update()
 
     def report(self, metric: float) -> None:
         """Take a metric for the schedule `reduce_on_plateau`; the next update uses its rate.
