@@ -16,6 +16,8 @@ from dualtrain.workers._talk import (
     Command,
     Done,
     Failed,
+    Follow,
+    Followed,
     Go,
     Hello,
     Job,
@@ -23,6 +25,7 @@ from dualtrain.workers._talk import (
     Progressed,
     Ready,
     Report,
+    Showed,
     Standing,
     Step,
     Stop,
@@ -41,9 +44,12 @@ MESSAGES: list[Report | Command] = [
     Progressed(3, 60, math.inf),
     Standing(3, 60),
     Done(),
+    Showed(13),
+    Followed(),
     Failed('"quoted"\nin two lines'),
     Go(),
     Step(2),
+    Follow(3),
     Stop(),
 ]
 
@@ -75,6 +81,8 @@ def test_what_is_no_message(line: str) -> None:
         ('{"say": "step"}', "updates"),
         ('{"say": "step", "updates": 0}', "updates"),
         ('{"say": "step", "updates": "2"}', "updates"),
+        ('{"say": "follow", "updates": 0}', "updates"),
+        ('{"say": "showed"}', "attempt"),
         ('{"say": "ready", "header": "{}"}', "header.backend"),
     ],
 )
@@ -127,7 +135,15 @@ def test_no_step_goes_past_the_last_update() -> None:
 def test_a_worker_that_stands_is_told_commands_only() -> None:
     with pytest.raises(WorkerError) as error:
         Parent(io.StringIO("on\n"), io.StringIO()).hear()
-    assert str(error.value) == "a worker that stands is told go, step or stop. Received: 'on'"
+    assert str(error.value) == (
+        "a worker that stands is told go, step, follow or stop. Received: 'on'"
+    )
+
+
+def test_a_worker_before_its_run_does_not_follow() -> None:
+    with pytest.raises(WorkerError) as error:
+        reported(Follow(1))
+    assert str(error.value) == "it has no use for this now. Received: 'follow'"
 
 
 class Silent:
