@@ -70,7 +70,7 @@ def fit(
     """
     check_metric(spec, metric)
     check_outputs(trace, output)
-    check_states(states, every)
+    check_states(states, every, output=output)
     epochs = Epochs(batches)
     run = begin(spec, model, epochs.count, backend=backend, measure=trace is not None)
     collector, header = _Collector(), None

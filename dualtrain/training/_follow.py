@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from dualtrain.backend import Backend, train_as_chosen
+from dualtrain.data import PreparedData
 from dualtrain.errors import PlanError
 from dualtrain.lockstep import (
     Led,
@@ -26,12 +27,14 @@ from dualtrain.state import Arrays, RunState
 from dualtrain.training._epochs import Batches, Epochs
 from dualtrain.training._journal import AppliedUpdate
 from dualtrain.training._objective import LossSum, Objective, objective_of
+from dualtrain.training._observer import Observer
 from dualtrain.training._passes import Group, Passes
 from dualtrain.training._run import Run
 from dualtrain.training._start import backend_for
+from dualtrain.training._task_side import TaskSide, begin_task
 from dualtrain.training._wide import WidePasses, random_in, without_random
 
-__all__ = ["Follower", "follow"]
+__all__ = ["Follower", "follow", "follow_task"]
 
 
 def follow(
@@ -66,7 +69,56 @@ def follow(
         objective=lambda run: objective_of(run, loss),
         states=Path(states),
     )
-    return follower.shown(epochs)
+    return _shown(follower, epochs)
+
+
+def follow_task(
+    spec: Spec,
+    backend: str,
+    *,
+    states: Path | str,
+    model: Any = None,
+    loss: LossSum | None = None,
+    data: PreparedData[Any] | None = None,
+    without_randomness: bool = True,
+    observer: Observer | None = None,
+) -> Iterator[Shown]:
+    """Show what one backend makes of each update in a folder that `train(states=)` has left.
+
+    At the end `observer.evaluated` is told how the leading run's last weights do here: both sides
+    evaluate the same ones, with `spec.ema` their averages.
+
+    The other arguments are those of `train`; raises what `follow` raises.
+    """
+    side = begin_task(
+        spec, backend, own_model=model, data=data, without_randomness=without_randomness
+    )
+    follower = Follower(
+        side.start.plan,
+        side.start.model,
+        backend=side.backend,
+        device=side.device,
+        objective=lambda run: side.objective(run, loss),
+        states=Path(states),
+    )
+    return _shown(follower, side.epochs, side, observer)
+
+
+def _shown(
+    follower: Follower,
+    epochs: Epochs,
+    side: TaskSide | None = None,
+    observer: Observer | None = None,
+) -> Iterator[Shown]:
+    """Each judged update, in order, then the evaluation."""
+    with follower:
+        yield from follower.shown(epochs)
+        if side is not None and observer is not None and follower.last is not None:
+            follower.run.restore(follower.last)
+            with follower.run.averaged():
+                score = side.score(follower.run)
+            if score is not None:
+                observer.evaluated(score)
 
 
 class Follower:
@@ -94,22 +146,21 @@ class Follower:
         self.last: RunState | None = None
         """The leading run's state after the last update shown."""
 
-    def close(self) -> None:
-        """End the runs."""
+    def __enter__(self) -> Follower:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
         self.run.close()
         if self._wide is not None:
             self._wide.close()
 
     def shown(self, epochs: Epochs) -> Iterator[Shown]:
         """Each judged update, in order."""
-        try:
-            for attempt, group in _groups(self.run.plan, epochs, self._states.judged):
-                led = read_led(self._folder, attempt)
-                self._check_place(led)
-                yield self._show(led, group)
-                self.last = led.after
-        finally:
-            self.close()
+        for attempt, group in _groups(self.run.plan, epochs, self._states.judged):
+            led = read_led(self._folder, attempt)
+            self._check_place(led)
+            yield self._show(led, group)
+            self.last = led.after
 
     def _show(self, led: Led, group: Group) -> Shown:
         passed, moved, digests = self._moved(led, group)

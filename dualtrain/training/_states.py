@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from dualtrain.errors import OutputError, PlanError
 from dualtrain.files import reason
 from dualtrain.lockstep import FILES, Led, States, led_file, write_led, write_states
-from dualtrain.outputs import check_folder, check_room, drafted, publish
+from dualtrain.outputs import check_apart, check_folder, check_room, drafted, publish
 from dualtrain.training._header import describe
 from dualtrain.training._passes import passing
 from dualtrain.training._run import Run
@@ -29,12 +29,29 @@ def judged_updates(total: int, every: int) -> tuple[int, ...]:
     return tuple(sorted({*range(0, total, every), total - 1}))
 
 
-def check_states(states: Path | str | None, every: int) -> None:
-    """Refuse what could not be written, or a number that is none; nothing is changed."""
+def check_states(
+    states: Path | str | None,
+    every: int,
+    *,
+    output: Path | str | None,
+    inputs: Mapping[str, Path] | None = None,
+) -> None:
+    """Refuse what could not be written, or should not be replaced, and an `every` that is none.
+
+    inputs: what the run reads, see `inputs_of`. Raises `OutputError` or `PlanError`.
+    """
     if not isinstance(every, int) or isinstance(every, bool) or every < 1:
         raise PlanError(f"every must be a whole number >= 1. Received: {every!r}")
-    if states is not None:
-        check_folder(Path(states), STATES, FILES)
+    if states is None:
+        return
+    folder = Path(states)
+    check_apart(folder, STATES, inputs or {})
+    check_folder(folder, STATES, FILES)
+    if output is not None and folder.resolve() == Path(output).resolve():
+        raise OutputError(
+            f"{folder}: {STATES} must have a folder of their own: choose another. Received: the "
+            "output"
+        )
 
 
 class Leader:
