@@ -44,6 +44,14 @@ class Net:
         """The same sums in another order: another framework."""
         return replace(self, order=np.random.default_rng(seed).permutation(len(self.x)))
 
+    def with_unit_at_zero(self, weights: Weights, unit: int, sample: int) -> Weights:
+        """With the bias that takes a unit, at a sample, to where the ReLU switches."""
+        linear = self.x.astype(np.float64) @ weights["first.weight"].T + weights["first.bias"]
+        normal = (linear - linear.mean(0)) / np.sqrt(linear.var(0) + self.eps)
+        bias = weights["norm.bias"].copy()
+        bias[unit] = -normal[sample, unit] * weights["norm.weight"][unit]
+        return {**weights, "norm.bias": bias}
+
     def passed(self, weights: Weights, dtype: Any = np.float32) -> Pass:
         """Forward and backward, every number in one type."""
         w = {name: array.astype(dtype) for name, array in weights.items()}

@@ -63,28 +63,29 @@ def judge_gradients(led: Led, a: Shown, b: Shown, *, u: float = SINGLE) -> list[
     if lost is not None and lost.outcome != "agrees":
         return [*found, lost]
     a_wide, b_wide = (None if s.wide is None else quantities(s.wide) for s in (a, b))
-    narrow = {
-        side: shown.narrow or "it has no pass in float64"
-        for side, shown in (("a", a), ("b", b))
-        if shown.narrow or shown.wide is None
-    }
     double = u == DOUBLE and not (a.narrow or b.narrow)
     if double:  # the passes are in float64 themselves
-        a_wide, b_wide, narrow = a_own, b_own, {}
-    found += [
-        gradient_reading("float64", "told", f"no proof by float64: {why}", side=side, value=0.0)
-        for side, why in narrow.items()
-    ]
-    proved = a_wide is not None and b_wide is not None and not narrow
-    if proved:
+        a_wide, b_wide = a_own, b_own
+    found += _unproved(a, b, (a_wide, b_wide))
+    proved = False
+    if a_wide is not None and b_wide is not None and not (a.narrow or b.narrow):
         wide = list(_in_double(a_wide, b_wide))
         found += with_knobs(wide, a_wide, b_wide)
         if double or any(reading.outcome == "differs" for reading in wide):
             return found
+        proved = True
     if lost is not None:
         return [*found, lost]
     passes = _Passes(a=a, b=b, own=(a_own, b_own), wide=(a_wide, b_wide), proved=proved)
     return [*found, *with_knobs(list(_in_own_types(passes, max(u, SINGLE))), a_own, b_own)]
+
+
+def _unproved(a: Shown, b: Shown, wide: tuple[Quantities | None, ...]) -> Iterator[Reading]:
+    """Why stage 1 says nothing; what is left is blunter."""
+    for side, shown, held in zip("ab", (a, b), wide, strict=True):
+        if shown.narrow or held is None:
+            why = shown.narrow or "there is no pass in float64"
+            yield gradient_reading("float64", "told", why, side=side, value=0.0)
 
 
 def _absent(a: Quantities, b: Quantities) -> Iterator[Reading]:
