@@ -134,6 +134,13 @@ def train(
     backend: Backend,
     trace: Annotated[Path | None, typer.Option(help="File for the trace.")] = None,
     output: Annotated[Path | None, typer.Option(help="Folder for the trained model.")] = None,
+    states: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the states of the run, from which another side can follow."),
+    ] = None,
+    every: Annotated[
+        int, typer.Option(min=1, help="States of each so many updates; the first and last too.")
+    ] = 1,
     device: Device = None,
 ) -> None:
     """Train a spec's task with one backend."""
@@ -144,7 +151,15 @@ def train(
     bars = ProgressBars([backend])
     seen = bars.observer(backend)
     with _interruption_told(lambda: seen.left), bars, _warnings_as_text():
-        score = training.train(loaded, backend, trace=trace, output=output, observer=seen)
+        score = training.train(
+            loaded,
+            backend,
+            trace=trace,
+            output=output,
+            states=states,
+            every=every,
+            observer=seen,
+        )
         seen.left = "the run was done, and has left all that it was to write"
     if seen.skipped:
         print(f"{seen.skipped} of {seen.done} updates skipped: their gradients were not finite")

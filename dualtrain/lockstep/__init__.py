@@ -1,11 +1,32 @@
 """Lockstep: one update judged from one state, in two halves, by numpy alone.
 
-`_record.py` is what a side shows of one update, `_reading.py` what is said of it.
+`_record.py` is what a side shows of one update, `_reading.py` what is said of it; `_files.py` has
+both ends of the files.
+
+Half (a): `_gradients.py` holds the gradients, the losses and the running statistics of two sides
+against each other (`_quantities.py`, `_fused.py`), if `_doubts.py` finds that they can be;
+`_nudges.py` finds out what rounding does to them, in units of `_units.py`; `_knobs.py` says where
+to look.
 """
 
+from dualtrain.lockstep._files import FILES as FILES
+from dualtrain.lockstep._files import States as States
+from dualtrain.lockstep._files import led_attempts as led_attempts
+from dualtrain.lockstep._files import led_file as led_file
+from dualtrain.lockstep._files import read_led as read_led
+from dualtrain.lockstep._files import read_shown as read_shown
+from dualtrain.lockstep._files import read_states as read_states
+from dualtrain.lockstep._files import write_led as write_led
+from dualtrain.lockstep._files import write_shown as write_shown
+from dualtrain.lockstep._files import write_states as write_states
+from dualtrain.lockstep._fused import by_part as by_part
+from dualtrain.lockstep._gradients import judge_gradients as judge_gradients
+from dualtrain.lockstep._nudged import nudged as nudged
+from dualtrain.lockstep._nudges import explore as explore
 from dualtrain.lockstep._reading import Judged as Judged
 from dualtrain.lockstep._reading import Lockstep as Lockstep
 from dualtrain.lockstep._reading import Reading as Reading
+from dualtrain.lockstep._record import Led as Led
 from dualtrain.lockstep._record import Move as Move
 from dualtrain.lockstep._record import Pass as Pass
 from dualtrain.lockstep._record import Scalars as Scalars

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from dualtrain.state import Arrays, RunState, Scalars
 
-__all__ = ["Move", "Pass", "Scalars", "Shown"]
+__all__ = ["Led", "Move", "Pass", "Scalars", "Shown"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +46,19 @@ class Move:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Led:
+    """One update of the leading side's free run, from which both sides show theirs."""
+
+    attempt: int
+    """Its number, skipped ones counted."""
+    batches: tuple[str, ...]
+    """Digests of the micro-batches."""
+    before: RunState
+    passed: Pass
+    after: RunState
+
+
+@dataclass(frozen=True, kw_only=True)
 class Shown:
     """One update, as one side shows it."""
 
@@ -59,6 +72,8 @@ class Shown:
     """In float64, from the same weights; None where the model cannot be."""
     narrow: str = ""
     """Why the pass in float64 proves nothing: what computes in float32 in it; empty if it does."""
+    random: str = ""
+    """How the same pass, made twice, differs: no two sides draw alike; empty if it does not."""
     moved: Move
     """From the state before the update, with the gradients of the leading side."""
     probe: Move

@@ -24,7 +24,7 @@ them apart, and all parameters are judged together, as one tensor.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -33,6 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dualtrain.errors import TraceError
+from dualtrain.lockstep import by_part
 from dualtrain.parity._tolerances import (
     DECAY_ROUNDING,
     FLOOR_WEIGHTS,
@@ -202,27 +203,9 @@ def compare_weights(
     )
 
 
-_FUSED = (".c_attn.bias", "in_proj_bias", "qkv.bias", "qkv_proj.bias")
-"""The biases of query, key and value in one tensor, one after the other: in GPT-2, in torch's
-MultiheadAttention, in timm's ViT and Swin, in FlashAttention's `Wqkv`, in PaddleClas and Phi-3."""
-
-
 def _by_part(weights: WeightSet) -> WeightSet:
     """The weights, with a tensor of its own for each part of a fused bias."""
-    return WeightSet(_split(weights.initial), _split(weights.final))
-
-
-def _split(arrays: Arrays) -> Arrays:
-    return {
-        part: values
-        for name, array in arrays.items()
-        for part, values in (_parts(name, array) if name.endswith(_FUSED) else [(name, array)])
-    }
-
-
-def _parts(name: str, array: NDArray[np.float32]) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    for part, values in zip(("query", "key", "value"), np.array_split(array, 3), strict=True):
-        yield f"{name} ({part})", values
+    return WeightSet(by_part(weights.initial), by_part(weights.final))
 
 
 def _noise(a: WeightSet, again: WeightSet) -> dict[str, float]:
