@@ -33,3 +33,4 @@ from dualtrain.lockstep._record import Pass as Pass
 from dualtrain.lockstep._record import Scalars as Scalars
 from dualtrain.lockstep._record import Shown as Shown
 from dualtrain.lockstep._told import told as told
+from dualtrain.lockstep._units import unit_of as unit_of

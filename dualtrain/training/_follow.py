@@ -29,6 +29,7 @@ from dualtrain.training._journal import AppliedUpdate
 from dualtrain.training._objective import LossSum, Objective, objective_of
 from dualtrain.training._observer import Observer
 from dualtrain.training._passes import Group, Passes
+from dualtrain.training._rounding import Rounding
 from dualtrain.training._run import Run
 from dualtrain.training._start import backend_for
 from dualtrain.training._task_side import TaskSide, begin_task
@@ -140,6 +141,7 @@ class Follower:
         self.run = Run(plan, model, backend=backend, device=device, measure=True)
         self.run.clip.keeps = True
         self._passes = Passes(self.run, objective(self.run))
+        self._rounding = Rounding(self._passes)
         self._wide = None if wide is None else WidePasses(plan, wide, self.run, objective)
         self._random = ""
         self._looked = 0
@@ -166,6 +168,7 @@ class Follower:
         passed, moved, digests = self._moved(led, group)
         wide = self._in_float64(led.before, group)
         self._look(led.before, group, passed, wide)
+        nudges, reached = self._rounding.explored(led, group, passed, wide)
         return Shown(
             attempt=led.attempt,
             batches=digests,
@@ -175,6 +178,8 @@ class Follower:
             random=self._random,
             moved=moved,
             probe=self._probe(*_probe_state(led.before, led.passed.gradients)),
+            nudges=nudges,
+            reached=reached,
         )
 
     def _moved(self, led: Led, group: Group) -> tuple[Pass, Move, tuple[str, ...]]:
