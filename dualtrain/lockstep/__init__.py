@@ -16,6 +16,7 @@ from dualtrain.lockstep._files import led_file as led_file
 from dualtrain.lockstep._files import read_led as read_led
 from dualtrain.lockstep._files import read_shown as read_shown
 from dualtrain.lockstep._files import read_states as read_states
+from dualtrain.lockstep._files import shown_file as shown_file
 from dualtrain.lockstep._files import write_led as write_led
 from dualtrain.lockstep._files import write_shown as write_shown
 from dualtrain.lockstep._files import write_states as write_states

@@ -32,13 +32,14 @@ __all__ = [
     "read_led",
     "read_shown",
     "read_states",
+    "shown_file",
     "write_led",
     "write_shown",
     "write_states",
 ]
 
 _MANIFEST = "states.json"
-FILES = (_MANIFEST, "update-*.safetensors")
+FILES = (_MANIFEST, "update-*.safetensors", "shown-*.safetensors")
 """What a folder of states consists of."""
 
 _VERSION: Literal[1] = 1
@@ -106,6 +107,11 @@ def led_file(folder: Path, attempt: int) -> Path:
     'states/update-0000012.safetensors'
     """
     return folder / f"update-{attempt:07}.safetensors"
+
+
+def shown_file(folder: Path, attempt: int) -> Path:
+    """Where a side leaves what it shows of an update; the leading side in its folder of states."""
+    return folder / f"shown-{attempt:07}.safetensors"
 
 
 def write_led(folder: Path, led: Led) -> None:

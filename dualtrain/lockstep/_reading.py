@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from dualtrain.trace import Evaluation
+
 __all__ = ["Excuse", "Half", "Judged", "Lockstep", "Outcome", "Reading"]
 
 Excuse = Literal["", "kink", "kernel"]
@@ -65,3 +67,5 @@ class Lockstep:
     updates: tuple[Judged, ...]
     total: int
     """Updates that the run made or skipped."""
+    scores: tuple[Evaluation, Evaluation] | None = None
+    """How the leading run's last weights do on the held-out split, on either side; None without."""

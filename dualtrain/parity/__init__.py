@@ -16,6 +16,7 @@ why none does. The verdict is symmetric: a difference, else what is no proof, el
 from dualtrain.parity._against_plan import compare_with_plan as compare_with_plan
 from dualtrain.parity._compare import compare as compare
 from dualtrain.parity._compare import compare_files as compare_files
+from dualtrain.parity._compare import compare_followed as compare_followed
 from dualtrain.parity._compare import compare_headers as compare_headers
 from dualtrain.parity._finding import Comparison as Comparison
 from dualtrain.parity._finding import Finding as Finding

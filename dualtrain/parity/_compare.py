@@ -25,7 +25,7 @@ from dualtrain.parity._tolerances import tolerances
 from dualtrain.parity._weights import Weights, WeightSet, compare_weights
 from dualtrain.trace import Header, Trace, read_trace
 
-__all__ = ["compare", "compare_files", "compare_headers"]
+__all__ = ["compare", "compare_files", "compare_followed", "compare_headers"]
 
 _MEASURES: dict[Stage, Callable[[Trace, Trace], list[Measure]]] = {
     stages.PLAN: before.plan,
@@ -100,6 +100,8 @@ def compare(
     names = names or _told_apart(a.header.backend, b.header.backend)
     not_measured = [s for s in STAGES if s.absent and not measures[s]]
     free = {} if lockstep is None else halves.illustrating(a, b, measures)
+    if lockstep is not None and lockstep.scores is not None:
+        measures[stages.EVALUATION] = after.evaluation(*halves.scored(a, b, lockstep.scores))
     if lockstep is None:
         final = explained(_findings(measures, specs), a, measures[stages.ACCUMULATION])
     else:
@@ -218,6 +220,40 @@ def compare_files(
         )
     check_floor(floor, nudged, again, of=traces[0], weights=sets[0])
     return compare(*traces, weights=sets, floor=(nudged, again), lockstep=lockstep, names=names)
+
+
+def compare_followed(
+    a: Header, b: Header, lockstep: Lockstep, *, names: tuple[str, str] | None = None
+) -> Comparison:
+    """Compare two sides of which one has led and the other followed: there is no free run of b."""
+    traces = Trace(a), Trace(b)
+    names = names or _told_apart(a.backend, b.backend)
+    measures = {stage: _MEASURES[stage](*traces) for stage in _KNOWN_BEFORE}
+    specs = (a.spec, b.spec)
+    findings = _findings(measures, specs, halves.judged(lockstep, names, specs))
+    return Comparison(
+        a=traces[0],
+        b=traces[1],
+        findings=tuple(findings.values()),
+        first=deciding(findings),
+        starts_alike=starts_alike(findings),
+        not_compared=(),
+        weights=None,
+        averages=None,
+        names=names,
+        lockstep=lockstep,
+    )
+
+
+_KNOWN_BEFORE = (
+    stages.PLAN,
+    stages.COMPUTATION,
+    stages.BATCHES,
+    stages.DECAY,
+    stages.INITIAL_WEIGHTS,
+    stages.SPEC,
+)
+"""Stages of two headers alone."""
 
 
 def compare_headers(a: Header, b: Header, *, names: tuple[str, str] | None = None) -> Comparison:

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from dualtrain.lockstep import Lockstep, Outcome, Reading, told
 from dualtrain.parity import _stages as stages
 from dualtrain.parity._finding import Finding, Measure, Series
 from dualtrain.parity._stages import Specs, Stage, fields_among, told_fields
 from dualtrain.parity._tolerances import EXACT, Tolerance
-from dualtrain.trace import Trace
+from dualtrain.trace import Evaluation, Trace
 
-__all__ = ["HALVES", "illustrating", "judged"]
+__all__ = ["HALVES", "illustrating", "judged", "scored"]
 
 HALVES: Mapping[str, Stage] = {"gradients": stages.GRADIENTS, "rule": stages.RULE}
 """The stage of each half."""
@@ -128,6 +129,12 @@ def _series(judgements: list[Judgement]) -> Series:
         values=tuple(gravest[update] for update in updates),
         bounds=tuple(1.0 for _ in updates),
     )
+
+
+def scored(a: Trace, b: Trace, scores: tuple[Evaluation, Evaluation]) -> tuple[Trace, Trace]:
+    """Both runs with what the same weights came to on either side, in place of their own."""
+    own, other = scores
+    return replace(a, evaluations=(own,)), replace(b, evaluations=(other,))
 
 
 def illustrating(a: Trace, b: Trace, measures: Measures) -> Measures:

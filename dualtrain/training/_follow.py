@@ -25,6 +25,7 @@ from dualtrain.plan import Plan
 from dualtrain.spec import Spec
 from dualtrain.state import Arrays, RunState
 from dualtrain.training._epochs import Batches, Epochs
+from dualtrain.training._header import describe
 from dualtrain.training._journal import AppliedUpdate
 from dualtrain.training._objective import LossSum, Objective, objective_of
 from dualtrain.training._observer import Observer
@@ -86,8 +87,9 @@ def follow_task(
 ) -> Iterator[Shown]:
     """Show what one backend makes of each update in a folder that `train(states=)` has left.
 
-    At the end `observer.evaluated` is told how the leading run's last weights do here: both sides
-    evaluate the same ones, with `spec.ema` their averages.
+    Before the first `observer.ready` is told what this side is. At the end `observer.evaluated` is
+    told how the leading run's last weights do here: both sides evaluate the same ones, with
+    `spec.ema` their averages.
 
     The other arguments are those of `train`; raises what `follow` raises.
     """
@@ -113,6 +115,8 @@ def _shown(
 ) -> Iterator[Shown]:
     """Each judged update, in order, then the evaluation."""
     with follower:
+        if observer is not None:
+            observer.ready(describe(follower.run))
         yield from follower.shown(epochs)
         if side is not None and observer is not None and follower.last is not None:
             follower.run.restore(follower.last)

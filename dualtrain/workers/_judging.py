@@ -7,6 +7,7 @@ both have shown an update -> it is judged here, its files are removed, each may 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from dualtrain.lockstep import (
@@ -17,9 +18,12 @@ from dualtrain.lockstep import (
     read_led,
     read_shown,
     read_states,
+    settled,
+    shown_file,
 )
+from dualtrain.trace import Evaluation
 from dualtrain.workers._process import Workers
-from dualtrain.workers._talk import Follow, shown_file
+from dualtrain.workers._talk import Follow
 
 __all__ = ["JUDGED", "Judging", "every_for"]
 
@@ -61,6 +65,7 @@ class Judging:
         self._trained: set[str] = set()
         self._shown: dict[int, set[str]] = {}
         self._judged: list[Judged] = []
+        self._scores: dict[str, Evaluation] = {}
 
     def trained(self, name: str) -> None:
         """A side is done with its own run: it follows as soon as the states are there."""
@@ -95,12 +100,18 @@ class Judging:
         self._workers.tell(Follow(1), self._folders)
         return self._judged[-1]
 
+    def followed(self, name: str, evaluation: Evaluation | None) -> None:
+        """A side has shown all."""
+        if evaluation is not None:
+            self._scores[name] = evaluation
+
     @property
     def progress(self) -> tuple[int, int]:
         """Updates judged, and to be judged."""
         return len(self._judged), len(self._of.judged)
 
     def lockstep(self) -> Lockstep:
-        """All that was judged, in order."""
-        updates = sorted(self._judged, key=lambda one: one.attempt)
-        return Lockstep(updates=tuple(updates), total=self._of.total)
+        """What all of it comes to."""
+        scores = [self._scores[name] for name in self._folders if name in self._scores]
+        both = (scores[0], scores[1]) if len(scores) == len(self._folders) else None
+        return replace(settled(self._judged, self._of.total), scores=both)

@@ -194,7 +194,10 @@ def _until_done(
                     bars.show(name, done, total, loss)
                 case Done() if name in names:
                     judging.trained(name)
-                case Done() | Followed():
+                case Followed(evaluation):
+                    judging.followed(name, evaluation)
+                    left.remove(name)
+                case Done():
                     left.remove(name)
                 case Showed(attempt):
                     judged = judging.showed(name, attempt)

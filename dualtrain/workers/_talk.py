@@ -39,7 +39,7 @@ from pydantic import (
 
 from dualtrain.errors import WorkerError
 from dualtrain.fields import Count
-from dualtrain.trace import Header, header_from_json, header_to_json
+from dualtrain.trace import Evaluation, Header, header_from_json, header_to_json
 from dualtrain.version import __version__
 
 __all__ = [
@@ -62,7 +62,6 @@ __all__ = [
     "Talk",
     "decode",
     "encode",
-    "shown_file",
 ]
 
 TALK = 2
@@ -145,7 +144,9 @@ class Done:
 
 @dataclass(frozen=True)
 class Showed:
-    """What it makes of one of the leading side's updates is written, for the parent to remove."""
+    """What it makes of one of the leading side's updates is in its folder, for the parent to
+    remove.
+    """
 
     attempt: int
     say: Literal["showed"] = "showed"
@@ -155,6 +156,8 @@ class Showed:
 class Followed:
     """It has shown all of them."""
 
+    evaluation: Evaluation | None = None
+    """How the leading run's last weights do on the held-out split; None without one."""
     say: Literal["followed"] = "followed"
 
 
@@ -242,11 +245,6 @@ def _another_version(received: str) -> WorkerError:
     return WorkerError(
         f"both sides need the same version of dualtrain, {__version__}. Received: {received}"
     )
-
-
-def shown_file(folder: Path, attempt: int) -> Path:
-    """Where a side leaves what it makes of an update: there when it says `Showed`."""
-    return folder / f"shown-{attempt:07}.safetensors"
 
 
 class Talk:

@@ -16,11 +16,12 @@ from typing import Any, NoReturn, TextIO
 
 from dualtrain.data import PreparedData
 from dualtrain.errors import DualtrainError, OutputError, WorkerError
-from dualtrain.lockstep import write_shown
+from dualtrain.lockstep import shown_file, write_shown
 from dualtrain.outputs import clear_abandoned
 from dualtrain.spec import Source, Spec
-from dualtrain.trace import Header, Update
+from dualtrain.trace import Evaluation, Header, Update
 from dualtrain.training import Observer, follow_task, task_of, train
+from dualtrain.workers._following import Scorer
 from dualtrain.workers._talk import (
     Command,
     Done,
@@ -36,7 +37,6 @@ from dualtrain.workers._talk import (
     Standing,
     Step,
     Stop,
-    shown_file,
 )
 
 __all__ = ["main"]
@@ -124,7 +124,6 @@ def _done(job_file: Path, parent: Parent) -> int:
 def _run(job: Job, parent: Parent) -> None:
     spec = Spec.model_validate_json(job.spec).located(Source.load(job.source))
     data = task_of(spec).load(Path(job.data))
-    leads = {"states": Path(job.states), "every": job.every} if job.every else {}
     train(
         spec,
         job.backend,
@@ -134,25 +133,27 @@ def _run(job: Job, parent: Parent) -> None:
         nudge=job.nudge,
         without_randomness=True,
         observer=Reporter(parent),
-        **leads,
+        states=Path(job.states) if job.every else None,
+        every=job.every or 1,
     )
     parent.say(Done())
     if job.states:
-        _follow(job, spec, data, parent)
-        parent.say(Followed())
+        parent.say(Followed(_follow(job, spec, data, parent)))
 
 
-def _follow(job: Job, spec: Spec, data: PreparedData[Any], parent: Parent) -> None:
+def _follow(job: Job, spec: Spec, data: PreparedData[Any], parent: Parent) -> Evaluation | None:
     """Show what this side makes of the leading side's updates, as many as it is told to."""
     owed = _told_to_follow(parent)
-    folder = Path(job.shown)
+    folder, scorer = Path(job.shown), Scorer()
     folder.mkdir()
-    for shown in follow_task(spec, job.backend, states=Path(job.states), data=data):
+    states = Path(job.states)
+    for shown in follow_task(spec, job.backend, states=states, data=data, observer=scorer):
         while not owed:
             owed = _told_to_follow(parent)
         write_shown(shown_file(folder, shown.attempt), shown)
         parent.say(Showed(shown.attempt))
         owed -= 1
+    return scorer.evaluation
 
 
 def _told_to_follow(parent: Parent) -> int:

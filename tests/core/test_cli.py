@@ -39,9 +39,19 @@ def test_commands_and_options_are_these() -> None:
         "explain": ["--json", "--micro-batches", "spec"],
         "compare": ["--dialects", "--json", "--micro-batches", "spec"],
         "ledger": ["--backend", "--json", "--model", "spec"],
-        "train": ["--backend", "--device", "--output", "--trace", "spec"],
+        "train": [
+            "--backend",
+            "--device",
+            "--every",
+            "--output",
+            "--states",
+            "--trace",
+            "spec",
+        ],
+        "lockstep": ["--backend", "--device", "--report", "--states", "spec"],
         "parity": [
             "--device",
+            "--every",
             "--floor",
             "--no-floor",
             "--paddle-python",
@@ -324,10 +334,12 @@ def test_parity_passes_its_options_on(
 
     monkeypatch.setattr("dualtrain.workers.run_parity", run_parity)
     arguments = ["--report", "r", "--torch-python", "./p", "--device", "cuda:1", "--no-floor"]
+    arguments += ["--every", "3"]
     status, out, _ = run("parity", spec(EPOCHS), *arguments)
     del asked["console"]
     assert asked == {
         "device": "cuda:1",
+        "every": 3,
         "floor": False,
         "report": Path("r"),
         "sides": (Side("torch", "torch", "./p"), Side("paddle", "paddle")),
