@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -14,12 +14,16 @@ from dualtrain.backend import Backend, train_as_chosen
 from dualtrain.data import PreparedData
 from dualtrain.errors import PlanError
 from dualtrain.lockstep import (
+    TYPES,
     Led,
     Move,
     Pass,
     Shown,
+    explore,
+    nudged,
     read_led,
     read_states,
+    unit_of,
 )
 from dualtrain.plan import Plan
 from dualtrain.spec import Spec
@@ -166,6 +170,7 @@ class Follower:
         passed, moved, digests = self._moved(led, group)
         wide = self._in_float64(led.before, group)
         self._look(led.before, group, passed, wide)
+        nudges, reached = self._explored(led, group, passed, wide)
         return Shown(
             attempt=led.attempt,
             batches=digests,
@@ -175,6 +180,8 @@ class Follower:
             random=self._random,
             moved=moved,
             probe=self._probe(*_probe_state(led.before, led.passed.gradients)),
+            nudges=nudges,
+            reached=reached,
         )
 
     def _moved(self, led: Led, group: Group) -> tuple[Pass, Move, tuple[str, ...]]:
@@ -182,7 +189,7 @@ class Follower:
         self.run.restore(led.before)
         before = self.run.state()
         handed = led.passed.gradients
-        passed, made = self._passes.update(led.before, group, handed)
+        passed, made = self._passes.update(group, handed)
         return passed, self._move(before, handed, made.applied), made.digests
 
     def _probe(self, state: RunState, handed: Arrays) -> Move:
@@ -234,6 +241,20 @@ class Follower:
         elif not self._random:
             again = self._passes.alone(without_random(state), group)
             self._random = random_in(again, passed, _NOISE)
+
+    def _explored(
+        self, led: Led, group: Group, passed: Pass, wide: Pass | None
+    ) -> tuple[tuple[Mapping[str, float], ...], Mapping[str, float]]:
+        """How far rounding moves the gradients, where they are not the leading run's at once."""
+        tensors = led.before.tensors
+        unit = unit_of(self.run.plan, tensors.weights)
+
+        def moved(seed: int, ulps: int) -> Pass:
+            weights = nudged(tensors.weights, seed=seed, ulps=ulps, dtype=TYPES[unit])
+            near = replace(led.before, tensors=replace(tensors, weights=weights))
+            return self._passes.alone(near, group)
+
+        return explore(passed, wide, led.passed, moved, u=unit)
 
     def _check_place(self, led: Led) -> None:
         """Refuse an update that does not stand where this side's plan has it."""
