@@ -31,4 +31,5 @@ from dualtrain.lockstep._record import Move as Move
 from dualtrain.lockstep._record import Pass as Pass
 from dualtrain.lockstep._record import Scalars as Scalars
 from dualtrain.lockstep._record import Shown as Shown
+from dualtrain.lockstep._units import TYPES as TYPES
 from dualtrain.lockstep._units import unit_of as unit_of
