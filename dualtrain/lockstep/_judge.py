@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
+from dualtrain.lockstep._files import read_led, read_states
 from dualtrain.lockstep._gradients import judge_gradients
 from dualtrain.lockstep._reading import Judged, Lockstep, Reading
 from dualtrain.lockstep._record import Led, Shown
@@ -14,7 +16,7 @@ from dualtrain.lockstep._units import unit_of
 from dualtrain.plan import Plan
 from dualtrain.trace import Decision
 
-__all__ = ["judge", "settled"]
+__all__ = ["judge", "judge_folder", "settled"]
 
 MANY = 0.25
 """A tensor that is excused at this share of the judged updates, and two at least, is excused no
@@ -37,6 +39,19 @@ def judge(led: Led, a: Shown, b: Shown, *, plan: Plan, decisions: Mapping[str, D
         for move, probe in ((shown.moved, False), (shown.probe, True)):
             readings += judge_rule(move, side=side, plan=plan, decisions=decisions, probe=probe)
     return Judged(attempt=led.attempt, t=led.before.t, readings=tuple(_kept(readings)))
+
+
+def judge_folder(folder: Path, a: Iterable[Shown], b: Iterable[Shown]) -> Iterator[Judged]:
+    """The updates of a folder of states, each judged as both sides show it.
+
+    Raises `StatesError` for a folder that is none.
+    """
+    states = read_states(folder)
+    assert states.header.plan is not None, "states are those of a run with a plan"
+    plan = states.header.plan.resolved()
+    decisions = {decision.name: decision for decision in states.header.plan.decisions}
+    for attempt, shown in zip(states.judged, zip(a, b, strict=True), strict=True):
+        yield judge(read_led(folder, attempt), *shown, plan=plan, decisions=decisions)
 
 
 def _kept(readings: Sequence[Reading]) -> Iterator[Reading]:
