@@ -191,7 +191,7 @@ class Follower:
         self.run.restore(led.before)
         before = self.run.state()
         handed = led.passed.gradients
-        passed, made = self._passes.update(led.before, group, handed)
+        passed, made = self._passes.update(group, handed)
         return passed, self._move(before, handed, made.applied), made.digests
 
     def _probe(self, state: RunState, handed: Arrays) -> Move:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -37,7 +38,9 @@ class WidePasses:
     ) -> None:
         spec = plan.spec.model_copy(update={"amp": None, "ema": None})
         wide, backend, device = replace(plan, spec=spec), own.backend, own.device
-        self._run = Run(wide, model, backend=backend, device=device, measure=False)
+        with warnings.catch_warnings():  # the side's own run has said all
+            warnings.simplefilter("ignore")
+            self._run = Run(wide, model, backend=backend, device=device, measure=False)
         self._passes = Passes(self._run, objective(self._run))
 
     def close(self) -> None:
