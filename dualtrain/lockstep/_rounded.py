@@ -31,6 +31,11 @@ class Precision:
     """Half the distance between its smallest numbers: what underflow is off at most."""
     largest: float
 
+    @property
+    def normal(self) -> float:
+        """The smallest number that has all its digits."""
+        return self.tiny / self.unit
+
     def holds(self, number: float) -> bool:
         """Whether a number is one of this type."""
         return self is DOUBLE or float(np.float32(number)) == number
@@ -82,7 +87,12 @@ class Rounded:
 
     def __add__(self, other: Any) -> Rounded:
         b = self._other(other)
-        return self._rounded(self.value + b.value, _sum(self.error, b.error))
+        result = self._rounded(self.value + b.value, _sum(self.error, b.error))
+        for zero, kept in ((self, b), (b, self)):  # a sum with 0 is not rounded
+            still = (zero.value == 0.0) & (zero.error == 0.0)
+            if still.any():
+                result.error = np.where(still, kept.error, result.error)
+        return result
 
     __radd__ = __add__
 
@@ -97,6 +107,8 @@ class Rounded:
 
     def __mul__(self, other: Any) -> Rounded:
         b = self._other(other)
+        if b.value.ndim == 0 and b.error is EXACT and abs(b.value) == 1.0:
+            return Rounded(self.value * b.value, self.error, self.precision)
         if self.error is EXACT and b.error is EXACT:
             return self._rounded(self.value * b.value, EXACT)
         inherited = np.abs(self.value) * b.error + np.abs(b.value) * self.error
@@ -166,7 +178,7 @@ def _sqrt(x: Rounded) -> Rounded:
     low, high = x.value - x.error, x.value + x.error
     root = np.sqrt(np.maximum(x.value, 0.0))
     off = np.maximum(np.sqrt(np.maximum(high, 0.0)) - root, root - np.sqrt(np.maximum(low, 0.0)))
-    off = np.where(low < -64.0 * x.precision.tiny, np.inf, off)
+    off = np.where(low < -(2.0**50) * x.precision.tiny, np.inf, off)
     return x._rounded(root, off)
 
 
