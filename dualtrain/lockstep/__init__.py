@@ -23,6 +23,7 @@ from dualtrain.lockstep._fused import by_part as by_part
 from dualtrain.lockstep._gradients import judge_gradients as judge_gradients
 from dualtrain.lockstep._nudged import nudged as nudged
 from dualtrain.lockstep._nudges import explore as explore
+from dualtrain.lockstep._probe import probe_state as probe_state
 from dualtrain.lockstep._reading import Judged as Judged
 from dualtrain.lockstep._reading import Lockstep as Lockstep
 from dualtrain.lockstep._reading import Reading as Reading
@@ -31,5 +32,6 @@ from dualtrain.lockstep._record import Move as Move
 from dualtrain.lockstep._record import Pass as Pass
 from dualtrain.lockstep._record import Scalars as Scalars
 from dualtrain.lockstep._record import Shown as Shown
+from dualtrain.lockstep._rule import judge_rule as judge_rule
 from dualtrain.lockstep._units import TYPES as TYPES
 from dualtrain.lockstep._units import unit_of as unit_of
