@@ -26,7 +26,9 @@ from dualtrain.lockstep._gradients import judge_gradients as judge_gradients
 from dualtrain.lockstep._judge import judge as judge
 from dualtrain.lockstep._judge import judge_folder as judge_folder
 from dualtrain.lockstep._judge import settled as settled
+from dualtrain.lockstep._nudged import PLACES as PLACES
 from dualtrain.lockstep._nudged import nudged as nudged
+from dualtrain.lockstep._nudged import ulp as ulp
 from dualtrain.lockstep._nudges import explore as explore
 from dualtrain.lockstep._probe import probe_state as probe_state
 from dualtrain.lockstep._reading import Judged as Judged

@@ -40,5 +40,7 @@ def nudged(arrays: Arrays, *, seed: int, ulps: int = 1, dtype: str = "float32") 
 
 
 def _steps(random: np.random.Generator, shape: tuple[int, ...], ulps: int) -> NDArray[np.float32]:
-    sizes = random.integers(1, ulps, shape, endpoint=True)
-    return (sizes * random.choice((-1, 1), shape)).astype(np.float32)
+    sizes = random.integers(1, ulps, shape, dtype=np.int64, endpoint=True)
+    signs = random.choice(np.array([-1, 1], np.float32), shape)
+    steps: NDArray[np.float32] = sizes.astype(np.float32) * signs
+    return steps

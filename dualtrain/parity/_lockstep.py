@@ -27,6 +27,7 @@ _FREE = (
     stages.ACCUMULATION,
     stages.CLIP,
     stages.UPDATE,
+    stages.STATISTICS,
     stages.AVERAGES,
     stages.EVALUATION,
 )

@@ -177,7 +177,7 @@ def _farthest(weights: Weights, what: str) -> Iterator[str]:
     if worst is not None and worst.difference == 0:
         yield f"{what} are equal."
     elif worst is not None:
-        floor = f"; chaos floor {weights.floor:.2g}" if weights.floor is not None else ""
+        floor = f"; chaos floor {worst.floor:.2g}" if worst.floor is not None else ""
         yield (
             f"{what} differ by at most {worst.difference:.2g} of their movement, in "
             f"{worst.name} (allowed {worst.bound:.2g}{floor})."

@@ -38,7 +38,7 @@ def train(
     output: Path | None = None,
     states: Path | None = None,
     every: int = 1,
-    nudge: bool = False,
+    nudge: int = 0,
     without_randomness: bool = False,
     observer: Observer | None = None,
 ) -> Score | None:
@@ -56,7 +56,8 @@ def train(
         and with `trace` the initial weights, so that the trace can be compared by how far training
         moved the weights. The score is that of the averages.
     states: folder for the states of the run, `every`: of which updates, as for `fit`.
-    nudge: move one weight matrix by 1 ULP before training, to measure the chaos floor.
+    nudge: move every weight by 1 ULP before training, to measure the chaos floor; which go up and
+        which down follows from this number. 0: do not.
     without_randomness: train with nothing random, as a parity run does: masks cannot match across
         frameworks. The model that is saved keeps its dropout.
     """

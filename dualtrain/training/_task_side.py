@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from dualtrain.backend import Backend, load_backend, logits_of
 from dualtrain.data import EpochBatches, PreparedData, batches_of_epoch, held_out_batches
 from dualtrain.plan import Plan
@@ -16,6 +14,7 @@ from dualtrain.spec import Spec
 from dualtrain.tasks import Score, Task
 from dualtrain.training._before import batch_size, check_before, model_config, task_of
 from dualtrain.training._epochs import Epochs
+from dualtrain.training._nudge import nudge as move_weights
 from dualtrain.training._objective import LossSum, Objective, objective_of
 from dualtrain.training._probe import evaluation_logits
 from dualtrain.training._recorder import Save
@@ -79,7 +78,7 @@ def begin_task(
     *,
     own_model: Any,
     data: PreparedData[Any] | None,
-    nudge: bool = False,
+    nudge: int = 0,
     without_randomness: bool = False,
 ) -> TaskSide:
     """One side of the spec's task; the arguments are those of `train`."""
@@ -95,7 +94,7 @@ def begin_task(
     epochs = Epochs(batches_of_epoch(data, seed=spec.seed, size=size))
     start = _start(spec, written, verbs, data, own_model=own_model, micro_batches=epochs.count)
     if nudge:
-        _nudge(start.model, verbs)
+        move_weights(start.model, verbs, spec, seed=nudge)
     return TaskSide(
         spec=spec,
         backend=verbs,
@@ -139,11 +138,3 @@ def _start(
         trace_notes=task.notes(config),
         save=partial(written.save, config=written.config(folder, data), data=data),
     )
-
-
-def _nudge(model: Any, backend: Backend) -> None:
-    """Move one weight matrix by 1 ULP."""
-    parameters, weights = backend.parameters(model), backend.dump_weights(model)
-    name = next(p.name for p in parameters if p.kind == "other" and len(p.shape) == 2)
-    weights[name] = np.nextafter(weights[name], np.float32(np.inf))
-    backend.load_weights(model, weights)

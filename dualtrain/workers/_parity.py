@@ -43,13 +43,13 @@ def run_parity(
     *,
     report: Path,
     sides: tuple[Side, Side] = DEFAULT_SIDES,
-    floor: bool = False,
+    nudges: int = 0,
     every: int | None = None,
     console: Console | None = None,
 ) -> Comparison:
     """Train the spec's task on two sides, compare them and write the report folder.
 
-    floor: measure the chaos floor too, with a third run: the first side's own.
+    nudges: measure the chaos floor too, with so many further runs of the first side.
     every: from one update judged in lockstep to the next; the first and the last are judged always.
         When absent, so that about twenty are.
 
@@ -59,7 +59,8 @@ def run_parity(
     half-written is left in the report folder then. Raises `OutputError` for a report folder that is
     none, holds what no earlier run has left, or what a side reads, or that another run writes.
     """
-    runs = (*sides, *([sides[0].nudged()] if floor else []))
+    again = tuple(sides[0].nudged(number) for number in range(1, nudges + 1))
+    runs = (*sides, *again)
     check_sides(runs, taken=REPORT_FILES)
     runs = tuple(replace(side, spec=side.spec or spec) for side in runs)
     report = report.resolve()
@@ -82,7 +83,8 @@ def run_parity(
                     job = _following(job, scratch, side.name, every if side.name == a else 0)
                 workers.start(side, job)
             headers = workers.until(Ready)
-            comparison = compare_headers(headers[a].header, headers[b].header, names=names)
+            nudged = [headers[side.name].header for side in again]
+            comparison = compare_headers(headers[a].header, headers[b].header, nudged, names=names)
             if comparison.starts_alike:
                 check_room(
                     report, sum(_bytes(one.header) for one in headers.values()), "the weights"
@@ -93,8 +95,10 @@ def run_parity(
                 _until_done(workers, runs, judging, names, console or Console())
         with signals.at_once():
             if comparison.starts_alike:
-                traces = (_trace(draft, side.name) for side in runs)
-                comparison = compare_files(*traces, lockstep=judging.lockstep(), names=names)
+                first, second, *floors = (_trace(draft, side.name) for side in runs)
+                comparison = compare_files(
+                    first, second, floors, lockstep=judging.lockstep(), names=names
+                )
             write_report(draft, comparison)
         publish(draft, report)
     return comparison

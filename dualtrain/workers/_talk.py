@@ -81,7 +81,7 @@ class Job:
     """The folder of the prepared data."""
     trace: str
     output: str
-    nudge: bool = False
+    nudge: int = 0
     states: str = ""
     """The folder of the leading side's states; empty for a side that is done with its run."""
     every: int = 0

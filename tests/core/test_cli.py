@@ -54,6 +54,7 @@ def test_commands_and_options_are_these() -> None:
             "--every",
             "--floor",
             "--no-floor",
+            "--nudges",
             "--paddle-python",
             "--report",
             "--side",
@@ -340,7 +341,7 @@ def test_parity_passes_its_options_on(
     assert asked == {
         "device": "cuda:1",
         "every": 3,
-        "floor": False,
+        "nudges": 0,
         "report": Path("r"),
         "sides": (Side("torch", "torch", "./p"), Side("paddle", "paddle")),
     }
