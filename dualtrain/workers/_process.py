@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -51,7 +52,7 @@ class Workers:
         self._scratch, self._signals = scratch, signals
         self._workers: dict[str, _Worker] = {}
         self._heard: SimpleQueue[tuple[str, Report]] = SimpleQueue()
-        self._started: set[str] = set()
+        self._made: dict[str, float] = {}
         self._failures: dict[str, str] = {}
 
     def __enter__(self) -> Workers:
@@ -99,10 +100,15 @@ class Workers:
         """
         while True:
             name, report = self._next()
-            if isinstance(report, Ready):
-                self._started.add(name)
-            if isinstance(report, Failed):
-                self._failures[name] = report.message
+            match report:
+                case Ready():
+                    self._made[name] = 0
+                case Progressed(made):
+                    self._made[name] = made
+                case Done() if name in self._made:
+                    self._made[name] = math.inf
+                case Failed(message):
+                    self._failures[name] = message
             self._raise_first()
             if not isinstance(report, Failed):
                 return name, report
@@ -121,13 +127,19 @@ class Workers:
                 pass
 
     def _raise_first(self) -> None:
-        """One that is another side again fails as that one will, which then says so itself."""
+        """One that is another side again fails as that one will, which then says so itself: it is
+        waited for until it has come farther.
+        """
         for name, message in self._failures.items():
             side = self._workers[name].side
-            if side.again is not None and side.again not in self._started:
+            if side.again is not None and self._reached(side.again) <= self._reached(name):
                 continue
-            what = "failed" if name in self._started else "could not start"
+            what = "failed" if name in self._made else "could not start"
             raise WorkerError(f"{side} {what}: {message}")
+
+    def _reached(self, name: str) -> float:
+        """Updates that a side has made; -1 before it stands at the first."""
+        return self._made.get(name, -1)
 
 
 class _Worker:

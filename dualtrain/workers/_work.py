@@ -44,6 +44,8 @@ __all__ = ["main"]
 PATIENCE = 0.5
 """Seconds in which it is seen whether a parent is gone, and its scratch folder with it."""
 
+NICE = 5
+
 _clearing = Lock()
 
 
@@ -102,11 +104,18 @@ def main(job_file: str) -> int:
     """Do the job; 0 when done or stopped by the parent, 2 for what the user can mend."""
     scratch = Path(job_file).parent
     Thread(target=_end_with_parent, args=(scratch,), daemon=True).start()
+    _make_way(Job.read(Path(job_file)))
     try:
         return _done(Path(job_file), Parent(sys.stdin, _claim_standard_output()))
     except (BrokenPipeError, Stopped):  # by a parent, or for want of one
         _clear_up(scratch)
         return 0
+
+
+def _make_way(job: Job) -> None:
+    """A side that is there for the floor alone leaves the cores to those that are waited for."""
+    if job.nudge and hasattr(os, "nice"):
+        os.nice(NICE)
 
 
 def _done(job_file: Path, parent: Parent) -> int:

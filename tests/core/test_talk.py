@@ -153,6 +153,8 @@ class Silent:
         self.side = side
 
 
+READY = Ready(TRACE.header)
+
 JOB = Job(backend="", spec="", source={}, data="", trace="", output="")
 
 
@@ -185,6 +187,41 @@ def test_a_side_that_says_another_thing(monkeypatch: pytest.MonkeyPatch) -> None
     assert str(error.value) == (
         "the a side could not start: it must say 'standing' next. Received: 'done'"
     )
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        ([Failed("no")], [Failed("no model")], "the a side could not start: no model"),
+        ([READY, Failed("no")], [READY, Failed("no data")], "the a side failed: no data"),
+        (
+            [READY, Failed("killed")],
+            [READY, Progressed(1, 6, 0.5)],
+            "the a side, run once more for the floor, failed: killed",
+        ),
+        (
+            [READY, Progressed(6, 6, 0.5), Failed("killed")],
+            [READY, Progressed(6, 6, 0.5), Done()],
+            "the a side, run once more for the floor, failed: killed",
+        ),
+    ],
+)
+def test_a_side_run_once_more_fails_in_the_name_of_the_side(
+    first: list[Report], second: list[Report], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The nudged one may be the first to say what both will; it is believed once a got farther."""
+    monkeypatch.setattr(_process, "_Worker", Silent)
+    workers = Workers(Path(), Signals())
+    a = Side("a", "torch")
+    for side in (a, a.nudged(1)):
+        workers.start(side, JOB)
+    for name, reports in ((a.nudged(1).name, first), ("a", second)):
+        for report in reports:
+            workers._heard.put((name, report))
+    with pytest.raises(WorkerError) as error:
+        while True:
+            workers.hear()
+    assert str(error.value) == message
 
 
 class Ended(Exception):
