@@ -8,6 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dualtrain.backend import Backend, train_as_chosen
 from dualtrain.data import PreparedData
 from dualtrain.errors import PlanError
@@ -229,7 +231,8 @@ class Follower:
 
         Two of them: behind a layer whose weights are 0 at first there is no gradient.
         """
-        if self._looked == _LOOKS:
+        finite = all(np.isfinite(gradient).all() for gradient in passed.gradients.values())
+        if self._looked == _LOOKS or not finite:
             return
         self._looked += 1
         if self._wide is not None and wide is not None:
