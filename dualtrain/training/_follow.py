@@ -140,10 +140,10 @@ class Follower:
         states: Path,
     ) -> None:
         self._folder, self._states = states, read_states(states)
-        train_as_chosen(model, backend.modules(model))
         wide, self._narrow = _copied(model, backend)  # before its own run casts the model
         self.run = Run(plan, model, backend=backend, device=device, measure=True)
         self.run.clip.keeps = True
+        train_as_chosen(model, backend.modules(model))
         self._passes = Passes(self.run, objective(self.run))
         self._wide = None if wide is None else WidePasses(plan, wide, self.run, objective)
         self._random = ""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dualtrain.backend import train_as_chosen
 from dualtrain.lockstep import Pass
 from dualtrain.plan import Plan
 from dualtrain.state import Arrays, RunState
@@ -41,6 +42,7 @@ class WidePasses:
         with warnings.catch_warnings():  # the side's own run has said all
             warnings.simplefilter("ignore")
             self._run = Run(wide, model, backend=backend, device=device, measure=False)
+            train_as_chosen(model, backend.modules(model))
         self._passes = Passes(self._run, objective(self._run))
 
     def close(self) -> None:
