@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -14,17 +14,13 @@ from dualtrain.backend import Backend, train_as_chosen
 from dualtrain.data import PreparedData
 from dualtrain.errors import PlanError
 from dualtrain.lockstep import (
-    TYPES,
     Led,
     Move,
     Pass,
     Shown,
-    explore,
-    nudged,
     probe_state,
     read_led,
     read_states,
-    unit_of,
 )
 from dualtrain.plan import Plan
 from dualtrain.spec import Spec
@@ -34,6 +30,7 @@ from dualtrain.training._journal import AppliedUpdate
 from dualtrain.training._objective import LossSum, Objective, objective_of
 from dualtrain.training._observer import Observer
 from dualtrain.training._passes import Group, Passes
+from dualtrain.training._rounding import Rounding
 from dualtrain.training._run import Run
 from dualtrain.training._start import backend_for
 from dualtrain.training._task_side import TaskSide, begin_task
@@ -145,6 +142,7 @@ class Follower:
         self.run.clip.keeps = True
         train_as_chosen(model, backend.modules(model))
         self._passes = Passes(self.run, objective(self.run))
+        self._rounding = Rounding(self._passes)
         self._wide = None if wide is None else WidePasses(plan, wide, self.run, objective)
         self._random = ""
         self._looked = 0
@@ -171,7 +169,7 @@ class Follower:
         passed, moved, digests = self._moved(led, group)
         wide = self._in_float64(led.before, group)
         self._look(led.before, group, passed, wide)
-        nudges, reached = self._explored(led, group, passed, wide)
+        nudges, reached = self._rounding.explored(led, group, passed, wide)
         return Shown(
             attempt=led.attempt,
             batches=digests,
@@ -243,20 +241,6 @@ class Follower:
         elif not self._random:
             again = self._passes.alone(without_random(state), group)
             self._random = random_in(again, passed, _NOISE)
-
-    def _explored(
-        self, led: Led, group: Group, passed: Pass, wide: Pass | None
-    ) -> tuple[tuple[Mapping[str, float], ...], Mapping[str, float]]:
-        """How far rounding moves the gradients, where they are not the leading run's at once."""
-        tensors = led.before.tensors
-        unit = unit_of(self.run.plan, tensors.weights)
-
-        def moved(seed: int, ulps: int) -> Pass:
-            weights = nudged(tensors.weights, seed=seed, ulps=ulps, dtype=TYPES[unit])
-            near = replace(led.before, tensors=replace(tensors, weights=weights))
-            return self._passes.alone(near, group)
-
-        return explore(passed, wide, led.passed, moved, u=unit)
 
     def _check_place(self, led: Led) -> None:
         """Refuse an update that does not stand where this side's plan has it."""
