@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -139,7 +138,8 @@ class Follower:
         self._folder, self._states = states, read_states(states)
         wide, self._narrow = _copied(model, backend)  # before its own run casts the model
         self.run = Run(plan, model, backend=backend, device=device, measure=True)
-        self.run.clip.keeps = True
+        assert self.run.clip is not None, "a run that measures has one"
+        self._clip, self._clip.keeps = self.run.clip, True
         train_as_chosen(model, backend.modules(model))
         self._passes = Passes(self.run, objective(self.run))
         self._rounding = Rounding(self._passes)
@@ -208,7 +208,7 @@ class Follower:
             momentum=applied.momentum,
             skipped=applied.skipped,
             norm=None if norm is None else run.backend.numbers([norm])[0],
-            clipped={} if applied.skipped else run.backend.clipped_gradients(run.model, run.clip),
+            clipped={} if applied.skipped else run.backend.clipped_gradients(run.model, self._clip),
             scalars=run.backend.scalars(run.optimizer, before.tensors, after.tensors),
             after=after,
         )
