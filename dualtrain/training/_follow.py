@@ -12,6 +12,7 @@ import numpy as np
 from dualtrain.backend import Backend, train_as_chosen
 from dualtrain.data import PreparedData
 from dualtrain.errors import PlanError
+from dualtrain.listing import listed
 from dualtrain.lockstep import (
     Led,
     Move,
@@ -22,6 +23,7 @@ from dualtrain.lockstep import (
     read_states,
 )
 from dualtrain.plan import Plan
+from dualtrain.printable import printable
 from dualtrain.spec import Spec
 from dualtrain.state import Arrays, RunState
 from dualtrain.training._epochs import Batches, Epochs
@@ -167,7 +169,7 @@ class Follower:
 
     def _show(self, led: Led, group: Group) -> Shown:
         passed, moved, digests = self._moved(led, group)
-        wide = self._in_float64(led.before, group)
+        wide = self._in_float64(led.before, group, passed)
         self._look(led.before, group, passed, wide)
         nudges, reached = self._rounding.explored(led, group, passed, wide)
         return Shown(
@@ -213,16 +215,22 @@ class Follower:
             after=after,
         )
 
-    def _in_float64(self, state: RunState, group: Group) -> Pass | None:
+    def _in_float64(self, state: RunState, group: Group, passed: Pass) -> Pass | None:
         """The pass in float64; none from the first on that cannot be made."""
         if self._wide is None:
             return None
         try:
-            return self._wide.alone(state, group)
+            wide = self._wide.alone(state, group)
         except Exception as error:  # whatever a model of the user's own may do
-            self._wide.close()
-            self._wide, self._narrow = None, _no_pass(error)
-            return None
+            why = _told(error)
+        else:
+            missing = sorted(wide.gradients.keys() ^ passed.gradients.keys())
+            if not missing:
+                return wide
+            why = f"its copy does not train what it trains, {listed(missing)}"
+        self._wide.close()
+        self._wide, self._narrow = None, f"{_NOT_WIDE}: {why}"
+        return None
 
     def _look(self, state: RunState, group: Group, passed: Pass, wide: Pass | None) -> None:
         """See at the first updates whether float32 computes inside, and whether passes repeat.
@@ -277,8 +285,12 @@ def _copied(model: Any, backend: Backend) -> tuple[Any, str]:
     try:
         return backend.widened(model), ""
     except Exception as error:  # whatever a model of the user's own may hold
-        return None, _no_pass(error)
+        return None, f"{_NOT_WIDE}: {_told(error)}"
 
 
-def _no_pass(error: Exception) -> str:
-    return f"the model cannot be in float64: {type(error).__name__}: {error}"
+_NOT_WIDE = "the model cannot be in float64"
+
+
+def _told(error: Exception) -> str:
+    """In one line."""
+    return printable(f"{type(error).__name__}: {error}")

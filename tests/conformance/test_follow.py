@@ -253,6 +253,19 @@ def test_a_model_that_cannot_be_copied_has_no_pass_in_float64(
     assert "the model cannot be in float64: TypeError" in first.narrow
 
 
+def test_a_copy_that_calls_the_model_itself_is_no_copy(backend: Backend, tmp_path: Path) -> None:
+    """As a `forward` set by hand does: what it trains is the model."""
+    spec, model = spec_in("adamw", "plain"), linear(backend)
+    led(backend, tmp_path, spec)
+
+    def loss(_: Any, batch: Mapping[str, Any]) -> Any:
+        return curved(model, batch)
+
+    (first, *_) = follow(spec, model, batches(), states=tmp_path, loss=loss)
+    assert first.wide is None
+    assert "does not train what it trains, bias, weight" in first.narrow
+
+
 def test_only_judged_updates_are_left_and_followed(backend: Backend, tmp_path: Path) -> None:
     spec = spec_in("adamw", "plain")
     led(backend, tmp_path, spec, every=2)
