@@ -102,8 +102,9 @@ def cnn(*, bias: bool) -> Build:
 def vit(layers: Layers, width: int = 32, heads: int = 4, patches: int = 9) -> Any:
     """One pre-norm block over patches of 16 numbers behind a class token, which is classified."""
     nn = layers.nn
+    base: Any = layers.module
 
-    class ViT(layers.module):
+    class ViT(base):
         def __init__(self) -> None:
             super().__init__()
             self.embed = nn.Linear(16, width)
