@@ -65,10 +65,12 @@ PADDLE = Layers(
 Build = Callable[[Layers], Any]
 
 
-def pair_of(build: Build, other: Build | None = None) -> list[Any]:
+def pair_of(
+    build: Build, other: Build | None = None, *, of: tuple[Layers, Layers] = (TORCH, PADDLE)
+) -> list[Any]:
     """A net in torch and one in Paddle, by default the same; weights follow from a seed."""
     torch.manual_seed(0)
-    return [build(TORCH), (other or build)(PADDLE)]
+    return [build(of[0]), (other or build)(of[1])]
 
 
 def mlp(
