@@ -65,10 +65,12 @@ PADDLE = Layers(
 Build = Callable[[Layers], Any]
 
 
-def pair_of(build: Build, other: Build | None = None) -> list[Any]:
+def pair_of(
+    build: Build, other: Build | None = None, *, of: tuple[Layers, Layers] = (TORCH, PADDLE)
+) -> list[Any]:
     """A net in torch and one in Paddle, by default the same; weights follow from a seed."""
     torch.manual_seed(0)
-    return [build(TORCH), (other or build)(PADDLE)]
+    return [build(of[0]), (other or build)(of[1])]
 
 
 def mlp(
@@ -102,8 +104,9 @@ def cnn(*, bias: bool) -> Build:
 def vit(layers: Layers, width: int = 32, heads: int = 4, patches: int = 9) -> Any:
     """One pre-norm block over patches of 16 numbers behind a class token, which is classified."""
     nn = layers.nn
+    base: Any = layers.module
 
-    class ViT(layers.module):
+    class ViT(base):
         def __init__(self) -> None:
             super().__init__()
             self.embed = nn.Linear(16, width)

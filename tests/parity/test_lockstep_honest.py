@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from benchmarks import zoo
 from dualtrain.lockstep import Lockstep, Reading
 from dualtrain.testing import assert_lockstep
 from tests.builders import spec_of
-from tests.nets import Build, cnn, images, mlp, pair_of, points, vit
+from tests.nets import TORCH, Build, Layers, cnn, images, mlp, pair_of, points, vit
 
 ADAMW = {"name": "adamw", "lr": 1e-2}
 MOMENTUM = {"name": "momentum", "lr": 0.1, "momentum": 0.9}
@@ -67,3 +70,44 @@ def test_models_of_the_libraries_at_a_high_rate(name: str) -> None:
     assert [update.attempt for update in lockstep.updates] == [0, 3, 5]
     told = {r.what for update in lockstep.updates for r in update.readings if r.outcome == "told"}
     assert told == ({"float64"} if name == "llama" else set())
+
+
+def test_two_thousand_updates() -> None:
+    """Whose ends are far apart."""
+    spec = spec_of(optimizer=MOMENTUM, duration={"updates": 2000})
+    lockstep = assert_lockstep(spec, pair_of(mlp("ReLU", width=16)), points(), every=500)
+    assert [update.attempt for update in lockstep.updates] == [0, 500, 1000, 1500, 1999]
+
+
+class Otherwise(torch.nn.Linear):
+    """A Linear that adds up its inputs from the last to the first."""
+
+    def forward(self, x: Any) -> Any:
+        back = torch.arange(x.shape[-1] - 1, -1, -1)
+        return x[:, back] @ self.weight[:, back].T + self.bias
+
+
+@pytest.mark.parametrize(
+    "amp",
+    [
+        {"dtype": "bfloat16", "level": "O1"},
+        {"dtype": "bfloat16", "level": "O2"},
+        {"dtype": "float16", "level": "O1"},
+    ],
+    ids=lambda amp: f"{amp['dtype']} {amp['level']}",
+)
+def test_coarse_types(amp: dict[str, Any]) -> None:
+    """In torch, and in torch again with its sums in another order: Paddle has none on the CPU."""
+    usual, otherwise = pair_of(mlp(depth=3), mlp(depth=3), of=(TORCH, torch_with(Otherwise)))
+    spec = spec_of(optimizer=ADAMW, duration={"updates": 6}, amp=amp)
+    lockstep = assert_lockstep(spec, [usual, otherwise], points())
+    apart = gravest(lockstep, "gradient")
+    assert apart.detail == f"in {amp['dtype']}"
+    assert apart.value > 1e-3, "rounding is coarse"
+
+
+def torch_with(linear: type[Any]) -> Layers:
+    """torch's layers, but for another Linear."""
+    names = ("ReLU", "Dropout", "Sequential")
+    nn = SimpleNamespace(Linear=linear, **{name: getattr(torch.nn, name) for name in names})
+    return replace(TORCH, nn=nn)
