@@ -7,6 +7,12 @@ Half (a): `_gradients.py` holds the gradients, the losses and the running statis
 against each other (`_quantities.py`, `_fused.py`), if `_doubts.py` finds that they can be;
 `_nudges.py` finds out what rounding does to them, in units of `_units.py`; `_knobs.py` says where
 to look.
+
+Half (b): `_rule.py` holds what a side makes of given gradients against the rule: `_rule_clock.py`
+its counts and rates, `_rule_clip.py` its norm and clip, `_rule_parameter.py` each weight and state,
+in units of the roundings (`_rule_held.py`) that `_rounded.py` counts while `_rule_step.py` runs the
+rule's own text over it, and `_rule_slope.py` what is off alike in a whole tensor. `_probe.py` makes
+up a state in which more is seen.
 """
 
 from dualtrain.lockstep._files import FILES as FILES
@@ -23,6 +29,7 @@ from dualtrain.lockstep._fused import by_part as by_part
 from dualtrain.lockstep._gradients import judge_gradients as judge_gradients
 from dualtrain.lockstep._nudged import nudged as nudged
 from dualtrain.lockstep._nudges import explore as explore
+from dualtrain.lockstep._probe import probe_state as probe_state
 from dualtrain.lockstep._reading import Judged as Judged
 from dualtrain.lockstep._reading import Lockstep as Lockstep
 from dualtrain.lockstep._reading import Reading as Reading
@@ -31,3 +38,4 @@ from dualtrain.lockstep._record import Move as Move
 from dualtrain.lockstep._record import Pass as Pass
 from dualtrain.lockstep._record import Scalars as Scalars
 from dualtrain.lockstep._record import Shown as Shown
+from dualtrain.lockstep._rule import judge_rule as judge_rule

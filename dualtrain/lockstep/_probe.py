@@ -49,8 +49,7 @@ _NO_MOMENTS = ("momentum_product", "step", "step_size")
 
 def _without_moments(kept: Arrays, where: NDArray[np.bool_]) -> Mapping[str, NDArray[np.generic]]:
     return {
-        what: array if what in _NO_MOMENTS else _zero(array, where)
-        for what, array in kept.items()
+        what: array if what in _NO_MOMENTS else _zero(array, where) for what, array in kept.items()
     }
 
 
