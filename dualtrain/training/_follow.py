@@ -7,6 +7,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dualtrain.backend import Backend, train_as_chosen
 from dualtrain.data import PreparedData
 from dualtrain.errors import PlanError

@@ -349,6 +349,39 @@ def test_parity_passes_its_options_on(
 
 
 @pytest.mark.parametrize(
+    ("options", "expected"),
+    [([], 1), (["--nudges", "3"], 3), (["--nudges", "0"], 0), (["--no-floor", "--nudges", "0"], 0)],
+)
+def test_parity_takes_several_nudged_runs(
+    options: list[str], expected: int, spec: Write, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {}
+
+    def run_parity(spec: Spec, **options: Any) -> object:
+        asked.update(options)
+        return compare(make_trace(), make_trace())
+
+    monkeypatch.setattr("dualtrain.workers.run_parity", run_parity)
+    run("parity", spec(EPOCHS), *options)
+    assert asked["nudges"] == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["--no-floor", "--nudges", "2"], "which --no-floor leaves out. Received: 2"),
+        (["--nudges", "10"], "is at most 9: further runs sharpen nothing. Received: 10"),
+    ],
+)
+def test_nudged_runs_that_parity_refuses(
+    options: list[str], text: str, spec: Write, run: Run
+) -> None:
+    status, _, error = run("parity", spec(EPOCHS), *options)
+    told = "".join(error.replace("│", "").split())
+    assert (status, "".join(text.split()) in told) == (2, True)
+
+
+@pytest.mark.parametrize(
     ("told", "sides"),
     [
         (
