@@ -114,8 +114,13 @@ def test_what_both_sides_do_wrong_alike_is_found(folder: Path) -> None:
             ],
             "a plan is a plan",
         ),
+        (
+            ["raise OSError(28, 'No space left on device')"],
+            "what it shows of an update must be where files can be written. "
+            "Received: No space left on device",
+        ),
     ],
-    ids=["killed", "refused"],
+    ids=["killed", "refused", "disk full"],
 )
 def test_a_side_that_fails_while_it_follows(
     folder: Path, lines: Sequence[str], message: str
