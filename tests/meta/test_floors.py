@@ -23,7 +23,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("ledger",),
     ("plan",),
     ("trace", "backend", "dialects", "explain"),
-    ("lockstep",),
+    ("lockstep", "twins"),
     ("parity", "training"),
     ("report", "testing"),
     ("workers",),
