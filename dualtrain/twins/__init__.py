@@ -8,6 +8,8 @@
 from dualtrain.twins._copy import copy_weights as copy_weights
 from dualtrain.twins._copy import twins_of as twins_of
 from dualtrain.twins._map import Given as Given
+from dualtrain.twins._propose import Proposal as Proposal
+from dualtrain.twins._propose import propose as propose
 from dualtrain.twins._term import Term as Term
 from dualtrain.twins._twins import Line as Line
 from dualtrain.twins._twins import Twins as Twins

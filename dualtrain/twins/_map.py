@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from dualtrain.errors import Problem, TwinsError
 from dualtrain.fields import Malformed, Positions
@@ -91,7 +92,7 @@ def read_map(given: Given | None) -> tuple[Rule, ...]:
 
 
 def _rules(
-    data: Mapping[object, object], file: str | None, positions: Positions | None
+    data: Mapping[Any, Any], file: str | None, positions: Positions | None
 ) -> tuple[Rule, ...]:
     rules, problems = [], []
     for key, value in data.items():

@@ -14,7 +14,8 @@ from dualtrain.shapes import Shape
 __all__ = ["Term", "parse_terms"]
 
 _TERM = re.compile(
-    r"(?P<name>[^\s+()]+?)(?P<T>\.T)?(?:\.permute\((?P<axes>[\d, ]+)\))?(?:\.heads\((?P<heads>\d+)\))?"
+    r"(?P<name>[^\s+()]+?)(?P<T>\.T)?"
+    r"(?:\.permute\((?P<axes>[\d, ]+)\))?(?:\.heads\((?P<heads>\d+)\))?"
 )
 _FORM = (
     "a tensor's name, and if need be .T, .permute(0, 2, 3, 1) or .heads(12); several with + between"

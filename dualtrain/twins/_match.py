@@ -1,0 +1,125 @@
+"""Which layer of one model is which of the other: by size in the tree, by words, by order.
+
+Two modules whose numbers are as many, in matrices, in vectors and in statistics, are one; of
+several alike, those whose names share the words that tell them apart. A module that has no such
+counterpart is taken for what it holds: so another nesting does not matter. The largest come first;
+what a smaller one could be mistaken for has its counterpart by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from dualtrain.twins._tree import Layer, Module, Node, Weight, layers_in
+
+__all__ = ["BY_ORDER", "Match", "match"]
+
+BY_ORDER = "by order alone"
+"""Why a pair is no more than likely."""
+
+N = TypeVar("N", Layer, Module)
+
+
+@dataclass
+class Match:
+    """Layers that go together, each pair with its doubt, and those that have no counterpart."""
+
+    pairs: list[tuple[Layer, Layer, str]] = field(default_factory=list)
+    source_left: list[Layer] = field(default_factory=list)
+    target_left: list[Layer] = field(default_factory=list)
+
+
+def match(source: Sequence[Node], target: Sequence[Node]) -> Match:
+    """The layers of two trees."""
+    found = Match()
+    _into(found, list(source), list(target), "")
+    return found
+
+
+def _into(found: Match, source: list[Node], target: list[Node], doubt: str) -> None:
+    """Match the layers in these parts of two models, which go together."""
+    while modules := [node for node in (*source, *target) if isinstance(node, Module)]:
+        largest = max(sum(module.weight) for module in modules)
+        for weight in {one.weight for one in modules if sum(one.weight) == largest}:
+            ours, theirs = (_of(weight, side, Module) for side in (source, target))
+            if len(ours) != len(theirs):
+                for side, those in ((source, ours), (target, theirs)):
+                    for module in those:
+                        place = side.index(module)
+                        side[place : place + 1] = module.children
+                continue
+            for x, y, unsure in _paired(ours, theirs):
+                source.remove(x)
+                target.remove(y)
+                _into(found, list(x.children), list(y.children), doubt or unsure)
+    _layers(found, list(layers_in(source)), list(layers_in(target)), doubt)
+
+
+def _layers(found: Match, source: list[Layer], target: list[Layer], doubt: str) -> None:
+    for weight in dict.fromkeys(layer.weight for layer in source):
+        ours, theirs = _of(weight, source, Layer), _of(weight, target, Layer)
+        if len(ours) != len(theirs):
+            continue
+        for x, y, unsure in _paired(ours, theirs):
+            source.remove(x)
+            target.remove(y)
+            found.pairs.append((x, y, doubt or unsure))
+    found.source_left += source
+    found.target_left += target
+
+
+def _of(weight: Weight, nodes: Sequence[Node], kind: type[N]) -> list[N]:
+    return [node for node in nodes if isinstance(node, kind) and node.weight == weight]
+
+
+def _paired(source: Sequence[N], target: Sequence[N]) -> list[tuple[N, N, str]]:
+    """As many nodes of one size, each with its own: by the words of their names, else by order."""
+    if len(source) == 1:
+        return [(source[0], target[0], "")]
+    ours, theirs = _telling(source), _telling(target)
+    if _numbers(ours) != _numbers(theirs):  # counted from 0 and from 1
+        ours, theirs = (
+            [words - numbers for words in side] for side, numbers in _without_numbers(ours, theirs)
+        )
+    left, right, pairs = list(range(len(source))), list(range(len(target))), []
+    while (best := _best(ours, theirs, left, right)) is not None:
+        x, y = best
+        left.remove(x)
+        right.remove(y)
+        pairs.append((x, y, ""))
+    doubt = BY_ORDER if len(left) > 1 else ""
+    pairs += [(x, y, doubt) for x, y in zip(left, right, strict=True)]
+    return [(source[x], target[y], unsure) for x, y, unsure in sorted(pairs)]
+
+
+Words = list[frozenset[str]]
+
+
+def _telling(nodes: Sequence[Node]) -> Words:
+    """Of each its words, without those that all have."""
+    shared = frozenset.intersection(*(node.words for node in nodes))
+    return [node.words - shared for node in nodes]
+
+
+def _numbers(words: Words) -> frozenset[str]:
+    return frozenset(word for one in words for word in one if word.isdecimal())
+
+
+def _without_numbers(ours: Words, theirs: Words) -> list[tuple[Words, frozenset[str]]]:
+    return [(side, _numbers(side)) for side in (ours, theirs)]
+
+
+def _best(ours: Words, theirs: Words, left: list[int], right: list[int]) -> tuple[int, int] | None:
+    """A pair that shares more words, of those that either has, than either with any other."""
+    scores = {(x, y): _shared(ours[x], theirs[y]) for x in left for y in right}
+    for (x, y), score in sorted(scores.items(), key=lambda item: -item[1]):
+        others = [s for (i, j), s in scores.items() if (i == x) != (j == y)]
+        if score > max(others, default=0.0):
+            return x, y
+    return None
+
+
+def _shared(x: frozenset[str], y: frozenset[str]) -> float:
+    return len(x & y) / len(x | y) if x & y else 0.0

@@ -1,0 +1,179 @@
+"""A map, proposed from the modules of two models, their order and their shapes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from dualtrain.errors import TwinsError
+from dualtrain.printable import escaped
+from dualtrain.twins._map import read_map
+from dualtrain.twins._match import match
+from dualtrain.twins._orient import Proposed, lines_of
+from dualtrain.twins._pair import pair
+from dualtrain.twins._tensors import Model, Tensor
+from dualtrain.twins._tree import layers_in, tree_of
+
+__all__ = ["Proposal", "propose"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of a proposed map."""
+
+    left: str
+    right: str
+    doubt: str
+    """What of it is no more than likely; empty if nothing."""
+
+    @property
+    def terms(self) -> list[str]:
+        """All tensors of both sides."""
+        return [*self.left.split(" + "), *self.right.split(" + ")]
+
+    def replaced(self, by: Callable[[str], str]) -> Entry:
+        """The same with another text for each tensor."""
+        left, right = (" + ".join(map(by, s.split(" + "))) for s in (self.left, self.right))
+        return Entry(left, right, by(self.doubt))
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A map, for a person to look at."""
+
+    source: str
+    target: str
+    entries: tuple[Entry, ...]
+    named_alike: int
+    """Tensors of the source that need no line."""
+    source_left: tuple[Tensor, ...]
+    target_left: tuple[Tensor, ...]
+
+    @property
+    def whole(self) -> bool:
+        """Whether every tensor has its twin."""
+        return not self.source_left and not self.target_left
+
+    @property
+    def map(self) -> dict[str, str]:
+        """What `copy_weights` takes as `twins`."""
+        return {entry.left: entry.right for entry in self.entries}
+
+    @property
+    def doubts(self) -> int:
+        """Lines that are to be looked at."""
+        return sum(bool(entry.doubt) for entry in self.entries)
+
+    def text(self) -> str:
+        """As a file, in YAML; what is no more than likely, and what is open, as comments."""
+        lines = [f"# {self.source}: {self.target}"]
+        for entry in self.entries:
+            told = f"  # {entry.doubt}" if entry.doubt else ""
+            lines.append(f"{_quoted(entry.left)}: {_quoted(entry.right)}{told}")
+        for side, left in ((self.source, self.source_left), (self.target, self.target_left)):
+            lines += [f"# open, of {side}: {one.name} {one.shape}" for one in left]
+        return "".join(f"{escaped(line)}\n" for line in lines)
+
+
+def propose(source: Any, target: Any) -> Proposal:
+    """The map of two models of torch or Paddle, as far as it can be told.
+
+    Lines whose names have the number of a layer are written once, with a star.
+    """
+    a, b = Model.of(source), Model.of(target)
+    left, right = tree_of(a.tensors), tree_of(b.tensors)
+    found = match(left, right)
+    proposed, _ = lines_of(found.pairs)
+    sides = [
+        {t.name for one in proposed for t in (one.line.source if first else one.line.target)}
+        for first in (True, False)
+    ]
+    needed = [one for one in proposed if not _is_plain(one)]
+    alike = len(proposed) - len(needed)
+    entries = tuple(_starred(needed, [tensor.name for tensor in a.tensors]))
+    if len(entries) < len(needed) and not _says(entries, a, b, proposed):
+        entries = tuple(map(_entry, needed))
+    return Proposal(
+        str(a),
+        str(b),
+        entries,
+        alike,
+        *(
+            tuple(tensor for layer in layers_in(tree) for tensor in layer.each if tensor.name not in known)
+            for tree, known in zip((left, right), sides, strict=True)
+        ),
+    )
+
+
+def _is_plain(one: Proposed) -> bool:
+    """Whether equal names say it already."""
+    source, target = one.line.source, one.line.target
+    return not one.doubt and len(source) == len(target) and source[0] == target[0]
+
+
+def _entry(one: Proposed) -> Entry:
+    left, right = (" + ".join(map(str, side)) for side in (one.line.source, one.line.target))
+    return Entry(left, right, one.doubt)
+
+
+_NUMBER = re.compile(r"(?<![^.\s])\d+(?=\.)")
+"""A part of a name that is a number."""
+_LAST = re.compile(r"(?<=\.)[a-z_]+(?= \+ |$)")
+"""The last part of a name, where nothing is done with the tensor."""
+
+General = Callable[[Entry], Entry]
+
+
+def _starred(lines: Sequence[Proposed], names: Sequence[str]) -> list[Entry]:
+    """The lines, those that differ in the numbers of layers alone as one; weight with bias."""
+    counted = [(_entry(one), 1) for one in lines]
+    for general in (_without_numbers, _without_last):
+        groups: dict[Entry, list[tuple[Entry, int]]] = {}
+        for entry, count in counted:
+            groups.setdefault(general(entry), []).append((entry, count))
+        counted = []
+        for entry, members in groups.items():
+            whole = sum(count for _, count in members)
+            fits = len(members) > 1 and _fitting(entry, names) == whole
+            counted += [(entry, whole)] if fits else members
+    return [entry for entry, _ in counted]
+
+
+def _without_numbers(entry: Entry) -> Entry:
+    """A star for each number, where all names have the same; else for the first, or for none."""
+    numbers = [_NUMBER.findall(term) for term in entry.terms]
+    for count in (0, 1):  # of re.sub: 0 is all
+        heads = {tuple(found[: count or None]) for found in numbers}
+        if len(heads) == 1 and all(numbers):
+            return entry.replaced(partial(_NUMBER.sub, "*", count=count))
+    return entry
+
+
+def _without_last(entry: Entry) -> Entry:
+    """A star for `weight` or `bias`, where all names end in it."""
+    last = {tuple(_LAST.findall(term)) for term in entry.terms}
+    return entry.replaced(partial(_LAST.sub, "*")) if len(last) == 1 and all(last) else entry
+
+
+def _fitting(entry: Entry, names: Sequence[str]) -> int:
+    (rule,) = read_map({entry.left: entry.right})
+    return sum(rule.fit(name) is not None for name in names)
+
+
+def _says(entries: Sequence[Entry], a: Model, b: Model, proposed: Sequence[Proposed]) -> bool:
+    """Whether the entries say what is proposed, and no more."""
+    try:
+        twins = pair(a, b, {entry.left: entry.right for entry in entries})
+    except TwinsError:
+        return False
+    return {str(line) for line in twins.lines} == {str(one.line) for one in proposed}
+
+
+def _quoted(text: str) -> str:
+    """A side of a line, in quotes where YAML would read something else."""
+    is_plain = re.fullmatch(r"[A-Za-z_][\w.*+(), -]*", text) and " #" not in text
+    return text if is_plain else json.dumps(text)
