@@ -16,6 +16,7 @@ from dualtrain.parity import Comparison, compare_files
 from dualtrain.plan import Plan
 from dualtrain.spec import Spec
 from dualtrain.training import Batches, LossSum, Metric, build_optimizer, fit
+from dualtrain.twins import Given, Twins, copy_weights, twins_of
 
 __all__ = ["assert_decay_parity", "assert_lr_parity", "assert_update_parity"]
 
@@ -66,17 +67,24 @@ def native_rates(backend: Backend, plan: Plan, updates: int) -> list[float]:
     return rates
 
 
-def assert_decay_parity(spec: Spec, models: Sequence[Any]) -> None:
+def assert_decay_parity(
+    spec: Spec, models: Sequence[Any], *, twins: Given | Twins | None = None
+) -> None:
     """The optimizers of all models decay the same parameters, by canonical name, at the same rates.
 
     models: the same model in each framework. What is compared, weight decay and lr multipliers, is
-    read back from the live optimizers, not from the spec.
+    read back from the live optimizers, not from the spec. twins: how each goes with the first,
+    where their names or their tensors are others (`dualtrain.copy_weights`).
     """
     names = [backend_of(model).NAME for model in models]
     first, *others = [_effective(spec, model) for model in models]
-    for name, other in zip(names[1:], others, strict=True):
+    for name, model, other in zip(names[1:], models[1:], others, strict=True):
+        paired = None if twins is None else twins_of(models[0], model, twins)
         for what, expected in first.items():
             actual = other[what]
+            if paired is not None:
+                expected = paired.values_apart(expected, "source")
+                actual = paired.values_apart(actual, "target")
             assert actual.keys() == expected.keys(), (
                 f"{names[0]} and {name} do not have the same parameters; "
                 f"only one has {sorted(actual.keys() ^ expected.keys())}"
@@ -101,16 +109,21 @@ def assert_update_parity(
     *,
     loss: LossSum | None = None,
     metric: Metric | None = None,
+    twins: Given | Twins | None = None,
 ) -> Comparison:
     """Training moves the weights of two models alike, up to the rounding of float32.
 
     models: the same model in each framework; the second gets the first one's weights, then each
     is trained on `batches` as `dualtrain.fit` does, with its `loss` and `metric`. Set their
-    dropout to 0. The comparison is that of `dualtrain diff`; returned for a closer look. What it
-    cannot judge, such as runs that both left the finite numbers, fails too.
+    dropout to 0. twins: how the second goes with the first, where their names or their tensors are
+    others (`dualtrain.copy_weights`). The comparison is that of `dualtrain diff`; returned for a
+    closer look. What it cannot judge, such as runs that both left the finite numbers, fails too.
+
+    Raises `TwinsError` where the two are no twins.
     """
     first, second = models
-    backend_of(second).load_weights(second, backend_of(first).dump_weights(first))
+    paired = twins_of(first, second, twins)
+    copy_weights(first, second, paired)
     with tempfile.TemporaryDirectory() as folder:
         traces = [Path(folder) / f"{side}.trace.jsonl" for side in ("first", "second")]
         for model, trace in zip(models, traces, strict=True):
@@ -123,10 +136,11 @@ def assert_update_parity(
                 trace=trace,
                 output=trace.with_suffix(""),
             )
-        comparison = compare_files(*traces)
+        comparison = compare_files(*traces, twins=None if twins is None else paired)
     found = comparison.first
     assert found is None, (
-        f"{_FOUND[found.verdict]} the stage {found.stage!r}: {found.detail}. Look at {found.knob}"
+        f"{_FOUND[found.verdict]} the stage {found.stage!r}: {found.detail}. "
+        f"Look at {found.knob}\n{comparison}"
     )
     return comparison
 

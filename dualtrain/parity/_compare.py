@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import get_args
 
 from dualtrain.errors import TraceError
 from dualtrain.parity import _after as after
@@ -11,6 +12,7 @@ from dualtrain.parity import _before as before
 from dualtrain.parity import _during as during
 from dualtrain.parity import _finite as finite
 from dualtrain.parity import _stages as stages
+from dualtrain.parity._apart import told_apart
 from dualtrain.parity._common import in_common
 from dualtrain.parity._completeness import missing
 from dualtrain.parity._finding import Comparison, Measure
@@ -22,6 +24,7 @@ from dualtrain.parity._stages import STAGES, Specs, Stage, make_finding
 from dualtrain.parity._tolerances import tolerances
 from dualtrain.parity._weights import Weights, WeightSet, compare_weights
 from dualtrain.trace import Header, Trace, read_trace
+from dualtrain.twins import Side, Twins
 
 __all__ = ["compare", "compare_files", "compare_headers"]
 
@@ -161,15 +164,24 @@ def _undigested(trace: Trace) -> bool:
     return any(file is not None and digest is None for file, digest in files)
 
 
-def compare_files(a: Path, b: Path, floor: Path | None = None) -> Comparison:
+def compare_files(
+    a: Path, b: Path, floor: Path | None = None, *, twins: Twins | None = None
+) -> Comparison:
     """Compare two trace files, and the weights that both name beside them.
 
     floor: the trace file of a's run again with one weight moved by 1 ULP.
+    twins: how b's model goes with a's, where its names or its tensors are others.
     Raises `TraceError` for a file that is no trace.
     """
     traces = read_trace(a), read_trace(b)
     sets = read_weights(a, traces[0]), read_weights(b, traces[1])
     if floor is None:
+        if twins is not None:
+            (x, left), (y, right) = (
+                told_apart(trace, weights, twins, side)
+                for trace, weights, side in zip(traces, sets, get_args(Side), strict=True)
+            )
+            traces, sets = (x, y), (left, right)
         return compare(*traces, weights=sets)
     nudged = read_trace(floor)
     again = read_weights(floor, nudged)

@@ -8,6 +8,7 @@ what a smaller one could be mistaken for has its counterpart by then.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -79,16 +80,11 @@ def _paired(source: Sequence[N], target: Sequence[N]) -> list[tuple[N, N, str]]:
     if len(source) == 1:
         return [(source[0], target[0], "")]
     ours, theirs = _telling(source), _telling(target)
-    if _numbers(ours) != _numbers(theirs):  # counted from 0 and from 1
-        ours, theirs = (
-            [words - numbers for words in side] for side, numbers in _without_numbers(ours, theirs)
-        )
     left, right, pairs = list(range(len(source))), list(range(len(target))), []
-    while (best := _best(ours, theirs, left, right)) is not None:
-        x, y = best
-        left.remove(x)
-        right.remove(y)
-        pairs.append((x, y, ""))
+    while best := _best(ours, theirs, left, right):
+        pairs += [(x, y, "") for x, y in best]
+        left = [x for x in left if x not in {x for x, _ in best}]
+        right = [y for y in right if y not in {y for _, y in best}]
     doubt = BY_ORDER if len(left) > 1 else ""
     pairs += [(x, y, doubt) for x, y in zip(left, right, strict=True)]
     return [(source[x], target[y], unsure) for x, y, unsure in sorted(pairs)]
@@ -98,27 +94,48 @@ Words = list[frozenset[str]]
 
 
 def _telling(nodes: Sequence[Node]) -> Words:
-    """Of each its words, without those that all have."""
+    """Of each its words, without those that all have; and its place, where it is of a series.
+
+    A series are those that differ in their numbers alone: layers.0 and layers.1, norm1 and norm2.
+    The place counts, not the number: one side may begin at 1, or have activations between.
+    """
+    series: dict[str, list[tuple[int, ...]]] = {}
+    for node in nodes:
+        series.setdefault(_without_numbers(node), []).append(_numbers(node))
     shared = frozenset.intersection(*(node.words for node in nodes))
-    return [node.words - shared for node in nodes]
+    told = []
+    for node in nodes:
+        words = {word for word in node.words - shared if not word.isdecimal()}
+        members = sorted(series[_without_numbers(node)])
+        if len(members) > 1:
+            words.add(str(members.index(_numbers(node))))
+        told.append(frozenset(words))
+    return told
 
 
-def _numbers(words: Words) -> frozenset[str]:
-    return frozenset(word for one in words for word in one if word.isdecimal())
+def _without_numbers(node: Node) -> str:
+    return re.sub(r"\d+", "#", node.path)
 
 
-def _without_numbers(ours: Words, theirs: Words) -> list[tuple[Words, frozenset[str]]]:
-    return [(side, _numbers(side)) for side in (ours, theirs)]
+def _numbers(node: Node) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", node.path)))
 
 
-def _best(ours: Words, theirs: Words, left: list[int], right: list[int]) -> tuple[int, int] | None:
-    """A pair that shares more words, of those that either has, than either with any other."""
+def _best(ours: Words, theirs: Words, left: list[int], right: list[int]) -> list[tuple[int, int]]:
+    """The pairs that share more words, of those that either has, than either with any other."""
     scores = {(x, y): _shared(ours[x], theirs[y]) for x in left for y in right}
-    for (x, y), score in sorted(scores.items(), key=lambda item: -item[1]):
-        others = [s for (i, j), s in scores.items() if (i == x) != (j == y)]
-        if score > max(others, default=0.0):
-            return x, y
-    return None
+    rows = {x: sorted(scores[x, y] for y in right)[-2:] for x in left}
+    columns = {y: sorted(scores[x, y] for x in left)[-2:] for y in right}
+    return [
+        (x, y)
+        for (x, y), score in scores.items()
+        if score and _leads(score, rows[x]) and _leads(score, columns[y])
+    ]
+
+
+def _leads(score: float, two: list[float]) -> bool:
+    """Whether it is the larger of the two that are best, and no other is as large."""
+    return two[-1] == score and two[:-1] != [score]
 
 
 def _shared(x: frozenset[str], y: frozenset[str]) -> float:

@@ -16,6 +16,10 @@ __all__ = ["Proposed", "lines_of"]
 
 SQUARE = "square, so that no shape tells whether it is .T"
 PATCHES = "if a patch is flattened channels first; else {}.permute(0, 2, 3, 1)"
+ROWS = "if it holds all of query, then key, value; head by head it is {}.heads(n)"
+
+_IN_ORDER = {"MultiheadAttention", "Conv1D"}
+"""Classes of torch and transformers whose fused tensors hold query, key, value in this order."""
 
 _OUT_IN = {"Linear", "MultiheadAttention", "NonDynamicallyQuantizableLinear", "Embedding"}
 """Classes of the frameworks whose matrices are canonical: (out, in), (rows, size)."""
@@ -45,25 +49,23 @@ class _Case:
         return self.ways[0][1] if len(self.ways) == 1 and is_matrix else None
 
 
-def lines_of(pairs: Sequence[tuple[Layer, Layer, str]]) -> tuple[list[Proposed], list[Tensor]]:
-    """The lines of all layers; and tensors of the source's layers that fit in no way.
+def lines_of(pairs: Sequence[tuple[Layer, Layer, str]]) -> list[Proposed]:
+    """The lines of all layers, but for tensors whose shapes fit in no way.
 
     What the shapes say of two classes that hold matrices holds for their square ones too.
     """
-    cases, open_ones = [], []
+    cases = []
     for source, target, doubt in pairs:
         for ours, theirs, unsure in _groups(source, target):
             ways = list(_ways(ours, theirs))
             if ways:
                 owners = ours[0].owner, theirs[0].owner
                 cases.append(_Case(ways, owners, doubt or unsure))
-            else:
-                open_ones += ours
     votes: dict[tuple[str, str], Counter[bool]] = {}
     for case in cases:
         if case.settled is not None:
             votes.setdefault(case.owners, Counter())[case.settled] += 1
-    return [_decided(case, votes.get(case.owners, Counter())) for case in cases], open_ones
+    return [_decided(case, votes.get(case.owners, Counter())) for case in cases]
 
 
 def _groups(
@@ -75,7 +77,9 @@ def _groups(
     if source.tensors.keys() == target.tensors.keys():
         roles, doubt = [(role, role) for role in source.tensors], ""
     for ours, theirs in roles:
-        yield from ((x, y, doubt) for x, y in _by_part(source.tensors[ours], target.tensors[theirs]))
+        yield from (
+            (x, y, doubt) for x, y in _by_part(source.tensors[ours], target.tensors[theirs])
+        )
 
 
 def _by_part(
@@ -94,9 +98,7 @@ def _by_part(
             yield [source[other] for other in finer], [tensor]
 
 
-def _ways(
-    source: Sequence[Tensor], target: Sequence[Tensor]
-) -> Iterator[tuple[Line, bool]]:
+def _ways(source: Sequence[Tensor], target: Sequence[Tensor]) -> Iterator[tuple[Line, bool]]:
     """The lines that the shapes allow, each with whether one side lies the other way round."""
     one_each = len(source) == len(target)
     for ours, theirs in ((), ()), ((), (1, 0)), ((1, 0), ()), ((1, 0), (1, 0)):
@@ -118,14 +120,27 @@ def _decided(case: _Case, votes: Counter[bool]) -> Proposed:
     line = next((line for line, way in case.ways if way is turned), case.ways[0][0])
     if len(case.ways) > 1 and not known:
         return Proposed(line, case.doubt or SQUARE)
-    return Proposed(line, case.doubt or _of_patches(line))
+    return Proposed(line, case.doubt or _of_rows(case, line) or _of_patches(line))
+
+
+def _of_rows(case: _Case, line: Line) -> str:
+    """What is assumed of the order in a tensor of query, key and value."""
+    for owner, terms, others in zip(
+        case.owners, (line.source, line.target), (line.target, line.source), strict=True
+    ):
+        if len(terms) < len(others) and owner not in _IN_ORDER:
+            return ROWS.format(terms[0])
+    return ""
 
 
 def _of_patches(line: Line) -> str:
     """What is assumed of a convolution whose twin is a matrix."""
     for ours, others in ((line.source, line.target), (line.target, line.source)):
-        shape = ours[0].shape
-        if len(shape) > 2 > 1 < shape[1] and len([n for n in others[0].shape if n > 1]) == 2:
-            if len([n for n in shape if n > 1]) > 2:
-                return PATCHES.format(replace(ours[0], axes=()))
+        sizes, flat = (_sizes(terms[0]) for terms in (ours, others))
+        if len(sizes) > 2 > 1 < ours[0].shape[1] and len(flat) == 2:
+            return PATCHES.format(replace(ours[0], axes=()))
     return ""
+
+
+def _sizes(term: Term) -> list[int]:
+    return [size for size in term.shape if size > 1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -70,13 +71,23 @@ class Proposal:
 
     def text(self) -> str:
         """As a file, in YAML; what is no more than likely, and what is open, as comments."""
-        lines = [f"# {self.source}: {self.target}"]
+        lines = [f"# {self.source}: {self.target}; {self._told}"]
         for entry in self.entries:
             told = f"  # {entry.doubt}" if entry.doubt else ""
             lines.append(f"{_quoted(entry.left)}: {_quoted(entry.right)}{told}")
         for side, left in ((self.source, self.source_left), (self.target, self.target_left)):
-            lines += [f"# open, of {side}: {one.name} {one.shape}" for one in left]
+            alike = Counter((_NUMBER.sub("*", one.name), one.shape) for one in left)
+            lines += [
+                f"# open, of {side}: {name} {shape}" + (f" x {count}" if count > 1 else "")
+                for (name, shape), count in alike.items()
+            ]
         return "".join(f"{escaped(line)}\n" for line in lines)
+
+    @property
+    def _told(self) -> str:
+        count = len(self.source_left) + len(self.target_left)
+        told = f"lines to look at, by their remarks: {self.doubts}; tensors left open: {count}"
+        return told if self.entries or count else "all pair by their names, and no line is needed"
 
 
 def propose(source: Any, target: Any) -> Proposal:
@@ -87,7 +98,8 @@ def propose(source: Any, target: Any) -> Proposal:
     a, b = Model.of(source), Model.of(target)
     left, right = tree_of(a.tensors), tree_of(b.tensors)
     found = match(left, right)
-    proposed, _ = lines_of(found.pairs)
+    place = {tensor.name: number for number, tensor in enumerate(a.tensors)}
+    proposed = sorted(lines_of(found.pairs), key=lambda one: place[one.line.source[0].name])
     sides = [
         {t.name for one in proposed for t in (one.line.source if first else one.line.target)}
         for first in (True, False)
@@ -103,7 +115,12 @@ def propose(source: Any, target: Any) -> Proposal:
         entries,
         alike,
         *(
-            tuple(tensor for layer in layers_in(tree) for tensor in layer.each if tensor.name not in known)
+            tuple(
+                tensor
+                for layer in layers_in(tree)
+                for tensor in layer.each
+                if tensor.name not in known
+            )
             for tree, known in zip((left, right), sides, strict=True)
         ),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,11 @@ from dualtrain.shapes import Shape
 from dualtrain.state import Arrays
 from dualtrain.twins._term import Term
 
-__all__ = ["Line", "Twins"]
+__all__ = ["Line", "Side", "Twins"]
 
 T = TypeVar("T")
+
+Side = Literal["source", "target"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,10 @@ class Line:
     def parts(self) -> tuple[Term, ...]:
         """The side that holds it in more tensors."""
         return self.target if len(self.target) > len(self.source) else self.source
+
+    def of(self, side: Side) -> tuple[Term, ...]:
+        """The tensors of one model."""
+        return self.source if side == "source" else self.target
 
     def problem(self) -> str | None:
         """Why the two cannot be the same; None if they can."""
@@ -125,23 +131,31 @@ class Twins:
                     told.setdefault(taker.name, []).append(values[giver.name])
         return {name: found[0] if len(found) == 1 else worst(found) for name, found in told.items()}
 
-    def source_apart(self, arrays: Arrays) -> dict[str, NDArray[Any]]:
-        """The source's arrays in the smallest parts, under names that both sides then share: of a
-        tensor that the other side holds in several, theirs; else the source's."""
-        return self._apart(arrays, lambda line: line.source)
+    @property
+    def shapes_apart(self) -> dict[str, Shape]:
+        """The shapes of what `apart` gives."""
+        return {part.name: part.seen_shape for line in self.lines for part in line.parts}
 
-    def target_apart(self, arrays: Arrays) -> dict[str, NDArray[Any]]:
-        """The same of the target's."""
-        return self._apart(arrays, lambda line: line.target)
+    def apart(self, arrays: Arrays, side: Side) -> dict[str, NDArray[Any]]:
+        """The arrays of one model in the smallest parts, under names and in a layout that both
+        models then share: those of the model that holds more tensors, the source's where none does.
 
-    def _apart(
-        self, arrays: Arrays, side: Callable[[Line], tuple[Term, ...]]
-    ) -> dict[str, NDArray[Any]]:
+        Raises nothing: of a line of which a tensor is absent no part is given.
+        """
         return {
             part.name: np.array(array, order="C")
             for line in self.lines
-            if all(term.name in arrays for term in side(line))
-            for part, array in zip(line.parts, line.apart(side(line), arrays), strict=True)
+            if all(term.name in arrays for term in line.of(side))
+            for part, array in zip(line.parts, line.apart(line.of(side), arrays), strict=True)
+        }
+
+    def values_apart(self, values: Mapping[str, T], side: Side) -> dict[str, T]:
+        """What is said of each tensor of one model, of each of the smallest parts."""
+        return {
+            part.name: values[term.name]
+            for line in self.lines
+            for part, term in _pairs(line.parts, line.of(side))
+            if term.name in values
         }
 
 
