@@ -34,21 +34,21 @@ def told_apart(
             twins.apart(weights.final, side),
             None if weights.averages is None else twins.apart(weights.averages, side),
         )
-    parameters = {name: replace(row, shape=shapes[name]) for name, row in _rows(header.parameters, twins, side)}
+    parameters = tuple(
+        replace(row, shape=shapes[row.name]) for row in _rows(header.parameters, twins, side)
+    )
     digests = {} if parts is None else {n: weight_digest(a) for n, a in parts.initial.items()}
     plan = header.plan and _plan(header.plan, twins, side)
-    told = replace(
-        header, parameters=tuple(parameters.values()), initial_digest=digests, plan=plan
-    )
+    told = replace(header, parameters=parameters, initial_digest=digests, plan=plan)
     return replace(trace, header=told), parts
 
 
 def _plan(plan: PlanFacts, twins: Twins, side: Side) -> PlanFacts:
-    rows = [replace(row, roles=()) for _, row in _rows(plan.decisions, twins, side)]
-    return replace(plan, decisions=tuple(rows))
+    rows = _rows(plan.decisions, twins, side)
+    return replace(plan, decisions=tuple(replace(row, roles=()) for row in rows))
 
 
-def _rows(rows: tuple[Row, ...], twins: Twins, side: Side) -> list[tuple[str, Row]]:
+def _rows(rows: tuple[Row, ...], twins: Twins, side: Side) -> list[Row]:
     """Each row under the names of its parts."""
     named = twins.values_apart({row.name: row for row in rows}, side)
-    return [(name, replace(row, name=name)) for name, row in named.items()]
+    return [replace(row, name=name) for name, row in named.items()]

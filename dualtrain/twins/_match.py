@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TypeVar
 
 from dualtrain.twins._tree import Layer, Module, Node, Weight, layers_in
 
-__all__ = ["BY_ORDER", "Match", "match"]
+__all__ = ["BY_ORDER", "Pairs", "match"]
 
 BY_ORDER = "by order alone"
 """Why a pair is no more than likely."""
@@ -23,23 +22,17 @@ BY_ORDER = "by order alone"
 N = TypeVar("N", Layer, Module)
 
 
-@dataclass
-class Match:
-    """Layers that go together, each pair with its doubt, and those that have no counterpart."""
-
-    pairs: list[tuple[Layer, Layer, str]] = field(default_factory=list)
-    source_left: list[Layer] = field(default_factory=list)
-    target_left: list[Layer] = field(default_factory=list)
+Pairs = list[tuple[Layer, Layer, str]]
 
 
-def match(source: Sequence[Node], target: Sequence[Node]) -> Match:
-    """The layers of two trees."""
-    found = Match()
+def match(source: Sequence[Node], target: Sequence[Node]) -> Pairs:
+    """The layers of two trees that go together, each pair with its doubt."""
+    found: Pairs = []
     _into(found, list(source), list(target), "")
     return found
 
 
-def _into(found: Match, source: list[Node], target: list[Node], doubt: str) -> None:
+def _into(found: Pairs, source: list[Node], target: list[Node], doubt: str) -> None:
     """Match the layers in these parts of two models, which go together."""
     while modules := [node for node in (*source, *target) if isinstance(node, Module)]:
         largest = max(sum(module.weight) for module in modules)
@@ -58,17 +51,11 @@ def _into(found: Match, source: list[Node], target: list[Node], doubt: str) -> N
     _layers(found, list(layers_in(source)), list(layers_in(target)), doubt)
 
 
-def _layers(found: Match, source: list[Layer], target: list[Layer], doubt: str) -> None:
+def _layers(found: Pairs, source: list[Layer], target: list[Layer], doubt: str) -> None:
     for weight in dict.fromkeys(layer.weight for layer in source):
         ours, theirs = _of(weight, source, Layer), _of(weight, target, Layer)
-        if len(ours) != len(theirs):
-            continue
-        for x, y, unsure in _paired(ours, theirs):
-            source.remove(x)
-            target.remove(y)
-            found.pairs.append((x, y, doubt or unsure))
-    found.source_left += source
-    found.target_left += target
+        if len(ours) == len(theirs):
+            found += [(x, y, doubt or unsure) for x, y, unsure in _paired(ours, theirs)]
 
 
 def _of(weight: Weight, nodes: Sequence[Node], kind: type[N]) -> list[N]:

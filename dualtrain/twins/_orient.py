@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dualtrain.twins._match import BY_ORDER
+from dualtrain.twins._match import BY_ORDER, Pairs
 from dualtrain.twins._tensors import Tensor
 from dualtrain.twins._term import Term
 from dualtrain.twins._tree import Layer
@@ -16,7 +16,7 @@ __all__ = ["Proposed", "lines_of"]
 
 SQUARE = "square, so that no shape tells whether it is .T"
 PATCHES = "if a patch is flattened channels first; else {}.permute(0, 2, 3, 1)"
-ROWS = "if it holds all of query, then key, value; head by head it is {}.heads(n)"
+ROWS = "if its rows are all of query, then of key, of value; where head by head, .heads(n)"
 
 _IN_ORDER = {"MultiheadAttention", "Conv1D"}
 """Classes of torch and transformers whose fused tensors hold query, key, value in this order."""
@@ -49,7 +49,7 @@ class _Case:
         return self.ways[0][1] if len(self.ways) == 1 and is_matrix else None
 
 
-def lines_of(pairs: Sequence[tuple[Layer, Layer, str]]) -> list[Proposed]:
+def lines_of(pairs: Pairs) -> list[Proposed]:
     """The lines of all layers, but for tensors whose shapes fit in no way.
 
     What the shapes say of two classes that hold matrices holds for their square ones too.
@@ -129,7 +129,7 @@ def _of_rows(case: _Case, line: Line) -> str:
         case.owners, (line.source, line.target), (line.target, line.source), strict=True
     ):
         if len(terms) < len(others) and owner not in _IN_ORDER:
-            return ROWS.format(terms[0])
+            return ROWS
     return ""
 
 

@@ -17,9 +17,10 @@ from dualtrain.twins._match import match
 from dualtrain.twins._orient import Proposed, lines_of
 from dualtrain.twins._pair import pair
 from dualtrain.twins._tensors import Model, Tensor
-from dualtrain.twins._tree import layers_in, tree_of
+from dualtrain.twins._term import Term
+from dualtrain.twins._tree import tree_of
 
-__all__ = ["Proposal", "propose"]
+__all__ = ["Proposal", "proposal_of", "propose"]
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,6 @@ class Proposal:
     source: str
     target: str
     entries: tuple[Entry, ...]
-    named_alike: int
-    """Tensors of the source that need no line."""
     source_left: tuple[Tensor, ...]
     target_left: tuple[Tensor, ...]
 
@@ -95,17 +94,15 @@ def propose(source: Any, target: Any) -> Proposal:
 
     Lines whose names have the number of a layer are written once, with a star.
     """
-    a, b = Model.of(source), Model.of(target)
-    left, right = tree_of(a.tensors), tree_of(b.tensors)
-    found = match(left, right)
+    return proposal_of(Model.of(source), Model.of(target))
+
+
+def proposal_of(a: Model, b: Model) -> Proposal:
+    """The same of models as they were read."""
+    found = match(tree_of(a.tensors), tree_of(b.tensors))
     place = {tensor.name: number for number, tensor in enumerate(a.tensors)}
-    proposed = sorted(lines_of(found.pairs), key=lambda one: place[one.line.source[0].name])
-    sides = [
-        {t.name for one in proposed for t in (one.line.source if first else one.line.target)}
-        for first in (True, False)
-    ]
+    proposed = sorted(lines_of(found), key=lambda one: place[one.line.source[0].name])
     needed = [one for one in proposed if not _is_plain(one)]
-    alike = len(proposed) - len(needed)
     entries = tuple(_starred(needed, [tensor.name for tensor in a.tensors]))
     if len(entries) < len(needed) and not _says(entries, a, b, proposed):
         entries = tuple(map(_entry, needed))
@@ -113,17 +110,15 @@ def propose(source: Any, target: Any) -> Proposal:
         str(a),
         str(b),
         entries,
-        alike,
-        *(
-            tuple(
-                tensor
-                for layer in layers_in(tree)
-                for tensor in layer.each
-                if tensor.name not in known
-            )
-            for tree, known in zip((left, right), sides, strict=True)
-        ),
+        _left(a, [term for one in proposed for term in one.line.source]),
+        _left(b, [term for one in proposed for term in one.line.target]),
     )
+
+
+def _left(model: Model, known: Sequence[Term]) -> tuple[Tensor, ...]:
+    """The tensors that are not among these."""
+    names = {term.name for term in known}
+    return tuple(tensor for tensor in model.tensors if tensor.name not in names)
 
 
 def _is_plain(one: Proposed) -> bool:

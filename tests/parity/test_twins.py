@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from torch.nn import functional as F
 
 from dualtrain import copy_weights
 from dualtrain.backend import backend_of
+from dualtrain.errors import TwinsError
 from dualtrain.testing import assert_decay_parity, assert_update_parity
 from dualtrain.twins import propose, twins_of
 from tests.builders import spec_of
@@ -262,8 +265,100 @@ def test_the_proposed_map_carries_the_weights(pair: str, way: int) -> None:
     assert apart is not None and apart < 1e-5
 
 
+# --- a map by hand
+
+
+def test_a_map_of_ones_own_serves_both_ways(tmp_path: Path) -> None:
+    """In Python and as a file; what it does not name goes by equal names."""
+    a, b = shaken(TorchEncoder()), shaken(PaddleEncoder())
+    lines = {**IN_PROJ, "layers.**": "encoder.**", "emb.*": "word.*", "head.*": "classifier.*"}
+    file = tmp_path / "map.json"
+    file.write_text(json.dumps(lines))
+    forth = copy_weights(a, b, lines, check=TOKENS)
+    back = copy_weights(shaken(b), shaken(a), file, check=TOKENS)
+
+    assert 0 < max(forth or 1, back or 1) < 1e-5
+
+
+def test_heads_one_after_the_other() -> None:
+    """What no shape tells: the rows of Megatron's `qkv`, the pixels of einops' patches."""
+    a, b = shaken(HeadByHead()), shaken(PaddleViT(channels_last=True))
+    proposal = propose(a, b)
+    with pytest.raises(TwinsError, match=r"must give the same .* Received: outputs 0\.\d+ apart"):
+        copy_weights(a, b, proposal.map, check=IMAGES)
+    told = {entry.left: entry.doubt for entry in proposal.entries}
+    qkv, patch, lines = "blocks.*.attn.qkv.*", "patch_embed.weight", proposal.map
+    lines[f"{patch}.permute(0, 2, 3, 1)"] = lines.pop(patch)
+    lines[f"{qkv}.heads({HEADS})"] = lines.pop(qkv)
+
+    assert told[qkv].endswith("where head by head, .heads(n)")
+    assert told[patch].endswith(f"else {patch}.permute(0, 2, 3, 1)")
+    for source, target in ((a, b), (b, a)):
+        assert (copy_weights(shaken(source), shaken(target), lines, check=IMAGES) or 1) < 1e-5
+
+
+def test_what_is_tied_in_one_model_alone_has_no_twin() -> None:
+    class Head(torch.nn.Module):
+        def __init__(self, tied: bool) -> None:
+            super().__init__()
+            self.table = torch.nn.Embedding(10, 6)
+            self.head = torch.nn.Linear(6, 10, bias=False)
+            if tied:
+                self.head.weight = self.table.weight
+
+    with pytest.raises(
+        TwinsError,
+        match=r"without a twin 1 of .*: head.weight \(10, 6\), there tied to table.weight$",
+    ):
+        copy_weights(Head(True), Head(False))
+    assert twins_of(Head(True), Head(True)).shapes_apart == {"table.weight": (10, 6)}
+
+
+def test_a_tied_matrix_goes_by_any_of_its_names() -> None:
+    class Named(torch.nn.Module):
+        def __init__(self, first: str, second: str) -> None:
+            super().__init__()
+            for name in (first, second):
+                setattr(self, name, torch.nn.Linear(6, 6, bias=False))
+            getattr(self, second).weight = getattr(self, first).weight
+
+    source, target = Named("a", "b"), Named("b", "c")
+    copy_weights(source, target)
+
+    np.testing.assert_array_equal(target.c.weight.detach(), source.a.weight.detach())
+
+
+def test_float64_stays_float64() -> None:
+    source, target = (torch.nn.Linear(3, 2).double() for _ in range(2))
+    copy_weights(source, target)
+
+    np.testing.assert_array_equal(target.weight.detach(), source.weight.detach(), strict=True)
+
+
+def test_models_that_are_no_twins_are_left_as_they_are() -> None:
+    """A short list in place of a line for each of 62 names."""
+    source, target = TorchEncoder(), PaddleEncoder()
+    before = backend_of(target).dump_weights(target)
+    with pytest.raises(TwinsError) as caught:
+        copy_weights(source, target)
+
+    after = backend_of(target).dump_weights(target)
+    assert all(np.array_equal(before[name], after[name]) for name in before)
+    assert str(caught.value) == (
+        "every tensor of one model must have its twin in the other, by its name and shape or by a "
+        "map, twins=, which `dualtrain twins` proposes. Received: 0 tensors that pair; without a "
+        "twin 27 of torch's TorchEncoder: emb.weight (20, 16), layers.0.self_attn.in_proj_weight "
+        "(48, 16), layers.0.self_attn.in_proj_bias (48,), and 24 more; without a twin 35 of "
+        "paddle's PaddleEncoder: word.weight (20, 16), encoder.0.self_attn.q_proj.weight (16, 16), "
+        "encoder.0.self_attn.q_proj.bias (16,), and 32 more"
+    )
+
+
+# --- trained
+
+
 SPEC = spec_of(
-    optimizer={"name": "adamw", "lr": 1e-2},
+    optimizer={"name": "adamw", "lr": 1e-3},
     schedule={"name": "linear"},
     weight_decay={"value": 0.1, "exclude": ["bias"]},
     clip={"global_norm": 0.5},
@@ -280,12 +375,12 @@ def labelled(batch: Mapping[str, Any]) -> list[dict[str, Any]]:
 def test_twins_train_alike(pair: str) -> None:
     """With running statistics; of what is fused, query, key and value each by itself."""
     *makers, batch = PAIRS[pair]
-    models = [make() for make in makers]
-    twins = propose(*models).map
-    comparison = assert_update_parity(SPEC, models, labelled(batch), twins=twins)
+    a, b = (make() for make in makers)
+    twins = propose(a, b).map
+    comparison = assert_update_parity(SPEC, [a, b], labelled(batch), twins=twins)
 
-    assert_decay_parity(SPEC, models, twins=twins)
+    assert_decay_parity(SPEC, [a, b], twins=twins)
     assert comparison.weights is not None
     assert sorted(t.name for t in comparison.weights.tensors) == sorted(
-        twins_of(*models, twins).shapes_apart
+        twins_of(a, b, twins).shapes_apart
     )
