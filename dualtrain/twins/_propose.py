@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +11,7 @@ from typing import Any
 
 from dualtrain.errors import TwinsError
 from dualtrain.printable import escaped
+from dualtrain.shapes import Shape
 from dualtrain.twins._map import read_map
 from dualtrain.twins._match import match
 from dualtrain.twins._orient import Proposed, lines_of
@@ -75,10 +75,13 @@ class Proposal:
             told = f"  # {entry.doubt}" if entry.doubt else ""
             lines.append(f"{_quoted(entry.left)}: {_quoted(entry.right)}{told}")
         for side, left in ((self.source, self.source_left), (self.target, self.target_left)):
-            alike = Counter((_NUMBER.sub("*", one.name), one.shape) for one in left)
+            alike: dict[tuple[str, Shape], list[str]] = {}
+            for one in left:
+                alike.setdefault((_NUMBER.sub("*", one.name), one.shape), []).append(one.name)
             lines += [
-                f"# open, of {side}: {name} {shape}" + (f" x {count}" if count > 1 else "")
-                for (name, shape), count in alike.items()
+                f"# open, of {side}: "
+                + (f"{names[0]} {shape}" if len(names) == 1 else f"{name} {shape} x {len(names)}")
+                for (name, shape), names in alike.items()
             ]
         return "".join(f"{escaped(line)}\n" for line in lines)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -21,7 +22,7 @@ from dualtrain.twins._propose import Proposal, proposal_of
 from dualtrain.twins._tensors import Model, Tensor
 from dualtrain.twins._term import parse_terms
 
-Shapes = dict[str, Shape]
+Shapes = Mapping[str, Shape]
 
 
 def model(shapes: Shapes, owner: str = "Linear") -> Model:
