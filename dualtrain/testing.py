@@ -15,7 +15,7 @@ from dualtrain.backend import Backend, backend_names, backend_of, load_backend
 from dualtrain.parity import Comparison, compare_files
 from dualtrain.plan import Plan
 from dualtrain.spec import Spec
-from dualtrain.training import Batches, LossSum, Metric, build_optimizer, fit
+from dualtrain.training import Batches, LossSum, Metric, build_optimizer, fit, nudge
 from dualtrain.twins import Given, Twins, copy_weights, twins_of
 
 __all__ = ["assert_decay_parity", "assert_lr_parity", "assert_update_parity"]
@@ -109,39 +109,47 @@ def assert_update_parity(
     *,
     loss: LossSum | None = None,
     metric: Metric | None = None,
+    nudges: int = 3,
     twins: Given | Twins | None = None,
 ) -> Comparison:
     """Training moves the weights of two models alike, up to the rounding of float32.
 
     models: the same model in each framework; the second gets the first one's weights, then each
     is trained on `batches` as `dualtrain.fit` does, with its `loss` and `metric`. Set their
-    dropout to 0. twins: how the second goes with the first, where their names or their tensors are
-    others (`dualtrain.copy_weights`). The comparison is that of `dualtrain diff`; returned for a
-    closer look. What it cannot judge, such as runs that both left the finite numbers, fails too.
+    dropout to 0. nudges: how many times the first is trained before, each time with its weights
+    moved by 1 ULP, to measure how far the run magnifies rounding; it gets its weights back. The
+    comparison is that of `dualtrain diff`; returned for a closer look. What it cannot judge, such
+    as runs that both left the finite numbers, fails too. twins: how the second goes with the first,
+    where their names or their tensors are others (`dualtrain.copy_weights`).
 
     Raises `TwinsError` where the two are no twins.
     """
     first, second = models
+    verbs = backend_of(first)
+    weights = verbs.dump_weights(first)
     paired = twins_of(first, second, twins)
     copy_weights(first, second, paired)
-    with tempfile.TemporaryDirectory() as folder:
-        traces = [Path(folder) / f"{side}.trace.jsonl" for side in ("first", "second")]
-        for model, trace in zip(models, traces, strict=True):
-            fit(
-                spec,
-                model,
-                batches,
-                loss=loss,
-                metric=metric,
-                trace=trace,
-                output=trace.with_suffix(""),
-            )
-        comparison = compare_files(*traces, twins=None if twins is None else paired)
+
+    def trained(model: Any, trace: Path) -> Path:
+        output = trace.with_suffix("")
+        fit(spec, model, batches, loss=loss, metric=metric, trace=trace, output=output)
+        return trace
+
+    with tempfile.TemporaryDirectory() as name:
+        folder, floors = Path(name), []
+        for number in range(1, nudges + 1):
+            nudge(first, verbs, spec, seed=number)
+            floors.append(trained(first, folder / f"nudged-{number}.trace.jsonl"))
+            verbs.load_weights(first, weights)
+        a = trained(first, folder / "first.trace.jsonl")
+        b = trained(second, folder / "second.trace.jsonl")
+        comparison = compare_files(a, b, floors, twins=None if twins is None else paired)
     found = comparison.first
-    assert found is None, (
-        f"{_FOUND[found.verdict]} the stage {found.stage!r}: {found.detail}. "
-        f"Look at {found.knob}\n{comparison}"
-    )
+    if found is not None:
+        look = f". Look at {found.knob}" if found.knob else ""
+        raise AssertionError(
+            f"{_FOUND[found.verdict]} the stage {found.stage!r}: {found.detail}{look}\n{comparison}"
+        )
     return comparison
 
 

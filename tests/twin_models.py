@@ -200,7 +200,7 @@ class TorchCNN(torch.nn.Module):
         self.stem = torch.nn.Sequential(
             torch.nn.Conv2d(3, 8, 3, bias=False), torch.nn.BatchNorm2d(8), torch.nn.ReLU()
         )
-        self.conv = torch.nn.Conv2d(8, 8, 3, bias=False)
+        self.conv = torch.nn.Conv2d(8, 8, 3)
         self.bn = torch.nn.BatchNorm2d(8)
         self.fc = torch.nn.Linear(8, 3)
 
@@ -214,7 +214,7 @@ class PaddleCNN(paddle.nn.Layer):
         self.first = paddle.nn.Conv2D(3, 8, 3, bias_attr=False)
         self.first_norm = paddle.nn.BatchNorm2D(8)
         self.rest = paddle.nn.Sequential(
-            paddle.nn.Conv2D(8, 8, 3, bias_attr=False), paddle.nn.BatchNorm2D(8), paddle.nn.ReLU()
+            paddle.nn.Conv2D(8, 8, 3), paddle.nn.BatchNorm2D(8), paddle.nn.ReLU()
         )
         self.output = paddle.nn.Linear(8, 3)
 

@@ -25,7 +25,7 @@ CNN = """\
 # torch's TorchCNN: paddle's PaddleCNN; lines to look at, by their remarks: 2; tensors left open: 0
 stem.0.weight: first.weight
 stem.1.*: first_norm.*  # by order alone
-conv.weight: rest.0.weight
+conv.*: rest.0.*
 bn.*: rest.1.*  # by order alone
 fc.*: output.*
 """
