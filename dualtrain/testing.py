@@ -1,4 +1,4 @@
-"""Assertions for CI: two frameworks agree on the rate, on what decays, on where training ends.
+"""Assertions for CI: two frameworks agree on the rate, on what decays, on how each update is made.
 
 Each raises `AssertionError` that says what differs. They run in one process, so both frameworks
 must be installed in it; where that cannot be, compare traces with `dualtrain diff`.
@@ -12,13 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from dualtrain.backend import Backend, backend_names, backend_of, load_backend
+from dualtrain.lockstep import Lockstep, carry_states, check_rule, judge_folder, settled, told
 from dualtrain.parity import Comparison, compare_files
 from dualtrain.plan import Plan
 from dualtrain.spec import Spec
-from dualtrain.training import Batches, LossSum, Metric, build_optimizer, fit, nudge
+from dualtrain.training import Batches, LossSum, Metric, build_optimizer, fit, follow, nudge
 from dualtrain.twins import Given, Twins, copy_weights, twins_of
 
-__all__ = ["assert_decay_parity", "assert_lr_parity", "assert_update_parity"]
+__all__ = [
+    "assert_decay_parity",
+    "assert_lockstep",
+    "assert_lr_parity",
+    "assert_update_parity",
+]
 
 PAST_THE_END = 12
 """Updates past T at which the rate is looked at too."""
@@ -102,6 +108,62 @@ def _effective(spec: Spec, model: Any) -> dict[str, dict[str, float]]:
     }
 
 
+def assert_lockstep(
+    spec: Spec,
+    models: Sequence[Any],
+    batches: Batches,
+    *,
+    loss: LossSum | None = None,
+    metric: Metric | None = None,
+    every: int = 1,
+    twins: Given | Twins | None = None,
+) -> Lockstep:
+    """Every update is made alike by two models, each judged alone, from one state.
+
+    models: the same model in each framework; the second gets the first one's weights. The first is
+    trained on `batches` as `dualtrain.fit` does, with its `loss` and `metric`. Then both make each
+    update from its state: their gradients are held against each other, what each makes of the
+    first one's gradients against the rule in float64. So rounding cannot add up, and no run is too
+    chaotic or too long. Set their dropout to 0.
+
+    every: judges each so many updates, the first and the last in any case. twins: how the second
+    goes with the first, where their names or their tensors are others (`dualtrain.copy_weights`).
+
+    The error names the first update that differs, the tensor, how many times the bar, and the
+    fields of the spec to look at. What cannot be judged fails, too. Both models have other weights
+    afterwards.
+
+    Raises `TwinsError` where the two are no twins, or the spec's rule cannot be the same for both.
+    """
+    first, second = models
+    paired = twins_of(first, second, twins)
+    check_rule(spec, paired)
+    copy_weights(first, second, paired)
+    names = (backend_of(first).NAME, backend_of(second).NAME)
+    with tempfile.TemporaryDirectory() as folder:
+        states = Path(folder) / "states"
+        made = fit(spec, first, batches, loss=loss, metric=metric, states=states, every=every)
+        theirs = states if twins is None else Path(folder) / "carried"
+        if twins is not None:
+            carry_states(states, theirs, paired)
+        a = follow(spec, first, batches, states=states, loss=loss)
+        b = follow(spec, second, batches, states=theirs, loss=loss)
+        judged = judge_folder(states, a, b, twins=None if twins is None else paired)
+        lockstep = settled(judged, len(made))
+    for outcome, said in _FOUND.items():
+        found = [
+            (update.attempt, reading.half != "gradients", -reading.times, reading)
+            for update in lockstep.updates
+            for reading in update.readings
+            if reading.outcome == outcome
+        ]
+        if found:
+            update, *_, reading = min(found, key=lambda one: one[:3])
+            where = f"{said} half {reading.half!r}, {told(update, reading, names)}"
+            raise AssertionError(f"{where}. Look at {reading.knob or 'the models'}")
+    return lockstep
+
+
 def assert_update_parity(
     spec: Spec,
     models: Sequence[Any],
@@ -122,12 +184,13 @@ def assert_update_parity(
     as runs that both left the finite numbers, fails too. twins: how the second goes with the first,
     where their names or their tensors are others (`dualtrain.copy_weights`).
 
-    Raises `TwinsError` where the two are no twins.
+    Raises `TwinsError` where the two are no twins, or the spec's rule cannot be the same for both.
     """
     first, second = models
     verbs = backend_of(first)
     weights = verbs.dump_weights(first)
     paired = twins_of(first, second, twins)
+    check_rule(spec, paired)
     copy_weights(first, second, paired)
 
     def trained(model: Any, trace: Path) -> Path:
@@ -154,3 +217,4 @@ def assert_update_parity(
 
 
 _FOUND = {"differs": "the first difference is in", "no proof": "no proof, by"}
+"""Verdict -> how a message begins."""

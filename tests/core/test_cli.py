@@ -39,11 +39,22 @@ def test_commands_and_options_are_these() -> None:
         "explain": ["--json", "--micro-batches", "spec"],
         "compare": ["--dialects", "--json", "--micro-batches", "spec"],
         "ledger": ["--backend", "--json", "--model", "spec"],
-        "train": ["--backend", "--device", "--output", "--trace", "spec"],
+        "train": [
+            "--backend",
+            "--device",
+            "--every",
+            "--output",
+            "--states",
+            "--trace",
+            "spec",
+        ],
+        "lockstep": ["--backend", "--device", "--report", "--states", "spec"],
         "parity": [
             "--device",
+            "--every",
             "--floor",
             "--no-floor",
+            "--nudges",
             "--paddle-python",
             "--report",
             "--side",
@@ -325,11 +336,13 @@ def test_parity_passes_its_options_on(
 
     monkeypatch.setattr("dualtrain.workers.run_parity", run_parity)
     arguments = ["--report", "r", "--torch-python", "./p", "--device", "cuda:1", "--no-floor"]
+    arguments += ["--every", "3"]
     status, out, _ = run("parity", spec(EPOCHS), *arguments)
     del asked["console"]
     assert asked == {
         "device": "cuda:1",
-        "floor": False,
+        "every": 3,
+        "nudges": 0,
         "report": Path("r"),
         "sides": (Side("torch", "torch", "./p"), Side("paddle", "paddle")),
     }

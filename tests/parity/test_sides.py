@@ -171,7 +171,7 @@ def test_what_a_report_leaves_the_next_one_replaces(folder: Path) -> None:
     run_parity(spec, report=report, sides=sides, nudges=1)
     assert {path.name for path in report.iterdir()} == {
         *("a", "a.trace.jsonl", "a-nudged", "a-nudged.trace.jsonl", "b", "b.trace.jsonl"),
-        *("loss.png", "lr.png", "summary.json", "summary.md"),
+        *("lockstep.png", "loss.png", "lr.png", "summary.json", "summary.md"),
         *("mine", "mine.trace.jsonl"),
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ import numpy as np
 import pytest
 import torch
 
+import dualtrain_paddle
+from benchmarks.mistakes.faults import misread
 from dualtrain import copy_weights
 from dualtrain.backend import backend_of
 from dualtrain.errors import TwinsError
-from dualtrain.testing import assert_decay_parity, assert_update_parity
+from dualtrain.testing import assert_decay_parity, assert_lockstep, assert_update_parity
 from dualtrain.twins import propose, twins_of
 from tests.builders import spec_of
 from tests.twin_models import (
@@ -28,6 +31,7 @@ from tests.twin_models import (
     PaddleEncoder,
     PaddleViT,
     TorchEncoder,
+    TorchViT,
     shaken,
 )
 
@@ -163,3 +167,39 @@ def test_twins_train_alike(pair: str) -> None:
     assert weights is not None
     compared = {tensor.name for tensor in (*weights.tensors, *weights.statistics)}
     assert compared == twins_of(a, b, twins).shapes_apart.keys()
+
+
+@pytest.mark.parametrize("pair", ["vision", "convolutions"])
+def test_twins_keep_step(pair: str) -> None:
+    """Gradients part by part, and each side's rule on its own tensors, moments too."""
+    *makers, batch = PAIRS[pair]
+    a, b = (make() for make in makers)
+    lockstep = assert_lockstep(SPEC, [a, b], labelled(batch), every=5, twins=propose(a, b).map)
+
+    assert [update.attempt for update in lockstep.updates] == [0, 5, 10, 11]
+    assert {r.half for update in lockstep.updates for r in update.readings} == {"gradients", "rule"}
+
+
+def test_twins_keep_step_from_the_side_that_holds_them_apart() -> None:
+    a, b = PaddleEncoder(), TorchEncoder()
+    assert_lockstep(SPEC, [a, b], labelled(TOKENS), every=12, twins=propose(a, b).map)
+
+
+def test_a_part_that_trains_otherwise_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch holds the key's matrix in `qkv`; Paddle's alone does not decay."""
+    key = "transformer.1.to_k.weight"
+    misread(
+        monkeypatch,
+        dualtrain_paddle,
+        lambda row, _: replace(row, decay=0.0) if row.parameter.name == key else row,
+    )
+    a, b = TorchViT(), PaddleViT()
+    with pytest.raises(AssertionError, match=rf"half 'rule'.*{key}, paddle: decay is.*weight_decay"):
+        assert_lockstep(SPEC, [a, b], labelled(IMAGES), every=12, twins=propose(a, b).map)
+
+
+def test_norms_of_whole_tensors_are_not_those_of_their_parts() -> None:
+    a, b = TorchViT(), PaddleViT()
+    spec = spec_of(clip={"norm": 1.0}, duration={"epochs": 1})
+    with pytest.raises(TwinsError, match=r"^clip.norm: a rule that takes the norm of each tensor"):
+        assert_lockstep(spec, [a, b], labelled(IMAGES), twins=propose(a, b).map)

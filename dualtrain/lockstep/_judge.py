@@ -1,0 +1,124 @@
+"""Both halves of an update, and what a whole run of them comes to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from dualtrain.lockstep._files import read_led, read_states
+from dualtrain.lockstep._gradients import judge_gradients
+from dualtrain.lockstep._reading import Judged, Lockstep, Reading
+from dualtrain.lockstep._record import Led, Shown
+from dualtrain.lockstep._rule import judge_rule
+from dualtrain.lockstep._twins import decisions_for, led_apart, shown_apart
+from dualtrain.lockstep._units import unit_of
+from dualtrain.plan import Plan
+from dualtrain.trace import Decision
+from dualtrain.twins import Twins
+
+__all__ = ["judge", "judge_folder", "settled"]
+
+MANY = 0.25
+"""A tensor that is excused at this share of the judged updates, and two at least, is excused no
+more. Measured with ReLU and batch norm: a kink at 1 of 50."""
+
+
+def judge(
+    led: Led,
+    a: Shown,
+    b: Shown,
+    *,
+    plan: Plan,
+    decisions: Mapping[str, Decision],
+    twins: Twins | None = None,
+) -> Judged:
+    """One update, judged from what the leading side left of it and both sides show.
+
+    plan, decisions: the leading side's; b is judged by them, too. twins: how b's model goes with
+    a's, where its names or its tensors are others.
+
+    Of each kind of quantity the gravest reading is kept, and all that do not agree. Of numbers that
+    are none on both sides no rule can be told.
+    """
+    assert led.attempt == a.attempt == b.attempt, "one update"
+    passes, theirs = (led, a, b), decisions
+    if twins is not None:
+        passes = (
+            led_apart(led, twins),
+            shown_apart(a, twins, "source"),
+            shown_apart(b, twins, "target"),
+        )
+        theirs = decisions_for(twins, decisions)
+    readings = judge_gradients(*passes, u=unit_of(plan, led.before.tensors.weights))
+    if any(r.what == "numbers" and r.side == "both" and r.outcome == "no proof" for r in readings):
+        return Judged(attempt=led.attempt, t=led.before.t, readings=tuple(readings))
+    for side, shown, decided in (("a", a, decisions), ("b", b, theirs)):
+        for move, probe in ((shown.moved, False), (shown.probe, True)):
+            readings += judge_rule(move, side=side, plan=plan, decisions=decided, probe=probe)
+    return Judged(attempt=led.attempt, t=led.before.t, readings=tuple(_kept(readings)))
+
+
+def judge_folder(
+    folder: Path, a: Iterable[Shown], b: Iterable[Shown], *, twins: Twins | None = None
+) -> Iterator[Judged]:
+    """The updates of a folder of states, each judged as both sides show it; twins: as for `judge`.
+
+    Raises `StatesError` for a folder that is none.
+    """
+    states = read_states(folder)
+    assert states.header.plan is not None, "states are those of a run with a plan"
+    plan = states.header.plan.resolved()
+    decisions = {decision.name: decision for decision in states.header.plan.decisions}
+    for attempt, shown in zip(states.judged, zip(a, b, strict=True), strict=True):
+        yield judge(read_led(folder, attempt), *shown, plan=plan, decisions=decisions, twins=twins)
+
+
+def _kept(readings: Sequence[Reading]) -> Iterator[Reading]:
+    gravest: dict[tuple[str, str], Reading] = {}
+    for reading in readings:
+        kind = (reading.half, reading.what)
+        if reading.outcome == "agrees":
+            gravest[kind] = max(gravest.get(kind, reading), reading, key=lambda r: r.times)
+    kept = {id(reading) for reading in gravest.values()}
+    return (r for r in readings if r.outcome != "agrees" or id(r) in kept)
+
+
+def settled(updates: Iterable[Judged], total: int) -> Lockstep:
+    """The judged updates of a run: what is excused in a few of them is not in many.
+
+    Where float64 proves nothing, kinks at many updates are no proof. Where it does and one side's
+    kernels alone are off, that differs if it is so at many; at the only one, nobody can say.
+    """
+    judged = tuple(sorted(updates, key=lambda update: update.attempt))
+    seen = Counter(key for update in judged for key in _excused(update))
+    least = max(2.0, MANY * len(judged)) if len(judged) > 1 else 1.0
+    many = {key for key, times in seen.items() if times >= least}
+    return Lockstep(
+        updates=tuple(_unexcused(update, many, alone=len(judged) == 1) for update in judged),
+        total=total,
+    )
+
+
+_Key = tuple[str, str, str]
+
+
+def _excused(update: Judged) -> Iterator[_Key]:
+    unproved = any(reading.what == "float64" for reading in update.readings)
+    for reading in update.readings:
+        if reading.excuse == "kernel" or (reading.excuse == "kink" and unproved):
+            yield reading.excuse, reading.what, reading.tensor
+
+
+def _unexcused(update: Judged, many: set[_Key], *, alone: bool) -> Judged:
+    def settle(reading: Reading) -> Reading:
+        if (reading.excuse, reading.what, reading.tensor) not in many:
+            return reading
+        if reading.excuse == "kink":
+            return replace(reading, outcome="no proof", detail=f"{reading.detail}; at many updates")
+        if alone:
+            return replace(reading, outcome="no proof")
+        return replace(reading, outcome="differs", detail=f"{reading.detail}; at many updates")
+
+    return replace(update, readings=tuple(map(settle, update.readings)))
