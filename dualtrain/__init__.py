@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dualtrain.training import build_schedule as build_schedule
     from dualtrain.training import fit as fit
     from dualtrain.training import start as start
+    from dualtrain.twins import copy_weights as copy_weights
 
 
 _ROOMS = {
@@ -29,6 +30,7 @@ _ROOMS = {
     "SpecError": "dualtrain.errors",
     "build_optimizer": "dualtrain.training",
     "build_schedule": "dualtrain.training",
+    "copy_weights": "dualtrain.twins",
     "fit": "dualtrain.training",
     "load_spec": "dualtrain.spec",
     "start": "dualtrain.training",
@@ -41,6 +43,7 @@ __all__ = [
     "SpecError",
     "build_optimizer",
     "build_schedule",
+    "copy_weights",
     "fit",
     "load_spec",
     "start",

@@ -20,6 +20,7 @@ __all__ = [
     "StatesError",
     "TraceError",
     "TrainingWarning",
+    "TwinsError",
     "WorkerError",
 ]
 
@@ -118,6 +119,10 @@ class OutputError(DualtrainError):
 
 class SideError(DualtrainError):
     """The sides of a parity run cannot be told apart, or a name of one is no name of a file."""
+
+
+class TwinsError(DualtrainError):
+    """Two models do not go together tensor by tensor, or what says how they do is wrong."""
 
 
 class WorkerError(DualtrainError):

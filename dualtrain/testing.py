@@ -14,11 +14,12 @@ from typing import Any
 
 from dualtrain.backend import Backend, backend_names, backend_of, load_backend
 from dualtrain.errors import BackendError
-from dualtrain.lockstep import Lockstep, judge_folder, settled, told
+from dualtrain.lockstep import Lockstep, carry_states, check_rule, judge_folder, settled, told
 from dualtrain.parity import Comparison, compare_files
 from dualtrain.plan import Plan
 from dualtrain.spec import Spec
 from dualtrain.training import Batches, LossSum, Metric, build_optimizer, fit, follow, nudge
+from dualtrain.twins import Given, Twins, copy_weights, twins_of
 
 __all__ = [
     "assert_decay_parity",
@@ -74,17 +75,24 @@ def native_rates(backend: Backend, plan: Plan, updates: int) -> list[float]:
     return rates
 
 
-def assert_decay_parity(spec: Spec, models: Sequence[Any]) -> None:
+def assert_decay_parity(
+    spec: Spec, models: Sequence[Any], *, twins: Given | Twins | None = None
+) -> None:
     """The optimizers of all models decay the same parameters, by canonical name, at the same rates.
 
     models: the same model in each framework. What is compared, weight decay and lr multipliers, is
-    read back from the live optimizers, not from the spec.
+    read back from the live optimizers, not from the spec. twins: how each goes with the first,
+    where their names or their tensors are others (`dualtrain.copy_weights`).
     """
     names = [backend_of(model).NAME for model in models]
     first, *others = [_effective(spec, model) for model in models]
-    for name, other in zip(names[1:], others, strict=True):
+    for name, model, other in zip(names[1:], models[1:], others, strict=True):
+        paired = None if twins is None else twins_of(models[0], model, twins)
         for what, expected in first.items():
             actual = other[what]
+            if paired is not None:
+                expected = paired.values_apart(expected, "source")
+                actual = paired.values_apart(actual, "target")
             assert actual.keys() == expected.keys(), (
                 f"{names[0]} and {name} do not have the same parameters; "
                 f"only one has {sorted(actual.keys() ^ expected.keys())}"
@@ -110,6 +118,7 @@ def assert_lockstep(
     loss: LossSum | None = None,
     metric: Metric | None = None,
     every: int = 1,
+    twins: Given | Twins | None = None,
 ) -> Lockstep:
     """Every update is made alike by two models, each judged alone, from one state.
 
@@ -119,22 +128,32 @@ def assert_lockstep(
     first one's gradients against the rule in float64. So rounding cannot add up, and no run is too
     chaotic or too long. Set their dropout to 0.
 
-    every: judges each so many updates, the first and the last in any case.
+    every: judges each so many updates, the first and the last in any case. twins: how the second
+    goes with the first, where their names or their tensors are others (`dualtrain.copy_weights`).
 
     The error names the first update that differs, the tensor, how many times the bar, and the
     fields of the spec to look at. What cannot be judged fails, too. Both models have other weights
     afterwards.
+
+    Raises `TwinsError` where the two are no twins, or the spec's rule cannot be the same for both.
     """
     first, second = models
-    backend_of(second).load_weights(second, backend_of(first).dump_weights(first))
+    paired = twins_of(first, second, twins)
+    check_rule(spec, paired)
+    copy_weights(first, second, paired)
     casts = spec.amp is not None and spec.amp.level == "O2"  # a model that is cast begins no run
     leader = deepcopy(first) if casts else first
     names = (backend_of(first).NAME, backend_of(second).NAME)
     with tempfile.TemporaryDirectory() as folder:
         states = Path(folder) / "states"
         made = fit(spec, leader, batches, loss=loss, metric=metric, states=states, every=every)
-        a, b = (follow(spec, model, batches, states=states, loss=loss) for model in models)
-        lockstep = settled(judge_folder(states, a, b), len(made))
+        theirs = states if twins is None else Path(folder) / "carried"
+        if twins is not None:
+            carry_states(states, theirs, paired)
+        a = follow(spec, first, batches, states=states, loss=loss)
+        b = follow(spec, second, batches, states=theirs, loss=loss)
+        judged = judge_folder(states, a, b, twins=None if twins is None else paired)
+        lockstep = settled(judged, len(made))
     for outcome, said in _FOUND.items():
         found = [
             (update.attempt, reading.half != "gradients", -reading.times, reading)
@@ -157,6 +176,7 @@ def assert_update_parity(
     loss: LossSum | None = None,
     metric: Metric | None = None,
     nudges: int = 3,
+    twins: Given | Twins | None = None,
 ) -> Comparison:
     """Training moves the weights of two models alike, up to the rounding of float32.
 
@@ -165,11 +185,17 @@ def assert_update_parity(
     dropout to 0. nudges: how many copies of the first are trained before, each with its weights
     moved by 1 ULP, to measure how far the run magnifies rounding. The comparison is that of
     `dualtrain diff`; returned for a closer look. What it cannot judge, such as runs that both left
-    the finite numbers, fails too. Raises `BackendError` for a first model that cannot be copied.
+    the finite numbers, fails too. twins: how the second goes with the first, where their names or
+    their tensors are others (`dualtrain.copy_weights`).
+
+    Raises `BackendError` for a first model that cannot be copied, `TwinsError` where the two are no
+    twins, or the spec's rule cannot be the same for both.
     """
     first, second = models
     verbs = backend_of(first)
-    backend_of(second).load_weights(second, verbs.dump_weights(first))
+    paired = twins_of(first, second, twins)
+    check_rule(spec, paired)
+    copy_weights(first, second, paired)
 
     def trained(model: Any, trace: Path) -> Path:
         output = trace.with_suffix("")
@@ -184,12 +210,12 @@ def assert_update_parity(
             floors.append(trained(again, folder / f"nudged-{number}.trace.jsonl"))
         a = trained(first, folder / "first.trace.jsonl")
         b = trained(second, folder / "second.trace.jsonl")
-        comparison = compare_files(a, b, floors)
+        comparison = compare_files(a, b, floors, twins=None if twins is None else paired)
     found = comparison.first
     if found is not None:
         look = f". Look at {found.knob}" if found.knob else ""
         raise AssertionError(
-            f"{_FOUND[found.verdict]} the stage {found.stage!r}: {found.detail}{look}"
+            f"{_FOUND[found.verdict]} the stage {found.stage!r}: {found.detail}{look}\n{comparison}"
         )
     return comparison
 

@@ -1,4 +1,4 @@
-"""The model that `--model module:function` names."""
+"""The model that `module:function` names."""
 
 from __future__ import annotations
 
@@ -18,14 +18,22 @@ __all__ = ["model_of"]
 _RULE = "must be module:function, a function without arguments that returns a model"
 
 
-def model_of(reference: str) -> tuple[Any, Backend]:
+def model_of(reference: str, hint: str = "--model") -> tuple[Any, Backend]:
     """The model, and the backend that it belongs to.
 
     reference: a module, from the current folder too, and what in it makes the model: a function, a
-    class, or the model itself; `package.module:Class.method` as well.
+    class, or the model itself; `package.module:Class.method` as well. hint: the argument's name.
 
     Raises `typer.BadParameter` for what is not there, fails or is no model.
     """
+    try:
+        return _made(reference)
+    except typer.BadParameter as error:
+        error.param_hint = hint
+        raise
+
+
+def _made(reference: str) -> tuple[Any, Backend]:
     module, colon, path = reference.partition(":")
     if not (module and colon and path):
         raise _bad(f"{_RULE}. Received: {reference!r}")
@@ -89,4 +97,4 @@ def _sentence(error: Exception) -> str:
 
 
 def _bad(text: str) -> typer.BadParameter:
-    return typer.BadParameter(text, param_hint="--model")
+    return typer.BadParameter(text)

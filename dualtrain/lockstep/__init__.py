@@ -14,6 +14,8 @@ its counts and rates, `_rule_clip.py` its norm and clip, `_rule_parameter.py` ea
 in units of the roundings (`_rule_held.py`) that `_rounded.py` counts while `_rule_step.py` runs the
 rule's own text over it, and `_rule_slope.py` what is off alike in a whole tensor. `_probe.py` makes
 up a state in which more is seen.
+
+`_twins.py` is for two models whose names or tensors differ.
 """
 
 from dualtrain.lockstep._files import FILES as FILES
@@ -48,5 +50,7 @@ from dualtrain.lockstep._record import Scalars as Scalars
 from dualtrain.lockstep._record import Shown as Shown
 from dualtrain.lockstep._rule import judge_rule as judge_rule
 from dualtrain.lockstep._told import told as told
+from dualtrain.lockstep._twins import carry_states as carry_states
+from dualtrain.lockstep._twins import check_rule as check_rule
 from dualtrain.lockstep._units import TYPES as TYPES
 from dualtrain.lockstep._units import unit_of as unit_of

@@ -12,9 +12,11 @@ from dualtrain.lockstep._gradients import judge_gradients
 from dualtrain.lockstep._reading import Judged, Lockstep, Reading
 from dualtrain.lockstep._record import Led, Shown
 from dualtrain.lockstep._rule import judge_rule
+from dualtrain.lockstep._twins import decisions_for, led_apart, shown_apart
 from dualtrain.lockstep._units import unit_of
 from dualtrain.plan import Plan
 from dualtrain.trace import Decision
+from dualtrain.twins import Twins
 
 __all__ = ["judge", "judge_folder", "settled"]
 
@@ -23,26 +25,45 @@ MANY = 0.25
 more. Measured with ReLU and batch norm: a kink at 1 of 50."""
 
 
-def judge(led: Led, a: Shown, b: Shown, *, plan: Plan, decisions: Mapping[str, Decision]) -> Judged:
+def judge(
+    led: Led,
+    a: Shown,
+    b: Shown,
+    *,
+    plan: Plan,
+    decisions: Mapping[str, Decision],
+    twins: Twins | None = None,
+) -> Judged:
     """One update, judged from what the leading side left of it and both sides show.
 
-    plan, decisions: the leading side's; b is judged by them, too.
+    plan, decisions: the leading side's; b is judged by them, too. twins: how b's model goes with
+    a's, where its names or its tensors are others.
 
     Readings that differ, are no proof or are excused are kept; of the others the gravest of each
     kind. Of numbers that are none on both sides no rule can be told.
     """
     assert led.attempt == a.attempt == b.attempt, "one update"
-    readings = judge_gradients(led, a, b, u=unit_of(plan, led.before.tensors.weights))
+    passes, theirs = (led, a, b), decisions
+    if twins is not None:
+        passes = (
+            led_apart(led, twins),
+            shown_apart(a, twins, "source"),
+            shown_apart(b, twins, "target"),
+        )
+        theirs = decisions_for(twins, decisions)
+    readings = judge_gradients(*passes, u=unit_of(plan, led.before.tensors.weights))
     if any(r.what == "numbers" and r.side == "both" and r.outcome == "no proof" for r in readings):
         return Judged(attempt=led.attempt, t=led.before.t, readings=tuple(readings))
-    for side, shown in (("a", a), ("b", b)):
+    for side, shown, decided in (("a", a, decisions), ("b", b, theirs)):
         for move, probe in ((shown.moved, False), (shown.probe, True)):
-            readings += judge_rule(move, side=side, plan=plan, decisions=decisions, probe=probe)
+            readings += judge_rule(move, side=side, plan=plan, decisions=decided, probe=probe)
     return Judged(attempt=led.attempt, t=led.before.t, readings=tuple(_kept(readings)))
 
 
-def judge_folder(folder: Path, a: Iterable[Shown], b: Iterable[Shown]) -> Iterator[Judged]:
-    """The updates of a folder of states, each judged as both sides show it.
+def judge_folder(
+    folder: Path, a: Iterable[Shown], b: Iterable[Shown], *, twins: Twins | None = None
+) -> Iterator[Judged]:
+    """The updates of a folder of states, each judged as both sides show it; twins: as for `judge`.
 
     Raises `StatesError` for a folder that is none.
     """
@@ -51,7 +72,7 @@ def judge_folder(folder: Path, a: Iterable[Shown], b: Iterable[Shown]) -> Iterat
     plan = states.header.plan.resolved()
     decisions = {decision.name: decision for decision in states.header.plan.decisions}
     for attempt, shown in zip(states.judged, zip(a, b, strict=True), strict=True):
-        yield judge(read_led(folder, attempt), *shown, plan=plan, decisions=decisions)
+        yield judge(read_led(folder, attempt), *shown, plan=plan, decisions=decisions, twins=twins)
 
 
 def _kept(readings: Sequence[Reading]) -> Iterator[Reading]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import get_args
 
 from dualtrain.errors import TraceError
 from dualtrain.lockstep import Lockstep
@@ -13,6 +14,7 @@ from dualtrain.parity import _during as during
 from dualtrain.parity import _finite as finite
 from dualtrain.parity import _lockstep as halves
 from dualtrain.parity import _stages as stages
+from dualtrain.parity._apart import told_apart
 from dualtrain.parity._common import in_common
 from dualtrain.parity._completeness import missing
 from dualtrain.parity._finding import Comparison, Finding, Measure
@@ -25,6 +27,7 @@ from dualtrain.parity._tolerances import tolerances
 from dualtrain.parity._weight_set import WeightSet
 from dualtrain.parity._weights import Weights, compare_weights
 from dualtrain.trace import Header, Trace, read_trace
+from dualtrain.twins import Side, Twins
 
 __all__ = ["compare", "compare_files", "compare_followed", "compare_headers"]
 
@@ -205,11 +208,12 @@ def compare_files(
     *,
     lockstep: Lockstep | None = None,
     names: tuple[str, str] | None = None,
+    twins: Twins | None = None,
 ) -> Comparison:
     """Compare two trace files, and the weights that both name beside them.
 
     floors: trace files of a's run again with every weight moved by 1 ULP. lockstep, names: as for
-    `compare`.
+    `compare`. twins: how b's model goes with a's, where its names or its tensors are others.
     Raises `TraceError` for a file that is no trace.
     """
     traces = read_trace(a), read_trace(b)
@@ -217,6 +221,13 @@ def compare_files(
     nudged = [_read_floor(a, traces[0], sets[0], floor) for floor in floors]
     if floors and sets[1] is None:
         raise _without_weights(b)
+    if twins is not None:
+        nudged = [told_apart(*run, twins, "source") for run in nudged]
+        (x, left), (y, right) = (
+            told_apart(trace, weights, twins, side)
+            for trace, weights, side in zip(traces, sets, get_args(Side), strict=True)
+        )
+        traces, sets = (x, y), (left, right)
     return compare(*traces, weights=sets, floors=nudged, lockstep=lockstep, names=names)
 
 

@@ -143,7 +143,7 @@ class Finding:
         return self.verdict == "agrees"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Comparison:
     """Two traces, compared; with lockstep also every judged update of the two runs."""
 
@@ -181,3 +181,14 @@ class Comparison:
     def agrees(self) -> bool:
         """Every stage agrees."""
         return self.verdict == "agrees"
+
+    def __str__(self) -> str:
+        """A line for each stage, and what decides the verdict: no more than fits a screen."""
+        rows = [(f.stage, f.verdict, f"{f.largest:.2g} {f.unit}") for f in self.findings]
+        stage, verdict = (max((len(row[i]) for row in rows), default=0) for i in (0, 1))
+        lines = [f"{name:<{stage}}  {said:<{verdict}}  {largest}" for name, said, largest in rows]
+        first = self.first
+        why = "" if first is None else f", by the stage {first.stage!r}: {first.detail}"
+        return "\n".join([*lines, f"{self.verdict}{why}"])
+
+    __repr__ = __str__

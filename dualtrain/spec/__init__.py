@@ -15,6 +15,7 @@ from dualtrain.spec._amp import Amp as Amp
 from dualtrain.spec._amp import Float32Operator as Float32Operator
 from dualtrain.spec._amp import LossScale as LossScale
 from dualtrain.spec._load import load_spec as load_spec
+from dualtrain.spec._load import read_document as read_document
 from dualtrain.spec._loss import Loss as Loss
 from dualtrain.spec._parameters import BatchStats as BatchStats
 from dualtrain.spec._parameters import Freeze as Freeze

@@ -13,7 +13,7 @@ from dualtrain.fields import Malformed, Positions, Source, dotted, problems_of, 
 from dualtrain.files import read_bytes, reason
 from dualtrain.spec._spec import Spec
 
-__all__ = ["load_spec"]
+__all__ = ["load_spec", "read_document"]
 
 
 def load_spec(path: str | os.PathLike[str]) -> Spec:
@@ -25,7 +25,7 @@ def load_spec(path: str | os.PathLike[str]) -> Spec:
     path = Path(path)
     file = str(path)
     try:
-        data, positions = _read(path)
+        data, positions = read_document(path)
     except Malformed as error:
         problem = Problem(
             where="", rule=error.rule, received=error.received, file=file, line=error.line
@@ -41,7 +41,11 @@ def load_spec(path: str | os.PathLike[str]) -> Spec:
     return spec.located(Source(path.parent.absolute(), file, positions))
 
 
-def _read(path: Path) -> tuple[object, Positions]:
+def read_document(path: Path) -> tuple[object, Positions]:
+    """The data of a .yaml, .yml, .toml or .json file, and where its keys stand.
+
+    Raises `Malformed` for what cannot be read as its format; repeated keys are told by `Positions`.
+    """
     match path.suffix.lower():
         case ".yaml" | ".yml":
             from dualtrain.spec._yaml import read_yaml as read

@@ -62,6 +62,7 @@ def test_commands_and_options_are_these() -> None:
             "spec",
         ],
         "diff": ["--floor", "--micro-batches", "--plan", "--report", "a", "b"],
+        "twins": ["--output", "a", "b"],
     }
     assert [option for p in commands.params for option in p.opts] == ["--version"]
 

@@ -23,6 +23,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("ledger",),
     ("plan",),
     ("trace", "backend", "dialects", "explain"),
+    ("twins",),
     ("lockstep",),
     ("parity", "training"),
     ("report", "testing"),

@@ -23,6 +23,7 @@ import dualtrain
 from dualtrain.cli import main
 from dualtrain.spec import load_spec
 from dualtrain.training import train
+from tests import twin_models
 from tests.documents import PAGES, ROOT, Command, blocks, commands, inline_commands
 from tests.tasks import write_task
 
@@ -137,11 +138,17 @@ def of_tasks(said: Said) -> None:
     assert "torch and paddle agree" in table
 
 
+def of_twins(said: Said) -> None:
+    (printed,) = blocks("docs/twins.md", "yaml")
+    assert Path("map.yaml").read_text(encoding="utf-8") == printed.text
+
+
 EXPECTED: dict[str, Callable[[Said], None]] = {
     "CONTRIBUTING.md": of_contributing,
     "README.md": of_readme,
     "docs/parity.md": of_parity,
     "docs/tasks.md": of_tasks,
+    "docs/twins.md": of_twins,
 }
 """Page -> what it says of its commands' output, where it is the same everywhere."""
 
@@ -173,11 +180,18 @@ def a_saved_folder() -> dict[str, Any]:
     return {}
 
 
+def two_models() -> dict[str, Any]:
+    """Those of the tests, in the reader's module."""
+    sys.modules["my_models"] = twin_models
+    return {"images": twin_models.IMAGES["x"]}
+
+
 GIVEN: dict[str, Callable[[], dict[str, Any]]] = {
     "docs/checkpoints.md": a_saved_folder,
     "docs/parity.md": one_trace,
     "docs/runs.md": from_python,
     "docs/trace.md": a_trace_of_torch,
+    "docs/twins.md": two_models,
 }
 """Page -> the names that its Python takes for granted; makes the files that it reads."""
 
