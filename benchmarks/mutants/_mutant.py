@@ -34,10 +34,7 @@ class Mutant:
 
 @dataclass(frozen=True, kw_only=True)
 class Area:
-    """The faults of one part of the project, and where to look for who finds them."""
+    """The faults of one part of the project."""
 
     name: str
     mutants: tuple[Mutant, ...]
-    checks: tuple[str, ...]
-    """Arguments of pytest, the narrowest first; each is one run of it. The whole suite comes last
-    by itself."""

@@ -91,8 +91,8 @@ MUTANTS = (
         name="gradients stay in the optimizer",
         breaks="each update adds to the gradients of those before",
         file=f"{_AT}_run.py",
-        old="        applied = self._apply()\n        self.backend.clear_gradients(self.optimizer)\n",
-        new="        applied = self._apply()\n",
+        old="        self.backend.clear_gradients(self.optimizer)\n        if applied:\n",
+        new="        if applied:\n",
     ),
     Mutant(
         name="half a group is kept",
