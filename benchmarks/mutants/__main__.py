@@ -26,23 +26,34 @@ from benchmarks.mutants.faults import AREAS
 
 PAGE = ROOT / "docs" / "mutants.md"
 
+A_FEW = 4
+"""Faults for which the frameworks are not loaded before: the tests of some need none."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; gives its exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.mutants", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("only", nargs="?", default="", help="faults whose name has this")
+    parser.add_argument(
+        "only", nargs="*", metavar="TEXT", help="faults whose name has one of these"
+    )
     parser.add_argument("--checks", type=int, help="runs of pytest a fault, at most")
     parser.add_argument(
         "--results", type=Path, help="file of results: what it has is not done again"
     )
     parser.add_argument("--write", action="store_true", help="write docs/mutants.md")
     told = parser.parse_args(arguments)
-    mutants = [m for area in AREAS for m in area.mutants if told.only in m.name]
+    mutants = [
+        mutant
+        for area in AREAS
+        for mutant in area.mutants
+        if not told.only or any(text in mutant.name for text in told.only)
+    ]
     if not mutants:
-        parser.error(f"no fault has {told.only!r} in its name")
-    os.nice(10)
-    load_frameworks()
+        parser.error(f"no fault has {' or '.join(map(repr, told.only))} in its name")
+    os.nice(5)
+    if len(mutants) > A_FEW:
+        load_frameworks()
     with Tree.copied() as tree:
         folder = tree.path.parent
         results = Results(told.results or folder / "results.jsonl")
