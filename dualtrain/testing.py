@@ -15,7 +15,7 @@ from dualtrain.backend import Backend, backend_names, backend_of, load_backend
 from dualtrain.parity import Comparison, compare_files
 from dualtrain.plan import Plan
 from dualtrain.spec import Spec
-from dualtrain.training import Batches, LossSum, Metric, build_optimizer, fit
+from dualtrain.training import Batches, LossSum, Metric, build_optimizer, fit, nudge
 
 __all__ = ["assert_decay_parity", "assert_lr_parity", "assert_update_parity"]
 
@@ -101,33 +101,42 @@ def assert_update_parity(
     *,
     loss: LossSum | None = None,
     metric: Metric | None = None,
+    nudges: int = 3,
 ) -> Comparison:
     """Training moves the weights of two models alike, up to the rounding of float32.
 
     models: the same model in each framework; the second gets the first one's weights, then each
     is trained on `batches` as `dualtrain.fit` does, with its `loss` and `metric`. Set their
-    dropout to 0. The comparison is that of `dualtrain diff`; returned for a closer look. What it
-    cannot judge, such as runs that both left the finite numbers, fails too.
+    dropout to 0. nudges: how many times the first is trained before, each time with its weights
+    moved by 1 ULP, to measure how far the run magnifies rounding; it gets its weights back. The
+    comparison is that of `dualtrain diff`; returned for a closer look. What it cannot judge, such
+    as runs that both left the finite numbers, fails too.
     """
     first, second = models
-    backend_of(second).load_weights(second, backend_of(first).dump_weights(first))
-    with tempfile.TemporaryDirectory() as folder:
-        traces = [Path(folder) / f"{side}.trace.jsonl" for side in ("first", "second")]
-        for model, trace in zip(models, traces, strict=True):
-            fit(
-                spec,
-                model,
-                batches,
-                loss=loss,
-                metric=metric,
-                trace=trace,
-                output=trace.with_suffix(""),
-            )
-        comparison = compare_files(*traces)
+    verbs = backend_of(first)
+    weights = verbs.dump_weights(first)
+    backend_of(second).load_weights(second, weights)
+
+    def trained(model: Any, trace: Path) -> Path:
+        output = trace.with_suffix("")
+        fit(spec, model, batches, loss=loss, metric=metric, trace=trace, output=output)
+        return trace
+
+    with tempfile.TemporaryDirectory() as name:
+        folder, floors = Path(name), []
+        for number in range(1, nudges + 1):
+            nudge(first, verbs, spec, seed=number)
+            floors.append(trained(first, folder / f"nudged-{number}.trace.jsonl"))
+            verbs.load_weights(first, weights)
+        a = trained(first, folder / "first.trace.jsonl")
+        b = trained(second, folder / "second.trace.jsonl")
+        comparison = compare_files(a, b, floors)
     found = comparison.first
-    assert found is None, (
-        f"{_FOUND[found.verdict]} the stage {found.stage!r}: {found.detail}. Look at {found.knob}"
-    )
+    if found is not None:
+        look = f". Look at {found.knob}" if found.knob else ""
+        raise AssertionError(
+            f"{_FOUND[found.verdict]} the stage {found.stage!r}: {found.detail}{look}"
+        )
     return comparison
 
 

@@ -33,7 +33,9 @@ __all__ = [
     "make_spec",
     "make_trace",
     "make_weights",
+    "weight_set",
     "with_decision",
+    "with_losses",
     "with_parameter",
     "with_update",
     "without_plan",
@@ -174,6 +176,23 @@ def make_weights(noise: float = 0.0, averages: float | None = None) -> WeightSet
             half = 0.5 * movement * (1 + averages)
             averaged[name] = (initial[name] + half).astype(np.float32)
     return WeightSet(initial, final, averaged or None)
+
+
+def weight_set(**tensors: tuple[list[float], list[float]]) -> WeightSet:
+    """Name -> (initial, final)."""
+    return WeightSet(
+        {name: np.array(initial, np.float32) for name, (initial, _) in tensors.items()},
+        {name: np.array(final, np.float32) for name, (_, final) in tensors.items()},
+    )
+
+
+def with_losses(trace: Trace, added: dict[int, float]) -> Trace:
+    """The trace with more loss in every micro-batch of some updates."""
+    updates = tuple(
+        replace(u, micro_losses=tuple(loss + added.get(u.t, 0.0) for loss in u.micro_losses))
+        for u in trace.updates
+    )
+    return replace(trace, updates=updates)
 
 
 def write_trace(path: Path, trace: Trace) -> Path:

@@ -195,8 +195,16 @@ def parity(
     paddle_python: Annotated[str | None, typer.Option(help="Interpreter with paddle.")] = None,
     device: Device = None,
     floor: Annotated[
-        bool, typer.Option(help="Measure the chaos floor too, with a third run.")
+        bool, typer.Option(help="Measure the chaos floor too, with further runs.")
     ] = True,
+    nudges: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="How many further runs, 1 if absent; 0 is --no-floor.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Train in both frameworks and compare.
 
@@ -218,11 +226,28 @@ def parity(
             _on(load_spec(spec), device),
             report=report,
             sides=_sides(side or [], {"torch": torch_python, "paddle": paddle_python}),
-            floor=floor,
+            nudges=_nudges(nudges, floor=floor),
             console=console,
         )
     print_comparison(comparison, console)
     leave(comparison)
+
+
+def _nudges(count: int | None, *, floor: bool) -> int:
+    """How many runs for the chaos floor."""
+    from dualtrain.workers import MOST_NUDGES
+
+    if count and count > MOST_NUDGES:
+        raise typer.BadParameter(
+            f"is at most {MOST_NUDGES}: further runs sharpen nothing. Received: {count}",
+            param_hint="--nudges",
+        )
+    if count and not floor:
+        raise typer.BadParameter(
+            f"measures the chaos floor, which --no-floor leaves out. Received: {count}",
+            param_hint="--nudges",
+        )
+    return int(floor) if count is None else count
 
 
 def _stamp(report: Path) -> int | None:

@@ -36,7 +36,8 @@ def diff(
     ] = None,
     report: Annotated[Path | None, typer.Option(help="Folder for tables and plots.")] = None,
     floor: Annotated[
-        Path | None, typer.Option(help="Trace of A's run with one weight moved by 1 ULP.")
+        list[Path] | None,
+        typer.Option(help="Trace of A's run with its weights moved by 1 ULP; may be repeated."),
     ] = None,
 ) -> None:
     """Compare two traces, with their weights, or a trace with a plan.
@@ -55,7 +56,7 @@ def diff(
         check_report(report)
         check_plots()
     if b is not None:
-        comparison = compare_files(a, b, floor)
+        comparison = compare_files(a, b, floor or [])
     else:
         trace = read_trace(a)
         if plan is None and trace.header.plan is None:
@@ -82,12 +83,12 @@ def leave(comparison: Comparison) -> NoReturn:
 
 
 def _check_together(
-    b: Path | None, plan: Path | None, floor: Path | None, micro_batches: int | None
+    b: Path | None, plan: Path | None, floor: list[Path] | None, micro_batches: int | None
 ) -> None:
     """Refuse options that would have nothing to do."""
     if b is not None and plan is not None:
         raise typer.BadParameter("takes the place of B. Received: both", param_hint="--plan")
-    if b is None and floor is not None:
+    if b is None and floor:
         raise typer.BadParameter("is for two traces. Received: one", param_hint="--floor")
     if plan is None and micro_batches is not None:
         raise typer.BadParameter(

@@ -24,6 +24,6 @@ from dualtrain.parity._finding import Series as Series
 from dualtrain.parity._finding import Unit as Unit
 from dualtrain.parity._finding import Verdict as Verdict
 from dualtrain.parity._read_weights import read_weights as read_weights
-from dualtrain.parity._weights import ParameterDifference as ParameterDifference
+from dualtrain.parity._tensors import ParameterDifference as ParameterDifference
+from dualtrain.parity._weight_set import WeightSet as WeightSet
 from dualtrain.parity._weights import Weights as Weights
-from dualtrain.parity._weights import WeightSet as WeightSet

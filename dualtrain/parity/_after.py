@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, repeat, zip_longest
+from itertools import repeat, zip_longest
 
 from dualtrain.listing import listed
+from dualtrain.parity import _during as during
 from dualtrain.parity._finding import Measure
 from dualtrain.parity._numbers import distance, relative
+from dualtrain.parity._tensors import ParameterDifference
 from dualtrain.parity._tolerances import (
-    FLOOR_CORRECT,
-    FLOOR_UPDATES,
     LOSS_FLOOR,
+    MEANS,
     Tolerance,
     Tolerances,
     believed,
+    floor_factor,
     for_losses,
+    size_of_losses,
     tolerances,
 )
-from dualtrain.parity._weights import ParameterDifference, Weights
+from dualtrain.parity._weights import Weights
 from dualtrain.trace import DONE, Evaluation, Trace
 
-__all__ = ["averages", "evaluation", "update"]
+__all__ = ["averages", "evaluation", "statistics", "update"]
 
 
 def update(weights: Weights) -> list[Measure]:
@@ -47,14 +50,26 @@ def averages(weights: Weights | None, *, one_sided: bool) -> list[Measure]:
     """The same of the weights' moving averages, which one side may lack altogether."""
     if one_sided:
         return [Measure(1, "names", detail="averages of the weights on one side only")]
-    return update(weights) if weights is not None else []
+    if weights is None:
+        return []
+    measures = [*update(weights), *statistics(weights)]
+    return sorted(measures, key=lambda measure: measure.severity, reverse=True)
+
+
+def statistics(weights: Weights | None) -> list[Measure]:
+    """Each running statistic, the gravest first."""
+    measures = [_tensor(tensor) for tensor in weights.statistics] if weights else []
+    return sorted(measures, key=lambda measure: measure.severity, reverse=True)
 
 
 def _tensor(tensor: ParameterDifference) -> Measure:
     detail = f"{tensor.name} (moved {tensor.movement:.1e})"
     proves = tensor.bound < 1 or tensor.apart
     if not proves:
-        detail += f": allowed {tensor.bound:.2g} of that, which no movement at all would keep to"
+        detail += (
+            f": allowed {tensor.bound:.2g} of that, which no movement at all would keep to. Fewer "
+            "updates or a lower rate make a proof"
+        )
     return Measure(
         tensor.difference,
         "relative",
@@ -65,30 +80,37 @@ def _tensor(tensor: ParameterDifference) -> Measure:
     )
 
 
-def evaluation(a: Trace, b: Trace, nudged: Trace | None = None) -> list[Measure]:
+def evaluation(a: Trace, b: Trace, floors: Sequence[Trace] = ()) -> list[Measure]:
     """Each evaluation of one run beside the other's: examples, correct answers, loss, metrics.
 
-    Of runs that were not both done, those that both came to. nudged: a's run for the chaos floor.
+    Of runs that were not both done, those that both came to. floors: a's runs for the chaos floor.
     """
     done = a.outcome == b.outcome == DONE
     both = zip_longest if done else zip
     pairs = list(both(a.evaluations, b.evaluations))
-    allowed = tolerances(a, b)
     places = [f"at t = {(x or y).t}, " for x, y in pairs[:-1]] + [""]
-    floors = chain(
-        () if nudged is None else map(_believed, _floors(a, nudged), _floors(b, nudged)),
-        repeat(_Floor()),
-    )
+    bars = _Bars(tolerances(a, b), size_of_losses(a, b), floor_factor(len(floors)))
     return [
         measure
-        for place, (x, y), floor in zip(places, pairs, floors, strict=False)
-        for measure in _evaluation(place, x, y, allowed, floor)
+        for place, (x, y), floor in zip(places, pairs, _floors(a, b, floors), strict=False)
+        for measure in _evaluation(place, x, y, bars, floor)
     ]
 
 
 @dataclass(frozen=True)
+class _Bars:
+    """What is allowed, and what widens it."""
+
+    allowed: Tolerances
+    size: float
+    """What near 1 is to the losses."""
+    factor: float
+    """How many floors."""
+
+
+@dataclass(frozen=True)
 class _Floor:
-    """How far a run and its nudged copy came apart in any evaluation so far."""
+    """How far a run and its nudged copy came apart up to an evaluation."""
 
     relative: float = 0.0
     """In the loss and the metrics."""
@@ -97,16 +119,28 @@ class _Floor:
     counts may be equal by chance."""
 
 
+def _floors(a: Trace, b: Trace, nudged: Sequence[Trace]) -> Iterator[_Floor]:
+    """The largest of all nudged runs, evaluation by evaluation; then without an end."""
+    of_each = [zip(_apart(a, one), _apart(b, one), strict=False) for one in nudged]
+    for pairs in zip(*of_each, strict=False):
+        floors = [_believed(own, others) for own, others in pairs]
+        yield _Floor(max(f.relative for f in floors), max(f.correct for f in floors))
+    yield from repeat(_Floor())
+
+
 def _believed(own: _Floor, others: _Floor) -> _Floor:
     return _Floor(believed(own.relative, others.relative), believed(own.correct, others.correct))
 
 
-def _floors(run: Trace, nudged: Trace) -> Iterator[_Floor]:
-    reached = _Floor()
+def _apart(run: Trace, nudged: Trace) -> Iterator[_Floor]:
+    reached, size = _Floor(), size_of_losses(run, nudged)
+    losses = [(m.update or 0, m.value / MEANS) for m in during.loss(run, nudged)]
+    clock = {update.attempt: update.t for update in run.updates}
     for x, y in zip(run.evaluations, nudged.evaluations, strict=False):
         pairs = [(x.loss, y.loss), *((x.metrics[n], y.metrics.get(n)) for n in x.metrics)]
-        apart = [relative(p, q, floor=LOSS_FLOOR) for p, q in pairs]
-        loss = max(reached.relative, *filter(math.isfinite, apart), 0.0)
+        apart = [relative(p, q, floor=LOSS_FLOOR * size) for p, q in pairs]
+        trained = [value for update, value in losses if clock[update] < x.t]
+        loss = max(reached.relative, *filter(math.isfinite, [*apart, *trained]), 0.0)
         correct = distance(x.correct or 0, y.correct or 0)
         reached = _Floor(loss, max(reached.correct, correct, loss * x.examples))
         yield reached
@@ -116,7 +150,7 @@ def _evaluation(
     place: str,
     x: Evaluation | None,
     y: Evaluation | None,
-    allowed: Tolerances,
+    bars: _Bars,
     floor: _Floor,
 ) -> Iterator[Measure]:
     if x is None or y is None:
@@ -130,19 +164,21 @@ def _evaluation(
     if x.examples != y.examples:
         yield Measure(distance(x.examples, y.examples), "examples", detail=right)
     if x.correct is not None or y.correct is not None:
-        share = allowed.examples * min(x.examples, y.examples)
+        share = bars.allowed.examples * min(x.examples, y.examples)
         bound = Tolerance(max(1.0, share), "examples")
         answers = Measure(distance(x.correct, y.correct), "examples", bound, right)
-        yield answers.widened(floor.correct, FLOOR_CORRECT)
+        yield answers.widened(floor.correct, bars.factor)
     text = f"{place}evaluation loss {x.loss} against {y.loss}"
-    bound = for_losses(allowed)
-    loss = Measure(relative(x.loss, y.loss, floor=LOSS_FLOOR), "relative", bound, text)
-    yield loss.widened(floor.relative, FLOOR_UPDATES)
+    bound = for_losses(bars.allowed, bars.size)
+    value = relative(x.loss, y.loss, floor=LOSS_FLOOR * bars.size)
+    loss = Measure(value, "relative", bound, text)
+    yield loss.widened(floor.relative, bars.factor)
     for name in sorted(x.metrics.keys() | y.metrics.keys()):
         p, q = x.metrics.get(name), y.metrics.get(name)
         text = f"{place}{name} {p} against {q}"
+        bound = for_losses(bars.allowed, 1.0)
         metric = Measure(relative(p, q, floor=LOSS_FLOOR), "relative", bound, text)
-        yield metric.widened(floor.relative, FLOOR_UPDATES)
+        yield metric.widened(floor.relative, bars.factor)
 
 
 def _right(x: Evaluation, y: Evaluation) -> str:

@@ -10,7 +10,7 @@ from dualtrain.listing import listed
 from dualtrain.parity._during import at, paired
 from dualtrain.parity._finding import Measure
 from dualtrain.parity._numbers import relative
-from dualtrain.parity._tolerances import Tolerance, tolerances
+from dualtrain.parity._tolerances import Tolerance, size_of, tolerances
 from dualtrain.trace import DONE, Header, Trace
 
 __all__ = ["batches", "computation", "decay", "initial_output", "initial_weights", "plan", "sizes"]
@@ -142,9 +142,14 @@ def _contrast(a: Mapping[str, Any] | None, b: Mapping[str, Any] | None) -> Itera
 
 
 def initial_output(a: Trace, b: Trace) -> list[Measure]:
-    """The logits of one batch before training, relative to the larger (at least to 1)."""
+    """The logits of one batch before training, relative to the larger (at least to 1).
+
+    Where all are small, such as the outputs of a regression on thousandths, to less (`size_of`).
+    """
     left, right = a.header.probe, b.header.probe
-    allowed = Tolerance(tolerances(a, b).logits, "x larger logit (at least 1)")
+    floor = size_of(x for probe in (left, right) for row in probe or () for x in row)
+    of = f"x larger logit (at least {floor:.2g})"
+    allowed = Tolerance(tolerances(a, b).logits, of)
     if left is None and right is None:
         return []
     if left is None or right is None:
@@ -153,7 +158,7 @@ def initial_output(a: Trace, b: Trace) -> list[Measure]:
         return [Measure(math.inf, "relative", allowed, "the logits have another shape")]
     return [
         Measure(
-            relative(x, y, floor=1.0),
+            relative(x, y, floor=floor),
             "relative",
             allowed,
             f"sample {sample}, class {label}: {x:.7g} against {y:.7g}",

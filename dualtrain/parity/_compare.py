@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from dualtrain.errors import TraceError
@@ -20,7 +20,8 @@ from dualtrain.parity._read_weights import read_weights
 from dualtrain.parity._spec import spec
 from dualtrain.parity._stages import STAGES, Specs, Stage, make_finding
 from dualtrain.parity._tolerances import tolerances
-from dualtrain.parity._weights import Weights, WeightSet, compare_weights
+from dualtrain.parity._weight_set import WeightSet
+from dualtrain.parity._weights import Weights, compare_weights
 from dualtrain.trace import Header, Trace, read_trace
 
 __all__ = ["compare", "compare_files", "compare_headers"]
@@ -47,8 +48,13 @@ _MEASURES: dict[Stage, Callable[[Trace, Trace], list[Measure]]] = {
 _CHAOTIC = (stages.LOSS, stages.ACCUMULATION, stages.CLIP)
 """Stages whose numbers carry the rounding of the whole run; so do the weights."""
 
+_ROUNDED = (stages.INITIAL_OUTPUT, *_CHAOTIC)
+"""Stages for which a chaos floor counts; so it does for the weights and the evaluation."""
+
 _REACHED = (stages.UPDATE, stages.EVALUATION)
 """Stages of what training arrived at, of which it is said why they are not compared."""
+
+_LEFT = "both sides left the finite numbers"
 
 Sides = tuple[WeightSet | None, WeightSet | None]
 Measures = dict[Stage, list[Measure]]
@@ -59,12 +65,12 @@ def compare(
     b: Trace,
     *,
     weights: Sides = (None, None),
-    floor: tuple[Trace, WeightSet] | None = None,
+    floors: Sequence[tuple[Trace, WeightSet]] = (),
 ) -> Comparison:
     """Compare two traces, and their weights if given, stage by stage.
 
     weights: those of a and of b.
-    floor: trace and weights of a, run again with one weight moved by 1 ULP (`_floor.py`).
+    floors: trace and weights of a, run again with every weight moved by 1 ULP (`_floor.py`).
 
     Where both sides left the finite numbers, that is the finding: neither the losses and norms from
     there on are compared, nor what training arrived at; the same where every update was skipped,
@@ -75,15 +81,17 @@ def compare(
     `compare(a, b)` and `compare(b, a)` come to the same verdict.
     """
     traces, (a, b) = (a, b), in_common(a, b)
-    nudged, again = floor or (None, None)
-    measures = _of_traces(a, b, nudged)
-    unjudged = _unjudged(a, b, measures)
+    measures = _of_traces(a, b, [trace for trace, _ in floors])
+    measures[stages.NUMBERS] += (exploded := finite.exploded(*weights))
+    unjudged = _unjudged(a, b, measures) or (_LEFT if exploded else None)
     left, right = (None, None) if unjudged else weights
     x, y = (side and side.averaged for side in (left, right))
+    again = [one for _, one in floors]
     tensors = _compare_weights(a, b, (left, right), again)
-    averages = _compare_weights(a, b, (x, y), again and again.averaged)
+    averages = _compare_weights(a, b, (x, y), [one.averaged for one in again if one.averaged])
     one_sided = tensors is not None and (x is None) != (y is None)
     measures[stages.UPDATE] = after.update(tensors) if tensors else []
+    measures[stages.STATISTICS] = after.statistics(tensors)
     measures[stages.AVERAGES] = after.averages(averages, one_sided=one_sided)
     measures[stages.NUMBERS] += finite.after_training(tensors, "weights")
     measures[stages.NUMBERS] += finite.after_training(averages, "averages")
@@ -113,17 +121,15 @@ def compare(
     )
 
 
-def _of_traces(a: Trace, b: Trace, nudged: Trace | None) -> Measures:
+def _of_traces(a: Trace, b: Trace, floors: Sequence[Trace]) -> Measures:
     """What the traces alone tell; what carries rounding, up to where the numbers are finite."""
     measures: Measures = {stage: measure(a, b) for stage, measure in _MEASURES.items()}
     finite_ones = finite.until(a, b)
-    for stage in (*_CHAOTIC, stages.EVALUATION):
+    for stage in _CHAOTIC:
         measures[stage] = _MEASURES[stage](*finite_ones)
-    if nudged is not None:
-        for stage in _CHAOTIC:
-            own, others = (_MEASURES[stage](side, nudged) for side in (a, b))
-            measures[stage] = widened(measures[stage], own, others)
-        measures[stages.EVALUATION] = after.evaluation(*finite_ones, nudged)
+    for stage in _ROUNDED:
+        measures[stage] = widened(measures[stage], _MEASURES[stage], a, b, floors)
+    measures[stages.EVALUATION] = after.evaluation(*finite_ones, floors)
     return measures
 
 
@@ -132,7 +138,7 @@ def _unjudged(a: Trace, b: Trace, measures: Measures) -> str | None:
     if measures[stages.MADE]:
         return "every update was skipped"
     if any(measure.update is not None for measure in measures[stages.NUMBERS]):
-        return "both sides left the finite numbers"
+        return _LEFT
     if measures[stages.END] and len(a.updates) != len(b.updates):
         return "one side was not done"
     return None
@@ -161,34 +167,47 @@ def _undigested(trace: Trace) -> bool:
     return any(file is not None and digest is None for file, digest in files)
 
 
-def compare_files(a: Path, b: Path, floor: Path | None = None) -> Comparison:
+def compare_files(a: Path, b: Path, floors: Sequence[Path] = ()) -> Comparison:
     """Compare two trace files, and the weights that both name beside them.
 
-    floor: the trace file of a's run again with one weight moved by 1 ULP.
+    floors: trace files of a's run again with every weight moved by 1 ULP.
     Raises `TraceError` for a file that is no trace.
     """
     traces = read_trace(a), read_trace(b)
     sets = read_weights(a, traces[0]), read_weights(b, traces[1])
-    if floor is None:
-        return compare(*traces, weights=sets)
+    nudged = [_read_floor(a, traces[0], sets[0], floor) for floor in floors]
+    if floors and sets[1] is None:
+        raise _without_weights(b)
+    return compare(*traces, weights=sets, floors=nudged)
+
+
+def _read_floor(
+    a: Path, trace: Trace, weights: WeightSet | None, floor: Path
+) -> tuple[Trace, WeightSet]:
     nudged = read_trace(floor)
     again = read_weights(floor, nudged)
-    if sets[0] is None or sets[1] is None or again is None:
-        without = a if sets[0] is None else b if sets[1] is None else floor
-        raise TraceError(
-            f"{without}: the chaos floor needs the weights of all three runs. "
-            "Received: a trace that names none"
-        )
-    check_floor(floor, nudged, again, of=traces[0], weights=sets[0])
-    return compare(*traces, weights=sets, floor=(nudged, again))
+    if weights is None or again is None:
+        raise _without_weights(a if weights is None else floor)
+    check_floor(floor, nudged, again, of=trace, weights=weights)
+    return nudged, again
 
 
-def compare_headers(a: Header, b: Header) -> Comparison:
-    """Compare what is known before the first update."""
-    return compare(Trace(a), Trace(b))
+def _without_weights(path: Path) -> TraceError:
+    return TraceError(
+        f"{path}: the chaos floor needs the weights of all its runs. "
+        "Received: a trace that names none"
+    )
 
 
-def _compare_weights(a: Trace, b: Trace, weights: Sides, floor: WeightSet | None) -> Weights | None:
+def compare_headers(a: Header, b: Header, floors: Sequence[Header] = ()) -> Comparison:
+    """Compare what is known before the first update; floors: of a's runs for the chaos floor."""
+    nothing = WeightSet({}, {})
+    return compare(Trace(a), Trace(b), floors=[(Trace(one), nothing) for one in floors])
+
+
+def _compare_weights(
+    a: Trace, b: Trace, weights: Sides, floors: Sequence[WeightSet]
+) -> Weights | None:
     """Those of both sides; None where one has none."""
     x, y = weights
     if x is None or y is None:
@@ -199,6 +218,17 @@ def _compare_weights(a: Trace, b: Trace, weights: Sides, floor: WeightSet | None
         y,
         allowed=tolerances(a, b),
         decaying=frozenset(p.name for p in parameters if p.effective_decay),
+        statistics=_statistics(a.header, b.header),
         updates=max(len(a.updates), len(b.updates)),
-        floor=floor,
+        floors=floors,
+    )
+
+
+def _statistics(*headers: Header) -> frozenset[str]:
+    """The tensors that are no parameters, though a run begins with them."""
+    return frozenset(
+        name
+        for header in headers
+        for name in header.initial_digest.keys() - {p.name for p in header.parameters}
+        if header.parameters
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from dualtrain.parity import _stages as stages
 from dualtrain.parity._finding import Measure
 from dualtrain.parity._stages import Stage
-from dualtrain.parity._weights import WeightSet
+from dualtrain.parity._weight_set import WeightSet
 from dualtrain.spec import Spec
 from dualtrain.trace import DONE, Trace
 

@@ -12,6 +12,7 @@ from dualtrain.parity._tolerances import (
     NORM_FLOOR,
     Tolerance,
     for_losses,
+    size_of_losses,
     tolerances,
 )
 from dualtrain.trace import DONE, Trace, Update
@@ -28,6 +29,10 @@ __all__ = [
     "tail_only",
     "updates_made",
 ]
+
+
+Pair = tuple[float | None, float | None]
+"""The same number of both sides."""
 
 
 def paired(a: Trace, b: Trace) -> Iterator[tuple[Update, Update]]:
@@ -62,18 +67,21 @@ def learning_rate(a: Trace, b: Trace) -> list[Measure]:
 
 def loss(a: Trace, b: Trace) -> list[Measure]:
     """Every micro-batch's own mean loss; the gravest of each update."""
-    allowed = for_losses(tolerances(a, b))
+    size = size_of_losses(a, b)
+    allowed = for_losses(tolerances(a, b), size)
     return [
-        _micro_losses(x, y, allowed) for x, y in paired(a, b) if x.micro_losses or y.micro_losses
+        _micro_losses(x, y, allowed, LOSS_FLOOR * size)
+        for x, y in paired(a, b)
+        if x.micro_losses or y.micro_losses
     ]
 
 
-def _micro_losses(x: Update, y: Update, allowed: Tolerance) -> Measure:
+def _micro_losses(x: Update, y: Update, allowed: Tolerance, floor: float) -> Measure:
     left, right = x.micro_losses, y.micro_losses
     if len(left) != len(right):
         text = f"{at(x)}: {len(left)} micro-batches against {len(right)}"
         return Measure(math.inf, "relative", allowed, text, x.attempt)
-    distances = [relative(p, q, floor=LOSS_FLOOR) for p, q in zip(left, right, strict=True)]
+    distances = [relative(p, q, floor=floor) for p, q in zip(left, right, strict=True)]
     index = max(range(len(left)), key=distances.__getitem__)
     text = _text(f"micro-batch {index}, loss", x, left[index], right[index])
     return Measure(distances[index], "relative", allowed, text, x.attempt)
@@ -81,50 +89,51 @@ def _micro_losses(x: Update, y: Update, allowed: Tolerance) -> Measure:
 
 def accumulation(a: Trace, b: Trace) -> list[Measure]:
     """What the micro-batches add up to: the update's loss, and its gradient before clipping."""
-    allowed = _for_norms(a, b)
+    floor = NORM_FLOOR * size_of_losses(a, b)
+    allowed = _for_norms(a, b, floor)
     return [
         measure
         for x, y in paired(a, b)
         for measure in (
-            _relative("loss of the update", x, x.loss, y.loss, allowed),
-            *_norm("gradient norm", (x, y), (x.grad_norm, y.grad_norm), allowed),
+            _relative("loss of the update", x, (x.loss, y.loss), allowed, floor),
+            *_norm("gradient norm", (x, y), (x.grad_norm, y.grad_norm), allowed, floor),
         )
     ]
 
 
 def clip(a: Trace, b: Trace) -> list[Measure]:
     """The gradient that the optimizer used, by its norm."""
-    allowed = _for_norms(a, b)
+    floor = NORM_FLOOR * size_of_losses(a, b)
+    allowed = _for_norms(a, b, floor)
     return [
         measure
         for x, y in paired(a, b)
         for measure in _norm(
-            "norm after clipping", (x, y), (x.clipped_norm, y.clipped_norm), allowed
+            "norm after clipping", (x, y), (x.clipped_norm, y.clipped_norm), allowed, floor
         )
     ]
 
 
-def _for_norms(a: Trace, b: Trace) -> Tolerance:
-    return Tolerance(tolerances(a, b).norms, f"x larger value (at least {NORM_FLOOR})")
+def _for_norms(a: Trace, b: Trace, floor: float) -> Tolerance:
+    return Tolerance(tolerances(a, b).norms, f"x larger value (at least {floor:.2g})")
 
 
 def _norm(
     name: str,
     updates: tuple[Update, Update],
-    norms: tuple[float | None, float | None],
+    norms: Pair,
     allowed: Tolerance,
+    floor: float,
 ) -> Iterator[Measure]:
     """Nothing if neither has it, or if both skipped: the norm may overflow to inf or to nan."""
     x, y = updates
     if norms != (None, None) and not (x.skipped and y.skipped):
-        yield _relative(name, x, *norms, allowed)
+        yield _relative(name, x, norms, allowed, floor)
 
 
-def _relative(
-    name: str, update: Update, left: float | None, right: float | None, allowed: Tolerance
-) -> Measure:
-    value = relative(left, right, floor=NORM_FLOOR)
-    return Measure(value, "relative", allowed, _text(name, update, left, right), update.attempt)
+def _relative(name: str, update: Update, pair: Pair, allowed: Tolerance, floor: float) -> Measure:
+    value = relative(*pair, floor=floor)
+    return Measure(value, "relative", allowed, _text(name, update, *pair), update.attempt)
 
 
 def loss_scale(a: Trace, b: Trace) -> list[Measure]:

@@ -122,7 +122,7 @@ class Finding:
     detail: str
     """Which parameter, tensor or batch; empty if everything is equal."""
     knob: str
-    """The spec fields to look at."""
+    """The spec fields to look at; empty where nothing is amiss but rounding."""
     series: Series = Series()
     """Update by update; empty for a stage outside training."""
     raised: bool = False

@@ -1,7 +1,9 @@
 """Numbers that are none: where both sides left the finite ones, nothing can be judged.
 
 One side alone shows in the stage that meets the number. Both at once agree in every stage, for nan
-stands beside nan; so they are a finding of their own, and what follows it proves nothing.
+stands beside nan; so they are a finding of their own, and what follows it proves nothing. Numbers
+that explode may be out of bounds an update sooner on one side than on the other (`NEAR`), in
+another field, or at other places of the final weights: that is the same.
 """
 
 from __future__ import annotations
@@ -10,34 +12,58 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from dualtrain.listing import listed
 from dualtrain.parity._during import at
 from dualtrain.parity._finding import Measure
+from dualtrain.parity._weight_set import WeightSet
 from dualtrain.parity._weights import Weights
 from dualtrain.trace import Evaluation, Trace, Update
 
-__all__ = ["after_training", "in_training", "numbers", "until"]
+__all__ = ["after_training", "exploded", "in_training", "numbers", "until"]
 
 Numbers = tuple[float | None, ...]
 """The same number of each run; None where it was not recorded."""
 
 
+NEAR = 3
+"""How many updates later the other side may leave the finite numbers: a run that explodes squares
+its numbers at every update, from 1e5 to beyond float32's 3e38 in three."""
+
+
 def in_training(*runs: Trace) -> list[Measure]:
-    """The first update that left all runs without a finite number; none elsewhere.
+    """The update at which all runs had left the finite numbers; none where one did not.
 
     An update that was skipped for its gradients is none of them: it left nothing behind.
     """
-    for updates in _beside(runs):
-        left = [f"{name} {_shown(numbers)}" for name, numbers in _lost(updates)]
-        if left:
-            text = f"{_who(runs)} the finite numbers at {at(updates[0])}: {listed(left, 2)}"
-            return [Measure(1, "updates", detail=text, update=updates[0].attempt, proves=False)]
-    return []
+    lost = _left(runs)
+    if lost is None:
+        return []
+    first, last = lost
+    updates = [run.updates[first] for run in runs]
+    where = at(updates[0]) if first == last else f"updates {first} and {last}"
+    left = [f"{name} {_shown(numbers)}" for name, numbers in _lost(updates)]
+    text = f"{_who(runs)} the finite numbers at {where}: {listed(left, 2)}"
+    return [Measure(1, "updates", detail=text, update=updates[0].attempt, proves=False)]
+
+
+def _left(runs: Sequence[Trace]) -> tuple[int, int] | None:
+    """The first and the last index at which a run left the finite numbers, if all did at once."""
+    places = [
+        next((i for i, update in enumerate(run.updates) if any(_lost([update]))), None)
+        for run in runs
+    ]
+    found = [place for place in places if place is not None]
+    if len(found) < len(places) or max(found) - min(found) > NEAR:
+        return None
+    return min(found), max(found)
 
 
 def until(a: Trace, b: Trace) -> tuple[Trace, Trace]:
     """Both traces up to that update."""
-    count = next((i for i, pair in enumerate(_beside((a, b))) if any(_lost(pair))), None)
+    lost = _left((a, b))
+    count = None if lost is None else lost[0]
     return _cut(a, count), _cut(b, count)
 
 
@@ -62,16 +88,26 @@ def _elsewhere(a: Trace, b: Trace) -> list[Measure]:
     return [Measure(len(found), "names", detail=text, proves=False)] if found else []
 
 
+def exploded(a: WeightSet | None, b: WeightSet | None) -> list[Measure]:
+    """The final tensors that are not finite, where both sides have such and at other places.
+
+    What is left of them then is no more to be judged than they are.
+    """
+    if a is None or b is None or not (a.lost and b.lost):
+        return []
+    names = sorted(a.lost.keys() | b.lost.keys())
+    if all(n in a.lost and n in b.lost and np.array_equal(a.lost[n], b.lost[n]) for n in names):
+        return []
+    text = f"both sides end with weights that are not finite: {listed(names)}"
+    return [Measure(len(names), "names", detail=text, proves=False)]
+
+
 def after_training(weights: Weights | None, what: str) -> list[Measure]:
     """The final tensors that are not finite at the same places of both sides."""
     if weights is None or not weights.lost:
         return []
     text = f"both sides end with {what} that are not finite: {listed(weights.lost)}"
     return [Measure(len(weights.lost), "names", detail=text, proves=False)]
-
-
-def _beside(runs: Sequence[Trace]) -> Iterator[tuple[Update, ...]]:
-    return zip(*(run.updates for run in runs), strict=False)
 
 
 def _cut(trace: Trace, count: int | None) -> Trace:
@@ -83,15 +119,15 @@ def _cut(trace: Trace, count: int | None) -> Trace:
 
 
 def _lost(updates: Sequence[Update]) -> Iterator[tuple[str, Numbers]]:
-    """What none of these updates, made side by side, has as a finite number; of no skipped one."""
+    """What is no finite number in one of these updates, made side by side; of no skipped one."""
     if any(update.skipped for update in updates):
         return
     for name, field in _OF_AN_UPDATE.items():
         numbers = tuple(getattr(update, field) for update in updates)
-        if _all_lost(numbers):
+        if any(map(_is_lost, numbers)):
             yield name, numbers
     for n, losses in enumerate(zip(*(u.micro_losses for u in updates), strict=False)):
-        if _all_lost(losses):
+        if any(map(_is_lost, losses)):
             yield f"loss of micro-batch {n}", losses
 
 
@@ -139,7 +175,11 @@ def _scores(x: Evaluation, y: Evaluation) -> Iterator[Named]:
 
 
 def _all_lost(numbers: Sequence[float | None]) -> bool:
-    return all(number is not None and not math.isfinite(number) for number in numbers)
+    return all(map(_is_lost, numbers))
+
+
+def _is_lost(number: float | None) -> bool:
+    return number is not None and not math.isfinite(number)
 
 
 def _who(runs: Sequence[Trace]) -> str:

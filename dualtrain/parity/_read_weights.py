@@ -12,7 +12,7 @@ from pathlib import Path
 from dualtrain.errors import TraceError
 from dualtrain.files import irregular, read_header
 from dualtrain.listing import listed
-from dualtrain.parity._weights import Arrays, WeightSet
+from dualtrain.parity._weight_set import Arrays, WeightSet
 from dualtrain.printable import escaped, printable
 from dualtrain.trace import Header, Trace, weight_digest, weights_digest
 

@@ -33,6 +33,7 @@ ACCUMULATION = Stage("accumulation", ("batch.accumulate", "batch.normalise", "ba
 CLIP = Stage("clip", ("clip",))
 LOSS_SCALE = Stage("loss scale", ("amp",), "AMP is off on both sides")
 UPDATE = Stage("update", ("optimizer", "weight_decay"), "no weights beside the traces")
+STATISTICS = Stage("running statistics", ("batch_norm", "freeze"), "")
 AVERAGES = Stage("averages", ("ema",), "")
 EVALUATION = Stage("evaluation", ("task.eval",), "not both traces have one")
 MADE = Stage("updates made", ("amp.loss_scale", "optimizer.lr", "clip"), "")
@@ -56,6 +57,7 @@ STAGES = (
     CLIP,
     LOSS_SCALE,
     UPDATE,
+    STATISTICS,
     AVERAGES,
     EVALUATION,
     SPEC,
@@ -63,7 +65,7 @@ STAGES = (
 """Earliest first: each stage builds on those before it. The spec stands last: a field in which two
 specs differ says least where a stage shows what it did."""
 
-AFTER = (NUMBERS, UPDATE, AVERAGES, EVALUATION, SPEC)
+AFTER = (NUMBERS, UPDATE, STATISTICS, AVERAGES, EVALUATION, SPEC)
 """The stages after training; those whose differences carry no update are otherwise before it."""
 
 Specs = tuple[Spec | None, Spec | None]
@@ -75,7 +77,8 @@ def make_finding(stage: Stage, measures: Sequence[Measure], specs: Specs) -> Fin
     `measures` come in the order of time. The largest difference is the gravest of them; the
     detail is that of the first beyond its tolerance, for that is where to look; without one, of
     the first that is no proof. The knob is those of the stage's spec fields in which the two specs
-    differ, or else all of them: without specs too, for they say what decides the stage.
+    differ, or else all of them: without specs too, for they say what decides the stage. Where
+    nothing is amiss but rounding, it is none.
     """
     gravest = worst(measures)
     alike = gravest.parity in ("exact", "rounding")
@@ -91,10 +94,15 @@ def make_finding(stage: Stage, measures: Sequence[Measure], specs: Specs) -> Fin
         tolerance=gravest.tolerance,
         first_update=example.update if beyond else None,
         detail="; ".join([*texts, *_texts(fields)]),
-        knob=", ".join(fields or stage.knobs),
+        knob="" if alike or _by_rounding(gravest) else ", ".join(fields or stage.knobs),
         series=_series(measures),
         raised=any(measure.raised for measure in measures),
     )
+
+
+def _by_rounding(measure: Measure) -> bool:
+    """Whether it proves nothing because rounding may be as large."""
+    return measure.parity == "no proof" and measure.unit == "relative"
 
 
 _COUNTED = ("names", "digests", "updates", "examples")

@@ -44,11 +44,12 @@ def verdict(comparison: Comparison) -> str:
     if first is None:
         updates = len(comparison.a.updates)
         return f"{a} and {b} agree in {len(comparison.findings)} stages over {updates} updates."
+    look = f" Look at {first.knob}." if first.knob else ""
     if first.verdict == "no proof":
-        return f"No proof: {first.detail}. Look at {first.knob}."
+        return f"No proof: {first.detail}.{look}"
     return (
         f"{a} and {b} differ. The first difference is in the stage {first.stage!r}: "
-        f"{first.detail}. Look at {first.knob}."
+        f"{first.detail}.{look}"
     )
 
 
@@ -137,7 +138,7 @@ def _farthest(weights: Weights, what: str) -> Iterator[str]:
     if worst is not None and worst.difference == 0:
         yield f"{what} are equal."
     elif worst is not None:
-        floor = f"; chaos floor {weights.floor:.2g}" if weights.floor is not None else ""
+        floor = f"; chaos floor {worst.floor:.2g}" if worst.floor is not None else ""
         yield (
             f"{what} differ by at most {worst.difference:.2g} of their movement, in "
             f"{worst.name} (allowed {worst.bound:.2g}{floor})."

@@ -10,7 +10,8 @@ Whatever else is done with a run observes it (`_observer.py`): `_journal.py` rea
 `_recorder.py` writes them down behind what `_header.py` and `_probe.py` describe, `_save.py` the
 weights; `_plateau.py` takes a metric, `_watch.py` warns of a run that trains nothing. `_before.py`
 refuses what needs no framework to be seen, `_memory.py` a model that is too large, `_outputs.py` a
-place where a run must not write; `_native.py` gives the native objects alone.
+place where a run must not write; `_native.py` gives the native objects alone, `_nudge.py` moves a
+model's weights for the chaos floor.
 """
 
 from dualtrain.training._before import check_before as check_before
@@ -22,6 +23,7 @@ from dualtrain.training._fit import fit as fit
 from dualtrain.training._journal import AppliedUpdate as AppliedUpdate
 from dualtrain.training._native import build_optimizer as build_optimizer
 from dualtrain.training._native import build_schedule as build_schedule
+from dualtrain.training._nudge import nudge as nudge
 from dualtrain.training._objective import LossSum as LossSum
 from dualtrain.training._observer import Observer as Observer
 from dualtrain.training._outputs import inputs_of as inputs_of

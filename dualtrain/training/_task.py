@@ -8,8 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from dualtrain.backend import Backend, load_backend, logits_of
 from dualtrain.data import EpochBatches, PreparedData, batches_of_epoch, held_out_batches
 from dualtrain.ledger import Ledger, decide
@@ -20,6 +18,7 @@ from dualtrain.training._before import batch_size, check_before, model_config, t
 from dualtrain.training._epochs import Epochs
 from dualtrain.training._header import describe
 from dualtrain.training._loop import make_updates
+from dualtrain.training._nudge import nudge as move_weights
 from dualtrain.training._objective import LossSum, Objective, objective_of
 from dualtrain.training._observer import Observer
 from dualtrain.training._outputs import check_outputs, inputs_of
@@ -42,7 +41,7 @@ def train(
     data: PreparedData[Any] | None = None,
     trace: Path | None = None,
     output: Path | None = None,
-    nudge: bool = False,
+    nudge: int = 0,
     without_randomness: bool = False,
     observer: Observer | None = None,
 ) -> Score | None:
@@ -59,7 +58,8 @@ def train(
         model of yours the weights alone; with `spec.ema` the averages too, as `ema.safetensors`,
         and with `trace` the initial weights, so that the trace can be compared by how far training
         moved the weights. The score is that of the averages.
-    nudge: move one weight matrix by 1 ULP before training, to measure the chaos floor.
+    nudge: move every weight by 1 ULP before training, to measure the chaos floor; which go up and
+        which down follows from this number. 0: do not.
     without_randomness: train with nothing random, as a parity run does: masks cannot match across
         frameworks. The model that is saved keeps its dropout.
     """
@@ -79,7 +79,7 @@ def train(
     epochs = Epochs(batches)
     start = _start(spec, written, verbs, data, own_model=model, micro_batches=epochs.count)
     if nudge:
-        _nudge(start.model, verbs)
+        move_weights(start.model, verbs, spec, seed=nudge)
     model, measure = verbs.place(start.model, device), trace is not None
     run = Run(start.plan, model, backend=verbs, device=device, measure=measure)
     objective = _objective(run, task.loss, loss)
@@ -160,14 +160,6 @@ def task_ledger(spec: Spec, backend: str) -> Ledger:
     verbs = load_backend(backend)
     model = verbs.build_model(model_config(spec, task.prepare(spec.folder)))
     return decide(verbs.parameters(model), spec)
-
-
-def _nudge(model: Any, backend: Backend) -> None:
-    """Move one weight matrix by 1 ULP."""
-    parameters, weights = backend.parameters(model), backend.dump_weights(model)
-    name = next(p.name for p in parameters if p.kind == "other" and len(p.shape) == 2)
-    weights[name] = np.nextafter(weights[name], np.float32(np.inf))
-    backend.load_weights(model, weights)
 
 
 def _objective(run: Run, loss: SampleLoss | None, own: LossSum | None) -> Objective:

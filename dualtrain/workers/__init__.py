@@ -11,6 +11,7 @@ from dualtrain.workers._parity import run_parity as run_parity
 from dualtrain.workers._process import Workers as Workers
 from dualtrain.workers._progress import ProgressBars as ProgressBars
 from dualtrain.workers._side import DEFAULT_SIDES as DEFAULT_SIDES
+from dualtrain.workers._side import MOST_NUDGES as MOST_NUDGES
 from dualtrain.workers._side import Side as Side
 from dualtrain.workers._side import parse_side as parse_side
 from dualtrain.workers._signals import Signals as Signals

@@ -12,7 +12,7 @@ from pathlib import Path
 from dualtrain.files import parse_json, read_bytes
 from dualtrain.outputs import check_apart, check_folder
 from dualtrain.report import REPORT_FILES
-from dualtrain.workers._side import files_of, floor_of, is_name
+from dualtrain.workers._side import MOST_NUDGES, files_of, floor_of, is_name
 
 __all__ = ["REPORT", "check_report", "publish"]
 
@@ -65,5 +65,6 @@ def _left_by(report: Path) -> list[str]:
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return []
     sides = [name for name in names if is_name(name)]
-    named = [file for side in sides for name in (side, floor_of(side)) for file in files_of(name)]
+    again = [floor_of(side, n) for side in sides for n in range(1, MOST_NUDGES + 1)]
+    named = [file for name in (*sides, *again) for file in files_of(name)]
     return [*named, *REPORT_FILES]

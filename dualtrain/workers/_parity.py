@@ -39,12 +39,12 @@ def run_parity(
     *,
     report: Path,
     sides: tuple[Side, Side] = DEFAULT_SIDES,
-    floor: bool = False,
+    nudges: int = 0,
     console: Console | None = None,
 ) -> Comparison:
     """Train the spec's task on two sides, compare them and write the report folder.
 
-    floor: measure the chaos floor too, with a third run: the first side's own.
+    nudges: measure the chaos floor too, with so many further runs of the first side.
 
     If the sides do not start alike (weights, or output on the first batch) nothing is trained.
     What every side would refuse is refused before any is started, as `train` refuses it.
@@ -52,7 +52,8 @@ def run_parity(
     half-written is left in the report folder then. Raises `OutputError` for a report folder that is
     none, holds what no earlier run has left, or what a side reads, or that another run writes.
     """
-    runs = (*sides, *([sides[0].nudged()] if floor else []))
+    again = tuple(sides[0].nudged(number) for number in range(1, nudges + 1))
+    runs = (*sides, *again)
     check_sides(runs, taken=REPORT_FILES)
     runs = tuple(replace(side, spec=side.spec or spec) for side in runs)
     report = report.resolve()
@@ -72,7 +73,8 @@ def run_parity(
                 workers.start(side, _job(side, data[side.name], draft))
             headers = workers.until(Ready)
             a, b = (side.name for side in sides)
-            comparison = compare_headers(headers[a].header, headers[b].header)
+            nudged = [headers[side.name].header for side in again]
+            comparison = compare_headers(headers[a].header, headers[b].header, nudged)
             if comparison.starts_alike:
                 check_room(
                     report, sum(_bytes(one.header) for one in headers.values()), "the weights"
@@ -81,7 +83,8 @@ def run_parity(
                 _until_done(workers, runs, console or Console())
         with signals.at_once():
             if comparison.starts_alike:
-                comparison = compare_files(*(_trace(draft, side.name) for side in runs))
+                first, second, *floors = (_trace(draft, side.name) for side in runs)
+                comparison = compare_files(first, second, floors)
             comparison = replace(comparison, names=(a, b))
             write_report(draft, comparison)
         publish(draft, report)

@@ -32,9 +32,17 @@ def is_name(name: object) -> bool:
     return isinstance(name, str) and _NAME.fullmatch(name) is not None
 
 
-def floor_of(name: str) -> str:
-    """The name of a side's own chaos floor."""
-    return f"{name}-nudged"
+MOST_NUDGES = 9
+"""Runs for the chaos floor: further ones sharpen nothing."""
+
+
+def floor_of(name: str, number: int = 1) -> str:
+    """The name of a side's own run for the chaos floor, by its number.
+
+    >>> floor_of("torch"), floor_of("torch", 2)
+    ('torch-nudged', 'torch-nudged-2')
+    """
+    return f"{name}-nudged" if number == 1 else f"{name}-nudged-{number}"
 
 
 @dataclass(frozen=True)
@@ -52,8 +60,8 @@ class Side:
     PATH, so `./python` must be text. None: this one."""
     spec: Spec | None = None
     """What it trains, where that is not what the others train."""
-    nudge: bool = False
-    """Whether one of its weight matrices is moved by 1 ULP before training."""
+    nudge: int = 0
+    """Above 0, every weight is moved by 1 ULP before training; which way, this number decides."""
     again: str | None = None
     """The side that this one is once more, for the chaos floor; what that one refuses it refuses in
     its own name."""
@@ -67,9 +75,10 @@ class Side:
             return f"the {self.name} side"
         return f"the {self.again} side, run once more for the floor,"
 
-    def nudged(self) -> Side:
-        """The same side once more, for its chaos floor."""
-        return replace(self, name=floor_of(self.name), nudge=True, again=self.name)
+    def nudged(self, number: int = 1) -> Side:
+        """The same side once more, for its chaos floor; each number moves the weights otherwise."""
+        name = floor_of(self.name, number)
+        return replace(self, name=name, nudge=number, again=self.name)
 
 
 DEFAULT_SIDES = (Side("torch", "torch"), Side("paddle", "paddle"))

@@ -75,7 +75,7 @@ class Job:
     """The folder of the prepared data."""
     trace: str
     output: str
-    nudge: bool = False
+    nudge: int = 0
 
     def write(self, path: Path) -> None:
         """Write the job for `python -m dualtrain.workers PATH`."""

@@ -32,7 +32,7 @@ def differing() -> Comparison:
     a = make_trace("torch")
     b = with_update(make_trace("paddle"), 3, micro_losses=(math.inf, 0.26))
     weights = make_weights(), make_weights(1e-3)
-    return compare(a, b, weights=weights, floor=(a, make_weights(4e-6)))
+    return compare(a, b, weights=weights, floors=[(a, make_weights(4e-6))])
 
 
 def printed(comparison: Comparison) -> list[str]:
@@ -54,15 +54,15 @@ def test_the_table_has_a_row_for_each_stage_and_ends_in_words() -> None:
         "initial weights exact 0 0 agrees",
         "initial output exact 0 0.00012 agrees",
         "learning rate exact 0 0 agrees",
-        "loss different inf relative 1e-05 3 differs",
+        "loss different inf relative 2.3e-05 3 differs",
         "accumulation exact 0 0.001 agrees",
         "clip exact 0 0.001 agrees",
-        "update different 0.001 relative 2.1e-05 differs",
+        "update different 0.001 relative 0.00012 differs",
         "evaluation exact 0 1 agrees",
         "spec exact 0 0 agrees",
         "Held-out examples classified right: torch 61 of 80, paddle 61 of 80.",
         "Final weights differ by at most 0.001 of their movement, in dense.bias (allowed",
-        "2.1e-05; chaos floor 4.1e-06).",
+        "0.00012; chaos floor 4e-06).",
         "Tolerances raised by the chaos floor: update.",
         "Not compared: loss scale (AMP is off on both sides).",
         "Dropout is 0: masks cannot match across frameworks.",
@@ -124,7 +124,7 @@ def test_a_chaos_floor_above_the_bar_is_said() -> None:
             make_trace(),
             make_trace(),
             weights=(weights, weights),
-            floor=(make_trace(), make_weights(noise)),
+            floors=[(make_trace(), make_weights(noise))],
         )
         assert expected == (said in " ".join(printed(comparison)))
 
@@ -141,7 +141,7 @@ def test_the_summary_holds_every_finding(tmp_path: Path) -> None:
         "parity": "different",
         "largest": "inf",
         "unit": "relative",
-        "tolerance": {"bound": 1e-5, "of": "x larger value (at least 1)"},
+        "tolerance": {"bound": 2.2874603272372542e-05, "of": "x larger value (at least 1)"},
         "first_update": 3,
         "detail": "update 3, micro-batch 0, loss: 0.25 against inf",
         "knob": "loss, task.model.dropout, amp",
@@ -159,7 +159,7 @@ def test_the_summary_for_people_says_the_same(tmp_path: Path) -> None:
     assert lines[0] == "# torch against paddle"
     assert lines[2].startswith("torch and paddle differ. The first difference is in the stage")
     assert (
-        "| loss | different | inf relative | 1e-05 x larger value (at least 1) | 3 | differs "
+        "| loss | different | inf relative | 2.3e-05 x larger value (at least 1) | 3 | differs "
         "| update 3, micro-batch 0, loss: 0.25 against inf |"
     ) in lines
     assert "- torch: torch 3.3.1; cpu; float32" in lines

@@ -261,7 +261,7 @@ def test_a_series_shows_where_the_floor_lets_more_pass() -> None:
     a = make_trace()
     again = with_update(a, 3, micro_losses=tuple(x + 1e-5 for x in a.updates[3].micro_losses))
     weights = make_weights()
-    found = compare(a, a, weights=(weights, weights), floor=(again, weights)).findings
+    found = compare(a, a, weights=(weights, weights), floors=[(again, weights)]).findings
     (series,) = (f.series for f in found if f.stage == "loss")
     assert series.bounds[:3] == (1e-5,) * 3
     assert series.bounds[3:] == pytest.approx((30e-5,) * 3)

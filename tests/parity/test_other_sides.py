@@ -65,7 +65,7 @@ def test_another_plan_data_and_weights_on_one_side_are_found(folder: Path) -> No
     (folder / "other").mkdir()
     write_numbers(folder / "other", train=75)
     warmup = {"proportion": 0.1, "rounding": "ceil"}
-    other = Side("two", "torch", spec=number_spec(folder / "other", warmup=warmup), nudge=True)
+    other = Side("two", "torch", spec=number_spec(folder / "other", warmup=warmup), nudge=1)
     comparison = run_parity(number_spec(folder), report=folder / "report", sides=(AGAIN[0], other))
     assert not comparison.starts_alike
     assert comparison.first is not None

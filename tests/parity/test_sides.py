@@ -38,7 +38,7 @@ def refused(spec: Spec, folder: Path, kind: type[DualtrainError], **options: Any
     (report / "summary.json").write_text('{"sides": []}', encoding="utf-8")
     before = sorted(folder.rglob("*"))
     with pytest.raises(kind) as error:
-        run_parity(spec, report=report, floor=False, **options)
+        run_parity(spec, report=report, nudges=0, **options)
     assert sorted(folder.rglob("*")) == before
     assert (report / "summary.md").read_text(encoding="utf-8") == "earlier"
     return str(error.value)
@@ -168,7 +168,7 @@ def test_what_a_report_leaves_the_next_one_replaces(folder: Path) -> None:
     (report / "summary.json").write_text(json.dumps(summary))
     spec = small_spec(folder, duration={"updates": 1})
     sides = (Side("a", "torch"), Side("b", "torch"))
-    run_parity(spec, report=report, sides=sides, floor=True)
+    run_parity(spec, report=report, sides=sides, nudges=1)
     assert {path.name for path in report.iterdir()} == {
         *("a", "a.trace.jsonl", "a-nudged", "a-nudged.trace.jsonl", "b", "b.trace.jsonl"),
         *("loss.png", "lr.png", "summary.json", "summary.md"),
