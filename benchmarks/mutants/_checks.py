@@ -66,7 +66,10 @@ _NEAR: tuple[tuple[str, str], ...] = (
     ("trace/", f"{_CORE}trace.py {_CORE}evidence.py {_CORE}weights_of_a_run.py"),
     ("cli/", f"{_CORE}exit_status.py {_CORE}cli.py"),
     ("workers/", f"{_P}sides.py {_CORE}talk.py"),
-    ("parity/", f"{_META}test_compare.py {_CORE}parity.py {_META}test_no_proof.py"),
+    (
+        "parity/",
+        f"{_META}test_bars.py {_META}test_compare.py {_CORE}parity.py {_META}test_no_proof.py",
+    ),
 )
 """Part of a source's path -> tests that are about it, by what their files are called."""
 
