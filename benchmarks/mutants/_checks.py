@@ -44,6 +44,7 @@ _NEAR: tuple[tuple[str, str], ...] = (
         f"{_CORE}curves.py {_CORE}plan_errors.py {_C}silence.py",
     ),
     ("plan/_loss_scale", f"{_CORE}loss_scale.py"),
+    ("training/_plateau", f"{_C}averages.py {_C}plateau.py"),
     ("plateau", f"{_CORE}plateau.py {_C}plateau.py {_P}plateau.py"),
     ("plan/_warmup", f"{_CORE}columns_of_warmup.py"),
     ("schedules/_decays", f"{_CORE}columns_of_decays.py {_CORE}closed_forms.py {_C}schedules.py"),
