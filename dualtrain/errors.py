@@ -17,6 +17,7 @@ __all__ = [
     "Problem",
     "SideError",
     "SpecError",
+    "StatesError",
     "TraceError",
     "TrainingWarning",
     "WorkerError",
@@ -98,6 +99,10 @@ class MetricError(DualtrainError):
 
 class TraceError(DualtrainError):
     """A trace file is not one, is cut short, or is of another format."""
+
+
+class StatesError(DualtrainError):
+    """A folder of states is not one, is cut short, or is of another format."""
 
 
 class OutputError(DualtrainError):

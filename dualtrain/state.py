@@ -12,7 +12,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-__all__ = ["Arrays", "LossScaleState", "PlateauState", "RunState", "TensorState"]
+__all__ = ["Arrays", "LossScaleState", "PlateauState", "RunState", "Scalars", "TensorState"]
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -31,6 +31,17 @@ class TensorState:
     own: Arrays = field(default_factory=dict)
     """For the same framework alone: its random state, further buffers of the model, powers of the
     betas as it has rounded them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scalars:
+    """The numbers of an update of one parameter, where a framework's are not float64's own."""
+
+    single: bool = False
+    """Whether the rule's numbers, such as the betas, are float32's: 1 - beta is that of float32."""
+    powers: Mapping[str, float] = field(default_factory=dict)
+    """The number, by the name that it has in `dualtrain.optimizers` -> its value, where the
+    framework goes on with a product that it rounds: `beta1` (beta^k with k = t + 1) and so on."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,7 +38,9 @@ class StepClipper(Clipper, ClipGradBase):
     @paddle.no_grad()
     def __call__(self, params_grads: Any) -> Any:
         """Clip the gradients that the optimizer is about to use, given with their parameters."""
-        return self.act(params_grads)
+        clipped = self.act(params_grads)
+        self.keep(clipped)
+        return clipped
 
     def joint_norm(self, gradients: Any) -> Any:
         """Of the gradients that are there."""

@@ -36,6 +36,7 @@ from dualtrain_torch.notes import own_notes as own_notes
 from dualtrain_torch.notes import unsaved_buffers as unsaved_buffers
 from dualtrain_torch.optim import build_optimizer as build_optimizer
 from dualtrain_torch.optim import trial as trial
+from dualtrain_torch.scalars import scalars as scalars
 from dualtrain_torch.schedule import build_schedule as build_schedule
 from dualtrain_torch.settings import settings as settings
 from dualtrain_torch.state import dump_optimizer as dump_optimizer
@@ -61,6 +62,8 @@ from dualtrain_torch.verbs import lerp as lerp
 from dualtrain_torch.verbs import set_array as set_array
 from dualtrain_torch.verbs import set_trains as set_trains
 from dualtrain_torch.verbs import take_written as take_written
+from dualtrain_torch.wide import in_float64 as in_float64
+from dualtrain_torch.wide import widened as widened
 
 NAME: str = "torch"
 AMP_DEVICES: tuple[str, ...] = ("cpu", "cuda")
@@ -72,12 +75,16 @@ build_averages = _shared.build_averages
 build_clip = _shared.build_clip
 build_masters = _shared.build_masters
 check_gradients = _shared.check_gradients
+clipped_gradients = _shared.clipped_gradients
 cross_entropy_sum = _shared.cross_entropy_sum
+dump_gradients = _shared.dump_gradients
 dump_state = _shared.dump_state
+dump_statistics = _shared.dump_statistics
 dump_weights = _shared.dump_weights
 effective_decay = _shared.effective_decay
 effective_lr_multiplier = _shared.effective_lr_multiplier
 freeze = _shared.freeze
+load_gradients = _shared.load_gradients
 load_state = _shared.load_state
 load_weights = _shared.load_weights
 notes = _shared.notes

@@ -61,7 +61,8 @@ class StepClipper(Clipper):
                 "clip: the gradients still carry the loss scale. "
                 "Call scaler.unscale_(optimizer) before scaler.step(optimizer)"
             )
-        self.act([p.grad for p in held(optimizer) if p.grad is not None])
+        moved = [p for p in held(optimizer) if p.grad is not None]
+        self.keep(zip(moved, self.act([p.grad for p in moved]), strict=True))
 
     def joint_norm(self, gradients: Any) -> Any:
         """Of the gradients that are there."""

@@ -102,7 +102,7 @@ def _train(here: Path, spec: str, backends: Mapping[str, str]) -> None:
             backend,
             trace=here / trace,
             output=here / trace.partition(".")[0],
-            nudge=trace == FLOOR,
+            nudge=int(trace == FLOOR),
         )
 
 

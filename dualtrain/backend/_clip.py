@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import Any
 
 from dualtrain.spec import Clip
@@ -21,6 +22,10 @@ class Clipper(ABC):
     """The joint norm of the last step's gradients, a scalar tensor; None if not measured."""
     clipped_norm: Any = None
     """The same after clipping; None without a clip."""
+    keeps = False
+    """Whether the gradients that each step uses are kept, for who wants to see them."""
+    used: tuple[tuple[Any, Any], ...] = ()
+    """What the last step moved, each with a copy of the gradient that it used, or None."""
 
     def __init__(self, clip: Clip | None, *, measure: bool) -> None:
         self.clip, self.measure = clip, measure
@@ -41,6 +46,11 @@ class Clipper(ABC):
         if self.measure:
             self.clipped_norm = self.joint_norm(gradients)
         return gradients
+
+    def keep(self, pairs: Iterable[tuple[Any, Any]]) -> None:
+        """Take copies of the gradients, if they are to be kept."""
+        if self.keeps:
+            self.used = tuple((p, None if g is None else g.clone()) for p, g in pairs)
 
     @abstractmethod
     def joint_norm(self, gradients: Any) -> Any:

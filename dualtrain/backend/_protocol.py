@@ -20,7 +20,7 @@ from dualtrain.ledger import Ledger, Parameter
 from dualtrain.optimizers import Optimizer
 from dualtrain.plan import Plan
 from dualtrain.spec import Amp, BatchNormRule, Clip
-from dualtrain.state import TensorState
+from dualtrain.state import Arrays, Scalars, TensorState
 from dualtrain.tasks import ModelConfig
 
 __all__ = ["Backend"]
@@ -179,6 +179,39 @@ class Backend(Protocol):
         """Take a state; with None for the optimizer, its weights alone."""
         ...
 
+    def dump_gradients(self, model: Any) -> dict[str, NDArray[Any]]:
+        """Canonical name -> a copy of the gradient, of a master its own; where there is one."""
+        ...
+
+    def load_gradients(self, model: Any, gradients: Arrays) -> None:
+        """Let the parameters have these gradients, and no others."""
+        ...
+
+    def dump_statistics(self, model: Any) -> dict[str, NDArray[Any]]:
+        """Canonical name -> a copy, for every running statistic."""
+        ...
+
+    def clipped_gradients(self, model: Any, clip: Clipper) -> dict[str, NDArray[Any]]:
+        """Canonical name -> the gradient that the last step used, of a clip that keeps them."""
+        ...
+
+    def widened(self, model: Any) -> Any:
+        """A copy of a model in float64; what it raises depends on the model."""
+        ...
+
+    def in_float64(self) -> AbstractContextManager[None]:
+        """A context in which tensors of no stated type are float64."""
+        ...
+
+    def scalars(
+        self, optimizer: Any, before: TensorState, after: TensorState
+    ) -> Mapping[str, Scalars]:
+        """Canonical name -> the numbers of the update between two states of the optimizer's.
+
+        Only where they are not float64's own. Both states as this framework gave them.
+        """
+        ...
+
     def effective_decay(self, optimizer: Any, model: Any) -> dict[str, float]:
         """Canonical name -> weight decay, read back from the live optimizer."""
         ...
@@ -207,7 +240,7 @@ class Backend(Protocol):
         ...
 
     def cross_entropy_sum(self, logits: Any, labels: Any, *, label_smoothing: float = 0.0) -> Any:
-        """Sum of the cross-entropy over the targets that count (`targets.py`)."""
+        """Sum of the cross-entropy over the targets that count (`targets.py`); float64 stays."""
         ...
 
     def check_gradients(self, optimizer: Any) -> None:

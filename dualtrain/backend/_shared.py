@@ -13,6 +13,12 @@ from dualtrain.backend._averages import Averages
 from dualtrain.backend._batch_norm import use_rule
 from dualtrain.backend._clip import Clipper
 from dualtrain.backend._freeze import freeze_tensors, is_frozen
+from dualtrain.backend._gradients import (
+    dumped_gradients,
+    dumped_statistics,
+    gradients_used,
+    take_gradients,
+)
 from dualtrain.backend._masters import Masters, master_of, masters_of, read_masters
 from dualtrain.backend._match import check_weights
 from dualtrain.backend._named import type_of
@@ -22,7 +28,7 @@ from dualtrain.backend._verbs import Verbs, parameters_in
 from dualtrain.errors import BackendError
 from dualtrain.ledger import Ledger, Parameter, live_decay, live_multiplier
 from dualtrain.spec import Amp, BatchNormRule, Clip
-from dualtrain.state import TensorState
+from dualtrain.state import Arrays, TensorState
 
 __all__ = ["SharedVerbs"]
 
@@ -116,6 +122,26 @@ class SharedVerbs:
         """
         take_state(self._verbs, model, optimizer, state)
 
+    def dump_gradients(self, model: Any) -> dict[str, NDArray[Any]]:
+        """Canonical name -> a copy of the gradient, for every parameter that has one.
+
+        As backward passes have left it, in float32, or in float64 where the parameter is; of one
+        with a master the master's.
+        """
+        return dumped_gradients(self._verbs, model)
+
+    def load_gradients(self, model: Any, gradients: Arrays) -> None:
+        """Let the parameters have gradients as `dump_gradients` gives them, and no others."""
+        take_gradients(self._verbs, model, gradients)
+
+    def dump_statistics(self, model: Any) -> dict[str, NDArray[Any]]:
+        """Canonical name -> a copy, for every running statistic."""
+        return dumped_statistics(self._verbs, model)
+
+    def clipped_gradients(self, model: Any, clip: Clipper) -> dict[str, NDArray[Any]]:
+        """Canonical name -> the gradient that the last step used, of a clip that keeps them."""
+        return gradients_used(self._verbs, model, clip.used)
+
     def effective_decay(self, optimizer: Any, model: Any) -> dict[str, float]:
         """Canonical name -> weight decay, as the live optimizer gives it in an update."""
         return live_decay(optimizer.dualtrain_wiring, self._verbs.trial(optimizer, model))
@@ -171,10 +197,11 @@ class SharedVerbs:
         return self._verbs.cast(loss, "float32") * scale
 
     def cross_entropy_sum(self, logits: Any, labels: Any, *, label_smoothing: float = 0.0) -> Any:
-        """Sum over the targets of -sum_c q_c log softmax(logits)_c, in float32.
+        """Sum over the targets of -sum_c q_c log softmax(logits)_c, in float32, or in float64.
 
-        logits: (..., classes). labels: class numbers of any width, (...), where -100 does not
-        count; or floats, (..., classes): q itself, where a row of zeros does not count.
+        logits: (..., classes); in float64 they stay so. labels: class numbers of any width, (...),
+        where -100 does not count; or floats, (..., classes): q itself, where a row of zeros does
+        not count.
         label_smoothing: e; q, the one-hot label or the soft one, becomes (1 - e) q + e / classes.
 
         Never the built-in mean: Paddle 3.x divides it by all targets, ignored ones too. Raises
@@ -186,9 +213,10 @@ class SharedVerbs:
         targets.check_shapes(logits.shape, labels.shape, soft=soft)
         if self._verbs.is_at_hand(labels):
             self._check_values(labels.detach(), logits.shape[-1])
-        logits = cast(logits, "float32")
+        wide = "float64" if type_of(logits) == "float64" else "float32"
+        logits = cast(logits, wide)
         if soft:
-            q = targets.smoothed(cast(labels, "float32"), label_smoothing)
+            q = targets.smoothed(cast(labels, wide), label_smoothing)
             return -(q * self._verbs.log_softmax(logits)).sum()
         return self._verbs.cross_entropy(logits, labels, label_smoothing)
 

@@ -1,7 +1,8 @@
 """The command line: parses and calls; every command's work is done elsewhere.
 
 `_specs.py` and `_meaning.py` have what needs a spec only, `_traces.py` what needs traces,
-`_runs.py` what trains, `_model.py` models of the user's own; only these two import a framework.
+`_runs.py` what trains, `_lockstep.py` what follows a run, `_model.py` models of the user's own:
+only these three import a framework.
 Exit statuses: 0 done or parity, 1 a difference, 2 bad input or output that cannot be written, 3 a
 fault of dualtrain itself, 4 no proof: what was compared cannot be judged; 128 and its number for a
 signal.
@@ -18,7 +19,7 @@ from typing import Annotated, TextIO
 
 import typer
 
-from dualtrain.cli import _meaning, _runs, _specs, _traces
+from dualtrain.cli import _lockstep, _meaning, _runs, _specs, _traces
 from dualtrain.errors import DualtrainError
 from dualtrain.files import reason
 from dualtrain.printable import escaped, refusal
@@ -44,6 +45,7 @@ for command in (
     _runs.ledger,
     _runs.train,
     _runs.parity,
+    _lockstep.lockstep,
     _traces.diff,
 ):
     app.command()(command)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dualtrain.cli._model import model_of
-from dualtrain.cli._options import AsJson
+from dualtrain.cli._options import AsJson, Backend, Device, TaskFile, on_device
 from dualtrain.cli._traces import leave
 from dualtrain.errors import TrainingWarning
 from dualtrain.ledger import Ledger, LedgerRow, decide
@@ -25,12 +25,6 @@ if TYPE_CHECKING:
     from dualtrain.workers import Side
 
 __all__ = ["ledger", "parity", "train"]
-
-SpecFile = Annotated[Path, typer.Argument(metavar="SPEC", help="YAML, TOML or JSON, with a task.")]
-Backend = Annotated[
-    str, typer.Option(envvar="DUALTRAIN_BACKEND", help="torch or paddle.", show_default=False)
-]
-Device = Annotated[str | None, typer.Option(help="cpu, cuda or cuda:1, instead of the spec's.")]
 
 
 def ledger(
@@ -130,22 +124,39 @@ def _decisions(row: LedgerRow) -> tuple[str, str, str, str]:
 
 
 def train(
-    spec: SpecFile,
+    spec: TaskFile,
     backend: Backend,
     trace: Annotated[Path | None, typer.Option(help="File for the trace.")] = None,
     output: Annotated[Path | None, typer.Option(help="Folder for the trained model.")] = None,
+    states: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the states of the run, from which another side can follow."),
+    ] = None,
+    every: Annotated[
+        int, typer.Option(min=1, help="States of each so many updates; the first and last too.")
+    ] = 1,
     device: Device = None,
 ) -> None:
     """Train a spec's task with one backend."""
     from dualtrain import training
-    from dualtrain.workers import ProgressBars
+    from dualtrain.workers import ProgressBars, leave_shown
 
-    loaded = _on(load_spec(spec), device)
+    loaded = on_device(load_spec(spec), device)
     bars = ProgressBars([backend])
     seen = bars.observer(backend)
     with _interruption_told(lambda: seen.left), bars, _warnings_as_text():
-        score = training.train(loaded, backend, trace=trace, output=output, observer=seen)
+        score = training.train(
+            loaded,
+            backend,
+            trace=trace,
+            output=output,
+            states=states,
+            every=every,
+            observer=seen,
+        )
         seen.left = "the run was done, and has left all that it was to write"
+        if states is not None:
+            leave_shown(loaded, backend, states, bars.console)
     if seen.skipped:
         print(f"{seen.skipped} of {seen.done} updates skipped: their gradients were not finite")
     if score is not None:
@@ -181,7 +192,7 @@ def _warnings_as_text() -> Iterator[None]:
 
 
 def parity(
-    spec: SpecFile,
+    spec: TaskFile,
     report: Annotated[Path, typer.Option(help="Folder for traces, tables and plots.")] = Path(
         "report"
     ),
@@ -197,6 +208,15 @@ def parity(
     floor: Annotated[
         bool, typer.Option(help="Measure the chaos floor too, with further runs.")
     ] = True,
+    every: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="From one update judged to the next, the first and the last always; else about "
+            "twenty are.",
+            show_default=False,
+        ),
+    ] = None,
     nudges: Annotated[
         int | None,
         typer.Option(
@@ -223,9 +243,10 @@ def parity(
 
     with _interruption_told(left):
         comparison = run_parity(
-            _on(load_spec(spec), device),
+            on_device(load_spec(spec), device),
             report=report,
             sides=_sides(side or [], {"torch": torch_python, "paddle": paddle_python}),
+            every=every,
             nudges=_nudges(nudges, floor=floor),
             console=console,
         )
@@ -272,11 +293,3 @@ def _sides(texts: list[str], pythons: Mapping[str, str | None]) -> tuple[Side, S
 
 def _with_python(side: Side, pythons: Mapping[str, str | None]) -> Side:
     return replace(side, python=side.python or pythons.get(side.backend))
-
-
-def _on(spec: Spec, device: str | None) -> Spec:
-    """The spec with another device."""
-    if device is None:
-        return spec
-    fields: dict[str, Any] = spec.model_dump() | {"device": device}
-    return Spec(**fields).located(spec.source)

@@ -13,6 +13,7 @@ from dualtrain.ledger._behaviour import undisturbed as undisturbed
 from dualtrain.ledger._decide import Ledger as Ledger
 from dualtrain.ledger._decide import LedgerRow as LedgerRow
 from dualtrain.ledger._decide import decide as decide
+from dualtrain.ledger._facts import THE_MODEL as THE_MODEL
 from dualtrain.ledger._facts import Facts as Facts
 from dualtrain.ledger._kind import Kind as Kind
 from dualtrain.ledger._kind import NativeLayers as NativeLayers

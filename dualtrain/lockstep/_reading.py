@@ -6,7 +6,13 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Half", "Judged", "Lockstep", "Outcome", "Reading"]
+from dualtrain.trace import Evaluation
+
+__all__ = ["Excuse", "Half", "Judged", "Lockstep", "Outcome", "Reading"]
+
+Excuse = Literal["", "kink", "kernel"]
+"""kink: rounding has put a unit on the other side of one, which a nudged pass shows. kernel: the
+float64 passes agree, and one side's float32 pass is that far from its own."""
 
 Half = Literal["gradients", "rule"]
 
@@ -34,6 +40,8 @@ class Reading:
     """In a few words, where there is more to say."""
     knob: str = ""
     """The fields of the spec to look at."""
+    excuse: Excuse = ""
+    """Why a value beyond its bar is told, not different: in a few updates, not in many."""
 
     @property
     def times(self) -> float:
@@ -59,3 +67,5 @@ class Lockstep:
     updates: tuple[Judged, ...]
     total: int
     """Updates that the run made or skipped."""
+    scores: tuple[Evaluation, Evaluation] | None = None
+    """How the leading run's last weights do on the held-out split, on either side; None without."""

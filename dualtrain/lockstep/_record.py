@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from dualtrain.state import Arrays, RunState
+from dualtrain.state import Arrays, RunState, Scalars
 
-__all__ = ["Move", "Pass", "Scalars", "Shown"]
+__all__ = ["Led", "Move", "Pass", "Scalars", "Shown"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,18 +22,6 @@ class Pass:
     """Sum over the counted targets, by micro-batch."""
     statistics: Arrays
     """Canonical name -> running statistic after the forward passes."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scalars:
-    """The numbers of an update as a side holds them, where that is not float64's own."""
-
-    single: bool = False
-    """Whether 1 - beta is formed in float32 (float32(1) - float32(beta)), not in float64."""
-    powers: Mapping[str, float] = field(default_factory=dict)
-    """Name of a power -> its value in this update, where the side goes on with a product that it
-    rounds: `beta1`, `beta2` (of Adam's kind, beta^k with k = t + 1), and so on. What is absent is
-    computed in float64."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +46,19 @@ class Move:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Led:
+    """One update of the leading side's free run, from which both sides show theirs."""
+
+    attempt: int
+    """Its number, skipped ones counted."""
+    batches: tuple[str, ...]
+    """Digests of the micro-batches."""
+    before: RunState
+    passed: Pass
+    after: RunState
+
+
+@dataclass(frozen=True, kw_only=True)
 class Shown:
     """One update, as one side shows it."""
 
@@ -71,6 +72,8 @@ class Shown:
     """In float64, from the same weights; None where the model cannot be."""
     narrow: str = ""
     """Why the pass in float64 proves nothing: what computes in float32 in it; empty if it does."""
+    random: str = ""
+    """How the same pass, made twice, differs: no two sides draw alike; empty if it does not."""
     moved: Move
     """From the state before the update, with the gradients of the leading side."""
     probe: Move

@@ -36,7 +36,8 @@ class _Adam(UpdateRule):
         m, v = moments(state, self.betas, g, xp)
         if self.amsgrad:
             v = state["largest_second_moment"] = xp.maximum_(state["largest_second_moment"], v)
-        return (m / (1 - b1**now.k)) / (xp.sqrt(v / (1 - b2**now.k)) + self.eps)
+        b1k, b2k = xp.held("beta1", b1**now.k), xp.held("beta2", b2**now.k)
+        return (m / (1 - b1k)) / (xp.sqrt(v / (1 - b2k)) + self.eps)
 
 
 class Adam(_Adam):

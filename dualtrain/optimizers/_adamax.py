@@ -35,4 +35,4 @@ class Adamax(UpdateRule):
         m = state["first_moment"] = xp.average_(state["first_moment"], b1, g)
         u = xp.add_(xp.multiply_(state["largest_gradient"], b2), self.eps)
         u = state["largest_gradient"] = xp.maximum_(u, xp.abs(g))
-        return xp.plus_quotient_(w, m, u, -now.lr / (1 - b1**now.k))
+        return xp.plus_quotient_(w, m, u, -now.lr / (1 - xp.held("beta1", b1**now.k)))

@@ -35,8 +35,9 @@ class Lamb(UpdateRule):
     def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Arithmetic) -> Any:
         b1, b2 = self.betas
         m, v = moments(state, self.betas, g, xp)
-        size = xp.add_(xp.sqrt_(v / (1 - b2**now.k)), self.eps)
-        r = xp.divide_(m / (1 - b1**now.k), size)
+        b1k, b2k = xp.held("beta1", b1**now.k), xp.held("beta2", b2**now.k)
+        size = xp.add_(xp.sqrt_(v / (1 - b2k)), self.eps)
+        r = xp.divide_(m / (1 - b1k), size)
         if not now.decay:
             return xp.plus_(w, r, -now.lr)
         r = xp.plus_(r, w, now.decay)

@@ -40,7 +40,11 @@ class NAdam(UpdateRule):
     def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Arithmetic) -> Any:
         (b1, b2), k = self.betas, now.k
         m, v = moments(state, self.betas, g, xp)
-        c, following = (b1 * (1 - 0.5 * 0.96 ** (i * self.momentum_decay)) for i in (k, k + 1))
+        falling = xp.held("falling", 0.96 ** (k * self.momentum_decay))
+        c = b1 * (1 - 0.5 * falling)
+        following = b1 * (1 - 0.5 * falling * 0.96**self.momentum_decay)
         product = state["momentum_product"] = c * state["momentum_product"]
         step = g * (1 - c) / (1 - product) + m * following / (1 - product * following)
-        return xp.plus_quotient_(w, step, xp.sqrt(v / (1 - b2**k)) + self.eps, -now.lr)
+        return xp.plus_quotient_(
+            w, step, xp.sqrt(v / (1 - xp.held("beta2", b2**k))) + self.eps, -now.lr
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, ClassVar, Literal
 
 from dualtrain.fields import Positive
@@ -35,11 +34,12 @@ class RAdam(UpdateRule):
     def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Arithmetic) -> Any:
         (b1, b2), k = self.betas, now.k
         m, v = moments(state, self.betas, g, xp)
-        h = m / (1 - b1**k)
+        b1k, b2k = xp.held("beta1", b1**k), xp.held("beta2", b2**k)
+        h = m / (1 - b1k)
         z = 2 / (1 - b2) - 1
-        p = z - 2 * k * b2**k / (1 - b2**k)
+        p = xp.held("length", z - 2 * k * b2**k / (1 - b2**k), terms=z)
         if p <= 5:
             return xp.plus_(w, h, -now.lr)
-        rectified = math.sqrt((p - 4) * (p - 2) * z / ((z - 4) * (z - 2) * p))
-        step = h * rectified * math.sqrt(1 - b2**k)
+        rectified = ((p - 4) * (p - 2) * z / ((z - 4) * (z - 2) * p)) ** 0.5
+        step = h * rectified * (1 - b2k) ** 0.5
         return xp.plus_quotient_(w, step, xp.sqrt(v) + self.eps, -now.lr)

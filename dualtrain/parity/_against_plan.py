@@ -82,6 +82,7 @@ def compare_with_plan(trace: Trace, plan: Plan | None = None) -> Comparison:
         weights=None,
         averages=None,
         with_plan=True,
+        names=(trace.header.backend, "the plan"),
     )
 
 

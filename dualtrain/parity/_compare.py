@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from dualtrain.errors import TraceError
+from dualtrain.lockstep import Lockstep
 from dualtrain.parity import _after as after
 from dualtrain.parity import _before as before
 from dualtrain.parity import _during as during
 from dualtrain.parity import _finite as finite
+from dualtrain.parity import _lockstep as halves
 from dualtrain.parity import _stages as stages
 from dualtrain.parity._common import in_common
 from dualtrain.parity._completeness import missing
-from dualtrain.parity._finding import Comparison, Measure
+from dualtrain.parity._finding import Comparison, Finding, Measure
 from dualtrain.parity._first import deciding, explained, starts_alike
 from dualtrain.parity._floor import check_floor, widened
 from dualtrain.parity._read_weights import read_weights
@@ -24,7 +26,7 @@ from dualtrain.parity._weight_set import WeightSet
 from dualtrain.parity._weights import Weights, compare_weights
 from dualtrain.trace import Header, Trace, read_trace
 
-__all__ = ["compare", "compare_files", "compare_headers"]
+__all__ = ["compare", "compare_files", "compare_followed", "compare_headers"]
 
 _MEASURES: dict[Stage, Callable[[Trace, Trace], list[Measure]]] = {
     stages.PLAN: before.plan,
@@ -66,11 +68,16 @@ def compare(
     *,
     weights: Sides = (None, None),
     floors: Sequence[tuple[Trace, WeightSet]] = (),
+    lockstep: Lockstep | None = None,
+    names: tuple[str, str] | None = None,
 ) -> Comparison:
     """Compare two traces, and their weights if given, stage by stage.
 
     weights: those of a and of b.
     floors: trace and weights of a, run again with every weight moved by 1 ULP (`_floor.py`).
+    lockstep: what was judged of the two, update by update. It decides then, and what carries the
+    rounding of a whole run is told beside it (`_lockstep.py`).
+    names: what the sides are called; the backends' names when absent.
 
     Where both sides left the finite numbers, that is the finding: neither the losses and norms from
     there on are compared, nor what training arrived at; the same where every update was skipped,
@@ -98,10 +105,15 @@ def compare(
     for stage, absent in missing(a, b, (left, right)):
         measures[stage].append(absent)
     specs = (a.header.spec, b.header.spec)
-    findings = {
-        stage: make_finding(stage, measures[stage], specs) for stage in STAGES if measures[stage]
-    }
-    final = explained(findings, a, measures[stages.ACCUMULATION])
+    names = names or _told_apart(a.header.backend, b.header.backend)
+    not_measured = [s for s in STAGES if s.absent and not measures[s]]
+    free = {} if lockstep is None else halves.illustrating(a, b, measures)
+    if lockstep is not None and lockstep.scores is not None:
+        measures[stages.EVALUATION] = after.evaluation(*halves.scored(a, b, lockstep.scores))
+    if lockstep is None:
+        final = explained(_findings(measures, specs), a, measures[stages.ACCUMULATION])
+    else:
+        final = _findings(measures, specs, halves.judged(lockstep, names, specs))
     return Comparison(
         a=traces[0],
         b=traces[1],
@@ -111,14 +123,33 @@ def compare(
         not_compared=(
             *(
                 f"{s.name} ({(unjudged if s in _REACHED else None) or _absent(s, specs)})"
-                for s in STAGES
-                if s.absent and not measures[s]
+                for s in not_measured
             ),
             *_unknown(a, b, tensors),
         ),
         weights=tensors,
         averages=averages,
+        names=names,
+        lockstep=lockstep,
+        illustration=tuple(_findings(free, specs).values()),
     )
+
+
+def _findings(
+    measures: Measures, specs: Specs, made: Mapping[Stage, Finding] | None = None
+) -> dict[Stage, Finding]:
+    """In the order of the stages; made: those that no measures are needed for."""
+    made = made or {}
+    return {
+        stage: made[stage] if stage in made else make_finding(stage, measures[stage], specs)
+        for stage in STAGES
+        if stage in made or measures.get(stage)
+    }
+
+
+def _told_apart(a: str, b: str) -> tuple[str, str]:
+    """The backends' names; with a letter if both are the same."""
+    return (a, b) if a != b else (f"{a} (a)", f"{b} (b)")
 
 
 def _of_traces(a: Trace, b: Trace, floors: Sequence[Trace]) -> Measures:
@@ -167,10 +198,18 @@ def _undigested(trace: Trace) -> bool:
     return any(file is not None and digest is None for file, digest in files)
 
 
-def compare_files(a: Path, b: Path, floors: Sequence[Path] = ()) -> Comparison:
+def compare_files(
+    a: Path,
+    b: Path,
+    floors: Sequence[Path] = (),
+    *,
+    lockstep: Lockstep | None = None,
+    names: tuple[str, str] | None = None,
+) -> Comparison:
     """Compare two trace files, and the weights that both name beside them.
 
-    floors: trace files of a's run again with every weight moved by 1 ULP.
+    floors: trace files of a's run again with every weight moved by 1 ULP. lockstep, names: as for
+    `compare`.
     Raises `TraceError` for a file that is no trace.
     """
     traces = read_trace(a), read_trace(b)
@@ -178,7 +217,7 @@ def compare_files(a: Path, b: Path, floors: Sequence[Path] = ()) -> Comparison:
     nudged = [_read_floor(a, traces[0], sets[0], floor) for floor in floors]
     if floors and sets[1] is None:
         raise _without_weights(b)
-    return compare(*traces, weights=sets, floors=nudged)
+    return compare(*traces, weights=sets, floors=nudged, lockstep=lockstep, names=names)
 
 
 def _read_floor(
@@ -199,10 +238,51 @@ def _without_weights(path: Path) -> TraceError:
     )
 
 
-def compare_headers(a: Header, b: Header, floors: Sequence[Header] = ()) -> Comparison:
+def compare_followed(
+    a: Header, b: Header, lockstep: Lockstep, *, names: tuple[str, str] | None = None
+) -> Comparison:
+    """Compare two sides of which one has led and the other followed: there is no free run of b."""
+    traces = Trace(a), Trace(b)
+    names = names or _told_apart(a.backend, b.backend)
+    measures = {stage: _MEASURES[stage](*traces) for stage in _KNOWN_BEFORE}
+    specs = (a.spec, b.spec)
+    findings = _findings(measures, specs, halves.judged(lockstep, names, specs))
+    return Comparison(
+        a=traces[0],
+        b=traces[1],
+        findings=tuple(findings.values()),
+        first=deciding(findings),
+        starts_alike=starts_alike(findings),
+        not_compared=(),
+        weights=None,
+        averages=None,
+        names=names,
+        lockstep=lockstep,
+    )
+
+
+_KNOWN_BEFORE = (
+    stages.PLAN,
+    stages.COMPUTATION,
+    stages.BATCHES,
+    stages.DECAY,
+    stages.INITIAL_WEIGHTS,
+    stages.SPEC,
+)
+"""Stages of two headers alone."""
+
+
+def compare_headers(
+    a: Header,
+    b: Header,
+    floors: Sequence[Header] = (),
+    *,
+    names: tuple[str, str] | None = None,
+) -> Comparison:
     """Compare what is known before the first update; floors: of a's runs for the chaos floor."""
     nothing = WeightSet({}, {})
-    return compare(Trace(a), Trace(b), floors=[(Trace(one), nothing) for one in floors])
+    again = [(Trace(one), nothing) for one in floors]
+    return compare(Trace(a), Trace(b), floors=again, names=names)
 
 
 def _compare_weights(

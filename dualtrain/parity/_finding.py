@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from dualtrain.parity._tolerances import EXACT, Tolerance, raised
 
 if TYPE_CHECKING:
+    from dualtrain.lockstep import Lockstep
     from dualtrain.parity._weights import Weights
     from dualtrain.trace import Trace
 
@@ -39,8 +40,11 @@ _VERDICTS: dict[ParityClass, Verdict] = {
 }
 _GRAVITY: dict[ParityClass, int] = {"exact": 0, "rounding": 0, "no proof": 1, "different": 2}
 
-Unit = Literal["absolute", "relative", "ULP", "names", "digests", "updates", "examples"]
-"""Of the largest difference; names, digests and updates count those that differ."""
+Unit = Literal[
+    "absolute", "relative", "ULP", "names", "digests", "updates", "examples", "times the bar"
+]
+"""Of the largest difference; names, digests and updates count those that differ. In lockstep every
+quantity has a bar of its own: there it is how many times that."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +145,7 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Two traces, compared."""
+    """Two traces, compared; with lockstep also every judged update of the two runs."""
 
     a: Trace
     b: Trace
@@ -161,8 +165,12 @@ class Comparison:
     """The same of the weights' moving averages; None where a side has none."""
     with_plan: bool = False
     """Whether b is no run, but what a plan says of a."""
-    names: tuple[str, str] | None = None
-    """What the sides are called, where that is known."""
+    names: tuple[str, str]
+    """What the sides are called."""
+    lockstep: Lockstep | None = None
+    """What was judged update by update, each from one state; None if only the traces are there."""
+    illustration: tuple[Finding, ...] = ()
+    """Beside lockstep: what the free runs came to. It decides nothing."""
 
     @property
     def verdict(self) -> Verdict:

@@ -9,7 +9,16 @@ from typing import Any
 from dualtrain.parity._finding import Finding, Measure, Series, worst
 from dualtrain.spec import Spec
 
-__all__ = ["AFTER", "STAGES", "Specs", "Stage", "differing_fields", "make_finding"]
+__all__ = [
+    "AFTER",
+    "STAGES",
+    "Specs",
+    "Stage",
+    "differing_fields",
+    "fields_among",
+    "make_finding",
+    "told_fields",
+]
 
 
 @dataclass(frozen=True)
@@ -28,6 +37,25 @@ DECAY = Stage("decay", ("weight_decay", "lr_multipliers", "layer_decay", "freeze
 INITIAL_WEIGHTS = Stage("initial weights", ("task.model", "seed"))
 INITIAL_OUTPUT = Stage("initial output", ("task.model",))
 LEARNING_RATE = Stage("learning rate", ("optimizer.lr", "schedule", "warmup", "horizon"))
+GRADIENTS = Stage("gradients", ("task.model", "loss", "batch", "amp", "seed"), "")
+RULE = Stage(
+    "rule",
+    (
+        "optimizer",
+        "schedule",
+        "warmup",
+        "horizon",
+        "weight_decay",
+        "lr_multipliers",
+        "layer_decay",
+        "freeze",
+        "clip",
+        "ema",
+        "amp",
+        "batch_norm",
+    ),
+    "",
+)
 LOSS = Stage("loss", ("loss", "task.model.dropout", "amp"))
 ACCUMULATION = Stage("accumulation", ("batch.accumulate", "batch.normalise", "batch.tail"))
 CLIP = Stage("clip", ("clip",))
@@ -49,6 +77,8 @@ STAGES = (
     INITIAL_WEIGHTS,
     INITIAL_OUTPUT,
     LEARNING_RATE,
+    GRADIENTS,
+    RULE,
     MADE,
     NUMBERS,
     END,
@@ -62,8 +92,9 @@ STAGES = (
     EVALUATION,
     SPEC,
 )
-"""Earliest first: each stage builds on those before it. The spec stands last: a field in which two
-specs differ says least where a stage shows what it did."""
+"""Earliest first: each stage builds on those before it. The two of lockstep stand before those of
+the free runs, which follow from them. The spec stands last: a field in which two specs differ says
+least where a stage shows what it did."""
 
 AFTER = (NUMBERS, UPDATE, STATISTICS, AVERAGES, EVALUATION, SPEC)
 """The stages after training; those whose differences carry no update are otherwise before it."""
@@ -84,7 +115,7 @@ def make_finding(stage: Stage, measures: Sequence[Measure], specs: Specs) -> Fin
     alike = gravest.parity in ("exact", "rounding")
     beyond = [] if alike else [m for m in measures if m.parity == gravest.parity]
     example = beyond[0] if beyond else gravest
-    fields = _fields_of(stage, specs) if beyond else {}
+    fields = fields_among(stage.knobs, specs) if beyond else {}
     texts = [example.detail] if example.value != 0 else []
     return Finding(
         stage=stage.name,
@@ -93,7 +124,7 @@ def make_finding(stage: Stage, measures: Sequence[Measure], specs: Specs) -> Fin
         unit=gravest.unit,
         tolerance=gravest.tolerance,
         first_update=example.update if beyond else None,
-        detail="; ".join([*texts, *_texts(fields)]),
+        detail="; ".join([*texts, *told_fields(fields)]),
         knob="" if alike or _by_rounding(gravest) else ", ".join(fields or stage.knobs),
         series=_series(measures),
         raised=any(measure.raised for measure in measures),
@@ -135,16 +166,18 @@ def differing_fields(a: Spec, b: Spec) -> Fields:
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
-def _fields_of(stage: Stage, specs: Specs) -> Fields:
+def fields_among(knobs: Sequence[str], specs: Specs) -> Fields:
+    """The fields in which two specs differ, of those that these knobs are or begin."""
     a, b = specs
     return {
         name: values
         for name, values in (differing_fields(a, b) if a and b else {}).items()
-        if any(f"{name}.".startswith(f"{knob}.") for knob in stage.knobs)
+        if any(f"{name}.".startswith(f"{knob}.") for knob in knobs)
     }
 
 
-def _texts(fields: Fields) -> list[str]:
+def told_fields(fields: Fields) -> list[str]:
+    """The differing fields in words, if there are any."""
     told = [f"{name} {a!r} against {b!r}" for name, (a, b) in fields.items()]
     return [f"the specs differ: {', '.join(told)}"] if told else []
 

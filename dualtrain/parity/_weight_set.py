@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from dualtrain.lockstep import by_part as parts_of
 
 __all__ = ["Arrays", "WeightSet", "apart", "by_part", "norm"]
 
@@ -59,27 +61,9 @@ class WeightSet:
         return math.sqrt(squares / elements) if elements else 0.0
 
 
-_FUSED = (".c_attn.bias", "in_proj_bias", "qkv.bias", "qkv_proj.bias")
-"""The biases of query, key and value in one tensor, one after the other: in GPT-2, in torch's
-MultiheadAttention, in timm's ViT and Swin, in FlashAttention's `Wqkv`, in PaddleClas and Phi-3."""
-
-
 def by_part(weights: WeightSet) -> WeightSet:
     """The weights, with a tensor of its own for each part of a fused bias."""
-    return WeightSet(_split(weights.initial), _split(weights.final))
-
-
-def _split(arrays: Arrays) -> Arrays:
-    return {
-        part: values
-        for name, array in arrays.items()
-        for part, values in (_parts(name, array) if name.endswith(_FUSED) else [(name, array)])
-    }
-
-
-def _parts(name: str, array: NDArray[np.float32]) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    for part, values in zip(("query", "key", "value"), np.array_split(array, 3), strict=True):
-        yield f"{name} ({part})", values
+    return WeightSet(parts_of(weights.initial), parts_of(weights.final))
 
 
 def apart(x: NDArray[Any], y: NDArray[Any]) -> float:

@@ -14,7 +14,6 @@ from dualtrain.extras import needed_for
 from dualtrain.parity import Comparison
 from dualtrain.plan import Plan
 from dualtrain.printable import printable, shortened
-from dualtrain.report._words import side_names
 from dualtrain.trace import Trace
 
 if TYPE_CHECKING:
@@ -42,8 +41,12 @@ def plot_lr(plans: Mapping[str, Plan], path: Path) -> None:
 
 
 def plot_comparison(folder: Path, comparison: Comparison) -> None:
-    """Write lr.png and, if there are two sides of which either made updates, loss.png."""
+    """Write lr.png; loss.png if there are two sides of which either made updates; lockstep.png if
+    any was judged.
+    """
     _save(_lr_figure(comparison), folder / "lr.png")
+    if comparison.lockstep is not None:
+        _save(_lockstep_figure(comparison), folder / "lockstep.png")
     if not comparison.with_plan and (comparison.a.updates or comparison.b.updates):
         _save(_loss_figure(comparison), folder / "loss.png")
 
@@ -80,12 +83,30 @@ def _loss_figure(comparison: Comparison) -> Figure:
     _draw_sides(above, comparison, losses)
     _label(above, "loss")
     above.set_xlabel("")
-    series = next((f.series for f in comparison.findings if f.stage == "loss"), None)
+    findings = (*comparison.findings, *comparison.illustration)
+    series = next((f.series for f in findings if f.stage == "loss"), None)
     if series is not None and series.bounds:
         label = f"allowed: {max(series.bounds):g}"
         below.plot(series.updates, series.bounds, color="#999999", linestyle=":", label=label)
     _draw_difference(below, *losses)
     _label(below, "|difference|")
+    return figure
+
+
+def _lockstep_figure(comparison: Comparison) -> Figure:
+    """How many times its bar the gravest reading of each judged update is, by half."""
+    figure = _figure(height=4.0)
+    axes = figure.subplots()
+    axes.set_yscale("log")
+    halves = (f for f in comparison.findings if f.stage in ("gradients", "rule"))
+    for finding, colour in zip(halves, _COLOURS, strict=False):
+        line = _drawn(finding.series.values)
+        drawn = np.where(line > 0, line, np.nan)
+        axes.plot(
+            finding.series.updates, drawn, ".-", color=colour, linewidth=0.8, label=finding.stage
+        )
+    axes.axhline(1.0, color="#999999", linestyle=":", label="allowed")
+    _label(axes, "times the bar")
     return figure
 
 
@@ -95,7 +116,7 @@ def _losses(trace: Trace) -> list[float]:
 
 def _draw_sides(axes: Axes, comparison: Comparison, values: Sequence[Sequence[float]]) -> None:
     """Side a solid, side b dashed over it, so that both show where they are equal."""
-    left, right = map(_legend, side_names(comparison))
+    left, right = map(_legend, comparison.names)
     a, b = map(_drawn, values)
     axes.plot(a, color=_COLOURS[0], linewidth=2.4, label=left)
     axes.plot(b, color=_COLOURS[1], linewidth=1.2, linestyle=(0, (4, 4)), label=right)

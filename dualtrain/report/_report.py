@@ -12,12 +12,13 @@ from dualtrain.report._summary import as_dict, markdown
 
 __all__ = ["REPORT_FILES", "write_report"]
 
-REPORT_FILES = ("summary.json", "summary.md", "lr.png", "loss.png")
+REPORT_FILES = ("summary.json", "summary.md", "lr.png", "loss.png", "lockstep.png")
 """What `write_report` may write."""
 
 
 def write_report(folder: Path, comparison: Comparison) -> None:
-    """Write summary.json, summary.md, lr.png and, if there were updates, loss.png into `folder`.
+    """Write summary.json, summary.md and lr.png into `folder`; if there were updates, loss.png, and
+    lockstep.png if any was judged in lockstep.
 
     Each file is written aside and renamed; the folder is made if needed.
     """

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from dualtrain.lockstep import Lockstep
 from dualtrain.parity import Comparison, Finding
 from dualtrain.printable import printable
-from dualtrain.report._words import COLUMNS, cells, remarks, side_names, verdict
+from dualtrain.report._words import COLUMNS, FREE, cells, free_cells, remarks, verdict
 from dualtrain.trace import End, Evaluation, Trace
 
 __all__ = ["as_dict", "markdown"]
@@ -25,10 +26,12 @@ def as_dict(comparison: Comparison) -> dict[str, Any]:
         "remarks": remarks(comparison),
         "sides": [
             _side(name, trace)
-            for name, trace in zip(side_names(comparison), _runs(comparison), strict=False)
+            for name, trace in zip(comparison.names, _runs(comparison), strict=False)
         ],
         "first": None if comparison.first is None else comparison.first.stage,
         "findings": [_finding(finding) for finding in comparison.findings],
+        "lockstep": None if comparison.lockstep is None else _lockstep(comparison.lockstep),
+        "illustration": [_finding(finding) for finding in comparison.illustration],
         "not_compared": list(comparison.not_compared),
         "weights": None if comparison.weights is None else asdict(comparison.weights),
         "averages": None if comparison.averages is None else asdict(comparison.averages),
@@ -70,6 +73,21 @@ def _finding(finding: Finding) -> dict[str, Any]:
     return {**fields, "verdict": finding.verdict, "agrees": finding.agrees}
 
 
+def _lockstep(lockstep: Lockstep) -> dict[str, Any]:
+    """Every judged update; side a and side b are the first and the second of `sides`."""
+    return {
+        "total": lockstep.total,
+        "updates": [
+            {
+                "attempt": update.attempt,
+                "t": update.t,
+                "readings": [{**asdict(one), "times": one.times} for one in update.readings],
+            }
+            for update in lockstep.updates
+        ],
+    }
+
+
 def _jsonable(value: Any) -> Any:
     match value:
         case float():
@@ -85,12 +103,13 @@ def _jsonable(value: Any) -> Any:
 def markdown(comparison: Comparison) -> str:
     """What summary.md holds; what a name or a note has of Markdown stands for itself."""
     lines = [
-        f"# {_plain(' against '.join(side_names(comparison)))}",
+        f"# {_plain(' against '.join(comparison.names))}",
         "",
         _plain(verdict(comparison)),
         "",
         *_rows(comparison),
         "",
+        *_free_rows(comparison),
         *(f"- {_plain(remark)}" for remark in remarks(comparison)),
         "",
         *(f"- {_plain(_described(trace))}" for trace in _runs(comparison)),
@@ -112,6 +131,19 @@ _MARKUP = re.compile(r"[\\`*\[\]<>|&~$]|(?<![^\W_])_|_(?![^\W_])")
 def _rows(comparison: Comparison) -> list[str]:
     columns = [*COLUMNS, "where"]
     rows = [[*cells(f)[:3], str(f.tolerance), *cells(f)[4:], f.detail] for f in comparison.findings]
+    return _table(columns, rows)
+
+
+def _free_rows(comparison: Comparison) -> list[str]:
+    """What decides nothing, as a table of its own, if there is any."""
+    if not comparison.illustration:
+        return []
+    columns = [*FREE, "where"]
+    rows = [[*free_cells(f), f.detail] for f in comparison.illustration]
+    return [*_table(columns, rows), ""]
+
+
+def _table(columns: list[str], rows: list[list[str]]) -> list[str]:
     return [_row(columns), _row(["---"] * len(columns)), *(_row(map(_plain, row)) for row in rows)]
 
 

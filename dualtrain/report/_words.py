@@ -4,25 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dualtrain.listing import listed
+from dualtrain.lockstep import told
 from dualtrain.parity import Comparison, Finding, ParameterDifference, Weights
 from dualtrain.trace import DONE, Trace, leaves_epochs
 
-__all__ = ["COLUMNS", "cells", "remarks", "side_names", "verdict"]
+__all__ = ["COLUMNS", "FREE", "cells", "free_cells", "remarks", "verdict"]
 
 COLUMNS = ("stage", "parity", "largest difference", "tolerance", "first update", "verdict")
-
-
-def side_names(comparison: Comparison) -> tuple[str, str]:
-    """What the sides are called, else the backends' names; with a letter if both are the same.
-
-    A plan is called one.
-    """
-    if comparison.names is not None:
-        return comparison.names
-    a, b = comparison.a.header.backend, comparison.b.header.backend
-    if comparison.with_plan:
-        return a, "the plan"
-    return (a, b) if a != b else (f"{a} (a)", f"{b} (b)")
 
 
 def cells(finding: Finding) -> tuple[str, ...]:
@@ -37,13 +26,29 @@ def cells(finding: Finding) -> tuple[str, ...]:
     )
 
 
+FREE = ("free runs", "largest difference", "tolerance", "beyond from")
+"""The columns of what decides nothing."""
+
+
+def free_cells(finding: Finding) -> tuple[str, ...]:
+    """The row of one that decides nothing, under `FREE`."""
+    stage, _, largest, bound, update, verdict = cells(finding)
+    return stage, largest, bound, update or ("" if verdict == "agrees" else "the end")
+
+
 def verdict(comparison: Comparison) -> str:
     """The result in one or two sentences."""
     first = comparison.first
-    a, b = side_names(comparison)
+    a, b = comparison.names
     if first is None:
-        updates = len(comparison.a.updates)
-        return f"{a} and {b} agree in {len(comparison.findings)} stages over {updates} updates."
+        stages, updates = len(comparison.findings), len(comparison.a.updates)
+        if comparison.lockstep is None:
+            return f"{a} and {b} agree in {stages} stages over {updates} updates."
+        judged = len(comparison.lockstep.updates)
+        return (
+            f"{a} and {b} agree in {stages} stages; of {comparison.lockstep.total} updates "
+            f"{judged} were judged, each from one state."
+        )
     look = f" Look at {first.knob}." if first.knob else ""
     if first.verdict == "no proof":
         return f"No proof: {first.detail}.{look}"
@@ -57,6 +62,7 @@ def remarks(comparison: Comparison) -> list[str]:
     """What a reader should know beside the verdict: one sentence each."""
     absent = comparison.not_compared
     return [
+        *_on_lockstep(comparison),
         *_on_ends(comparison),
         *_on_skips(comparison),
         *_on_evaluation(comparison),
@@ -66,6 +72,38 @@ def remarks(comparison: Comparison) -> list[str]:
         *([f"Not compared: {', '.join(absent)}."] if absent else []),
         *_notes(comparison.a, comparison.b),
     ]
+
+
+def _on_lockstep(comparison: Comparison) -> Iterator[str]:
+    """What was judged, how near it came, and what a person should know of it."""
+    lockstep = comparison.lockstep
+    if lockstep is None:
+        return
+    attempts = [str(update.attempt) for update in lockstep.updates]
+    which = "all" if len(attempts) == lockstep.total else _ends_of(attempts)
+    yield f"Judged in lockstep, each from one state: {which} of {lockstep.total} updates."
+    for finding in comparison.findings:
+        if finding.unit == "times the bar" and finding.agrees and finding.detail:
+            yield f"Nearest to its bar in the stage {finding.stage}: {finding.detail}."
+    for outcome, said in (("no proof", "No proof here"), ("told", "Told")):
+        texts = [
+            told(update.attempt, reading, comparison.names)
+            for update in lockstep.updates
+            for reading in update.readings
+            if reading.outcome == outcome
+        ]
+        if texts:
+            yield f"{said}: {listed(texts, between='; ')}."
+
+
+def _ends_of(numbers: list[str]) -> str:
+    """The first ones and the last, and how many they are."""
+    if len(numbers) <= _FEW:
+        return ", ".join(numbers)
+    return f"{', '.join(numbers[:3])} ... {numbers[-1]}, {len(numbers)}"
+
+
+_FEW = 4
 
 
 def _on_ends(comparison: Comparison) -> Iterator[str]:
@@ -93,7 +131,8 @@ def _on_skips(comparison: Comparison) -> Iterator[str]:
 
 
 def _on_evaluation(comparison: Comparison) -> Iterator[str]:
-    if not any(finding.stage == "evaluation" for finding in comparison.findings):
+    findings = (*comparison.findings, *comparison.illustration)
+    if not any(finding.stage == "evaluation" for finding in findings):
         return
     last = [
         (name, trace.evaluations[-1]) for name, trace in _sides(comparison) if trace.evaluations
@@ -109,7 +148,7 @@ def _on_evaluation(comparison: Comparison) -> Iterator[str]:
 def _sides(comparison: Comparison) -> Iterator[tuple[str, Trace]]:
     """The runs by name; a plan is none."""
     runs = (comparison.a,) if comparison.with_plan else (comparison.a, comparison.b)
-    return zip(side_names(comparison), runs, strict=False)
+    return zip(comparison.names, runs, strict=False)
 
 
 def _on_weights(weights: Weights | None) -> Iterator[str]:
@@ -156,7 +195,8 @@ def _on_tolerances(comparison: Comparison) -> Iterator[str]:
     if any(one.dtype in ("float16", "bfloat16") for _, one in types):
         told = ", ".join(f"{name} in {one}" for name, one in types)
         yield f"Tolerances are those of the coarser type in which the sides computed: {told}."
-    widened = [finding.stage for finding in comparison.findings if finding.raised]
+    findings = (*comparison.findings, *comparison.illustration)
+    widened = [finding.stage for finding in findings if finding.raised]
     if widened:
         yield f"Tolerances raised by the chaos floor: {', '.join(widened)}."
 

@@ -1,10 +1,14 @@
 """Training: the backend's verbs driven by one core, written once for both frameworks.
 
 `_run.py` is one run and its clock, `_state.py` its state, `_loss.py` what it takes for a loss;
-`_loop.py` the one loop over micro-batches, which `_fit.py` gives to a model of the user's and
-`_task.py` to a whole task, from its data to its evaluation; `_start.py` begins a loop of the user's
-own. `_batch.py` and `_epochs.py` take the data as users have them, `_objective.py` makes a loss of
-them.
+`_loop.py` the one loop over micro-batches, whose updates `_update.py` makes; `_fit.py` gives it to
+a model of the user's and `_task.py` to a whole task, which `_task_side.py` begins; `_start.py`
+begins a loop of the user's own. `_batch.py` and `_epochs.py` take the data as users have them,
+`_objective.py` makes a loss of them.
+
+`_states.py` leaves the states of a run, and `_follow.py` goes on from them, update by update, to
+show what another side makes of each: by `_passes.py` in the run's own types and by `_wide.py` in
+float64.
 
 Whatever else is done with a run observes it (`_observer.py`): `_journal.py` reads the numbers,
 `_recorder.py` writes them down behind what `_header.py` and `_probe.py` describe, `_save.py` the
@@ -20,6 +24,8 @@ from dualtrain.training._before import parameters_of as parameters_of
 from dualtrain.training._before import task_of as task_of
 from dualtrain.training._epochs import Batches as Batches
 from dualtrain.training._fit import fit as fit
+from dualtrain.training._follow import follow as follow
+from dualtrain.training._follow import follow_task as follow_task
 from dualtrain.training._journal import AppliedUpdate as AppliedUpdate
 from dualtrain.training._native import build_optimizer as build_optimizer
 from dualtrain.training._native import build_schedule as build_schedule

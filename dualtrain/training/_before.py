@@ -36,7 +36,7 @@ def batch_size(spec: Spec) -> int:
     return spec.batch.size
 
 
-def check_before(spec: Spec, *, own_model: bool = False) -> None:
+def check_before(spec: Spec, *, own_model: bool = False) -> Plan:
     """Refuse what no side of the spec's task could begin, in the order of what it costs to know.
 
     A model that no memory holds; the rules about parameters, on the names that it has; the plan, on
@@ -46,15 +46,17 @@ def check_before(spec: Spec, *, own_model: bool = False) -> None:
 
     own_model: the model is the caller's; nothing is asked of the task's.
 
+    Returns the plan, as it is known without the model.
     Raises `SpecError`, `LedgerError`, `DataError`, `PlanError` or `CheckpointError`.
     """
     task = task_of(spec)
     if not own_model:
         expected_ledger(_without_substrings(spec))
     rows = task.read(spec.folder)
-    Plan.of(spec, micro_batches_per_epoch=batch_count(len(rows), batch_size(spec)))
+    plan = Plan.of(spec, micro_batches_per_epoch=batch_count(len(rows), batch_size(spec)))
     if not own_model:
         task.check_start(spec.folder, rows)
+    return plan
 
 
 def expected_ledger(spec: Spec) -> Ledger:

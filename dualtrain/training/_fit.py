@@ -10,7 +10,7 @@ from dualtrain.trace import Update
 from dualtrain.training._batch import micro_batch
 from dualtrain.training._epochs import Batches, Epochs
 from dualtrain.training._header import describe
-from dualtrain.training._loop import at, make_updates
+from dualtrain.training._loop import make_updates
 from dualtrain.training._objective import LossSum, objective_of
 from dualtrain.training._observer import Observer
 from dualtrain.training._outputs import check_outputs
@@ -18,6 +18,8 @@ from dualtrain.training._plateau import Metric, PlateauMetric, check_metric
 from dualtrain.training._probe import probe
 from dualtrain.training._recorder import recorded
 from dualtrain.training._start import begin
+from dualtrain.training._states import check_states, leading
+from dualtrain.training._update import at
 
 __all__ = ["fit"]
 
@@ -32,6 +34,8 @@ def fit(
     metric: Metric | None = None,
     trace: Path | str | None = None,
     output: Path | str | None = None,
+    states: Path | str | None = None,
+    every: int = 1,
 ) -> tuple[Update, ...]:
     """Train a model of yours, a torch or a Paddle one, as the spec says.
 
@@ -54,6 +58,9 @@ def fit(
     trace: file for the trace; the gradient norms are measured too then.
     output: folder for the final weights, with `spec.ema` for their averages and with `trace` for
         the initial weights too, all under canonical names; `dualtrain diff` compares them.
+    states: folder for the state before and after each judged update, and its gradients, from which
+        another framework, or this one, can follow.
+    every: how many updates from one judged to the next; the first and the last are.
 
     Warns (`TrainingWarning`) of the first update whose loss is no finite number, and of a run whose
     every update was skipped.
@@ -63,6 +70,7 @@ def fit(
     """
     check_metric(spec, metric)
     check_outputs(trace, output)
+    check_states(states, every, output=output)
     epochs = Epochs(batches)
     run = begin(spec, model, epochs.count, backend=backend, measure=trace is not None)
     collector, header = _Collector(), None
@@ -75,8 +83,11 @@ def fit(
                 objective.targets(first)  # refuses labels that are none
             # A loss of the user's own may take more than logits: no probe then.
             header = describe(run, probe=None if loss else probe(run, first))
-        with recorded(run, header, plateau, collector, trace=trace, output=output) as observers:
-            make_updates(run, epochs, objective, observers)
+        with (
+            recorded(run, header, plateau, collector, trace=trace, output=output) as observers,
+            leading(run, states, every) as leader,
+        ):
+            make_updates(run, epochs, objective, observers, leader)
     return tuple(collector.updates)
 
 

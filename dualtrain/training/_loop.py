@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from dualtrain.backend import train_as_chosen
-from dualtrain.data import batch_digest
-from dualtrain.errors import DataError
-from dualtrain.training._batch import micro_batch
 from dualtrain.training._epochs import Epochs
 from dualtrain.training._journal import Journal
-from dualtrain.training._loss import MicroLoss
 from dualtrain.training._objective import Objective
 from dualtrain.training._observer import Observer
 from dualtrain.training._run import Run
+from dualtrain.training._states import Leader
+from dualtrain.training._update import make_update
 
-__all__ = ["at", "make_updates"]
+__all__ = ["make_updates"]
 
 
 def make_updates(
-    run: Run, epochs: Epochs, objective: Objective, observers: Sequence[Observer]
+    run: Run,
+    epochs: Epochs,
+    objective: Objective,
+    observers: Sequence[Observer],
+    leader: Leader | None = None,
 ) -> None:
-    """Make all of the plan's updates; observers are told of each, and of each epoch's end."""
+    """Make all of the plan's updates; observers are told of each, and of each epoch's end.
+
+    leader: leaves the states of some of them.
+    """
     train_as_chosen(run.model, run.backend.modules(run.model))
     current: int | None = None
     coming: Iterator[Any] = iter(())
@@ -35,73 +40,7 @@ def make_updates(
                         observer.epoch_ended()
                 current, coming = epoch, epochs.of(epoch)
                 run.begin_epoch()
-            _update(run, epoch, {index: next(coming) for index in group}, objective, journal)
-
-
-def _update(
-    run: Run, epoch: int, group: Mapping[int, Any], objective: Objective, journal: Journal
-) -> None:
-    """One accumulation group: forward and backward of each micro-batch, then the update.
-
-    group: by their place in the epoch.
-    """
-    batches, counts = {}, []
-    for index, given in group.items():
-        with at(run, epoch, index):
-            batches[index] = micro_batch(given, run.model)
-            counts.append(objective.targets(batches[index]))
-    _check_counts(run, counts, epoch, tuple(group))
-    divisors = _divisors(run.plan.spec.batch.normalise, counts)
-    losses = []
-    applied = None
-    for (index, batch), divisor, count in zip(batches.items(), divisors, counts, strict=True):
-        with at(run, epoch, index):
-            with run.autocast():
-                tensors = run.backend.to_device(batch, run.device)
-                loss_sum = objective.loss_sum(run.model, tensors, batch)
-            applied = run.step(loss_sum, divisor=divisor)
-        losses.append(MicroLoss(loss_sum.detach(), divisor, count))
-    assert applied is not None, "the last micro-batch of a group makes its update"
-    journal.add(applied, losses, tuple(map(batch_digest, batches.values())))
-
-
-@contextmanager
-def at(run: Run, epoch: int, *micro_batches: int) -> Iterator[None]:
-    """Let a refusal say where it stands; all is counted from 0."""
-    try:
-        yield
-    except DataError as error:
-        numbers = ", ".join(map(str, micro_batches))
-        name = "micro-batch" if len(micro_batches) == 1 else "micro-batches"
-        raise DataError(f"update {run.t}, epoch {epoch}, {name} {numbers}: {error}") from error
-
-
-def _check_counts(run: Run, counts: Sequence[int], epoch: int, group: Sequence[int]) -> None:
-    """Raise `DataError` where a mean would be one of nothing; group: the micro-batches' places."""
-    if run.plan.spec.batch.normalise == "token_mean":
-        if not any(counts):
-            with at(run, epoch, *group):
-                raise DataError(
-                    "an update must have at least one counted target: leave its micro-batches out "
-                    "or mix them with others. Received: none"
-                )
-        return
-    for index, count in zip(group, counts, strict=True):
-        if count == 0:
-            with at(run, epoch, index):
-                raise DataError(
-                    "with batch.normalise micro_mean a micro-batch, of which the mean is taken, "
-                    "must have at least one counted target: leave it out, or choose token_mean, "
-                    "where it adds 0 to its group. Received: none"
-                )
-
-
-def _divisors(normalise: str, counts: Sequence[int]) -> list[float]:
-    """What each micro-batch's loss sum is divided by; the parts add up to the update's loss.
-
-    micro_mean: targets of the micro-batch x size of the group; token_mean: targets of the group,
-    to which a micro-batch without any adds 0.
-    """
-    if normalise == "token_mean":
-        return [sum(counts)] * len(counts)
-    return [count * len(counts) for count in counts]
+            batches = {index: next(coming) for index in group}
+            update = partial(make_update, run, epoch, batches, objective)
+            made = update() if leader is None else leader.led(update)
+            journal.add(made.applied, made.losses, made.digests)

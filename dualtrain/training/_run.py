@@ -5,14 +5,14 @@ The core counts micro-batches, groups and updates; the backend's verbs do the re
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 from dualtrain.backend import Backend
 from dualtrain.errors import MetricError, PlanError
 from dualtrain.plan import Plan, Plateau, Scaling, decay_at
-from dualtrain.state import RunState
+from dualtrain.state import Arrays, RunState
 from dualtrain.training._journal import AppliedUpdate, Journal
 from dualtrain.training._loss import MicroLoss, check_loss, divisor_of
 from dualtrain.training._native import wire
@@ -79,6 +79,9 @@ class Run:
         """Where `step` puts down what it is given, if anywhere."""
         self.is_traced = False
         """Whether a trace is written, whose updates follow each other from the first."""
+        self.inspect: Callable[[], None] | None = None
+        """Called before each update, with the gradients of its group in the model: what it writes
+        there the update uses, and if it raises there is none."""
         self._is_closed = False
         self._losses: list[MicroLoss] = []  # of the group, for the journal
         backend.seed_everything(spec.seed)
@@ -209,6 +212,15 @@ class Run:
             self.journal.add(applied, losses)
         return applied
 
+    def move(self, gradients: Arrays) -> AppliedUpdate:
+        """Make one update of gradients that are given, as `Backend.dump_gradients` gives them.
+
+        The rule alone, between two updates: no micro-batch is taken.
+        """
+        with self.backend.updating(self.plan.spec.amp, self.device):
+            self.backend.load_gradients(self.model, gradients)
+            return self._update()
+
     def report(self, metric: float) -> None:
         """Take a metric for the schedule `reduce_on_plateau`; the next update uses its rate.
 
@@ -310,6 +322,8 @@ class Run:
         """Unscale, clip and update; False if the gradients were not finite and nothing moved."""
         if self.t == 0:
             self.backend.check_gradients(self.optimizer)
+        if self.inspect is not None:
+            self.inspect()
         if self.scaling is not None:
             finite = self.backend.unscale(self.optimizer, self.scaling.scale)
             self.scaling = self.scaling.after(finite=finite)

@@ -1,8 +1,9 @@
-"""A parity run: all sides train at the same time, each in its own process, then two are compared.
+"""A parity run: all sides train at the same time, each in its own process, and two are compared.
 
 refuse what every side would -> prepare the data once -> start the workers -> all ready, each having
-refused what only it can know: prove that they start alike -> go -> all done: compare the traces ->
-write the report
+refused what only it can know: prove that they start alike -> go -> each of the two that is done
+follows the first one's updates, which are judged -> all done: compare the traces -> write the
+report
 """
 
 from __future__ import annotations
@@ -14,18 +15,21 @@ from pathlib import Path
 from rich.console import Console
 
 from dualtrain.errors import LedgerError
+from dualtrain.lockstep import Judged, told
 from dualtrain.outputs import check_room, drafted
 from dualtrain.parity import Comparison, compare_files, compare_headers
+from dualtrain.printable import printable
 from dualtrain.report import REPORT_FILES, check_plots, write_report
 from dualtrain.spec import Spec
 from dualtrain.trace import Header
 from dualtrain.training import check_before, expected_ledger, inputs_of, task_of, weights_size
 from dualtrain.workers._folder import REPORT, check_report, publish
+from dualtrain.workers._judging import Judging, every_for
 from dualtrain.workers._process import Workers
 from dualtrain.workers._progress import ProgressBars
 from dualtrain.workers._side import DEFAULT_SIDES, Side, check_sides, files_of
 from dualtrain.workers._signals import Signals
-from dualtrain.workers._talk import Done, Go, Job, Progressed, Ready
+from dualtrain.workers._talk import Done, Followed, Go, Job, Progressed, Ready, Showed
 
 __all__ = ["run_parity"]
 
@@ -40,11 +44,14 @@ def run_parity(
     report: Path,
     sides: tuple[Side, Side] = DEFAULT_SIDES,
     nudges: int = 0,
+    every: int | None = None,
     console: Console | None = None,
 ) -> Comparison:
     """Train the spec's task on two sides, compare them and write the report folder.
 
     nudges: measure the chaos floor too, with so many further runs of the first side.
+    every: from one update judged in lockstep to the next; the first and the last are judged always.
+        When absent, so that about twenty are.
 
     If the sides do not start alike (weights, or output on the first batch) nothing is trained.
     What every side would refuse is refused before any is started, as `train` refuses it.
@@ -61,31 +68,37 @@ def run_parity(
         check_report(report, [one.name for one in runs], inputs_of(_spec(side)))
     for side in runs:
         _check_names(side)
-    for one in _distinct(_spec(side) for side in runs):
-        check_before(one)
+    plans = [check_before(one) for one in _distinct(_spec(side) for side in runs)]
+    every = every or every_for(plans[0].total_updates)
     check_plots()
     with Signals() as signals, drafted(report, REPORT) as scratch:
         draft = scratch / "report"
         with signals.at_once():
             data = _prepared(runs, scratch)
+        a, b = names = sides[0].name, sides[1].name
         with Workers(scratch, signals) as workers:
             for side in runs:
-                workers.start(side, _job(side, data[side.name], draft))
+                job = _job(side, data[side.name], draft)
+                if side.name in names:
+                    job = _following(job, scratch, side.name, every if side.name == a else 0)
+                workers.start(side, job)
             headers = workers.until(Ready)
-            a, b = (side.name for side in sides)
             nudged = [headers[side.name].header for side in again]
-            comparison = compare_headers(headers[a].header, headers[b].header, nudged)
+            comparison = compare_headers(headers[a].header, headers[b].header, nudged, names=names)
             if comparison.starts_alike:
                 check_room(
                     report, sum(_bytes(one.header) for one in headers.values()), "the weights"
                 )
                 workers.tell(Go())
-                _until_done(workers, runs, console or Console())
+                folders = [_shown(scratch, name) for name in names]
+                judging = Judging(workers, _states(scratch), names, folders)
+                _until_done(workers, runs, judging, names, console or Console())
         with signals.at_once():
             if comparison.starts_alike:
                 first, second, *floors = (_trace(draft, side.name) for side in runs)
-                comparison = compare_files(first, second, floors)
-            comparison = replace(comparison, names=(a, b))
+                comparison = compare_files(
+                    first, second, floors, lockstep=judging.lockstep(), names=names
+                )
             write_report(draft, comparison)
         publish(draft, report)
     return comparison
@@ -145,6 +158,18 @@ def _job(side: Side, data: Path, draft: Path) -> Job:
     )
 
 
+def _following(job: Job, scratch: Path, name: str, every: int) -> Job:
+    return replace(job, states=str(_states(scratch)), every=every, shown=str(_shown(scratch, name)))
+
+
+def _states(scratch: Path) -> Path:
+    return scratch / "states"
+
+
+def _shown(scratch: Path, name: str) -> Path:
+    return scratch / f"{name}.shown"
+
+
 def _bytes(header: Header) -> int:
     """Of the weights that a side has yet to write: the final ones, and their averages."""
     files = 1 if header.plan is None or header.plan.spec.ema is None else 2
@@ -155,11 +180,45 @@ def _trace(folder: Path, name: str) -> Path:
     return folder / files_of(name)[1]
 
 
-def _until_done(workers: Workers, sides: Iterable[Side], console: Console) -> None:
-    """Draw a bar for each side until the last one is done."""
-    with ProgressBars([side.name for side in sides], console) as bars:
+def _until_done(
+    workers: Workers,
+    runs: Iterable[Side],
+    judging: Judging,
+    names: tuple[str, str],
+    console: Console,
+) -> None:
+    """Draw a bar for each side, and one of what is judged, until the last one is done."""
+    left = [side.name for side in runs]
+    found = False
+    with ProgressBars([*left, JUDGED], console) as bars:
+        while left:
+            name, report = workers.hear()
+            match report:
+                case Progressed(done, total, loss):
+                    bars.show(name, done, total, loss)
+                case Done() if name in names:
+                    judging.trained(name)
+                case Followed(evaluation):
+                    judging.followed(name, evaluation)
+                    left.remove(name)
+                case Done():
+                    left.remove(name)
+                case Showed(attempt):
+                    judged = judging.showed(name, attempt)
+                    if judged is not None:
+                        bars.show(JUDGED, *judging.progress)
+                        found = found or _tell_difference(judged, names, bars)
+                case _:
+                    workers.fail(name, "it must go on with its run", report)
 
-        def progressed(name: str, report: Progressed) -> None:
-            bars.show(name, report.done, report.total, report.loss)
 
-        workers.until(Done, progressed)
+JUDGED = "in lockstep"
+
+
+def _tell_difference(judged: Judged, names: tuple[str, str], bars: ProgressBars) -> bool:
+    """Say above the bars what differs, as soon as it is known; whether anything does."""
+    differing = [one for one in judged.readings if one.outcome == "differs"]
+    if differing:
+        gravest = max(differing, key=lambda one: one.times)
+        bars.tell(printable(f"{told(judged.attempt, gravest, names)}.", longest=1000))
+    return bool(differing)

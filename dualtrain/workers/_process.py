@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -17,7 +18,17 @@ from dualtrain.errors import WorkerError
 from dualtrain.files import reason
 from dualtrain.workers._side import Side
 from dualtrain.workers._signals import Signals
-from dualtrain.workers._talk import Command, Done, Failed, Job, Progressed, Ready, Report, Talk
+from dualtrain.workers._talk import (
+    Command,
+    Done,
+    Failed,
+    Followed,
+    Job,
+    Progressed,
+    Ready,
+    Report,
+    Talk,
+)
 
 __all__ = ["Workers"]
 
@@ -41,7 +52,8 @@ class Workers:
         self._scratch, self._signals = scratch, signals
         self._workers: dict[str, _Worker] = {}
         self._heard: SimpleQueue[tuple[str, Report]] = SimpleQueue()
-        self._started: set[str] = set()
+        self._made: dict[str, float] = {}
+        self._failures: dict[str, str] = {}
 
     def __enter__(self) -> Workers:
         return self
@@ -56,10 +68,10 @@ class Workers:
         """Start a side's process. Raises `WorkerError` for an interpreter that does not run."""
         self._workers[side.name] = _Worker(side, job, self._scratch, self._heard)
 
-    def tell(self, command: Command) -> None:
-        """Tell all sides, each of which stands."""
-        for worker in self._workers.values():
-            worker.talk.say(command)
+    def tell(self, command: Command, names: Iterable[str] | None = None) -> None:
+        """Tell these sides, or all; each of them stands, or will."""
+        for name in self._workers if names is None else names:
+            self._workers[name].talk.say(command)
 
     def until(
         self, kind: type[R], progressed: Callable[[str, Progressed], None] | None = None
@@ -71,24 +83,42 @@ class Workers:
         Raises `WorkerError`, which names the side, for one that failed.
         """
         answers: dict[str, R] = {}
-        failures: dict[str, str] = {}
         while answers.keys() != self._workers.keys():
-            name, report = self._hear()
+            name, report = self.hear()
             if isinstance(report, kind):
                 answers[name] = report
-            elif isinstance(report, Failed):
-                failures[name] = report.message
             elif not isinstance(report, Progressed):
-                due = kind.__name__.lower()
-                failures[name] = f"it must say {due!r} next. Received: {report.say!r}"
+                self.fail(name, f"it must say {kind.__name__.lower()!r} next", report)
             elif progressed is not None:
                 progressed(name, report)
-            if isinstance(report, Ready):
-                self._started.add(name)
-            self._raise_first(failures)
         return answers
 
-    def _hear(self) -> tuple[str, Report]:
+    def hear(self) -> tuple[str, Report]:
+        """What a side says next, and which it is.
+
+        Raises `WorkerError`, which names the side, for one that failed.
+        """
+        while True:
+            name, report = self._next()
+            match report:
+                case Ready():
+                    self._made[name] = 0
+                case Progressed(made):
+                    self._made[name] = made
+                case Done() if name in self._made:
+                    self._made[name] = math.inf
+                case Failed(message):
+                    self._failures[name] = message
+            self._raise_first()
+            if not isinstance(report, Failed):
+                return name, report
+
+    def fail(self, name: str, rule: str, received: Report) -> None:
+        """Raises `WorkerError` for a side that says what is not its turn."""
+        self._failures[name] = f"{rule}. Received: {received.say!r}"
+        self._raise_first()
+
+    def _next(self) -> tuple[str, Report]:
         while True:
             self._signals.act()
             try:
@@ -96,14 +126,20 @@ class Workers:
             except Empty:
                 pass
 
-    def _raise_first(self, failures: dict[str, str]) -> None:
-        """One that is another side again fails as that one will, which then says so itself."""
-        for name, message in failures.items():
+    def _raise_first(self) -> None:
+        """One that is another side again fails as that one will, which then says so itself: it is
+        waited for until it has come farther.
+        """
+        for name, message in self._failures.items():
             side = self._workers[name].side
-            if side.again is not None and side.again not in self._started:
+            if side.again is not None and self._reached(side.again) <= self._reached(name):
                 continue
-            what = "failed" if name in self._started else "could not start"
+            what = "failed" if name in self._made else "could not start"
             raise WorkerError(f"{side} {what}: {message}")
+
+    def _reached(self, name: str) -> float:
+        """Updates that a side has made; -1 before it stands at the first."""
+        return self._made.get(name, -1)
 
 
 class _Worker:
@@ -114,6 +150,7 @@ class _Worker:
     ) -> None:
         self.side = side
         self._heard = heard
+        self._last = Followed if job.states else Done
         python = str(side.python or sys.executable)
         self._log = scratch / f"{side.name}.log"
         job_file = scratch / f"{side.name}.job.json"
@@ -149,7 +186,7 @@ class _Worker:
         except WorkerError as error:
             self._heard.put((self.side.name, Failed(str(error))))
             return
-        if not isinstance(last, Done | Failed):
+        if not isinstance(last, self._last | Failed):
             status = self._process.wait()
             message = f"exit status {status}\n{self._last_lines()}"
             self._heard.put((self.side.name, Failed(message)))

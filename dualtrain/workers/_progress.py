@@ -28,11 +28,11 @@ class ProgressBars(Progress):
             TextColumn("{task.description:>12}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("loss {task.fields[loss]:.4f}"),
+            TextColumn("{task.fields[loss]}"),
             TimeElapsedColumn(),
             console=console,
         )
-        self._bars = {name: self.add_task(name, visible=False, loss=0.0) for name in names}
+        self._bars = {name: self.add_task(name, visible=False, loss="") for name in names}
 
     def __enter__(self) -> Self:
         return self
@@ -42,10 +42,15 @@ class ProgressBars(Progress):
         if self.live.is_started:
             super().stop()
 
-    def show(self, name: str, done: int, total: int, loss: float) -> None:
+    def show(self, name: str, done: int, total: int, loss: float | None = None) -> None:
         """Say how far a side is; its bar appears when it has something to say."""
         self.start()
-        self.update(self._bars[name], completed=done, total=total, loss=loss, visible=True)
+        text = "" if loss is None else f"loss {loss:.4f}"
+        self.update(self._bars[name], completed=done, total=total, loss=text, visible=True)
+
+    def tell(self, text: str) -> None:
+        """A line above the bars."""
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def observer(self, name: str) -> Moves:
         """What moves a side's bar as it trains in this process."""
@@ -65,7 +70,7 @@ class Moves(Observer):
     def notes(self, notes: Sequence[str]) -> None:
         """Print them above the bar."""
         for note in notes:
-            self._bars.console.print(note, markup=False, highlight=False, soft_wrap=True)
+            self._bars.tell(note)
 
     def updated(self, update: Update, total: int) -> None:
         """Move the bar by one update."""

@@ -2,14 +2,17 @@
 
 Each message is one line of JSON, over the worker's standard output and input. The job comes before
 the talk, in a file. Of what a worker may do it decides nothing: it makes updates while it is told
-to, and stands still between two of them until it is told on.
+to, and stands still between two of them until it is told on. With a folder of states in its job it
+stands once more when it is done, and follows the leading side's updates.
 
     the worker says                            the parent says, while it stands
     Hello       its versions, first of all
     Ready       stands before update 0         Go      make all that are left
     Progressed  an update was made             Step    make so many, then stand
     Standing    those of a Step are made       Stop    end here
-    Done        its files are written
+    Done        its files are written          Follow  show so many updates, then stand
+    Showed      what it makes of one is there
+    Followed    that was the last of them
     Failed      for what the user can mend
 
 A new message is a record here, in `Report` or in `Command`, and the next `TALK`.
@@ -36,13 +39,15 @@ from pydantic import (
 
 from dualtrain.errors import WorkerError
 from dualtrain.fields import Count
-from dualtrain.trace import Header, header_from_json, header_to_json
+from dualtrain.trace import Evaluation, Header, header_from_json, header_to_json
 from dualtrain.version import __version__
 
 __all__ = [
     "Command",
     "Done",
     "Failed",
+    "Follow",
+    "Followed",
     "Go",
     "Hello",
     "Job",
@@ -50,6 +55,7 @@ __all__ = [
     "Progressed",
     "Ready",
     "Report",
+    "Showed",
     "Standing",
     "Step",
     "Stop",
@@ -58,7 +64,7 @@ __all__ = [
     "encode",
 ]
 
-TALK = 1
+TALK = 2
 """The version of the messages."""
 
 
@@ -76,6 +82,12 @@ class Job:
     trace: str
     output: str
     nudge: int = 0
+    states: str = ""
+    """The folder of the leading side's states; empty for a side that is done with its run."""
+    every: int = 0
+    """Of which of its updates this side leaves the states there; 0 for one that does not lead."""
+    shown: str = ""
+    """The folder for what it shows of each."""
 
     def write(self, path: Path) -> None:
         """Write the job for `python -m dualtrain.workers PATH`."""
@@ -131,6 +143,25 @@ class Done:
 
 
 @dataclass(frozen=True)
+class Showed:
+    """What it makes of one of the leading side's updates is in its folder, for the parent to
+    remove.
+    """
+
+    attempt: int
+    say: Literal["showed"] = "showed"
+
+
+@dataclass(frozen=True)
+class Followed:
+    """It has shown all of them."""
+
+    evaluation: Evaluation | None = None
+    """How the leading run's last weights do on the held-out split; None without one."""
+    say: Literal["followed"] = "followed"
+
+
+@dataclass(frozen=True)
 class Failed:
     """It has ended before it was done."""
 
@@ -154,14 +185,22 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Follow:
+    """Show so many more of the leading side's updates, then stand."""
+
+    updates: Count
+    say: Literal["follow"] = "follow"
+
+
+@dataclass(frozen=True)
 class Stop:
     """End here; what the run would have written is not."""
 
     say: Literal["stop"] = "stop"
 
 
-Report = Hello | Ready | Progressed | Standing | Done | Failed
-Command = Go | Step | Stop
+Report = Hello | Ready | Progressed | Standing | Done | Showed | Followed | Failed
+Command = Go | Step | Follow | Stop
 
 
 @cache
@@ -233,7 +272,7 @@ class Talk:
                     if (talk, version) != (TALK, __version__):
                         raise _another_version(f"{version}, which speaks version {talk} of {TALK}")
                     greeted = True
-                case Go() | Step() | Stop():
+                case Go() | Step() | Follow() | Stop():
                     raise _another_version("a command")
                 case report if greeted:
                     yield report
@@ -256,10 +295,11 @@ class Parent:
         """Stand until told on."""
         for line in self._commands:
             match decode(line):
-                case Go() | Step() | Stop() as command:
+                case Go() | Step() | Follow() | Stop() as command:
                     return command
                 case _:
                     raise WorkerError(
-                        f"a worker that stands is told go, step or stop. Received: {line.strip()!r}"
+                        "a worker that stands is told go, step, follow or stop. "
+                        f"Received: {line.strip()!r}"
                     )
         return Stop()

@@ -12,21 +12,28 @@ import sys
 import time
 from pathlib import Path
 from threading import Lock, Thread
-from typing import TextIO
+from typing import Any, NoReturn, TextIO
 
+from dualtrain.data import PreparedData
 from dualtrain.errors import DualtrainError, OutputError, WorkerError
+from dualtrain.lockstep import shown_file, write_shown
 from dualtrain.outputs import clear_abandoned
 from dualtrain.spec import Source, Spec
-from dualtrain.trace import Header, Update
-from dualtrain.training import Observer, task_of, train
+from dualtrain.trace import Evaluation, Header, Update
+from dualtrain.training import Observer, follow_task, task_of, train
+from dualtrain.workers._following import Scorer
 from dualtrain.workers._talk import (
+    Command,
     Done,
     Failed,
+    Follow,
+    Followed,
     Go,
     Job,
     Parent,
     Progressed,
     Ready,
+    Showed,
     Standing,
     Step,
     Stop,
@@ -36,6 +43,8 @@ __all__ = ["main"]
 
 PATIENCE = 0.5
 """Seconds in which it is seen whether a parent is gone, and its scratch folder with it."""
+
+NICE = 5
 
 _clearing = Lock()
 
@@ -87,14 +96,15 @@ class Reporter(Observer):
                 self._owed = None
             case Step(updates):
                 self._owed = updates
-            case Stop():
-                raise Stopped
+            case command:
+                _stop_or_refuse(command)
 
 
 def main(job_file: str) -> int:
     """Do the job; 0 when done or stopped by the parent, 2 for what the user can mend."""
     scratch = Path(job_file).parent
     Thread(target=_end_with_parent, args=(scratch,), daemon=True).start()
+    _make_way(Job.read(Path(job_file)))
     try:
         return _done(Path(job_file), Parent(sys.stdin, _claim_standard_output()))
     except (BrokenPipeError, Stopped):  # by a parent, or for want of one
@@ -102,31 +112,72 @@ def main(job_file: str) -> int:
         return 0
 
 
+def _make_way(job: Job) -> None:
+    """A side that is there for the floor alone leaves the cores to those that are waited for."""
+    if job.nudge and hasattr(os, "nice"):
+        os.nice(NICE)
+
+
 def _done(job_file: Path, parent: Parent) -> int:
     try:
-        _run(Job.read(job_file), Reporter(parent))
+        _run(Job.read(job_file), parent)
     except OutputError as error:  # what is left of this run is the parent's, to be removed
         parent.say(Failed(error.problem))
         return 2
     except DualtrainError as error:
         parent.say(Failed(str(error)))
         return 2
-    parent.say(Done())
     return 0
 
 
-def _run(job: Job, reporter: Reporter) -> None:
+def _run(job: Job, parent: Parent) -> None:
     spec = Spec.model_validate_json(job.spec).located(Source.load(job.source))
+    data = task_of(spec).load(Path(job.data))
     train(
         spec,
         job.backend,
-        data=task_of(spec).load(Path(job.data)),
+        data=data,
         trace=Path(job.trace),
         output=Path(job.output),
         nudge=job.nudge,
         without_randomness=True,
-        observer=reporter,
+        observer=Reporter(parent),
+        states=Path(job.states) if job.every else None,
+        every=job.every or 1,
     )
+    parent.say(Done())
+    if job.states:
+        parent.say(Followed(_follow(job, spec, data, parent)))
+
+
+def _follow(job: Job, spec: Spec, data: PreparedData[Any], parent: Parent) -> Evaluation | None:
+    """Show what this side makes of the leading side's updates, as many as it is told to."""
+    owed = _told_to_follow(parent)
+    folder, scorer = Path(job.shown), Scorer()
+    folder.mkdir()
+    states = Path(job.states)
+    for shown in follow_task(spec, job.backend, states=states, data=data, observer=scorer):
+        while not owed:
+            owed = _told_to_follow(parent)
+        write_shown(shown_file(folder, shown.attempt), shown)
+        parent.say(Showed(shown.attempt))
+        owed -= 1
+    return scorer.evaluation
+
+
+def _told_to_follow(parent: Parent) -> int:
+    match parent.hear():
+        case Follow(updates):
+            return updates
+        case command:
+            _stop_or_refuse(command)
+
+
+def _stop_or_refuse(command: Command) -> NoReturn:
+    """Raises `Stopped` if the parent wants no more, `WorkerError` for what is not its turn."""
+    if isinstance(command, Stop):
+        raise Stopped
+    raise WorkerError(f"it has no use for this now. Received: {command.say!r}")
 
 
 def _end_with_parent(scratch: Path) -> None:

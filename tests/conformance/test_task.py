@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,12 +11,13 @@ import pytest
 from dualtrain.backend import Backend
 from dualtrain.parity import compare
 from dualtrain.trace import Trace, read_trace
-from dualtrain.training import train
+from dualtrain.training import nudge, train
+from tests.builders import spec_of
 from tests.tasks import epochs, prepare, small_spec, write_task
 
 
 def traced(
-    backend: Backend, folder: Path, *, dropout: float, seed: int = 42, nudge: bool = False
+    backend: Backend, folder: Path, *, dropout: float, seed: int = 42, nudge: int = 0
 ) -> Trace:
     """The trace of two updates."""
     task = small_spec(folder).model_dump()["task"]
@@ -45,13 +47,32 @@ def test_the_seed_decides_weights_order_and_dropout(backend: Backend, folder: Pa
     assert first.updates[0].batches != other.updates[0].batches
 
 
-def test_a_nudge_moves_one_weight_matrix(backend: Backend, folder: Path) -> None:
+def test_a_nudge_moves_every_weight(backend: Backend, folder: Path) -> None:
     """By so little that the output agrees; the run after it shows the chaos floor."""
-    plain, nudged = (traced(backend, folder, dropout=0.0, nudge=n) for n in (False, True))
+    plain, nudged, other = (traced(backend, folder, dropout=0.0, nudge=n) for n in (0, 1, 2))
     agrees = {f.stage: f.agrees for f in compare(plain, nudged).findings}
     assert (agrees["initial weights"], agrees["initial output"]) == (False, True)
-    digests = plain.header.initial_digest.items() - nudged.header.initial_digest.items()
-    assert len(digests) == 1
+    begun, first, second = (run.header.initial_digest for run in (plain, nudged, other))
+    assert not begun.items() & (first.items() | second.items())
+    assert first != second
+
+
+@pytest.mark.parametrize(
+    ("amp", "share"),
+    [(None, 2.0**-23), ({"dtype": "float16"}, 2.0**-10), ({"dtype": "bfloat16"}, 2.0**-7)],
+)
+def test_a_nudge_is_of_the_type_that_computes(
+    backend: Backend, amp: dict[str, Any] | None, share: float
+) -> None:
+    """Of 1 ULP: between half and the whole share of each weight that its type holds exactly."""
+    model = backend.build_linear(5, 3)
+    before = backend.dump_weights(model)
+    nudge(model, backend, spec_of(amp=amp), seed=1)
+    for name, after in backend.dump_weights(model).items():
+        x = before[name].astype(np.float64)
+        _, exponent = np.frexp(before[name])
+        expected = np.where(x == 0, 0, np.ldexp(share, exponent - 1))
+        np.testing.assert_allclose(np.abs(after - x), expected, rtol=1e-5, atol=1e-38)
 
 
 def test_the_score_is_of_the_weights_that_training_ends_with(

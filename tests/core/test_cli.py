@@ -39,11 +39,22 @@ def test_commands_and_options_are_these() -> None:
         "explain": ["--json", "--micro-batches", "spec"],
         "compare": ["--dialects", "--json", "--micro-batches", "spec"],
         "ledger": ["--backend", "--json", "--model", "spec"],
-        "train": ["--backend", "--device", "--output", "--trace", "spec"],
+        "train": [
+            "--backend",
+            "--device",
+            "--every",
+            "--output",
+            "--states",
+            "--trace",
+            "spec",
+        ],
+        "lockstep": ["--backend", "--device", "--report", "--states", "spec"],
         "parity": [
             "--device",
+            "--every",
             "--floor",
             "--no-floor",
+            "--nudges",
             "--paddle-python",
             "--report",
             "--side",
@@ -324,15 +335,50 @@ def test_parity_passes_its_options_on(
 
     monkeypatch.setattr("dualtrain.workers.run_parity", run_parity)
     arguments = ["--report", "r", "--torch-python", "./p", "--device", "cuda:1", "--no-floor"]
+    arguments += ["--every", "3"]
     status, out, _ = run("parity", spec(EPOCHS), *arguments)
     del asked["console"]
     assert asked == {
         "device": "cuda:1",
-        "floor": False,
+        "every": 3,
+        "nudges": 0,
         "report": Path("r"),
         "sides": (Side("torch", "torch", "./p"), Side("paddle", "paddle")),
     }
     assert (status, ("agree in" in out)) == (0 if agree else 1, agree)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [([], 1), (["--nudges", "3"], 3), (["--nudges", "0"], 0), (["--no-floor", "--nudges", "0"], 0)],
+)
+def test_parity_takes_several_nudged_runs(
+    options: list[str], expected: int, spec: Write, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {}
+
+    def run_parity(spec: Spec, **options: Any) -> object:
+        asked.update(options)
+        return compare(make_trace(), make_trace())
+
+    monkeypatch.setattr("dualtrain.workers.run_parity", run_parity)
+    run("parity", spec(EPOCHS), *options)
+    assert asked["nudges"] == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["--no-floor", "--nudges", "2"], "which --no-floor leaves out. Received: 2"),
+        (["--nudges", "10"], "is at most 9: further runs sharpen nothing. Received: 10"),
+    ],
+)
+def test_nudged_runs_that_parity_refuses(
+    options: list[str], text: str, spec: Write, run: Run
+) -> None:
+    status, _, error = run("parity", spec(EPOCHS), *options)
+    told = "".join(error.replace("│", "").split())
+    assert (status, "".join(text.split()) in told) == (2, True)
 
 
 @pytest.mark.parametrize(

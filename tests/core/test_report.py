@@ -24,6 +24,7 @@ from dualtrain.printable import printable
 from dualtrain.report import chart, plot_lr, print_comparison, write_report
 from dualtrain.report._summary import as_dict, markdown
 from tests.builders import PLATEAU
+from tests.lockstep import judging, with_reading
 from tests.traces import make_spec, make_trace, make_weights, with_parameter, with_update
 
 
@@ -311,3 +312,54 @@ def test_a_file_written_aside_replaces_only_when_whole(tmp_path: Path) -> None:
         temporary.write_text("half")
         raise KeyboardInterrupt
     assert ("old", [path]) == (path.read_text(), list(path.parent.iterdir()))
+
+
+def test_lockstep_has_its_rows_and_the_free_runs_a_table_of_their_own() -> None:
+    b = with_update(make_trace("paddle"), 5, micro_losses=(math.inf,))
+    lockstep = with_reading(judging(), 2, what="decay", value=2.0, bar=1.0, outcome="told")
+    lines = printed(compare(make_trace("torch"), b, lockstep=lockstep))
+    assert lines[:20] == [
+        "torch against paddle",
+        "largest first",
+        "stage parity difference tolerance update verdict",
+        "plan exact 0 0 agrees",
+        "batches exact 0 0 agrees",
+        "decay exact 0 0 agrees",
+        "initial weights exact 0 0 agrees",
+        "initial output exact 0 0.00012 agrees",
+        "learning rate exact 0 0 agrees",
+        "gradients rounding 0.1 times the bar 1 agrees",
+        "rule rounding 0.5 times the bar 1 agrees",
+        "spec exact 0 0 agrees",
+        "Told, not judged: what the free runs came to",
+        "free largest beyond",
+        "runs difference tolerance from",
+        "loss inf relative 2.3e-05 5",
+        "accumulation 0 0.001",
+        "clip 0 0.001",
+        "evaluation 0 1",
+        "Judged in lockstep, each from one state: 0, 2, 4, 5 of 6 updates.",
+    ]
+    assert " ".join(lines[-2:]).endswith("of 6 updates 4 were judged, each from one state.")
+
+
+def test_lockstep_is_in_the_summary(tmp_path: Path) -> None:
+    a, b = make_trace("torch"), make_trace("paddle")
+    lockstep = with_reading(judging(), 2, what="decay", value=math.inf, outcome="differs")
+    comparison = compare(a, b, lockstep=lockstep)
+    write_report(tmp_path, comparison)
+    summary = json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"))
+    assert summary["lockstep"]["total"] == 6
+    assert [one["attempt"] for one in summary["lockstep"]["updates"]] == [0, 2, 4, 5]
+    worst = summary["lockstep"]["updates"][1]["readings"][-1]
+    assert (worst["what"], worst["value"], worst["times"]) == ("decay", "inf", "inf")
+    assert [one["stage"] for one in summary["illustration"]] == [
+        "loss",
+        "accumulation",
+        "clip",
+        "evaluation",
+    ]
+    text = (tmp_path / "summary.md").read_text(encoding="utf-8")
+    assert "| free runs | largest difference | tolerance | beyond from | where |" in text
+    assert (tmp_path / "lockstep.png").exists()
+    assert json.loads(json.dumps(as_dict(compare(a, b))))["lockstep"] is None

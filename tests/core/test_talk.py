@@ -16,6 +16,8 @@ from dualtrain.workers._talk import (
     Command,
     Done,
     Failed,
+    Follow,
+    Followed,
     Go,
     Hello,
     Job,
@@ -23,6 +25,7 @@ from dualtrain.workers._talk import (
     Progressed,
     Ready,
     Report,
+    Showed,
     Standing,
     Step,
     Stop,
@@ -41,9 +44,12 @@ MESSAGES: list[Report | Command] = [
     Progressed(3, 60, math.inf),
     Standing(3, 60),
     Done(),
+    Showed(13),
+    Followed(),
     Failed('"quoted"\nin two lines'),
     Go(),
     Step(2),
+    Follow(3),
     Stop(),
 ]
 
@@ -75,6 +81,8 @@ def test_what_is_no_message(line: str) -> None:
         ('{"say": "step"}', "updates"),
         ('{"say": "step", "updates": 0}', "updates"),
         ('{"say": "step", "updates": "2"}', "updates"),
+        ('{"say": "follow", "updates": 0}', "updates"),
+        ('{"say": "showed"}', "attempt"),
         ('{"say": "ready", "header": "{}"}', "header.backend"),
     ],
 )
@@ -127,7 +135,15 @@ def test_no_step_goes_past_the_last_update() -> None:
 def test_a_worker_that_stands_is_told_commands_only() -> None:
     with pytest.raises(WorkerError) as error:
         Parent(io.StringIO("on\n"), io.StringIO()).hear()
-    assert str(error.value) == "a worker that stands is told go, step or stop. Received: 'on'"
+    assert str(error.value) == (
+        "a worker that stands is told go, step, follow or stop. Received: 'on'"
+    )
+
+
+def test_a_worker_before_its_run_does_not_follow() -> None:
+    with pytest.raises(WorkerError) as error:
+        reported(Follow(1))
+    assert str(error.value) == "it has no use for this now. Received: 'follow'"
 
 
 class Silent:
@@ -136,6 +152,8 @@ class Silent:
     def __init__(self, side: Side, *_: object) -> None:
         self.side = side
 
+
+READY = Ready(TRACE.header)
 
 JOB = Job(backend="", spec="", source={}, data="", trace="", output="")
 
@@ -169,6 +187,41 @@ def test_a_side_that_says_another_thing(monkeypatch: pytest.MonkeyPatch) -> None
     assert str(error.value) == (
         "the a side could not start: it must say 'standing' next. Received: 'done'"
     )
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        ([Failed("no")], [Failed("no model")], "the a side could not start: no model"),
+        ([READY, Failed("no")], [READY, Failed("no data")], "the a side failed: no data"),
+        (
+            [READY, Failed("killed")],
+            [READY, Progressed(1, 6, 0.5)],
+            "the a side, run once more for the floor, failed: killed",
+        ),
+        (
+            [READY, Progressed(6, 6, 0.5), Failed("killed")],
+            [READY, Progressed(6, 6, 0.5), Done()],
+            "the a side, run once more for the floor, failed: killed",
+        ),
+    ],
+)
+def test_a_side_run_once_more_fails_in_the_name_of_the_side(
+    first: list[Report], second: list[Report], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The nudged one may be the first to say what both will; it is believed once a got farther."""
+    monkeypatch.setattr(_process, "_Worker", Silent)
+    workers = Workers(Path(), Signals())
+    a = Side("a", "torch")
+    for side in (a, a.nudged(1)):
+        workers.start(side, JOB)
+    for name, reports in ((a.nudged(1).name, first), ("a", second)):
+        for report in reports:
+            workers._heard.put((name, report))
+    with pytest.raises(WorkerError) as error:
+        while True:
+            workers.hear()
+    assert str(error.value) == message
 
 
 class Ended(Exception):

@@ -161,17 +161,18 @@ def test_a_report_among_folders_of_the_users(folder: Path) -> None:
 def test_what_a_report_leaves_the_next_one_replaces(folder: Path) -> None:
     """By what the summary names, whatever the sides were called; what is not its own stays."""
     report = folder / "report"
-    for name in ("old", "old-nudged", "new", "mine"):
+    for name in ("old", "old-nudged", "old-nudged-3", "new", "mine"):
         (report / name).mkdir(parents=True)
         (report / f"{name}.trace.jsonl").touch()
     summary = {"sides": [{"name": "old", "backend": "torch"}, {"backend": "new"}]}
     (report / "summary.json").write_text(json.dumps(summary))
     spec = small_spec(folder, duration={"updates": 1})
     sides = (Side("a", "torch"), Side("b", "torch"))
-    run_parity(spec, report=report, sides=sides, nudges=1)
+    run_parity(spec, report=report, sides=sides, nudges=2)
     assert {path.name for path in report.iterdir()} == {
-        *("a", "a.trace.jsonl", "a-nudged", "a-nudged.trace.jsonl", "b", "b.trace.jsonl"),
-        *("loss.png", "lr.png", "summary.json", "summary.md"),
+        *("a", "a.trace.jsonl", "b", "b.trace.jsonl"),
+        *("a-nudged", "a-nudged.trace.jsonl", "a-nudged-2", "a-nudged-2.trace.jsonl"),
+        *("lockstep.png", "loss.png", "lr.png", "summary.json", "summary.md"),
         *("mine", "mine.trace.jsonl"),
     }
 

@@ -1,0 +1,64 @@
+"""What is off alike in a whole tensor: in proportion to its weights, or to their step.
+
+One weight's rounding hides a decay or a rate that is off by less; the mean of many does not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dualtrain.lockstep._rule_held import Held
+
+__all__ = ["Slope", "slope"]
+
+Floats = NDArray[np.float64]
+
+NOISE = 0.5
+"""Standard deviation of an honest residual, in bounds of its error: at most."""
+
+
+@dataclass(frozen=True)
+class Slope:
+    """By what factor residuals grow along a quantity."""
+
+    value: float
+    spread: float
+    """Its standard error, if the residuals are roundings."""
+    rest: float
+    """Root mean square of what the quantity leaves of the residuals, in bounds of their errors."""
+
+    @property
+    def is_all(self) -> bool:
+        """Whether what is left is honest rounding."""
+        return self.rest <= 1.0
+
+    @property
+    def sure(self) -> float:
+        """What is left of its size beyond three standard errors."""
+        return max(abs(self.value) - 3.0 * self.spread, 0.0)
+
+
+def slope(found: Held, along: Floats, beside: Floats | None = None) -> Slope:
+    """Least squares, each residual weighted by its error.
+
+    beside: a quantity of which `along` is freed first, so that what goes with it does not count.
+    """
+    use = found.judged & (found.error > 0.0) & np.isfinite(found.residual)
+    weight = 1.0 / found.error[use]
+    residual, x = found.residual[use] * weight, along[use] * weight
+    if beside is not None:
+        y = beside[use] * weight
+        square = float(y @ y)
+        if square > 0.0:
+            free = x - (x @ y) / square * y
+            x = free if float(free @ free) > 1e-6 * float(x @ x) else np.zeros_like(x)
+            residual = residual - (residual @ y) / square * y
+    square = float(x @ x)
+    if square == 0.0:
+        return Slope(0.0, np.inf, np.inf)
+    value = float(residual @ x) / square
+    rest = residual - value * x
+    return Slope(value, NOISE / square**0.5, float(np.sqrt(np.mean(rest**2))))

@@ -1,0 +1,119 @@
+"""A run leaves its states: what `dualtrain.training.follow` goes on from, update by update."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from dualtrain.errors import OutputError, PlanError
+from dualtrain.files import reason
+from dualtrain.lockstep import FILES, Led, States, led_file, write_led, write_states
+from dualtrain.outputs import check_apart, check_folder, check_room, drafted, publish
+from dualtrain.training._header import describe
+from dualtrain.training._passes import passing
+from dualtrain.training._run import Run
+from dualtrain.training._update import Made
+
+__all__ = ["Leader", "check_states", "judged_updates", "leading"]
+
+STATES = "the states"
+
+
+def judged_updates(total: int, every: int) -> tuple[int, ...]:
+    """Every so many of the updates, the last too.
+
+    >>> judged_updates(10, 4)
+    (0, 4, 8, 9)
+    """
+    return tuple(sorted({*range(0, total, every), total - 1}))
+
+
+def check_states(
+    states: Path | str | None,
+    every: int,
+    *,
+    output: Path | str | None,
+    inputs: Mapping[str, Path] | None = None,
+) -> None:
+    """Refuse what could not be written, or should not be replaced, and an `every` that is none.
+
+    inputs: what the run reads, see `inputs_of`. Raises `OutputError` or `PlanError`.
+    """
+    if not isinstance(every, int) or isinstance(every, bool) or every < 1:
+        raise PlanError(f"every must be a whole number >= 1. Received: {every!r}")
+    if states is None:
+        return
+    folder = Path(states)
+    check_apart(folder, STATES, inputs or {})
+    check_folder(folder, STATES, FILES)
+    if output is not None and folder.resolve() == Path(output).resolve():
+        raise OutputError(
+            f"{folder}: {STATES} must have a folder of their own: choose another. Received: the "
+            "output"
+        )
+
+
+class Leader:
+    """Writes the states before and after each judged update, and its gradients, as the run goes.
+
+    The run is not disturbed: what it makes is the same to the bit. Until it has made all of its
+    updates the folder is a draft, and what stood there before stays.
+
+    Raises `OutputError` for what cannot be written, or has no room.
+    """
+
+    def __init__(self, run: Run, folder: Path, every: int) -> None:
+        self._run, self._folder = run, folder
+        self._judged = judged_updates(run.plan.total_updates, every)
+        self._draft = folder
+
+    @contextmanager
+    def open(self) -> Iterator[Leader]:
+        """The block that makes the updates; published when it ends well."""
+        with drafted(self._folder, STATES) as self._draft:
+            total = self._run.plan.total_updates
+            states = States(header=describe(self._run), judged=self._judged, total=total)
+            with self._writing():
+                write_states(self._draft, states)
+            yield self
+            with self._writing():
+                publish(self._draft, self._folder)
+
+    def led(self, update: Callable[[], Made]) -> Made:
+        """Make an update, and write it down if it is one to be judged."""
+        run, attempt = self._run, self._run.attempts
+        if attempt not in self._judged:
+            return update()
+        before = run.state()
+        with passing(run) as seen:
+            made = update()
+        led = Led(
+            attempt=attempt,
+            batches=made.digests,
+            before=before,
+            passed=seen.passed(run.backend.numbers([loss.given for loss in made.losses])),
+            after=run.state(),
+        )
+        with self._writing():
+            write_led(self._draft, led)
+        if attempt == 0:
+            size = led_file(self._draft, attempt).stat().st_size
+            check_room(self._draft, size * (len(self._judged) - 1), STATES)
+        return made
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            rule = f"{STATES} must be where files can be written"
+            raise OutputError(f"{self._folder}: {rule}. Received: {reason(error)}") from error
+
+
+@contextmanager
+def leading(run: Run, states: Path | str | None, every: int) -> Iterator[Leader | None]:
+    """The leader of a run that leaves states; None of one that does not."""
+    with ExitStack() as opened:
+        leader = None if states is None else Leader(run, Path(states), every)
+        yield None if leader is None else opened.enter_context(leader.open())

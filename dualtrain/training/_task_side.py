@@ -1,0 +1,140 @@
+"""A side of a task before its first update: data, model, initial weights, and what they decide."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from dualtrain.backend import Backend, load_backend, logits_of
+from dualtrain.data import EpochBatches, PreparedData, batches_of_epoch, held_out_batches
+from dualtrain.plan import Plan
+from dualtrain.spec import Spec
+from dualtrain.tasks import Score, Task
+from dualtrain.training._before import batch_size, check_before, model_config, task_of
+from dualtrain.training._epochs import Epochs
+from dualtrain.training._nudge import nudge as move_weights
+from dualtrain.training._objective import LossSum, Objective, objective_of
+from dualtrain.training._probe import evaluation_logits
+from dualtrain.training._recorder import Save
+from dualtrain.training._run import Run
+from dualtrain.training._start import backend_for
+
+__all__ = ["Start", "TaskSide", "begin_task"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """A model with its initial weights, the plan for it, and what is told and saved of it."""
+
+    model: Any
+    plan: Plan
+    notes: Sequence[str] = ()
+    """What a user must know of what the model starts from."""
+    trace_notes: Sequence[str] = ()
+    """What a trace's numbers do not show."""
+    save: Save | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskSide:
+    """All that a run of a task needs, and what is told and saved of it."""
+
+    spec: Spec
+    """Of what is trained, without its randomness if that is meant."""
+    backend: Backend
+    device: Any
+    data: PreparedData[Any]
+    epochs: Epochs
+    held_out: EpochBatches | None
+    start: Start
+
+    def objective(self, run: Run, own: LossSum | None) -> Objective:
+        """The caller's own loss, else the task's, else the cross-entropy that the spec words."""
+        loss = task_of(self.spec).loss
+        if loss is None:
+            return objective_of(run, own)
+        if own is not None:
+            return Objective(objective_of(run, own).loss_sum, loss.count)
+
+        def loss_sum(model: Any, tensors: dict[str, Any], batch: Any) -> Any:
+            labels = tensors.pop("labels")
+            return loss.total(logits_of(model, tensors), labels)
+
+        return Objective(loss_sum, loss.count)
+
+    def score(self, run: Run) -> Score | None:
+        """How the model does on the held-out split, if there is one."""
+        if self.held_out is None:
+            return None
+        outputs = ((evaluation_logits(run, batch), batch) for batch in self.held_out)
+        return task_of(self.spec).score(outputs, self.data)
+
+
+def begin_task(
+    spec: Spec,
+    backend: str,
+    *,
+    own_model: Any,
+    data: PreparedData[Any] | None,
+    nudge: int = 0,
+    without_randomness: bool = False,
+) -> TaskSide:
+    """One side of the spec's task; the arguments are those of `train`."""
+    written, size = task_of(spec), batch_size(spec)
+    task = written.without_randomness() if without_randomness else written
+    spec = spec.model_copy(update={"task": task})
+    if data is None:  # else whoever prepared it has done so
+        check_before(spec, own_model=own_model is not None)
+    verbs = load_backend(backend) if own_model is None else backend_for(own_model, backend)
+    device = verbs.open_device(spec.device)  # before any work: a missing device stops here
+    verbs.check_amp(spec.amp, device)
+    data = data if data is not None else task.prepare(spec.folder)
+    epochs = Epochs(batches_of_epoch(data, seed=spec.seed, size=size))
+    start = _start(spec, written, verbs, data, own_model=own_model, micro_batches=epochs.count)
+    if nudge:
+        move_weights(start.model, verbs, spec, seed=nudge)
+    return TaskSide(
+        spec=spec,
+        backend=verbs,
+        device=device,
+        data=data,
+        epochs=epochs,
+        held_out=held_out_batches(data, size=size),
+        start=replace(start, model=verbs.place(start.model, device)),
+    )
+
+
+def _start(
+    spec: Spec,
+    written: Task,
+    verbs: Backend,
+    data: PreparedData[Any],
+    *,
+    own_model: Any,
+    micro_batches: int,
+) -> Start:
+    """The caller's own model as it is, else the task's.
+
+    written: the task as the spec words it, which is what is saved; that of `spec` is trained.
+    """
+    if own_model is not None:
+        parameters = verbs.parameters(own_model)
+        plan = Plan.of(spec, micro_batches_per_epoch=micro_batches, parameters=parameters)
+        return Start(model=own_model, plan=plan)
+    task, folder = task_of(spec), spec.folder
+    config = model_config(spec, data)
+    model = verbs.build_model(config)
+    parameters = verbs.parameters(model)
+    # Before the weights, which take longest: refused at once, or not.
+    plan = Plan.of(spec, micro_batches_per_epoch=micro_batches, parameters=parameters)
+    weights = task.initial_weights(folder, config, parameters, seed=spec.seed)
+    verbs.load_weights(model, weights)
+    return Start(
+        model=model,
+        plan=plan,
+        notes=task.start_notes(folder, config, parameters, data),
+        trace_notes=task.notes(config),
+        save=partial(written.save, config=written.config(folder, data), data=data),
+    )
