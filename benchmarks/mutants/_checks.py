@@ -50,7 +50,7 @@ _NEAR: tuple[tuple[str, str], ...] = (
     ("schedules/_decays", f"{_CORE}columns_of_decays.py {_CORE}closed_forms.py {_C}schedules.py"),
     ("schedules/_steps", f"{_CORE}columns_of_steps.py {_CORE}columns_of_warmup.py"),
     ("schedules/", f"{_CORE}columns_of_cycles.py {_CORE}any_curve.py {_CORE}closed_forms.py"),
-    ("training/_loop", f"{_C}run.py {_C}accumulation.py {_C}amp.py {_P}amp.py"),
+    ("training/_update", f"{_C}run.py {_C}accumulation.py {_C}amp.py {_P}amp.py"),
     ("training/_run", f"{_C}run.py {_C}accumulation.py {_C}amp.py {_C}averages.py {_C}task.py"),
     ("training/_probe", f"{_C}recorded_loop.py {_P}autocast.py {_C}task.py {_P}modes.py"),
     ("training/_task", f"{_C}task.py {_C}averages.py"),
@@ -67,6 +67,13 @@ _NEAR: tuple[tuple[str, str], ...] = (
     ("trace/", f"{_CORE}trace.py {_CORE}evidence.py {_CORE}weights_of_a_run.py"),
     ("cli/", f"{_CORE}exit_status.py {_CORE}cli.py"),
     ("workers/", f"{_P}sides.py {_CORE}talk.py"),
+    ("lockstep/_fused", f"{_CORE}lockstep_gradients.py {_CORE}parity.py"),
+    ("lockstep/_r", f"{_CORE}rounded.py {_C}lockstep_rule_faults.py"),
+    (
+        "lockstep/",
+        f"{_CORE}lockstep_gradients.py {_CORE}lockstep_doubts.py {_CORE}lockstep_judge.py",
+    ),
+    ("training/_follow", f"{_C}follow.py {_C}follow_task.py {_P}follow.py"),
     (
         "parity/",
         f"{_META}test_bars.py {_META}test_compare.py {_CORE}parity.py {_META}test_no_proof.py",
@@ -76,6 +83,7 @@ _NEAR: tuple[tuple[str, str], ...] = (
 
 _ROOMS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("dualtrain/parity/", ("tests/meta tests/core", "tests/parity")),
+    ("dualtrain/lockstep/", ("tests/core tests/meta", f"{_C}follow.py {_P}lockstep_faults.py")),
     ("dualtrain/cli/", ("tests/core", "tests/meta")),
     ("dualtrain/workers/", ("tests/core", "tests/meta")),
     ("dualtrain/plan/", ("tests/core", "tests/conformance tests/oracle")),

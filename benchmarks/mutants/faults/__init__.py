@@ -6,6 +6,7 @@ from benchmarks.mutants.faults import (
     in_paddle,
     in_torch,
     ledger,
+    lockstep,
     optimizers,
     parity,
     plan,
@@ -25,4 +26,5 @@ AREAS = (
     Area(name="ledger", mutants=ledger.MUTANTS),
     Area(name="tasks and traces", mutants=tasks.MUTANTS),
     Area(name="parity", mutants=parity.MUTANTS),
+    Area(name="lockstep", mutants=lockstep.MUTANTS),
 )

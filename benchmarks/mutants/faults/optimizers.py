@@ -13,8 +13,8 @@ MUTANTS = (
         name="Adam: eps inside the root",
         breaks="sqrt(v + eps^2) stands for sqrt(v) + eps",
         file=f"{_AT}_adam.py",
-        old="(xp.sqrt(v / (1 - b2**now.k)) + self.eps)",
-        new="xp.sqrt(v / (1 - b2**now.k) + self.eps * self.eps)",
+        old="(xp.sqrt(v / (1 - b2k)) + self.eps)",
+        new="xp.sqrt(v / (1 - b2k) + self.eps * self.eps)",
     ),
     Mutant(
         name="AdamW: decay after the step",
@@ -34,8 +34,8 @@ MUTANTS = (
         name="Adamax: correction one update late",
         breaks="the bias is corrected as at the update before",
         file=f"{_AT}_adamax.py",
-        old="(1 - b1**now.k)",
-        new="(1 - b1 ** max(1, now.k - 1))",
+        old="b1**now.k",
+        new="b1 ** max(1, now.k - 1)",
     ),
     Mutant(
         name="LAMB: trust without decay",
@@ -55,8 +55,8 @@ MUTANTS = (
         name="NAdam: the next momentum is this one",
         breaks="c_k stands for c_(k+1)",
         file=f"{_AT}_nadam.py",
-        old="for i in (k, k + 1))",
-        new="for i in (k, k))",
+        old="following = b1 * (1 - 0.5 * falling * 0.96**self.momentum_decay)",
+        new="following = c",
     ),
     Mutant(
         name="RAdam: rectified one update early",

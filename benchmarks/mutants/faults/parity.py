@@ -147,7 +147,7 @@ MUTANTS = (
     Mutant(
         name="fused biases as one",
         breaks="a key bias that is noise hides in query and value",
-        file=f"{_AT}_weight_set.py",
+        file="dualtrain/lockstep/_fused.py",
         old="if name.endswith(_FUSED) else",
         new="if False else",
     ),

@@ -12,7 +12,7 @@ MUTANTS = (
     Mutant(
         name="a mean over the group's targets",
         breaks="`micro_mean` is `token_mean`",
-        file=f"{_AT}_loop.py",
+        file=f"{_AT}_update.py",
         old="return [count * len(counts) for count in counts]",
         new="return [sum(counts) for count in counts]",
     ),
@@ -54,7 +54,7 @@ MUTANTS = (
     Mutant(
         name="a tail of 2 divided by 3 in bfloat16",
         breaks="with amp in bfloat16 short groups count for less",
-        file=f"{_AT}_loop.py",
+        file=f"{_AT}_update.py",
         old="divisors = _divisors(run.plan.spec.batch.normalise, counts)\n",
         new="divisors = _divisors(run.plan.spec.batch.normalise, counts)\n"
         "    amp, full = run.plan.spec.amp, run.plan.spec.batch.accumulate\n"
