@@ -55,7 +55,7 @@ _NEAR: tuple[tuple[str, str], ...] = (
     ("training/_probe", f"{_C}recorded_loop.py {_P}autocast.py {_C}task.py {_P}modes.py"),
     ("training/_task", f"{_C}task.py {_C}averages.py"),
     ("training/_journal", f"{_C}recorded_loop.py {_C}accumulation.py"),
-    ("training/_objective", f"{_C}losses.py {_P}clip_and_loss.py {_P}user_models.py"),
+    ("training/_objective", f"{_C}run.py {_C}losses.py {_P}user_models.py"),
     ("training/_recorder", f"{_C}recorded_loop.py {_C}silence.py {_C}outputs.py"),
     ("data/_order", f"{_CORE}batches.py"),
     ("data/_batches", f"{_CORE}batches.py"),

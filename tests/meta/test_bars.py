@@ -15,7 +15,7 @@ import pytest
 from dualtrain.parity import Comparison, WeightSet, compare
 from dualtrain.trace import Evaluation, Trace
 from tests.changes import evaluation, header
-from tests.traces import make_trace, weight_set, with_update
+from tests.traces import make_trace, weight_set, with_losses, with_update
 
 FLOAT32: dict[str, Any] = {}
 FLOAT16: dict[str, Any] = {"amp": {"dtype": "float16"}}
@@ -173,3 +173,12 @@ def test_how_many_floors_are_allowed(floors: int, factor: float) -> None:
     for times, agrees in ((0.98, True), (1.02, False)):
         b = weight_set(w=([0.0], [1.0 - times * factor * 1e-3]))
         assert agrees == ended(FLOAT32, a, b, *[again] * floors).agrees
+
+
+def test_a_held_out_loss_has_a_quarter_of_the_losses_floors_before_it() -> None:
+    """It is a mean over many samples, and may come out equal by chance: 30 x 1e-3 / 4."""
+    a, still = make_trace(), weight_set(w=([0.0], [1.0]))
+    again = with_losses(a, {1: 1e-3}), still
+    for times, agrees in ((0.98, True), (1.02, False)):
+        b = evaluation(loss=0.5 + times * 7.5e-3)(a)
+        assert agrees == compare(a, b, weights=(still, still), floors=[again]).agrees
