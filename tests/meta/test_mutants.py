@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from benchmarks.mutants._tree import ROOT
 from benchmarks.mutants.faults import AREAS
 
 MUTANTS = {mutant.name: mutant for area in AREAS for mutant in area.mutants}
+PAGE = ROOT / "docs" / "mutants.md"
 FAST = ("floor that forgives", "Normal is a norm", "deviation of a sample")
 
 
@@ -27,6 +29,15 @@ def test_a_fault_has_its_place_and_is_another_program(name: str) -> None:
     mutant = MUTANTS[name]
     text = (ROOT / mutant.file).read_text(encoding="utf-8")
     assert ast.dump(ast.parse(text)) != ast.dump(ast.parse(mutant.planted(text)))
+
+
+def test_the_page_has_each_fault_and_no_other() -> None:
+    """With the test that finds it, or why none does: `make mutants` writes it."""
+    rows = re.findall(r"^\| (.+?) \| .+ \| (.+) \| \d+ \|$", PAGE.read_text("utf-8"), re.MULTILINE)
+    assert {name for name, _ in rows} == MUTANTS.keys()
+    assert {name for name, by in rows if by == "nobody"} == {
+        name for name, mutant in MUTANTS.items() if mutant.survives
+    }
 
 
 @pytest.mark.parametrize("old", ["x = 2", "x"])
