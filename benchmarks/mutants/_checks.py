@@ -25,7 +25,10 @@ _NEAR: tuple[tuple[str, str], ...] = (
     ("models", f"{_P}models.py {_P}padding_row.py {_P}modes.py"),
     ("/tensors", f"{_P}models.py {_P}state.py {_P}zoo.py"),
     ("dualtrain_torch/optim.py", f"{_C}optimizers.py {_C}clip.py"),
-    ("dualtrain_paddle/optimizers", f"{_C}optimizers.py {_C}live_optimizers.py {_P}optimizers.py"),
+    (
+        "dualtrain_paddle/optimizers",
+        f"{_C}optimizers.py {_C}live_optimizers.py {_P}paddle_attributes.py",
+    ),
     ("dualtrain_torch/optimizers", f"{_C}optimizers.py {_P}optimizers.py"),
     ("dualtrain/optimizers", f"tests/oracle/test_rules.py {_C}optimizers.py {_P}optimizers.py"),
     ("native/optimizers", f"{_CORE}native_optimizers.py {_C}optimizers.py"),

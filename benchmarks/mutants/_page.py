@@ -20,9 +20,13 @@ that fails is named. It passes without the fault. The seconds are those of all r
 
 def page(areas: tuple[Area, ...], results: Mapping[str, Result]) -> str:
     """The page. results: by name; a fault without one is not on it."""
-    known = [m for area in areas for m in area.mutants if m.name in results]
+    everything = [mutant for area in areas for mutant in area.mutants]
+    known = [m for m in everything if m.name in results]
     found = [m for m in known if results[m.name].found_by]
-    lines = [_HEAD, f"{len(found)} of {len(known)} faults are found. {_left(known, results)}"]
+    unknown = len(everything) - len(known)
+    yet = f" {unknown} more are not measured yet." if unknown else ""
+    said = f"{len(found)} of {len(known)} faults are found.{yet} {_left(known, results)}"
+    lines = [_HEAD, said]
     for area in areas:
         rows = [_row(m, results[m.name]) for m in area.mutants if m.name in results]
         if rows:
