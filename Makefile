@@ -13,7 +13,7 @@ EXAMPLE := examples/text_classification
 export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-pythons lint docs kernels zoo fuzz format parity-two-environments test-core test-wheel test-paddle-2.6 test-transformers-5 clean
+.PHONY: help demo test test-pythons lint docs kernels zoo fuzz mutants format parity-two-environments test-core test-wheel test-paddle-2.6 test-transformers-5 clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 28
@@ -52,6 +52,9 @@ zoo: .venv/ready ## write docs/zoo.md: eight models, 1,000 updates each in both 
 
 fuzz: .venv/ready ## 100,000 damaged inputs, each refused or judged truly
 	.venv/bin/python -m benchmarks.fuzz --count 20000
+
+mutants: .venv/ready $(EXAMPLE)/data/train.csv ## write docs/mutants.md: faults planted one at a time, and which test finds each (an hour)
+	.venv/bin/python -m benchmarks.mutants --write
 
 format: .venv/lint-ready ## rewrite the sources in the house style
 	.venv/bin/ruff check --fix .

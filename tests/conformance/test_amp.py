@@ -6,13 +6,16 @@ Scaling does not need autocast, so it is tested where that is refused, too.
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from safetensors.numpy import load_file
 
-from dualtrain import Spec
+from dualtrain import Spec, fit
 from dualtrain.backend import Backend
 from dualtrain.errors import BackendError
 from dualtrain.training import AppliedUpdate, Run, start
@@ -33,11 +36,16 @@ def amp_spec(amp: dict[str, Any] | None, **changes: Any) -> Spec:
 
 
 def started(backend: Backend, spec: Spec, *, micro_batches: int = 1) -> Run:
-    """A run of a 2 x 2 Linear whose weights are 1, 2, 3, 4 and -1, 0.1."""
+    """A run of such a Linear."""
+    return start(spec, linear(backend), micro_batches_per_epoch=micro_batches, measure=True)
+
+
+def linear(backend: Backend) -> Any:
+    """A 2 x 2 Linear whose weights are 1, 2, 3, 4 and -1, 0.1."""
     model = backend.build_linear(2, 2)
     weight, bias = np.array([[1, 2], [3, 4]], np.float32), np.array([-1, 0.1], np.float32)
     backend.load_weights(model, {"weight": weight, "bias": bias})
-    return start(spec, model, micro_batches_per_epoch=micro_batches, measure=True)
+    return model
 
 
 @pytest.mark.parametrize("level", ["O1", "O2"])
@@ -60,6 +68,38 @@ def test_amp_is_done_or_refused(backend: Backend, dtype: str, level: str) -> Non
     assert applied is not None
     assert (applied.loss_scale is not None) == (dtype == "float16")
     assert not applied.skipped
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.usefixtures("without_autocast")
+def test_amp_is_of_the_forward_pass_alone(
+    backend: Backend, dtype: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Where that is in float32, clip, rule, averages and short groups are as without amp.
+
+    To the bit: a loss scale is a power of two. Five micro-batches in groups of three.
+    """
+    monkeypatch.setattr(backend, "autocast", lambda amp, device: nullcontext())
+    draw = np.random.default_rng(0)
+    batches = [(draw.normal(size=(4, 2)).astype("f4"), draw.integers(0, 2, 4)) for _ in range(5)]
+    updates, files = {}, {}
+    for name, amp in (("without", None), ("with", {"dtype": dtype})):
+        spec = amp_spec(
+            amp,
+            weight_decay={"value": 0.1, "exclude": ["bias"]},
+            clip={"global_norm": 0.05},
+            ema={"decay": 0.9},
+            batch={"accumulate": 3},
+            duration={"epochs": 4},
+        )
+        folder = tmp_path / name
+        made = fit(spec, linear(backend), batches, trace=folder / "trace.jsonl", output=folder)
+        updates[name] = [(u.loss, u.grad_norm, u.clipped_norm) for u in made]
+        files[name] = [load_file(folder / f"{file}.safetensors") for file in ("model", "ema")]
+    assert updates["without"] == updates["with"]
+    assert min(norm or 0.0 for _, norm, _ in updates["with"]) > 0.05  # all are clipped
+    for right, found in zip(files["without"], files["with"], strict=True):
+        assert [*right] == [name for name in right if np.array_equal(right[name], found[name])]
 
 
 # loss scaling

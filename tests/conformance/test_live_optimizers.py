@@ -59,6 +59,27 @@ def test_a_number_of_any_size_is_read_back_to_the_last_bit(
     assert multiplier == {"weight": value, "bias": 1.0}
 
 
+def test_what_the_optimizer_does_is_read_and_not_what_it_was_told(backend: Backend) -> None:
+    """A thousandth off, as a wrong wiring may be."""
+    told, wired = (
+        started(
+            backend,
+            spec_of(
+                "adamw, decay",
+                weight_decay={"value": 0.3 * by, "exclude": ["bias"]},
+                lr_multipliers=[{"pattern": "weight", "multiplier": by}],
+            ),
+        )
+        for by in (1.0, 1.001)
+    )
+    wired.optimizer.dualtrain_wiring = told.optimizer.dualtrain_wiring
+    multiplier = backend.effective_lr_multiplier(wired.optimizer, wired.model)
+    assert multiplier["weight"] == pytest.approx(1.001, rel=1e-5)
+    decay = backend.effective_decay(wired.optimizer, wired.model)
+    assert decay["weight"] == pytest.approx(0.3003, rel=1e-5)
+    assert (multiplier["bias"], decay["bias"]) == (1.0, 0.0)
+
+
 def test_nothing_is_known_of_a_parameter_that_the_optimizer_does_not_hold(
     backend: Backend,
 ) -> None:

@@ -71,6 +71,23 @@ def test_value_and_gradient_are_the_formulas(
     np.testing.assert_allclose(found[1], gradient, atol=1e-6)
 
 
+@pytest.mark.parametrize("labels", [HARD, SOFT], ids=["class numbers", "soft labels"])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_logits_of_a_low_type_are_taken_as_they_are(
+    backend: Backend, dtype: str, labels: NDArray[Any]
+) -> None:
+    """Rounded once, by whoever made them: the loss is float32's of these very numbers."""
+    given = {"logits": LOGITS, "labels": labels}
+    tensors = backend.to_device(given, backend.open_device("cpu"))
+    low = backend.cast(tensors["logits"], dtype)
+    q = labels if labels is SOFT else one_hot(labels, 4)
+    for smoothing in (0.0, 0.1):
+        value, _ = reference(backend.to_numpy(low), q, smoothing)
+        loss = backend.cross_entropy_sum(low, tensors["labels"], label_smoothing=smoothing)
+        assert str(loss.dtype).endswith("float32")
+        assert backend.numbers([loss])[0] == pytest.approx(value, rel=1e-6)
+
+
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("soft", [False, True])
 def test_what_does_not_count_has_no_gradient(

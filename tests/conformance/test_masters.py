@@ -63,6 +63,18 @@ def test_masters_move_as_weights_do_in_float32(backend: Backend, case: str, dtyp
     assert not np.array_equal(*moved)
 
 
+def test_a_groups_gradients_add_up_in_float32(backend: Backend) -> None:
+    """1 + 2^-9 is no bfloat16 number, though both parts are."""
+    amp = {"dtype": "bfloat16", "level": "O2"}
+    parts = {"optimizer": {"name": "sgd", "lr": 1.0}, "schedule": {"name": "constant"}}
+    spec = amp_spec(amp, clip=None, batch={"accumulate": 2}, **parts)
+    run = started(backend, spec, micro_batches=2)
+    for gradient in (1.0, 2.0**-9):
+        run.step(backend.scaled(run.model.bias, 2.0 * gradient).sum())
+    expected = np.array([-1.0, 0.1], np.float32) - np.float32(1.0 + 2.0**-9)
+    np.testing.assert_array_equal(backend.dump_weights(run.model)["bias"], expected)
+
+
 def test_masters_keep_the_initial_weights_unrounded(backend: Backend) -> None:
     """0.1 in the bias is not a bfloat16 number; before the first update it is what it was."""
     run = started(backend, amp_spec({"dtype": "bfloat16", "level": "O2"}))

@@ -118,6 +118,20 @@ def test_it_can_be_compared_with_a_fit_that_took_the_model_s_output(
     assert comparison.first is None, comparison.first
 
 
+def test_the_probe_is_the_first_output_as_far_as_it_goes(backend: Backend, tmp_path: Path) -> None:
+    """x W.T + b of 70 samples and 70 classes, of which 64 and 64 are kept."""
+    draw = np.random.default_rng(0)
+    x, weight = draw.normal(size=(70, 3)).astype("f4"), draw.normal(size=(70, 3)).astype("f4")
+    bias = draw.normal(size=70).astype("f4")
+    model = backend.build_linear(3, 70)
+    backend.load_weights(model, {"weight": weight, "bias": bias})
+    fit(spec_of(), model, [(x, np.zeros(70, np.int64))] * 2, trace=tmp_path / "trace.jsonl")
+    expected = (x @ weight.astype(np.float64).T + bias)[:64, :64]
+    probe = read_trace(tmp_path / "trace.jsonl").header.probe
+    assert probe is not None
+    np.testing.assert_allclose(np.array(probe), expected, atol=1e-5)
+
+
 def test_the_header_is_written_before_the_first_update(backend: Backend, tmp_path: Path) -> None:
     path = tmp_path / "trace.jsonl"
     run = start(spec_of(), linear_of(backend), micro_batches_per_epoch=3, trace=path)

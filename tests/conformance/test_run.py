@@ -407,3 +407,14 @@ def test_the_trace_is_what_fit_returns(backend: Backend, linear: Any, tmp_path: 
     assert [(p.dtype, p.trainable) for p in trace.header.parameters] == [("float32", True)] * 2
     assert trace.header.computation == Computation(dtype="float32")
     assert compare_with_plan(trace).agrees
+
+
+def test_the_seed_decides_what_the_framework_draws(backend: Backend) -> None:
+    """Masks of dropout, above all; here the weights of a layer, which every framework draws."""
+    drawn = []
+    for seed in (1, 1, 2):
+        start(spec_of(seed=seed), backend.build_linear(3, 2), micro_batches_per_epoch=1)
+        drawn.append(backend.to_numpy(backend.build_linear(4, 4).weight))
+    first, again, other = drawn
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)

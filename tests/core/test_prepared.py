@@ -15,7 +15,7 @@ from dualtrain.errors import DataError
 from dualtrain.spec import load_spec
 from dualtrain.tasks.text_classification._prepared import PreparedTexts, TextSplit
 from tests.limits import files_of_at_most
-from tests.tasks import prepare
+from tests.tasks import prepare, text_task
 
 SPEC = """\
 task:
@@ -270,3 +270,24 @@ class TestFolder:
             f"{folder / 'out'}: prepared data must have the digest it was written with, "
             f"{data.digest}. Received: "
         )
+
+
+class TestScore:
+    def test_it_is_of_all_samples_however_large_the_logits(self, folder: Path) -> None:
+        """-log softmax in float64; exp(1000) is no number."""
+        logits = np.array([[1.0, 3.0], [1000.0, -1000.0], [2.0, 2.0]], np.float32)
+        labels = np.array([1, 1, 0])
+        outputs = [(logits[part], {"labels": labels[part]}) for part in (slice(2), slice(2, 3))]
+        score = text_task(load_spec(folder / "spec.yaml")).score(outputs, prepared(folder))
+        assert (score.correct, score.examples) == (2, 3)
+        expected = (np.log1p(np.exp(-2.0)) + 2000.0 + np.log(2.0)) / 3
+        assert score.loss == pytest.approx(expected, rel=1e-15)
+
+
+def test_without_randomness_there_is_no_dropout_and_all_else_is_as_it_was(folder: Path) -> None:
+    text = SPEC.replace("heads: 2,", "heads: 2, dropout: 0.3,")
+    (folder / "spec.yaml").write_text(text, encoding="utf-8")
+    task = text_task(load_spec(folder / "spec.yaml"))
+    found = task.without_randomness().model_dump()
+    assert (task.model.dropout, found["model"]["dropout"]) == (0.3, 0.0)
+    assert found == task.model_dump() | {"model": task.model.model_dump() | {"dropout": 0.0}}

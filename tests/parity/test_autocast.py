@@ -24,6 +24,7 @@ from dualtrain.backend import load_backend
 from dualtrain.errors import BackendError
 from dualtrain.spec import Amp
 from dualtrain.training import Run, start
+from dualtrain.training._probe import evaluation_logits
 from tests import builders
 from tests.parity.ask_paddle_amp import Tracer
 
@@ -318,6 +319,15 @@ def test_a_metric_is_taken_in_the_specs_precision() -> None:
         spec = spec_of(amp, schedule=plateau | parts, duration={"epochs": 2})
         fit(spec, linear(), BATCHES, metric=metric)
         assert seen == [expected]
+
+
+@pytest.mark.parametrize("amp", [None, {"dtype": "bfloat16"}], ids=["float32", "bfloat16"])
+def test_a_model_is_judged_in_the_specs_precision(amp: dict[str, Any] | None) -> None:
+    """As torch itself computes it there: the probe, and the outputs of a held-out split."""
+    run = start(spec_of(amp), linear(), micro_batches_per_epoch=1)
+    with torch.no_grad(), bfloat16() if amp else nullcontext():
+        expected = linear()(torch.from_numpy(X)).float().numpy()
+    np.testing.assert_array_equal(evaluation_logits(run, BATCHES[0]), expected)
 
 
 def notes(run: Run) -> list[str]:
