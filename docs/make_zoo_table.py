@@ -147,7 +147,8 @@ def alone(
         traces.append(output.with_suffix(".jsonl"))
         fit(made.spec, model, made.batches, trace=traces[-1], output=output)
     first, *others = traces
-    comparisons = [compare_files(first, other, other) for other in others]  # also its own floor
+    # Each is its own floor, too.
+    comparisons = [compare_files(first, other, floors=[other]) for other in others]
     return [(losses_apart(c.a, c.b), weights_apart(c)) for c in comparisons]
 
 

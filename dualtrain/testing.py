@@ -210,7 +210,7 @@ def assert_update_parity(
             floors.append(trained(again, folder / f"nudged-{number}.trace.jsonl"))
         a = trained(first, folder / "first.trace.jsonl")
         b = trained(second, folder / "second.trace.jsonl")
-        comparison = compare_files(a, b, floors, twins=None if twins is None else paired)
+        comparison = compare_files(a, b, floors=floors, twins=None if twins is None else paired)
     found = comparison.first
     if found is not None:
         look = f". Look at {found.knob}" if found.knob else ""

@@ -132,7 +132,7 @@ def train(name: str, folder: Path, **how: Any) -> Comparison:
     for file, model in zip(_FILES, (*made.models, again), strict=True):
         fit(made.spec, model, made.batches, trace=folder / file, output=folder / Path(file).stem)
     a, b, floor = (folder / file for file in _FILES)
-    return compare_files(a, b, [floor])
+    return compare_files(a, b, floors=[floor])
 
 
 TORCH, PADDLE, AGAIN = _FILES = ("torch.jsonl", "paddle.jsonl", "again.jsonl")

@@ -56,7 +56,7 @@ def diff(
         check_report(report)
         check_plots()
     if b is not None:
-        comparison = compare_files(a, b, floor or [])
+        comparison = compare_files(a, b, floors=floor or [])
     else:
         trace = read_trace(a)
         if plan is None and trace.header.plan is None:

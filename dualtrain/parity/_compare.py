@@ -204,8 +204,8 @@ def _undigested(trace: Trace) -> bool:
 def compare_files(
     a: Path,
     b: Path,
-    floors: Sequence[Path] = (),
     *,
+    floors: Sequence[Path] = (),
     lockstep: Lockstep | None = None,
     names: tuple[str, str] | None = None,
     twins: Twins | None = None,

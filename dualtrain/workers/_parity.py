@@ -97,7 +97,7 @@ def run_parity(
             if comparison.starts_alike:
                 first, second, *floors = (_trace(draft, side.name) for side in runs)
                 comparison = compare_files(
-                    first, second, floors, lockstep=judging.lockstep(), names=names
+                    first, second, floors=floors, lockstep=judging.lockstep(), names=names
                 )
             write_report(draft, comparison)
         publish(draft, report)

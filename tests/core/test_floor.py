@@ -236,7 +236,7 @@ def test_no_other_run_is_a_chaos_floor(tmp_path: Path) -> None:
     a = write_run(tmp_path / "a.jsonl", make_trace(), weights)
     both = nudged(nudged(weights), "dense.bias")
     again_file = write_run(tmp_path / "both.jsonl", make_trace(), both)
-    assert compare_files(a, a, [again_file]).agrees
+    assert compare_files(a, a, floors=[again_file]).agrees
     redone = with_update(make_trace(), 1, batches=("00000003", "00000002"))
     faster = with_update(make_trace(), 1, lr=1.0)
     broken = replace(make_trace(), end=End(reason="interrupted"))
@@ -258,7 +258,7 @@ def test_no_other_run_is_a_chaos_floor(tmp_path: Path) -> None:
     ):
         floor = write_run(tmp_path / f"{index}.jsonl", trace, again)
         with pytest.raises(TraceError) as caught:
-            compare_files(a, a, [again_file, floor])
+            compare_files(a, a, floors=[again_file, floor])
         assert str(caught.value) == (
             f"{floor}: a chaos floor is the run of side a again, with weights moved by 1 ULP of "
             f"float32 before training. Received: {received}"
@@ -269,7 +269,7 @@ def test_the_chaos_floor_needs_all_weights(tmp_path: Path) -> None:
     a = write_run(tmp_path / "a.jsonl", make_trace(), make_weights())
     bare = write_trace(tmp_path / "bare.jsonl", make_trace())
     again = write_run(tmp_path / "again.jsonl", make_trace(), nudged(make_weights()))
-    assert compare_files(a, a, [again]).agrees
+    assert compare_files(a, a, floors=[again]).agrees
     for b, floor in ((bare, again), (a, bare)):
         with pytest.raises(TraceError, match=r"bare\.jsonl: .* needs the weights of all its runs"):
-            compare_files(a, b, [floor])
+            compare_files(a, b, floors=[floor])

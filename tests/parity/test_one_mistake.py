@@ -64,7 +64,7 @@ def test_with_every_rule_right_the_chaos_floor_is_reached(bench: Bench, accumula
     recipe = {"batch": {"accumulate": accumulate}}
     torch, paddle = bench.right("torch", recipe), bench.right("paddle", recipe)
     again = bench.right("torch", recipe, nudge=True)
-    comparison = compare_files(torch, paddle, [again])
+    comparison = compare_files(torch, paddle, floors=[again])
     assert comparison.agrees
     assert comparison.weights is not None and not comparison.weights.chaotic
     right, floor = bench.cost(torch, paddle), bench.cost(torch, again)
@@ -81,7 +81,7 @@ def test_a_mistake_is_found_and_named_and_costs_what_the_page_says(bench: Bench,
     torch, paddle = bench.sides(mistake)
     right = mistake.side != "torch"  # the floor is the torch side's own
     floor = bench.right("torch", mistake.spec, nudge=True) if right else None
-    comparison = compare_files(torch, paddle, [floor] if floor else [])
+    comparison = compare_files(torch, paddle, floors=[floor] if floor else [])
     first = comparison.first
     assert not comparison.agrees and first is not None
     assert (mistake.stage, mistake.first_update) == (first.stage, first.first_update)

@@ -194,7 +194,9 @@ def test_a_part_that_trains_otherwise_is_named(monkeypatch: pytest.MonkeyPatch) 
         lambda row, _: replace(row, decay=0.0) if row.parameter.name == key else row,
     )
     a, b = TorchViT(), PaddleViT()
-    with pytest.raises(AssertionError, match=rf"half 'rule'.*{key}, paddle: decay is.*weight_decay"):
+    with pytest.raises(
+        AssertionError, match=rf"half 'rule'.*{key}, paddle: decay is.*weight_decay"
+    ):
         assert_lockstep(SPEC, [a, b], labelled(IMAGES), every=12, twins=propose(a, b).map)
 
 
