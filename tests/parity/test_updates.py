@@ -73,7 +73,7 @@ def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
         train(spec, backend, trace=trace, output=output, nudge=int(name == "floor"))
     paths = [folder / f"{name}.trace.jsonl" for name in ("torch", "paddle", "floor")]
     assert len(read_trace(paths[0]).updates) == UPDATES
-    return compare_files(*paths[:2], paths[2:])
+    return compare_files(*paths[:2], floors=paths[2:])
 
 
 def test_losses_agree_at_every_update(comparison: Comparison) -> None:
