@@ -363,3 +363,19 @@ def test_lockstep_is_in_the_summary(tmp_path: Path) -> None:
     assert "| free runs | largest difference | tolerance | beyond from | where |" in text
     assert (tmp_path / "lockstep.png").exists()
     assert json.loads(json.dumps(as_dict(compare(a, b))))["lockstep"] is None
+
+
+def test_a_comparison_prints_as_a_table() -> None:
+    """A line for each stage and the verdict, not its traces with every parameter."""
+    trace = make_trace()
+    equal, unequal = compare(trace, trace), compare(trace, with_update(trace, 1, loss=9.0))
+
+    assert repr(equal) == str(equal)
+    assert str(equal).splitlines()[-1] == "agrees"
+    assert [line.split("  ")[0] for line in str(equal).splitlines()[:-1]] == [
+        finding.stage for finding in equal.findings
+    ]
+    assert str(unequal).splitlines()[-1] == (
+        "differs, by the stage 'accumulation': update 1, loss of the update: 0.505 against 9"
+    )
+    assert len(str(unequal)) < 2000

@@ -15,7 +15,8 @@ from hypothesis.extra.numpy import array_shapes
 
 from dualtrain.errors import TwinsError
 from dualtrain.shapes import Shape
-from dualtrain.twins import Twins
+from dualtrain.state import RunState, TensorState
+from dualtrain.twins import Twins, state_to_target
 from dualtrain.twins._map import Given
 from dualtrain.twins._pair import pair
 from dualtrain.twins._propose import Proposal, proposal_of
@@ -125,6 +126,44 @@ class TestLine:
         assert twins.values_apart({"a": 1.0}, "source") == {"q": 1.0, "k": 1.0}
         assert twins.values_apart({"q": 1.0, "k": 3.0}, "target") == {"q": 1.0, "k": 3.0}
         assert twins.shapes_apart == {"q": (2, 1), "k": (2, 1), "b": (3,)}
+
+
+def test_the_state_of_a_run() -> None:
+    """Moments go as the weights do, the number of updates to each part; nothing of a framework's
+    own."""
+    random = np.random.default_rng(0)
+    weights, moment = ({"a": random.standard_normal((4, 2)), "b": np.ones(3)} for _ in range(2))
+    kept = {"a": {"first_moment": moment["a"], "step": np.array(7)}}
+    tensors = TensorState(weights=weights, optimizer=kept, own={"random/cpu": np.zeros(5)})
+    state = RunState(
+        backend="torch",
+        rule="adamw",
+        t=7,
+        attempts=8,
+        skipped=1,
+        epoch=0,
+        micro_batch=8,
+        tensors=tensors,
+        averages=weights,
+        averaged=7,
+    )
+    twins = paired({"a": (4, 2), "b": (3,)}, {"q": (1, 2), "k": (3, 2), "b": (3,)}, {"a": "q + k"})
+    there = state_to_target(state, twins)
+
+    assert there.scalars() == state.scalars()
+    arrays = there.arrays()
+    expected = {
+        "optimizer/first_moment/q": moment["a"][:1],
+        "optimizer/first_moment/k": moment["a"][1:],
+        "optimizer/step/q": np.array(7),
+        "optimizer/step/k": np.array(7),
+    }
+    for part in ("weights", "averages"):
+        split = {"q": weights["a"][:1], "k": weights["a"][1:], "b": weights["b"]}
+        expected |= {f"{part}/{name}": array for name, array in split.items()}
+    assert arrays.keys() == expected.keys()
+    for name, array in expected.items():
+        np.testing.assert_array_equal(arrays[name], array)
 
 
 SOURCE: Shapes = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from dualtrain.backend import backend_of
 from dualtrain.errors import TwinsError
 from dualtrain.testing import assert_decay_parity, assert_lockstep, assert_update_parity
 from dualtrain.twins import propose, twins_of
+from dualtrain_paddle._compat import native_models
 from tests.builders import spec_of
 from tests.twin_models import (
     HEADS,
@@ -26,6 +27,7 @@ from tests.twin_models import (
     IN_PROJ,
     PAIRS,
     RANDOM,
+    SIZE,
     TOKENS,
     HeadByHead,
     PaddleEncoder,
@@ -36,6 +38,13 @@ from tests.twin_models import (
 )
 
 
+def apart(source: Any, target: Any, twins: Any, *, check: Mapping[str, Any]) -> float:
+    """Copy, and say how far the outputs are apart."""
+    found = copy_weights(source, target, twins, check=check)
+    assert found is not None
+    return found
+
+
 @pytest.mark.parametrize("way", [1, -1], ids=["forth", "back"])
 @pytest.mark.parametrize("pair", PAIRS)
 def test_the_proposed_map_carries_the_weights(pair: str, way: int) -> None:
@@ -44,8 +53,68 @@ def test_the_proposed_map_carries_the_weights(pair: str, way: int) -> None:
     proposal = propose(source, target)
 
     assert proposal.whole, proposal.text()
-    apart = copy_weights(source, target, proposal.map, check=batch)
-    assert apart is not None and apart < 1e-5
+    assert apart(source, target, proposal.map, check=batch) < 1e-5
+
+
+def gpt2_of_transformers() -> Any:
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    return GPT2LMHeadModel(GPT2Config(vocab_size=20, n_positions=8, n_embd=16, n_layer=2, n_head=4))
+
+
+def gpt2_of_paddlenlp() -> Any:
+    """As it is by default: query, key and value apart."""
+    library = native_models()
+    config = library.GPTConfig(
+        vocab_size=20,
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=8,
+    )
+    return library.GPTLMHeadModel(config)
+
+
+class ViTOfTransformers(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        from transformers import ViTConfig, ViTForImageClassification
+
+        config = ViTConfig(
+            hidden_size=SIZE,
+            num_hidden_layers=2,
+            num_attention_heads=HEADS,
+            intermediate_size=64,
+            image_size=8,
+            patch_size=4,
+            num_labels=3,
+            layer_norm_eps=1e-5,
+        )
+        self.vit = ViTForImageClassification(config)
+
+    def forward(self, x: Any) -> Any:
+        return self.vit(pixel_values=x)
+
+
+@pytest.mark.parametrize(
+    ("make", "make_other", "batch"),
+    [
+        (gpt2_of_transformers, gpt2_of_paddlenlp, TOKENS),
+        (gpt2_of_paddlenlp, gpt2_of_transformers, TOKENS),
+        (ViTOfTransformers, PaddleViT, IMAGES),
+        (ViTOfTransformers, TorchViT, IMAGES),
+    ],
+)
+def test_models_of_the_libraries(
+    make: Callable[[], Any], make_other: Callable[[], Any], batch: Mapping[str, Any]
+) -> None:
+    """One that holds matrices (in, out) and fused, one apart; against a ViT written by hand."""
+    source, target = shaken(make()), make_other()
+    proposal = propose(source, target)
+
+    assert proposal.whole
+    assert apart(source, target, proposal.map, check=batch) < 2e-5
 
 
 # --- a map by hand
@@ -57,10 +126,10 @@ def test_a_map_of_ones_own_serves_both_ways(tmp_path: Path) -> None:
     lines = {**IN_PROJ, "layers.**": "encoder.**", "emb.*": "word.*", "head.*": "classifier.*"}
     file = tmp_path / "map.json"
     file.write_text(json.dumps(lines))
-    forth = copy_weights(a, b, lines, check=TOKENS)
-    back = copy_weights(shaken(b), shaken(a), file, check=TOKENS)
+    forth = apart(a, b, lines, check=TOKENS)
+    back = apart(shaken(b), shaken(a), file, check=TOKENS)
 
-    assert 0 < max(forth or 1, back or 1) < 1e-5
+    assert max(forth, back) < 1e-5
 
 
 def test_heads_one_after_the_other() -> None:
@@ -77,7 +146,7 @@ def test_heads_one_after_the_other() -> None:
     assert told[qkv].endswith("where head by head, .heads(n)")
     assert told[patch].endswith(f"else {patch}.permute(0, 2, 3, 1)")
     for source, target in ((a, b), (b, a)):
-        assert (copy_weights(shaken(source), shaken(target), lines, check=IMAGES) or 1) < 1e-5
+        assert apart(shaken(source), shaken(target), lines, check=IMAGES) < 1e-5
 
 
 def test_what_is_tied_in_one_model_alone_has_no_twin() -> None:
