@@ -1,4 +1,4 @@
-"""Assertions for CI: two frameworks agree on the rate, on what decays, on where training ends.
+"""Assertions for CI: two frameworks agree on the rate, on what decays, on how each update is made.
 
 Each raises `AssertionError` that says what differs. They run in one process, so both frameworks
 must be installed in it; where that cannot be, compare traces with `dualtrain diff`.
@@ -8,16 +8,23 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 from dualtrain.backend import Backend, backend_names, backend_of, load_backend
+from dualtrain.lockstep import Lockstep, judge_folder, settled, told
 from dualtrain.parity import Comparison, compare_files
 from dualtrain.plan import Plan
 from dualtrain.spec import Spec
-from dualtrain.training import Batches, LossSum, Metric, build_optimizer, fit
+from dualtrain.training import Batches, LossSum, Metric, build_optimizer, fit, follow
 
-__all__ = ["assert_decay_parity", "assert_lr_parity", "assert_update_parity"]
+__all__ = [
+    "assert_decay_parity",
+    "assert_lockstep",
+    "assert_lr_parity",
+    "assert_update_parity",
+]
 
 PAST_THE_END = 12
 """Updates past T at which the rate is looked at too."""
@@ -94,6 +101,53 @@ def _effective(spec: Spec, model: Any) -> dict[str, dict[str, float]]:
     }
 
 
+def assert_lockstep(
+    spec: Spec,
+    models: Sequence[Any],
+    batches: Batches,
+    *,
+    loss: LossSum | None = None,
+    metric: Metric | None = None,
+    every: int = 1,
+) -> Lockstep:
+    """Every update is made alike by two models, each judged alone, from one state.
+
+    models: the same model in each framework; the second gets the first one's weights. The first is
+    trained on `batches` as `dualtrain.fit` does, with its `loss` and `metric`. Then both make each
+    update from its state: their gradients are held against each other, what each makes of the
+    first one's gradients against the rule in float64. So rounding cannot add up, and no run is too
+    chaotic or too long. Set their dropout to 0.
+
+    every: judges each so many updates, the first and the last in any case.
+
+    The error names the first update that differs, the tensor, how many times the bar, and the
+    fields of the spec to look at. What cannot be judged fails, too. Both models have other weights
+    afterwards.
+    """
+    first, second = models
+    backend_of(second).load_weights(second, backend_of(first).dump_weights(first))
+    casts = spec.amp is not None and spec.amp.level == "O2"  # a model that is cast begins no run
+    leader = deepcopy(first) if casts else first
+    names = (backend_of(first).NAME, backend_of(second).NAME)
+    with tempfile.TemporaryDirectory() as folder:
+        states = Path(folder) / "states"
+        made = fit(spec, leader, batches, loss=loss, metric=metric, states=states, every=every)
+        a, b = (follow(spec, model, batches, states=states, loss=loss) for model in models)
+        lockstep = settled(judge_folder(states, a, b), len(made))
+    for outcome, said in _FOUND.items():
+        found = [
+            (update.attempt, reading.half != "gradients", -reading.times, reading)
+            for update in lockstep.updates
+            for reading in update.readings
+            if reading.outcome == outcome
+        ]
+        if found:
+            update, *_, reading = min(found, key=lambda one: one[:3])
+            where = f"{said} half {reading.half!r}, {told(update, reading, names)}"
+            raise AssertionError(f"{where}. Look at {reading.knob or 'the models'}")
+    return lockstep
+
+
 def assert_update_parity(
     spec: Spec,
     models: Sequence[Any],
@@ -132,3 +186,4 @@ def assert_update_parity(
 
 
 _FOUND = {"differs": "the first difference is in", "no proof": "no proof, by"}
+"""Verdict -> how a message begins."""

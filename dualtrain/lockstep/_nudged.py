@@ -11,7 +11,7 @@ from dualtrain.state import Arrays
 
 __all__ = ["PLACES", "nudged", "ulp"]
 
-PLACES: Mapping[str, int] = {"bfloat16": 7, "float16": 10, "float32": 23}
+PLACES: Mapping[str, int] = {"bfloat16": 7, "float16": 10, "float32": 23, "float64": 52}
 """Type -> the binary places of its numbers behind the first one."""
 
 

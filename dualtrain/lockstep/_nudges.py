@@ -37,14 +37,15 @@ def explore(
     nudged: Callable[[int, int], Pass],
     *,
     u: float = SINGLE,
-    more: int = _MORE,
+    most: int = _MORE,
 ) -> tuple[tuple[Distances, ...], Distances]:
     """The `nudges` and `reached` of a `Shown`: nothing where the two sides are near at once.
 
     own, wide: this side's passes; leading: the leading side's, in the run's own types.
     nudged(seed, ulps): a pass from the same state with every weight moved by -ulps to ulps ULP of
         the type it computes in, at random.
-    u: half an ULP of 1 in that type. more: the most further passes, where the first do not do.
+    u: half an ULP of 1 in that type.
+    most: further passes, where the first do not do; 64 in any case.
 
     Of the names that one side lacks nothing is told.
     """
@@ -62,7 +63,7 @@ def explore(
     allowed = {name: bar(u, [nudge.get(name, 0.0) for nudge in nudges]) for name in far}
     missing = {name for name in far if apart[name] > allowed[name]}
     reached = {name: apart[name] for name in missing}
-    for further in range(more):
+    for further in range(min(most, _MORE)):
         if not missing:
             break
         again = _distances(there, nudged(_NUDGES + further, 1 + further % _MOST_ULPS))

@@ -62,34 +62,30 @@ class Group:
 
 
 class Passes:
-    """A run that is led: each of its updates begins with a state that is given."""
+    """The passes of a run that is led, with what they show."""
 
     def __init__(self, run: Run, objective: Objective) -> None:
         self.run, self._objective = run, replace(objective, loss_sum=self._heard)
         self._loss_sum = objective.loss_sum
         self._losses: list[Any] = []
 
-    def update(self, state: RunState, group: Group, gradients: Arrays) -> tuple[Pass, Made]:
-        """The update of a state, by gradients that take the place of its own; those are seen."""
-        self._begin(state)
-        run = self.run
+    def update(self, group: Group, gradients: Arrays) -> tuple[Pass, Made]:
+        """The run's next update, by gradients that take the place of its own; those are seen."""
+        self._losses, run = [], self.run
         with passing(run, lambda: run.backend.load_gradients(run.model, gradients)) as seen:
             made = make_update(run, group.epoch, group.batches, self._objective)
         return seen.passed(run.backend.numbers(self._losses)), made
 
     def alone(self, state: RunState, group: Group) -> Pass:
         """Its gradients, from a state, and no update."""
-        self._begin(state)
+        self.run.restore(state)
+        self._losses = []
         try:
             with passing(self.run, _enough) as seen:
                 make_update(self.run, group.epoch, group.batches, self._objective)
         except _Enough:
             self.run.drop_group()
         return seen.passed(self.run.backend.numbers(self._losses))
-
-    def _begin(self, state: RunState) -> None:
-        self.run.restore(state)
-        self._losses = []
 
     def _heard(self, model: Any, tensors: dict[str, Any], batch: Any) -> Any:
         loss = self._loss_sum(model, tensors, batch)
