@@ -75,7 +75,7 @@ def judge_all(
         handed = gradients
         if scale is not None:
             handed = {n: (g * scale).astype(g.dtype) for n, g in gradients.items()}
-        given = {"scale": scale, "averages": averages}
+        given: dict[str, Any] = {"scale": scale, "averages": averages}
         state = state_at(spec.optimizer, k, weights, gradients, **given)
         assert not_told(judged(run, state, handed)) == [], (size, k)
 
@@ -126,7 +126,7 @@ def test_a_skipped_update_moves_nothing(backend: Backend) -> None:
         run = run_on(backend, spec, SHAPE)
         weights, gradients = drawn("plain")
         state = state_at(spec.optimizer, 7, weights, gradients, scale=8.0, averages=weights)
-        gradients["bias"][3] = np.inf  # type: ignore[index]
+        gradients["bias"][3] = np.inf
         readings = judged(run, state, gradients)
         assert beyond(readings) == []
         assert {r.what for r in readings} >= {"skip", "loss scale", "weight", "first_moment"}
@@ -151,7 +151,7 @@ def test_gradients_that_are_no_numbers_are_no_proof(backend: Backend) -> None:
     spec = spec_of("sgd")
     run = run_on(backend, spec, SHAPE)
     weights, gradients = drawn("plain")
-    gradients["weight"][:] = np.nan  # type: ignore[index]
+    gradients["weight"][:] = np.nan
     readings = judged(run, state_at(spec.optimizer, 2, weights, gradients), gradients)
     assert {(r.tensor, r.outcome) for r in readings if r.what == "weight"} == {
         ("bias", "agrees"),
