@@ -19,7 +19,7 @@ _NEAR: tuple[tuple[str, str], ...] = (
     ("backend/_batch_norm", f"{_P}batch_norm.py {_P}batch_stats.py"),
     ("clip", f"{_C}clip.py {_C}kernels.py {_P}clip.py {_P}clip_and_loss.py"),
     ("freeze", f"{_C}freeze.py tests/oracle/test_frozen_norms.py {_P}batch_stats.py"),
-    ("losses", f"{_C}losses.py {_C}targets.py {_P}clip_and_loss.py"),
+    ("losses", f"{_C}losses.py {_C}kernels.py {_C}targets.py"),
     ("targets", f"{_C}losses.py {_C}targets.py {_CORE}targets.py"),
     ("masters", f"{_C}masters.py {_P}amp.py"),
     ("models", f"{_P}models.py {_P}padding_row.py {_P}modes.py"),
@@ -71,10 +71,11 @@ _NEAR: tuple[tuple[str, str], ...] = (
     ("cli/", f"{_CORE}exit_status.py {_CORE}cli.py"),
     ("workers/", f"{_P}sides.py {_CORE}talk.py"),
     ("lockstep/_fused", f"{_CORE}lockstep_gradients.py {_CORE}parity.py"),
-    ("lockstep/_r", f"{_CORE}rounded.py {_C}lockstep_rule_faults.py"),
+    ("lockstep/_r", f"{_CORE}lockstep_bars.py {_CORE}rounded.py {_C}lockstep_rule_faults.py"),
     (
         "lockstep/",
-        f"{_CORE}lockstep_gradients.py {_CORE}lockstep_doubts.py {_CORE}lockstep_judge.py",
+        f"{_CORE}lockstep_bars.py {_CORE}lockstep_gradients.py {_CORE}lockstep_doubts.py "
+        f"{_CORE}lockstep_judge.py",
     ),
     ("training/_follow", f"{_C}follow.py {_C}follow_task.py {_P}follow.py"),
     (

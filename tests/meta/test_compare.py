@@ -434,6 +434,19 @@ def test_both_sides_without_finite_numbers_prove_nothing(value: float) -> None:
     assert "update (both sides left the finite numbers)" in comparison.not_compared
 
 
+@pytest.mark.parametrize(
+    "change",
+    [evaluation(loss=math.nan), header(probe=((math.inf, -0.5), (1.5, 2.0)))],
+    ids=["evaluation", "probe"],
+)
+def test_a_number_that_is_none_outside_training_proves_nothing(
+    change: Callable[[Trace], Trace],
+) -> None:
+    a = change(make_trace())
+    assert compare(a, a).verdict == "no proof"
+    assert compare(a, make_trace()).verdict == "differs"
+
+
 def test_a_number_that_one_side_lacks_is_that_stages_difference() -> None:
     a = make_trace()
     b = update(2, loss=math.nan, micro_losses=(math.nan,))(a)
