@@ -12,6 +12,13 @@ _C, _P, _CORE, _META = (
 )
 
 _NEAR: tuple[tuple[str, str], ...] = (
+    ("lockstep/_fused", f"{_CORE}lockstep_gradients.py {_CORE}parity.py"),
+    ("lockstep/_r", f"{_CORE}lockstep_bars.py {_CORE}rounded.py {_C}lockstep_rule_faults.py"),
+    (
+        "lockstep/",
+        f"{_CORE}lockstep_bars.py {_CORE}lockstep_gradients.py {_CORE}lockstep_doubts.py "
+        f"{_CORE}lockstep_judge.py",
+    ),
     ("backends/dualtrain_torch/amp", f"{_C}amp.py {_P}amp.py {_P}autocast.py"),
     ("backends/dualtrain_paddle/amp", f"{_C}amp.py {_P}amp.py"),
     ("/arrays", f"{_C}run.py {_C}task.py {_C}state.py"),
@@ -70,13 +77,6 @@ _NEAR: tuple[tuple[str, str], ...] = (
     ("trace/", f"{_CORE}trace.py {_CORE}evidence.py {_CORE}weights_of_a_run.py"),
     ("cli/", f"{_CORE}exit_status.py {_CORE}cli.py"),
     ("workers/", f"{_P}sides.py {_CORE}talk.py"),
-    ("lockstep/_fused", f"{_CORE}lockstep_gradients.py {_CORE}parity.py"),
-    ("lockstep/_r", f"{_CORE}lockstep_bars.py {_CORE}rounded.py {_C}lockstep_rule_faults.py"),
-    (
-        "lockstep/",
-        f"{_CORE}lockstep_bars.py {_CORE}lockstep_gradients.py {_CORE}lockstep_doubts.py "
-        f"{_CORE}lockstep_judge.py",
-    ),
     ("training/_follow", f"{_C}follow.py {_C}follow_task.py {_P}follow.py"),
     (
         "parity/",
