@@ -98,6 +98,13 @@ CASES = {
         update(1, batches=("00000002", "00000009")),
         first_update=1,
     ),
+    "two micro-batches of one update exchanged": Case(
+        "batches",
+        "update 1, micro-batch 0: digest 00000002 against 00000003",
+        "task, batch.size, seed",
+        update(1, batches=("00000003", "00000002")),
+        first_update=1,
+    ),
     "decays otherwise": Case(
         "decay",
         "dense.weight: decay 0.01 against 0.0; effective decay 0.01 against 0.0",
