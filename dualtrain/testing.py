@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dualtrain.backend import Backend, backend_names, backend_of, load_backend
+from dualtrain.errors import BackendError
 from dualtrain.lockstep import Lockstep, judge_folder, settled, told
 from dualtrain.parity import Comparison, compare_files
 from dualtrain.plan import Plan
@@ -161,15 +162,14 @@ def assert_update_parity(
 
     models: the same model in each framework; the second gets the first one's weights, then each
     is trained on `batches` as `dualtrain.fit` does, with its `loss` and `metric`. Set their
-    dropout to 0. nudges: how many times the first is trained before, each time with its weights
-    moved by 1 ULP, to measure how far the run magnifies rounding; it gets its weights back. The
-    comparison is that of `dualtrain diff`; returned for a closer look. What it cannot judge, such
-    as runs that both left the finite numbers, fails too.
+    dropout to 0. nudges: how many copies of the first are trained before, each with its weights
+    moved by 1 ULP, to measure how far the run magnifies rounding. The comparison is that of
+    `dualtrain diff`; returned for a closer look. What it cannot judge, such as runs that both left
+    the finite numbers, fails too. Raises `BackendError` for a first model that cannot be copied.
     """
     first, second = models
     verbs = backend_of(first)
-    weights = verbs.dump_weights(first)
-    backend_of(second).load_weights(second, weights)
+    backend_of(second).load_weights(second, verbs.dump_weights(first))
 
     def trained(model: Any, trace: Path) -> Path:
         output = trace.with_suffix("")
@@ -179,9 +179,9 @@ def assert_update_parity(
     with tempfile.TemporaryDirectory() as name:
         folder, floors = Path(name), []
         for number in range(1, nudges + 1):
-            nudge(first, verbs, spec, seed=number)
-            floors.append(trained(first, folder / f"nudged-{number}.trace.jsonl"))
-            verbs.load_weights(first, weights)
+            again = _copied(first)
+            nudge(again, verbs, spec, seed=number)
+            floors.append(trained(again, folder / f"nudged-{number}.trace.jsonl"))
         a = trained(first, folder / "first.trace.jsonl")
         b = trained(second, folder / "second.trace.jsonl")
         comparison = compare_files(a, b, floors)
@@ -192,6 +192,16 @@ def assert_update_parity(
             f"{_FOUND[found.verdict]} the stage {found.stage!r}: {found.detail}{look}"
         )
     return comparison
+
+
+def _copied(model: Any) -> Any:
+    try:
+        return deepcopy(model)
+    except Exception as error:
+        raise BackendError(
+            "a chaos floor trains a copy of the first model, as copy.deepcopy makes it; nudges=0 "
+            f"leaves it out. Received: {error}"
+        ) from error
 
 
 _FOUND = {"differs": "the first difference is in", "no proof": "no proof, by"}

@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 _MANIFEST = "states.json"
-FILES = (_MANIFEST, "update-*.safetensors", "shown-*.safetensors")
+FILES = (_MANIFEST, "update-*.safetensors")
 """What a folder of states consists of."""
 
 _VERSION: Literal[1] = 1
@@ -110,7 +110,11 @@ def led_file(folder: Path, attempt: int) -> Path:
 
 
 def shown_file(folder: Path, attempt: int) -> Path:
-    """Where a side leaves what it shows of an update; the leading side in its folder of states."""
+    """Where a side leaves what it shows of an update.
+
+    >>> shown_file(Path("states/shown"), 12).as_posix()
+    'states/shown/shown-0000012.safetensors'
+    """
     return folder / f"shown-{attempt:07}.safetensors"
 
 

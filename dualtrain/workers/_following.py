@@ -19,6 +19,7 @@ from dualtrain.lockstep import (
     shown_file,
     write_shown,
 )
+from dualtrain.outputs import check_folder, drafted, publish
 from dualtrain.parity import Comparison, compare_followed
 from dualtrain.spec import Spec
 from dualtrain.tasks import Score
@@ -52,18 +53,26 @@ class Scorer(Observer):
 
 
 def leave_shown(spec: Spec, backend: str, states: Path, console: Console | None = None) -> None:
-    """Follow a run in its own backend, and leave in its folder what it shows: its half of a proof.
+    """Follow a run in its own backend, and leave what it shows in a folder of its states: its half
+    of a proof.
 
-    Raises what `follow_task` raises.
+    Raises `OutputError` for what cannot be written there, and what `follow_task` raises.
     """
-    total = len(read_states(states).judged)
-    with ProgressBars([_BAR], console) as bars:
-        followed = follow_task(spec, backend, states=states, without_randomness=False)
-        for done, shown in enumerate(followed, 1):
-            write_shown(shown_file(states, shown.attempt), shown)
-            bars.show(_BAR, done, total)
+    total, folder = len(read_states(states).judged), states / SHOWN
+    check_folder(folder, _WHAT, ["shown-*.safetensors"])
+    with drafted(folder, _WHAT) as draft:
+        with ProgressBars([_BAR], console) as bars:
+            followed = follow_task(spec, backend, states=states, without_randomness=False)
+            for done, shown in enumerate(followed, 1):
+                write_shown(shown_file(draft, shown.attempt), shown)
+                bars.show(_BAR, done, total)
+        publish(draft, folder)
 
 
+SHOWN = "shown"
+"""The folder in one of states that has what the leading side shows."""
+
+_WHAT = "what a side shows"
 _BAR = "follows"
 
 
@@ -76,15 +85,16 @@ def run_lockstep(
     what `follow_task` raises.
     """
     of, scorer = read_states(states), Scorer()
-    for attempt in of.judged:
-        if not shown_file(states, attempt).is_file():
+    files = [shown_file(states / SHOWN, attempt) for attempt in of.judged]
+    for file in files:
+        if not file.is_file():
             raise StatesError(
                 f"{states}: must hold what the leading side itself makes of its updates, as "
                 "`dualtrain train --states FOLDER` leaves it. Received: a folder without "
-                f"{shown_file(states, attempt).name}"
+                f"{SHOWN}/{file.name}"
             )
     judged: list[Judged] = []
-    own = (read_shown(shown_file(states, attempt)) for attempt in of.judged)
+    own = map(read_shown, files)
     others = follow_task(spec, backend, states=states, without_randomness=False, observer=scorer)
     with ProgressBars([_BAR], console) as bars:
         for one in judge_folder(states, own, others):

@@ -30,11 +30,11 @@ __all__ = ["JUDGED", "Judging", "every_for"]
 JUDGED = 20
 """Updates of a run that are judged, about, where nobody asks for more or fewer."""
 
-LEAST_AHEAD = 3
+LEAST_AHEAD, MOST_AHEAD = 3, 64
 """Updates that a side may have shown and the other not."""
 
 ROOM = 2**30
-"""Bytes up to which it may be more of them: the sides train for as long as they do."""
+"""Bytes up to which it may be more than the least: one side waits for the other's own run."""
 
 TIMES_LED = 3
 """How large what a side shows is, in files of a leading run's update, about."""
@@ -81,7 +81,7 @@ class Judging:
 
     def _ahead(self) -> int:
         size = led_file(self._states, self._of.judged[0]).stat().st_size
-        return max(LEAST_AHEAD, ROOM // (TIMES_LED * size))
+        return min(MOST_AHEAD, max(LEAST_AHEAD, ROOM // (TIMES_LED * size)))
 
     def showed(self, name: str, attempt: int) -> Judged | None:
         """What is said of an update that a side has shown; None while the other has not."""

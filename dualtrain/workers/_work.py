@@ -16,6 +16,7 @@ from typing import Any, NoReturn, TextIO
 
 from dualtrain.data import PreparedData
 from dualtrain.errors import DualtrainError, OutputError, WorkerError
+from dualtrain.files import reason
 from dualtrain.lockstep import shown_file, write_shown
 from dualtrain.outputs import clear_abandoned
 from dualtrain.spec import Source, Spec
@@ -159,7 +160,13 @@ def _follow(job: Job, spec: Spec, data: PreparedData[Any], parent: Parent) -> Ev
     for shown in follow_task(spec, job.backend, states=states, data=data, observer=scorer):
         while not owed:
             owed = _told_to_follow(parent)
-        write_shown(shown_file(folder, shown.attempt), shown)
+        try:
+            write_shown(shown_file(folder, shown.attempt), shown)
+        except OSError as error:
+            raise WorkerError(
+                "what it shows of an update must be where files can be written. "
+                f"Received: {reason(error)}"
+            ) from None
         parent.say(Showed(shown.attempt))
         owed -= 1
     return scorer.evaluation

@@ -114,8 +114,13 @@ def test_what_both_sides_do_wrong_alike_is_found(folder: Path) -> None:
             ],
             "a plan is a plan",
         ),
+        (
+            ["raise OSError(28, 'No space left on device')"],
+            "what it shows of an update must be where files can be written. "
+            "Received: No space left on device",
+        ),
     ],
-    ids=["killed", "refused"],
+    ids=["killed", "refused", "disk full"],
 )
 def test_a_side_that_fails_while_it_follows(
     folder: Path, lines: Sequence[str], message: str
@@ -146,8 +151,10 @@ def test_a_run_led_elsewhere_is_followed_and_judged(
 ) -> None:
     """One command on either machine, and the folder between them."""
     spec, states = write_spec(number_spec(folder), folder / "spec.json"), folder / "states"
-    led = ["--backend", "torch", "--states", str(states), "--every", "4"]
-    assert ended("train", spec, *led) == 0
+    led = ["--backend", "torch", "--states", str(states)]
+    assert ended("train", spec, *led, "--every", "3") == 0
+    assert ended("train", spec, *led, "--every", "4") == 0  # what is there is replaced
+    assert len(list((states / "shown").glob("*.safetensors"))) == 4
     follow = ["--backend", "paddle", "--states", str(states), "--report", str(folder / "report")]
     capsys.readouterr()
     assert ended("lockstep", spec, *follow) == 0
@@ -170,13 +177,13 @@ def test_a_folder_without_what_its_own_side_shows(
     spec, states = write_spec(number_spec(folder), folder / "spec.json"), folder / "states"
     arguments = ["--backend", "torch", "--states", str(states)]
     assert ended("train", spec, *arguments, "--every", "11") == 0
-    shown_file(states, 11).unlink()
+    shown_file(states / "shown", 11).unlink()
     capsys.readouterr()
     assert ended("lockstep", spec, *arguments) == 2
     assert capsys.readouterr().err == (
         f"{states}: must hold what the leading side itself makes of its updates, as "
         "`dualtrain train --states FOLDER` leaves it. Received: a folder without "
-        "shown-0000011.safetensors\n"
+        "shown/shown-0000011.safetensors\n"
     )
     assert ended("lockstep", spec, "--backend", "torch", "--states", str(folder)) == 2
     assert "states.json" in capsys.readouterr().err

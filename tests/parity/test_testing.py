@@ -13,7 +13,7 @@ import torch
 
 import dualtrain_paddle
 from benchmarks.mistakes.faults import misread
-from dualtrain.errors import TrainingWarning
+from dualtrain.errors import BackendError, TrainingWarning
 from dualtrain.testing import assert_decay_parity, assert_lr_parity, assert_update_parity
 from tests import builders
 
@@ -101,6 +101,43 @@ def test_decay_parity_objects_to_another_model() -> None:
 def test_update_parity_holds() -> None:
     comparison = assert_update_parity(SPEC, [TorchNet(), PaddleNet()], batches())
     assert comparison.weights is not None
+
+
+def test_update_parity_measures_its_floor_on_copies() -> None:
+    """What is trained is trained once: even the counter of a batch norm begins at 0."""
+
+    class Counted(TorchNet):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm = torch.nn.BatchNorm1d(8, momentum=None)
+
+    torch.manual_seed(0)
+    models = [Counted(), Counted()]
+    found = assert_update_parity(SPEC, models, batches(), nudges=2)
+    assert {int(model.norm.num_batches_tracked) for model in models} == {30}
+    assert found.weights is not None
+    assert found.weights.floor
+    assert {tensor.difference for tensor in found.weights.tensors} == {0.0}
+    without = assert_update_parity(SPEC, [Counted(), Counted()], batches(), nudges=0).weights
+    assert without is not None
+    assert without.floor is None
+
+
+def test_a_model_that_cannot_be_copied_has_no_floor() -> None:
+    model = TorchNet()
+    model.seen = model.hidden(torch.ones(1, 4))  # a result that is no leaf
+    with pytest.raises(BackendError, match=r"nudges=0 leaves it out\. Received: Only Tensors"):
+        assert_update_parity(SPEC, [model, PaddleNet()], batches())
+    assert_update_parity(SPEC, [model, PaddleNet()], batches(), nudges=0)
+
+
+def test_update_parity_at_o2() -> None:
+    """Masters are made once for each model, so each floor needs a fresh one."""
+    low = spec_of(amp={"dtype": "bfloat16", "level": "O2"}, duration={"updates": 3})
+    weights = assert_update_parity(low, [TorchNet(), TorchNet()], batches(), nudges=1).weights
+    assert weights is not None
+    assert weights.floor is not None
+    assert weights.floor > 1e-4, "1 ULP of float32 would not be seen"
 
 
 def test_update_parity_objects_to_another_model() -> None:
