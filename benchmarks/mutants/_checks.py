@@ -12,6 +12,13 @@ _C, _P, _CORE, _META = (
 )
 
 _NEAR: tuple[tuple[str, str], ...] = (
+    ("lockstep/_fused", f"{_CORE}lockstep_gradients.py {_CORE}parity.py"),
+    ("lockstep/_r", f"{_CORE}lockstep_bars.py {_CORE}rounded.py {_C}lockstep_rule_faults.py"),
+    (
+        "lockstep/",
+        f"{_CORE}lockstep_bars.py {_CORE}lockstep_gradients.py {_CORE}lockstep_doubts.py "
+        f"{_CORE}lockstep_judge.py",
+    ),
     ("backends/dualtrain_torch/amp", f"{_C}amp.py {_P}amp.py {_P}autocast.py"),
     ("backends/dualtrain_paddle/amp", f"{_C}amp.py {_P}amp.py"),
     ("/arrays", f"{_C}run.py {_C}task.py {_C}state.py"),
@@ -19,7 +26,7 @@ _NEAR: tuple[tuple[str, str], ...] = (
     ("backend/_batch_norm", f"{_P}batch_norm.py {_P}batch_stats.py"),
     ("clip", f"{_C}clip.py {_C}kernels.py {_P}clip.py {_P}clip_and_loss.py"),
     ("freeze", f"{_C}freeze.py tests/oracle/test_frozen_norms.py {_P}batch_stats.py"),
-    ("losses", f"{_C}losses.py {_C}targets.py {_P}clip_and_loss.py"),
+    ("losses", f"{_C}losses.py {_C}kernels.py {_C}targets.py"),
     ("targets", f"{_C}losses.py {_C}targets.py {_CORE}targets.py"),
     ("masters", f"{_C}masters.py {_P}amp.py"),
     ("models", f"{_P}models.py {_P}padding_row.py {_P}modes.py"),
@@ -70,12 +77,6 @@ _NEAR: tuple[tuple[str, str], ...] = (
     ("trace/", f"{_CORE}trace.py {_CORE}evidence.py {_CORE}weights_of_a_run.py"),
     ("cli/", f"{_CORE}exit_status.py {_CORE}cli.py"),
     ("workers/", f"{_P}sides.py {_CORE}talk.py"),
-    ("lockstep/_fused", f"{_CORE}lockstep_gradients.py {_CORE}parity.py"),
-    ("lockstep/_r", f"{_CORE}rounded.py {_C}lockstep_rule_faults.py"),
-    (
-        "lockstep/",
-        f"{_CORE}lockstep_gradients.py {_CORE}lockstep_doubts.py {_CORE}lockstep_judge.py",
-    ),
     ("training/_follow", f"{_C}follow.py {_C}follow_task.py {_P}follow.py"),
     (
         "parity/",

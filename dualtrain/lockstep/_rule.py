@@ -48,11 +48,13 @@ def judge_rule(
         readings += _moved(move, side, plan, {n: decisions[n] for n in sorted(moving)})
         readings += _averages(move, side, plan)
     if probe:
-        readings = [replace(r, detail=f"{_MADE_UP} {r.detail}".rstrip()) for r in readings]
+        readings = [
+            replace(r, detail=": ".join(filter(None, (_MADE_UP, r.detail)))) for r in readings
+        ]
     return readings
 
 
-_MADE_UP = "from a state made up:"
+_MADE_UP = "from a state made up"
 
 
 def _trains(decision: Decision) -> bool:

@@ -98,3 +98,13 @@ def test_the_trace_records_the_momentum_that_the_optimizer_had(backend: Backend)
 
 def summed(model: Any, tensors: dict[str, Any]) -> Any:
     return model(tensors["input"]).sum()
+
+
+def test_parameters_of_other_rates_have_the_same_momentum(backend: Backend) -> None:
+    """A group of its own in torch; by a power of two, so that each step is half as long exactly."""
+    alone = trained(backend, spec_of(CYCLES[1]))
+    spec = spec_of(CYCLES[1])
+    halved = spec.model_dump(exclude_unset=True) | {
+        "lr_multipliers": [{"pattern": "weight", "multiplier": 0.5}]
+    }
+    assert trained(backend, Spec(**halved)) == [0.5 * w for w in alone]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dualtrain.cli import _runs, _traces
+from dualtrain.cli import _runs, _traces, main
 from tests.command import EPOCHS
 from tests.traces import make_trace, write_trace
 
@@ -72,6 +72,21 @@ def test_an_output_that_is_closed(tmp_path: Path) -> None:
         command, stderr=subprocess.PIPE, preexec_fn=lambda: os.close(1), check=False
     )
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_fault_of_its_own_is_no_verdict(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Python would end with 1, which says that two runs differ."""
+
+    def broken(arguments: object) -> None:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr("dualtrain.cli._run", broken)
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 3
+    assert capsys.readouterr().err.endswith("RuntimeError: a fault\n")
 
 
 def test_every_place_says_the_same_of_a_verdict() -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from dualtrain.errors import TraceError
 from dualtrain.parity import Finding, WeightSet, compare, compare_files
+from dualtrain.parity._finding import classify
 from dualtrain.parity._numbers import distance, relative, ulps
 from dualtrain.trace import Evaluation, Trace
 from tests.traces import (
@@ -54,6 +55,10 @@ def test_ulps_count_across_zero() -> None:
 
 def test_a_number_against_none_is_infinitely_far() -> None:
     assert (math.inf, math.inf) == (distance(None, 0.0), relative(None, 0.0, floor=1.0))
+
+
+def test_a_difference_that_is_no_number_is_beyond_any_bar() -> None:
+    assert [classify(value, 1.0) for value in (math.nan, math.inf)] == ["different"] * 2
 
 
 def test_near_zero_the_floor_is_the_measure() -> None:

@@ -98,6 +98,13 @@ CASES = {
         update(1, batches=("00000002", "00000009")),
         first_update=1,
     ),
+    "two micro-batches of one update exchanged": Case(
+        "batches",
+        "update 1, micro-batch 0: digest 00000002 against 00000003",
+        "task, batch.size, seed",
+        update(1, batches=("00000003", "00000002")),
+        first_update=1,
+    ),
     "decays otherwise": Case(
         "decay",
         "dense.weight: decay 0.01 against 0.0; effective decay 0.01 against 0.0",
@@ -432,6 +439,19 @@ def test_both_sides_without_finite_numbers_prove_nothing(value: float) -> None:
     assert comparison.verdict == "no proof"
     assert comparison.weights is None
     assert "update (both sides left the finite numbers)" in comparison.not_compared
+
+
+@pytest.mark.parametrize(
+    "change",
+    [evaluation(loss=math.nan), header(probe=((math.inf, -0.5), (1.5, 2.0)))],
+    ids=["evaluation", "probe"],
+)
+def test_a_number_that_is_none_outside_training_proves_nothing(
+    change: Callable[[Trace], Trace],
+) -> None:
+    a = change(make_trace())
+    assert compare(a, a).verdict == "no proof"
+    assert compare(a, make_trace()).verdict == "differs"
 
 
 def test_a_number_that_one_side_lacks_is_that_stages_difference() -> None:
