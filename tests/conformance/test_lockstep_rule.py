@@ -69,6 +69,9 @@ def judge_all(
     run = run_on(backend, spec, SHAPE, wide=wide)
     for size, k in PAIRS:
         weights, gradients = drawn(size, np.float64 if wide else np.float32)
+        assert run.plan.ledger is not None
+        trains = {r.parameter.name for r in run.plan.ledger.rows if r.trains}
+        gradients = {n: g for n, g in gradients.items() if n in trains}
         averages = None
         if spec.ema is not None:
             averages = {n: (w * 0.99).astype(w.dtype) for n, w in weights.items()}
