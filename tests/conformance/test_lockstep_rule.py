@@ -156,8 +156,6 @@ def test_gradients_that_are_no_numbers_are_no_proof(backend: Backend) -> None:
     weights, gradients = drawn("plain")
     gradients["weight"][:] = np.nan
     readings = judged(run, state_at(spec.optimizer, 2, weights, gradients), gradients)
-    assert {(r.tensor, r.outcome) for r in readings if r.what == "weight"} == {
-        ("bias", "agrees"),
-        ("weight", "no proof"),
-    }
+    outcomes = {(r.tensor, r.outcome) for r in readings if r.what == "weight"}
+    assert outcomes >= {("bias", "agrees"), ("weight", "no proof")}
     assert not any(r.outcome == "differs" for r in readings)
