@@ -8,8 +8,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from dualtrain.backend import Backend, train_as_chosen
 from dualtrain.data import PreparedData
 from dualtrain.errors import PlanError
@@ -18,6 +16,7 @@ from dualtrain.lockstep import (
     Move,
     Pass,
     Shown,
+    probe_state,
     read_led,
     read_states,
 )
@@ -177,7 +176,7 @@ class Follower:
             narrow=self._narrow,
             random=self._random,
             moved=moved,
-            probe=self._probe(*_probe_state(led.before, led.passed.gradients)),
+            probe=self._probe(*probe_state(led.before, led.passed.gradients)),
             nudges=nudges,
             reached=reached,
         )
@@ -280,13 +279,3 @@ def _copied(model: Any, backend: Backend) -> tuple[Any, str]:
 
 def _no_pass(error: Exception) -> str:
     return f"the model cannot be in float64: {type(error).__name__}: {error}"
-
-
-def _probe_state(before: RunState, handed: Arrays) -> tuple[RunState, Arrays]:
-    thirds = {n: np.arange(w.size).reshape(w.shape) % 3 for n, w in before.tensors.weights.items()}
-    weights = {
-        n: np.where(thirds[n] == 0, 0, w).astype(w.dtype) if n in handed else w
-        for n, w in before.tensors.weights.items()
-    }
-    gradients = {n: np.where(thirds[n] == 1, 0, g).astype(g.dtype) for n, g in handed.items()}
-    return replace(before, tensors=replace(before.tensors, weights=weights)), gradients
