@@ -141,7 +141,7 @@ def shown(
         scalars={},
         after=state,
     )
-    facts = {"attempt": 0, "batches": ("0",), "moved": move, "probe": move} | said
+    facts: dict[str, Any] = {"attempt": 0, "batches": ("0",), "moved": move, "probe": move} | said
     return Shown(passed=own, wide=double, nudges=nudges, reached=reached, **facts)
 
 

@@ -8,6 +8,12 @@ Half (a): `_gradients.py` holds the gradients, the losses and the running statis
 against each other (`_quantities.py`, `_fused.py`), if `_doubts.py` finds that they can be;
 `_nudges.py` finds out what rounding does to them, in units of `_units.py`; `_knobs.py` says where
 to look.
+
+Half (b): `_rule.py` holds what a side makes of given gradients against the rule: `_rule_clock.py`
+its counts and rates, `_rule_clip.py` its norm and clip, `_rule_parameter.py` each weight and state,
+in units of the roundings (`_rule_held.py`) that `_rounded.py` counts while `_rule_step.py` runs the
+rule's own text over it, and `_rule_slope.py` what is off alike in a whole tensor. `_probe.py` makes
+up a state in which more is seen.
 """
 
 from dualtrain.lockstep._files import FILES as FILES

@@ -28,8 +28,8 @@ def judge(led: Led, a: Shown, b: Shown, *, plan: Plan, decisions: Mapping[str, D
 
     plan, decisions: the leading side's; b is judged by them, too.
 
-    Of each kind of quantity the gravest reading is kept, and all that do not agree. Of numbers that
-    are none on both sides no rule can be told.
+    Readings that differ, are no proof or are excused are kept; of the others the gravest of each
+    kind. Of numbers that are none on both sides no rule can be told.
     """
     assert led.attempt == a.attempt == b.attempt, "one update"
     readings = judge_gradients(led, a, b, u=unit_of(plan, led.before.tensors.weights))
@@ -55,13 +55,18 @@ def judge_folder(folder: Path, a: Iterable[Shown], b: Iterable[Shown]) -> Iterat
 
 
 def _kept(readings: Sequence[Reading]) -> Iterator[Reading]:
-    gravest: dict[tuple[str, str], Reading] = {}
+    """Those that decide something, and the gravest of the others, of each kind and outcome."""
+    others: dict[tuple[str, str, str], list[Reading]] = {}
     for reading in readings:
-        kind = (reading.half, reading.what)
-        if reading.outcome == "agrees":
-            gravest[kind] = max(gravest.get(kind, reading), reading, key=lambda r: r.times)
-    kept = {id(reading) for reading in gravest.values()}
-    return (r for r in readings if r.outcome != "agrees" or id(r) in kept)
+        if reading.outcome == "agrees" or (reading.outcome == "told" and not reading.excuse):
+            kind = (reading.half, reading.what, reading.outcome)
+            others.setdefault(kind, []).append(reading)
+        else:
+            yield reading
+    for alike in others.values():
+        gravest = max(alike, key=lambda reading: reading.times)
+        more = f", and {len(alike) - 1} more" if gravest.outcome == "told" and alike[1:] else ""
+        yield replace(gravest, detail=gravest.detail + more)
 
 
 def settled(updates: Iterable[Judged], total: int) -> Lockstep:

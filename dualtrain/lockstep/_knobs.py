@@ -29,27 +29,36 @@ def with_knobs(readings: Sequence[Reading], a: Quantities, b: Quantities) -> lis
     """
     differing = [reading for reading in readings if reading.outcome == "differs"]
     kinds = {reading.what for reading in differing}
-    names = {reading.tensor for reading in differing if reading.what == "gradient"}
-    factor = _factor([(a[n], b[n]) for n in sorted(names & a.keys() & b.keys())])
+    factor = _factor([(a[n], b[n]) for n in _named(differing, a) if n in b])
     gradient = _FORWARD if "loss" in kinds else _BACKWARD if factor is None else _FACTOR
     knobs = {"gradient": gradient, "loss": _FORWARD, "statistic": _STATISTIC}
     told = (
-        ""
-        if factor is None
-        else f"; the second side's is {factor:.9g} times the first's, in all that differ"
+        "" if factor is None else f"; the second side's is {factor:.9g} times the first's, in all"
     )
 
     def explained(reading: Reading) -> Reading:
         if reading.outcome != "differs":
             return reading
-        more = told if reading.what == "gradient" else ""
+        more = "" if reading.what == "statistic" else told
         return replace(reading, detail=reading.detail + more, knob=knobs[reading.what])
 
     return [explained(reading) for reading in readings]
 
 
+def _named(differing: Sequence[Reading], held: Quantities) -> list[str]:
+    """The gradients that differ, and all losses if one does."""
+    kinds = {reading.what for reading in differing}
+    tensors = {reading.tensor for reading in differing}
+    return [
+        name
+        for name, quantity in held.items()
+        if quantity.kind in kinds
+        and (quantity.kind == "loss" or (quantity.kind == "gradient" and name in tensors))
+    ]
+
+
 def _factor(pairs: Sequence[tuple[Quantity, Quantity]]) -> float | None:
-    """f, where each second gradient is f times the first; None where that does not explain them."""
+    """f, where each second one is f times the first; None where that does not explain them."""
     found = list(_factors(pairs))
     if not found or None in found:
         return None

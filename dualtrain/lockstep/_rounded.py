@@ -7,7 +7,7 @@ gives and, element by element, how far any evaluation in floating point may lie 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -217,20 +217,14 @@ def _norm(x: Rounded) -> Rounded:
 
 
 def _ratio(a: Rounded, b: Rounded) -> Rounded:
-    if a.value <= a.error or b.value <= b.error:
-        may_be_1 = a.error or b.error  # rounding decides whether there is a ratio
-        return Rounded(np.float64(1.0), np.inf if may_be_1 else EXACT, a.precision)  # type: ignore[arg-type]
-    return a / b
+    """1 where one of them is 0; nothing where rounding decides whether it is."""
+    if any(x.value == 0.0 and x.error == 0.0 for x in (a, b)):
+        return Rounded(np.array(1.0), EXACT, a.precision)
+    return a / b if a.value > a.error else Rounded(np.array(1.0), np.inf, a.precision)
 
 
-def arithmetic(powers: Mapping[str, float], precision: Precision) -> Arithmetic:
-    """The verbs over `Rounded`; powers: the numbers that a side holds otherwise than float64."""
-
-    def held(name: str, exact: float) -> Any:
-        if name not in powers:
-            return exact
-        return Rounded(np.float64(powers[name]), EXACT, precision)  # type: ignore[arg-type]
-
+def arithmetic(precision: Precision, held: Callable[..., Any]) -> Arithmetic:
+    """The verbs over `Rounded`; held: what `Arithmetic` says of it."""
     own: dict[str, Callable[..., Any]] = {
         "held": held,
         "zeros": lambda x: Rounded(np.zeros_like(x.value), EXACT, precision),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,15 +42,23 @@ class Held:
         ratio = np.where(np.isnan(ratio), np.inf, ratio)[self.judged]
         return float(ratio.max(initial=0.0))
 
-    def reading(self, *, side: str, what: str, tensor: str, knob: str, detail: str = "") -> Reading:
-        """In honest roundings; no proof where no number can be judged."""
+    def reading(
+        self, *, side: str, what: str, tensor: str, knob: str | Callable[[], str]
+    ) -> Reading:
+        """In honest roundings; no proof where no number can be judged.
+
+        knob: or what finds it, asked where there is a difference.
+        """
         size, judged = self.error.size, int(self.judged.sum())
         value = self.times
         outcome: Outcome = "differs" if value > MARGIN else "agrees"
+        detail = ""
         if not judged and size:
             outcome, detail = "no proof", "left the finite numbers, or hangs on a rounding"
-        elif judged < size and not detail:
+        elif judged < size:
             detail = f"{size - judged} of {size} numbers hang on a rounding or overflow"
+        if not isinstance(knob, str):
+            knob = knob() if outcome == "differs" else ""
         return rule_reading(
             side=side,
             what=what,

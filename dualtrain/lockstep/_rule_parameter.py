@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dualtrain.lockstep._reading import Reading
+from dualtrain.lockstep._reading import Outcome, Reading
 from dualtrain.lockstep._rounded import Rounded, precision_of
-from dualtrain.lockstep._rule_held import Held, held, not_equal, rule_reading
+from dualtrain.lockstep._rule_held import MARGIN, Held, held, not_equal, rule_reading
 from dualtrain.lockstep._rule_slope import Slope, slope
-from dualtrain.lockstep._rule_step import Factors, stepped
+from dualtrain.lockstep._rule_step import Factors, Step, stepped
 from dualtrain.optimizers import UpdateRule
 from dualtrain.state import Arrays
 
 __all__ = ["SAMPLE", "Parameter", "judge_parameter", "sampled"]
 
-SAMPLE = 100_000
+SAMPLE = 2**15
 """So many numbers of a larger tensor are judged: a rule that is wrong is wrong everywhere."""
 
 DECAY_BAR = 1.0
@@ -49,12 +50,10 @@ def judge_parameter(given: Parameter) -> list[Reading]:
     """Readings of its weight, its states, and of decay and rate over the whole tensor."""
     given = _sample(given)
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        states, weight = stepped(
-            given.rule, given.kept, given.weight, given.gradient, given.factors
-        )
-        of_states = list(_states(given, states))
+        step = stepped(given.rule, given.kept, given.weight, given.gradient, given.factors)
+        of_states = [*_states(given, step.state), *_powers(given, step)]
         wrong = next((r.knob for r in of_states if r.outcome == "differs"), "")
-        return [*of_states, *_of_weight(given, weight, wrong)]
+        return [*of_states, *_of_weight(given, step.weight, wrong)]
 
 
 def sampled(array: NDArray[Any]) -> NDArray[Any]:
@@ -86,7 +85,10 @@ def _sample(given: Parameter) -> Parameter:
 
 
 def _states(given: Parameter, states: Any) -> Iterator[Reading]:
-    """Each array and number that the rule keeps."""
+    """Each array and number that the rule keeps, and the count, for as long as a bias hangs on it.
+
+    Where powers of the betas are kept in its place, none is left after some time.
+    """
     rule, after = given.rule, given.kept_after
     for what in (*rule.state_arrays, *rule.state_numbers):
         if what not in after:
@@ -94,18 +96,42 @@ def _states(given: Parameter, states: Any) -> Iterator[Reading]:
             continue
         found = held(after[what], states[what])
         yield found.reading(
-            side=given.side, what=what, tensor=given.name, knob=_knob(given, what, found)
+            side=given.side, what=what, tensor=given.name, knob=partial(_knob, given, what, found)
         )
     if "step" in after:
-        off = float(int(after["step"]) - states["step"])
-        detail = f"{int(after['step'])} updates, expected {states['step']}"
-        yield not_equal(given.side, "step", given.name, "optimizer", detail, abs(off))
+        count, expected = int(after["step"]), int(states["step"])
+        tells = min(dict(rule)["betas"]) ** expected > precision_of(given.weight).unit
+        detail = f"{count} updates, expected {expected}"
+        off = float(abs(count - expected)) if tells else 0.0
+        yield not_equal(given.side, "step", given.name, "optimizer", detail, off)
+
+
+def _powers(given: Parameter, step: Step) -> Iterator[Reading]:
+    """The powers that the side goes on with, each a product of as many roundings as updates.
+
+    0.96^k of NAdam falls below float32's numbers: that is told, and the update judged with it.
+    """
+    of = precision_of(given.weight)
+    for power in step.powers:
+        honest = of.unit * (step.state["step"] + 2) * abs(power.terms) + of.normal
+        value = abs(power.own - power.exact) / honest
+        off: Outcome = "told" if power.name == "falling" else "differs"
+        yield rule_reading(
+            side=given.side,
+            what=f"power {power.name}",
+            tensor=given.name,
+            value=value,
+            bar=MARGIN,
+            outcome="agrees" if value <= MARGIN else off,
+            detail=f"{power.own:.8g}, exactly {power.exact:.8g}",
+            knob="optimizer.betas",
+        )
 
 
 def _knob(given: Parameter, what: str, found: Held) -> str:
     """The fields that a state hangs on; of coupled decay, if the weights explain what is off."""
     rule = given.rule
-    coupled = not rule.decoupled
+    coupled = not rule.decoupled and found.error.shape == given.weight.shape
     if coupled and slope(found, given.weight.astype(np.float64)).is_all:
         return "weight_decay"
     fields = [f"optimizer.{word}" for word in _WORDS[what] if word in type(rule).model_fields]
@@ -130,19 +156,22 @@ _WORDS = {
 
 def _of_weight(given: Parameter, weight: Rounded, wrong: str) -> Iterator[Reading]:
     """wrong: the fields that a state which is off already names."""
-    found = held(given.weight_after, weight)
+    rule, found = given.rule, held(given.weight_after, weight)
     unit = precision_of(given.weight).unit
     before = given.weight.astype(np.float64)
-    knob = wrong or ("optimizer.eps" if "eps" in type(given.rule).model_fields else "optimizer")
-    if not given.rule.reads_rate_once:
-        decay = slope(found, before)
-        rate = slope(found, weight.value - before, beside=before)
-        bar = RATE_BAR + (before.size**0.5 / 4.0 if given.rule.trust_ratio else 0.0)
+    knob = wrong or ("optimizer.eps" if "eps" in type(rule).model_fields else "optimizer")
+    shrunk = before * given.factors.lr * given.factors.decay if rule.decoupled else 0.0
+    moved = weight.value - before + shrunk
+    if rule.shrinks or not rule.state_arrays:  # elsewhere decay shows in a state
+        decay = slope(found, before, beside=moved)
         if not wrong and decay.is_all and decay.sure > DECAY_BAR * unit:
             knob = "weight_decay"
-        elif not wrong and rate.is_all and rate.sure > bar * unit:
-            knob = "optimizer.lr, schedule"
         yield from _sloping(given, "decay", decay, DECAY_BAR, wrong or "weight_decay")
+    if not rule.reads_rate_once:
+        rate = slope(found, moved, beside=before)
+        bar = RATE_BAR + (before.size**0.5 / 4.0 if rule.trust_ratio else 0.0)
+        if not wrong and rate.is_all and rate.sure > bar * unit:
+            knob = "optimizer.lr, schedule"
         yield from _sloping(given, "rate", rate, bar, knob)
     yield found.reading(side=given.side, what="weight", tensor=given.name, knob=knob)
 

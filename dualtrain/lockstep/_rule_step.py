@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from dualtrain.lockstep._rounded import EXACT, Precision, Rounded, arithmetic, p
 from dualtrain.optimizers import UpdateRule
 from dualtrain.state import Arrays, Scalars
 
-__all__ = ["Factors", "exact", "in_single", "stepped"]
+__all__ = ["Factors", "Power", "Step", "exact", "in_single", "stepped"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,22 +30,48 @@ class Factors:
     scalars: Scalars
 
 
+class Power(NamedTuple):
+    """A number that a side goes on with in place of the exact one."""
+
+    name: str
+    own: float
+    exact: float
+    terms: float
+    """The size of those that it is a difference of; its own if it is none."""
+
+
+class Step(NamedTuple):
+    """What an update makes of a parameter."""
+
+    state: Mapping[str, Any]
+    weight: Rounded
+    powers: tuple[Power, ...]
+
+
 def stepped(
     rule: UpdateRule, kept: Arrays, w: NDArray[Any], g: NDArray[Any], factors: Factors
-) -> tuple[Mapping[str, Any], Rounded]:
+) -> Step:
     """State and weight after an update.
 
     kept: what the rule keeps of the parameter, by neutral name; nothing before its first update.
     w, g: of one shape, as the framework holds them.
     """
-    of = precision_of(w)
-    verbs = arithmetic(factors.scalars.powers, of)
+    of, powers = precision_of(w), []
+
+    def held(name: str, exact_one: float, terms: float = 0.0) -> Any:
+        if name not in factors.scalars.powers:
+            return exact_one
+        own = factors.scalars.powers[name]
+        powers.append(Power(name, own, exact_one, terms or exact_one))
+        return exact(np.array(own), of)
+
+    verbs = arithmetic(of, held)
     if factors.scalars.single:
         rule = in_single(rule)
     weight = exact(w, of)
     state: dict[str, Any] = {name: exact(array, of) for name, array in kept.items()}
     state["step"] = int(kept["step"]) if "step" in kept else 1
-    return rule.update(
+    after, moved = rule.update(
         state if kept else rule.new_state(weight, verbs=verbs),
         weight,
         exact(g, of),
@@ -54,6 +80,15 @@ def stepped(
         momentum=factors.momentum,
         verbs=verbs,
     )
+    numbers = {name: _as_kept(after[name], of) for name in rule.state_numbers}
+    return Step({**after, **numbers}, moved, tuple(powers))
+
+
+def _as_kept(number: Any, of: Precision) -> Rounded:
+    """A number of a state, which is kept in a tensor."""
+    if isinstance(number, Rounded):
+        return number
+    return Rounded(np.array(number), np.array(of.unit * abs(number)), of)
 
 
 def exact(array: NDArray[Any], of: Precision) -> Rounded:

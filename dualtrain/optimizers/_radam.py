@@ -37,7 +37,7 @@ class RAdam(UpdateRule):
         b1k, b2k = xp.held("beta1", b1**k), xp.held("beta2", b2**k)
         h = m / (1 - b1k)
         z = 2 / (1 - b2) - 1
-        p = xp.held("length", z - 2 * k * b2**k / (1 - b2**k))
+        p = xp.held("length", z - 2 * k * b2**k / (1 - b2**k), terms=z)
         if p <= 5:
             return xp.plus_(w, h, -now.lr)
         rectified = ((p - 4) * (p - 2) * z / ((z - 4) * (z - 2) * p)) ** 0.5

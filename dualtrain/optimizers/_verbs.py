@@ -53,9 +53,10 @@ class Arithmetic:
     """(a, x, y, s): a + s x / y."""
     average_: Callable[[Array, float, Array], Array]
     """(held, rate, x): rate held + (1 - rate) x."""
-    held: Callable[[str, float], Any] = lambda name, exact: exact
+    held: Callable[..., Any] = lambda name, exact, terms=0.0: exact
     """A number that follows from the count of updates, by name: the exact one, or, where a side
-    that is judged goes on with another (a product that it rounds), its own."""
+    that is judged goes on with another (a product that it rounds), its own. terms: their size, if
+    the number is a difference."""
 
 
 def _plus(a: Array, b: Array, s: float) -> Array:

@@ -7,9 +7,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dualtrain.backend import Backend, train_as_chosen
 from dualtrain.data import PreparedData
 from dualtrain.errors import PlanError
+from dualtrain.listing import listed
 from dualtrain.lockstep import (
     Led,
     Move,
@@ -20,6 +23,7 @@ from dualtrain.lockstep import (
     read_states,
 )
 from dualtrain.plan import Plan
+from dualtrain.printable import printable
 from dualtrain.spec import Spec
 from dualtrain.state import Arrays, RunState
 from dualtrain.training._epochs import Batches, Epochs
@@ -134,10 +138,11 @@ class Follower:
         states: Path,
     ) -> None:
         self._folder, self._states = states, read_states(states)
-        train_as_chosen(model, backend.modules(model))
         wide, self._narrow = _copied(model, backend)  # before its own run casts the model
         self.run = Run(plan, model, backend=backend, device=device, measure=True)
-        self.run.clip.keeps = True
+        assert self.run.clip is not None, "a run that measures has one"
+        self._clip, self._clip.keeps = self.run.clip, True
+        train_as_chosen(model, backend.modules(model))
         self._passes = Passes(self.run, objective(self.run))
         self._rounding = Rounding(self._passes)
         self._wide = None if wide is None else WidePasses(plan, wide, self.run, objective)
@@ -164,7 +169,7 @@ class Follower:
 
     def _show(self, led: Led, group: Group) -> Shown:
         passed, moved, digests = self._moved(led, group)
-        wide = self._in_float64(led.before, group)
+        wide = self._in_float64(led.before, group, passed)
         self._look(led.before, group, passed, wide)
         nudges, reached = self._rounding.explored(led, group, passed, wide)
         return Shown(
@@ -205,28 +210,35 @@ class Follower:
             momentum=applied.momentum,
             skipped=applied.skipped,
             norm=None if norm is None else run.backend.numbers([norm])[0],
-            clipped={} if applied.skipped else run.backend.clipped_gradients(run.model, run.clip),
+            clipped={} if applied.skipped else run.backend.clipped_gradients(run.model, self._clip),
             scalars=run.backend.scalars(run.optimizer, before.tensors, after.tensors),
             after=after,
         )
 
-    def _in_float64(self, state: RunState, group: Group) -> Pass | None:
+    def _in_float64(self, state: RunState, group: Group, passed: Pass) -> Pass | None:
         """The pass in float64; none from the first on that cannot be made."""
         if self._wide is None:
             return None
         try:
-            return self._wide.alone(state, group)
+            wide = self._wide.alone(state, group)
         except Exception as error:  # whatever a model of the user's own may do
-            self._wide.close()
-            self._wide, self._narrow = None, _no_pass(error)
-            return None
+            why = _told(error)
+        else:
+            missing = sorted(wide.gradients.keys() ^ passed.gradients.keys())
+            if not missing:
+                return wide
+            why = f"its copy does not train what it trains, {listed(missing)}"
+        self._wide.close()
+        self._wide, self._narrow = None, f"{_NOT_WIDE}: {why}"
+        return None
 
     def _look(self, state: RunState, group: Group, passed: Pass, wide: Pass | None) -> None:
         """See at the first updates whether float32 computes inside, and whether passes repeat.
 
         Two of them: behind a layer whose weights are 0 at first there is no gradient.
         """
-        if self._looked == _LOOKS:
+        finite = all(np.isfinite(gradient).all() for gradient in passed.gradients.values())
+        if self._looked == _LOOKS or not finite:
             return
         self._looked += 1
         if self._wide is not None and wide is not None:
@@ -273,8 +285,12 @@ def _copied(model: Any, backend: Backend) -> tuple[Any, str]:
     try:
         return backend.widened(model), ""
     except Exception as error:  # whatever a model of the user's own may hold
-        return None, _no_pass(error)
+        return None, f"{_NOT_WIDE}: {_told(error)}"
 
 
-def _no_pass(error: Exception) -> str:
-    return f"the model cannot be in float64: {type(error).__name__}: {error}"
+_NOT_WIDE = "the model cannot be in float64"
+
+
+def _told(error: Exception) -> str:
+    """In one line."""
+    return printable(f"{type(error).__name__}: {error}")

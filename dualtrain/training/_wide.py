@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dualtrain.backend import train_as_chosen
 from dualtrain.lockstep import Pass
 from dualtrain.plan import Plan
 from dualtrain.state import Arrays, RunState
@@ -41,6 +42,7 @@ class WidePasses:
         with warnings.catch_warnings():  # the side's own run has said all
             warnings.simplefilter("ignore")
             self._run = Run(wide, model, backend=backend, device=device, measure=False)
+            train_as_chosen(model, backend.modules(model))
         self._passes = Passes(self._run, objective(self._run))
 
     def close(self) -> None:
@@ -60,19 +62,16 @@ class WidePasses:
         return replace(passed, gradients={n: g * scale for n, g in passed.gradients.items()})
 
     def narrow(self, state: RunState, group: Group, passed: Pass) -> str:
-        """How it shows that float32 computes inside: gradients follow tiny moves in jumps.
+        """How it shows that float32 computes inside: gradients follow tiny moves in jumps, or not.
 
         passed: the gradients where nothing is moved.
         """
         up, down = (self.alone(state, group, steps=steps).gradients for steps in (1, -1))
+        if all(np.array_equal(up[name], g) for name, g in passed.gradients.items()):
+            return f"{_NARROW}, no gradient is another"
         middle = {name: (gradient + down[name]) / 2 for name, gradient in up.items()}
         name, share = _spread(middle, passed.gradients)
-        if share <= NOISE:
-            return ""
-        return (
-            f"float32 computes inside the model: with weights {STEP:.0e} off, the gradient of "
-            f"{name!r} jumps by {share:.0e} of the whole"
-        )
+        return f"{_NARROW}, that of {name!r} jumps by {share:.0e} of all" if share > NOISE else ""
 
     def random(self, state: RunState, group: Group, passed: Pass) -> str:
         """How it shows that passes draw random numbers: a second one is another."""
@@ -80,12 +79,15 @@ class WidePasses:
         return random_in(again, passed, NOISE)
 
 
+_NARROW = f"float32 computes inside the model: with weights {STEP:.0e} off"
+
+
 def random_in(again: Pass, passed: Pass, noise: float) -> str:
     """How it shows in a pass that was made twice; noise: what may be without, of the whole."""
     name, share = _spread(again.gradients, passed.gradients)
     if share <= noise:
         return ""
-    return f"made twice, the gradient of {name!r} is {share:.0e} of the whole apart"
+    return f"made twice, the gradient of {name!r} is {share:.0e} of all gradients apart"
 
 
 def without_random(state: RunState) -> RunState:

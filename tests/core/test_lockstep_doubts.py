@@ -160,7 +160,7 @@ class TestFloat64:
 
 def test_a_fused_bias_is_judged_in_its_three_parts() -> None:
     """A fault in the key's part is nothing beside the other two, which carry the norm."""
-    bias = np.repeat(np.float32([1, 1e-9, 1]), 8)
+    bias = np.repeat(np.array([1, 1e-9, 1], np.float32), 8)
     wrong = bias.copy()
     wrong[8:16] *= -1
     held = {}

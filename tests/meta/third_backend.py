@@ -59,6 +59,7 @@ MADE = {
     "build_linear": Model,
     "build_optimizer": Optimizer,
     "build_schedule": Schedule,
+    "widened": Model,
 }
 
 def verb(name):
