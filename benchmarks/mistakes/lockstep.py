@@ -23,8 +23,8 @@ __all__ = ["SIDES", "Pairs", "first_found"]
 SIDES = ("torch", "paddle")
 """The leading one, and the other."""
 
-UPDATES = 24
-"""Of which the warmup is 2, or 3 rounded up."""
+UPDATES = 6
+"""Without warmup, or one update of it rounded up."""
 
 
 class Pairs:

@@ -28,8 +28,8 @@ class Named:
     """A spec field that is named."""
     tensor: str = ""
     """A regular expression that its name has; of a quantity that is no tensor's, empty."""
-    update: int = 1
-    """Where it is found: at update 0 the rate of most recipes is 0."""
+    update: int = 0
+    """Where it is found; later than at once where weights or states are still 0."""
 
 
 @dataclass(frozen=True, kw_only=True)

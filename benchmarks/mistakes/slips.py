@@ -226,12 +226,12 @@ class Step:
     rule: Any
 
 
-Wrong = Callable[[Step], Mapping[str, Any]]
-"""What of an update is otherwise: `weight`, or a state by its neutral name."""
+Wrong = Callable[[Step], Mapping[str, Doubles]]
+"""What a wrong update has more than the right one: `weight`, or a state by its neutral name."""
 
 
 def wrong_step(wrong: Wrong) -> Slip:
-    """Put other numbers in the place of what each update has made."""
+    """Add to what each update has made what a wrong one has more."""
 
     def made(patch: pytest.MonkeyPatch, side: str) -> None:
         apply = Run._apply
@@ -258,13 +258,9 @@ def wrong_step(wrong: Wrong) -> Slip:
                     decay=row.decay,
                     rule=run.plan.spec.optimizer,
                 )
-                other = dict(wrong(step))
-                weight = other.pop("weight", weights[name])
-                weights[name] = np.asarray(weight, weights[name].dtype)
-                kept[name] = {
-                    n: np.asarray(other[n], a.dtype) if n in other else a
-                    for n, a in kept[name].items()
-                }
+                more = wrong(step)
+                weights[name] = _plus(weights[name], more.get("weight"))
+                kept[name] = {n: _plus(a, more.get(n)) for n, a in kept[name].items()}
             tensors = replace(after, weights=weights, optimizer=kept)
             run.backend.load_state(run.model, run.optimizer, tensors)
             return made
@@ -272,6 +268,10 @@ def wrong_step(wrong: Wrong) -> Slip:
         patch.setattr(Run, "_apply", applied)
 
     return made
+
+
+def _plus(array: NDArray[Any], more: Doubles | None) -> NDArray[Any]:
+    return array if more is None else np.asarray(array + more, array.dtype)
 
 
 def _tensors(run: Run) -> TensorState:
@@ -291,52 +291,42 @@ def adam_step(step: Step, *, k: int | None = None, inside: bool = False) -> Doub
     return np.divide(m, size, out=np.zeros_like(m), where=size != 0)
 
 
-def decay_after(step: Step) -> Mapping[str, Any]:
+def decay_after(step: Step) -> Mapping[str, Doubles]:
     """AdamW, the decay of what the step has left."""
-    moved = step.weight - step.lr * adam_step(step)
-    return {"weight": moved * (1 - step.lr * step.decay)}
+    return {"weight": step.lr * step.decay * step.lr * adam_step(step)}
 
 
 def decay_unseen(share: float) -> Wrong:
     """Every weight a little smaller."""
-
-    def wrong(step: Step) -> Mapping[str, Any]:
-        right = step.weight * (1 - step.lr * step.decay) - step.lr * adam_step(step)
-        return {"weight": right * (1 - share)}
-
-    return wrong
+    return lambda step: {"weight": -share * step.weight}
 
 
-def eps_inside(step: Step) -> Mapping[str, Any]:
+def eps_inside(step: Step) -> Mapping[str, Doubles]:
     """AdamW, eps under the root."""
-    weight = step.weight * (1 - step.lr * step.decay)
-    return {"weight": weight - step.lr * adam_step(step, inside=True)}
+    return {"weight": step.lr * (adam_step(step) - adam_step(step, inside=True))}
 
 
-def correct_late(step: Step) -> Mapping[str, Any]:
+def correct_late(step: Step) -> Mapping[str, Doubles]:
     """AdamW, the bias of the update before corrected; at the first that of the first."""
-    k = max(int(step.kept["step"]) - 1, 1)
-    weight = step.weight * (1 - step.lr * step.decay)
-    return {"weight": weight - step.lr * adam_step(step, k=k)}
+    before = max(int(step.kept["step"]) - 1, 1)
+    return {"weight": step.lr * (adam_step(step) - adam_step(step, k=before))}
 
 
-def eps_outside(step: Step) -> Mapping[str, Any]:
+def eps_outside(step: Step) -> Mapping[str, Doubles]:
     """RMSProp, eps outside the root."""
     gradient = step.gradient + step.decay * step.weight
-    size = np.sqrt(step.kept["second_moment"].astype(np.float64)) + step.rule.eps
-    move = step.lr * gradient / size
-    return {"velocity": move, "weight": step.weight - move}
+    v, eps = step.kept["second_moment"].astype(np.float64), step.rule.eps
+    more = step.lr * (gradient / (np.sqrt(v) + eps) - gradient / np.sqrt(v + eps))
+    return {"velocity": more, "weight": -more}
 
 
 def dampen(share: float) -> Wrong:
     """Momentum, the gradient entering less than whole, but for the first one."""
 
-    def wrong(step: Step) -> Mapping[str, Any]:
+    def wrong(step: Step) -> Mapping[str, Doubles]:
         if not step.kept_before:
             return {}
-        gradient = step.gradient + step.decay * step.weight
-        held = step.kept_before["velocity"].astype(np.float64)
-        b = step.rule.momentum * held + (1 - share) * gradient
-        return {"velocity": b, "weight": step.weight - step.lr * b}
+        less = share * (step.gradient + step.decay * step.weight)
+        return {"velocity": -less, "weight": step.lr * less}
 
     return wrong

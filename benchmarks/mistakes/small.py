@@ -33,12 +33,12 @@ SMALL = {
     "correction late": Slipped(
         title="bias correction one step late",
         slip=slips.wrong_step(slips.correct_late),
-        named=Named(half="rule", what="weight|rate", knob="optimizer.lr"),
+        named=Named(half="rule", what="weight|rate", knob="optimizer.lr", update=1),
     ),
     "biases decay a little": Slipped(
         title="biases decay, by 1e-4 of the rate",
         slip=slips.decay_at(1e-4, "bias"),
-        named=Named(half="rule", what="weight", tensor="bias", knob="weight_decay"),
+        named=Named(half="rule", what="weight", tensor="bias", knob="weight_decay", update=1),
     ),
     "decay after": Slipped(
         title="decay after the update for before",
@@ -55,7 +55,7 @@ SMALL = {
         title="beta2 0.999 for 0.9999",
         slip=slips.other_rule(betas=(0.9, 0.999)),
         spec=SLOW,
-        named=Named(half="rule", what="second_moment", knob="optimizer.betas", update=0),
+        named=Named(half="rule", what="second_moment", knob="optimizer.betas"),
     ),
     "multiplier": Slipped(
         title="one matrix learns 1.001 times as fast",
@@ -71,23 +71,23 @@ SMALL = {
         title="momentum with a dampening of 0.1",
         slip=slips.wrong_step(slips.dampen(0.1)),
         spec=MOMENTUM,
-        named=Named(half="rule", what="velocity", knob="optimizer.momentum"),
+        named=Named(half="rule", what="velocity", knob="optimizer.momentum", update=1),
     ),
     "a sample": Slipped(
         title="one sample of 32 missing from the gradient",
         slip=slips.leave_out_a_sample,
         samples=32,
-        named=Named(half="gradients", what="gradient", knob="batch.normalise", update=0),
+        named=Named(half="gradients", what="gradient", knob="batch.normalise"),
     ),
     "smoothing": Slipped(
         title="label smoothing 1e-4 for none",
         slip=slips.smooth(1e-4),
-        named=Named(half="gradients", what="gradient", knob="loss", update=0),
+        named=Named(half="gradients", what="gradient", knob="loss"),
     ),
     "eps of norms": Slipped(
         title="the eps of the norms 1e-6 for 1e-12",
         slip=slips.norm_eps(1e-6),
-        named=Named(half="gradients", what="gradient", knob="task.model", update=0),
+        named=Named(half="gradients", what="gradient", knob="task.model"),
     ),
     "head": Slipped(
         title="beside batch norm, a head that learns 2.1 times as fast",
@@ -99,6 +99,6 @@ SMALL = {
         title="beside batch norm, a decay of 2e-6 at each update",
         slip=slips.wrong_step(slips.decay_unseen(2e-6)),
         net=CNN,
-        named=Named(half="rule", what="weight|decay", knob="weight_decay", update=0),
+        named=Named(half="rule", what="weight|decay", knob="weight_decay"),
     ),
 }
