@@ -98,6 +98,7 @@ def moved(run: Run, state: RunState, gradients: Arrays) -> Move:
     applied = run.move(gradients)
     after = run.state()
     norm = applied.grad_norm
+    assert run.clip is not None
     return Move(
         before=before,
         handed=gradients,
@@ -122,7 +123,7 @@ def judged(
 ) -> list[Reading]:
     """Readings of the update, and of the one from the state made up of it; leader: whose rule."""
     by = leader or run
-    given = {"side": "a", "plan": by.plan, "decisions": decisions_of_run(by)}
+    given: dict[str, Any] = {"side": "a", "plan": by.plan, "decisions": decisions_of_run(by)}
     readings = judge_rule(moved(run, state, gradients), **given)
     return readings + judge_rule(moved(run, *probe_state(state, gradients)), **given, probe=True)
 

@@ -19,7 +19,7 @@ def scalars(optimizer: Any, before: TensorState, after: TensorState) -> dict[str
     most of them in float32 even where that is float64, and go on with powers that they round.
     """
     native = type(optimizer).__name__
-    powers = _POWERS.get(native, lambda held: {})
+    powers = _POWERS.get(native, _of_none)
     found: dict[str, Scalars] = {}
     for name in after.optimizer:
         dtype = np.dtype(after.weights[name].dtype)
@@ -51,6 +51,10 @@ class _Held:
     def after(self, power: str) -> Any:
         """As the update has left it."""
         return self.dtype(self._after.own[f"power/{power}/{self._name}"])
+
+
+def _of_none(held: _Held) -> dict[str, float]:
+    return {}
 
 
 def _of_adam(held: _Held) -> dict[str, float]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from dualtrain.optimizers import NUMPY, Arithmetic
 
-__all__ = ["DOUBLE", "SINGLE", "Precision", "Rounded", "arithmetic", "precision_of"]
+__all__ = ["DOUBLE", "MIXED", "SINGLE", "Precision", "Rounded", "arithmetic", "precision_of"]
 
 Floats = NDArray[np.float64]
 
@@ -30,6 +30,8 @@ class Precision:
     tiny: float
     """Half the distance between its smallest numbers: what underflow is off at most."""
     largest: float
+    entry: float
+    """What a number of Python's is off at most, relatively, when it enters."""
 
     @property
     def normal(self) -> float:
@@ -37,12 +39,20 @@ class Precision:
         return self.tiny / self.unit
 
     def holds(self, number: float) -> bool:
-        """Whether a number is one of this type."""
-        return self is DOUBLE or float(np.float32(number)) == number
+        """Whether a number enters as it is: those of this type; of two types, whole ones alone."""
+        if self.entry == self.unit:
+            return self is DOUBLE or float(np.float32(number)) == number
+        return float(number).is_integer()
 
 
-SINGLE = Precision(unit=2.0**-24, tiny=2.0**-150, largest=float(np.finfo(np.float32).max))
-DOUBLE = Precision(unit=2.0**-53, tiny=2.0**-1074, largest=float(np.finfo(np.float64).max))
+SINGLE = Precision(
+    unit=2.0**-24, tiny=2.0**-150, largest=float(np.finfo(np.float32).max), entry=2.0**-24
+)
+DOUBLE = Precision(
+    unit=2.0**-53, tiny=2.0**-1074, largest=float(np.finfo(np.float64).max), entry=2.0**-53
+)
+MIXED = replace(DOUBLE, entry=SINGLE.unit)
+"""Tensors in float64, for kernels that take their numbers in float32."""
 
 
 def precision_of(array: NDArray[Any]) -> Precision:
@@ -82,7 +92,7 @@ class Rounded:
             return other
         number = float(other)
         of = self.precision
-        error = EXACT if of.holds(number) else np.float64(of.unit * abs(number) + of.tiny)
+        error = EXACT if of.holds(number) else np.float64(of.entry * abs(number) + of.tiny)
         return Rounded(np.float64(number), error, of)  # type: ignore[arg-type]
 
     def __add__(self, other: Any) -> Rounded:

@@ -17,7 +17,7 @@ from dualtrain.lockstep._rule_held import held, not_equal
 from dualtrain.lockstep._rule_parameter import RATE, Parameter, judge_parameter, sampled
 from dualtrain.lockstep._rule_step import Factors, exact
 from dualtrain.plan import Plan, decay_at
-from dualtrain.state import Arrays, Scalars
+from dualtrain.state import Arrays
 from dualtrain.trace import Decision
 
 __all__ = ["judge_rule"]
@@ -105,7 +105,7 @@ def _moved(
             lr=rate * decision.lr_multiplier,
             decay=decision.decay,
             momentum=plan.momentum_at(move.before.t),
-            scalars=move.scalars.get(name, Scalars()),
+            scalars=move.scalars.get(name),
         )
         found += judge_parameter(
             Parameter(

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dualtrain.lockstep._reading import Outcome, Reading
-from dualtrain.lockstep._rounded import Rounded, precision_of
+from dualtrain.lockstep._rounded import SINGLE, Rounded, precision_of
 from dualtrain.lockstep._rule_held import MARGIN, Held, held, not_equal, rule_reading
 from dualtrain.lockstep._rule_slope import Slope, slope
 from dualtrain.lockstep._rule_step import Factors, Step, stepped
@@ -113,9 +113,9 @@ def _powers(given: Parameter, step: Step) -> Iterator[Reading]:
 
     0.96^k of NAdam falls below float32's numbers: that is told, and the update judged with it.
     """
-    of = precision_of(given.weight)
+    of = given.factors.precision(given.weight)
     for power in step.powers:
-        honest = of.unit * (step.state["step"] + 2) * abs(power.terms) + of.normal
+        honest = of.entry * (step.state["step"] + 2) * abs(power.terms) + of.normal
         value = abs(power.own - power.exact) / honest
         off: Outcome = "told" if power.name == "falling" else "differs"
         yield rule_reading(
@@ -159,7 +159,7 @@ _WORDS = {
 def _of_weight(given: Parameter, weight: Rounded, wrong: str) -> Iterator[Reading]:
     """wrong: the fields that a state which is off already names."""
     rule, found = given.rule, held(given.weight_after, weight)
-    unit = precision_of(given.weight).unit
+    unit = _unit(given)
     before = given.weight.astype(np.float64)
     knob = wrong or ("optimizer.eps" if "eps" in type(rule).model_fields else "optimizer")
     shrunk = before * given.factors.lr * given.factors.decay if rule.decoupled else 0.0
@@ -178,11 +178,17 @@ def _of_weight(given: Parameter, weight: Rounded, wrong: str) -> Iterator[Readin
     yield found.reading(side=given.side, what="weight", tensor=given.name, knob=knob)
 
 
+def _unit(given: Parameter) -> float:
+    """Of what is off alike in a tensor: that in which the side holds its numbers."""
+    kept = SINGLE if given.rule.state_numbers else given.factors.precision(given.weight)
+    return kept.entry
+
+
 def _sloping(given: Parameter, what: str, found: Slope, bar: float, knob: str) -> Iterator[Reading]:
     """In units of rounding; nothing where nothing can be told."""
     if not np.isfinite(found.spread):
         return
-    unit = precision_of(given.weight).unit
+    unit = _unit(given)
     value = found.sure / unit
     of = "weights" if what == "decay" else "step"
     yield rule_reading(

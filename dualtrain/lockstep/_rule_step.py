@@ -12,7 +12,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dualtrain.lockstep._rounded import EXACT, Precision, Rounded, arithmetic, precision_of
+from dualtrain.lockstep._rounded import (
+    DOUBLE,
+    EXACT,
+    MIXED,
+    SINGLE,
+    Precision,
+    Rounded,
+    arithmetic,
+    precision_of,
+)
 from dualtrain.optimizers import UpdateRule
 from dualtrain.state import Arrays, Scalars
 
@@ -27,7 +36,13 @@ class Factors:
     """With the parameter's multiplier."""
     decay: float
     momentum: float | None
-    scalars: Scalars
+    scalars: Scalars | None
+    """What the side holds; None where that is float64's own numbers."""
+
+    def precision(self, array: NDArray[Any]) -> Precision:
+        """In which a side computes that has its own numbers, or has not."""
+        of = precision_of(array)
+        return MIXED if of is DOUBLE and self.scalars is not None else of
 
 
 class Power(NamedTuple):
@@ -56,23 +71,27 @@ def stepped(
     kept: what the rule keeps of the parameter, by neutral name; nothing before its first update.
     w, g: of one shape, as the framework holds them.
     """
-    of, powers = precision_of(w), []
+    of, powers = factors.precision(w), []
+    own = factors.scalars or Scalars()
 
     def held(name: str, exact_one: float, terms: float = 0.0) -> Any:
-        if name not in factors.scalars.powers:
+        if name not in own.powers:
             return exact_one
-        own = factors.scalars.powers[name]
-        powers.append(Power(name, own, exact_one, terms or exact_one))
-        return exact(np.array(own), of)
+        powers.append(Power(name, own.powers[name], exact_one, terms or exact_one))
+        return exact(np.array(own.powers[name]), of)
 
     verbs = arithmetic(of, held)
-    if factors.scalars.single:
+    if own.single:
         rule = in_single(rule)
     weight = exact(w, of)
     state: dict[str, Any] = {name: exact(array, of) for name, array in kept.items()}
     state["step"] = int(kept["step"]) if "step" in kept else 1
+    if not kept:
+        state = dict(rule.new_state(weight, verbs=verbs))
+    for name in rule.state_numbers:
+        state[name] = _number(state[name])
     after, moved = rule.update(
-        state if kept else rule.new_state(weight, verbs=verbs),
+        state,
         weight,
         exact(g, of),
         lr=factors.lr,
@@ -80,15 +99,12 @@ def stepped(
         momentum=factors.momentum,
         verbs=verbs,
     )
-    numbers = {name: _as_kept(after[name], of) for name in rule.state_numbers}
-    return Step({**after, **numbers}, moved, tuple(powers))
+    return Step(after, moved, tuple(powers))
 
 
-def _as_kept(number: Any, of: Precision) -> Rounded:
-    """A number of a state, which is kept in a tensor."""
-    if isinstance(number, Rounded):
-        return number
-    return Rounded(np.array(number), np.array(of.unit * abs(number)), of)
+def _number(kept: Any) -> Rounded:
+    """A number of a state: in float32, as torch keeps it in a model of float64, too."""
+    return Rounded(np.array(kept.value if isinstance(kept, Rounded) else kept), EXACT, SINGLE)
 
 
 def exact(array: NDArray[Any], of: Precision) -> Rounded:

@@ -145,7 +145,9 @@ class Follower:
         train_as_chosen(model, backend.modules(model))
         self._passes = Passes(self.run, objective(self.run))
         self._rounding = Rounding(self._passes)
-        self._wide = None if wide is None else WidePasses(plan, wide, self.run, objective)
+        self._wide: WidePasses | None = None
+        if wide is not None:
+            self._wide, self._narrow = _begun(plan, wide, self.run, objective)
         self._random = ""
         self._looked = 0
         self.last: RunState | None = None
@@ -285,6 +287,16 @@ def _copied(model: Any, backend: Backend) -> tuple[Any, str]:
     try:
         return backend.widened(model), ""
     except Exception as error:  # whatever a model of the user's own may hold
+        return None, f"{_NOT_WIDE}: {_told(error)}"
+
+
+def _begun(
+    plan: Plan, wide: Any, own: Run, objective: Callable[[Run], Objective]
+) -> tuple[WidePasses | None, str]:
+    """The run of a model in float64, or why there is none."""
+    try:
+        return WidePasses(plan, wide, own, objective), ""
+    except Exception as error:  # a framework may lack the optimizer there
         return None, f"{_NOT_WIDE}: {_told(error)}"
 
 

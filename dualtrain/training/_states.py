@@ -64,7 +64,7 @@ class Leader:
     """
 
     def __init__(self, run: Run, folder: Path, every: int) -> None:
-        self._run, self._folder = run, folder
+        self._run, self._folder, self._every = run, folder, every
         self._judged = judged_updates(run.plan.total_updates, every)
         self._draft = folder
 
@@ -83,7 +83,7 @@ class Leader:
     def led(self, update: Callable[[], Made]) -> Made:
         """Make an update, and write it down if it is one to be judged."""
         run, attempt = self._run, self._run.attempts
-        if attempt not in self._judged:
+        if attempt % self._every and attempt != self._judged[-1]:
             return update()
         before = run.state()
         with passing(run) as seen:

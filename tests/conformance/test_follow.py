@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import count, pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -315,6 +316,23 @@ def test_where_no_states_are_left(backend: Backend, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"a folder of their own"):
         fit(spec, linear(backend), batches(), states=tmp_path / "a", output=tmp_path / "a")
     assert [path.name for path in tmp_path.iterdir()] == ["update-1.safetensors"]
+
+
+def test_a_disk_without_room_is_told_at_the_first_update(
+    backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By what that has taken, times the updates to come."""
+    made = count()
+
+    def counted(model: Any, batch: Mapping[str, Any]) -> Any:
+        next(made)
+        return curved(model, batch)
+
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=10_000))
+    with pytest.raises(OutputError, match=r"the states must have room"):
+        led(backend, tmp_path, spec_in("adamw", "plain"), loss=counted)
+    assert next(made) == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_run_that_breaks_off_leaves_what_was_there(backend: Backend, tmp_path: Path) -> None:

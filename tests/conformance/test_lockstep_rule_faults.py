@@ -1,6 +1,7 @@
-"""Faults of an update, each switched on alone in a real one, and found at the judge's bar.
+"""Faults of an update, each switched on alone in a real one, and found.
 
-Beside each stands how many times the bar it is at least: in float32, by the widest of the readings.
+Beside each stands the field that is named, and how many times the bar it is at least. Decay is what
+float32 carries worst: at lr wd = 2e-7 all of it is 3.4 units of a weight's rounding.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ SHAPE = (48, 40)
 ADAMW: dict[str, Any] = {"name": "adamw", "lr": 1e-3, "betas": [0.9, 0.999], "eps": 1e-8}
 DECAY = {"value": 0.01, "exclude": ["bias"]}
 K = 20
+"""The update, counted from 1: late enough for moments, early enough for a bias correction."""
 
 
 def spec_of(**changes: Any) -> Any:
@@ -91,7 +93,7 @@ OTHER_SPECS: dict[str, tuple[dict[str, Any], dict[str, Any], str, float]] = {
         "lr_multipliers",
         10.0,
     ),
-    "biases decayed": (SLOW, {**SLOW, "weight_decay": {"value": 0.01}}, "weight_decay", 10.0),
+    "biases decayed": (SLOW, {**SLOW, "weight_decay": {"value": 0.01}}, "weight_decay", 2.5),
     "no decay at lr wd = 2e-7": (SLOW, {**SLOW, "weight_decay": None}, "weight_decay", 2.0),
     "decay x 1.01": ({}, {"weight_decay": {**DECAY, "value": 0.0101}}, "weight_decay", 1.0),
     "momentum 0.9001 for 0.9": (
@@ -137,11 +139,13 @@ def test_another_word_of_the_spec(backend: Backend, name: str) -> None:
 
 
 def _check(readings: list[tuple[str, str, float, str, str]], knob: str, least: float) -> None:
-    """Found, by so many times the bar where a bar is not 0, and with the field to look at."""
-    print("\n".join(map(str, readings[:4])))
-    judged_by_bar = [r for r in readings if r[2] < math.inf and knob in r[4]]
-    exactly = [r for r in readings if r[2] == math.inf and knob in r[4]]
-    assert max((r[2] for r in judged_by_bar), default=0.0) >= least or exactly
+    """Found by so many times the bar, of those with the field to look at.
+
+    Where a bar is 0, any difference is beyond it by no number of times.
+    """
+    times = [r[2] for r in readings if r[2] < math.inf and knob in r[4]]
+    print("times the bar:", max(times, default=0.0))
+    assert max(times, default=0.0) >= least, readings
 
 
 def eps_inside(run: Run) -> None:
@@ -191,13 +195,15 @@ def dampened(run: Run) -> None:
 def _by(run: Run, rule: UpdateRule) -> None:
     """Let a step be that of another rule, with the framework's own numbers, rounded once."""
     assert run.plan.ledger is not None
+    assert run.clip is not None
+    clip = run.clip
     step, rows = run.optimizer.step, {r.parameter.name: r for r in run.plan.ledger.rows}
 
     def another() -> None:
         before = run.state().tensors
         rate = run.backend.learning_rate(run.optimizer)
         step()
-        used = run.backend.clipped_gradients(run.model, run.clip)
+        used = run.backend.clipped_gradients(run.model, clip)
         after = run.state().tensors
         scalars = run.backend.scalars(run.optimizer, before, after)
         weights, kept = dict(after.weights), dict(after.optimizer)
@@ -222,10 +228,11 @@ def _by(run: Run, rule: UpdateRule) -> None:
 
 def average_late(run: Run) -> None:
     """The averages take the weight of before the step."""
-    step = run.optimizer.step
+    step, averages = run.optimizer.step, run.averages
+    assert averages is not None
 
     def early() -> None:
-        run.averages.update(0.999)
+        averages.update(0.999)
         step()
 
     run.optimizer.step = early
@@ -238,8 +245,15 @@ def no_average(run: Run) -> None:
 
 
 def nothing_moves(run: Run) -> None:
-    """The step is left out."""
-    run.optimizer.step = lambda: run.clip.keep((p, p.grad) for p in run.backend.held(run.optimizer))
+    """The step is left out; its states move."""
+    step = run.optimizer.step
+
+    def still() -> None:
+        before = run.state().tensors.weights
+        step()
+        run.backend.load_weights(run.model, before)
+
+    run.optimizer.step = still
 
 
 AVERAGED = {"ema": {"decay": 0.999}}
@@ -251,7 +265,7 @@ FAULTS: dict[str, tuple[Callable[[Run], None], dict[str, Any], str, float]] = {
     "average late": (average_late, AVERAGED, "ema", 1000.0),
     "no average": (no_average, AVERAGED, "ema", 10.0),
     "dampening": (dampened, MOMENTUM, "optimizer.momentum", 1000.0),
-    "no step": (nothing_moves, {}, "optimizer", 1000.0),
+    "no step": (nothing_moves, {}, "optimizer.lr", 1000.0),
 }
 
 

@@ -129,6 +129,7 @@ BENEATH = (
     "data",
     "explain",
     "fields",
+    "lockstep",
     "native",
     "optimizers",
     "plan",

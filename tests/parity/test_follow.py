@@ -163,6 +163,7 @@ KINDS: dict[str, dict[str, Any]] = {
         "ema": {"decay": 0.9},
         "batch_norm": "paddle",
     },
+    "tail": {"batch": {"accumulate": 4, "tail": "drop"}},
     "frozen": {},
 }
 
