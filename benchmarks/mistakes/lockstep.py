@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from benchmarks.mistakes.bench import make_spec
-from benchmarks.mistakes.mistake import Slipped
+from benchmarks.mistakes.mistake import Named, Slipped
 from benchmarks.mistakes.nets import BERT, Arrays, Net, initial_weights
 from dualtrain import Spec, fit
 from dualtrain.backend import load_backend
@@ -52,6 +52,16 @@ class Pairs:
                 folder = self._lead(specs[a], mistake)
                 first = self._follow(a, specs[a], mistake, folder)
             yield from judge_folder(folder, first, self._follow(b, specs[b], mistake, folder))
+
+    def nearest(self, spec: Mapping[str, Any]) -> float:
+        """How near its bar the nearest reading of the pair without a mistake is, if none differs.
+
+        spec: what stands in it instead of the usual.
+        """
+        right = Slipped(title="none", spec=spec, named=Named(half="rule", what="", knob=""))
+        updates = list(self.judged(right, SIDES[1]))
+        assert first_found(updates) is None
+        return max(reading.times for update in updates for reading in update.readings)
 
     def _led(self, spec: Spec, mistake: Slipped) -> tuple[Path, _Kept]:
         """What the right leader leaves, and what it shows of it."""
@@ -96,7 +106,8 @@ def _model(net: Net, backend: str) -> Any:
 
 
 def _batches(mistake: Slipped) -> list[Arrays]:
-    return mistake.net.batches(UPDATES, mistake.samples)
+    accumulated = make_spec(**mistake.spec).batch.accumulate
+    return mistake.net.batches(UPDATES * accumulated, mistake.samples)
 
 
 def first_found(updates: Iterable[Judged]) -> tuple[Judged, Reading] | None:
