@@ -75,7 +75,8 @@ def held(actual: Any, rule: Rounded) -> Held:
     """The numbers of a side beside the rule's, of one shape."""
     value, error = rule.plain()
     with np.errstate(invalid="ignore"):
-        return Held(residual=np.asarray(actual, np.float64) - value, error=error)
+        residual = np.asarray(actual, np.float64) - value
+    return Held(residual=residual, error=np.where(np.isfinite(value), error, np.inf))
 
 
 def not_equal(side: str, what: str, tensor: str, knob: str, detail: str, off: float) -> Reading:
