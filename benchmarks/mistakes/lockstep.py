@@ -44,7 +44,10 @@ class Pairs:
         specs = dict.fromkeys(SIDES, right)
         specs[side] = make_spec(**{**mistake.spec, **mistake.wrong, **length})
         a, b = SIDES
-        folder, first = self._led(right, mistake) if side == b else (None, ())
+        folder: Path | None = None
+        first: Iterable[Shown] = ()
+        if side == b:
+            folder, first = self._led(right, mistake)
         with pytest.MonkeyPatch.context() as patch:
             if mistake.slip is not None:
                 mistake.slip(patch, side)

@@ -77,7 +77,7 @@ def other_rule(**words: Any) -> Slip:
     """Build the optimizer with other words."""
 
     def made(patch: pytest.MonkeyPatch, side: str) -> None:
-        build = VERBS[side].build_optimizer  # type: ignore[attr-defined]
+        build = VERBS[side].build_optimizer
 
         def wrong(rule: Any, *rest: Any, **settings: Any) -> Any:
             return build(rule.model_copy(update=words), *rest, **settings)
@@ -89,7 +89,7 @@ def other_rule(**words: Any) -> Slip:
 
 def step_schedule_first(patch: pytest.MonkeyPatch, side: str) -> None:
     """Step the schedule once before the first update."""
-    build = VERBS[side].build_schedule  # type: ignore[attr-defined]
+    build = VERBS[side].build_schedule
 
     def ahead(plan: Any, optimizer: Any, **settings: Any) -> Any:
         schedule = build(plan, optimizer, **settings)
@@ -101,13 +101,13 @@ def step_schedule_first(patch: pytest.MonkeyPatch, side: str) -> None:
 
 def forget_clip(patch: pytest.MonkeyPatch, side: str) -> None:
     """Leave gradients as they are."""
-    clipper = VERBS[side].StepClipper  # type: ignore[attr-defined]
+    clipper = VERBS[side].StepClipper
     patch.setattr(clipper, "by_global_norm", lambda self, gradients, c: gradients)
 
 
 def clip_by_rank(patch: pytest.MonkeyPatch, side: str) -> None:
     """Clip matrices by their joint norm, and all other tensors by theirs."""
-    clipper = VERBS[side].StepClipper  # type: ignore[attr-defined]
+    clipper = VERBS[side].StepClipper
     clip = clipper.by_global_norm
 
     def by_group(self: Any, gradients: Any, c: float) -> Any:
@@ -130,7 +130,7 @@ def _tensor(given: Any) -> Any:
 
 def wrong_mean(patch: pytest.MonkeyPatch, side: str) -> None:
     """Divide by all labels, -100 or not."""
-    right = VERBS[side].cross_entropy_sum  # type: ignore[attr-defined]
+    right = VERBS[side].cross_entropy_sum
 
     def summed(logits: Any, labels: Any, **settings: Any) -> Any:
         counted = float((labels != -100).sum())
@@ -143,7 +143,7 @@ def smooth(share: float) -> Slip:
     """Smooth labels that are to be hard."""
 
     def made(patch: pytest.MonkeyPatch, side: str) -> None:
-        right = VERBS[side].cross_entropy_sum  # type: ignore[attr-defined]
+        right = VERBS[side].cross_entropy_sum
 
         def summed(logits: Any, labels: Any, **settings: Any) -> Any:
             return right(logits, labels, **{**settings, "label_smoothing": share})
@@ -155,7 +155,7 @@ def smooth(share: float) -> Slip:
 
 def leave_out_a_sample(patch: pytest.MonkeyPatch, side: str) -> None:
     """Leave the first sample out of the gradient, though not out of the loss."""
-    right = VERBS[side].cross_entropy_sum  # type: ignore[attr-defined]
+    right = VERBS[side].cross_entropy_sum
 
     def summed(logits: Any, labels: Any, **settings: Any) -> Any:
         first = right(logits[:1], labels[:1], **settings)
@@ -182,7 +182,7 @@ def norm_eps(eps: float) -> Slip:
 
 def transpose_squares(patch: pytest.MonkeyPatch, side: str) -> None:
     """Take square matrices for transposed, in both directions: only what a model makes tells."""
-    walk = VERBS[side].named_tensors  # type: ignore[attr-defined]
+    walk = VERBS[side].named_tensors
 
     def turned(model: Any) -> Any:
         for found in walk(model):
@@ -288,7 +288,8 @@ def adam_step(step: Step, *, k: int | None = None, inside: bool = False) -> Doub
     m, v = (step.kept[n].astype(np.float64) for n in ("first_moment", "second_moment"))
     m, v = m / (1 - b1**k), v / (1 - b2**k)
     size = np.sqrt(v + eps) if inside else np.sqrt(v) + eps
-    return np.divide(m, size, out=np.zeros_like(m), where=size != 0)
+    step: Doubles = np.divide(m, size, out=np.zeros_like(m), where=size != 0)
+    return step
 
 
 def decay_after(step: Step) -> Mapping[str, Doubles]:

@@ -1,4 +1,4 @@
-"""The plainest recipes, honest on both sides: lockstep is silent, whatever their free runs come to."""
+"""The plainest recipes, honest on both sides: lockstep is silent, wherever their free runs end."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import zoo
+from dualtrain.lockstep import Lockstep
 from dualtrain.testing import assert_lockstep
 from tests.builders import spec_of
 from tests.nets import cnn, images, mlp, pair_of, points
@@ -61,6 +62,6 @@ def test_runs_that_rounding_parts(build: Any, data: Any, optimizer: dict[str, An
     assert lockstep.total == 200
 
 
-def nearest(lockstep: Any) -> float:
+def nearest(lockstep: Lockstep) -> float:
     """How near its bar the nearest reading is."""
     return max(r.times for u in lockstep.updates for r in u.readings)
