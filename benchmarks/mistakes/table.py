@@ -103,7 +103,7 @@ MISTAKES = {
         # What it comes to; in `exclude_substrings` "norm" is refused, for it matches nothing.
         wrong={"weight_decay": {"value": 0.1, "exclude": ["bias"]}},
         in_losses=False,
-        named=Named(half="rule", what="weight|decay", tensor="norm", knob="weight_decay"),
+        named=Named(half="rule", what="weight|decay", tensor="[Nn]orm", knob="weight_decay"),
     ),
     "clipped by group": Mistake(
         title="two parameter groups in Paddle: the norm is clipped per group",
@@ -160,7 +160,7 @@ MISTAKES = {
         side="torch",
         slip=slips.wrong_step(slips.eps_outside),
         spec=RMSPROP,
-        named=Named(half="rule", what="weight|velocity", knob="optimizer.eps"),
+        named=Named(half="rule", what="rate|weight|velocity", knob="optimizer.eps"),
     ),
     "built-in mean": Mistake(
         title="Paddle's built-in mean over labels of which some are -100",

@@ -17,6 +17,9 @@ from benchmarks.stated import same_order
 from docs.make_mistake_table import SMALL_STATED, STATED, Times
 from dualtrain.lockstep import Judged, Reading
 
+# torch's own opinion of a schedule that is stepped first.
+pytestmark = pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler.step")
+
 ALL: dict[str, Slipped] = {**MISTAKES, **SMALL}
 
 LEAST = 10.0
