@@ -288,8 +288,8 @@ def adam_step(step: Step, *, k: int | None = None, inside: bool = False) -> Doub
     m, v = (step.kept[n].astype(np.float64) for n in ("first_moment", "second_moment"))
     m, v = m / (1 - b1**k), v / (1 - b2**k)
     size = np.sqrt(v + eps) if inside else np.sqrt(v) + eps
-    step: Doubles = np.divide(m, size, out=np.zeros_like(m), where=size != 0)
-    return step
+    quotient: Doubles = np.divide(m, size, out=np.zeros_like(m), where=size != 0)
+    return quotient
 
 
 def decay_after(step: Step) -> Mapping[str, Doubles]:

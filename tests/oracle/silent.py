@@ -95,7 +95,9 @@ def run(seed: int, first: int, cases: int) -> Tally:
     for index in range(first, first + cases):
         case = draw(seed, index)
         try:
-            tally.take(case, silent(case))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # the frameworks' own, and of updates skipped
+                tally.take(case, silent(case))
         except BackendError as error:
             tally.refused[str(error)] += 1
         except AssertionError as error:
@@ -131,9 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the cases (default: 0)")
     parser.add_argument("--first", type=int, default=0, help="number of the first case")
     given = parser.parse_args(arguments)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the frameworks' own, of every forward pass
-        tally = run(given.seed, given.first, given.count)
+    tally = run(given.seed, given.first, given.count)
     report(tally)
     return int(bool(tally.troubles))
 

@@ -8,10 +8,7 @@ from benchmarks.mistakes.slips import other_rule
 from tests.oracle.silent import run, silent
 from tests.oracle.specs import draw
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:When training, we now always track"),
-    pytest.mark.filterwarnings("ignore:.*nothing was skipped.*"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore:When training, we now always track")
 
 
 def test_clean_specs_are_silent() -> None:
