@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -161,31 +161,24 @@ def numbers(a: Quantities, b: Quantities, attempt: int, *, scaled: bool) -> Read
     sides = [side for side, names in lost.items() if names]
     if not sides:
         return None
-    told: Callable[..., Reading] = gradient_reading
+    if len(sides) == 2 and scaled:
+        return gradient_reading("numbers", "agrees", "both sides overflow", value=0.0)
     if len(sides) == 2:
-        if scaled:
-            return told("numbers", "agrees", "both sides overflow", value=0.0)
-        return told(
+        return gradient_reading(
             "numbers",
             "no proof",
             f"both sides left the numbers at update {attempt}: look at optimizer.lr, clip",
             knob="optimizer.lr, clip",
         )
     (side,) = sides
-    if scaled:
-        return told(
-            "numbers",
-            "no proof",
-            f"overflows alone, in {listed(lost[side])}: rounding may decide that",
-            side=side,
-            tensor=lost[side][0],
-            knob="amp.loss_scale",
-        )
-    return told(
+    names = listed(lost[side])
+    return gradient_reading(
         "numbers",
-        "differs",
-        f"it alone left the numbers, in {listed(lost[side])}",
+        "no proof" if scaled else "differs",
+        f"it alone overflows, in {names}: rounding may decide that"
+        if scaled
+        else f"it alone left the numbers, in {names}",
         side=side,
         tensor=lost[side][0],
-        knob="task.model, loss",
+        knob="amp.loss_scale" if scaled else "task.model, loss",
     )

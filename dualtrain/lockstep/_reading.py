@@ -51,7 +51,7 @@ class Reading:
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """One update, judged: the gravest reading of each kind, and all that do not agree."""
+    """One update, judged: what differs, is no proof or is excused, and of the rest the gravest."""
 
     attempt: int
     t: int
