@@ -69,6 +69,9 @@ def load_optimizer(optimizer: Any, parameters: Sequence[NamedTensor], state: Ten
     }
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": native, "param_groups": groups})
+    for index, given in native.items():  # torch makes a parameter's type of it, not so at first
+        if "mu_product" in given:
+            optimizer.state[moved[index]]["mu_product"] = given["mu_product"].clone()
     if isinstance(optimizer, torch.optim.Adagrad):  # it begins with a state
         for group in optimizer.param_groups:
             for parameter in group["params"]:

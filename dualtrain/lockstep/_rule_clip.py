@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dualtrain.lockstep._reading import Reading
 from dualtrain.lockstep._record import Move
-from dualtrain.lockstep._rounded import Rounded, precision_of
+from dualtrain.lockstep._rounded import DOUBLE, Rounded, precision_of
 from dualtrain.lockstep._rule_held import held, rule_reading
 from dualtrain.lockstep._rule_parameter import sampled
 from dualtrain.lockstep._rule_step import exact
@@ -79,7 +79,8 @@ def _products(
         factor = _factor(sum(s[0] for s in sums), sum(s[1] for s in sums), scale)
         joint = math.hypot(*norms.values()) if move.norm is None else move.norm
         unit = max((precision_of(move.handed[n]).unit for n in norms), default=1.0)
-        yield from _coefficient(factor, clip.global_norm, joint, unit, side)
+        own = max((_own_error(move.handed[n]) for n in norms), default=0.0) / unit
+        yield from _coefficient(factor, clip.global_norm, joint, unit, own, side)
         factors = dict.fromkeys(norms, None if joint * _JUST < clip.global_norm else factor)
     elif clip is not None and clip.norm is not None:
         for name, own in norms.items():
@@ -92,7 +93,8 @@ def _products(
         expected = _unscaled(given, scale)
         factor_of = factors.get(name)
         if factor_of is not None and math.isfinite(factor_of):
-            expected = expected * Rounded(np.float64(factor_of), 0.0, expected.precision)  # type: ignore[arg-type]
+            off = abs(factor_of) * _own_error(move.handed[name])
+            expected = expected * Rounded(np.float64(factor_of), off, expected.precision)  # type: ignore[arg-type]
         elif clip is not None and clip.value is not None:
             expected = _within(expected, clip.value)
         yield held(used, expected).reading(side=side, what="clip", tensor=name, knob=knob)
@@ -117,19 +119,25 @@ def _factor(product: float, square: float, scale: float) -> float:
     return product / square * scale if square > 0.0 else 1.0
 
 
+def _own_error(handed: NDArray[np.generic]) -> float:
+    """What the judge's own sums over a tensor are off, relatively: float64 is judged in float64."""
+    of = precision_of(handed)
+    return (4.0 + handed.size**0.5 / 8.0) * of.unit if of is DOUBLE else 0.0
+
+
 def _coefficient(
-    factor: float, limit: float, norm: float, unit: float, side: str
+    factor: float, limit: float, norm: float, unit: float, own: float, side: str
 ) -> Iterator[Reading]:
-    """The joint factor against the limit over the side's own norm."""
+    """The joint factor against the limit over the side's own norm; own: as many units wider."""
     expected = limit / max(norm, limit)
-    value = abs(factor / expected - 1.0) / unit
+    value, bar = abs(factor / expected - 1.0) / unit, COEFFICIENT_BAR + own
     yield rule_reading(
         side=side,
         what="clip",
         tensor="",
         value=value,
-        bar=COEFFICIENT_BAR,
-        outcome="differs" if not value <= COEFFICIENT_BAR else "agrees",
+        bar=bar,
+        outcome="differs" if not value <= bar else "agrees",
         detail=f"gradients times {factor:.8g}, by the norm {norm:.8g} it is {expected:.8g}",
         knob="clip",
     )
