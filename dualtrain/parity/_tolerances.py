@@ -81,8 +81,8 @@ if it were the largest of them, times 100: so nothing jumps here.
 def size_of(numbers: Iterable[float | None]) -> float:
     """What near 1 is to these numbers: 1, or less where all of them are small.
 
-    >>> size_of([0.7, 2.3]), size_of([2e-6, None])
-    (1.0, 0.0002)
+    >>> size_of([0.7, 2.3]), size_of([0.0025, None])
+    (1.0, 0.25)
     """
     finite = [abs(number) for number in numbers if number is not None and math.isfinite(number)]
     largest = max(finite, default=0.0)

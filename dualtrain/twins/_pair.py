@@ -44,13 +44,13 @@ def pair(source: Model, target: Model, given: Given | Twins | None = None) -> Tw
 class _Side:
     """One model, and what of it has no twin yet."""
 
-    model: Model
+    of: Model
     names: dict[str, Tensor] = field(init=False)
     """All canonical names, those of tied tensors too."""
     free: dict[str, Tensor] = field(init=False)
 
     def __post_init__(self) -> None:
-        tensors = self.model.tensors
+        tensors = self.of.tensors
         self.free = {tensor.name: tensor for tensor in tensors}
         self.names = {alias: t for t in tensors for alias in (t.name, *t.aliases)}
 
@@ -83,7 +83,7 @@ class _Pairing:
         found = {name: fit for name in names if (fit := rule.fit(name)) is not None}
         if not found:
             near = _near(rule.left[0].name, names)
-            self.problems.append(rule.problem(f"fits no tensor of {self.source.model}{near}"))
+            self.problems.append(rule.problem(f"fits no tensor of {self.source.of}{near}"))
         for name, (left, right) in found.items():
             if rule.has_stars and names[name].name not in self.source.free:
                 continue
@@ -97,7 +97,7 @@ class _Pairing:
         name = next((term.name for term in terms if term.name not in side.names), None)
         if name is None:
             return None
-        return f"{side.model} has no {name!r}{_near(name, side.names)}"
+        return f"{side.of} has no {name!r}{_near(name, side.names)}"
 
     def _add(self, line: Line) -> str | None:
         """Take a line; why not, if not."""
@@ -105,7 +105,7 @@ class _Pairing:
             names = [term.name for term in terms]
             taken = [name for name in names if name not in side.free or names.count(name) > 1]
             if taken:
-                return f"{taken[0]!r} of {side.model} has a twin already"
+                return f"{taken[0]!r} of {side.of} has a twin already"
         problem = line.problem()
         if problem is not None:
             return f"{problem}, in {line}"
@@ -133,7 +133,7 @@ class _Pairing:
         for side, other in ((self.source, self.target), (self.target, self.source)):
             names = [_told(tensor, other.names) for tensor in side.free.values()]
             if names:
-                told.append(f"without a twin {len(names)} of {side.model}: {listed(names)}")
+                told.append(f"without a twin {len(names)} of {side.of}: {listed(names)}")
         raise TwinsError(
             "every tensor of one model must have its twin in the other, by its name and shape or "
             "by a map, twins=, which `dualtrain twins` proposes. Received: " + "; ".join(told)

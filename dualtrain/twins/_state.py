@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -32,8 +33,8 @@ def state_to_target(state: RunState, twins: Twins) -> RunState:
     )
 
 
-def _carried(optimizer: Any, what: str, twins: Twins) -> Arrays:
-    held = {name: kept[what] for name, kept in optimizer.items() if what in kept}
+def _carried(kept: Mapping[str, Arrays], what: str, twins: Twins) -> Arrays:
+    held = {name: arrays[what] for name, arrays in kept.items() if what in arrays}
     whole = {name: array for name, array in held.items() if not array.ndim}
     each = {name: array for name, array in held.items() if array.ndim}
     return {**twins.to_target(each), **twins.values_to_target(whole)}

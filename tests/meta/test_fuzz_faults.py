@@ -18,7 +18,7 @@ sys.exit(main([{kind!r}, "--count", "{count}", "--shown", "1000"]))
 A_ALONE = """
 from dualtrain import parity
 whole = parity.compare_files
-parity.compare_files = lambda a, b, floors=(): whole(a, a, floors)
+parity.compare_files = lambda a, b, *, floors=(): whole(a, a, floors=floors)
 """
 
 FAULTS = {

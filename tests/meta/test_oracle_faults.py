@@ -123,7 +123,7 @@ def learn_all_at_one_rate(patch: Patch, backend: str) -> None:
 def divide_the_tail_by_the_full_size(patch: Patch, backend: str) -> None:
     full = SPEC["batch"]["accumulate"]
     patch.setattr(
-        "dualtrain.training._loop._divisors",
+        "dualtrain.training._update._divisors",
         lambda normalise, counts: [count * full for count in counts],
     )
     patch.setattr(
