@@ -1,52 +1,23 @@
 """Typical porting mistakes, each as data: how it is made, and what parity must say.
 
 A mistake is made on one side, by a patch of its run or by another spec; the other side is right.
-`docs/parity.md` has what each costs, `docs/make_mistake_table.py` measures it.
+`docs/parity.md` has what each costs, `docs/make_mistake_table.py` measures it. `small.py` has those
+that two free runs do not show.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import paddle
 import pytest
-import torch
 
 import dualtrain_paddle
-import dualtrain_torch.optimizers
-from benchmarks.mistakes.faults import Fault, forget_the_clip, leave_square_matrices_untransposed
+from benchmarks.mistakes import slips
+from benchmarks.mistakes.mistake import Mistake, Named
 
-__all__ = ["MISTAKES", "Mistake"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Mistake:
-    """One mistake, switched on alone."""
-
-    title: str
-    """Its line in the table."""
-    stage: str
-    """The stage in which parity must find the first difference."""
-    told: str
-    """What the finding's detail must say, a regular expression."""
-    knob: str
-    """A spec field that it must name."""
-    first_update: int | None = None
-    """The clock of the first difference."""
-    side: str = "paddle"
-    """Where it is made."""
-    fault: Fault | None = None
-    """How; None if another spec makes it."""
-    spec: Mapping[str, Any] = field(default_factory=dict)
-    """What stands in the spec of both sides instead of the usual."""
-    wrong: Mapping[str, Any] = field(default_factory=dict)
-    """What stands in the spec of the wrong side alone."""
-    in_losses: bool = True
-    """Whether a loss differs by 1e-2 or more anywhere."""
-    at_once: bool = False
-    """Whether the loss of update 0 differs."""
+__all__ = ["MISTAKES"]
 
 
 def _decay(patch: pytest.MonkeyPatch, chosen: Callable[[Any], Callable[[str], bool]]) -> None:
@@ -66,33 +37,17 @@ def _decays(name: str) -> bool:
     return not any(part in name for part in ("bias", "norm"))
 
 
-def filter_native_names(patch: pytest.MonkeyPatch) -> None:
+def filter_native_names(patch: pytest.MonkeyPatch, side: str) -> None:
     """A bias of Linear is called `linear_0.b_0`, which has no "bias" in it."""
     _decay(patch, lambda model: _decays)
 
 
-def pass_structured_names(patch: pytest.MonkeyPatch) -> None:
+def pass_structured_names(patch: pytest.MonkeyPatch, side: str) -> None:
     """`apply_decay_param_fun` is asked about `linear_0.w_0` and finds no such name."""
     _decay(patch, lambda model: {n for n, _ in model.named_parameters() if _decays(n)}.__contains__)
 
 
-def decay_everything(patch: pytest.MonkeyPatch) -> None:
-    _decay(patch, lambda model: lambda name: True)
-
-
-def clip_each_group_by_itself(patch: pytest.MonkeyPatch) -> None:
-    """What parameter groups do in Paddle: the clip is called once per group."""
-    clip = paddle.nn.ClipGradByGlobalNorm.__call__
-
-    def by_group(self: Any, params_grads: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
-        decaying = [pair for pair in params_grads if pair[0].ndim > 1]
-        others = [pair for pair in params_grads if pair[0].ndim == 1]
-        return [*clip(self, decaying), *clip(self, others)]
-
-    patch.setattr("paddle.nn.ClipGradByGlobalNorm.__call__", by_group)
-
-
-def use_the_built_in_mean(patch: pytest.MonkeyPatch) -> None:
+def use_the_built_in_mean(patch: pytest.MonkeyPatch, side: str) -> None:
     """Paddle 3 divides it by all labels, -100 or not."""
 
     def summed(logits: Any, labels: Any, **settings: Any) -> Any:
@@ -103,26 +58,6 @@ def use_the_built_in_mean(patch: pytest.MonkeyPatch) -> None:
         return mean * (labels != -100).astype("float32").sum()
 
     patch.setattr(dualtrain_paddle, "cross_entropy_sum", summed)
-
-
-def step_the_schedule_first(patch: pytest.MonkeyPatch) -> None:
-    build = dualtrain_paddle.build_schedule
-
-    def ahead(plan: Any, optimizer: Any, **settings: Any) -> Any:
-        schedule = build(plan, optimizer, **settings)
-        schedule.step()
-        return schedule
-
-    patch.setattr(dualtrain_paddle, "build_schedule", ahead)
-
-
-def use_the_other_rmsprop(patch: pytest.MonkeyPatch) -> None:
-    """torch's own adds eps outside the root."""
-
-    def native(groups: Any, rule: Any) -> Any:
-        return torch.optim.RMSprop(groups, rule.lr, alpha=rule.rho, eps=rule.eps)
-
-    patch.setattr(dualtrain_torch.optimizers, "ByRule", native)
 
 
 RMSPROP: Mapping[str, Any] = {
@@ -137,24 +72,27 @@ MISTAKES = {
         stage="decay",
         told=r"dense\.bias: effective decay 0\.0 against 0\.1",
         knob="weight_decay",
-        fault=filter_native_names,
+        slip=slips.by_side(paddle=filter_native_names, torch=slips.decay_at(0.1, "bias")),
         in_losses=False,
+        named=Named(half="rule", what="weight|decay", tensor="bias", knob="weight_decay", update=1),
     ),
     "nothing decays": Mistake(
         title="`apply_decay_param_fun` is given structured names: nothing decays",
         stage="decay",
         told=r"word_embeddings\.weight: effective decay 0\.1 against 0\.0",
         knob="weight_decay",
-        fault=pass_structured_names,
+        slip=slips.by_side(paddle=pass_structured_names, torch=slips.decay_at(0.0)),
         in_losses=False,
+        named=Named(half="rule", what="decay|weight", tensor="weight", knob="weight_decay"),
     ),
     "everything decays": Mistake(
         title="no filter: everything decays",
         stage="decay",
         told=r"LayerNorm\.weight: effective decay 0\.0 against 0\.1",
         knob="weight_decay",
-        fault=decay_everything,
+        slip=slips.decay_at(0.1),
         in_losses=False,
+        named=Named(half="rule", what="weight|decay", tensor="", knob="weight_decay"),
     ),
     "norms decay": Mistake(
         title='"norm" is sought in Hugging Face names: every `LayerNorm.weight` decays',
@@ -165,6 +103,7 @@ MISTAKES = {
         # What it comes to; in `exclude_substrings` "norm" is refused, for it matches nothing.
         wrong={"weight_decay": {"value": 0.1, "exclude": ["bias"]}},
         in_losses=False,
+        named=Named(half="rule", what="weight|decay", tensor="[Nn]orm", knob="weight_decay"),
     ),
     "clipped by group": Mistake(
         title="two parameter groups in Paddle: the norm is clipped per group",
@@ -172,8 +111,9 @@ MISTAKES = {
         told=r"update 0, norm after clipping: 0\.5 against 0\.5\d",
         knob="clip",
         first_update=0,
-        fault=clip_each_group_by_itself,
+        slip=slips.clip_by_rank,
         in_losses=False,
+        named=Named(half="rule", what="clip", knob="clip"),
     ),
     "warmup rounded up": Mistake(
         title="12 against 13 warmup updates (floor, ceil)",
@@ -181,6 +121,7 @@ MISTAKES = {
         told=r"warmup_updates 12 against 13",
         knob="warmup.rounding",
         wrong={"warmup": {"proportion": 0.104, "rounding": "ceil"}},
+        named=Named(half="rule", what="learning rate", knob="schedule"),
     ),
     "whole cosine wave": Mistake(
         title="`CosineDecayWithWarmup` against `get_cosine_schedule_with_warmup`, both at defaults",
@@ -190,6 +131,7 @@ MISTAKES = {
         first_update=13,
         spec=COSINE,
         wrong={"schedule": {"name": "cosine", "half_waves": 2}},
+        named=Named(half="rule", what="learning rate", knob="schedule", update=1),
     ),
     "schedule first": Mistake(
         title="the schedule is stepped once before the first update",
@@ -197,7 +139,8 @@ MISTAKES = {
         told=r"update 0, lr: 0\.0 against 0\.00025",
         knob="schedule",
         first_update=0,
-        fault=step_the_schedule_first,
+        slip=slips.step_schedule_first,
+        named=Named(half="rule", what="learning rate", knob="schedule"),
     ),
     "no clip": Mistake(
         title="clipping is forgotten",
@@ -205,7 +148,8 @@ MISTAKES = {
         told=r"update 0, norm after clipping: 0\.5 against 0\.97",
         knob="clip",
         first_update=0,
-        fault=forget_the_clip,
+        slip=slips.forget_clip,
+        named=Named(half="rule", what="clip", knob="clip"),
     ),
     "eps outside": Mistake(
         title="torch's RMSprop, eps outside the root, against Paddle's, inside",
@@ -214,8 +158,9 @@ MISTAKES = {
         knob="optimizer",
         first_update=1,  # update 0 has the rate 0
         side="torch",
-        fault=use_the_other_rmsprop,
+        slip=slips.wrong_step(slips.eps_outside),
         spec=RMSPROP,
+        named=Named(half="rule", what="rate|weight|velocity", knob="optimizer.eps"),
     ),
     "built-in mean": Mistake(
         title="Paddle's built-in mean over labels of which some are -100",
@@ -223,16 +168,18 @@ MISTAKES = {
         told=r"update 0, micro-batch 0, loss: ",
         knob="loss",
         first_update=0,
-        fault=use_the_built_in_mean,
+        slip=slips.by_side(paddle=use_the_built_in_mean, torch=slips.wrong_mean),
         at_once=True,
+        named=Named(half="gradients", what="loss|gradient", knob="loss"),
     ),
     "not transposed": Mistake(
         title="square Linear weights copied without transposing them",
         stage="initial output",
         told=r"sample \d+, class \d: ",
         knob="task.model",
-        fault=leave_square_matrices_untransposed,
+        slip=slips.transpose_squares,
         in_losses=False,
         at_once=True,
+        named=Named(half="gradients", what="gradient", knob="task.model"),
     ),
 }

@@ -14,7 +14,7 @@ from dualtrain.lockstep._rounded import precision_of
 from dualtrain.lockstep._rule_clip import judge_clip
 from dualtrain.lockstep._rule_clock import judge_clock, rate_of
 from dualtrain.lockstep._rule_held import held, not_equal
-from dualtrain.lockstep._rule_parameter import Parameter, judge_parameter, sampled
+from dualtrain.lockstep._rule_parameter import RATE, Parameter, judge_parameter, sampled
 from dualtrain.lockstep._rule_step import Factors, exact
 from dualtrain.plan import Plan, decay_at
 from dualtrain.state import Arrays
@@ -122,21 +122,41 @@ def _moved(
                 kept_after=after.optimizer.get(name, {}),
             )
         )
-    return _rates_named(found, decisions)
+    return _named(found, {n for n, d in decisions.items() if d.decay})
 
 
-def _rates_named(found: Sequence[Reading], decisions: Mapping[str, Decision]) -> list[Reading]:
-    """A rate that is off in some tensors is their multiplier's; where they decay, their decay's."""
-    rates = {r.tensor: r for r in found if r.what == "rate"}
-    off = {n for n, r in rates.items() if r.outcome == "differs"}
-    if not off or off == rates.keys():
+def _named(found: Sequence[Reading], decaying: set[str]) -> list[Reading]:
+    """The readings of steps that are off, with the fields that explain them together.
+
+    Where most are off by a rate each, and it is one, it is that of all; of those alone that decay,
+    decay is made with it; else some have another multiplier.
+    """
+    states = {r.tensor for r in found if r.what not in _STEP and r.outcome == "differs"}
+    knobs = {r.tensor: r.knob for r in found if r.what == "weight"}
+    off = {r.tensor for r in found if r.what in _STEP and r.outcome == "differs"} - states
+    off = {n for n in off if knobs[n] != "weight_decay"}
+    rates = [r for r in found if r.what == "rate" and r.tensor in off and r.knob == RATE]
+    if not off:
         return list(found)
-    decaying = {n for n in rates if decisions[n].decay}
-    knob = "weight_decay" if off == decaying else "lr_multipliers"
-    return [
-        replace(r, knob=knob) if r.tensor in off and r.knob == "optimizer.lr, schedule" else r
-        for r in found
-    ]
+    if 2 * len(rates) < len(off):
+        named = min(knobs[n] for n in off if knobs[n] != RATE)
+    elif not _is_one(rates):
+        named = "lr_multipliers, layer_decay"
+    elif off == decaying != knobs.keys():
+        named = "weight_decay"
+    else:
+        named = RATE if 2 * len(off) > len(knobs) else "lr_multipliers"
+    return [replace(r, knob=named) if r.tensor in off and r.what in _STEP else r for r in found]
+
+
+def _is_one(rates: Sequence[Reading]) -> bool:
+    """Whether most tensors' rates are off by as much, as far as it is sure."""
+    middle = float(np.median([r.value for r in rates]))
+    return 2 * sum(abs(r.value - middle) <= 0.01 * middle + r.bar for r in rates) >= len(rates)
+
+
+_STEP = ("weight", "decay", "rate")
+"""What is read of a step; all else that a parameter has is a state."""
 
 
 def _averages(move: Move, side: str, plan: Plan) -> Iterator[Reading]:

@@ -13,18 +13,20 @@ from numpy.typing import NDArray
 from dualtrain.lockstep._reading import Outcome, Reading
 from dualtrain.lockstep._rounded import SINGLE, Rounded, precision_of
 from dualtrain.lockstep._rule_held import MARGIN, Held, held, not_equal, rule_reading
-from dualtrain.lockstep._rule_slope import Slope, slope
+from dualtrain.lockstep._rule_slope import Slope, rounded_alone, slope
 from dualtrain.lockstep._rule_step import Factors, Step, stepped
 from dualtrain.optimizers import UpdateRule
 from dualtrain.state import Arrays
 
-__all__ = ["SAMPLE", "Parameter", "judge_parameter", "sampled"]
+__all__ = ["RATE", "SAMPLE", "Parameter", "judge_parameter", "sampled"]
 
 SAMPLE = 2**15
 """So many numbers of a larger tensor are judged: a rule that is wrong is wrong everywhere."""
 
 DECAY_BAR = 1.0
 """In units of rounding of a weight. Honest: 0.5 where 1 - lr wd is rounded; at most 0.33 seen."""
+RATE = "optimizer.lr, schedule"
+"""The fields of a step that is off by one factor."""
 RATE_BAR = 16.0
 """In units of rounding of a step. Honest: half a unit for each number that makes up the rate."""
 
@@ -162,16 +164,17 @@ def _of_weight(given: Parameter, weight: Rounded, wrong: str) -> Iterator[Readin
     knob = wrong or ("optimizer.eps" if "eps" in type(rule).model_fields else "optimizer")
     shrunk = before * given.factors.lr * given.factors.decay if rule.decoupled else 0.0
     moved = weight.value - before + shrunk
+    alone = rounded_alone(weight.value, unit)
     if rule.shrinks or not rule.state_arrays:  # elsewhere decay shows in a state
-        decay = slope(found, before, beside=moved)
+        decay = slope(found, before, beside=moved, still=unit * np.abs(before), alone=alone)
         if not wrong and decay.is_all and decay.sure > DECAY_BAR * unit:
             knob = "weight_decay"
         yield from _sloping(given, "decay", decay, DECAY_BAR, wrong or "weight_decay")
     if not rule.reads_rate_once:
-        rate = slope(found, moved, beside=before)
+        rate = slope(found, moved, beside=before, alone=alone)
         bar = RATE_BAR + (before.size**0.5 / 4.0 if rule.trust_ratio else 0.0)
-        if not wrong and rate.is_all and rate.sure > bar * unit:
-            knob = "optimizer.lr, schedule"
+        if not wrong and rate.is_most and rate.sure > bar * unit:
+            knob = RATE
         yield from _sloping(given, "rate", rate, bar, knob)
     yield found.reading(side=given.side, what="weight", tensor=given.name, knob=knob)
 

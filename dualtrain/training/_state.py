@@ -57,7 +57,8 @@ def restore(run: Run, state: RunState) -> None:
     run.averaged_updates = state.averaged
     run.epoch, run.micro_batch = state.epoch, state.micro_batch
     run.drop_group()
-    run.set_clock(state.t)
+    if run.t != state.t or run.plateau is not None:  # else the schedule stands there, as built
+        run.set_clock(state.t)
 
 
 def _check_between_updates(run: Run, micro_batch: int) -> None:

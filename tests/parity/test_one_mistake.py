@@ -34,7 +34,7 @@ def disagreeing(measured: Cost, stated: Cost) -> list[str]:
 def test_the_table_is_about_these_mistakes() -> None:
     assert [*STATED][:3] == [RIGHT, ACCUMULATED, FLOOR]
     assert {m.title: m.stage for m in MISTAKES.values()} == {
-        title: stage for title, (stage, _) in [*STATED.items()][3:]
+        title: row.stage for title, row in [*STATED.items()][3:]
     }
 
 
@@ -51,7 +51,7 @@ def test_another_order_of_magnitude_is_noticed() -> None:
 
 
 def test_a_page_written_again_keeps_what_only_rounds_otherwise() -> None:
-    before = STATED[RIGHT][1]
+    before = STATED[RIGHT].cost
     elsewhere = Cost(weights=before.weights * 1.5, loss=before.loss / 2, first_loss=1e-8)
     assert told(RIGHT, elsewhere) == before
     mistaken = Cost(weights=before.weights * 50, loss=before.loss, first_loss=before.first_loss)
@@ -71,8 +71,8 @@ def test_with_every_rule_right_the_chaos_floor_is_reached(bench: Bench, accumula
     assert right.weights <= 1e-5 and right.loss <= 1e-5
     assert same(right.weights, floor.weights)
     title = {1: RIGHT, 2: ACCUMULATED}[accumulate]
-    assert same(right.weights, STATED[title][1].weights)
-    assert same(floor.weights, STATED[FLOOR][1].weights)
+    assert same(right.weights, STATED[title].cost.weights)
+    assert same(floor.weights, STATED[FLOOR].cost.weights)
 
 
 @pytest.mark.parametrize("name", MISTAKES)
@@ -88,7 +88,7 @@ def test_a_mistake_is_found_and_named_and_costs_what_the_page_says(bench: Bench,
     assert mistake.knob in first.knob.split(", ")
     assert re.search(mistake.told, first.detail), first.detail
     cost = bench.cost(torch, paddle)
-    assert disagreeing(cost, STATED[mistake.title][1]) == []
+    assert disagreeing(cost, STATED[mistake.title].cost) == []
     assert cost.weights > 1e-4
     assert mistake.in_losses == (cost.loss >= 1e-2)
     assert mistake.at_once == (cost.first_loss > 1e-5)
