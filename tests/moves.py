@@ -26,7 +26,7 @@ def run_on(backend: Backend, spec: Spec, shape: tuple[int, int], wide: bool = Fa
     run = start(
         spec,
         backend.widened(model) if wide else model,
-        micro_batches_per_epoch=1_000_000,
+        micro_batches_per_epoch=20_000,
         measure=True,
     )
     assert run.clip is not None

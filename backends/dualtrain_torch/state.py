@@ -69,9 +69,7 @@ def load_optimizer(optimizer: Any, parameters: Sequence[NamedTensor], state: Ten
     }
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": native, "param_groups": groups})
-    for index, given in native.items():  # torch makes a parameter's type of it, not so at first
-        if "mu_product" in given:
-            optimizer.state[moved[index]]["mu_product"] = given["mu_product"].clone()
+    _load_numbers(optimizer, {moved[index]: kept for index, kept in native.items()})
     if isinstance(optimizer, torch.optim.Adagrad):  # it begins with a state
         for group in optimizer.param_groups:
             for parameter in group["params"]:
@@ -130,6 +128,14 @@ def _native(optimizer: Any, state: Arrays) -> dict[str, Any]:
     elif not isinstance(optimizer, torch.optim.SGD):
         found["step"] = torch.tensor(float(state.get("step", 1)))
     return found
+
+
+def _load_numbers(optimizer: Any, states: Mapping[Any, Mapping[str, Any]]) -> None:
+    """What torch keeps on the host, as it makes it: it loads it like a tensor of the parameter."""
+    dtype = torch.promote_types(torch.get_default_dtype(), torch.float32)
+    for parameter, kept in states.items():
+        if "mu_product" in kept:
+            optimizer.state[parameter]["mu_product"] = kept["mu_product"].to(dtype)
 
 
 def _cuda_device(model: torch.nn.Module) -> Any:

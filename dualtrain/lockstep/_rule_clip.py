@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dualtrain.lockstep._reading import Reading
 from dualtrain.lockstep._record import Move
-from dualtrain.lockstep._rounded import DOUBLE, Rounded, precision_of
+from dualtrain.lockstep._rounded import DOUBLE, Precision, Rounded, precision_of
 from dualtrain.lockstep._rule_held import held, rule_reading
 from dualtrain.lockstep._rule_parameter import sampled
 from dualtrain.lockstep._rule_step import exact
@@ -75,16 +76,14 @@ def _products(
     knob = "amp.loss_scale" if clip is None else "clip"
     factors: dict[str, float | None] = {}
     if clip is not None and clip.global_norm is not None:
-        sums = [_inner(move.handed[n], move.clipped[n]) for n in norms]
-        factor = _factor(sum(s[0] for s in sums), sum(s[1] for s in sums), scale)
+        factor = _factor([(move.handed[n], move.clipped[n]) for n in norms], scale)
         joint = math.hypot(*norms.values()) if move.norm is None else move.norm
         unit = max((precision_of(move.handed[n]).unit for n in norms), default=1.0)
-        own = max((_own_error(move.handed[n]) for n in norms), default=0.0) / unit
-        yield from _coefficient(factor, clip.global_norm, joint, unit, own, side)
+        yield from _coefficient(factor, clip.global_norm, joint, unit, side)
         factors = dict.fromkeys(norms, None if joint * _JUST < clip.global_norm else factor)
     elif clip is not None and clip.norm is not None:
         for name, own in norms.items():
-            factors[name] = _factor(*_inner(move.handed[name], move.clipped[name]), scale)
+            factors[name] = _factor([(move.handed[name], move.clipped[name])], scale)
             yield from _own_norm(factors[name], clip.norm, own, move.handed[name], name, side)
             if own * (1.0 + _slack(move.handed[name])) < clip.norm:
                 factors[name] = None
@@ -93,8 +92,7 @@ def _products(
         expected = _unscaled(given, scale)
         factor_of = factors.get(name)
         if factor_of is not None and math.isfinite(factor_of):
-            off = abs(factor_of) * _own_error(move.handed[name])
-            expected = expected * Rounded(np.float64(factor_of), off, expected.precision)  # type: ignore[arg-type]
+            expected = expected * _found(factor_of, expected.precision)
         elif clip is not None and clip.value is not None:
             expected = _within(expected, clip.value)
         yield held(used, expected).reading(side=side, what="clip", tensor=name, knob=knob)
@@ -108,36 +106,45 @@ def _slack(array: NDArray[np.generic]) -> float:
     return max(64.0, array.size / 64.0) * precision_of(array).unit
 
 
-def _inner(handed: NDArray[np.generic], clipped: NDArray[np.generic]) -> tuple[float, float]:
-    """Sums of clipped x handed, and of handed x handed."""
-    g = handed.astype(np.float64).reshape(-1)
-    return float(clipped.astype(np.float64).reshape(-1) @ g), float(g @ g)
+def _factor(pairs: Sequence[tuple[NDArray[Any], NDArray[Any]]], scale: float) -> float:
+    """By what the unscaled gradients were multiplied, by least squares.
+
+    pairs: handed and clipped. The second round adds up what the first has left, which is little: a
+    sum of many products is off by more roundings than a factor may be.
+    """
+    factor, square = 0.0, sum(_inner(handed, handed) for handed, _ in pairs)
+    if not square > 0.0:
+        return 1.0
+    for _ in range(2):
+        left = sum(
+            _inner(g, c.astype(np.float64) - factor * g.astype(np.float64)) for g, c in pairs
+        )
+        factor += left / square
+    return factor * scale
 
 
-def _factor(product: float, square: float, scale: float) -> float:
-    """By what the unscaled gradients were multiplied, by least squares."""
-    return product / square * scale if square > 0.0 else 1.0
+def _inner(a: NDArray[Any], b: NDArray[Any]) -> float:
+    return float(a.astype(np.float64).reshape(-1) @ b.astype(np.float64).reshape(-1))
 
 
-def _own_error(handed: NDArray[np.generic]) -> float:
-    """What the judge's own sums over a tensor are off, relatively: float64 is judged in float64."""
-    of = precision_of(handed)
-    return (4.0 + handed.size**0.5 / 8.0) * of.unit if of is DOUBLE else 0.0
+def _found(factor: float, of: Precision) -> Rounded:
+    """A factor, as float64 finds it."""
+    return Rounded(np.array(factor), DOUBLE.unit * abs(factor), of)
 
 
 def _coefficient(
-    factor: float, limit: float, norm: float, unit: float, own: float, side: str
+    factor: float, limit: float, norm: float, unit: float, side: str
 ) -> Iterator[Reading]:
-    """The joint factor against the limit over the side's own norm; own: as many units wider."""
+    """The joint factor against the limit over the side's own norm."""
     expected = limit / max(norm, limit)
-    value, bar = abs(factor / expected - 1.0) / unit, COEFFICIENT_BAR + own
+    value = abs(factor / expected - 1.0) / unit
     yield rule_reading(
         side=side,
         what="clip",
         tensor="",
         value=value,
-        bar=bar,
-        outcome="differs" if not value <= bar else "agrees",
+        bar=COEFFICIENT_BAR,
+        outcome="differs" if not value <= COEFFICIENT_BAR else "agrees",
         detail=f"gradients times {factor:.8g}, by the norm {norm:.8g} it is {expected:.8g}",
         knob="clip",
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -153,10 +154,9 @@ def eps_inside(run: Run) -> None:
 
     class Inside(AdamW):
         def _step(self, state: dict[str, Any], g: Any, now: Any, xp: Any) -> Any:
-            outside = self.model_copy(update={"eps": 0.0})
-            whole = AdamW._step(outside, state, g, now, xp)
+            step = AdamW._step(self, state, g, now, xp)
             root = np.sqrt(state["second_moment"] / (1 - self.betas[1] ** now.k))
-            return whole * root / np.sqrt(root**2 + self.eps)
+            return step * (root + self.eps) / np.sqrt(root**2 + self.eps)
 
     _by(run, Inside(**run.plan.spec.optimizer.model_dump()))
 
@@ -223,7 +223,12 @@ def _by(run: Run, rule: UpdateRule) -> None:
         moved_on = replace(after, weights=weights, optimizer=kept)
         run.backend.load_state(run.model, run.optimizer, moved_on)
 
-    run.optimizer.step = another
+    _stand_in(run, another)
+
+
+def _stand_in(run: Run, step: Callable[[], None]) -> None:
+    """Let it be called in place of the optimizer's; torch's schedules look for their mark on it."""
+    run.optimizer.step = wraps(run.optimizer.step)(step)
 
 
 def average_late(run: Run) -> None:
@@ -235,7 +240,7 @@ def average_late(run: Run) -> None:
         averages.update(0.999)
         step()
 
-    run.optimizer.step = early
+    _stand_in(run, early)
     run._average = lambda: setattr(run, "averaged_updates", run.averaged_updates + 1)  # type: ignore[method-assign]
 
 
@@ -253,7 +258,7 @@ def nothing_moves(run: Run) -> None:
         step()
         run.backend.load_weights(run.model, before)
 
-    run.optimizer.step = still
+    _stand_in(run, still)
 
 
 AVERAGED = {"ema": {"decay": 0.999}}

@@ -81,14 +81,17 @@ def spec_of(case: str, variant: str = "plain", **changes: Any) -> Spec:
     return builders.spec_of(**usual | VARIANTS[variant] | changes)
 
 
-def started(backend: Backend, spec: Spec, *, seed: int = 0, micro_batches: int = 10) -> Run:
-    """A run on a Linear of random weights."""
+def started(
+    backend: Backend, spec: Spec, *, seed: int = 0, micro_batches: int = 10, wide: bool = False
+) -> Run:
+    """A run on a Linear of random weights; wide: in float64."""
     model = backend.build_linear(3, 2)
     random = np.random.default_rng(seed)
     shapes = {"weight": (2, 3), "bias": (2,)}
     backend.load_weights(
         model, {n: random.normal(size=s).astype(np.float32) for n, s in shapes.items()}
     )
+    model = backend.widened(model) if wide else model
     return start(spec, model, micro_batches_per_epoch=micro_batches)
 
 
@@ -143,6 +146,24 @@ def test_a_run_restored_goes_on_to_the_bit(backend: Backend, case: str, variant:
         assert flat(other.state()) == flat(state)
         np.testing.assert_equal(go_on(other, BEFORE * size, AFTER), expected)
         assert flat(other.state()) == flat(at_the_end)
+
+
+def test_a_run_in_float64_goes_on_to_the_bit(backend: Backend, case: str) -> None:
+    spec = spec_of(case)
+    run = started(backend, spec, wide=True)
+    go_on(run, 0, BEFORE)
+    state = run.state()
+    assert {w.dtype for w in state.tensors.weights.values()} == {np.dtype(np.float64)}
+    expected = go_on(run, BEFORE, AFTER)
+    at_the_end = run.state()
+    for other in (started(backend, spec, seed=1, wide=True), run):
+        other.restore(state)
+        assert flat(other.state()) == flat(state)
+        np.testing.assert_equal(go_on(other, BEFORE, AFTER), expected)
+        assert flat(other.state()) == flat(at_the_end)
+        types = [t.optimizer for t in (other.state().tensors, at_the_end.tensors)]
+        now, then = ({n: {w: a.dtype for w, a in k.items()} for n, k in o.items()} for o in types)
+        assert now == then
 
 
 def test_what_a_rule_keeps_has_the_same_names_everywhere(backend: Backend, case: str) -> None:
