@@ -127,6 +127,7 @@ class TorchViT(torch.nn.Module):
     def forward(self, x: Any) -> Any:
         x = self.patch_embed(x).flatten(2).transpose(1, 2)
         x = torch.cat([self.cls_token.expand(len(x), -1, -1), x], 1) + self.pos_embed
+        block: Any
         for block in self.blocks:
             q, k, v = self.parts(block.attn.qkv(block.norm1(x)))
             mixed = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(x.shape)

@@ -41,7 +41,7 @@ class Pairs:
         """
         length = {"duration": {"updates": UPDATES}}
         right = make_spec(**{**mistake.spec, **length})
-        specs = dict.fromkeys(SIDES, right)
+        specs: dict[str, Spec] = dict.fromkeys(SIDES, right)
         specs[side] = make_spec(**{**mistake.spec, **mistake.wrong, **length})
         a, b = SIDES
         folder: Path | None = None

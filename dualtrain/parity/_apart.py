@@ -8,7 +8,7 @@ the user's own, and what they decided is compared.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TypeVar
+from typing import TypeVar, overload
 
 from dualtrain.parity._weight_set import WeightSet
 from dualtrain.trace import Decision, ParameterFacts, PlanFacts, Trace, weight_digest
@@ -17,10 +17,23 @@ from dualtrain.twins import Side, Twins
 __all__ = ["told_apart"]
 
 Row = TypeVar("Row", ParameterFacts, Decision)
-Held = TypeVar("Held", WeightSet, WeightSet | None)
 
 
-def told_apart(trace: Trace, weights: Held, twins: Twins, side: Side) -> tuple[Trace, Held]:
+@overload
+def told_apart(
+    trace: Trace, weights: WeightSet, twins: Twins, side: Side
+) -> tuple[Trace, WeightSet]: ...
+
+
+@overload
+def told_apart(
+    trace: Trace, weights: WeightSet | None, twins: Twins, side: Side
+) -> tuple[Trace, WeightSet | None]: ...
+
+
+def told_apart(
+    trace: Trace, weights: WeightSet | None, twins: Twins, side: Side
+) -> tuple[Trace, WeightSet | None]:
     """The trace and the weights of one of two twins, under the names and in the layout of both.
 
     side: which of the two models trained. Without weights no initial digest is left.

@@ -80,11 +80,11 @@ class Passes:
         """Its gradients, from a state, and no update."""
         self.run.restore(state)
         self._losses = []
-        try:
-            with passing(self.run, _enough) as seen:
+        with passing(self.run, _enough) as seen:
+            try:
                 make_update(self.run, group.epoch, group.batches, self._objective)
-        except _Enough:
-            self.run.drop_group()
+            except _Enough:
+                self.run.drop_group()
         return seen.passed(self.run.backend.numbers(self._losses))
 
     def _heard(self, model: Any, tensors: dict[str, Any], batch: Any) -> Any:

@@ -76,6 +76,7 @@ def run_parity(
         with signals.at_once():
             data = _prepared(runs, scratch)
         a, b = names = sides[0].name, sides[1].name
+        judging: Judging | None = None
         with Workers(scratch, signals) as workers:
             for side in runs:
                 job = _job(side, data[side.name], draft)
@@ -94,7 +95,7 @@ def run_parity(
                 judging = Judging(workers, _states(scratch), names, folders)
                 _until_done(workers, runs, judging, names, console or Console())
         with signals.at_once():
-            if comparison.starts_alike:
+            if judging is not None:
                 first, second, *floors = (_trace(draft, side.name) for side in runs)
                 comparison = compare_files(
                     first, second, floors=floors, lockstep=judging.lockstep(), names=names

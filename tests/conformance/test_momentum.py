@@ -104,7 +104,7 @@ def test_parameters_of_other_rates_have_the_same_momentum(backend: Backend) -> N
     """A group of its own in torch; by a power of two, so that each step is half as long exactly."""
     alone = trained(backend, spec_of(CYCLES[1]))
     spec = spec_of(CYCLES[1])
-    halved = spec.model_dump(exclude_unset=True) | {
+    halved: dict[str, Any] = spec.model_dump(exclude_unset=True) | {
         "lr_multipliers": [{"pattern": "weight", "multiplier": 0.5}]
     }
     assert trained(backend, Spec(**halved)) == [0.5 * w for w in alone]

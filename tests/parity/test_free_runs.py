@@ -28,7 +28,7 @@ spec_of = partial(builders.spec_of, optimizer={"name": "adamw", "lr": 1e-3}, cli
 
 def convolutions(*, bias: bool) -> list[Any]:
     """Convolution, batch norm and ReLU, twice, with a head; in torch and in Paddle."""
-    in_paddle = {} if bias else {"bias_attr": False}
+    in_paddle: dict[str, Any] = {} if bias else {"bias_attr": False}
     return [
         torch.nn.Sequential(
             torch.nn.Conv2d(1, 8, 3, padding=1, bias=bias),

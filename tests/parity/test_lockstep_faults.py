@@ -91,16 +91,16 @@ class TestLoss:
 class Transposed(paddle.nn.Linear):
     """A Linear whose square weight was copied without transposing it."""
 
-    def forward(self, x: Any) -> Any:
-        return paddle.nn.functional.linear(x, self.weight.T, self.bias)
+    def forward(self, input: Any) -> Any:
+        return paddle.nn.functional.linear(input, self.weight.T, self.bias)
 
 
 class Single(paddle.nn.Linear):
     """A Linear whose kernel is wrong in float32 alone."""
 
-    def forward(self, x: Any) -> Any:
-        out = super().forward(x)
-        return out * 1.001 if x.dtype == paddle.float32 else out
+    def forward(self, input: Any) -> Any:
+        out = super().forward(input)
+        return out * 1.001 if input.dtype == paddle.float32 else out
 
 
 def with_last(layer: type[Any], size: int = 64) -> Build:

@@ -82,9 +82,9 @@ def test_two_thousand_updates() -> None:
 class Otherwise(torch.nn.Linear):
     """A Linear that adds up its inputs from the last to the first."""
 
-    def forward(self, x: Any) -> Any:
-        back = torch.arange(x.shape[-1] - 1, -1, -1)
-        return x[:, back] @ self.weight[:, back].T + self.bias
+    def forward(self, input: Any) -> Any:
+        back = torch.arange(input.shape[-1] - 1, -1, -1)
+        return input[:, back] @ self.weight[:, back].T + self.bias
 
 
 @pytest.mark.parametrize(

@@ -174,7 +174,8 @@ def test_a_tied_matrix_goes_by_any_of_its_names() -> None:
                 setattr(self, name, torch.nn.Linear(6, 6, bias=False))
             getattr(self, second).weight = getattr(self, first).weight
 
-    source, target = Named("a", "b"), Named("b", "c")
+    source: Any = Named("a", "b")
+    target: Any = Named("b", "c")
     copy_weights(source, target)
 
     np.testing.assert_array_equal(target.c.weight.detach(), source.a.weight.detach())
