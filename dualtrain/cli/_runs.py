@@ -206,8 +206,11 @@ def parity(
     paddle_python: Annotated[str | None, typer.Option(help="Interpreter with paddle.")] = None,
     device: Device = None,
     floor: Annotated[
-        bool, typer.Option(help="Measure the chaos floor too, with further runs.")
-    ] = True,
+        bool | None,
+        typer.Option(
+            help="Measure the chaos floor too, with a further run.", show_default="no-floor"
+        ),
+    ] = None,
     every: Annotated[
         int | None,
         typer.Option(
@@ -221,7 +224,7 @@ def parity(
         int | None,
         typer.Option(
             min=0,
-            help="How many further runs, 1 if absent; 0 is --no-floor.",
+            help="Measure the chaos floor with so many further runs.",
             show_default=False,
         ),
     ] = None,
@@ -254,7 +257,7 @@ def parity(
     leave(comparison)
 
 
-def _nudges(count: int | None, *, floor: bool) -> int:
+def _nudges(count: int | None, *, floor: bool | None) -> int:
     """How many runs for the chaos floor."""
     from dualtrain.workers import MOST_NUDGES
 
@@ -263,12 +266,12 @@ def _nudges(count: int | None, *, floor: bool) -> int:
             f"is at most {MOST_NUDGES}: further runs sharpen nothing. Received: {count}",
             param_hint="--nudges",
         )
-    if count and not floor:
+    if count and floor is False:
         raise typer.BadParameter(
             f"measures the chaos floor, which --no-floor leaves out. Received: {count}",
             param_hint="--nudges",
         )
-    return int(floor) if count is None else count
+    return int(bool(floor)) if count is None else count
 
 
 def _stamp(report: Path) -> int | None:

@@ -351,7 +351,14 @@ def test_parity_passes_its_options_on(
 
 @pytest.mark.parametrize(
     ("options", "expected"),
-    [([], 1), (["--nudges", "3"], 3), (["--nudges", "0"], 0), (["--no-floor", "--nudges", "0"], 0)],
+    [
+        ([], 0),
+        (["--floor"], 1),
+        (["--no-floor"], 0),
+        (["--nudges", "3"], 3),
+        (["--floor", "--nudges", "2"], 2),
+        (["--no-floor", "--nudges", "0"], 0),
+    ],
 )
 def test_parity_takes_several_nudged_runs(
     options: list[str], expected: int, spec: Write, run: Run, monkeypatch: pytest.MonkeyPatch
@@ -431,7 +438,7 @@ def test_parity_takes_other_sides(
 )
 def test_sides_that_are_none(run: Run, spec: Write, told: list[str], message: str) -> None:
     options = [word for side in told for word in ("--side", side)]
-    status, out, err = run("parity", spec(EPOCHS), *options)
+    status, out, err = run("parity", spec(EPOCHS), "--floor", *options)
     assert (status, out) == (2, "")
     assert "".join(message.split()) in "".join(err.replace("│", "").split())
 
