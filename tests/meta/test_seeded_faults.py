@@ -122,7 +122,8 @@ def test_the_whole_command_exits_with_1(
     spec = folder / "spec.json"
     spec.write_text(small_spec(folder).model_dump_json(), encoding="utf-8")
     report = tmp_path / "report"
-    status, first = run(report, "parity", str(spec), "--paddle-python", str(faulty_python))
+    options = ("--floor", "--paddle-python", str(faulty_python))
+    status, first = run(report, "parity", str(spec), *options)
     assert (1, stage) == (status, first["stage"])
     assert trained == (report / "paddle.trace.jsonl").exists()
     if trained:

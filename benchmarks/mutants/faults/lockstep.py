@@ -69,7 +69,7 @@ MUTANTS = (
         name="lockstep: no slope",
         breaks="what hides under the rounding of a weight is not seen",
         file=f"{_AT}_rule_slope.py",
-        old="return max(abs(self.value) - 3.0 * self.spread, 0.0)",
+        old="return max(abs(self.value) - SURE * self.spread, 0.0)",
         new="return 0.0",
     ),
     Mutant(
