@@ -17,13 +17,13 @@ CORE = Path(__file__).parents[2] / "dualtrain"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "aside", "files", "listing", "printable", "version"),
-    ("fields", "shapes", "extras", "data", "outputs", "state"),
+    ("fields", "shapes", "extras", "data", "outputs", "state", "reading"),
     ("schedules", "optimizers", "tasks"),
     ("spec", "native"),
     ("ledger",),
     ("plan",),
     ("trace", "backend", "dialects", "explain"),
-    ("twins",),
+    ("twins", "recipes", "scripts"),
     ("lockstep",),
     ("parity", "training"),
     ("report", "testing"),

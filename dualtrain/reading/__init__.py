@@ -1,0 +1,5 @@
+"""What a program, a configuration or a command says, found without running any of it."""
+
+from dualtrain.reading._place import Place
+
+__all__ = ["Place"]

@@ -1,0 +1,5 @@
+"""Training recipes as other people wrote them: what they say, and what they may not have meant."""
+
+from dualtrain.recipes._record import FIELDS, Certainty, Found, Hazard, Recipe
+
+__all__ = ["FIELDS", "Certainty", "Found", "Hazard", "Recipe"]

@@ -1,0 +1,104 @@
+"""What a recipe says, field by field, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from dualtrain.reading import Place
+
+__all__ = ["FIELDS", "Certainty", "Found", "Hazard", "Recipe"]
+
+Certainty = Literal["stated", "implied", "absent", "unknown"]
+"""`stated`: in the recipe's own files or command. `implied`: a library's default applies.
+`absent`: the recipe has no such thing, such as the power of a linear schedule. `unknown`: the
+recipe decides it, and what it decides cannot be told from its text."""
+
+FIELDS = (
+    "optimizer",  # adamw adam sgd momentum lars lamb rmsprop adagrad ...
+    "lr",  # the base rate as configured, before any scaling at run time
+    "betas",
+    "eps",
+    "momentum",
+    "nesterov",
+    "weight_decay",
+    "decay_exclude",  # strings of the filter, as they are written
+    "decay_match",  # substring regex regex_inverted exact ndim1 substring_or_ndim1 ...
+    "schedule",  # linear cosine polynomial constant step piecewise noam ... custom none
+    "warmup",
+    "warmup_unit",  # steps fraction epochs
+    "warmup_start",  # the rate at the first update
+    "num_cycles",
+    "power",
+    "end_lr",
+    "gamma",
+    "step_size",
+    "milestones",
+    "values",
+    "length",  # of the schedule: epochs epochs_over_accumulate max_steps_or_epochs fixed_steps ...
+    "epochs",
+    "max_steps",  # -1: no limit
+    "accumulate",
+    "clip",  # {"kind": global_norm | norm | value, "value": c} or "none"
+    "amp",  # {"dtype", "level", "init_loss_scaling"} or "off"
+    "amp_if_enabled",  # the same, where a flag that is off turns it on
+    "freeze",  # a list of what stands still
+    "seed",
+    "batch_size",  # as configured, per process
+    "scheduler_step",  # per_batch per_update per_epoch on_eval never
+    "param_groups",  # groups with numbers of their own
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A field's value and where it comes from."""
+
+    value: Any = None
+    """None where it is absent or unknown; of an unknown that has some known part, that part."""
+    certainty: Certainty = "stated"
+    place: Place | None = None
+    """The line that decides; None of what is absent."""
+    how: str = ""
+    """`literal`, `flag default`, `command line`, `configuration`, `computed`,
+    `library default of paddlenlp 2.8`."""
+    flag: str | None = None
+    """The flag or key it comes through, such as `--learning_rate`."""
+    why: str = ""
+    """Of what is unknown: why, and what to look at. Of others a remark, such as the rule of a
+    length."""
+
+
+ABSENT = Found(certainty="absent")
+
+
+@dataclass(frozen=True, slots=True)
+class Hazard:
+    """What the recipe does that its author may not have meant."""
+
+    code: str
+    """Such as `sched_never_stepped`: a key of `dualtrain.recipes.HAZARDS`."""
+    place: Place | None
+    text: str
+    """What it is, and its effect, in numbers where they are known."""
+    mends: str = ""
+    """The field of the spec that mends it; empty where none does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a training recipe says: `dualtrain.read_recipe`."""
+
+    fields: Mapping[str, Found] = field(default_factory=dict)
+    """By name, of `FIELDS`; one that is not there is absent."""
+    hazards: tuple[Hazard, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What was read and how: the command taken, files that could not be read."""
+    framework: str = ""
+    """`torch` or `paddle`; empty where neither is seen."""
+
+    def __getitem__(self, name: str) -> Found:
+        if name not in FIELDS:
+            raise KeyError(name)
+        return self.fields.get(name, ABSENT)
