@@ -1,5 +1,56 @@
 """What a program, a configuration or a command says, found without running any of it."""
 
+from dualtrain.reading._machine import Event, Machine, Model
 from dualtrain.reading._place import Place
+from dualtrain.reading._program import Program, read_program
+from dualtrain.reading._source import SourceError
+from dualtrain.reading._values import (
+    Class,
+    Condition,
+    Context,
+    DictValue,
+    Function,
+    Instance,
+    Item,
+    Known,
+    Library,
+    ListValue,
+    Loop,
+    Made,
+    Module,
+    Origin,
+    Unknown,
+    Value,
+    alternatives,
+    leaves,
+    plain,
+)
 
-__all__ = ["Place"]
+__all__ = [
+    "Class",
+    "Condition",
+    "Context",
+    "DictValue",
+    "Event",
+    "Function",
+    "Instance",
+    "Item",
+    "Known",
+    "Library",
+    "ListValue",
+    "Loop",
+    "Machine",
+    "Made",
+    "Model",
+    "Module",
+    "Origin",
+    "Place",
+    "Program",
+    "SourceError",
+    "Unknown",
+    "Value",
+    "alternatives",
+    "leaves",
+    "plain",
+    "read_program",
+]

@@ -12,13 +12,42 @@ from dualtrain.reading._values import Known, Library, Module, Origin, Value
 __all__ = ["everything", "main", "module", "submodule"]
 
 ALWAYS_LIBRARIES = frozenset(
-    (
-        "torch paddle paddlenlp paddleformers transformers pytorch_transformers "
-        "pytorch_pretrained_bert accelerate datasets numpy yaml argparse timm apex "
-        "lightning pytorch_lightning paddlehub paddle_serving visualdl tensorboardX wandb "
-        "typing os sys math random functools collections dataclasses json re time logging "
-        "pathlib "
-    ).split()  # noqa: SIM905
+    [
+        "torch",
+        "paddle",
+        "paddlenlp",
+        "paddleformers",
+        "transformers",
+        "pytorch_transformers",
+        "pytorch_pretrained_bert",
+        "accelerate",
+        "datasets",
+        "numpy",
+        "yaml",
+        "argparse",
+        "timm",
+        "apex",
+        "lightning",
+        "pytorch_lightning",
+        "paddlehub",
+        "paddle_serving",
+        "visualdl",
+        "tensorboardX",
+        "wandb",
+        "typing",
+        "os",
+        "sys",
+        "math",
+        "random",
+        "functools",
+        "collections",
+        "dataclasses",
+        "json",
+        "re",
+        "time",
+        "logging",
+        "pathlib",
+    ]
 )
 """Never read, even where a folder of the repository has the name: what they do is known here."""
 

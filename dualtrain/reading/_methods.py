@@ -30,11 +30,35 @@ from dualtrain.reading._values import (
 __all__ = ["MODELS", "method"]
 
 TEXT = frozenset(
-    (
-        "lower upper strip lstrip rstrip split rsplit replace startswith endswith join "
-        "format title capitalize find index count isdigit isnumeric partition rpartition "
-        "splitlines encode decode casefold removeprefix removesuffix "
-    ).split()  # noqa: SIM905
+    [
+        "lower",
+        "upper",
+        "strip",
+        "lstrip",
+        "rstrip",
+        "split",
+        "rsplit",
+        "replace",
+        "startswith",
+        "endswith",
+        "join",
+        "format",
+        "title",
+        "capitalize",
+        "find",
+        "index",
+        "count",
+        "isdigit",
+        "isnumeric",
+        "partition",
+        "rpartition",
+        "splitlines",
+        "encode",
+        "decode",
+        "casefold",
+        "removeprefix",
+        "removesuffix",
+    ]
 )
 """Methods of text; none has an effect."""
 
