@@ -10,7 +10,7 @@ from dualtrain.reading import _calls, _imports
 from dualtrain.reading._machine import Event, Machine, Model, OutOfFuel
 from dualtrain.reading._methods import MODELS
 from dualtrain.reading._place import Place
-from dualtrain.reading._values import Function, Known, Module
+from dualtrain.reading._values import Function, Known, Module, Unknown, Value
 
 __all__ = ["Program", "read_program"]
 
@@ -24,8 +24,18 @@ class Program:
     notes: Sequence[str]
     modules: Mapping[str, Module]
     """By path."""
+    machine: Machine
+    """As it is at the program's end."""
     called: Sequence[str] = ()
     """Functions that nothing calls and that were read as if they were."""
+
+    def apply(self, function: Value, *args: Value) -> Value:
+        """What a function of the program gives, called once the program has ended."""
+        place = Place(self.entry.file, 0)
+        try:
+            return _calls.call(self.machine, function, list(args), {}, place)
+        except (OutOfFuel, RecursionError):
+            return Unknown("too long to be followed to its end")
 
 
 def read_program(
@@ -66,4 +76,4 @@ def read_program(
     except RecursionError:
         module = machine.modules.get(str(entry), module)
         machine.note(f"{module.file}: too deeply nested to be followed to its end")
-    return Program(module, machine.events, machine.notes, machine.modules, called)
+    return Program(module, machine.events, machine.notes, machine.modules, machine, called)
