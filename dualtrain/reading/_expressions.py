@@ -286,8 +286,13 @@ def _comprehension(machine: Machine, node: Any, frame: Frame, place: Place) -> V
         overs.append(over)
         known = elements(over)
         state["open"] = state["open"] or known is None
-        values = [element(over, place)] if known is None else known
-        for value in values:
+        if known is None and isinstance(over, ListValue) and over.items:
+            for item in over.items:
+                with machine.as_in(item.context):
+                    bind(machine, part.target, item.value, inner)
+                    tests(0, depth, part)
+            return
+        for value in [element(over, place)] if known is None else known:
             bind(machine, part.target, value, inner)
             tests(0, depth, part)
 

@@ -1,4 +1,4 @@
-"""A test of parameters as the kind of rule that it is: which names, which patterns, which shapes."""
+"""A test of parameters as the rule that it is: which names, which patterns, which shapes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of a program is its training: the optimizer, what drives its rate, its updates, its loops."""
+"""What of a program is its training: the optimizer that trains, its updates, its loops."""
 
 from __future__ import annotations
 

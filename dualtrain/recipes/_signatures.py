@@ -112,7 +112,20 @@ OLD_ADAMW = Signature(
 )
 BERT_ADAM = Signature(
     "pytorch_pretrained_bert",
-    tuple("params lr warmup t_total schedule b1 b2 e weight_decay max_grad_norm".split()),
+    tuple(
+        [
+            "params",
+            "lr",
+            "warmup",
+            "t_total",
+            "schedule",
+            "b1",
+            "b2",
+            "e",
+            "weight_decay",
+            "max_grad_norm",
+        ]
+    ),
     {"b1": 0.9, "b2": 0.999, "e": 1e-6, "weight_decay": 0.01, "max_grad_norm": 1.0},
 )
 
