@@ -1,5 +1,6 @@
 """What a program, a configuration or a command says, found without running any of it."""
 
+from dualtrain.reading._commands import Command, choose, commands
 from dualtrain.reading._machine import Event, Machine, Model
 from dualtrain.reading._node import Node
 from dualtrain.reading._place import Place
@@ -29,7 +30,7 @@ from dualtrain.reading._values import (
 
 __all__ = [
     "Class",
-
+    "Command",
     "Condition",
     "Context",
     "DictValue",
@@ -53,7 +54,8 @@ __all__ = [
     "Unknown",
     "Value",
     "alternatives",
-
+    "choose",
+    "commands",
     "leaves",
     "plain",
     "read_program",
