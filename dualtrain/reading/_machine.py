@@ -28,8 +28,14 @@ __all__ = ["Event", "Frame", "Machine", "Model", "OutOfFuel", "same"]
 MISSING: Any = object()
 """Stands for a name that was not there."""
 
-FUEL = 250_000
+FUEL = 150_000
 """Nodes that are evaluated, at most: two seconds or so."""
+
+AGAIN = 3
+"""How often one function may be inside itself."""
+
+RECURSION = 5_000
+"""Nodes that a function may take, from its first entry on, and still be inside itself."""
 
 DEPTH = 40
 """Calls inside one another, at most."""
@@ -117,12 +123,34 @@ class Machine:
         self._journal: list[tuple[MutableMapping[Any, Any], Any, Any]] = []
         self._fuel = fuel
         self.calls: list[Function] = []
+        self._entered: dict[int, int] = {}
 
     def burn(self, amount: int = 1) -> None:
         """Counts work. Raises OutOfFuel."""
         self._fuel -= amount
         if self._fuel < 0:
             raise OutOfFuel
+
+    def may_enter(self, function: Function) -> bool:
+        """Whether a call is followed: not one too deep inside others, or too long in itself."""
+        if len(self.calls) >= DEPTH:
+            return False
+        inside = sum(one.node is function.node for one in self.calls)
+        if not inside:
+            return True
+        spent = self._entered.get(id(function.node), 0) - self._fuel
+        return inside < AGAIN and spent < RECURSION
+
+    @contextmanager
+    def called(self, function: Function) -> Iterator[None]:
+        """Inside a function."""
+        if all(one.node is not function.node for one in self.calls):
+            self._entered[id(function.node)] = self._fuel
+        self.calls.append(function)
+        try:
+            yield
+        finally:
+            self.calls.pop()
 
     def note(self, text: str) -> None:
         """Something a reader of the result should know, once."""
