@@ -6,7 +6,7 @@ import ast
 import builtins
 
 from dualtrain.reading import _attributes, _methods, _statements
-from dualtrain.reading._machine import DEPTH, Frame, Machine, either
+from dualtrain.reading._machine import DEPTH, FUEL, Frame, Machine, either
 from dualtrain.reading._place import Place
 from dualtrain.reading._values import (
     Class,
@@ -30,6 +30,9 @@ BUILTINS = frozenset(name for name in dir(builtins) if not name.startswith("__")
 
 AGAIN = 3
 """How often one function may be inside itself."""
+
+SHARE = FUEL // 10
+"""Work in one function, over all its calls, beyond which it is not followed again."""
 
 
 def path_of(value: Value) -> str:
@@ -141,6 +144,12 @@ def _function(
     inside = sum(one.node is function.node for one in machine.calls)
     if inside >= AGAIN or len(machine.calls) >= DEPTH:
         return Unknown(f"{function.name} calls itself", Origin("computed", place))
+    spent = machine.spent.get(function.node, 0)
+    if spent > SHARE:
+        why = f"{function.name} is called too often to be followed each time"
+        machine.note(f"{Place(function.module.file, function.node.lineno)}: {why}")
+        return Unknown(why, Origin("computed", place))
+    before = machine.burned
     cells = _bound(machine, function, args, kwargs, place)
     frame = Frame(cells, function.module, function.scopes, function)
     machine.calls.append(function)
@@ -153,6 +162,7 @@ def _function(
             return _statements.run(machine, function.node.body, frame, place)
     finally:
         machine.calls.pop()
+        machine.spent[function.node] = spent + machine.burned - before
 
 
 def _bound(

@@ -116,12 +116,15 @@ class Machine:
         """What models keep between calls."""
         self._journal: list[tuple[MutableMapping[Any, Any], Any, Any]] = []
         self._fuel = fuel
+        self.burned = 0
+        self.spent: dict[Any, int] = {}
+        """Work by function, over all calls that have come back."""
         self.calls: list[Function] = []
 
     def burn(self, amount: int = 1) -> None:
         """Counts work. Raises OutOfFuel."""
-        self._fuel -= amount
-        if self._fuel < 0:
+        self.burned += amount
+        if self.burned > self._fuel:
             raise OutOfFuel
 
     def note(self, text: str) -> None:
