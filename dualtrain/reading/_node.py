@@ -22,6 +22,8 @@ class Node:
 
     value: Any
     place: Place
+    tag: str = ""
+    """What a tag of YAML says, such as `PiecewiseDecay` of `!PiecewiseDecay`."""
 
     def get(self, path: str) -> Node | None:
         """What a dotted path leads to, items of a list by number; None where it leads nowhere."""
