@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dualtrain.reading import Event, Known, Made, Unknown, Value, alternatives
+from dualtrain.reading import Event, Known, ListValue, Made, Unknown, Value, alternatives
 from dualtrain.recipes._found import described, found, implied, number
 from dualtrain.recipes._groups import Group, groups_of
 from dualtrain.recipes._record import ABSENT, Found, Hazard
