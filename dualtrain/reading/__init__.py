@@ -1,6 +1,8 @@
 """What a program, a configuration or a command says, found without running any of it."""
 
+from dualtrain.reading._commands import Command, choose, commands
 from dualtrain.reading._machine import Event, Machine, Model
+from dualtrain.reading._node import Node
 from dualtrain.reading._place import Place
 from dualtrain.reading._program import Program, read_program
 from dualtrain.reading._source import SourceError
@@ -28,6 +30,7 @@ from dualtrain.reading._values import (
 
 __all__ = [
     "Class",
+    "Command",
     "Condition",
     "Context",
     "DictValue",
@@ -43,6 +46,7 @@ __all__ = [
     "Made",
     "Model",
     "Module",
+    "Node",
     "Origin",
     "Place",
     "Program",
@@ -50,6 +54,8 @@ __all__ = [
     "Unknown",
     "Value",
     "alternatives",
+    "choose",
+    "commands",
     "leaves",
     "plain",
     "read_program",

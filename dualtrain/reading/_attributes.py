@@ -51,6 +51,8 @@ def get(machine: Machine, of: Value, name: str, place: Place) -> Value:
                 return of.cells[name]
         case DictValue() if of.attributes and name in of.cells:
             return of.cells[name]
+        case DictValue() if of.attributes and name == "__dict__":
+            return of
         case Unknown(op="if"):
             test, a, b = of.operands
             return either(test, get(machine, a, name, place), get(machine, b, name, place))

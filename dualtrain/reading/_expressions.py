@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from dualtrain.reading import _attributes, _calls
+from dualtrain.reading._flags import read
 from dualtrain.reading._machine import Frame, Machine, either
 from dualtrain.reading._operators import BINARY, UNARY, binary, compare, compute, truth
 from dualtrain.reading._place import Place
@@ -62,7 +63,8 @@ def _name(machine: Machine, node: ast.Name, frame: Frame, place: Place) -> Value
 
 
 def _attribute(machine: Machine, node: ast.Attribute, frame: Frame, place: Place) -> Value:
-    return _attributes.get(machine, evaluate(machine, node.value, frame), node.attr, place)
+    of = evaluate(machine, node.value, frame)
+    return read(machine, _attributes.get(machine, of, node.attr, place), place)
 
 
 def _call(machine: Machine, node: ast.Call, frame: Frame, place: Place) -> Value:
@@ -217,7 +219,8 @@ def _subscript(machine: Machine, node: ast.Subscript, frame: Frame, place: Place
         parts = (node.slice.lower, node.slice.upper, node.slice.step)
         bounds = [evaluate(machine, one, frame) for one in parts]
         return _attributes.slice_of(base, bounds, place)
-    return _attributes.item(machine, base, evaluate(machine, node.slice, frame), place)
+    value = _attributes.item(machine, base, evaluate(machine, node.slice, frame), place)
+    return read(machine, value, place) if isinstance(node.slice, ast.Constant) else value
 
 
 def _lambda(machine: Machine, node: ast.Lambda, frame: Frame, place: Place) -> Value:
@@ -286,8 +289,13 @@ def _comprehension(machine: Machine, node: Any, frame: Frame, place: Place) -> V
         overs.append(over)
         known = elements(over)
         state["open"] = state["open"] or known is None
-        values = [element(over, place)] if known is None else known
-        for value in values:
+        if known is None and isinstance(over, ListValue) and over.items:
+            for item in over.items:
+                with machine.as_in(item.context):
+                    bind(machine, part.target, item.value, inner)
+                    tests(0, depth, part)
+            return
+        for value in [element(over, place)] if known is None else known:
             bind(machine, part.target, value, inner)
             tests(0, depth, part)
 

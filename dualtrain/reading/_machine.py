@@ -187,6 +187,17 @@ class Machine:
         finally:
             self.context = before
 
+    @contextmanager
+    def as_in(self, other: Context) -> Iterator[None]:
+        """Under the conditions too under which an element came into a list."""
+        before = self.context
+        more = tuple(one for one in other.conditions if one not in before.conditions)
+        self.context = replace(before, conditions=(*before.conditions, *more))
+        try:
+            yield
+        finally:
+            self.context = before
+
     # What happens
 
     def happens(

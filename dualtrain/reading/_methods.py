@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dualtrain.reading import _attributes, _calls
+from dualtrain.reading._flags import read
 from dualtrain.reading._machine import Event, Machine
 from dualtrain.reading._operators import compute, truth
 from dualtrain.reading._place import Place
@@ -297,7 +298,8 @@ def _getattr(machine: Machine, event: Event) -> Value | None:
         sure = isinstance(of, (Instance, Module)) and not _has_library(of)
         if absent and default and (sure or (isinstance(of, DictValue) and not of.open)):
             return default[0]
-        return found
+        literal = name.origin.how == "literal"
+        return read(machine, found, event.place) if literal else found
     return None
 
 
@@ -321,7 +323,8 @@ def _hasattr(machine: Machine, event: Event) -> Value | None:
         absent = isinstance(found, Unknown) and found.op == "attr" and found.operands[0] is of
         if not absent:
             return Known(True, Origin("computed", event.place))
-        if isinstance(of, Instance) and not of.of.library:
+        closed = isinstance(of, DictValue) and not of.open
+        if closed or (isinstance(of, Instance) and not of.of.library):
             return Known(False, Origin("computed", event.place))
     return Unknown("", Origin("computed", event.place), "hasattr", event.args)
 
@@ -488,6 +491,7 @@ MODELS: dict[str, Callable[[Machine, Event], Value | None]] = {
     "addict.Dict": _attributes_of,
     "box.Box": _attributes_of,
     "types.SimpleNamespace": _attributes_of,
+    "argparse.Namespace": _attributes_of,
     "copy.deepcopy": _deepcopy,
     "copy.copy": _deepcopy,
     "math.ceil": _pure("ceil", math.ceil),

@@ -182,8 +182,8 @@ def _identity(op: str, a: Value, b: Value) -> bool | None:
             )
             if there:
                 return op in ("is not", "!=")
-    if op in ("is", "is not") and isinstance(a, Library) and isinstance(b, Library):
-        return (a.path == b.path) is (op == "is")
+    if isinstance(a, Library) and isinstance(b, Library):
+        return (a.path == b.path) is (op in ("is", "=="))
     if op in ("is", "is not") and isinstance(a, Known) and isinstance(b, Known):
         equal = type(a.value) is type(b.value) and a.value == b.value
         return equal if op == "is" else not equal

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from dualtrain.reading import _calls, _imports
+from dualtrain.reading import _attributes, _calls, _imports
+from dualtrain.reading._flags import Flags, flags_of
 from dualtrain.reading._machine import Event, Machine, Model, OutOfFuel
-from dualtrain.reading._methods import MODELS
+from dualtrain.reading._models import ALL_MODELS
 from dualtrain.reading._place import Place
-from dualtrain.reading._values import Function, Known, Module
+from dualtrain.reading._values import (
+    Function,
+    Item,
+    Known,
+    ListValue,
+    Module,
+    Unknown,
+    Value,
+)
 
 __all__ = ["Program", "read_program"]
 
@@ -24,8 +33,20 @@ class Program:
     notes: Sequence[str]
     modules: Mapping[str, Module]
     """By path."""
+    machine: Machine
+    """As it is at the program's end."""
     called: Sequence[str] = ()
     """Functions that nothing calls and that were read as if they were."""
+    flags: Flags = field(default_factory=Flags)
+    """What it declares, what the command gives, and what is read of it."""
+
+    def apply(self, function: Value, *args: Value) -> Value:
+        """What a function of the program gives, called once the program has ended."""
+        place = Place(self.entry.file, 0)
+        try:
+            return _calls.call(self.machine, function, list(args), {}, place)
+        except (OutOfFuel, RecursionError):
+            return Unknown("too long to be followed to its end")
 
 
 def read_program(
@@ -47,7 +68,11 @@ def read_program(
     Raises SourceError: the entry cannot be read, or is no Python.
     """
     root = root.resolve()
-    machine = Machine(root, paths=paths, argv=argv, models={**MODELS, **(models or {})})
+    machine = Machine(root, paths=paths, argv=argv, models={**ALL_MODELS, **(models or {})})
+    words = (Known(entry.name), *argv)
+    _attributes.of_libraries(machine)["sys", "argv"] = ListValue(
+        "list", {"items": tuple(map(Item, words)), "open": False}
+    )
     called: list[str] = []
     entry = entry.resolve()
     module = Module("__main__", entry.name)
@@ -66,4 +91,12 @@ def read_program(
     except RecursionError:
         module = machine.modules.get(str(entry), module)
         machine.note(f"{module.file}: too deeply nested to be followed to its end")
-    return Program(module, machine.events, machine.notes, machine.modules, called)
+    return Program(
+        module,
+        machine.events,
+        machine.notes,
+        machine.modules,
+        machine,
+        called,
+        flags_of(machine),
+    )

@@ -261,8 +261,14 @@ def _for(machine: Machine, node: Any, frame: Frame) -> str | None:
         return None
     _carry(machine, node.body, frame, place)
     with machine.under(loop=Loop(over, place)):
-        expressions.bind(machine, node.target, expressions.element(over, place), frame)
-        block(machine, node.body, frame)
+        if isinstance(over, ListValue) and over.items:
+            for item in over.items[:UNROLLED]:
+                with machine.as_in(item.context):
+                    expressions.bind(machine, node.target, item.value, frame)
+                    block(machine, node.body, frame)
+        else:
+            expressions.bind(machine, node.target, expressions.element(over, place), frame)
+            block(machine, node.body, frame)
     block(machine, node.orelse, frame)
     return None
 

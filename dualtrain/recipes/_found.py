@@ -91,7 +91,8 @@ def with_why(given: Found, why: str) -> Found:
 def described(value: Value, depth: int = 0) -> str:
     """A value as a person would write it.
 
-    >>> described(Unknown(op="*", operands=(Unknown(op="len", operands=(Library("loader"),)), Known(3))))
+    >>> batches = Unknown(op="len", operands=(Library("loader"),))
+    >>> described(Unknown(op="*", operands=(batches, Known(3))))
     'len(loader) * 3'
     """
     if depth > DEEP:

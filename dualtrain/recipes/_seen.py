@@ -1,4 +1,4 @@
-"""What of a program is its training: the optimizer, what drives its rate, its updates, its loops."""
+"""What of a program is its training: the optimizer that trains, its updates, its loops."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Seen:
     optimizer: Event | None
     """The one that trains; None where none is found."""
     updates: Sequence[Event]
-    """Its `step` and `minimize`, through a loss scaler too, in branches that are not entered too."""
+    """Its `step` and `minimize`, through a loss scaler too; in branches not entered too."""
     backwards: Sequence[Event]
     framework: str
 

@@ -1,0 +1,43 @@
+"""Recipes of vision repositories: a tree of YAML, and code that is the same for all of them."""
+
+from __future__ import annotations
+
+from dualtrain.reading import Node
+from dualtrain.recipes._record import Found, Hazard
+from dualtrain.recipes.vision import _classification, _detection, _segmentation, _text
+from dualtrain.recipes.vision._reading import Reading, frozen
+
+__all__ = ["vision_recipe"]
+
+FAMILIES = (_segmentation, _classification, _text, _detection)
+
+
+def vision_recipe(tree: Node) -> tuple[dict[str, Found], list[Hazard]] | None:
+    """The fields and the hazards of a configuration whose shape is known; None of another.
+
+    `tree` is the configuration after inheritance, each value with its place. A family is known by
+    the shape of the tree, not by a name; what its code does with the keys is in its file here.
+
+    >>> from dualtrain.reading import Place
+    >>> at = Place("a.yml", 1)
+    >>> vision_recipe(Node({"lr": Node(0.1, at)}, at)) is None
+    True
+    """
+    if not isinstance(tree.value, dict):
+        return None
+    for family in FAMILIES:
+        if family.recognises(tree):
+            return _finish(family.read(tree))
+    return None
+
+
+def _finish(reading: Reading) -> tuple[dict[str, Found], list[Hazard]]:
+    if "freeze" not in reading.fields:
+        still = [path for path, _ in frozen(reading.tree)]
+        if still:
+            reading.state("freeze", still, still[0])
+        else:
+            reading.imply("freeze", [], "no key freezes anything")
+    text = f"the numbers stand in YAML, what is made of them in {reading.code}'s code"
+    reading.warn("spread_over_files", reading.tree.place, text)
+    return reading.fields, reading.hazards

@@ -1,0 +1,146 @@
+"""Trees of PaddleClas' kind: `Global.epochs`, `Arch`, `Optimizer.lr` and `DataLoader.Train`."""
+
+from __future__ import annotations
+
+from dualtrain.reading import Node
+from dualtrain.recipes.vision import _paddle
+from dualtrain.recipes.vision._epochs import Curves, schedule
+from dualtrain.recipes.vision._reading import Reading
+
+__all__ = ["read", "recognises"]
+
+CURVES = Curves(
+    subtracts=("Cosine", "Linear"),
+    unwarmed=("Const", "Constant", "CosineFixmatch"),
+    own_steps=True,
+    per="per_update",
+)
+
+READS = {
+    "AdamW": (
+        *("name", "scope", "lr", "beta1", "beta2", "epsilon", "weight_decay", "regularizer"),
+        *("multi_precision", "clip_norm", "no_weight_decay_name", "one_dim_param_no_weight_decay"),
+    ),
+    "AdamWDL": (
+        *("name", "scope", "lr", "beta1", "beta2", "epsilon", "weight_decay", "regularizer"),
+        *("multi_precision", "layerwise_decay", "filter_bias_and_bn"),
+    ),
+}
+"""The classes that take any key -> those that they read."""
+
+
+def recognises(tree: Node) -> bool:
+    """Whether a tree has the shape."""
+    return all(tree.get(key) is not None for key in ("Global.epochs", "Optimizer")) and any(
+        tree.get(key) is not None for key in ("DataLoader", "Arch")
+    )
+
+
+def read(tree: Node) -> Reading:
+    """What such a tree says; of several optimizers what all of them agree on."""
+    optimizers = tree.value["Optimizer"]
+    if not isinstance(optimizers.value, list):
+        return _read(tree)
+    readings = []
+    for item in optimizers.value:
+        [(name, keys)] = item.value.items()
+        one = Node({**keys.value, "name": Node(name, item.place)}, keys.place)
+        readings.append(_read(Node({**tree.value, "Optimizer": one}, tree.place)))
+    first, *others = readings
+    for other in others:
+        for hazard in other.hazards:
+            first.warn(hazard.code, hazard.place, hazard.text, hazard.mends)
+        for name in {*first.fields, *other.fields}:
+            mine, theirs = first.fields.get(name), other.fields.get(name)
+            if mine is None or theirs is None or mine.value != theirs.value:
+                values = [found and found.value for found in (mine, theirs)]
+                first.doubt(name, f"{len(readings)} optimizers, each with its own: {values}")
+    if others:
+        text = f"{len(readings)} optimizers, each for a part of the model"
+        first.warn("several_optimizers", optimizers.place, text)
+    return first
+
+
+def _read(tree: Node) -> Reading:
+    reading = Reading(tree, "PaddleClas", "becomes a number by literal_eval")
+    epochs = reading.take("epochs", "Global.epochs")
+    name = str(reading.value("Optimizer.name"))
+    _paddle.optimizer(reading, "Optimizer", "name", name)
+    _decay(reading, name)
+    _clip(reading, name)
+    schedule(reading, "Optimizer.lr", epochs or 0, CURVES)
+    _amp(reading)
+    reading.take("accumulate", "Global.update_freq", 1, "update_freq")
+    reading.take("seed", "Global.seed")
+    sampler = "DataLoader.Train.sampler"
+    key = "batch_size" if reading.has(f"{sampler}.batch_size") else "first_bs"
+    reading.take("batch_size", f"{sampler}.{key}")
+    return reading
+
+
+def _decay(reading: Reading, name: str) -> None:
+    at = "Optimizer"
+    kind = reading.value(f"{at}.regularizer.name")
+    if kind is None:
+        reading.take("weight_decay", f"{at}.weight_decay")
+    else:
+        reading.take("weight_decay", f"{at}.regularizer.coeff", 0.0, "the regularizer")
+        if reading.has(f"{at}.weight_decay"):
+            text = "weight_decay is ignored beside a regularizer"
+            reading.warn("dead_flag", reading.place(f"{at}.weight_decay"), text)
+        if kind != "L2":
+            reading.doubt("weight_decay", f"a regularizer {kind}", f"{at}.regularizer.name")
+    if name == "Adam" and kind is None and reading.has(f"{at}.weight_decay"):
+        text = "weight_decay of Adam is added to the gradients, not taken off the parameters"
+        reading.warn("coupled_decay", reading.place(f"{at}.weight_decay"), text, "optimizer")
+    if name == "AdamWDL":
+        reading.state("decay_exclude", [".bias"], f"{at}.name")
+        reading.state("decay_match", "ndim1_or_suffix_or_exact", f"{at}.name")
+        rate = reading.figure(f"{at}.layerwise_decay")
+        if rate is not None and rate < 1:
+            reading.state("param_groups", [{"layer_decay": rate}], f"{at}.layerwise_decay")
+            place = reading.place(f"{at}.layerwise_decay")
+            reading.warn("param_groups", place, "a rate for each layer")
+        return
+    flat = f"{at}.one_dim_param_no_weight_decay"
+    if name == "Momentum" and reading.value(flat) and not reading.has(f"{at}.no_weight_decay_name"):
+        text = f"{name} reads it only beside no_weight_decay_name"
+        reading.warn("decay_filter_dropped", reading.place(flat), text, "weight_decay")
+    elif name in ("Momentum", "RMSProp", "AdamW"):
+        _paddle.spared(reading, at)
+
+
+def _clip(reading: Reading, name: str) -> None:
+    at = "Optimizer"
+    if reading.has(f"{at}.clip_norm"):
+        _paddle.clip(reading, "ClipGradByNorm", f"{at}.clip_norm")
+    else:
+        _paddle.no_clip(reading)
+    asked = reading.value(f"{at}.clip_grad")
+    if asked not in (None, "None"):
+        text = (
+            f"{name} takes clip_grad: {asked} and never reads it; the key that clips is clip_norm"
+        )
+        reading.warn("clip_not_attached", reading.place(f"{at}.clip_grad"), text, "clip")
+    if name in READS:
+        reading.dead(at, READS[name], name)
+
+
+def _amp(reading: Reading) -> None:
+    if not reading.has("AMP"):
+        reading.imply("amp", "off", "there is no AMP")
+        return
+    amp = {
+        "dtype": "float16",
+        "level": reading.value("AMP.level", "O1"),
+        "init_loss_scaling": reading.value("AMP.scale_loss", 1.0),
+    }
+    pure = reading.value("AMP.use_pure_fp16")
+    if reading.value("AMP.use_amp", True) is not True:
+        reading.state("amp", "off", "AMP.use_amp")
+        reading.state("amp_if_enabled", amp, "AMP", "configuration")
+    elif pure and not reading.has("AMP.level"):
+        why = "use_pure_fp16 was level O2 in older releases and is not read since"
+        reading.doubt("amp", why, "AMP.use_pure_fp16", amp)
+    else:
+        reading.state("amp", amp, "AMP")
