@@ -1,0 +1,514 @@
+"""Methods of text, lists and mappings, and the functions of Python that compute."""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Callable
+from typing import Any
+
+from dualtrain.reading import _attributes, _calls
+from dualtrain.reading._flags import read
+from dualtrain.reading._machine import Event, Machine
+from dualtrain.reading._operators import compute, truth
+from dualtrain.reading._place import Place
+from dualtrain.reading._values import (
+    Class,
+    DictValue,
+    Function,
+    Instance,
+    Item,
+    Known,
+    Library,
+    ListValue,
+    Made,
+    Module,
+    Origin,
+    Unknown,
+    Value,
+)
+
+__all__ = ["MODELS", "method"]
+
+TEXT = frozenset(
+    [
+        "lower",
+        "upper",
+        "strip",
+        "lstrip",
+        "rstrip",
+        "split",
+        "rsplit",
+        "replace",
+        "startswith",
+        "endswith",
+        "join",
+        "format",
+        "title",
+        "capitalize",
+        "find",
+        "index",
+        "count",
+        "isdigit",
+        "isnumeric",
+        "partition",
+        "rpartition",
+        "splitlines",
+        "encode",
+        "decode",
+        "casefold",
+        "removeprefix",
+        "removesuffix",
+    ]
+)
+"""Methods of text; none has an effect."""
+
+
+def method(
+    machine: Machine,
+    of: Value,
+    name: str,
+    args: list[Value],
+    kwargs: dict[str, Value],
+    place: Place,
+) -> Value | None:
+    """What a method of known data gives; None if it is none of theirs."""
+    match of:
+        case Known(value=str() | bytes()) if name in TEXT:
+            if kwargs:
+                return Unknown("", Origin("computed", place), name, (of, *args))
+            return compute(name, lambda one, *a: getattr(one, name)(*a), (of, *args), place)
+        case ListValue() if name in LISTS:
+            return LISTS[name](machine, of, args, place)
+        case DictValue() if name in DICTS:
+            return DICTS[name](machine, of, args, kwargs, place)
+    return None
+
+
+def _append(machine: Machine, of: ListValue, args: list[Value], place: Place) -> Value:
+    added = tuple(Item(one, machine.context) for one in args[-1:])
+    machine.write(of.cells, "items", (*of.items, *added))
+    if machine.context.loops:
+        machine.write(of.cells, "open", True)
+    return Known(None)
+
+
+def _extend(machine: Machine, of: ListValue, args: list[Value], place: Place) -> Value:
+    more = args[0] if args else None
+    if isinstance(more, ListValue):
+        machine.write(of.cells, "items", (*of.items, *more.items))
+        is_open = of.open or more.open
+    else:
+        element = Unknown("", Origin("computed", place), "element", (more or Known(None),))
+        machine.write(of.cells, "items", (*of.items, Item(element, machine.context)))
+        is_open = True
+    machine.write(of.cells, "open", is_open)
+    return Known(None)
+
+
+def _copied(machine: Machine, of: ListValue, args: list[Value], place: Place) -> Value:
+    return ListValue(of.kind, dict(of.cells), of.origin, of.over)
+
+
+def _index(machine: Machine, of: ListValue, args: list[Value], place: Place) -> Value:
+    return compute("index", lambda one, a: list(one).index(a), (of, *args[:1]), place)
+
+
+LISTS: dict[str, Callable[[Machine, ListValue, list[Value], Place], Value]] = {
+    "append": _append,
+    "add": _append,
+    "insert": _append,
+    "extend": _extend,
+    "update": _extend,
+    "copy": _copied,
+    "index": _index,
+}
+
+
+def _get(
+    machine: Machine, of: DictValue, args: list[Value], kwargs: dict[str, Value], place: Place
+) -> Value:
+    key = args[0] if args else Known(None)
+    if isinstance(key, Known) and key.value in of.cells:
+        return of.cells[key.value]
+    if isinstance(key, Known) and not of.open:
+        return args[1] if len(args) > 1 else kwargs.get("default", Known(None))
+    return _attributes.item(machine, of, key, place)
+
+
+def _items(
+    machine: Machine, of: DictValue, args: list[Value], kwargs: dict[str, Value], place: Place
+) -> Value:
+    pairs = tuple(
+        Item(ListValue("tuple", {"items": (Item(Known(k)), Item(v)), "open": False}))
+        for k, v in of.cells.items()
+    )
+    return ListValue("list", {"items": pairs, "open": of.open})
+
+
+def _keys(
+    machine: Machine, of: DictValue, args: list[Value], kwargs: dict[str, Value], place: Place
+) -> Value:
+    return ListValue("list", {"items": tuple(Item(Known(k)) for k in of.cells), "open": of.open})
+
+
+def _values(
+    machine: Machine, of: DictValue, args: list[Value], kwargs: dict[str, Value], place: Place
+) -> Value:
+    return ListValue("list", {"items": tuple(map(Item, of.cells.values())), "open": of.open})
+
+
+def _update(
+    machine: Machine, of: DictValue, args: list[Value], kwargs: dict[str, Value], place: Place
+) -> Value:
+    more = _attributes.entries(args[0]) if args else {}
+    for key, value in {**(more or {}), **kwargs}.items():
+        machine.write(of.cells, key, value)
+    if more is None:
+        of.open = True
+    return Known(None)
+
+
+def _pop(
+    machine: Machine, of: DictValue, args: list[Value], kwargs: dict[str, Value], place: Place
+) -> Value:
+    value = _get(machine, of, args, kwargs, place)
+    if args and isinstance(args[0], Known):
+        machine.remove(of.cells, args[0].value)
+    return value
+
+
+def _set_default(
+    machine: Machine, of: DictValue, args: list[Value], kwargs: dict[str, Value], place: Place
+) -> Value:
+    key = args[0] if args else Known(None)
+    if isinstance(key, Known) and key.value not in of.cells and not of.open:
+        machine.write(of.cells, key.value, args[1] if len(args) > 1 else Known(None))
+    return _get(machine, of, args, kwargs, place)
+
+
+def _copied_dict(
+    machine: Machine, of: DictValue, args: list[Value], kwargs: dict[str, Value], place: Place
+) -> Value:
+    return DictValue(dict(of.cells), of.origin, of.open, of.attributes)
+
+
+DICTS: dict[str, Callable[[Machine, DictValue, list[Value], dict[str, Value], Place], Value]] = {
+    "get": _get,
+    "items": _items,
+    "keys": _keys,
+    "values": _values,
+    "update": _update,
+    "pop": _pop,
+    "setdefault": _set_default,
+    "copy": _copied_dict,
+}
+
+
+# Functions
+
+
+def _pure(op: str, function: Callable[..., Any]) -> Callable[[Machine, Event], Value | None]:
+    def model(machine: Machine, event: Event) -> Value | None:
+        if event.kwargs:
+            return None
+        return compute(op, function, event.args, event.place)
+
+    return model
+
+
+def _len(machine: Machine, event: Event) -> Value:
+    (of,) = event.args or (Known(None),)
+    if isinstance(of, ListValue) and not of.open:
+        return Known(len(of.items), Origin("computed", event.place), "len", (of,))
+    if isinstance(of, DictValue) and not of.open:
+        return Known(len(of.cells), Origin("computed", event.place), "len", (of,))
+    if isinstance(of, Instance):
+        for one in of.of.line:
+            found = one.cells.get("__len__")
+            if isinstance(found, Function):
+                return _calls.call(machine, found.bind(of), [], {}, event.place)
+    return Unknown("", Origin("computed", event.place), "len", (of,))
+
+
+def _any_or_all(op: str) -> Callable[[Machine, Event], Value]:
+    def model(machine: Machine, event: Event) -> Value:
+        origin = Origin("computed", event.place)
+        (over,) = event.args or (Known(None),)
+        if not isinstance(over, ListValue):
+            return Unknown("", origin, op, event.args)
+        known = [truth(one) for one in over.values]
+        decides = op == "any"
+        if decides in known and all(not i.context.conditions for i in over.items):
+            return Known(decides, origin, op, tuple(over.values))
+        if not over.open and None not in known:
+            return Known(not decides, origin, op, tuple(over.values))
+        return Unknown("", origin, op, tuple(over.values))
+
+    return model
+
+
+def _sequence(kind: str) -> Callable[[Machine, Event], Value | None]:
+    def model(machine: Machine, event: Event) -> Value | None:
+        if not event.args:
+            return ListValue(kind, {"items": (), "open": False}, Origin("literal", event.place))
+        of = event.args[0]
+        if isinstance(of, ListValue):
+            return ListValue(kind, dict(of.cells), of.origin, of.over)
+        if isinstance(of, DictValue):
+            return ListValue(kind, dict(_keys(machine, of, [], {}, event.place).cells))  # type: ignore[attr-defined]
+        if isinstance(of, Known) and isinstance(of.value, str):
+            items = tuple(Item(Known(one, of.origin)) for one in of.value)
+            return ListValue(kind, {"items": items, "open": False}, of.origin)
+        return None
+
+    return model
+
+
+def _dict(machine: Machine, event: Event) -> Value:
+    made = DictValue({}, Origin("literal", event.place))
+    for of in event.args[:1]:
+        if isinstance(of, DictValue):
+            made.cells |= of.cells
+            made.open = of.open
+        elif isinstance(of, ListValue) and not of.open:
+            for one in of.values:
+                if isinstance(one, ListValue) and len(one.items) == 2:
+                    key, value = one.values
+                    if isinstance(key, Known):
+                        made.cells[key.value] = value
+        elif isinstance(of, Made) and of.path == "builtins.zip" and len(of.args) == 2:
+            keys, values = of.args
+            if isinstance(keys, ListValue) and isinstance(values, ListValue):
+                for key, value in zip(keys.values, values.values, strict=False):
+                    if isinstance(key, Known):
+                        made.cells[key.value] = value
+        else:
+            made.open = True
+    made.cells |= {key: one for key, one in event.kwargs.items() if key != "**"}
+    made.open = made.open or "**" in event.kwargs
+    return made
+
+
+def _getattr(machine: Machine, event: Event) -> Value | None:
+    of, name, *default = event.args
+    if isinstance(name, Known) and isinstance(name.value, str):
+        found = _attributes.get(machine, of, name.value, event.place)
+        absent = isinstance(found, Unknown) and found.op == "attr" and found.operands[0] is of
+        sure = isinstance(of, (Instance, Module)) and not _has_library(of)
+        if absent and default and (sure or (isinstance(of, DictValue) and not of.open)):
+            return default[0]
+        literal = name.origin.how == "literal"
+        return read(machine, found, event.place) if literal else found
+    return None
+
+
+def _has_library(of: Value) -> bool:
+    return isinstance(of, Instance) and bool(of.of.library)
+
+
+def _setattr(machine: Machine, event: Event) -> Value | None:
+    if len(event.args) == 3 and isinstance(event.args[1], Known):
+        of, name, value = event.args
+        assert isinstance(name, Known)
+        _attributes.put(machine, of, str(name.value), value, event.place)
+        return Known(None)
+    return None
+
+
+def _hasattr(machine: Machine, event: Event) -> Value | None:
+    of, name = (*event.args, Known(None))[:2]
+    if isinstance(name, Known) and isinstance(name.value, str):
+        found = _attributes.get(machine, of, name.value, event.place)
+        absent = isinstance(found, Unknown) and found.op == "attr" and found.operands[0] is of
+        if not absent:
+            return Known(True, Origin("computed", event.place))
+        closed = isinstance(of, DictValue) and not of.open
+        if closed or (isinstance(of, Instance) and not of.of.library):
+            return Known(False, Origin("computed", event.place))
+    return Unknown("", Origin("computed", event.place), "hasattr", event.args)
+
+
+def _isinstance(machine: Machine, event: Event) -> Value | None:
+    of, kind = (*event.args, Known(None))[:2]
+    kinds = kind.values if isinstance(kind, ListValue) else [kind]
+    types = {
+        "builtins.int": int,
+        "builtins.float": float,
+        "builtins.str": str,
+        "builtins.bool": bool,
+    }
+    known: list[bool | None] = []
+    for one in kinds:
+        match of, one:
+            case Known(), Library(path=path) if path in types:
+                known.append(isinstance(of.value, types[path]))
+            case ((Known() | ListValue() | DictValue()), Library(path=path)):
+                names = {"builtins.list": "list", "builtins.tuple": "tuple", "builtins.set": "set"}
+                if isinstance(of, ListValue) and path in names:
+                    known.append(of.kind == names[path])
+                elif path in ("builtins.dict", "collections.abc.Mapping"):
+                    known.append(isinstance(of, DictValue))
+                else:
+                    known.append(False)
+            case Instance(), Class():
+                known.append(one in of.of.line)
+            case Made(path=made), Library(path=path):
+                known.append(True if made == path else None)
+            case _:
+                known.append(None)
+    if True in known:
+        return Known(True, Origin("computed", event.place))
+    if known and None not in known:
+        return Known(False, Origin("computed", event.place))
+    return Unknown("", Origin("computed", event.place), "isinstance", event.args)
+
+
+def _vars(machine: Machine, event: Event) -> Value | None:
+    if event.args and isinstance(event.args[0], Instance):
+        return DictValue(event.args[0].cells)
+    if event.args and isinstance(event.args[0], DictValue):
+        return event.args[0]
+    return None
+
+
+def _same(machine: Machine, event: Event) -> Value | None:
+    return event.args[0] if event.args else None
+
+
+def _deepcopy(machine: Machine, event: Event) -> Value | None:
+    def copied(value: Value) -> Value:
+        if isinstance(value, DictValue):
+            cells = {key: copied(one) for key, one in value.cells.items()}
+            return DictValue(cells, value.origin, value.open, value.attributes)
+        if isinstance(value, ListValue):
+            items = tuple(Item(copied(one.value), one.context) for one in value.items)
+            return ListValue(value.kind, {"items": items, "open": value.open}, value.origin)
+        if isinstance(value, Instance):
+            return Instance(value.of, value.place, dict(value.cells))
+        return value
+
+    return copied(event.args[0]) if event.args else None
+
+
+def _attributes_of(machine: Machine, event: Event) -> Value:
+    made = _dict(machine, event)
+    assert isinstance(made, DictValue)
+
+    def deep(value: Value) -> Value:
+        if isinstance(value, DictValue):
+            cells = {key: deep(one) for key, one in value.cells.items()}
+            return DictValue(cells, value.origin, value.open, attributes=True)
+        if isinstance(value, ListValue):
+            items = tuple(Item(deep(one.value), one.context) for one in value.items)
+            return ListValue(value.kind, {"items": items, "open": value.open}, value.origin)
+        return value
+
+    return deep(made)
+
+
+def _super(machine: Machine, event: Event) -> Value | None:
+    from dualtrain.reading._values import Super
+
+    if len(event.args) == 2 and isinstance(event.args[0], Class):
+        return Super(event.args[1], event.args[0])
+    return None
+
+
+def _spawn(machine: Machine, event: Event) -> Value | None:
+    """Processes that each call a function: paddle.distributed.spawn, torch.multiprocessing."""
+    function, *rest = event.args or (event.kwargs.get("func") or Known(None),)
+    given = event.kwargs.get("args", rest[0] if rest else None)
+    args = given.values if isinstance(given, ListValue) else []
+    if event.path.startswith("torch"):
+        args = [Unknown("the number of the process", op="rank"), *args]
+    if isinstance(function, Function):
+        _calls.call(machine, function, args, {}, event.place)
+    return Known(None)
+
+
+def _map(machine: Machine, event: Event) -> Value | None:
+    function, over = (*event.args, Known(None), Known(None))[:2]
+    if isinstance(over, ListValue):
+        items = tuple(
+            Item(_calls.call(machine, function, [one.value], {}, event.place), one.context)
+            for one in over.items
+        )
+        return ListValue("list", {"items": items, "open": over.open})
+    return None
+
+
+def _filter(machine: Machine, event: Event) -> Value | None:
+    from dualtrain.reading._expressions import element
+    from dualtrain.reading._values import Condition, Context
+
+    function, over = (*event.args, Known(None), Known(None))[:2]
+    if isinstance(over, ListValue) and not over.open:
+        return None
+    one = element(over, event.place)
+    test = _calls.call(machine, function, [one], {}, event.place)
+    context = Context(conditions=(Condition(test, True, None, event.place),))
+    return ListValue("list", {"items": (Item(one, context),), "open": True}, over=over)
+
+
+def _get_int(text: Any, *base: Any) -> int:
+    if isinstance(text, str) and len(text) > 100:
+        raise ValueError
+    return int(text, *base)
+
+
+MODELS: dict[str, Callable[[Machine, Event], Value | None]] = {
+    "builtins.len": _len,
+    "builtins.any": _any_or_all("any"),
+    "builtins.all": _any_or_all("all"),
+    "builtins.int": _pure("int", _get_int),
+    "builtins.float": _pure("float", float),
+    "builtins.bool": _pure("bool", bool),
+    "builtins.str": _pure("str", str),
+    "builtins.abs": _pure("abs", abs),
+    "builtins.round": _pure("round", round),
+    "builtins.max": _pure("max", max),
+    "builtins.min": _pure("min", min),
+    "builtins.sum": _pure("sum", sum),
+    "builtins.divmod": _pure("divmod", divmod),
+    "builtins.list": _sequence("list"),
+    "builtins.tuple": _sequence("tuple"),
+    "builtins.set": _sequence("set"),
+    "builtins.frozenset": _sequence("set"),
+    "builtins.dict": _dict,
+    "builtins.getattr": _getattr,
+    "builtins.setattr": _setattr,
+    "builtins.hasattr": _hasattr,
+    "builtins.isinstance": _isinstance,
+    "builtins.vars": _vars,
+    "builtins.super": _super,
+    "builtins.map": _map,
+    "builtins.filter": _filter,
+    "collections.OrderedDict": _dict,
+    "collections.defaultdict": lambda machine, event: DictValue({}, Origin(), True),
+    "easydict.EasyDict": _attributes_of,
+    "attrdict.AttrDict": _attributes_of,
+    "addict.Dict": _attributes_of,
+    "box.Box": _attributes_of,
+    "types.SimpleNamespace": _attributes_of,
+    "argparse.Namespace": _attributes_of,
+    "copy.deepcopy": _deepcopy,
+    "copy.copy": _deepcopy,
+    "math.ceil": _pure("ceil", math.ceil),
+    "math.floor": _pure("floor", math.floor),
+    "math.sqrt": _pure("sqrt", math.sqrt),
+    "math.log": _pure("log", math.log),
+    "math.exp": _pure("exp", math.exp),
+    "math.cos": _pure("cos", math.cos),
+    "math.pow": _pure("pow", math.pow),
+    "numpy.ceil": _pure("ceil", math.ceil),
+    "numpy.floor": _pure("floor", math.floor),
+    "numpy.array": _same,
+    "numpy.cos": _pure("cos", math.cos),
+    "numpy.sqrt": _pure("sqrt", math.sqrt),
+    "ast.literal_eval": _pure("literal_eval", lambda text: ast.literal_eval(text)),
+    "os.path.join": _pure("path", lambda *parts: "/".join(parts)),
+    "os.path.basename": _pure("basename", lambda path: path.rpartition("/")[2]),
+    "paddle.distributed.spawn": _spawn,
+    "torch.multiprocessing.spawn": _spawn,
+}

@@ -1,0 +1,369 @@
+"""The commands that a shell script would run, in order; none is run.
+
+Loops over words are gone through word by word, both sides of a condition are read, and a variable
+that they set differently is unknown after it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from dualtrain.reading._shell_text import PLACEHOLDER, Token, tokens
+from dualtrain.reading._shell_words import Scope, Word, expand
+
+__all__ = ["Simple", "run"]
+
+_ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)(\+?)=(.*)", re.DOTALL)
+_CHANGED = re.compile(r"\b([A-Za-z_]\w*)\s*(?:[-+*/%]?=(?!=)|\+\+|--)|(?:\+\+|--)\s*([A-Za-z_]\w*)")
+_DECLARING = frozenset({"export", "local", "declare", "typeset", "readonly"})
+_REDIRECTION = re.compile(r"\d*[<>][<>&|]*|&>>?")
+_MOST = 2000
+_DEEPEST = 40
+_LONGEST = 50_000
+_SPREAD = re.compile(r"(?<!\\)[*?]|\{.*(?:,|\.\.).*\}|\[.+\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Simple:
+    """One command with what stands before it."""
+
+    words: tuple[Word, ...]
+    line: int
+    environment: dict[str, Word]
+    folder: str
+    """Where `cd` has led, from where the script begins."""
+    when: str
+    """The condition that it stands under; empty where it always runs."""
+    notes: list[str]
+
+
+def run(
+    text: str, line: int = 1, arguments: Sequence[str] | None = None, shell: Shell | None = None
+) -> Shell:
+    """A shell after the script of this text, which begins on `line`; `shell` is what ran before."""
+    shell = shell or Shell()
+    if arguments is not None:
+        shell.scope.arguments = [Word(word, 0) for word in arguments]
+    shell.read(list(tokens(text, line)))
+    return shell
+
+
+@dataclass(slots=True)
+class Shell:
+    """What is set, and the commands so far."""
+
+    scope: Scope = field(default_factory=Scope)
+    commands: list[Simple] = field(default_factory=list)
+    _exported: set[str] = field(default_factory=set)
+    _folder: str = ""
+    _tokens: list[Token] = field(default_factory=list)
+    _at: int = 0
+    _live: bool = True
+    _when: list[str] = field(default_factory=list)
+    _functions: dict[str, int] = field(default_factory=dict)
+    _depth: int = 0
+    _steps: int = 0
+
+    def read(self, found: list[Token]) -> None:
+        """Go through a script."""
+        self._tokens, self._at = found, 0
+        self._functions.clear()
+        while self._at < len(found):
+            self._block()
+            self._at += 1  # an end that nothing began
+
+    def _peek(self, ahead: int = 0) -> str:
+        at = self._at + ahead
+        return self._tokens[at].text if at < len(self._tokens) else ""
+
+    def _block(self, *ends: str) -> str:
+        """Go on to one of these ends, or to any where none is given; which it is."""
+        stop = ends or ("then", "do", "done", "fi", "elif", "else", "esac", "}", ")", ";;")
+        while self._at < len(self._tokens) and self._peek() not in stop:
+            self._statement()
+        end = self._peek()
+        if ends:
+            self._at += 1
+        return end
+
+    def _statement(self) -> None:
+        word = self._peek()
+        compound: dict[str, Callable[[], None]] = {
+            "if": self._if,
+            "for": self._for,
+            "select": self._for,
+            "while": self._while,
+            "until": self._while,
+            "case": self._case,
+            "function": self._function,
+        }
+        self._depth += 1
+        self._steps += 1
+        if self._depth > _DEEPEST or self._steps > _LONGEST or len(self.commands) > _MOST:
+            self._at = len(self._tokens)
+        elif word in ("{", "("):
+            self._at += 1
+            self._block("}" if word == "{" else ")")
+        elif word in compound:
+            compound[word]()
+        elif self._tokens[self._at].operator and not _REDIRECTION.fullmatch(word):
+            if word.startswith("(("):
+                self._forget(word)
+            self._at += 1
+        elif self._peek(1) == "(" and self._peek(2) == ")":
+            self._function()
+        else:
+            self._simple()
+        self._depth -= 1
+
+    def _apart(self, step: Callable[[], object]) -> dict[str, list[Word]]:
+        """What is set after a step that may not be taken; before it, still, for who goes on."""
+        before = dict(self.scope.variables)
+        step()
+        after, self.scope.variables = self.scope.variables, before
+        return after
+
+    def _merge(self, sides: Sequence[dict[str, list[Word]]], why: str) -> None:
+        for name in sorted({name for side in sides for name in side}):
+            values = [side.get(name) for side in sides]
+            if any(_texts(value) != _texts(values[0]) for value in values):
+                self._lose(name, why)
+            elif values[0] is not None:
+                self.scope.variables[name] = values[0]
+
+    def _lose(self, name: str, why: str) -> None:
+        line = self._tokens[min(self._at, len(self._tokens) - 1)].line
+        self.scope.variables[name] = [Word(f"${name}", line, f"the variable {name} {why}")]
+
+    def _forget(self, arithmetic: str) -> None:
+        if self._live:
+            for one, other in _CHANGED.findall(arithmetic):
+                self._lose(one or other, "is counted with")
+
+    def _condition(self, end: str) -> str:
+        start = self._at
+        self._block(end)
+        words = (token.text for token in self._tokens[start : self._at - 1])
+        return " ".join(words).replace("\n", " ").strip(" ;")
+
+    def _under(self, condition: str, *ends: str) -> str:
+        self._when.append(condition)
+        end = self._block(*ends)
+        self._when.pop()
+        return end
+
+    def _if(self) -> None:
+        self._at += 1
+        first = condition = self._condition("then")
+        sides, end = [], ""
+        while end != "fi" and self._at < len(self._tokens):
+            ends: list[str] = []
+            text = condition
+
+            def side(text: str = text, ends: list[str] = ends) -> None:
+                ends.append(self._under(text, "elif", "else", "fi"))
+
+            sides.append(self._apart(side))
+            was, end = end, ends[0]
+            condition = f"not {condition}" if end == "else" else condition
+            if end == "elif":
+                condition = self._condition("then")
+            if end == "fi" and was != "else":
+                sides.append(dict(self.scope.variables))
+        self._merge(sides, f"depends on {first}")
+
+    def _for(self) -> None:
+        self._at += 1
+        name, line = self._peek(), self._tokens[min(self._at, len(self._tokens) - 1)].line
+        self._at += 1
+        values = list[Word]()
+        listed = self._peek() == "in"
+        while self._at < len(self._tokens) and self._peek() != "do":
+            token = self._tokens[self._at]
+            if listed and not token.operator and token.text != "in":
+                values += self._loop_words(token)
+            self._at += 1
+        self._at += 1
+        unknown = Word(f"${name}", line, f"a loop sets {name}")
+        if not listed:
+            values = [unknown]
+        start, live = self._at, self._live
+        self._live = live and bool(values)
+        for value in values or [unknown]:
+            self._at = start
+            if re.fullmatch(r"\w+", name) and self._live:
+                self.scope.variables[name] = [value]
+            self._block("done")
+            if len(self.commands) > _MOST:
+                break
+        self._live = live
+
+    def _loop_words(self, token: Token) -> list[Word]:
+        words = expand(token.text, token.line, self.scope)
+        spread = not token.text.startswith(("'", '"')) and _SPREAD.search(token.text)
+        why = f"a loop goes over {token.text}"
+        return [Word(one.text, one.line, one.unknown or why) if spread else one for one in words]
+
+    def _while(self) -> None:
+        start, live = self._at + 1, self._live
+        before = dict(self.scope.variables)
+        for second in (False, True):  # the first time shows what the body changes
+            self._at, count = start, len(self.commands)
+            self._condition("do")
+            self._block("done")
+            if not second:
+                del self.commands[count:]
+                self._merge([before, dict(self.scope.variables)], "changes in a loop")
+        self._live = live
+
+    def _case(self) -> None:
+        subject = self._peek(1)
+        while self._at < len(self._tokens) and self._peek() != "in":
+            self._at += 1
+        self._at += 1
+        sides, end = [dict(self.scope.variables)], ""
+        while end != "esac" and self._at < len(self._tokens):
+            while self._peek() in ("\n", "("):
+                self._at += 1
+            start = self._at
+            while self._at < len(self._tokens) and self._peek() not in (")", "esac"):
+                self._at += 1
+            pattern = "".join(token.text for token in self._tokens[start : self._at])
+            end = self._peek()
+            self._at += 1
+            if end == ")":
+                ends: list[str] = []
+                text = f"{subject} is {pattern}"
+
+                def side(text: str = text, ends: list[str] = ends) -> None:
+                    ends.append(self._under(text, ";;", ";&", ";;&", "esac"))
+
+                sides.append(self._apart(side))
+                end = ends[0]
+        self._merge(sides, f"depends on {subject}")
+
+    def _function(self) -> None:
+        self._at += self._peek() == "function"
+        name = self._peek()
+        self._at += 1
+        while self._peek() in ("(", ")", "\n"):
+            self._at += 1
+        self._functions[name] = self._at
+        live, self._live = self._live, False
+        if self._at < len(self._tokens):
+            self._statement()
+        self._live = live
+
+    def _call(self, name: str, words: list[Word]) -> None:
+        at, arguments = self._at, self.scope.arguments
+        self._at, self.scope.arguments = self._functions[name], words
+        self._statement()
+        self._at, self.scope.arguments = at, arguments
+
+    def _simple(self) -> None:
+        line, words = self._tokens[self._at].line, list[Word]()
+        environment, notes = dict[str, Word](), list[str]()
+        while self._at < len(self._tokens):
+            token = self._tokens[self._at]
+            if token.operator and token.text == "\\":
+                notes.append(f"line {token.line}: a blank after the backslash; read on, as meant")
+            elif token.operator and _REDIRECTION.fullmatch(token.text):
+                self._at += 1  # the file, or the number, that follows
+            elif token.operator:
+                break
+            elif (found := _ASSIGNMENT.fullmatch(token.text)) and (
+                not words or words[0].text in _DECLARING
+            ):
+                value = self._assigned(found, token.line)
+                environment[found[1]] = value[0] if value else Word("", token.line)
+                if words and words[0].text == "export":
+                    self._exported.add(found[1])
+            else:
+                words += self._words(token, notes)
+            self._at += 1
+        if self._live:
+            self._done(words, line, environment, notes)
+
+    def _words(self, token: Token, notes: list[str]) -> list[Word]:
+        passed = token.text.strip("\"'") in ("$@", "$*", "${@}", "${*}", "${@:1}", "${@:2}")
+        if passed and (self.scope.arguments is None or ":" in token.text):
+            notes.append(f"line {token.line}: further arguments are passed on: {token.text}")
+            return []
+        words = expand(token.text, token.line, self.scope)
+        if not token.text.startswith(("'", '"')) and (found := PLACEHOLDER.search(token.text)):
+            why = f"{found[0]} stands for what a user has"
+            return [replace(word, unknown=word.unknown or why) for word in words]
+        return words
+
+    def _assigned(self, found: re.Match[str], line: int) -> list[Word]:
+        """The value of an assignment, which is set from here on; of an array, its words."""
+        name, more, raw = found.groups()
+        if raw.startswith("("):
+            inner = tokens(raw[1:].removesuffix(")"), line)
+            value = [
+                word
+                for token in inner
+                if not token.operator
+                for word in expand(token.text, token.line, self.scope)
+            ]
+        else:
+            parts = expand(f'"{raw}"' if _bare(raw) else raw, line, self.scope)
+            unknown = next((word.unknown for word in parts if word.unknown), "")
+            where = parts[0].line if len(parts) == 1 else line
+            value = [Word(" ".join(word.text for word in parts), where, unknown)]
+        if more:
+            old = self.scope.variables.get(name, [Word("", line)])
+            value = (
+                [*old, *value]
+                if raw.startswith("(")
+                else [Word(old[0].text + value[0].text, line, old[0].unknown or value[0].unknown)]
+            )
+        if self._live:
+            self.scope.variables[name] = value
+        return value
+
+    def _done(
+        self, words: list[Word], line: int, environment: dict[str, Word], notes: list[str]
+    ) -> None:
+        name = words[0].text if words else ""
+        if not words or name in _DECLARING:
+            return
+        if name in self._functions:
+            self._call(name, words[1:])
+        elif name in ("read", "unset", "let", "getopts", "source", "."):
+            for word in words[1:]:
+                self._forget(word.text)
+                if name == "read" and re.fullmatch(r"\w+", word.text):
+                    self._lose(word.text, "is read while the script runs")
+                if name == "unset":
+                    self.scope.variables.pop(word.text, None)
+        elif name == "shift":
+            self.scope.arguments = self.scope.arguments and self.scope.arguments[1:]
+        elif name == "cd" and len(words) > 1:
+            self._folder = f"{self._folder}/{words[1].text}".lstrip("/")
+        elif name == "exit" and not self._when and self._depth == 1:
+            self._at = len(self._tokens)
+        elif name.startswith("-") and self.commands:
+            self.commands[-1].notes.append(
+                f"line {line}: {name} begins a line; the shell ends the command before it"
+            )
+        else:
+            exported = {
+                name: self.scope.variables[name][0]
+                for name in sorted(self._exported)
+                if self.scope.variables.get(name)
+            }
+            when = " and ".join(self._when)
+            self.commands.append(
+                Simple(tuple(words), line, exported | environment, self._folder, when, notes)
+            )
+
+
+def _bare(raw: str) -> bool:
+    return not any(one in raw for one in "'\"\\")
+
+
+def _texts(value: list[Word] | None) -> list[str] | None:
+    return None if value is None else [word.text for word in value]

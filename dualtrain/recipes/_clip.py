@@ -1,0 +1,110 @@
+"""Clipping: an object that Paddle's optimizer is given, a call in torch's loop."""
+
+from __future__ import annotations
+
+from dualtrain.reading import Event, Instance, Known, Made, Unknown, Value, alternatives
+from dualtrain.recipes._found import described, found
+from dualtrain.recipes._record import Found, Hazard
+from dualtrain.recipes._seen import Part, Seen
+from dualtrain.recipes._signatures import given, signature_of
+
+__all__ = ["clip_part"]
+
+OBJECTS = {
+    "ClipGradByGlobalNorm": "global_norm",
+    "GradientClipByGlobalNorm": "global_norm",
+    "ClipGradForMOEByGlobalNorm": "global_norm",
+    "ClipGradByNorm": "norm",
+    "GradientClipByNorm": "norm",
+    "ClipGradByValue": "value",
+    "GradientClipByValue": "value",
+}
+CALLS = {
+    "clip_grad_norm_": "global_norm",
+    "clip_grad_norm": "global_norm",
+    "clip_grad_value_": "value",
+    "clip_grad_value": "value",
+}
+NUMBERS = ("clip_norm", "max_norm", "max", "clip_value", "gradient_clip_val")
+
+
+def clip_part(seen: Seen) -> Part:
+    """clip, and clips that do nothing or less than meant."""
+    part = Part()
+    event = seen.optimizer
+    if event is None:
+        return part
+    attached = _attached(event)
+    calls = [one for one in seen.program.events if one.name in CALLS and one.kind == "call"]
+    if attached is not None:
+        part.fields["clip"] = _of_object(attached, part)
+    else:
+        part.fields["clip"] = _of_calls(calls, event)
+    held = list(alternatives(attached)) if attached is not None else []
+    for one in seen.program.events:
+        lost = one.name in OBJECTS and one.context.real and one.result not in held
+        if lost and not any(one.result is value for e in seen.optimizers for value in _all(e)):
+            text = (
+                f"{one.name} is built and handed to no optimizer: gradients are not clipped by it"
+            )
+            part.hazards.append(Hazard("clip_not_attached", one.place, text, "clip"))
+    return part
+
+
+def _all(event: Event) -> list[Value]:
+    return [*event.args, *event.kwargs.values()]
+
+
+def _attached(event: Event) -> Value | None:
+    signature = signature_of(event.path)
+    values = dict(event.kwargs) if signature is None else given(event, signature)
+    clip = values.get("grad_clip")
+    if clip is None or (isinstance(clip, Known) and clip.value is None):
+        return None
+    return clip
+
+
+def _of_object(clip: Value, part: Part) -> Found:
+    if isinstance(clip, Unknown):
+        return Found(None, "unknown", clip.origin.place, why=f"grad_clip is {described(clip)}")
+    if isinstance(clip, Instance):
+        return Found(None, "unknown", clip.place, why=f"a clip of its own: {clip.of.name}")
+    name = clip.path.rpartition(".")[2] if isinstance(clip, Made) else ""
+    kind = OBJECTS.get(name)
+    if kind is None or not isinstance(clip, Made):
+        return Found(None, "unknown", None, why=f"grad_clip is {described(clip)}")
+    value = next((clip.kwargs[one] for one in NUMBERS if one in clip.kwargs), None)
+    value = value if value is not None else clip.args[0] if clip.args else None
+    if kind == "norm":
+        text = "each tensor is clipped by its own norm, which changes the update's direction"
+        part.hazards.append(Hazard("clip_per_tensor", clip.place, text, "clip.global_norm"))
+    return _said(kind, value, clip.place)
+
+
+def _said(kind: str, value: Value | None, place: object) -> Found:
+    if value is None:
+        return Found(None, "unknown", None, why="the clip's number is not given")
+    limit = found(value)
+    if limit.certainty == "unknown":
+        return limit
+    said = {"kind": kind, "value": limit.value}
+    return Found(said, "stated", limit.place, limit.how, limit.flag)
+
+
+def _of_calls(calls: list[Event], optimizer: Event) -> Found:
+    entered = [one for one in calls if one.context.real]
+    if not entered:
+        name = optimizer.path.rpartition(".")[2]
+        if name == "BertAdam":
+            limit = optimizer.kwargs.get("max_grad_norm")
+            if limit is None:
+                said = {"kind": "norm", "value": 1.0}
+                return Found(said, "implied", optimizer.place, "library default of BertAdam")
+            return _said("norm", limit, optimizer.place)
+        return Found("none", "stated", calls[0].place if calls else None, why="nothing clips")
+    event = entered[0]
+    value = next((event.kwargs[one] for one in NUMBERS if one in event.kwargs), None)
+    if value is None:
+        rest = event.args[1:] if len(event.args) > 1 else event.args
+        value = rest[0] if rest else None
+    return _said(CALLS[event.name], value, event.place)

@@ -1,0 +1,191 @@
+"""Which parameters do not decay: Paddle's apply_decay_param_fun, torch's groups."""
+
+from __future__ import annotations
+
+from dualtrain.reading import (
+    Event,
+    Function,
+    Known,
+    ListValue,
+    Origin,
+    Unknown,
+    Value,
+    leaves,
+)
+from dualtrain.recipes._filters import Rule, rule_of, tests_of
+from dualtrain.recipes._found import described
+from dualtrain.recipes._groups import Group, groups_of
+from dualtrain.recipes._record import Found, Hazard
+from dualtrain.recipes._seen import Part, Seen
+from dualtrain.recipes._signatures import given, signature_of
+
+__all__ = ["decay_part"]
+
+
+def decay_part(seen: Seen) -> Part:
+    """decay_exclude and decay_match, with what is wrong about them."""
+    part = Part()
+    event = seen.optimizer
+    signature = None if event is None else signature_of(event.path)
+    if event is None or signature is None:
+        return part
+    values = given(event, signature)
+    keeps = values.get("apply_decay_param_fun")
+    drops = values.get("exclude_from_weight_decay_fn")
+    if keeps is not None and not _none(keeps):
+        _by_function(seen, event, keeps, True, part)
+    elif drops is not None and not _none(drops):
+        _by_function(seen, event, drops, False, part)
+    else:
+        params = values.get("parameters" if signature.library == "paddle" else signature.names[0])
+        _by_groups(event, groups_of(params), part)
+    return part
+
+
+def _none(value: Value) -> bool:
+    return isinstance(value, Known) and value.value is None
+
+
+def _by_function(seen: Seen, event: Event, function: Value, keeps: bool, part: Part) -> None:
+    """A function of a parameter's internal name; keeps: whether it is true of what decays."""
+    name = Unknown("the internal name", Origin("computed"), "parameter", (Known("a name"),))
+    test = seen.program.apply(function, name)
+    place = event.place
+    if isinstance(function, Function):
+        place = type(place)(function.module.file, function.node.lineno)
+    listed = _listed(test, name)
+    if listed is not None:
+        members, inside = listed
+        _by_list(members, inside is keeps, place, part)
+        return
+    if isinstance(test, Known):
+        if bool(test.value) is keeps:
+            return
+        _never(part, place, "the function is true of no name")
+        return
+    rule = rule_of(test, picks=not keeps)
+    if rule is None:
+        _unknown(part, place, f"the filter is {described(test)}")
+        return
+    _says(part, rule, place)
+    part.hazards.append(
+        Hazard(
+            "decay_internal_names",
+            place,
+            f"the filter is given Paddle's internal names, such as linear_0.b_0, and looks for "
+            f"{', '.join(map(repr, rule.strings))} in them",
+            "weight_decay.exclude",
+        )
+    )
+
+
+def _listed(test: Value, name: Value) -> tuple[ListValue, bool] | None:
+    """The list that a name is looked for in, and whether it is to be in it."""
+    if isinstance(test, Unknown) and test.op == "not":
+        inner = _listed(test.operands[0], name)
+        return None if inner is None else (inner[0], not inner[1])
+    if isinstance(test, Unknown) and test.op == "if":
+        for one in test.operands[1:]:
+            inner = _listed(one, name)
+            if inner is not None:
+                return inner
+    if isinstance(test, (Known, Unknown)) and test.op in ("in", "not in"):
+        one, of = test.operands
+        if one is name and isinstance(of, ListValue):
+            return of, test.op == "in"
+    return None
+
+
+def _by_list(members: ListValue, decays: bool, place: object, part: Part) -> None:
+    """Members: the names listed; decays: whether those decay, and no others."""
+    at = members.origin.place
+    if not members.items:
+        if decays:
+            _never(part, at, "the list of names is empty")
+        return
+    tests = tests_of(members.items)
+    rules = [rule_of(one.test, picks=one.holds is not decays) for one in tests]
+    said = [one for one in rules if one is not None and one.atoms]
+    if not tests:
+        return
+    if not said:
+        _unknown(part, at, f"the list is built where {described(tests[0].test)}")
+        return
+    _says(part, said[0], at or tests[0].place)
+    structured = [one for one in members.values if _structured(one)]
+    if structured and decays:
+        text = (
+            "the list holds structured names (linear.weight), the function is given internal ones "
+            "(linear_0.w_0): none is in it, so nothing decays"
+        )
+        part.hazards.append(Hazard("decay_never_matches", at, text, "weight_decay.exclude"))
+
+
+def _structured(name: Value) -> bool:
+    """Whether a listed name is what named_parameters gives first, not a parameter's `.name`."""
+    if not isinstance(name, Unknown) or name.op != "item":
+        return False
+    index = name.operands[1]
+    over = [one for one in leaves(name.operands[0]) if getattr(one, "path", "")]
+    named = any(str(getattr(one, "path", "")).endswith("named_parameters") for one in over)
+    return named and isinstance(index, Known) and index.value == 0
+
+
+def _by_groups(event: Event, groups: list[Group], part: Part) -> None:
+    still = [one for one in groups if _zero(one)]
+    others = [one for one in groups if not _zero(one)]
+    if not still or not others:
+        return
+    rules = [one.rule() for one in still]
+    rules += [one.rule(picks=False) for one in others]
+    said = [one for one in rules if one is not None and one.atoms]
+    if said:
+        straight = [one for one in said if not one.inverted]
+        _says(part, (straight or said)[0], event.place)
+    else:
+        _unknown(part, event.place, "no test of names is seen in the groups")
+    overs = [
+        id(one.params.over)
+        for one in groups
+        if isinstance(one.params, ListValue) and one.params.over is not None
+    ]
+    if len(set(overs)) < len(overs) and _generator(groups):
+        text = (
+            "both groups are taken from one generator: the first uses it up, the second is empty, "
+            "and its parameters never train"
+        )
+        part.hazards.append(Hazard("params_lost", event.place, text, "weight_decay.exclude"))
+
+
+def _generator(groups: list[Group]) -> bool:
+    for one in groups:
+        over = one.params.over if isinstance(one.params, ListValue) else None
+        if str(getattr(over, "path", "")).endswith("named_parameters"):
+            return True
+    return False
+
+
+def _zero(group: Group) -> bool:
+    decay = group.values.get("weight_decay")
+    return isinstance(decay, Known) and decay.value == 0 and not decay.origin.name
+
+
+def _says(part: Part, rule: Rule, place: object) -> None:
+    where = place if place is None or hasattr(place, "line") else None
+    part.fields["decay_match"] = Found(rule.match, "stated", where)  # type: ignore[arg-type]
+    if rule.strings:
+        part.fields["decay_exclude"] = Found(rule.strings, "stated", where)  # type: ignore[arg-type]
+
+
+def _unknown(part: Part, place: object, why: str) -> None:
+    where = place if hasattr(place, "line") else None
+    for field in ("decay_exclude", "decay_match"):
+        part.fields[field] = Found(None, "unknown", where, why=why)  # type: ignore[arg-type]
+
+
+def _never(part: Part, place: object, why: str) -> None:
+    where = place if hasattr(place, "line") else None
+    text = f"{why}: no parameter decays"
+    part.hazards.append(
+        Hazard("decay_never_matches", where, text, "weight_decay.value")  # type: ignore[arg-type]
+    )

@@ -1,0 +1,76 @@
+"""What stands still: parameters whose stop_gradient is set, or requires_grad unset."""
+
+from __future__ import annotations
+
+from dualtrain.reading import Condition, Event, Known, Unknown, Value, leaves
+from dualtrain.recipes._filters import rule_of
+from dualtrain.recipes._found import described
+from dualtrain.recipes._record import Found
+from dualtrain.recipes._seen import Part, Seen
+
+__all__ = ["freeze_part"]
+
+STILL = {".stop_gradient": True, ".trainable": False, ".requires_grad": False}
+
+
+def freeze_part(seen: Seen) -> Part:
+    """freeze."""
+    part = Part()
+    if seen.optimizer is None:
+        return part
+    frozen: list[str] = []
+    place = None
+    for event in seen.program.events:
+        if not event.context.real or not _freezes(event):
+            continue
+        place = place or event.place
+        text = _which(event)
+        if text not in frozen:
+            frozen.append(text)
+    part.fields["freeze"] = Found(frozen, "stated", place)
+    return part
+
+
+def _freezes(event: Event) -> bool:
+    if event.receiver is None:
+        return False
+    if event.kind == "store" and event.path in STILL:
+        value = event.args[0]
+        wanted = STILL[event.path]
+        return isinstance(value, Known) and value.value is wanted and _parameter(event.receiver)
+    if event.kind == "call" and event.name == "requires_grad_":
+        off = [*event.args, *event.kwargs.values()]
+        return any(isinstance(one, Known) and one.value is False for one in off)
+    return False
+
+
+def _parameter(value: Value) -> bool:
+    """Whether a value is a parameter, as far as its making tells."""
+    for one in leaves(value):
+        path = str(getattr(one, "path", ""))
+        if path.endswith("parameters"):
+            return True
+    return (
+        isinstance(value, Unknown)
+        and value.op == "attr"
+        and isinstance(value.operands[1], Known)
+        and value.operands[1].value in ("weight", "bias")
+    )
+
+
+def _which(event: Event) -> str:
+    for condition in reversed(event.context.conditions):
+        said = _said(condition)
+        if said:
+            return said
+    assert event.receiver is not None
+    return described(event.receiver)
+
+
+def _said(condition: Condition) -> str:
+    if condition.taken is not None:
+        return ""
+    rule = rule_of(condition.test, picks=condition.holds)
+    if rule is None or not rule.atoms:
+        return ""
+    return f"{rule.match} {', '.join(rule.strings)}"

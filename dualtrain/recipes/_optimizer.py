@@ -1,0 +1,205 @@
+"""The optimizer of a program: its class and its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dualtrain.reading import Event, Known, Made, Unknown, Value, alternatives
+from dualtrain.recipes._found import described, found, implied, number
+from dualtrain.recipes._groups import Group, groups_of
+from dualtrain.recipes._record import ABSENT, Found, Hazard
+from dualtrain.recipes._seen import Part, Seen
+from dualtrain.recipes._signatures import Signature, given, signature_of
+
+__all__ = ["optimizer_part"]
+
+
+def optimizer_part(seen: Seen) -> Part:
+    """optimizer, lr of a plain rate, betas, eps, momentum, nesterov, weight_decay, param_groups."""
+    part = Part()
+    event = seen.optimizer
+    if event is None:
+        return part
+    signature = signature_of(event.path)
+    if signature is None:
+        part.fields["optimizer"] = Found(seen.class_name, "stated", event.place, "literal")
+        return part
+    values = given(event, signature)
+    groups = groups_of(
+        values.get(signature.names[0])
+        if signature.library != "paddle"
+        else values.get("parameters")
+    )
+    part.fields["optimizer"] = _name(seen, event, values)
+    part.fields.update(_numbers(event, signature, values))
+    part.fields["weight_decay"] = _decay(event, signature, values, groups)
+    own = [one.numbers for one in groups if one.own]
+    part.fields["param_groups"] = Found(own, "stated", event.place)
+    part.hazards += _decay_hazards(seen, event, signature, values, part.fields)
+    if own:
+        part.hazards.append(
+            Hazard(
+                "param_groups",
+                event.place,
+                f"groups with numbers of their own: {own}",
+                "lr_multipliers",
+            )
+        )
+    return part
+
+
+def _name(seen: Seen, event: Event, values: Mapping[str, Value]) -> Found:
+    name = seen.class_name
+    if name == "sgd" and "momentum" in values:
+        momentum = number(values["momentum"])
+        if momentum is None:
+            return Found(None, "unknown", event.place, why="SGD with a momentum that is not known")
+        name = "momentum" if momentum else "sgd"
+    return Found(name, "stated", event.place, "literal")
+
+
+PAIRS = (("beta1", "beta2"), ("b1", "b2"))
+ONE = {
+    "eps": ("epsilon", "eps", "e"),
+    "momentum": ("momentum",),
+    "nesterov": ("use_nesterov", "nesterov"),
+}
+
+
+def _numbers(event: Event, signature: Signature, values: Mapping[str, Value]) -> dict[str, Found]:
+    fields: dict[str, Found] = {}
+    rate = "learning_rate" if "learning_rate" in signature.names else "lr"
+    if rate not in values and signature.library != "pytorch_pretrained_bert":
+        fields["lr"] = implied(signature.defaults[rate], signature.library, event.place)
+    elif rate in values and not _schedule(values[rate]):
+        fields["lr"] = found(values[rate])
+    for field, names in ONE.items():
+        for name in names:
+            if name in values:
+                fields[field] = found(values[name])
+            elif name in signature.defaults and field != "nesterov":
+                default = signature.defaults[name]
+                if field != "momentum" or default:
+                    fields[field] = implied(default, signature.library, event.place)
+    if number(values.get("momentum")) == 0:
+        fields.pop("momentum", None)
+    betas = _betas(event, signature, values)
+    if betas is not None:
+        fields["betas"] = betas
+    return fields
+
+
+def _schedule(value: Value) -> bool:
+    """Whether a rate is an object that moves."""
+    return any(
+        not isinstance(one, Known) and not isinstance(one, Unknown) for one in alternatives(value)
+    )
+
+
+def _betas(event: Event, signature: Signature, values: Mapping[str, Value]) -> Found | None:
+    if "betas" in values:
+        return found(values["betas"])
+    if "betas" in signature.defaults:
+        return implied(list(signature.defaults["betas"]), signature.library, event.place)
+    for pair in PAIRS:
+        if pair[0] not in signature.defaults:
+            continue
+        stated = [found(values[name]) for name in pair if name in values]
+        if not stated:
+            both = [signature.defaults[name] for name in pair]
+            return implied(both, signature.library, event.place)
+        unknown = [one for one in stated if one.certainty == "unknown"]
+        if unknown:
+            return unknown[0]
+        both = [found(values[n]).value if n in values else signature.defaults[n] for n in pair]
+        return Found(both, "stated", stated[0].place, stated[0].how, stated[0].flag)
+    return None
+
+
+def _decay(
+    event: Event, signature: Signature, values: Mapping[str, Value], groups: list[Group]
+) -> Found:
+    params = values.get("parameters" if signature.library == "paddle" else signature.names[0])
+    name = "lamb_weight_decay" if "lamb_weight_decay" in signature.names else "weight_decay"
+    grouped = [one.values["weight_decay"] for one in groups if "weight_decay" in one.values]
+    outer = values.get(name)
+    if grouped:
+        decays = [one for one in map(found, grouped) if one.value != 0]
+        if outer is not None and any("weight_decay" not in one.values for one in groups):
+            decays.insert(0, found(outer))
+        if not decays:
+            return found(grouped[0])
+        return _by_flag(decays)
+    if _hidden(params):
+        why = (
+            f"the parameters are {described(params)}, which may be groups with decays of their own"
+        )
+        return Found(None, "unknown", event.place, why=why)
+    if outer is None:
+        return _default(signature, name, event)
+    return _regularizer(outer, event, signature)
+
+
+def _by_flag(decays: list[Found]) -> Found:
+    """The first that is stated by a flag or configuration, else the first."""
+    return next((one for one in decays if one.flag), decays[0])
+
+
+def _regularizer(value: Value, event: Event, signature: Signature) -> Found:
+    """A number, or an object that holds it."""
+    if isinstance(value, Made) and value.path.rpartition(".")[2].startswith(("L2Decay", "L1Decay")):
+        inner = (
+            value.args[0]
+            if value.args
+            else value.kwargs.get("coeff", value.kwargs.get("regularization_coeff"))
+        )
+        return found(inner) if inner is not None else Found(0.0, "implied", value.place)
+    if isinstance(value, Known) and value.value is None:
+        return _default(signature, "", event)
+    return found(value)
+
+
+def _default(signature: Signature, name: str, event: Event) -> Found:
+    """What applies where no decay is given: the library's, where that is more than none."""
+    decay = signature.defaults.get(name)
+    return implied(decay, signature.library, event.place) if decay else ABSENT
+
+
+def _hidden(params: Value | None) -> bool:
+    """Whether what is handed over may be groups that the text does not show."""
+    if params is None or isinstance(params, Known):
+        return False
+    if isinstance(params, ListValue):
+        return False
+    if isinstance(params, Made):
+        name = params.path.rpartition(".")[2]
+        if name in ("filter", "list", "chain") and params.args:
+            return any(_hidden(one) for one in params.args[-1:])
+        return not (name.endswith("parameters") or params.path.startswith("itertools"))
+    return True
+
+
+def _decay_hazards(
+    seen: Seen,
+    event: Event,
+    signature: Signature,
+    values: Mapping[str, Value],
+    fields: Mapping[str, Found],
+) -> list[Hazard]:
+    decay = fields["weight_decay"]
+    hazards: list[Hazard] = []
+    if seen.class_name == "adamw" and decay.certainty == "implied" and decay.value:
+        text = (
+            f"AdamW is given no weight_decay: {signature.library}'s own {decay.value} applies to "
+            "all that the filter keeps"
+        )
+        hazards.append(Hazard("framework_default_decay", event.place, text, "weight_decay.value"))
+    if seen.class_name in ("adam", "nadam", "radam", "adamax") and decay.value:
+        text = (
+            f"weight_decay {decay.value} of Adam is added to the gradient (coupled), and divided "
+            "by the root of the second moment like it; AdamW's is not"
+        )
+        hazards.append(
+            Hazard("coupled_decay", decay.place or event.place, text, "weight_decay.kind")
+        )
+    return hazards

@@ -1,0 +1,154 @@
+"""What the constructors of optimizers take, in order, and what they take by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dualtrain.reading import Event, Known, Value
+
+__all__ = ["Signature", "given", "signature_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """Parameters in their order, and the defaults that decide something."""
+
+    library: str
+    names: tuple[str, ...]
+    defaults: Mapping[str, Any]
+
+
+def _paddle(names: str, **defaults: Any) -> Signature:
+    return Signature("paddle", tuple(names.split()), {"learning_rate": 0.001, **defaults})
+
+
+def _torch(names: str, **defaults: Any) -> Signature:
+    return Signature("torch", ("params", *names.split()), {"lr": 0.001, **defaults})
+
+
+BETAS = {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
+PADDLE = {
+    "SGD": _paddle("learning_rate parameters weight_decay grad_clip", weight_decay=0.0),
+    "Momentum": _paddle(
+        "learning_rate momentum parameters use_nesterov weight_decay grad_clip",
+        momentum=0.9,
+        use_nesterov=False,
+        weight_decay=0.0,
+    ),
+    "Adam": _paddle(
+        "learning_rate beta1 beta2 epsilon parameters weight_decay grad_clip",
+        **BETAS,
+        weight_decay=0.0,
+    ),
+    "AdamW": _paddle(
+        "learning_rate beta1 beta2 epsilon parameters weight_decay lr_ratio "
+        "apply_decay_param_fun grad_clip",
+        **BETAS,
+        weight_decay=0.01,
+    ),
+    "Adamax": _paddle(
+        "learning_rate beta1 beta2 epsilon parameters weight_decay grad_clip",
+        **BETAS,
+        weight_decay=0.0,
+    ),
+    "Lamb": _paddle(
+        "learning_rate lamb_weight_decay beta1 beta2 epsilon parameters grad_clip "
+        "exclude_from_weight_decay_fn",
+        **{**BETAS, "epsilon": 1e-6},
+        lamb_weight_decay=0.01,
+    ),
+    "Adagrad": _paddle(
+        "learning_rate epsilon parameters weight_decay grad_clip", epsilon=1e-6, weight_decay=0.0
+    ),
+    "RMSProp": _paddle(
+        "learning_rate rho epsilon momentum centered parameters weight_decay grad_clip",
+        rho=0.95,
+        epsilon=1e-6,
+        momentum=0.0,
+        weight_decay=0.0,
+    ),
+    "Adadelta": _paddle(
+        "learning_rate epsilon rho parameters weight_decay grad_clip",
+        epsilon=1e-6,
+        rho=0.95,
+        weight_decay=0.0,
+    ),
+}
+TORCH = {
+    "SGD": _torch(
+        "lr momentum dampening weight_decay nesterov",
+        momentum=0.0,
+        weight_decay=0.0,
+        nesterov=False,
+    ),
+    "Adam": _torch(
+        "lr betas eps weight_decay amsgrad", betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0
+    ),
+    "AdamW": _torch(
+        "lr betas eps weight_decay amsgrad", betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01
+    ),
+    "NAdam": _torch("lr betas eps weight_decay", betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0),
+    "RAdam": _torch("lr betas eps weight_decay", betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0),
+    "Adamax": _torch("lr betas eps weight_decay", betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0),
+    "Adagrad": _torch(
+        "lr lr_decay weight_decay initial_accumulator_value eps", eps=1e-10, weight_decay=0.0
+    ),
+    "Adadelta": _torch("lr rho eps weight_decay", rho=0.9, eps=1e-6, weight_decay=0.0),
+    "RMSprop": _torch(
+        "lr alpha eps weight_decay momentum centered",
+        lr=0.01,
+        alpha=0.99,
+        eps=1e-8,
+        momentum=0.0,
+        weight_decay=0.0,
+    ),
+}
+OLD_ADAMW = Signature(
+    "transformers",
+    ("params", "lr", "betas", "eps", "weight_decay", "correct_bias"),
+    {"lr": 0.001, "betas": (0.9, 0.999), "eps": 1e-6, "weight_decay": 0.0},
+)
+BERT_ADAM = Signature(
+    "pytorch_pretrained_bert",
+    tuple(
+        [
+            "params",
+            "lr",
+            "warmup",
+            "t_total",
+            "schedule",
+            "b1",
+            "b2",
+            "e",
+            "weight_decay",
+            "max_grad_norm",
+        ]
+    ),
+    {"b1": 0.9, "b2": 0.999, "e": 1e-6, "weight_decay": 0.01, "max_grad_norm": 1.0},
+)
+
+
+def signature_of(path: str) -> Signature | None:
+    """Of the optimizer's class at a path; None where it is not known."""
+    package, _, name = path.removesuffix(".__init__").rpartition(".")
+    if name == "BertAdam":
+        return BERT_ADAM
+    if package.startswith("paddle"):
+        return PADDLE.get(name.removesuffix("Optimizer"))
+    if package.startswith(("transformers", "pytorch_transformers")):
+        return OLD_ADAMW if name == "AdamW" else None
+    return TORCH.get(name)
+
+
+def given(event: Event, signature: Signature) -> dict[str, Value]:
+    """What a constructor is given, by name."""
+    values = dict(zip(signature.names, event.args, strict=False))
+    values.update(event.kwargs)
+    return values
+
+
+def default(signature: Signature, name: str) -> Value | None:
+    """What stands where it is not given."""
+    return Known(signature.defaults[name]) if name in signature.defaults else None
