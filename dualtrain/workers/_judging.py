@@ -43,10 +43,12 @@ TIMES_LED = 3
 def every_for(total: int) -> int:
     """From one judged update to the next, where nobody has said it.
 
+    A run of up to 20 updates is judged whole.
+
     >>> every_for(270), every_for(12)
-    (27, 2)
+    (27, 1)
     """
-    return -(-total // JUDGED)
+    return 1 if total <= 2 * JUDGED else -(-total // JUDGED)
 
 
 class Judging:
