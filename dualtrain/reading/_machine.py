@@ -50,13 +50,14 @@ class OutOfFuel(Exception):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Event:
-    """Something that the program does to what is not its own: a call, or an attribute set."""
+    """Something that the program does to what is not its own: a call, or an attribute set; or where
+    it leaves a loop."""
 
     kind: str
-    """`call`, or `store` of an attribute or item."""
+    """`call`, `store` of an attribute or item, or `leave` of a loop."""
     path: str
     """`paddle.optimizer.AdamW`, `paddle.optimizer.AdamW.step` of an object of a library, `.step` of
-    an unknown one; of a store the attribute's name behind a dot."""
+    an unknown one; of a store the attribute's name behind a dot; else `break` or `return`."""
     receiver: Value | None
     args: tuple[Value, ...]
     kwargs: Mapping[str, Value]
