@@ -171,6 +171,8 @@ def _hidden(params: Value | None) -> bool:
         return False
     if isinstance(params, ListValue):
         return False
+    if isinstance(params, Unknown) and params.op == "if":
+        return any(_hidden(one) for one in alternatives(params))
     if isinstance(params, Made):
         name = params.path.rpartition(".")[2]
         if name in ("filter", "list", "chain") and params.args:
