@@ -35,11 +35,11 @@ from dualtrain.recipes.vision import vision_recipe
 __all__ = ["RecipeError", "read_recipe"]
 
 PARTS: tuple[Callable[[Seen], Part], ...] = (
+    schedule_part,
     optimizer_part,
     decay_part,
     clip_part,
     freeze_part,
-    schedule_part,
     loop_part,
 )
 
