@@ -75,6 +75,7 @@ def read_program(
     )
     called: list[str] = []
     entry = entry.resolve()
+    machine.state["entry"] = entry.parent
     module = Module("__main__", entry.name)
     try:
         module = _imports.main(machine, entry)
