@@ -99,7 +99,7 @@ def _parser(machine: Machine, event: Event) -> Value | None:
     machine.write(made.cells, _argparse.ARGUMENTS, tuple(flags))
     if any(_open(one) for one in types):
         machine.write(made.cells, _argparse.OPTIONS, {"allow_abbrev": False})
-    for one in flags:
+    for one in (one for one in flags if one.action != "store_false"):
         declare(machine, one.flag, one.place)
     return made
 
