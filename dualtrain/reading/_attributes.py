@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dualtrain.reading import _calls, _imports
+from dualtrain.reading._flags import read
 from dualtrain.reading._machine import Machine, either
 from dualtrain.reading._operators import compute
 from dualtrain.reading._place import Place
@@ -22,6 +23,7 @@ from dualtrain.reading._values import (
     Super,
     Unknown,
     Value,
+    few,
     plain,
 )
 
@@ -53,7 +55,7 @@ def get(machine: Machine, of: Value, name: str, place: Place) -> Value:
             return of.cells[name]
         case DictValue() if of.attributes and name == "__dict__":
             return of
-        case Unknown(op="if"):
+        case Unknown(op="if") if few(of):
             test, a, b = of.operands
             return either(test, get(machine, a, name, place), get(machine, b, name, place))
         case Function() if name == "__name__":
@@ -144,10 +146,10 @@ def put(machine: Machine, of: Value, name: str, value: Value, place: Place) -> N
 
 def item(machine: Machine, of: Value, index: Value, place: Place) -> Value:
     """`of[index]`."""
-    if isinstance(of, Unknown) and of.op == "if":
+    if isinstance(of, Unknown) and of.op == "if" and few(of):
         test, a, b = of.operands
         return either(test, item(machine, a, index, place), item(machine, b, index, place))
-    if isinstance(index, Unknown) and index.op == "if" and isinstance(of, (ListValue, DictValue)):
+    if isinstance(index, Unknown) and index.op == "if" and few(index):
         test, a, b = index.operands
         return either(test, item(machine, of, a, place), item(machine, of, b, place))
     if isinstance(index, Known):
@@ -175,6 +177,7 @@ def _hashable(value: Any) -> bool:
 
 def put_item(machine: Machine, of: Value, index: Value, value: Value, place: Place) -> None:
     """`of[index] = value`."""
+    read(machine, value, place)
     if isinstance(index, Known) and _hashable(index.value):
         if isinstance(of, DictValue):
             machine.write(of.cells, index.value, value)
