@@ -214,6 +214,8 @@ class Numbers:
         test, then, other = value.operands
         if isinstance(test, Known):
             return self.rule(then if test.value else other)
+        if not self.moves(test) and not self.moves(value):
+            return self._atom(value)
         decides, a, b = self._test(test), self.rule(then), self.rule(other)
         return lambda t: a(t) if decides(t) else b(t)
 
