@@ -23,6 +23,7 @@ from dualtrain.reading._values import (
     Super,
     Unknown,
     Value,
+    few,
     plain,
 )
 
@@ -54,7 +55,7 @@ def get(machine: Machine, of: Value, name: str, place: Place) -> Value:
             return of.cells[name]
         case DictValue() if of.attributes and name == "__dict__":
             return of
-        case Unknown(op="if"):
+        case Unknown(op="if") if few(of):
             test, a, b = of.operands
             return either(test, get(machine, a, name, place), get(machine, b, name, place))
         case Function() if name == "__name__":
@@ -145,10 +146,10 @@ def put(machine: Machine, of: Value, name: str, value: Value, place: Place) -> N
 
 def item(machine: Machine, of: Value, index: Value, place: Place) -> Value:
     """`of[index]`."""
-    if isinstance(of, Unknown) and of.op == "if":
+    if isinstance(of, Unknown) and of.op == "if" and few(of):
         test, a, b = of.operands
         return either(test, item(machine, a, index, place), item(machine, b, index, place))
-    if isinstance(index, Unknown) and index.op == "if" and isinstance(of, (ListValue, DictValue)):
+    if isinstance(index, Unknown) and index.op == "if" and few(index):
         test, a, b = index.operands
         return either(test, item(machine, of, a, place), item(machine, of, b, place))
     if isinstance(index, Known):

@@ -111,8 +111,20 @@ def _augmented(machine: Machine, node: ast.AugAssign, frame: Frame) -> None:
         machine.write(old.cells, "items", (*old.items, *more))
         machine.write(old.cells, "open", now_open)
         return
+    old = _counted(machine, node, old, frame)
     new = binary(node.op, old, value, place)
     expressions.bind(machine, node.target, new, frame)
+
+
+def _counted(machine: Machine, node: ast.AugAssign, old: Value, frame: Frame) -> Value:
+    """What a function that a loop calls counts up outlasts the call: it differs round by round."""
+    outlasts = isinstance(node.target, ast.Attribute) or (
+        isinstance(node.target, ast.Name) and node.target.id in frame.globals
+    )
+    number = isinstance(old, Known) and isinstance(old.value, (int, float))
+    if not (outlasts and number and frame.function and machine.context.loops):
+        return old
+    return Unknown("", Origin("loop", _at(frame, node)), "carried", (old,))
 
 
 def _loaded(node: ast.expr) -> ast.expr:

@@ -1,0 +1,1 @@
+"""How much of real recipes the reader gets right, field by field."""

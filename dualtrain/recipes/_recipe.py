@@ -1,0 +1,246 @@
+"""A training recipe out of its files: scripts, configurations, commands. None of it is run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dualtrain.errors import DualtrainError
+from dualtrain.files import read_bytes, reason
+from dualtrain.reading import (
+    Command,
+    Function,
+    Known,
+    Origin,
+    Place,
+    Program,
+    choose,
+    commands,
+    read_program,
+)
+from dualtrain.reading._data_files import read_data
+from dualtrain.reading._source import decoded
+from dualtrain.recipes._clip import clip_part
+from dualtrain.recipes._decay import decay_part
+from dualtrain.recipes._freeze import freeze_part
+from dualtrain.recipes._optimizer import optimizer_part
+from dualtrain.recipes._record import FIELDS, Found, Hazard, Recipe
+from dualtrain.recipes._seen import Part, Seen, see
+from dualtrain.recipes.vision import vision_recipe
+
+__all__ = ["RecipeError", "read_recipe"]
+
+PARTS: tuple[Callable[[Seen], Part], ...] = (optimizer_part, decay_part, clip_part, freeze_part)
+
+SCRIPTS, TREES, PAGES = (
+    (".py",),
+    (".yml", ".yaml", ".json"),
+    (".sh", ".bash", ".md", ".rst", ".txt"),
+)
+MARKS = (".git", "setup.py", "pyproject.toml", "requirements.txt", "README.md", "setup.cfg")
+"""What tells that a folder is a repository's."""
+
+CONFIG = re.compile(r"(^|[-_])(cfg|conf|config|yaml|opt)([-_]?(file|path|name))?$")
+"""Flags by which a script is given its configuration."""
+
+STARTS = re.compile(r"^_?(main|run|train|fit|do_train|finetune)", re.IGNORECASE)
+"""Functions that are read although nothing calls them, if nothing else trains."""
+
+
+class RecipeError(DualtrainError):
+    """What is given is no recipe that can be read."""
+
+
+@dataclass(slots=True)
+class _Sources:
+    """The files that are given, by what they are."""
+
+    scripts: list[Path] = field(default_factory=list)
+    trees: list[Path] = field(default_factory=list)
+    pages: list[Path] = field(default_factory=list)
+
+
+def read_recipe(
+    paths: str | Path | Sequence[str | Path],
+    *,
+    run: str | None = None,
+    config: str | Path | None = None,
+    root: str | Path | None = None,
+    overrides: Mapping[str, object] | None = None,
+) -> Recipe:
+    """What a training recipe says, with where it says it.
+
+    paths: the script that trains; a configuration in YAML or JSON; beside a script also the shell
+    files and pages that have its command.
+    run: the command, such as `"python train.py --lr 1e-4"`.
+    config: the configuration that the script is given.
+    root: the repository's folder; found from the first path if absent.
+    overrides: values of flags, by which one of several commands is chosen; without a command they
+    are given themselves.
+
+    Raises RecipeError: nothing there trains; SourceError: a file cannot be read.
+    """
+    given = [Path(one) for one in ([paths] if isinstance(paths, (str, Path)) else paths)]
+    sources = _sorted(given)
+    top = Path(root) if root is not None else _root(given[0])
+    if not sources.scripts:
+        if sources.trees:
+            return _of_tree(sources.trees[0], top)
+        raise RecipeError(
+            "a recipe is read from a script or a configuration. "
+            f"Received: {', '.join(map(str, given))}"
+        )
+    script = sources.scripts[0]
+    trees = [Path(config)] if config is not None else sources.trees
+    command = _command(script, sources.pages, top, run, overrides or {})
+    argv = _argv(command, overrides or {})
+    program = read_program(script, top, argv=argv)
+    if trees and command is None:
+        more = _config_words(program, trees[0], top)
+        if more:
+            program = read_program(script, top, argv=[*more, *argv])
+    seen = see(program)
+    hazards: list[Hazard] = []
+    if seen.optimizer is None:
+        uncalled = [
+            name
+            for name, value in program.entry.cells.items()
+            if isinstance(value, Function) and STARTS.match(name)
+        ]
+        if uncalled:
+            program = read_program(script, top, argv=argv, uncalled=uncalled)
+            seen = see(program)
+            if seen.optimizer is not None and program.called:
+                text = f"nothing calls {', '.join(program.called)}: the script trains nothing"
+                hazards.append(Hazard("train_not_called", Place(program.entry.file, 1), text))
+    return _recipe(seen, program, command, hazards)
+
+
+def _sorted(paths: Iterable[Path]) -> _Sources:
+    sources = _Sources()
+    for path in paths:
+        end = path.suffix.lower()
+        if path.is_dir():
+            raise RecipeError(
+                f"{path}: is a folder; name the script that trains, or the configuration"
+            )
+        kind = (
+            sources.scripts if end in SCRIPTS else sources.trees if end in TREES else sources.pages
+        )
+        kind.append(path)
+    return sources
+
+
+def _root(path: Path) -> Path:
+    """The repository's folder: the highest of the next five above that looks like one."""
+    folder = path.resolve().parent
+    found = folder
+    for one in (folder, *folder.parents[:5]):
+        if one == Path.home() or one == Path(one.anchor):
+            break
+        if any((one / mark).exists() for mark in MARKS):
+            found = one
+        if (one / ".git").exists():
+            break
+    return found
+
+
+def _of_tree(path: Path, root: Path) -> Recipe:
+    """A configuration alone."""
+    tree = read_data(path, root)
+    found = vision_recipe(tree)
+    if found is None:
+        raise RecipeError(
+            f"{path}: a configuration of no repository that is known; give the script that reads "
+            "it too"
+        )
+    fields, hazards = found
+    return Recipe(fields, tuple(hazards), (), "paddle")
+
+
+def _command(
+    script: Path,
+    pages: Sequence[Path],
+    root: Path,
+    run: str | None,
+    overrides: Mapping[str, object],
+) -> Command | None:
+    """The command that is the recipe."""
+    try:
+        entry = script.resolve().relative_to(root.resolve()).as_posix()
+    except ValueError:
+        entry = script.name
+    if run is not None:
+        found = commands(run, "the command line")
+        return choose(found, entry, overrides) or (found[0] if found else None)
+    every: list[Command] = []
+    for page in pages:
+        try:
+            text = decoded(read_bytes(page))
+        except OSError as fault:
+            raise RecipeError(f"{page}: cannot be read: {reason(fault)}") from None
+        try:
+            name = page.resolve().relative_to(root.resolve()).as_posix()
+        except ValueError:
+            name = page.name
+        every += commands(text, name)
+    return choose(every, entry, overrides)
+
+
+def _argv(command: Command | None, overrides: Mapping[str, object]) -> list[Known]:
+    """The words behind the script's name."""
+    if command is not None:
+        return [
+            Known(word, Origin("command line", place))
+            for word, place in zip(command.words[1:], command.places[1:], strict=True)
+        ]
+    words: list[Known] = []
+    origin = Origin("command line", Place("the command line", 0))
+    for name, value in overrides.items():
+        if value is False:
+            continue
+        words.append(Known(f"--{name}", origin))
+        if value is not True:
+            words.append(Known(str(value), origin))
+    return words
+
+
+def _config_words(program: Program, tree: Path, root: Path) -> list[Known]:
+    """The words that give a script its configuration: the flag for it, else the first word."""
+    try:
+        text = tree.resolve().relative_to(root.resolve()).as_posix()
+    except ValueError:
+        text = str(tree)
+    origin = Origin("command line", Place("the command line", 0))
+    flags = [name for name in program.flags.declared if CONFIG.search(name.lstrip("-"))]
+    if flags:
+        return [Known(flags[0], origin), Known(text, origin)]
+    return [Known(text, origin)]
+
+
+def _recipe(seen: Seen, program: Program, command: Command | None, hazards: list[Hazard]) -> Recipe:
+    fields: dict[str, Found] = {}
+    found = list(hazards)
+    for part in PARTS:
+        made = part(seen)
+        fields |= {name: one for name, one in made.fields.items() if name not in fields}
+        found += made.hazards
+    if seen.optimizer is None:
+        why = f"no optimizer is seen in {program.entry.file}"
+        fields = {name: Found(None, "unknown", why=why) for name in FIELDS} | fields
+    files = {
+        one.place.file
+        for one in fields.values()
+        if one.certainty == "stated" and one.place is not None and one.place.file
+    }
+    outside = sorted(files - {program.entry.file})
+    if outside:
+        text = f"its numbers stand outside {program.entry.file} too: {', '.join(outside)}"
+        found.append(Hazard("spread_over_files", Place(program.entry.file, 1), text))
+    notes = list(program.notes)
+    if command is not None:
+        notes = [f"the command is {command.place}", *command.notes, *notes]
+    unique = {(one.code, one.place): one for one in found}
+    return Recipe(fields, tuple(unique.values()), tuple(notes), seen.framework)
