@@ -24,7 +24,7 @@ def reading_of(**keys: Any) -> Reading:
 
 def defaults(cls: type) -> dict[str, Any]:
     """The arguments of a class that have a default."""
-    parameters = inspect.signature(cls).parameters.values()  # type: ignore[arg-type]
+    parameters = inspect.signature(cls).parameters.values()
     return {one.name: one.default for one in parameters if one.default is not one.empty}
 
 
