@@ -1,6 +1,8 @@
 """What a program, a configuration or a command says, found without running any of it."""
 
 from dualtrain.reading._commands import Command, choose, commands
+from dualtrain.reading._data_files import read_data
+from dualtrain.reading._data_text import json_node, yaml_node
 from dualtrain.reading._machine import Event, Machine, Model
 from dualtrain.reading._node import Node
 from dualtrain.reading._place import Place
@@ -56,7 +58,10 @@ __all__ = [
     "alternatives",
     "choose",
     "commands",
+    "json_node",
     "leaves",
     "plain",
+    "read_data",
     "read_program",
+    "yaml_node",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dualtrain.reading import _calls, _imports
+from dualtrain.reading._flags import read
 from dualtrain.reading._machine import Machine, either
 from dualtrain.reading._operators import compute
 from dualtrain.reading._place import Place
@@ -176,6 +177,7 @@ def _hashable(value: Any) -> bool:
 
 def put_item(machine: Machine, of: Value, index: Value, value: Value, place: Place) -> None:
     """`of[index] = value`."""
+    read(machine, value, place)
     if isinstance(index, Known) and _hashable(index.value):
         if isinstance(of, DictValue):
             machine.write(of.cells, index.value, value)

@@ -136,8 +136,9 @@ def _function(
             )
             if isinstance(given, DictValue):
                 args, kwargs = [], {str(k): v for k, v in given.cells.items()}
-    if not machine.may_enter(function):
-        return Unknown(f"{function.name} calls itself", Origin("computed", place))
+    obstacle = machine.obstacle(function)
+    if obstacle:
+        return Unknown(obstacle, Origin("computed", place))
     cells = _bound(machine, function, args, kwargs, place)
     frame = Frame(cells, function.module, function.scopes, function)
     with machine.called(function), machine.under(function=function.name):

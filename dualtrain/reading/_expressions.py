@@ -12,6 +12,7 @@ from dualtrain.reading._machine import Frame, Machine, either
 from dualtrain.reading._operators import BINARY, UNARY, binary, compare, compute, truth
 from dualtrain.reading._place import Place
 from dualtrain.reading._values import (
+    Class,
     Condition,
     DictValue,
     Function,
@@ -89,6 +90,9 @@ def _call(machine: Machine, node: ast.Call, frame: Frame, place: Place) -> Value
             continue
         entries = _attributes.entries(value)
         if entries is not None:
+            if isinstance(callee, (Function, Class)):
+                for entry in entries.values():
+                    read(machine, entry, place)
             kwargs |= {key: one for key, one in entries.items() if isinstance(key, str)}
         if entries is None or (isinstance(value, DictValue) and value.open):
             kwargs["**"] = value

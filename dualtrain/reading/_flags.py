@@ -41,7 +41,9 @@ def flags_of(machine: Machine) -> Flags:
 
 
 def declare(machine: Machine, name: str, place: Place, given: bool = False) -> None:
-    """Notes a flag."""
+    """Notes a flag; one of a branch that is not entered does not count."""
+    if not machine.context.real:
+        return
     flag = flags_of(machine).declared.setdefault(name, Flag(name, place))
     flag.given = flag.given or given
 
@@ -49,7 +51,7 @@ def declare(machine: Machine, name: str, place: Place, given: bool = False) -> N
 def stranger(machine: Machine, word: Known, place: Place) -> None:
     """Notes a word of the command that the parser does not know, so that the program ends."""
     known = flags_of(machine)
-    if all(one is not word for one in known.strangers):
+    if machine.context.real and all(one is not word for one in known.strangers):
         known.strangers.append(word)
         machine.note(f"{place}: the parser does not know {word.value!r}, which the command gives")
 

@@ -163,7 +163,7 @@ def _update(
 ) -> Value:
     more = _attributes.entries(args[0]) if args else {}
     for key, value in {**(more or {}), **kwargs}.items():
-        machine.write(of.cells, key, value)
+        machine.write(of.cells, key, read(machine, value, place))
     if more is None:
         of.open = True
     return Known(None)
@@ -310,6 +310,7 @@ def _has_library(of: Value) -> bool:
 def _setattr(machine: Machine, event: Event) -> Value | None:
     if len(event.args) == 3 and isinstance(event.args[1], Known):
         of, name, value = event.args
+        read(machine, value, event.place)
         assert isinstance(name, Known)
         _attributes.put(machine, of, str(name.value), value, event.place)
         return Known(None)

@@ -34,7 +34,7 @@ REWRITTEN = (
 
 
 class SourceError(DualtrainError):
-    """A file is not Python that can be read."""
+    """A file cannot be read as what its name says it is."""
 
 
 def decoded(data: bytes) -> str:

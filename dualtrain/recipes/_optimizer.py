@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dualtrain.reading import Event, Known, Made, Unknown, Value, alternatives
+from dualtrain.reading import Event, Known, ListValue, Made, Unknown, Value, alternatives
 from dualtrain.recipes._found import described, found, implied, number
 from dualtrain.recipes._groups import Group, groups_of
 from dualtrain.recipes._record import ABSENT, Found, Hazard
@@ -69,7 +69,7 @@ ONE = {
 def _numbers(event: Event, signature: Signature, values: Mapping[str, Value]) -> dict[str, Found]:
     fields: dict[str, Found] = {}
     rate = "learning_rate" if "learning_rate" in signature.names else "lr"
-    if rate not in values and signature.library != "pytorch_pretrained_bert":
+    if rate not in values and rate in signature.defaults:
         fields["lr"] = implied(signature.defaults[rate], signature.library, event.place)
     elif rate in values and not _schedule(values[rate]):
         fields["lr"] = found(values[rate])

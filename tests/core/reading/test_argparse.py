@@ -267,6 +267,49 @@ def test_where_flags_are_read(tmp_path: Path) -> None:
     }
 
 
+PASSED = """
+import argparse
+parser = argparse.ArgumentParser()
+for name in ("lr", "wd", "seed", "epochs", "dead"):
+    parser.add_argument("--" + name, default=1)
+args = parser.parse_args()
+one, two, three = {}, {}, argparse.Namespace()
+given = {key: value for key, value in vars(args).items() if key != "dead"}
+for key, value in given.items():
+    if key in ("lr",):
+        one[key] = value
+    if key == "wd":
+        setattr(three, key, value)
+def main(seed, epochs, lr, wd):
+    pass
+del given["lr"], given["wd"]
+main(**given)
+"""
+
+
+def test_flags_that_are_passed_on_are_read(tmp_path: Path) -> None:
+    flags = reading(tmp_path, PASSED).flags.declared
+    assert [name for name, one in flags.items() if not one.reads] == ["--dead"]
+
+
+ITS_OWN = """
+import argparse
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--lr", default=1)
+    parser.parse_args()
+"""
+
+
+def test_a_parser_that_an_imported_file_has_for_itself_does_not_count(tmp_path: Path) -> None:
+    text = "import inner\nimport argparse\nparser = argparse.ArgumentParser()\n"
+    text += "parser.add_argument('--epochs')\nargs = parser.parse_args()\n"
+    program = reading(tmp_path, text, "--epochs 3", inner=ITS_OWN)
+    assert list(program.flags.declared) == ["--epochs"]
+    assert program.flags.strangers == []
+    assert program.notes == []
+
+
 def test_an_action_of_the_programs_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = """
 import argparse
