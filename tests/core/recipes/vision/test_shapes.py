@@ -19,6 +19,7 @@ from tests.core.recipes.vision import (
     test_detection,
     test_segmentation,
     test_text,
+    test_video,
 )
 
 AT = Place("recipe.yml", 1)
@@ -34,6 +35,7 @@ TEXTS = {
     "piecewise": test_classification.rates("name: Piecewise, learning_rate: 0.1"),
     "text": test_text.TREE,
     "detection": test_detection.TREE,
+    "video": test_video.TREE,
     "groups": test_detection.with_optimizer(
         "{optimizer: {type: AdamW, param_groups: [{params: [a], weight_decay: 0.0}]}}"
     ),
@@ -102,7 +104,15 @@ def test_the_shape_alone_tells(name: str) -> None:
     assert vision_recipe(node(tree)) is not None
     for key in tree:
         renamed = {("Other" if one == key else one): value for one, value in tree.items()}
-        if key in ("optimizer", "Optimizer", "OptimizerBuilder", "Global", "iters", "LearningRate"):
+        if key in (
+            "optimizer",
+            "Optimizer",
+            "OptimizerBuilder",
+            "Global",
+            "iters",
+            "LearningRate",
+            "OPTIMIZER",
+        ):
             assert vision_recipe(node(renamed)) is None
 
 
