@@ -1,4 +1,4 @@
-"""The two sides of a mistake in lockstep: torch leads, both follow, and one of them is wrong."""
+"""The two sides of a mistake in lockstep: one leads, both follow, and one of them is wrong."""
 
 from __future__ import annotations
 
@@ -21,17 +21,22 @@ from dualtrain.training import follow
 __all__ = ["SIDES", "Pairs", "first_found"]
 
 SIDES = ("torch", "paddle")
-"""The leading one, and the other."""
+"""Either leads, and either is wrong; where nothing is said, the first one leads."""
 
 UPDATES = 6
 """Without warmup, or one update of it rounded up."""
 
 
 class Pairs:
-    """Trains and follows a net, each right leader once; keeps its files in a folder."""
+    """Trains and follows a net, each right leader once; keeps its files in a folder.
 
-    def __init__(self, folder: Path, *, every: int = 1) -> None:
+    leader: the side that leads; the other one only follows.
+    """
+
+    def __init__(self, folder: Path, *, leader: str = SIDES[0], every: int = 1) -> None:
         self._folder, self._every = folder, every
+        (other,) = (side for side in SIDES if side != leader)
+        self.sides = (leader, other)
         self._right: dict[tuple[int, int, str], tuple[Path, _Kept]] = {}
 
     def judged(self, mistake: Slipped, side: str) -> Iterator[Judged]:
@@ -43,7 +48,7 @@ class Pairs:
         right = make_spec(**{**mistake.spec, **length})
         specs: dict[str, Spec] = dict.fromkeys(SIDES, right)
         specs[side] = make_spec(**{**mistake.spec, **mistake.wrong, **length})
-        a, b = SIDES
+        a, b = self.sides
         folder: Path | None = None
         first: Iterable[Shown] = ()
         if side == b:
@@ -62,7 +67,7 @@ class Pairs:
         spec: what stands in it instead of the usual.
         """
         right = Slipped(title="none", spec=spec, named=Named(half="rule", what="", knob=""))
-        updates = list(self.judged(right, SIDES[1]))
+        updates = list(self.judged(right, self.sides[1]))
         assert first_found(updates) is None
         return max(reading.times for update in updates for reading in update.readings)
 
@@ -71,12 +76,12 @@ class Pairs:
         key = id(mistake.net), mistake.samples, str(spec)
         if key not in self._right:
             folder = self._lead(spec, mistake)
-            self._right[key] = folder, _Kept(self._follow(SIDES[0], spec, mistake, folder))
+            self._right[key] = folder, _Kept(self._follow(self.sides[0], spec, mistake, folder))
         return self._right[key]
 
     def _lead(self, spec: Spec, mistake: Slipped) -> Path:
         folder = Path(tempfile.mkdtemp(dir=self._folder)) / "states"
-        model, batches = _model(mistake.net, SIDES[0]), _batches(mistake)
+        model, batches = _model(mistake.net, self.sides[0]), _batches(mistake)
         fit(spec, model, batches, states=folder, every=self._every)
         return folder
 

@@ -19,7 +19,7 @@ from typing import Annotated, TextIO
 
 import typer
 
-from dualtrain.cli import _lockstep, _meaning, _runs, _specs, _traces, _twins
+from dualtrain.cli import _lockstep, _meaning, _read, _runs, _specs, _traces, _twins
 from dualtrain.errors import DualtrainError
 from dualtrain.files import reason
 from dualtrain.printable import escaped, refusal
@@ -48,6 +48,7 @@ for command in (
     _lockstep.lockstep,
     _traces.diff,
     _twins.twins,
+    _read.read,
 ):
     app.command()(command)
 

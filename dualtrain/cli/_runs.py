@@ -216,7 +216,7 @@ def parity(
         typer.Option(
             min=1,
             help="From one update judged to the next, the first and the last always; else about "
-            "twenty are.",
+            "ten are.",
             show_default=False,
         ),
     ] = None,

@@ -24,6 +24,7 @@ from dualtrain.reading._values import (
     Super,
     Unknown,
     Value,
+    few,
     plain,
 )
 
@@ -57,7 +58,7 @@ def get(machine: Machine, of: Value, name: str, place: Place) -> Value:
             return of
         case Known(value=str(text)) if path_attribute(text, name) is not None:
             return Known(path_attribute(text, name), Origin("computed", place), name, (of,))
-        case Unknown(op="if"):
+        case Unknown(op="if") if few(of):
             test, a, b = of.operands
             return either(test, get(machine, a, name, place), get(machine, b, name, place))
         case Function() if name == "__name__":
@@ -148,10 +149,10 @@ def put(machine: Machine, of: Value, name: str, value: Value, place: Place) -> N
 
 def item(machine: Machine, of: Value, index: Value, place: Place) -> Value:
     """`of[index]`."""
-    if isinstance(of, Unknown) and of.op == "if":
+    if isinstance(of, Unknown) and of.op == "if" and few(of):
         test, a, b = of.operands
         return either(test, item(machine, a, index, place), item(machine, b, index, place))
-    if isinstance(index, Unknown) and index.op == "if" and isinstance(of, (ListValue, DictValue)):
+    if isinstance(index, Unknown) and index.op == "if" and few(index):
         test, a, b = index.operands
         return either(test, item(machine, of, a, place), item(machine, of, b, place))
     if isinstance(index, Known):

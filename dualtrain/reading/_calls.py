@@ -6,7 +6,7 @@ import ast
 import builtins
 
 from dualtrain.reading import _attributes, _methods, _statements
-from dualtrain.reading._machine import DEPTH, FUEL, Frame, Machine, either
+from dualtrain.reading._machine import Frame, Machine, either
 from dualtrain.reading._place import Place
 from dualtrain.reading._values import (
     Class,
@@ -22,17 +22,12 @@ from dualtrain.reading._values import (
     Super,
     Unknown,
     Value,
+    few,
 )
 
 __all__ = ["BUILTINS", "call", "instantiate", "path_of", "super_of"]
 
 BUILTINS = frozenset(name for name in dir(builtins) if not name.startswith("__"))
-
-AGAIN = 3
-"""How often one function may be inside itself."""
-
-SHARE = FUEL // 10
-"""Work in one function, over all its calls, beyond which it is not followed again."""
 
 
 def path_of(value: Value) -> str:
@@ -65,7 +60,7 @@ def call(
             return machine.happens(path, args, kwargs, place)
         case Instance():
             return _instance(machine, callee, args, kwargs, place)
-        case Unknown(op="if"):
+        case Unknown(op="if") if few(callee):
             test, a, b = callee.operands
             gives = [call(machine, one, args, kwargs, place) for one in (a, b)]
             return either(test, gives[0], gives[1])
@@ -88,7 +83,7 @@ def _method(
     place: Place,
 ) -> Value:
     """A method of what is not an object of the program: known data, or a library's."""
-    if isinstance(of, Unknown) and of.op == "if":
+    if isinstance(of, Unknown) and of.op == "if" and few(of):
         test, a, b = of.operands
         gives = [
             call(machine, _attributes.get(machine, one, name, place), args, kwargs, place)
@@ -141,28 +136,17 @@ def _function(
             )
             if isinstance(given, DictValue):
                 args, kwargs = [], {str(k): v for k, v in given.cells.items()}
-    inside = sum(one.node is function.node for one in machine.calls)
-    if inside >= AGAIN or len(machine.calls) >= DEPTH:
-        return Unknown(f"{function.name} calls itself", Origin("computed", place))
-    spent = machine.spent.get(function.node, 0)
-    if spent > SHARE:
-        why = f"{function.name} is called too often to be followed each time"
-        machine.note(f"{Place(function.module.file, function.node.lineno)}: {why}")
-        return Unknown(why, Origin("computed", place))
-    before = machine.burned
+    obstacle = machine.obstacle(function)
+    if obstacle:
+        return Unknown(obstacle, Origin("computed", place))
     cells = _bound(machine, function, args, kwargs, place)
     frame = Frame(cells, function.module, function.scopes, function)
-    machine.calls.append(function)
-    try:
-        with machine.under(function=function.name):
-            if isinstance(function.node, ast.Lambda):
-                from dualtrain.reading._expressions import evaluate
+    with machine.called(function), machine.under(function=function.name):
+        if isinstance(function.node, ast.Lambda):
+            from dualtrain.reading._expressions import evaluate
 
-                return evaluate(machine, function.node.body, frame)
-            return _statements.run(machine, function.node.body, frame, place)
-    finally:
-        machine.calls.pop()
-        machine.spent[function.node] = spent + machine.burned - before
+            return evaluate(machine, function.node.body, frame)
+        return _statements.run(machine, function.node.body, frame, place)
 
 
 def _bound(

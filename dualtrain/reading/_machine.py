@@ -28,8 +28,17 @@ __all__ = ["Event", "Frame", "Machine", "Model", "OutOfFuel", "same"]
 MISSING: Any = object()
 """Stands for a name that was not there."""
 
-FUEL = 250_000
+FUEL = 150_000
 """Nodes that are evaluated, at most: two seconds or so."""
+
+AGAIN = 3
+"""How often one function may be inside itself."""
+
+SHARE = FUEL // 3
+"""Nodes in one function, over all its calls, beyond which it is not followed again."""
+
+RECURSION = 5_000
+"""Nodes that a function may take, from its first entry on, and still be inside itself."""
 
 DEPTH = 40
 """Calls inside one another, at most."""
@@ -41,13 +50,14 @@ class OutOfFuel(Exception):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Event:
-    """Something that the program does to what is not its own: a call, or an attribute set."""
+    """Something that the program does to what is not its own: a call, or an attribute set; or where
+    it leaves a loop."""
 
     kind: str
-    """`call`, or `store` of an attribute or item."""
+    """`call`, `store` of an attribute or item, or `leave` of a loop."""
     path: str
     """`paddle.optimizer.AdamW`, `paddle.optimizer.AdamW.step` of an object of a library, `.step` of
-    an unknown one; of a store the attribute's name behind a dot."""
+    an unknown one; of a store the attribute's name behind a dot; else `break` or `return`."""
     receiver: Value | None
     args: tuple[Value, ...]
     kwargs: Mapping[str, Value]
@@ -121,12 +131,43 @@ class Machine:
         self.spent: dict[Any, int] = {}
         """Work by function, over all calls that have come back."""
         self.calls: list[Function] = []
+        self._entered: dict[Any, int] = {}
 
     def burn(self, amount: int = 1) -> None:
         """Counts work. Raises OutOfFuel."""
         self.burned += amount
         if self.burned > self._fuel:
             raise OutOfFuel
+
+    def obstacle(self, function: Function) -> str:
+        """Why a call is not followed: too deep inside others, or too much work; empty if it is."""
+        name = function.name
+        if len(self.calls) >= DEPTH:
+            return f"{name} is called too deep inside others"
+        inside = sum(one.node is function.node for one in self.calls)
+        here = self.burned - self._entered[function.node] if inside else 0
+        if inside >= AGAIN:
+            return f"{name} calls itself"
+        if here >= RECURSION or self.spent.get(function.node, 0) > SHARE:
+            why = f"{name} is called too often to be followed each time"
+            self.note(f"{Place(function.module.file, function.node.lineno)}: {why}")
+            return why
+        return ""
+
+    @contextmanager
+    def called(self, function: Function) -> Iterator[None]:
+        """Inside a function."""
+        outermost = all(one.node is not function.node for one in self.calls)
+        if outermost:
+            self._entered[function.node] = self.burned
+        self.calls.append(function)
+        try:
+            yield
+        finally:
+            self.calls.pop()
+            if outermost:
+                here = self.burned - self._entered[function.node]
+                self.spent[function.node] = self.spent.get(function.node, 0) + here
 
     def note(self, text: str) -> None:
         """Something a reader of the result should know, once, unless it is not reached."""

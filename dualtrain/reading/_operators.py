@@ -75,6 +75,9 @@ PASSES = frozenset(
 
 OUTSIDE = frozenset({"flag default", "command line", "configuration"})
 
+REPEATED = 200
+"""Elements of a list that is a shorter one repeated."""
+
 OBJECTS = (Function, Class, Instance, Module, Library)
 """What is neither None nor false."""
 
@@ -107,6 +110,8 @@ def compute(
         first = getattr(operands[0], "origin", origin)
         origin = first if first.how in OUTSIDE else origin
     try:
+        if any(not _few(one) for one in operands):
+            raise ValueError("too large")
         given = [plain(one) for one in operands]
         if not _small(op, given):
             raise ValueError("too large")
@@ -139,6 +144,19 @@ def of_python(result: Any, origin: Origin) -> Value | None:
     return None
 
 
+def _few(value: Value) -> bool:
+    """Whether it has no more elements than can be looked at, those inside others counted."""
+    stack, count = [value], 0
+    while stack and count <= LARGE:
+        one = stack.pop()
+        count += 1
+        if isinstance(one, ListValue):
+            stack += one.values
+        elif isinstance(one, DictValue):
+            stack += one.cells.values()
+    return count <= LARGE
+
+
 def _small(op: str, given: list[Any]) -> bool:
     numbers = [one for one in given if isinstance(one, int)]
     texts = [one for one in given if isinstance(one, (str, bytes, list, tuple))]
@@ -163,11 +181,23 @@ def binary(node: ast.operator, a: Value, b: Value, place: Place) -> Value:
     if op == "+" and isinstance(a, ListValue) and isinstance(b, ListValue):
         cells = {"items": (*a.items, *b.items), "open": a.open or b.open}
         return ListValue(a.kind, cells, Origin("computed", place))
+    if op == "*" and isinstance(a, ListValue) and isinstance(b, Known):
+        return _repeated(a, b, place)
     if op == "|" and isinstance(a, DictValue) and isinstance(b, DictValue):
         return DictValue({**a.cells, **b.cells}, Origin("computed", place), a.open or b.open)
     if op == "/" and isinstance(a, Known) and isinstance(a.value, str):
         return compute("path", posixpath.join, (a, b), place)
     return compute(op, function, (a, b), place)
+
+
+def _repeated(a: ListValue, times: Known, place: Place) -> Value:
+    """`[0] * 3`; of a long one any element stands for all."""
+    origin = Origin("computed", place)
+    if not isinstance(times.value, int):
+        return Unknown("", origin, "*", (a, times))
+    short = len(a.items) * times.value <= REPEATED
+    items = a.items * max(0, times.value) if short else a.items
+    return ListValue(a.kind, {"items": items, "open": a.open or not short}, origin)
 
 
 def compare(node: ast.cmpop, a: Value, b: Value, place: Place) -> Value:

@@ -43,12 +43,17 @@ class Program:
     """What it declares, what the command gives, and what is read of it."""
 
     def apply(self, function: Value, *args: Value) -> Value:
-        """What a function of the program gives, called once the program has ended."""
+        """What a function of the program gives, called once the program has ended; nothing that
+        it does is kept."""
         place = Place(self.entry.file, 0)
+        events, mark = len(self.machine.events), self.machine.mark()
         try:
             return _calls.call(self.machine, function, list(args), {}, place)
         except (OutOfFuel, RecursionError):
             return Unknown("too long to be followed to its end")
+        finally:
+            del self.machine.events[events:]
+            self.machine.back(mark)
 
 
 def read_program(

@@ -9,7 +9,7 @@ from typing import Any
 
 from dualtrain.reading import _attributes, _calls, _imports
 from dualtrain.reading import _expressions as expressions
-from dualtrain.reading._machine import Change, Frame, Machine, either
+from dualtrain.reading._machine import Change, Event, Frame, Machine, either
 from dualtrain.reading._operators import binary, truth
 from dualtrain.reading._place import Place
 from dualtrain.reading._values import (
@@ -111,8 +111,20 @@ def _augmented(machine: Machine, node: ast.AugAssign, frame: Frame) -> None:
         machine.write(old.cells, "items", (*old.items, *more))
         machine.write(old.cells, "open", now_open)
         return
+    old = _counted(machine, node, old, frame)
     new = binary(node.op, old, value, place)
     expressions.bind(machine, node.target, new, frame)
+
+
+def _counted(machine: Machine, node: ast.AugAssign, old: Value, frame: Frame) -> Value:
+    """What a function that a loop calls counts up outlasts the call: it differs round by round."""
+    outlasts = isinstance(node.target, ast.Attribute) or (
+        isinstance(node.target, ast.Name) and node.target.id in frame.globals
+    )
+    number = isinstance(old, Known) and isinstance(old.value, (int, float))
+    if not (outlasts and number and frame.function and machine.context.loops):
+        return old
+    return Unknown("", Origin("loop", _at(frame, node)), "carried", (old,))
 
 
 def _loaded(node: ast.expr) -> ast.expr:
@@ -197,12 +209,25 @@ def _decided(
 
 def _return(machine: Machine, node: ast.Return, frame: Frame) -> str:
     value = expressions.evaluate(machine, node.value, frame)
+    _leaves(machine, node, frame, RETURN)
     depth = len(machine.context.functions)
     conditions = tuple(
         one for one in machine.context.conditions if _inside(machine, one, depth, frame)
     )
     frame.returns.append((conditions, value))
     return RETURN
+
+
+def _leaves(machine: Machine, node: ast.stmt, frame: Frame, how: str) -> None:
+    """Notes that a loop may end here."""
+    if machine.context.loops:
+        nothing, at = Known(None), _at(frame, node)
+        machine.events.append(Event("leave", how, None, (), {}, nothing, at, machine.context))
+
+
+def _break(machine: Machine, node: ast.Break, frame: Frame) -> str:
+    _leaves(machine, node, frame, BREAK)
+    return BREAK
 
 
 def _inside(machine: Machine, condition: Condition, depth: int, frame: Frame) -> bool:
@@ -422,10 +447,6 @@ def _match(machine: Machine, node: ast.Match, frame: Frame) -> str | None:
     return None
 
 
-def _end(how: str) -> Callable[[Machine, Any, Frame], str]:
-    return lambda machine, node, frame: how
-
-
 RULES: dict[type[ast.AST], Callable[[Machine, Any, Frame], str | None]] = {
     ast.Expr: _expression,
     ast.Assign: _assign,
@@ -449,6 +470,6 @@ RULES: dict[type[ast.AST], Callable[[Machine, Any, Frame], str | None]] = {
     ast.Global: _global,
     ast.Nonlocal: _global,
     ast.Match: _match,
-    ast.Break: _end(BREAK),
-    ast.Continue: _end(CONTINUE),
+    ast.Break: _break,
+    ast.Continue: lambda machine, node, frame: CONTINUE,
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from dualtrain.reading._place import Place
@@ -32,9 +33,14 @@ __all__ = [
     "Unknown",
     "Value",
     "alternatives",
+    "few",
     "leaves",
     "plain",
 ]
+
+
+FEW = 6
+"""Sides of a choice that are followed each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +280,12 @@ def alternatives(value: Value) -> Iterator[Value]:
             yield from alternatives(one)
     else:
         yield value
+
+
+def few(value: Value) -> bool:
+    """Whether a choice is between so few that each can be followed."""
+    found = alternatives(value)
+    return sum(1 for _ in islice(found, FEW + 1)) <= FEW
 
 
 def leaves(value: Value) -> Iterator[Value]:

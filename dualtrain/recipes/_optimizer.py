@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dualtrain.reading import Event, Known, Made, Unknown, Value, alternatives
-from dualtrain.recipes._found import found, implied, number
+from dualtrain.reading import Event, Known, ListValue, Made, Unknown, Value, alternatives
+from dualtrain.recipes._found import described, found, implied, number
 from dualtrain.recipes._groups import Group, groups_of
-from dualtrain.recipes._record import Found, Hazard
+from dualtrain.recipes._record import ABSENT, Found, Hazard
 from dualtrain.recipes._seen import Part, Seen
 from dualtrain.recipes._signatures import Signature, given, signature_of
 
@@ -69,7 +69,7 @@ ONE = {
 def _numbers(event: Event, signature: Signature, values: Mapping[str, Value]) -> dict[str, Found]:
     fields: dict[str, Found] = {}
     rate = "learning_rate" if "learning_rate" in signature.names else "lr"
-    if rate not in values and signature.library != "pytorch_pretrained_bert":
+    if rate not in values and rate in signature.defaults:
         fields["lr"] = implied(signature.defaults[rate], signature.library, event.place)
     elif rate in values and not _schedule(values[rate]):
         fields["lr"] = found(values[rate])
@@ -119,6 +119,7 @@ def _betas(event: Event, signature: Signature, values: Mapping[str, Value]) -> F
 def _decay(
     event: Event, signature: Signature, values: Mapping[str, Value], groups: list[Group]
 ) -> Found:
+    params = values.get("parameters" if signature.library == "paddle" else signature.names[0])
     name = "lamb_weight_decay" if "lamb_weight_decay" in signature.names else "weight_decay"
     grouped = [one.values["weight_decay"] for one in groups if "weight_decay" in one.values]
     outer = values.get(name)
@@ -129,8 +130,13 @@ def _decay(
         if not decays:
             return found(grouped[0])
         return _by_flag(decays)
+    if _hidden(params):
+        why = (
+            f"the parameters are {described(params)}, which may be groups with decays of their own"
+        )
+        return Found(None, "unknown", event.place, why=why)
     if outer is None:
-        return implied(signature.defaults.get(name, 0.0), signature.library, event.place)
+        return _default(signature, name, event)
     return _regularizer(outer, event, signature)
 
 
@@ -149,8 +155,28 @@ def _regularizer(value: Value, event: Event, signature: Signature) -> Found:
         )
         return found(inner) if inner is not None else Found(0.0, "implied", value.place)
     if isinstance(value, Known) and value.value is None:
-        return implied(0.0, signature.library, event.place)
+        return _default(signature, "", event)
     return found(value)
+
+
+def _default(signature: Signature, name: str, event: Event) -> Found:
+    """What applies where no decay is given: the library's, where that is more than none."""
+    decay = signature.defaults.get(name)
+    return implied(decay, signature.library, event.place) if decay else ABSENT
+
+
+def _hidden(params: Value | None) -> bool:
+    """Whether what is handed over may be groups that the text does not show."""
+    if params is None or isinstance(params, Known):
+        return False
+    if isinstance(params, ListValue):
+        return False
+    if isinstance(params, Made):
+        name = params.path.rpartition(".")[2]
+        if name in ("filter", "list", "chain") and params.args:
+            return any(_hidden(one) for one in params.args[-1:])
+        return not (name.endswith("parameters") or params.path.startswith("itertools"))
+    return True
 
 
 def _decay_hazards(

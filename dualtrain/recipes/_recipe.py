@@ -26,7 +26,7 @@ from dualtrain.recipes._clip import clip_part
 from dualtrain.recipes._decay import decay_part
 from dualtrain.recipes._freeze import freeze_part
 from dualtrain.recipes._optimizer import optimizer_part
-from dualtrain.recipes._record import Found, Hazard, Recipe
+from dualtrain.recipes._record import FIELDS, Found, Hazard, Recipe
 from dualtrain.recipes._seen import Part, Seen, see
 from dualtrain.recipes.vision import vision_recipe
 
@@ -227,6 +227,9 @@ def _recipe(seen: Seen, program: Program, command: Command | None, hazards: list
         made = part(seen)
         fields |= {name: one for name, one in made.fields.items() if name not in fields}
         found += made.hazards
+    if seen.optimizer is None:
+        why = f"no optimizer is seen in {program.entry.file}"
+        fields = {name: Found(None, "unknown", why=why) for name in FIELDS} | fields
     files = {
         one.place.file
         for one in fields.values()

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from dualtrain.reading import Place
 
-__all__ = ["FIELDS", "Certainty", "Found", "Hazard", "Recipe"]
+__all__ = ["ABSENT", "FIELDS", "Certainty", "Found", "Hazard", "Recipe"]
 
 Certainty = Literal["stated", "implied", "absent", "unknown"]
 """`stated`: in the recipe's own files or command. `implied`: a library's default applies.

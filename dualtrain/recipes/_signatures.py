@@ -21,18 +21,20 @@ class Signature:
 
 
 def _paddle(names: str, **defaults: Any) -> Signature:
-    return Signature("paddle", tuple(names.split()), {"learning_rate": 0.001, **defaults})
+    return Signature("paddle", tuple(names.split()), defaults)
 
 
 def _torch(names: str, **defaults: Any) -> Signature:
     return Signature("torch", ("params", *names.split()), {"lr": 0.001, **defaults})
 
 
-BETAS = {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
+RATE = {"learning_rate": 0.001}
+BETAS = {**RATE, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
 PADDLE = {
-    "SGD": _paddle("learning_rate parameters weight_decay grad_clip", weight_decay=0.0),
+    "SGD": _paddle("learning_rate parameters weight_decay grad_clip", **RATE, weight_decay=0.0),
     "Momentum": _paddle(
         "learning_rate momentum parameters use_nesterov weight_decay grad_clip",
+        **RATE,
         momentum=0.9,
         use_nesterov=False,
         weight_decay=0.0,
@@ -43,10 +45,7 @@ PADDLE = {
         weight_decay=0.0,
     ),
     "AdamW": _paddle(
-        "learning_rate beta1 beta2 epsilon parameters weight_decay lr_ratio "
-        "apply_decay_param_fun grad_clip",
-        **BETAS,
-        weight_decay=0.01,
+        "learning_rate beta1 beta2 epsilon parameters weight_decay", **BETAS, weight_decay=0.01
     ),
     "Adamax": _paddle(
         "learning_rate beta1 beta2 epsilon parameters weight_decay grad_clip",
@@ -71,6 +70,7 @@ PADDLE = {
     ),
     "Adadelta": _paddle(
         "learning_rate epsilon rho parameters weight_decay grad_clip",
+        **RATE,
         epsilon=1e-6,
         rho=0.95,
         weight_decay=0.0,
@@ -89,13 +89,20 @@ TORCH = {
     "AdamW": _torch(
         "lr betas eps weight_decay amsgrad", betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01
     ),
-    "NAdam": _torch("lr betas eps weight_decay", betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0),
-    "RAdam": _torch("lr betas eps weight_decay", betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0),
-    "Adamax": _torch("lr betas eps weight_decay", betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0),
-    "Adagrad": _torch(
-        "lr lr_decay weight_decay initial_accumulator_value eps", eps=1e-10, weight_decay=0.0
+    "NAdam": _torch(
+        "lr betas eps weight_decay", lr=0.002, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0
     ),
-    "Adadelta": _torch("lr rho eps weight_decay", rho=0.9, eps=1e-6, weight_decay=0.0),
+    "RAdam": _torch("lr betas eps weight_decay", betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0),
+    "Adamax": _torch(
+        "lr betas eps weight_decay", lr=0.002, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0
+    ),
+    "Adagrad": _torch(
+        "lr lr_decay weight_decay initial_accumulator_value eps",
+        lr=0.01,
+        eps=1e-10,
+        weight_decay=0.0,
+    ),
+    "Adadelta": _torch("lr rho eps weight_decay", lr=1.0, rho=0.9, eps=1e-6, weight_decay=0.0),
     "RMSprop": _torch(
         "lr alpha eps weight_decay momentum centered",
         lr=0.01,

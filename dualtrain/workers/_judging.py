@@ -27,7 +27,7 @@ from dualtrain.workers._talk import Follow
 
 __all__ = ["JUDGED", "Judging", "every_for"]
 
-JUDGED = 20
+JUDGED = 10
 """Updates of a run that are judged, about, where nobody asks for more or fewer."""
 
 LEAST_AHEAD, MOST_AHEAD = 3, 64
@@ -43,10 +43,12 @@ TIMES_LED = 3
 def every_for(total: int) -> int:
     """From one judged update to the next, where nobody has said it.
 
+    A run of up to 20 updates is judged whole.
+
     >>> every_for(270), every_for(12)
-    (14, 1)
+    (27, 1)
     """
-    return -(-total // JUDGED)
+    return 1 if total <= 2 * JUDGED else -(-total // JUDGED)
 
 
 class Judging:

@@ -51,7 +51,7 @@ def run_parity(
 
     nudges: measure the chaos floor too, with so many further runs of the first side.
     every: from one update judged in lockstep to the next; the first and the last are judged always.
-        When absent, so that about twenty are.
+        When absent, so that about ten are.
 
     If the sides do not start alike (weights, or output on the first batch) nothing is trained.
     What every side would refuse is refused before any is started, as `train` refuses it.

@@ -70,7 +70,7 @@ def test_another_eps_on_one_side_is_found_and_named(
         update={"optimizer": spec.optimizer.model_copy(update={"eps": 1e-6})}
     ).located(spec.source)
     sides = (Side("one", "torch"), Side("two", "torch", spec=other))
-    comparison = run_parity(spec, report=folder / "report", sides=sides)
+    comparison = run_parity(spec, report=folder / "report", sides=sides, every=1)
     first = comparison.first
     assert first is not None
     assert (first.stage, first.first_update, first.knob) == ("rule", 1, "optimizer.eps")
@@ -95,7 +95,7 @@ def test_what_both_sides_do_wrong_alike_is_found(folder: Path) -> None:
         "optim.native_optimizer = off",
     )
     sides = (Side("one", "torch", python), Side("two", "torch", python))
-    comparison = run_parity(number_spec(folder), report=folder / "report", sides=sides)
+    comparison = run_parity(number_spec(folder), report=folder / "report", sides=sides, every=1)
     first = comparison.first
     assert first is not None
     assert (first.stage, first.first_update) == ("rule", 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from dualtrain.reading import Node
 from dualtrain.recipes._record import Found, Hazard
 from dualtrain.recipes.vision import _classification, _detection, _segmentation, _text
@@ -12,11 +14,19 @@ __all__ = ["vision_recipe"]
 FAMILIES = (_segmentation, _classification, _text, _detection)
 
 
-def vision_recipe(tree: Node) -> tuple[dict[str, Found], list[Hazard]] | None:
+def no_code(path: str) -> None:
+    """Where the repository of a configuration is not at hand."""
+
+
+def vision_recipe(
+    tree: Node, code: Callable[[str], str | None] = no_code
+) -> tuple[dict[str, Found], list[Hazard]] | None:
     """The fields and the hazards of a configuration whose shape is known; None of another.
 
     `tree` is the configuration after inheritance, each value with its place. A family is known by
     the shape of the tree, not by a name; what its code does with the keys is in its file here.
+    `code` gives the text of a file of the repository, None where there is no such file. Fields
+    that rest on code which is there and does something else are unknown.
 
     >>> from dualtrain.reading import Place
     >>> at = Place("a.yml", 1)
@@ -27,7 +37,9 @@ def vision_recipe(tree: Node) -> tuple[dict[str, Found], list[Hazard]] | None:
         return None
     for family in FAMILIES:
         if family.recognises(tree):
-            return _finish(family.read(tree))
+            reading = family.read(tree)
+            reading.hold(family.CLAIMS, code)
+            return _finish(reading)
     return None
 
 

@@ -14,7 +14,7 @@ class Backbone:
     """The defaults of one class."""
 
     at: int | None = None
-    """`freeze_at`: the stem and the stages up to this one stand still. -1: none; None: no such key."""
+    """The stem and the stages up to this one stand still. -1: none; None: there is no such key."""
     norm: bool | None = None
     """`freeze_norm`; None: no such key."""
     spares_norms: bool = False

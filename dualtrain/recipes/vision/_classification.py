@@ -5,9 +5,9 @@ from __future__ import annotations
 from dualtrain.reading import Node
 from dualtrain.recipes.vision import _paddle
 from dualtrain.recipes.vision._epochs import Curves, schedule
-from dualtrain.recipes.vision._reading import Reading
+from dualtrain.recipes.vision._reading import Claim, Reading
 
-__all__ = ["read", "recognises"]
+__all__ = ["CLAIMS", "read", "recognises"]
 
 CURVES = Curves(
     subtracts=("Cosine", "Linear"),
@@ -28,11 +28,34 @@ READS = {
 }
 """The classes that take any key -> those that they read."""
 
+RATES = "ppcls/optimizer/learning_rate.py"
+CLAIMS = (
+    Claim(RATES, r"range\(0, epochs, 30\)", ("milestones", "values")),
+    Claim(RATES, r"epochs - (self\.)?warmup_epoch\) \*", ("length",)),
+    Claim("ppcls/engine/engine.py", "update_freq", ("scheduler_step",)),
+    Claim("ppcls/engine/engine.py", r"use_amp[\"'],\s*True", ("amp",)),
+)
+
 
 def recognises(tree: Node) -> bool:
     """Whether a tree has the shape."""
-    return all(tree.get(key) is not None for key in ("Global.epochs", "Optimizer")) and any(
-        tree.get(key) is not None for key in ("DataLoader", "Arch")
+    optimizer = tree.get("Optimizer")
+    return (
+        tree.get("Global.epochs") is not None
+        and any(tree.get(key) is not None for key in ("DataLoader", "Arch"))
+        and optimizer is not None
+        and (optimizer.get("name") is not None or _several(optimizer))
+    )
+
+
+def _several(optimizer: Node) -> bool:
+    """Whether it is a list of `{class: {scope, ...}}`."""
+    items = optimizer.value if isinstance(optimizer.value, list) else []
+    return bool(items) and all(
+        isinstance(item.value, dict)
+        and len(item.value) == 1
+        and all(isinstance(keys.value, dict) for keys in item.value.values())
+        for item in items
     )
 
 
@@ -46,17 +69,24 @@ def read(tree: Node) -> Reading:
         [(name, keys)] = item.value.items()
         one = Node({**keys.value, "name": Node(name, item.place)}, keys.place)
         readings.append(_read(Node({**tree.value, "Optimizer": one}, tree.place)))
-    first, *others = readings
-    for other in others:
-        for hazard in other.hazards:
+    return _agreed(readings, optimizers)
+
+
+def _agreed(readings: list[Reading], optimizers: Node) -> Reading:
+    """What the optimizers of the model agree on; those of a loss are not the model's."""
+    models = [one for one in readings if not str(one.value("Optimizer.scope")).endswith("Loss")]
+    first = (models or readings)[0]
+    for name in {name for one in models for name in one.fields}:
+        found = [one.fields.get(name) for one in models]
+        values = [None if one is None else one.value for one in found]
+        if any(value != values[0] for value in values):
+            first.doubt(name, f"{len(models)} optimizers, each with its own: {values}")
+    for one in readings:
+        for hazard in one.hazards:
             first.warn(hazard.code, hazard.place, hazard.text, hazard.mends)
-        for name in {*first.fields, *other.fields}:
-            mine, theirs = first.fields.get(name), other.fields.get(name)
-            if mine is None or theirs is None or mine.value != theirs.value:
-                values = [found and found.value for found in (mine, theirs)]
-                first.doubt(name, f"{len(readings)} optimizers, each with its own: {values}")
-    if others:
-        text = f"{len(readings)} optimizers, each for a part of the model"
+    if len(readings) > 1:
+        scopes = ", ".join(str(one.value("Optimizer.scope")) for one in readings)
+        text = f"{len(readings)} optimizers, one each for {scopes}"
         first.warn("several_optimizers", optimizers.place, text)
     return first
 
@@ -64,7 +94,7 @@ def read(tree: Node) -> Reading:
 def _read(tree: Node) -> Reading:
     reading = Reading(tree, "PaddleClas", "becomes a number by literal_eval")
     epochs = reading.take("epochs", "Global.epochs")
-    name = str(reading.value("Optimizer.name"))
+    name = reading.word("Optimizer.name")
     _paddle.optimizer(reading, "Optimizer", "name", name)
     _decay(reading, name)
     _clip(reading, name)
@@ -80,8 +110,8 @@ def _read(tree: Node) -> Reading:
 
 def _decay(reading: Reading, name: str) -> None:
     at = "Optimizer"
-    kind = reading.value(f"{at}.regularizer.name")
-    if kind is None:
+    kind = reading.word(f"{at}.regularizer.name")
+    if not kind:
         reading.take("weight_decay", f"{at}.weight_decay")
     else:
         reading.take("weight_decay", f"{at}.regularizer.coeff", 0.0, "the regularizer")
@@ -90,12 +120,12 @@ def _decay(reading: Reading, name: str) -> None:
             reading.warn("dead_flag", reading.place(f"{at}.weight_decay"), text)
         if kind != "L2":
             reading.doubt("weight_decay", f"a regularizer {kind}", f"{at}.regularizer.name")
-    if name == "Adam" and kind is None and reading.has(f"{at}.weight_decay"):
+    if name == "Adam" and not kind and reading.has(f"{at}.weight_decay"):
         text = "weight_decay of Adam is added to the gradients, not taken off the parameters"
         reading.warn("coupled_decay", reading.place(f"{at}.weight_decay"), text, "optimizer")
     if name == "AdamWDL":
-        reading.state("decay_exclude", [".bias"], f"{at}.name")
-        reading.state("decay_match", "ndim1_or_suffix_or_exact", f"{at}.name")
+        why = "one-dimensional parameters, names ending in .bias, and those that the model lists"
+        reading.doubt("decay_exclude", why, f"{at}.name")
         rate = reading.figure(f"{at}.layerwise_decay")
         if rate is not None and rate < 1:
             reading.state("param_groups", [{"layer_decay": rate}], f"{at}.layerwise_decay")
@@ -112,18 +142,17 @@ def _decay(reading: Reading, name: str) -> None:
 
 def _clip(reading: Reading, name: str) -> None:
     at = "Optimizer"
-    if reading.has(f"{at}.clip_norm"):
+    if reading.has(f"{at}.clip_norm") and name != "AdamWDL":
         _paddle.clip(reading, "ClipGradByNorm", f"{at}.clip_norm")
     else:
         _paddle.no_clip(reading)
-    asked = reading.value(f"{at}.clip_grad")
-    if asked not in (None, "None"):
-        text = (
-            f"{name} takes clip_grad: {asked} and never reads it; the key that clips is clip_norm"
-        )
-        reading.warn("clip_not_attached", reading.place(f"{at}.clip_grad"), text, "clip")
+    for key in ("clip_grad", "clip_norm"):
+        asked = reading.value(f"{at}.{key}")
+        if name in READS and key not in READS[name] and asked not in (None, "None"):
+            text = f"{name} takes {key}: {asked} and never reads it"
+            reading.warn("clip_not_attached", reading.place(f"{at}.{key}"), text, "clip")
     if name in READS:
-        reading.dead(at, READS[name], name)
+        reading.dead(at, (*READS[name], "clip_grad", "clip_norm"), name)
 
 
 def _amp(reading: Reading) -> None:

@@ -5,12 +5,20 @@ from __future__ import annotations
 from dualtrain.reading import Node
 from dualtrain.recipes.vision import _paddle
 from dualtrain.recipes.vision._backbones import freeze
-from dualtrain.recipes.vision._reading import Reading
+from dualtrain.recipes.vision._reading import Claim, Reading
 
-__all__ = ["read", "recognises"]
+__all__ = ["CLAIMS", "read", "recognises"]
 
 OPT = "OptimizerBuilder.optimizer"
 CURVES = {"CosineDecay": "cosine", "PiecewiseDecay": "piecewise"}
+
+RATES, TRAINER = "ppdet/optimizer/optimizer.py", "ppdet/engine/trainer.py"
+CLAIMS = (
+    Claim(RATES, r"gamma / 10\s*\*\*\s*i", ("values",)),
+    Claim(RATES, r"self\.max_epochs \* int\(step_per_epoch\)", ("length",)),
+    Claim(TRAINER, r"init_loss_scaling=.*1024", ("amp_if_enabled",)),
+    Claim(TRAINER, r"self\.lr\.step\(\)", ("scheduler_step",)),
+)
 
 
 def recognises(tree: Node) -> bool:
@@ -26,7 +34,12 @@ def read(tree: Node) -> Reading:
     _schedule(reading, rate, epochs)
     _optimizer(reading)
     _amp(reading)
-    reading.take("batch_size", "TrainReader.batch_size", 1, "TrainReader")
+    if reading.has("SemiTrainReader"):
+        reading.take("batch_size", "SemiTrainReader.sup_batch_size", 1, "SemiTrainReader")
+        unlabelled = reading.value("SemiTrainReader.unsup_batch_size", 1)
+        reading.remark("batch_size", f"and {unlabelled} without labels beside them")
+    else:
+        reading.take("batch_size", "TrainReader.batch_size", 1, "TrainReader")
     reading.imply("accumulate", 1, "the loop of PaddleDetection")
     reading.imply("scheduler_step", "per_batch", "the loop of PaddleDetection")
     return reading
@@ -55,6 +68,7 @@ def _schedule(reading: Reading, rate: float | None, epochs: int | None) -> None:
         _cosine(reading, curve, rate, epochs)
     else:
         _piecewise(reading, curve, rate)
+        reading.unreached(epochs)
     if not reading.value(f"{curve}.use_warmup", True):
         for path, other in named[1:]:
             text = f"{other}: use_warmup of {name} is off, and it is never built into the rates"
@@ -67,7 +81,7 @@ def _schedule(reading: Reading, rate: float | None, epochs: int | None) -> None:
 
 
 def _name(reading: Reading, path: str, item: Node) -> str:
-    return item.tag or str(reading.value(f"{path}.name"))
+    return item.tag or reading.word(f"{path}.name")
 
 
 def _cosine(reading: Reading, at: str, rate: float | None, epochs: int | None) -> None:
@@ -118,7 +132,7 @@ def _warmup(reading: Reading, at: str, name: str, rate: float | None) -> None:
             reading.warn("decoy_values", place, f"{name} takes epochs before steps")
     else:
         reading.take("warmup", f"{at}.steps", steps, name)
-        reading.imply("warmup_unit", "steps", name)
+        reading.state("warmup_unit", "steps", f"{at}.steps" if reading.has(f"{at}.steps") else at)
     if name == "ExpWarmup":
         power = reading.value(f"{at}.power", 2)
         reading.remark("warmup", f"not linear: the rate rises as (t / warmup)**{power}")
@@ -129,7 +143,7 @@ def _warmup(reading: Reading, at: str, name: str, rate: float | None) -> None:
 
 
 def _optimizer(reading: Reading) -> None:
-    name = str(reading.value(f"{OPT}.type", "Momentum"))
+    name = reading.word(f"{OPT}.type", "Momentum")
     _paddle.optimizer(reading, OPT, "type", name)
     if name == "AdamWDL":
         _layerwise(reading)
@@ -152,7 +166,9 @@ def _optimizer(reading: Reading) -> None:
         reading.warn("clip_not_attached", reading.fields["clip"].place, text, "clip")
         _paddle.no_clip(reading)
     _groups(reading)
-    freeze(reading, decays=name not in ("AdamW", "AdamWDL"))
+    decay = reading.fields.get("weight_decay")
+    replaced = name not in ("AdamW", "AdamWDL") and not reading.value("reset_norm_param_attr")
+    freeze(reading, decays=replaced and decay is not None and bool(decay.value))
 
 
 def _regularizer(reading: Reading) -> None:
@@ -182,7 +198,10 @@ def _groups(reading: Reading) -> None:
     spared, groups = [], []
     for _, item in reading.items(at):
         group = item.plain()
-        names = group.pop("params", [])
+        names = group.pop("params", None) if isinstance(group, dict) else None
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            reading.doubt("param_groups", "a group without a list of params", at)
+            return
         if group.get("weight_decay") == 0:
             spared += names
             del group["weight_decay"]

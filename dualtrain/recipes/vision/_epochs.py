@@ -52,7 +52,7 @@ class Curves:
 
 def schedule(reading: Reading, at: str, epochs: int, curves: Curves) -> None:
     """The schedule at `at`, for a training of `epochs`."""
-    name = reading.value(f"{at}.name", "Const")
+    name = reading.word(f"{at}.name", "Const")
     by_epoch = bool(reading.value(f"{at}.by_epoch")) and "by_epoch" not in curves.unread
     reading.take("lr", f"{at}.learning_rate")
     _shape(reading, at, name, curves, epochs)
@@ -64,7 +64,11 @@ def schedule(reading: Reading, at: str, epochs: int, curves: Curves) -> None:
     if name in ENDING:
         length = "epoch_units" if by_epoch else "epochs"
         reading.imply("length", length, f"classes of {reading.code}")
+    reading.unreached(epochs)
     _warmup(reading, at, name, epochs, curves)
+    if reading.figure(f"{at}.last_epoch", -1) != -1:
+        text = "the clock starts one update ahead: the first rate is the second of the schedule"
+        reading.warn("sched_last_epoch_offset", reading.place(f"{at}.last_epoch"), text, "shift")
     if name in KNOWN:
         known = {*KNOWN[name], *ALWAYS} - {*curves.unread}
         if name in curves.unwarmed:
@@ -124,7 +128,7 @@ def _shape(reading: Reading, at: str, name: str, curves: Curves, epochs: int) ->
 def _piecewise(reading: Reading, at: str, curves: Curves, epochs: int) -> None:
     rate, given = f"{at}.learning_rate", f"{at}.decay_epochs"
     base = reading.figure(rate)
-    if not (curves.own_steps and base):
+    if not (curves.own_steps and base and isinstance(epochs, int)):
         reading.take("milestones", given)
         values = reading.take("values", f"{at}.values")
         if not values or not isinstance(values, list):
@@ -164,7 +168,7 @@ def _warmup(reading: Reading, at: str, name: str, epochs: int, curves: Curves) -
     else:
         reading.take("warmup_start", start, 0.0, name)
     kind = reading.fields["schedule"].value
-    if kind in ("constant", "custom"):
+    if name not in ENDING or name == "CosineFixmatch":
         return
     if name in curves.subtracts:
         reading.remark("length", "the warmup's epochs are taken off the curve")

@@ -91,7 +91,7 @@ def no_clip(reading: Reading) -> None:
 def spared(reading: Reading, at: str) -> None:
     """What `no_weight_decay_name` and `one_dim_param_no_weight_decay` leave without decay."""
     by_name, flat = f"{at}.no_weight_decay_name", f"{at}.one_dim_param_no_weight_decay"
-    names = str(reading.value(by_name, "")).split()
+    names = reading.word(by_name).split()
     if names:
         reading.state("decay_exclude", names, by_name)
         reading.state("decay_match", "substring", by_name)

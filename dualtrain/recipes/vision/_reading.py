@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dualtrain.reading import Node, Place
 from dualtrain.recipes._record import Found, Hazard
 
-__all__ = ["Reading", "frozen", "number"]
+__all__ = ["Claim", "Reading", "frozen", "number"]
 
+LARGE = 1e15
+"""A number of this size is none that a recipe means; nor is one that is not finite."""
+STATED = ("stated", "configuration")
+LISTS = ("betas", "milestones", "values")
 REFUSED = "stays text, which Paddle refuses"
 
 
@@ -29,8 +33,23 @@ def number(text: str) -> float | None:
         return None
 
 
+def _figure(value: Any) -> bool:
+    return isinstance(value, int | float) and abs(value) < LARGE
+
+
 def _flat(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a family's rules take for granted of the repository's code."""
+
+    file: str
+    says: str
+    """A regular expression that is found in the file where the rule holds."""
+    fields: tuple[str, ...]
+    """The fields that rest on it, unless a key states them as they are."""
 
 
 @dataclass(slots=True)
@@ -42,6 +61,8 @@ class Reading:
     """Whose code: `PaddleSeg`."""
     text_numbers: str = REFUSED
     """What that code does with a number that YAML takes as text."""
+    casts: tuple[str, ...] = ()
+    """Keys that it casts by float(), text or not."""
     fields: dict[str, Found] = field(default_factory=dict)
     hazards: list[Hazard] = field(default_factory=list)
 
@@ -68,11 +89,9 @@ class Reading:
         read = number(node.value)
         if read is None:
             return node.value
-        self.warn(
-            "text_number_in_yaml",
-            node.place,
-            f"{path}: {node.value} is text to a reader of YAML 1.1, and {self.text_numbers}",
-        )
+        then = "becomes a number by float()" if path in self.casts else self.text_numbers
+        text = f"{path}: {node.value} is text to a reader of YAML 1.1, and {then}"
+        self.warn("text_number_in_yaml", node.place, text)
         return read
 
     def items(self, path: str) -> Iterator[tuple[str, Node]]:
@@ -85,18 +104,24 @@ class Reading:
     def figure(self, path: str, default: float | None = None) -> Any:
         """The value of a key that is a number; the default where it is none."""
         value = self.value(path)
-        plain = isinstance(value, int | float) and not isinstance(value, bool)
-        return value if plain else default
+        return value if _figure(value) and not isinstance(value, bool) else default
+
+    def word(self, path: str, default: str = "") -> str:
+        """The value of a key that is text; the default where it is none."""
+        value = self.value(path)
+        return value if isinstance(value, str) else default
 
     def take(self, name: str, path: str, default: Any = None, of: str = "") -> Any:
         """A field as a key states it, or the default that the code has for it; its value.
 
-        None of a key whose value is no number, no list of numbers and no switch.
+        None of a key whose value is no number and no switch, or no list of them where the field
+        wants one.
         """
         if self.has(path):
             value = self.value(path)
-            if not all(isinstance(item, int | float) for item in _flat(value)):
-                self.doubt(name, f"{path} is no number. Received: {value!r}", path)
+            wanted = isinstance(value, list) == (name in LISTS) or name == "gamma"
+            if not (wanted and value != [] and all(map(_figure, _flat(value)))):
+                self.doubt(name, f"{path} must be a number. Received: {value!r:.60}", path)
                 return None
             self.state(name, value, path)
             return value
@@ -127,6 +152,28 @@ class Reading:
         old = self.fields[name]
         self.fields[name] = replace(old, why="; ".join(filter(None, (old.why, why))))
 
+    def hold(self, claims: Iterable[Claim], code: Callable[[str], str | None]) -> None:
+        """Doubt the fields whose rule the repository's own code does not bear out."""
+        for claim in claims:
+            text = code(claim.file)
+            if text is None or re.search(claim.says, text):
+                continue
+            for name in claim.fields:
+                found = self.fields.get(name)
+                if found is not None and (found.certainty, found.how) != STATED:
+                    why = f"{claim.file} is not as {self.code} has it: read what it does"
+                    self.doubt(name, why, found.flag, found.value)
+
+    def unreached(self, epochs: int | None) -> None:
+        """Warn of milestones, in epochs, that training does not come to."""
+        milestones = self.fields.get("milestones")
+        if milestones is None or not isinstance(milestones.value, list) or not epochs:
+            return
+        late = [epoch for epoch in milestones.value if epoch >= epochs]
+        if late and milestones.how != "computed":
+            text = f"training ends after {epochs} epochs, before the milestones {late}"
+            self.warn("sched_longer_than_training", milestones.place, text, "duration")
+
     def warn(self, code: str, place: Place | None, text: str, mends: str = "") -> None:
         """A hazard; the same one of the same place once."""
         hazard = Hazard(code, place, text, mends)
@@ -136,7 +183,7 @@ class Reading:
     def dead(self, path: str, known: Collection[str], who: str) -> None:
         """Warn of the keys of a mapping that the class which takes them never reads."""
         node = self.tree.get(path)
-        keys: Mapping[str, Node] = node.value if node is not None else {}
+        keys = node.value if node is not None and isinstance(node.value, dict) else {}
         for key, item in keys.items():
             if key not in known and item.value not in (None, "None"):
                 self.warn(
@@ -158,13 +205,14 @@ def frozen(tree: Node, above: str = "") -> Iterator[tuple[str, Node]]:
     elif isinstance(tree.value, dict):
         for key, item in tree.value.items():
             path = f"{above}{key}"
-            if isinstance(item.value, dict | list):
-                yield from frozen(item, f"{path}.")
-            elif re.search("freez|frozen", key) and _stands(item.value):
+            named = re.search("freez|frozen", key) is not None
+            if named and any(_stands(value) for value in _flat(item.plain())):
                 yield path, item
+            elif not named:
+                yield from frozen(item, f"{path}.")
 
 
 def _stands(value: Any) -> bool:
-    if isinstance(value, bool) or value is None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return bool(value)
-    return value >= 0 if isinstance(value, int | float) else True
+    return value >= 0

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from dualtrain.reading import Node
 from dualtrain.recipes.vision import _paddle
-from dualtrain.recipes.vision._reading import Reading
+from dualtrain.recipes.vision._reading import Claim, Reading
 
-__all__ = ["read", "recognises"]
+__all__ = ["CLAIMS", "read", "recognises"]
 
 WORDS = {"adam": "Adam", "sgd": "SGD"}
 OLD_DECAYS = {"poly": "PolynomialDecay", "piecewise": "PiecewiseDecay", "stepdecay": "StepDecay"}
 AMP = {"dtype": "float16", "level": "O1", "init_loss_scaling": 1024.0}
+
+TRAIN, BUILDER = "paddleseg/core/train.py", "paddleseg/cvlibs/builder.py"
+CLAIMS = (
+    Claim(TRAIN, r"init_loss_scaling\s*=\s*1024", ("amp_if_enabled",)),
+    Claim(TRAIN, r"lr_sche(duler)?\.step\(\)", ("scheduler_step",)),
+    Claim(BUILDER, "iters - warmup_iters", ("length",)),
+    Claim(BUILDER, "= 'Momentum'", ("optimizer",)),
+)
 
 
 def recognises(tree: Node) -> bool:
@@ -42,7 +50,7 @@ def read(tree: Node) -> Reading:
 
 def _optimizer(reading: Reading) -> None:
     at = "optimizer"
-    name = reading.value("optimizer.type")
+    name = reading.word("optimizer.type")
     momentum = reading.has("optimizer.momentum")
     if name == "sgd" and not momentum:
         why = "sgd without a momentum was Momentum(0.9) in older releases and is plain SGD since"
@@ -51,9 +59,11 @@ def _optimizer(reading: Reading) -> None:
         name = WORDS.get(name, name)
         if name == "SGD" and momentum:
             name = "Momentum"
-        _paddle.optimizer(reading, at, "type", "AdamW" if name == "AdamWDL_CAE" else name)
+        kind = _paddle.optimizer(reading, at, "type", name.removesuffix("_CAE"))
+        if name == "Momentum" and name != reading.value("optimizer.type"):
+            reading.state("optimizer", kind, "optimizer.type", "computed")
     adamw = name in ("AdamW", "AdamWDL", "AdamWDL_CAE")
-    reading.take("weight_decay", f"{at}.weight_decay", 0.01 if adamw else None, str(name))
+    reading.take("weight_decay", f"{at}.weight_decay", 0.01 if adamw else None, name)
     decay = reading.tree.get(f"{at}.weight_decay")
     if decay is not None and decay.value is not None and not isinstance(decay.value, float):
         reading.warn(
@@ -77,7 +87,7 @@ def _optimizer(reading: Reading) -> None:
 def _groups(reading: Reading) -> None:
     groups, spared = [], []
     for path, item in reading.items("optimizer.custom_cfg"):
-        name = reading.value(f"{path}.name")
+        name = reading.word(f"{path}.name")
         group = {"params": name, "lr_mult": reading.value(f"{path}.lr_mult", 1.0)}
         decay = reading.value(f"{path}.weight_decay_mult")
         if decay == 0:
@@ -96,7 +106,7 @@ def _groups(reading: Reading) -> None:
 
 def _clip(reading: Reading) -> None:
     at = "optimizer.grad_clip_cfg"
-    name = reading.value(f"{at}.name")
+    name = reading.word(f"{at}.name")
     if name in _paddle.CLIPS:
         _paddle.clip(reading, name, f"{at}.{_paddle.CLIPS[name][1]}")
     else:
@@ -105,12 +115,12 @@ def _clip(reading: Reading) -> None:
 
 def _schedule(reading: Reading) -> None:
     at = "lr_scheduler"
-    name = reading.value(f"{at}.type")
+    name = reading.word(f"{at}.type")
     reading.take("lr", f"{at}.learning_rate")
     _paddle.curve(reading, at, name)
     warmup = 0
     if reading.has(f"{at}.warmup_iters"):
-        warmup = reading.take("warmup", f"{at}.warmup_iters")
+        warmup = reading.take("warmup", f"{at}.warmup_iters") or 0
         reading.state("warmup_unit", "steps", f"{at}.warmup_iters")
         reading.take("warmup_start", f"{at}.warmup_start_lr")
     _length(
@@ -122,8 +132,9 @@ def _schedule(reading: Reading) -> None:
 
 
 def _length(reading: Reading, name: str, key: str, warmup: int) -> None:
-    iters = reading.value("iters")
-    given = reading.value(key)
+    iters, given = reading.figure("iters"), reading.figure(key)
+    if iters is None:
+        return
     if name == "PolynomialDecay" and given is None:
         reading.state("length", "fixed_steps", "iters", "computed")
         reading.remark(
@@ -145,7 +156,7 @@ def _length(reading: Reading, name: str, key: str, warmup: int) -> None:
 def _old_schedule(reading: Reading) -> None:
     """`learning_rate: {value, decay}`, of releases before `lr_scheduler`."""
     at = "learning_rate.decay"
-    word = reading.value(f"{at}.type", "poly")
+    word = reading.word(f"{at}.type", "poly")
     name = OLD_DECAYS.get(word)
     rate = reading.take("lr", "learning_rate.value")
     if name is None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dualtrain.reading import Node
 from dualtrain.recipes.vision import _paddle
 from dualtrain.recipes.vision._epochs import Curves, schedule
-from dualtrain.recipes.vision._reading import Reading
+from dualtrain.recipes.vision._reading import Claim, Reading
 
-__all__ = ["read", "recognises"]
+__all__ = ["CLAIMS", "read", "recognises"]
 
 CURVES = Curves(
     subtracts=(),
@@ -27,6 +27,12 @@ READS = {
 }
 """Each class takes any key -> those that it reads, beside what is taken before it is built."""
 
+CLAIMS = (
+    Claim("ppocr/optimizer/learning_rate.py", r"T_max = step_each_epoch \* epochs", ("length",)),
+    Claim("tools/train.py", r"[\"']amp_level[\"'], [\"']O2", ("amp", "amp_if_enabled")),
+    Claim("tools/train.py", "else 1024", ("seed",)),
+)
+
 
 def recognises(tree: Node) -> bool:
     """Whether a tree has the shape."""
@@ -36,10 +42,10 @@ def recognises(tree: Node) -> bool:
 
 def read(tree: Node) -> Reading:
     """What such a tree says."""
-    reading = Reading(tree, "PaddleOCR")
     at = "Optimizer"
+    reading = Reading(tree, "PaddleOCR", casts=(f"{at}.regularizer.factor",))
     epochs = reading.take("epochs", "Global.epoch_num")
-    name = str(reading.value(f"{at}.name"))
+    name = reading.word(f"{at}.name")
     _paddle.optimizer(reading, at, "name", name)
     if name == "Adadelta" and not reading.has(f"{at}.epsilon"):
         reading.imply("eps", 1e-8, "default of PaddleOCR's Adadelta")
@@ -66,7 +72,7 @@ def read(tree: Node) -> Reading:
 
 def _decay(reading: Reading, name: str) -> None:
     at = "Optimizer"
-    kind = str(reading.value(f"{at}.regularizer.name", ""))
+    kind = reading.word(f"{at}.regularizer.name")
     if kind:
         reading.take("weight_decay", f"{at}.regularizer.factor", 0.0, "the regularizer")
         if kind.removesuffix("Decay") != "L2":

@@ -1,0 +1,125 @@
+"""A number as it is configured, out of what a program makes of it for its processes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from dualtrain.reading import Known, Library, Made, Unknown, Value, leaves
+from dualtrain.recipes._clock import names_of, same_tree
+
+__all__ = ["configured", "of_processes", "own_names", "settings", "settled"]
+
+PROCESSES = frozenset(
+    [
+        "device_count",
+        "get_world_size",
+        "world_size",
+        "nranks",
+        "get_rank",
+        "rank",
+        "local_rank",
+        "n_gpu",
+        "n_gpus",
+        "num_gpus",
+        "ngpus_per_node",
+        "ngpus",
+        "num_processes",
+        "process_index",
+        "num_trainers",
+        "trainer_num",
+        "worker_num",
+        "get_num_gpus",
+        "is_initialized",
+        "environ",
+        "getenv",
+        "local_process_index",
+        "worker_index",
+        "num_devices",
+    ]
+)
+"""Names of what says how many processes or devices there are, or which one this is."""
+
+
+def of_processes(value: Value) -> bool:
+    """Whether a value depends on the number of processes or devices, or on which one this is."""
+    for one in leaves(value):
+        path = one.path if isinstance(one, (Made, Library)) else ""
+        if PROCESSES.intersection(path.split(".")):
+            return True
+        if isinstance(one, Unknown) and one.op == "rank":
+            return True
+        if isinstance(one, Made) and one.receiver is not None and of_processes(one.receiver):
+            return True
+    return bool(PROCESSES & names_of(value))
+
+
+def configured(value: Value) -> Value:
+    """What is left of a value without its share of processes, accumulation and rounding.
+
+    >>> eight = Known(8)
+    >>> configured(Unknown(op="*", operands=(eight, Made("torch.cuda.device_count", (), {}, ...,
+    ... ...)))) is eight
+    True
+    """
+    if not isinstance(value, (Known, Unknown)) or not value.operands:
+        return value
+    if value.origin.name and value.op != "if":
+        return value
+    match value.op, value.operands:
+        case (("int" | "float" | "ceil" | "floor" | "round"), (inner, *_)):
+            return configured(inner)
+        case (("//" | "/"), (inner, _)) if _is_named(value, inner):
+            return configured(inner)
+        case (("*" | "+" | "max" | "min"), operands):
+            kept = [one for one in operands if not of_processes(one) and not _is_unit(one)]
+            return configured(kept[0]) if len(kept) == 1 else value
+        case "if", (test, *sides):
+            return _of_choice(value, test, [configured(one) for one in sides])
+    return value
+
+
+def _is_named(value: Known | Unknown, inner: Value) -> bool:
+    """Whether what is divided is a setting, or the divisor says how many processes there are."""
+    return of_processes(value.operands[1]) or bool(names_of(inner))
+
+
+def _is_unit(value: Value) -> bool:
+    return isinstance(value, Known) and value.value == 1 and not value.origin.name
+
+
+def _of_choice(value: Known | Unknown, test: Value, sides: list[Value]) -> Value:
+    first, second = sides
+    if same_tree(first, second):
+        return first
+    if isinstance(value, Known):
+        held = [one for one in sides if isinstance(one, Known) and one.value == value.value]
+        named = [one for one in held if one.origin.name]
+        return (named or held or [value])[0]
+    if of_processes(test):
+        kept = [one for one in sides if isinstance(one, Known)]
+        if len(kept) == 1:
+            return kept[0]
+    return value
+
+
+def settled(value: Value, pattern: re.Pattern[str]) -> Value:
+    """Of a value that depends on more, the one setting of such a name that goes into it; the value
+    itself where there is none, or where there are several."""
+    named = [one for one in settings(value) if any(map(pattern.search, own_names(one)))]
+    values = {repr(one.value) for one in named}
+    return named[0] if len(values) == 1 else configured(value)
+
+
+def settings(value: Value) -> Iterator[Known]:
+    """The flags and keys that go into a value, each as it is after its own conversion."""
+    if isinstance(value, Known) and value.origin.name and value.op != "if":
+        yield value
+    elif isinstance(value, (Known, Unknown)):
+        for one in value.operands:
+            yield from settings(one)
+
+
+def own_names(value: Known) -> set[str]:
+    """The name of the flag or key that a constant came through."""
+    return {value.origin.name.strip("-").replace("-", "_").lower()} if value.origin.name else set()

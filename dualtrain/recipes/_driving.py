@@ -1,0 +1,123 @@
+"""What drives the optimizer's rate: a number, an object of a schedule, or the loop itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dualtrain.reading import Event, Instance, Known, Made, Unknown, Value, alternatives
+from dualtrain.recipes._schedule_names import is_schedule_path
+from dualtrain.recipes._seen import Seen, inside
+
+__all__ = ["built", "constructed", "drives", "driving", "is_schedule", "rate", "writes"]
+
+HOLDS = ("_learning_rate", "_lr_scheduler", "lr_scheduler")
+"""Attributes of an optimizer, or of a Trainer, that hold its schedule."""
+
+
+def is_schedule(value: Value | None) -> bool:
+    """Whether a value is an object of a schedule: a library's, or of a subclass of one."""
+    if isinstance(value, Made):
+        return is_schedule_path(value.path)
+    return isinstance(value, Instance) and is_schedule_path(value.of.library)
+
+
+def constructed(event: Event) -> Value | None:
+    """The schedule that an event constructs."""
+    if event.kind != "call" or not is_schedule_path(event.path):
+        return None
+    if isinstance(event.receiver, Instance):
+        return event.receiver if event.name == "__init__" else None
+    return event.result if is_schedule(event.result) else None
+
+
+def rate(seen: Seen) -> Value | None:
+    """What the optimizer was given as its rate; None where it was given none."""
+    made = seen.optimizer
+    if made is None:
+        return None
+    name, at = ("learning_rate", 0) if seen.framework == "paddle" else ("lr", 1)
+    if name in made.kwargs:
+        return made.kwargs[name]
+    return made.args[at] if len(made.args) > at else None
+
+
+def built(seen: Seen) -> list[tuple[Event, Value]]:
+    """Schedules that no other one holds, and the calls that construct them."""
+    events = [one for one in seen.program.events if one.kind == "call"]
+    found = [(one, made) for one in events if (made := constructed(one)) is not None]
+    held = {
+        id(value)
+        for one, made in found
+        for given in (*one.args, *one.kwargs.values())
+        for value in inside(given)
+        if is_schedule(value) and value is not made
+    }
+    return [(one, made) for one, made in found if id(made) not in held]
+
+
+def driving(seen: Seen) -> Value | None:
+    """The object whose `step()` moves the optimizer's rate; of several that may, the one that is
+    reached. Where none is handed to the optimizer, one that is built all the same; None where there
+    is none."""
+    given = rate(seen)
+    if given is not None:
+        held = [one for one in alternatives(given) if is_schedule(one)]
+        if held:
+            return next((one for one in held if _reached(seen, one)), held[0])
+    for event in seen.calls("set_lr_scheduler"):
+        if seen.of_optimizer(event.receiver) and event.args:
+            return event.args[0]
+    candidates = built(seen)
+    attached = [(e, made) for e, made in candidates if _of_optimizer(seen, e)]
+    for event, made in reversed(attached or candidates):
+        if event.context.real:
+            return made
+    entered = seen.optimizer is not None and seen.optimizer.context.real
+    return None if entered or not attached else attached[-1][1]
+
+
+def _reached(seen: Seen, value: Value) -> bool:
+    return any(constructed(e) is value and e.context.real for e in seen.program.events)
+
+
+def _of_optimizer(seen: Seen, event: Event) -> bool:
+    return any(seen.of_optimizer(one) for one in (*event.args, *event.kwargs.values()))
+
+
+def drives(seen: Seen, value: Value | None) -> bool:
+    """Whether a value, such as the receiver of a `step`, is what drives the rate."""
+    if value is None:
+        return False
+    held = driving(seen)
+    if held is not None and any(one is held for one in alternatives(value)):
+        return True
+    if isinstance(value, Unknown) and value.op == "attr":
+        of, name = value.operands
+        return isinstance(name, Known) and name.value in HOLDS and seen.of_optimizer(of)
+    return False
+
+
+def writes(seen: Seen) -> list[Event]:
+    """Where the program writes the rate itself: into a group of the optimizer, or by `set_lr`."""
+    return [one for one in seen.program.events if _writes(seen, one)]
+
+
+def _writes(seen: Seen, event: Event) -> bool:
+    if event.kind == "store" and event.path == ".lr" and event.receiver is not None:
+        return any(_groups(seen, one) for one in _bases(event.receiver))
+    return event.kind == "call" and event.name == "set_lr" and seen.of_optimizer(event.receiver)
+
+
+def _bases(value: Value) -> Iterator[Value]:
+    """What an element or item is taken from, step by step."""
+    while isinstance(value, Unknown) and value.op in ("element", "item"):
+        value = value.operands[0]
+        yield value
+
+
+def _groups(seen: Seen, value: Value) -> bool:
+    """Whether a value is the optimizer's parameter groups."""
+    if not (isinstance(value, Unknown) and value.op == "attr"):
+        return False
+    of, name = value.operands
+    return isinstance(name, Known) and name.value == "param_groups" and seen.of_optimizer(of)

@@ -1,0 +1,383 @@
+"""Rules of a rate, recognised: linear, cosine, polynomial, steps, inverse square root, with warmup.
+
+A rule written as code is compared with each known formula at many times, the unknown numbers in it
+being given values; what it is must hold under a second set of values too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from dualtrain.reading import Known, Value
+from dualtrain.recipes._numeric import Key, NotANumber, Numbers, Rule, called, parts
+
+__all__ = ["Formula", "recognised"]
+
+CLOSE = 1e-9
+MOST = 48
+"""Numbers of a rule that are tried as its warmup and length, at most."""
+
+FRACTIONS = (0.05, 0.21, 0.37, 0.5, 0.68, 0.83, 0.97)
+"""Where between two times a rule is asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """A rule with its numbers, each where the program has it."""
+
+    schedule: str
+    """`constant`, `linear`, `cosine`, `polynomial`, `step`, `exponential`, `piecewise`, `noam`;
+    `custom` where only the warmup is known."""
+    numbers: Mapping[str, Value] = field(default_factory=dict)
+    """By name: peak warmup length end_lr num_cycles power gamma step_size."""
+    start: float = 0.0
+    """The rate at time 0, as a fraction of the peak."""
+    jumps: bool = False
+    """Whether the rate jumps where warmup ends: the curve is counted from time 0."""
+    shortened: bool = True
+    """Whether warmup is part of the length."""
+    milestones: Sequence[float] = ()
+    values: Sequence[float] = ()
+
+
+@dataclass(slots=True)
+class _Trial:
+    """A rule under one set of numbers."""
+
+    rule: Rule
+    named: list[tuple[Value, float]]
+    scale: int
+    """Steps of the clock in a unit of the rule's time."""
+    known: dict[int, float] = field(default_factory=dict)
+
+    def at(self, t: int) -> float:
+        """The rate at a step of the clock."""
+        if t not in self.known:
+            self.known[t] = float(called(self.rule, t))
+        return self.known[t]
+
+    def value(self, number: float) -> Value | None:
+        """What of the program has this number; the named before the literal."""
+        fits = [value for value, n in self.named if _close(n, number)]
+        return next(
+            (one for one in fits if getattr(one, "origin", None) and one.origin.name), None
+        ) or (  # type: ignore[attr-defined]
+            fits[0] if fits else None
+        )
+
+
+def _close(a: float, b: float) -> bool:
+    return math.isclose(a, b, rel_tol=CLOSE, abs_tol=1e-18)
+
+
+def recognised(
+    rate: Value,
+    clocks: Mapping[Key, Callable[[int], Callable[[int], int]]],
+    fixed: Mapping[Key, float],
+    epoch: Key | None = None,
+    in_epochs: bool = False,
+) -> Formula | None:
+    """The formula of a rate; None if it is none of those known.
+
+    clocks: what moves, by key: a function from the steps of an epoch to one from t.
+    fixed: numbers of what stands for a rate of its own, such as a base rate.
+    epoch: what stands for the steps of an epoch.
+    in_epochs: the rule counts epochs, in fractions.
+    """
+    found: Formula | None = None
+    for seed in (1, 2):
+        trial = _trial(rate, clocks, fixed, epoch, in_epochs, seed)
+        if trial is None:
+            return None
+        now = _fitted(trial)
+        if now is None or (found is not None and now.schedule != found.schedule):
+            return None
+        found = found or now
+    return found
+
+
+def _trial(
+    rate: Value,
+    clocks: Mapping[Key, Callable[[int], Callable[[int], int]]],
+    fixed: Mapping[Key, float],
+    epoch: Key | None,
+    in_epochs: bool,
+    seed: int,
+) -> _Trial | None:
+    steps = 40_009 + 1_000 * seed
+    known = {**fixed, epoch: float(steps)} if epoch is not None else dict(fixed)
+    numbers = Numbers(seed, {one: make(steps) for one, make in clocks.items()}, known)
+    try:
+        rule = numbers.rule(rate)
+    except NotANumber:
+        return None
+    named: list[tuple[Value, float]] = []
+    for one in parts(rate):
+        if len(named) >= MOST:
+            break
+        try:
+            if numbers.moves(one):
+                continue
+            number = numbers.of(one)
+        except NotANumber:
+            continue
+        if isinstance(number, bool) or not isinstance(number, (int, float)):
+            continue
+        if not math.isfinite(number) or any(_same(one, v) for v, n in named if n == number):
+            continue
+        named.append((one, float(number)))
+    return _Trial(rule, named, steps if in_epochs else 1)
+
+
+def _same(a: Value, b: Value) -> bool:
+    name = getattr(getattr(a, "origin", None), "name", "")
+    return bool(name == getattr(getattr(b, "origin", None), "name", ""))
+
+
+def _fitted(trial: _Trial) -> Formula | None:
+    try:
+        if not any(trial.at(t) != trial.at(0) for t in (1, 3, 10, 31, 100, 1_000, 10_007, 10**6)):
+            return None
+    except NotANumber:
+        pass
+    for rule in (_constant, _inverse_root, _curve, _steps, _exponential, _piecewise, _rise_only):
+        try:
+            found = rule(trial)
+        except NotANumber:
+            continue
+        if found is not None:
+            return found
+    return None
+
+
+def _counts(trial: _Trial) -> Iterator[tuple[Value | None, int]]:
+    """Numbers of the program that may count time, in steps of the clock."""
+    seen = set[int]()
+    for value, number in trial.named:
+        t = round(number * trial.scale)
+        if number > 0 and _close(t, number * trial.scale) and 0 < t < 10**12 and t not in seen:
+            seen.add(t)
+            yield trial.value(number), t
+
+
+def _rises(trial: _Trial, warmup: int, peak: float) -> bool:
+    """Whether the rate rises in a line until then, to the peak."""
+    if warmup == 0:
+        return True
+    times = sorted({0, warmup - 1, *(int(warmup * f) for f in FRACTIONS)})
+    rates = [trial.at(t) for t in times]
+    if len(times) == 1:
+        return rates[0] < peak
+    slope = (rates[-1] - rates[0]) / (times[-1] - times[0])
+    if slope <= 0:
+        return False
+    if any(
+        abs(rates[0] + slope * t - r) > CLOSE * abs(peak) for t, r in zip(times, rates, strict=True)
+    ):
+        return False
+    ends = rates[0] + slope * warmup
+    return _near(ends, peak) or _near(rates[-1], peak)
+
+
+def _near(a: float, b: float) -> bool:
+    return math.isclose(a, b, rel_tol=1e-7)
+
+
+def _peak(trial: _Trial, number: float) -> Value | None:
+    return trial.value(number) or (Known(1.0) if _close(number, 1.0) else None)
+
+
+def _constant(trial: _Trial) -> Formula | None:
+    for value, warmup in _counts(trial):
+        peak = trial.at(warmup)
+        if peak and all(_close(trial.at(warmup * k + 7), peak) for k in (1, 2, 5, 40)):
+            named = _peak(trial, peak)
+            if named is not None and value is not None and _rises(trial, warmup, peak):
+                return Formula("constant", {"peak": named, "warmup": value}, trial.at(0) / peak)
+    return None
+
+
+def _inverse_root(trial: _Trial) -> Formula | None:
+    for value, warmup in _counts(trial):
+        if warmup < 2 or value is None:
+            continue
+        for ahead in (1, 0):
+            times = [warmup + 1, 2 * warmup, 5 * warmup, 23 * warmup]
+            scale = trial.at(times[0]) * math.sqrt(times[0] + ahead)
+            if not scale or not all(
+                _near(trial.at(t) * math.sqrt(t + ahead), scale) for t in times
+            ):
+                continue
+            peak = scale / math.sqrt(warmup)
+            first = next(t for t in (0, 1) if ahead or t)
+            low = [(t, trial.at(t)) for t in (first, warmup // 2, warmup - 1)]
+            numbers: dict[str, Value] = {"warmup": value}
+            factor = (warmup / trial.scale) ** -1.5
+            through_zero = all(_near(r / (t + ahead), peak / warmup) for t, r in low if t + ahead)
+            if through_zero and any(_near(n, factor) for _, n in trial.named):
+                lr = _scale(trial, scale / math.sqrt(trial.scale))
+                return Formula("noam", {**numbers, **({"peak": lr} if lr else {})})
+            named = _peak(trial, peak)
+            if named is not None and _rises(trial, warmup, peak):
+                return Formula("custom", {**numbers, "peak": named}, trial.at(0) / peak)
+    return None
+
+
+def _scale(trial: _Trial, scale: float) -> Value | None:
+    """What multiplies the inverse root of the model's width; 1 where nothing does."""
+    widths = [1 / math.sqrt(n) for _, n in trial.named if n > 1 and float(n).is_integer()]
+    for value, number in trial.named:
+        if number != 1 and any(_near(number * one, scale) for one in widths):
+            return value
+    return Known(1.0) if any(_near(one, scale) for one in widths) else None
+
+
+def _curve(trial: _Trial) -> Formula | None:
+    counts = list(_counts(trial))
+    lengths = sorted(counts, key=lambda one: -one[1])
+    for counted in ("whole", "from zero", "behind"):
+        for length_value, length in lengths:
+            for warmup_value, warmup in [(None, 0), *counts]:
+                if counted != "whole" and warmup == 0:
+                    continue
+                found = _curve_of(trial, counted, warmup, length)
+                if found is None:
+                    continue
+                schedule, numbers, peak = found
+                if length_value is not None:
+                    numbers["length"] = length_value
+                if warmup and warmup_value is not None:
+                    numbers["warmup"] = warmup_value
+                return Formula(
+                    schedule,
+                    numbers,
+                    trial.at(0) / peak,
+                    jumps=counted == "from zero",
+                    shortened=counted != "behind",
+                )
+    return None
+
+
+def _curve_of(
+    trial: _Trial, counted: str, warmup: int, length: int
+) -> tuple[str, dict[str, Value], float] | None:
+    """A curve between two times, of the families that fall from a peak to an end."""
+    end = warmup + length if counted == "behind" else length
+    if end - warmup < 8:
+        return None
+    begin = 0 if counted == "from zero" else warmup
+    times = [warmup + int((end - warmup) * f) for f in FRACTIONS]
+    rates = [trial.at(t) for t in times]
+    if all(_close(r, rates[0]) for r in rates):
+        return None
+    ps = [(t - begin) / (end - begin) for t in times]
+    for schedule, name, value, shape in _shapes(trial):
+        g = [shape(p) for p in ps]
+        if abs(g[0] - g[4]) < 1e-12:
+            continue
+        span = (rates[0] - rates[4]) / (g[0] - g[4])
+        low = rates[0] - span * g[0]
+        peak = low + span
+        if peak <= 0 or any(
+            abs(low + span * a - r) > CLOSE * abs(peak) for a, r in zip(g, rates, strict=True)
+        ):
+            continue
+        if abs(low) < 1e-7 * peak:
+            low = 0.0
+        named = _peak(trial, peak) or trial.value(round(peak, 12))
+        floor = Known(0.0) if low == 0 else trial.value(low)
+        if named is None or floor is None or not _rises(trial, warmup, peak):
+            continue
+        numbers: dict[str, Value] = {"peak": named}
+        if name:
+            numbers[name] = value
+        if low:
+            numbers["end_lr"] = floor
+        return schedule, numbers, peak
+    return None
+
+
+Shape = Callable[[float], float]
+
+
+def _shapes(trial: _Trial) -> Iterator[tuple[str, str, Value, Shape]]:
+    """Families of curves from 1 to 0: schedule, the name of their number, it, the curve."""
+    yield "linear", "", Known(1.0), lambda p: 1 - p
+    waves: list[tuple[Value, float]] = [(Known(0.5), 0.5), (Known(1.0), 1.0)]
+    waves += [(v, n) for v, n in trial.named if 0 < n <= 20 and n not in (0.5, 1.0)]
+    for value, number in waves:
+        yield "cosine", "num_cycles", value, _cosine(number)
+    for value, number in trial.named:
+        if 0 < number <= 10 and number != 1:
+            yield "polynomial", "power", value, _polynomial(number)
+
+
+def _cosine(cycles: float) -> Shape:
+    return lambda p: 0.5 * (1 + math.cos(2 * math.pi * cycles * p))
+
+
+def _polynomial(power: float) -> Shape:
+    return lambda p: max(1 - p, 0.0) ** power
+
+
+def _gammas(trial: _Trial) -> list[tuple[Value, float]]:
+    return [(value, n) for value, n in trial.named if 0 < n < 1]
+
+
+def _steps(trial: _Trial) -> Formula | None:
+    first = trial.at(0)
+    peak = _peak(trial, first)
+    for size_value, size in _counts(trial):
+        if size < 2 or peak is None or size_value is None:
+            continue
+        times = (size - 1, size, 2 * size + 1, 5 * size - 1, 7 * size)
+        for gamma_value, gamma in _gammas(trial):
+            if all(_near(trial.at(t), first * gamma ** (t // size)) for t in times):
+                numbers = {"peak": peak, "step_size": size_value, "gamma": gamma_value}
+                return Formula("step", numbers, 1.0)
+    return None
+
+
+def _exponential(trial: _Trial) -> Formula | None:
+    first = trial.at(0)
+    peak = _peak(trial, first)
+    for gamma_value, gamma in _gammas(trial):
+        if peak is not None and all(
+            _near(trial.at(t), first * gamma ** (t / trial.scale)) for t in (1, 2, 5, 9, 30)
+        ):
+            return Formula("exponential", {"peak": peak, "gamma": gamma_value}, 1.0)
+    return None
+
+
+def _piecewise(trial: _Trial) -> Formula | None:
+    counts = sorted({t for _, t in _counts(trial) if t < 10**7})
+    breaks = [t for t in counts if not _close(trial.at(t - 1), trial.at(t))]
+    if not breaks:
+        return None
+    edges = [0, *breaks, breaks[-1] * 3 + 10]
+    values: list[float] = []
+    for low, high in zip(edges, edges[1:], strict=False):
+        rates = [trial.at(low + int((high - 1 - low) * f)) for f in (0.0, *FRACTIONS, 1.0)]
+        if not all(_close(r, rates[0]) for r in rates):
+            return None
+        values.append(rates[0])
+    peak = _peak(trial, values[0])
+    milestones = [t / trial.scale for t in breaks]
+    if peak is None or any(high > low for low, high in zip(values, values[1:], strict=False)):
+        return None
+    return Formula("piecewise", {"peak": peak}, 1.0, milestones=milestones, values=values)
+
+
+def _rise_only(trial: _Trial) -> Formula | None:
+    """What rises in a line and then does what is not known."""
+    for value, warmup in _counts(trial):
+        if warmup < 4 or value is None:
+            continue
+        peak = trial.at(warmup)
+        named = _peak(trial, peak)
+        falls = trial.at(2 * warmup) < peak and trial.at(warmup + 1) <= peak
+        if peak > 0 and named is not None and falls and _rises(trial, warmup, peak):
+            return Formula("custom", {"peak": named, "warmup": value}, trial.at(0) / peak)
+    return None

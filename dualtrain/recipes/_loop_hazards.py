@@ -1,0 +1,303 @@
+"""What a training loop does that its author may not have meant."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from dualtrain.files import read_bytes
+from dualtrain.reading import DictValue, Event, Instance, Known, Made, Place, Unknown, Value, leaves
+from dualtrain.reading._source import decoded
+from dualtrain.recipes._clock import Clock, deep, names_of, same_tree
+from dualtrain.recipes._configured import configured, of_processes
+from dualtrain.recipes._driving import driving, rate
+from dualtrain.recipes._loop import STEPS, schedule_steps, stops
+from dualtrain.recipes._record import Hazard
+from dualtrain.recipes._seen import inside
+from dualtrain.recipes._source_lines import function_at
+
+__all__ = ["hazards"]
+
+CLIPS = ("clip_grad_norm_", "clip_grad_value_", "clip_grad_norm")
+
+
+def hazards(clock: Clock) -> list[Hazard]:
+    """All that are seen."""
+    rules = (
+        _off_by_one,
+        _not_divided,
+        _tail,
+        _clips_each,
+        _several_backwards,
+        _adversarial,
+        _several_optimizers,
+        _schedule,
+        _endless,
+        _not_called,
+        _scaled,
+    )
+    return [one for rule in rules for one in rule(clock)]
+
+
+# Accumulation
+
+
+def _off_by_one(clock: Clock) -> Iterator[Hazard]:
+    gate = clock.gate
+    if gate is None or gate.first is None or gate.first == 1:
+        return
+    n = configured(gate.size)
+    given = f"; n is {n.value} here" if isinstance(n, Known) else ""
+    text = (
+        f"the count that lets an update through is {gate.first} at the first micro-batch, so the "
+        f"first update comes after {'one micro-batch' if gate.first == 0 else 'fewer or more'} "
+        f"instead of n{given}"
+    )
+    yield Hazard("accum_off_by_one", gate.condition.place, text)
+
+
+def _not_divided(clock: Clock) -> Iterator[Hazard]:
+    size = clock.size
+    if size is None or not clock.seen.backwards:
+        return
+    backwards = [one for one in clock.seen.backwards if clock.within(one)]
+    for one in backwards:
+        if one.receiver is None or _divides(one.receiver, size):
+            return
+        if any(_divides(given, size) for given in one.args):
+            return
+    if not backwards or _written_divided(clock, backwards, size):
+        return
+    text = (
+        "the losses of the micro-batches are summed, not divided by their number: gradients are "
+        "n times as large under accumulation"
+    )
+    yield Hazard("accum_loss_not_divided", backwards[0].place, text, "batch.normalise")
+
+
+def _divides(value: Value, size: Value) -> bool:
+    for one in deep(value):
+        if isinstance(one, (Known, Unknown)) and one.op in ("/", "//", "*"):
+            if len(one.operands) == 2 and same_tree(configured(one.operands[1]), configured(size)):
+                return True
+    return False
+
+
+def _written_divided(clock: Clock, backwards: list[Event], size: Value) -> bool:
+    """Whether the text divides by something of the size's name, in a branch not entered perhaps."""
+    names = names_of(size)
+    for one in backwards:
+        function = function_at(clock.seen.program, one.place)
+        for node in ast.walk(function) if function is not None else ():
+            if isinstance(node, (ast.BinOp, ast.AugAssign)) and isinstance(node.op, ast.Div):
+                by = node.right if isinstance(node, ast.BinOp) else node.value
+                if names & {name.lower() for name in _identifiers(by)}:
+                    return True
+    return False
+
+
+def _identifiers(node: ast.AST) -> Iterator[str]:
+    for one in ast.walk(node):
+        match one:
+            case ast.Name(id=name) | ast.Attribute(attr=name):
+                yield name
+            case ast.Constant(value=str(name)):
+                yield name
+
+
+def _tail(clock: Clock) -> Iterator[Hazard]:
+    gate = clock.gate
+    if gate is None or gate.flushes or not gate.of_epoch or clock.epoch_loop is None:
+        return
+    n = configured(gate.size)
+    if not (isinstance(n, Known) and isinstance(n.value, int) and n.value > 1):
+        return
+    for one in clock.seen.program.events:
+        if one.name in ("zero_grad", "clear_grad", "clear_gradients"):
+            if clock.epoch_loop in one.context.loops and not clock.within(one):
+                return
+    text = (
+        f"micro-batches left over at the end of an epoch (up to {n.value - 1}) go into the next "
+        "one's first update"
+    )
+    yield Hazard("accum_tail_leaks", gate.condition.place, text, "batch.tail")
+
+
+def _clips_each(clock: Clock) -> Iterator[Hazard]:
+    if clock.gate is None:
+        return
+    clips = [e for e in clock.seen.program.events if e.name in CLIPS and clock.within(e)]
+    entered = [one for one in clips if clock.entered(one)] or clips
+    for one in entered:
+        if clock.gated(one) is None:
+            text = (
+                "gradients are clipped after each micro-batch: the parts of an accumulated "
+                "gradient are cut, not the whole"
+            )
+            yield Hazard("accum_clip_each_micro_batch", one.place, text)
+            return
+
+
+# Backward passes and optimizers
+
+
+def _several_backwards(clock: Clock) -> Iterator[Hazard]:
+    found: dict[Place, Event] = {}
+    for one in clock.seen.backwards:
+        if clock.within(one) and clock.entered(one):
+            found.setdefault(one.place, one)
+    events = list(found.values())
+    for number, one in enumerate(events):
+        for other in events[number + 1 :]:
+            if not _exclusive(one, other):
+                text = f"backward passes at {one.place} and at {other.place} go into one update"
+                yield Hazard("many_backwards_one_step", other.place, text)
+                return
+
+
+def _exclusive(one: Event, other: Event) -> bool:
+    """Whether two events are on different sides of one test."""
+    for a in one.context.conditions:
+        for b in other.context.conditions:
+            if a.place == b.place and a.test is b.test and a.holds is not b.holds:
+                return True
+    return False
+
+
+def _adversarial(clock: Clock) -> Iterator[Hazard]:
+    for one in clock.inside():
+        of = one.receiver.of.name.lower() if isinstance(one.receiver, Instance) else ""
+        names = {name.lower() for name in (*one.context.functions, one.name)}
+        if names & {"attack", "restore_embed"} or of in ("fgm", "pgd", "awp", "freelb"):
+            text = "a second backward pass at disturbed parameters goes into each update"
+            yield Hazard("adversarial_step", one.place, text)
+            return
+
+
+def _several_optimizers(clock: Clock) -> Iterator[Hazard]:
+    stepped: dict[int, Event] = {}
+    for one in clock.inside():
+        if one.kind != "call" or one.name not in ("step", "minimize"):
+            continue
+        for made in clock.seen.optimizers:
+            value = made.receiver if isinstance(made.receiver, Instance) else made.result
+            given = [one.receiver, *one.args]
+            if any(v is value for g in given if g is not None for v in inside(g)):
+                if made.context.real or not clock.base:
+                    stepped.setdefault(id(made), one)
+    steps = list(stepped.values())
+    if len(steps) > 1 and not any(_exclusive(steps[0], one) for one in steps[1:]):
+        if len({one.place for one in steps}) > 1:
+            text = f"{len(steps)} optimizers take steps in one loop"
+            yield Hazard("several_optimizers", steps[1].place, text)
+
+
+# The schedule
+
+
+def _schedule(clock: Clock) -> Iterator[Hazard]:
+    held = driving(clock.seen)
+    if held is None or "fluid." in getattr(held, "path", ""):
+        return
+    steps = schedule_steps(clock)
+    place = getattr(held, "place", None)
+    if not steps:
+        yield Hazard(
+            "sched_never_stepped",
+            place,
+            "the schedule is built and never stepped: the rate stays what it is at the first "
+            "update",
+        )
+        return
+    entered = [one for one in steps if clock.entered(one)]
+    if not entered:
+        yield Hazard(
+            "sched_flag_gated",
+            steps[0].place,
+            "the schedule is stepped in a branch only that is not entered: the rate stays what it "
+            "is at the first update",
+        )
+        return
+    yield from _before(clock, entered)
+
+
+def _before(clock: Clock, steps: list[Event]) -> Iterator[Hazard]:
+    events = clock.seen.program.events
+    called = [e for e in steps if e.kind == "call" and e.name in STEPS]
+    updates = [one for one in clock.updates if clock.update_loop in one.context.loops]
+    if not called or not updates:
+        return
+    first = called[0]
+    if clock.update_loop not in first.context.loops:
+        return
+    if events.index(first) < min(events.index(one) for one in updates):
+        text = "the schedule is stepped before the update: the first update has the second rate"
+        yield Hazard("sched_before_optimizer", first.place, text, "schedule.shift")
+
+
+# The run
+
+
+def _endless(clock: Clock) -> Iterator[Hazard]:
+    for loop in (*clock.around, clock.loop):
+        test = loop.test
+        forever = isinstance(test, Known) and bool(test.value) and not test.operands
+        if forever and not any(loop in one.context.loops for one in stops(clock)):
+            yield Hazard("endless_loop", loop.place, "nothing ends this loop")
+            return
+
+
+def _not_called(clock: Clock) -> Iterator[Hazard]:
+    called = clock.seen.program.called
+    functions = clock.seen.updates[0].context.functions if clock.seen.updates else ()
+    name = next((one for one in functions if one in called), None)
+    if name is not None and not _entry_point(clock, name):
+        place = clock.seen.updates[0].place
+        text = f"nothing in the script calls {name}(): it was read as if something did"
+        yield Hazard("train_not_called", place, text)
+
+
+def _entry_point(clock: Clock, name: str) -> bool:
+    """Whether an installed command calls a function, as the package's setup says."""
+    root = clock.seen.program.machine.root
+    for one in ("setup.py", "setup.cfg", "pyproject.toml"):
+        try:
+            text = decoded(read_bytes(root / one))
+        except OSError:
+            continue
+        if re.search(rf"=\s*['\"]?[\w.]+:{re.escape(name)}\b", text):
+            return True
+    return False
+
+
+def _scaled(clock: Clock) -> Iterator[Hazard]:
+    given = rate(clock.seen)
+    held = driving(clock.seen)
+    values = [given] if given is not None else []
+    if isinstance(held, Made):
+        values += [held.kwargs[n] for n in ("learning_rate", "lr_max") if n in held.kwargs]
+        values += held.args[:1]
+    values += _group_rates(clock)
+    for value in values:
+        for one in leaves(value):
+            if (
+                isinstance(one, (Known, Unknown))
+                and one.op in ("*", "/")
+                and len(one.operands) == 2
+            ):
+                names = names_of(one.operands[1]) | names_of(one.operands[0])
+                batches = any("batch_size" in name for name in names)
+                if batches or any(of_processes(side) for side in one.operands):
+                    text = "the rate is scaled by the number of processes or the batch size"
+                    place = one.origin.place
+                    yield Hazard("lr_scaled_at_run_time", place, text)
+                    return
+
+
+def _group_rates(clock: Clock) -> list[Value]:
+    made = clock.seen.optimizer
+    if made is None or not made.args:
+        return []
+    groups = getattr(made.args[0], "values", [])
+    return [one.cells["lr"] for one in groups if isinstance(one, DictValue) and "lr" in one.cells]

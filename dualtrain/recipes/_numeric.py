@@ -1,0 +1,271 @@
+"""A tree of operations as a number: what is not known is given one, the same to the same.
+
+Two rules of a rate are one if they give the same numbers wherever they are asked, whatever the
+unknown ones are: that is how a formula is recognised however it is written.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import random
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from dualtrain.reading import Instance, Known, ListValue, Made, Unknown, Value
+
+__all__ = ["Key", "NotANumber", "Numbers", "Rule", "called", "is_attribute", "key", "parts"]
+
+Key = tuple[Any, ...]
+
+Rule = Callable[[Any], Any]
+"""A number as a function of the time."""
+
+MANY = 4_000
+"""Nodes of a tree that is followed, at most."""
+
+DEEP = 60
+"""How deep a tree is followed."""
+
+
+class NotANumber(Exception):
+    """A tree that no number can be given to: text, or a choice that is not known."""
+
+
+BINARY: Mapping[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "//": operator.floordiv,
+    "%": operator.mod,
+    "**": operator.pow,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
+
+COMPARES = ("<", "<=", ">", ">=", "==", "!=")
+
+FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "int": int,
+    "float": float,
+    "abs": abs,
+    "round": round,
+    "ceil": math.ceil,
+    "floor": math.floor,
+    "sqrt": math.sqrt,
+    "exp": math.exp,
+    "log": math.log,
+    "cos": math.cos,
+    "sin": math.sin,
+    "pow": operator.pow,
+    "power": operator.pow,
+    "max": max,
+    "min": min,
+    "maximum": max,
+    "minimum": min,
+    "clip": lambda x, low, high: min(max(x, low), high),
+}
+"""By the operation's name, or the last name of a library's function."""
+
+LIBRARIES = ("builtins", "math", "numpy", "torch", "paddle", "scipy")
+
+CONSTANTS = {"pi": math.pi, "e": math.e, "inf": math.inf}
+
+
+def key(value: Value, depth: int = 0) -> Key:
+    """Equal for two trees that say the same."""
+    if depth > DEEP:
+        return ("deep", id(value))
+    match value:
+        case Known():
+            return ("known", type(value.value).__name__, value.value)
+        case Unknown() if value.op:
+            return (value.op, *(key(one, depth + 1) for one in value.operands))
+        case Made() if value.receiver is not None or value.path.startswith(LIBRARIES):
+            receiver = () if value.receiver is None else key(value.receiver, depth + 1)
+            named = sorted(value.kwargs.items())
+            return (
+                value.path,
+                receiver,
+                *(key(one, depth + 1) for one in value.args),
+                *((name, key(one, depth + 1)) for name, one in named),
+            )
+        case ListValue() if not value.open:
+            return (value.kind, *(key(one, depth + 1) for one in value.values))
+    path = getattr(value, "path", None)
+    return ("one", path or id(value)) if not isinstance(value, Made) else ("one", id(value))
+
+
+def parts(value: Value, depth: int = 0) -> Iterator[Value]:
+    """A tree's numbers: it, and what it is computed from, down to what is not computed."""
+    yield value
+    if depth > DEEP:
+        return
+    for one in _operands(value):
+        yield from parts(one, depth + 1)
+
+
+def _operands(value: Value) -> tuple[Value, ...]:
+    match value:
+        case Known(op=op) | Unknown(op=op) if (
+            op in BINARY or op in FUNCTIONS or op in ("if", "not")
+        ):
+            return value.operands
+        case Unknown(op="and" | "or"):
+            return value.operands
+        case Made() if _function(value) is not None:
+            return value.args
+        case ListValue():
+            return tuple(value.values)
+    return ()
+
+
+def _function(made: Made) -> Callable[..., Any] | None:
+    library, _, name = made.path.rpartition(".")
+    if library.partition(".")[0] not in LIBRARIES or made.kwargs:
+        return None
+    return FUNCTIONS.get(name)
+
+
+class Numbers:
+    """Makes functions of the time t out of trees.
+
+    seed: of the numbers that are given to what is not known.
+    clocks: what moves, by key; each is a function of t.
+    fixed: what stands still at a number of its own, by key.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        clocks: Mapping[Key, Rule] | None = None,
+        fixed: Mapping[Key, float] | None = None,
+    ) -> None:
+        self._random = random.Random(seed)
+        self._clocks = clocks or {}
+        self._given: dict[Key, Any] = dict(fixed or {})
+        self._moves: dict[int, bool] = {}
+        self._rules: dict[int, Rule] = {}
+        self._kept: list[Value] = []
+
+    def moves(self, value: Value) -> bool:
+        """Whether the clock is in it."""
+        found = self._moves.get(id(value))
+        if found is None:
+            found = key(value) in self._clocks or any(map(self.moves, _operands(value)))
+            self._moves[id(value)] = found
+            self._kept.append(value)
+        return found
+
+    def of(self, value: Value) -> Any:
+        """The number of what does not move. Raises NotANumber."""
+        return called(self.rule(value), 0)
+
+    def rule(self, value: Value) -> Rule:
+        """A tree as a function of t. Raises NotANumber: it is text, or a choice not known."""
+        found = self._rules.get(id(value))
+        if found is None:
+            if len(self._rules) > MANY:
+                raise NotANumber
+            found = self._made(value)
+            self._rules[id(value)] = found
+            self._kept.append(value)
+        return found
+
+    def _made(self, value: Value) -> Rule:
+        if self._clocks and (moving := self._clocks.get(key(value))) is not None:
+            return moving
+        match value:
+            case Known(value=bool() | int() | float() as known):
+                return lambda t: known
+            case Known():
+                raise NotANumber
+            case Unknown(op="if"):
+                return self._choice(value)
+            case Unknown(op=op) if op in BINARY and len(value.operands) == 2:
+                if op in COMPARES and not self.moves(value):
+                    raise NotANumber
+                function, (a, b) = BINARY[op], map(self.rule, value.operands)
+                return lambda t: function(a(t), b(t))
+            case Unknown(op="-"):
+                (a,) = map(self.rule, value.operands)
+                return lambda t: -a(t)
+            case Unknown(op=op) if op in FUNCTIONS:
+                return self._call(FUNCTIONS[op], value.operands)
+            case Unknown(op="and" | "or" | "not"):
+                return self._test(value)
+            case Unknown(op="attr", operands=(_, Known(value=str(name)))) if name in CONSTANTS:
+                return lambda t: CONSTANTS[name]
+            case Made() if (function := _function(value)) is not None:
+                return self._call(function, value.args)
+            case Unknown() | Made():
+                return self._atom(value)
+        library, _, name = getattr(value, "path", "").rpartition(".")
+        if library.partition(".")[0] in LIBRARIES and name in CONSTANTS:
+            return lambda t: CONSTANTS[name]
+        raise NotANumber
+
+    def _choice(self, value: Unknown) -> Rule:
+        test, then, other = value.operands
+        if isinstance(test, Known):
+            return self.rule(then if test.value else other)
+        decides, a, b = self._test(test), self.rule(then), self.rule(other)
+        return lambda t: a(t) if decides(t) else b(t)
+
+    def _call(self, function: Callable[..., Any], operands: tuple[Value, ...]) -> Rule:
+        if len(operands) == 1 and isinstance(operands[0], ListValue):
+            if operands[0].open:
+                raise NotANumber
+            each = [self.rule(one) for one in operands[0].values]
+            return lambda t: function([one(t) for one in each])
+        each = [self.rule(one) for one in operands]
+        return lambda t: function(*(one(t) for one in each))
+
+    def _test(self, test: Value) -> Rule:
+        """Of a test that the clock decides, or the text."""
+        match test:
+            case Known(value=known):
+                return lambda t: bool(known)
+            case Unknown(op="and"):
+                each = [self._test(one) for one in test.operands]
+                return lambda t: all(one(t) for one in each)
+            case Unknown(op="or"):
+                each = [self._test(one) for one in test.operands]
+                return lambda t: any(one(t) for one in each)
+            case Unknown(op="not"):
+                (inner,) = map(self._test, test.operands)
+                return lambda t: not inner(t)
+        if not self.moves(test):
+            raise NotANumber
+        return self.rule(test)
+
+    def _atom(self, value: Value) -> Rule:
+        at = key(value)
+        if at not in self._given:
+            self._given[at] = self._random.randrange(30_011, 99_991)
+        known = self._given[at]
+        return lambda t: known
+
+
+def called(rule: Rule, t: Any) -> Any:
+    """The number of a rule at t. Raises NotANumber: it has none there."""
+    try:
+        found = rule(t)
+    except (ArithmeticError, TypeError, ValueError) as fault:
+        raise NotANumber from fault
+    if isinstance(found, complex):
+        raise NotANumber
+    return found
+
+
+def is_attribute(value: Value, *names: str) -> bool:
+    """Whether a value is an attribute of one of these names, of an object of the program."""
+    if not (isinstance(value, Unknown) and value.op == "attr"):
+        return False
+    of, name = value.operands
+    return isinstance(of, Instance) and isinstance(name, Known) and name.value in names

@@ -1,0 +1,207 @@
+"""Schedules that are code: a function, a class's own `get_lr`, a rate written by the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from dualtrain.reading import (
+    Event,
+    Function,
+    Instance,
+    Known,
+    ListValue,
+    Loop,
+    Made,
+    Origin,
+    Place,
+    Unknown,
+    Value,
+)
+from dualtrain.recipes._found import described, found
+from dualtrain.recipes._formulas import Formula, recognised
+from dualtrain.recipes._lengths import base_rate, length_of, warmup_of
+from dualtrain.recipes._numeric import Key, key, parts
+from dualtrain.recipes._record import Found
+from dualtrain.recipes._seen import Seen, inside
+from dualtrain.recipes._stepping import stepped_per_epoch
+
+__all__ = ["of_class", "of_function", "of_writes"]
+
+Clock = Callable[[int], Callable[[int], int]]
+Fields = dict[str, Found]
+
+CLOCK = Unknown("the number of the step", Origin("computed"), "clock")
+BASE = 0.000731058578
+"""Stands for the rate that a schedule's object is built with."""
+
+
+def of_function(seen: Seen, rule: Value, value: Value) -> Fields:
+    """Of a function of the step's number that gives the factor of the rate."""
+    gives = seen.program.apply(rule, CLOCK)
+    formula = recognised(gives, {key(CLOCK): _itself}, {})
+    place = _place(rule) or getattr(value, "place", None)
+    return _fields(seen, formula, place, "epochs" if stepped_per_epoch(seen) else "steps", False)
+
+
+def of_class(seen: Seen, value: Instance) -> Fields:
+    """Of a subclass of a schedule, by its own `get_lr`."""
+    method = next(
+        (one.cells[n] for one in value.of.line for n in ("get_lr", "_get_lr") if n in one.cells),
+        None,
+    )
+    place = value.place
+    moved = any("step" in one.cells for one in value.of.line)
+    if not isinstance(method, Function):
+        return {"schedule": Found("custom", "stated", place, why=f"{value.of.name}: its own rule")}
+    gives = seen.program.apply(method.bind(value))
+    if isinstance(gives, ListValue) and gives.values:
+        gives = gives.values[0]
+    clocks: dict[Key, Clock] = {}
+    fixed: dict[Key, float] = {}
+    for one in parts(gives):
+        if _attribute(one) in ("last_epoch", "_step_count"):
+            clocks[key(one)] = _itself
+        elif _base(one):
+            fixed[key(one)] = BASE
+    formula = None if moved else recognised(gives, clocks, fixed)
+    unit = "epochs" if stepped_per_epoch(seen) else "steps"
+    return _fields(seen, formula, _place(method) or place, unit, False)
+
+
+def of_writes(seen: Seen, stores: Sequence[Event]) -> Fields:
+    """Of a rate that the loop writes into the optimizer's groups."""
+    real = [one for one in stores if one.context.real] or list(stores)
+    event = real[-1]
+    value = event.args[0] if event.args else Known(None)
+    clocks, epoch, unit = _clocks(seen, event, value)
+    formula: Formula | None = None
+    if clocks:
+        for one in dict.fromkeys((unit, "steps")):
+            formula = recognised(value, clocks, {}, epoch, one == "epochs" and epoch is not None)
+            if formula is not None:
+                unit = one
+                break
+    return _fields(seen, formula, event.place, unit, True)
+
+
+def _itself(epoch: int) -> Callable[[int], int]:
+    return lambda t: t
+
+
+def _place(rule: Value) -> Place | None:
+    if isinstance(rule, Function):
+        return Place(rule.module.file, rule.node.lineno)
+    return None
+
+
+def _attribute(value: Value) -> str:
+    if isinstance(value, Unknown) and value.op == "attr":
+        name = value.operands[1]
+        return str(name.value) if isinstance(name, Known) else ""
+    return ""
+
+
+def _base(value: Value) -> bool:
+    """Whether a value is the rate that the object was built with."""
+    if isinstance(value, Unknown) and value.op == "element":
+        return _attribute(value.operands[0]) == "base_lrs"
+    return _attribute(value) == "base_lr"
+
+
+def _clocks(seen: Seen, event: Event, value: Value) -> tuple[dict[Key, Clock], Key | None, str]:
+    """What of a rate moves with the loops, the steps of an epoch in it, and what it counts."""
+    loops = event.context.loops
+    batch = seen.batch_loop
+    clocks: dict[Key, Clock] = {}
+    epoch: Key | None = None
+    unit = "steps"
+    indices = [one for one in parts(value) if isinstance(one, Unknown) and one.op == "index"]
+    batches = [one for one in indices if _of_loop(one, batch)]
+    for one in parts(value):
+        if not isinstance(one, Unknown):
+            continue
+        if one.op == "carried" and not indices:
+            clocks[key(one)] = _carried(one)
+        elif one.op == "index" and _of_loop(one, batch):
+            epoch = key(Unknown(op="len", operands=(_unwrapped(one.operands[0]),)))
+            clocks[key(one)] = lambda steps: lambda t: t % steps
+        elif one.op == "index" and any(_of_loop(one, loop) for loop in loops):
+            if batches:
+                clocks[key(one)] = lambda steps: lambda t: t // steps
+            else:
+                clocks[key(one)] = _itself
+            unit = "epochs"
+    if unit == "epochs" and not batches:
+        epoch = None
+    return clocks, epoch, unit
+
+
+def _carried(value: Unknown) -> Clock:
+    before = value.operands[0]
+    start = before.value if isinstance(before, Known) and isinstance(before.value, int) else 0
+    return lambda steps: lambda t: t + start
+
+
+def _of_loop(index: Unknown, loop: Loop | None) -> bool:
+    if loop is None or loop.over is None:
+        return False
+    over = index.operands[0]
+    return any(one is over for one in inside(loop.over))
+
+
+def _unwrapped(over: Value) -> Value:
+    """What gives the batches, without what passes them on one by one."""
+    while isinstance(over, ListValue) and len(over.items) == 1:
+        inner = over.values[0]
+        if not (isinstance(inner, Unknown) and inner.op == "element"):
+            break
+        over = inner.operands[0]
+    if isinstance(over, Made) and over.path.startswith("tqdm") and over.args:
+        return _unwrapped(over.args[0])
+    return over
+
+
+def _numbers(numbers: Mapping[str, Value]) -> Iterator[tuple[str, Found]]:
+    for name in ("end_lr", "num_cycles", "power", "gamma", "step_size"):
+        if name in numbers:
+            value = numbers[name]
+            literal = isinstance(value, Known) and value.origin.place is None
+            yield name, Found(getattr(value, "value", None), "stated") if literal else found(value)
+
+
+def _fields(
+    seen: Seen, formula: Formula | None, place: Place | None, unit: str, holds_lr: bool
+) -> Fields:
+    """A recognised formula as fields.
+
+    holds_lr: the rule gives the rate itself, not a factor of it.
+    """
+    if formula is None:
+        why = "code that is none of the formulas known; write its rates as a table"
+        return {"schedule": Found("custom", "stated", place, "computed", why=why)}
+    numbers = formula.numbers
+    fields: Fields = {"schedule": Found(formula.schedule, "stated", place, "computed")}
+    fields.update(_numbers(numbers))
+    length = numbers.get("length")
+    if length is not None:
+        fields["length"] = length_of(seen, length, unit == "epochs")
+        if formula.jumps:
+            why = f"the curve counts from the first update: {described(length)}"
+            fields["schedule"] = Found(formula.schedule, "stated", place, "computed", why=why)
+    if "warmup" in numbers:
+        fields["warmup"], fields["warmup_unit"] = warmup_of(
+            seen, numbers["warmup"], length, unit=unit
+        )
+    if formula.milestones:
+        times = [int(one) if float(one).is_integer() else one for one in formula.milestones]
+        fields["milestones"] = Found(times, "stated", place, "computed")
+        if holds_lr:
+            fields["values"] = Found(list(formula.values), "stated", place, "computed")
+    if unit == "epochs" and "length" not in fields and formula.schedule in ("step", "piecewise"):
+        fields["length"] = Found("epoch_units", "stated", place, "computed")
+    if holds_lr and "peak" in numbers:
+        peak = numbers["peak"]
+        literal = isinstance(peak, Known) and peak.origin.place is None
+        value = Found(getattr(peak, "value", None), "stated", place) if literal else None
+        fields["lr"] = value or base_rate(peak)
+    return fields

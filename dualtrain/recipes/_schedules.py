@@ -1,0 +1,395 @@
+"""The schedule of a program: which it is, its numbers, and how its length is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from dualtrain.reading import (
+    Event,
+    Function,
+    Instance,
+    Known,
+    Library,
+    ListValue,
+    Made,
+    Unknown,
+    Value,
+    alternatives,
+)
+from dualtrain.recipes._driving import built, constructed, driving, is_schedule, rate, writes
+from dualtrain.recipes._found import described, found, implied, number
+from dualtrain.recipes._lengths import base_rate, in_epochs, length_of, warmup_of
+from dualtrain.recipes._record import Found
+from dualtrain.recipes._rules import of_class, of_function, of_writes
+from dualtrain.recipes._schedule_hazards import schedule_hazards
+from dualtrain.recipes._schedule_names import (
+    SCHEDULES,
+    LibrarySchedule,
+    library_schedule,
+)
+from dualtrain.recipes._seen import Part, Seen
+from dualtrain.recipes._stepping import stepped_per_epoch
+
+__all__ = ["schedule_part"]
+
+NAMES = {
+    "linear": "get_linear_schedule_with_warmup",
+    "cosine": "get_cosine_schedule_with_warmup",
+    "cosine_with_restarts": "get_cosine_with_hard_restarts_schedule_with_warmup",
+    "polynomial": "get_polynomial_decay_schedule_with_warmup",
+    "constant": "get_constant_schedule",
+    "constant_with_warmup": "get_constant_schedule_with_warmup",
+    "inverse_sqrt": "get_inverse_sqrt_schedule",
+}
+"""What `get_scheduler` builds, by name."""
+
+BERT_ADAM = {
+    "warmup_linear": "linear",
+    "warmup_cosine": "cosine",
+    "warmup_constant": "constant",
+    "none": "none",
+}
+"""Schedules inside an optimizer of pytorch_pretrained_bert."""
+
+Fields = dict[str, Found]
+
+
+def schedule_part(seen: Seen) -> Part:
+    """schedule, its numbers, its length, and lr where the schedule holds it."""
+    part = Part()
+    if seen.optimizer is None:
+        return part
+    held = driving(seen)
+    choices = _choices(seen, held)
+    if len(choices) > 1:
+        part.fields["schedule"] = _undecided(seen, choices)
+    elif held is not None:
+        part.fields.update(_of(seen, held))
+    else:
+        part.fields.update(_none(seen))
+    part.hazards += schedule_hazards(seen, held, part.fields)
+    return part
+
+
+def _choices(seen: Seen, held: Value | None) -> list[Value]:
+    """Schedules of which the text does not tell which one is built."""
+    if held is None:
+        return []
+    given = rate(seen)
+    found_: list[Value] = []
+    if given is not None and any(one is held for one in alternatives(given)):
+        found_ = [one for one in alternatives(given) if is_schedule(one) or _plain_rate(one)]
+    else:
+        by_place = {e.place: (e, made) for e, made in built(seen) if e.context.real}
+        mine = next((e for e, made in by_place.values() if made is held), None)
+        if mine is not None:
+            found_ = [m for e, m in by_place.values() if m is held or _otherwise(e, mine)]
+    return found_ if any(one is held for one in found_) else []
+
+
+def _plain_rate(value: Value) -> bool:
+    return isinstance(value, Known) and value.value is not None
+
+
+def _otherwise(one: Event, other: Event) -> bool:
+    """Whether two events stand on the two sides of a test that is not known."""
+    sides = {id(c.test): c.holds for c in one.context.conditions if c.taken is None}
+    return any(
+        id(c.test) in sides and sides[id(c.test)] is not c.holds
+        for c in other.context.conditions
+        if c.taken is None
+    )
+
+
+def _undecided(seen: Seen, choices: list[Value]) -> Found:
+    kinds = ", ".join(dict.fromkeys(described(one) for one in choices))
+    place = getattr(choices[0], "place", None)
+    return Found(None, "unknown", place, why=f"one of {kinds}: by a test that the text leaves open")
+
+
+def _none(seen: Seen) -> Fields:
+    """Where no object drives the rate: the loop does, the optimizer itself, or nothing."""
+    stores = writes(seen)
+    if stores:
+        return of_writes(seen, stores)
+    event = seen.optimizer
+    assert event is not None
+    if event.name in ("BertAdam", "OpenAIAdam"):
+        return _bert_adam(seen, event)
+    given = rate(seen)
+    if isinstance(given, Made) and not given.path.startswith(("builtins", "numpy", "math")):
+        why = f"{described(given)} is not followed"
+        return {"schedule": Found(None, "unknown", given.place, why=why)}
+    return {"schedule": Found("none", "stated", event.place, why="the rate is a plain number")}
+
+
+def _of(seen: Seen, value: Value) -> Fields:
+    """Of an object of a schedule."""
+    if isinstance(value, Instance):
+        return _of_instance(seen, value)
+    if not isinstance(value, Made):
+        return {"schedule": Found(None, "unknown", None, why=f"{described(value)}")}
+    schedule = library_schedule(value.path)
+    if schedule is None:
+        why = f"{value.path} is a schedule whose rule is not known here"
+        return {"schedule": Found("custom", "stated", value.place, why=why)}
+    return _of_library(seen, value.path, schedule, _given(schedule, value), value)
+
+
+def _given(schedule: LibrarySchedule, made: Made | Event) -> dict[str, Value]:
+    return {**dict(zip(schedule.parameters, made.args, strict=False)), **made.kwargs}
+
+
+def _of_instance(seen: Seen, value: Instance) -> Fields:
+    """Of a subclass: the library's rule with these numbers, or the subclass's own."""
+    path = value.of.library
+    schedule = library_schedule(path)
+    event = next((e for e in seen.program.events if constructed(e) is value), None)
+    own = [one for one in value.of.line if {"get_lr", "step", "_get_lr"} & set(one.cells)]
+    if schedule is not None and not own and event is not None:
+        return _of_library(seen, path, schedule, _given(schedule, event), value)
+    fields = of_class(seen, value)
+    if schedule is not None and event is not None:
+        base = _of_library(seen, path, schedule, _given(schedule, event), value)
+        kept = {"lr", "end_lr", "gamma"} & set(base)
+        fields = {**{name: base[name] for name in kept}, **fields}
+    elif event is not None:
+        lr = event.kwargs.get("learning_rate", event.args[0] if event.args else None)
+        if lr is not None and path.startswith("paddle") and "lr" not in fields:
+            fields["lr"] = base_rate(lr)
+    return fields
+
+
+def _of_library(
+    seen: Seen,
+    path: str,
+    schedule: LibrarySchedule,
+    given: Mapping[str, Value],
+    value: Value,
+) -> Fields:
+    place = getattr(value, "place", None)
+    if schedule.schedule == "named":
+        return _named(seen, path, given, value)
+    values = {f: given[name] for f, name in schedule.named.items() if name in given}
+    if schedule.schedule == "wrap":
+        return _wrapped(seen, values, value)
+    if schedule.schedule == "sequence":
+        return _sequence(seen, values, value)
+    if schedule.schedule == "lambda":
+        return _lambda(seen, values, value)
+    if schedule.schedule == "ramp":
+        return _ramp(seen, path, schedule, values, value)
+    fields: Fields = {"schedule": Found(schedule.schedule, "stated", place, "literal")}
+    per_epoch = stepped_per_epoch(seen)
+    open_ = "**" in given or "*" in given
+    for field, name in schedule.named.items():
+        if field in ("warmup", "length", "d_model", "restarts", "name"):
+            continue
+        if name in given:
+            fields[field] = base_rate(given[name]) if field == "lr" else found(given[name])
+        elif open_:
+            fields[field] = Found(None, "unknown", place, why=f"{name} comes out of what is spread")
+        elif schedule.defaults.get(name) is not None:
+            fields[field] = implied(schedule.defaults[name], _library(path), place)
+    if fields["schedule"].value == "cosine" and "num_cycles" not in fields:
+        cycles = 1.0 if "num_cycles" in schedule.named else 0.5
+        fields["num_cycles"] = implied(cycles, _library(path), place)
+    _times(seen, path, values, fields, per_epoch)
+    if schedule.schedule == "noam":
+        _noam(values, fields)
+    _paddlenlp(path, given, fields)
+    return fields
+
+
+def _library(path: str) -> str:
+    return path.partition(".")[0]
+
+
+def _times(
+    seen: Seen, path: str, values: Mapping[str, Value], fields: Fields, per_epoch: bool | None
+) -> None:
+    """Length, warmup, milestones and step size, each in the unit that the program has it in."""
+    if "length" in values:
+        fields["length"] = length_of(seen, values["length"], per_epoch)
+    unit = "epochs" if per_epoch else "steps"
+    if "warmup" in values:
+        whole = values.get("length")
+        floats = path.startswith(("paddlenlp", "paddleformers")) and "Annealing" not in path
+        fields["warmup"], fields["warmup_unit"] = warmup_of(
+            seen, values["warmup"], whole, floats=floats, unit=unit
+        )
+    elif "WithWarmup" not in path and fields["schedule"].value in ("step", "piecewise"):
+        pass
+    _milestones(seen, values, fields, per_epoch)
+
+
+def _milestones(
+    seen: Seen, values: Mapping[str, Value], fields: Fields, per_epoch: bool | None
+) -> None:
+    times = values.get("milestones")
+    if isinstance(times, ListValue) and not times.open and times.values:
+        epochs = in_epochs(times.values)
+        if epochs is not None:
+            first = epochs[0]
+            fields["milestones"] = replace(
+                first, value=[one.value for one in epochs], why=f"in epochs: {described(times)}"
+            )
+            fields["length"] = Found("epochs", "stated", first.place, "computed")
+    size = values.get("step_size")
+    if size is not None and fields["step_size"].certainty == "unknown":
+        epochs = in_epochs([size])
+        if epochs is not None:
+            fields["step_size"] = replace(epochs[0], why=f"in epochs: {described(size)}")
+            fields["length"] = Found("epochs", "stated", epochs[0].place, "computed")
+    if per_epoch and "length" not in fields and ("step_size" in values or times is not None):
+        fields["length"] = Found(
+            "epoch_units", "stated", fields["schedule"].place, why="stepped once an epoch"
+        )
+    if "values" in fields and "lr" not in fields:
+        rates = fields["values"]
+        first_rate = rates.value[0] if isinstance(rates.value, list) and rates.value else None
+        if first_rate is not None:
+            fields["lr"] = replace(rates, value=first_rate, why="the first of the values")
+
+
+def _noam(values: Mapping[str, Value], fields: Fields) -> None:
+    """A width that is computed from a rate makes it the peak: 1 / (warmup * rate**2)."""
+    width, warmup = values.get("d_model"), number(values.get("warmup"))
+    if not isinstance(width, Known) or not width.op or not warmup:
+        return
+    from dualtrain.recipes._numeric import parts
+
+    for one in parts(width):
+        n = number(one)
+        if n and one is not width and abs(width.value * warmup * n * n - 1) < 1e-9:
+            fields["lr"] = replace(found(one), why=f"the peak: d_model is {described(width)}")
+            return
+
+
+def _paddlenlp(path: str, given: Mapping[str, Value], fields: Fields) -> None:
+    restarts = given.get("with_hard_restarts")
+    if isinstance(restarts, Known) and restarts.value:
+        fields["schedule"] = replace(fields["schedule"], value="custom", why="hard restarts")
+    if path.endswith("LinearAnnealingWithWarmupDecay"):
+        fields["power"] = implied(1.0, "paddlenlp")
+
+
+def _named(seen: Seen, path: str, given: Mapping[str, Value], value: Value) -> Fields:
+    """`get_scheduler` by name."""
+    place = getattr(value, "place", None)
+    name = given.get("name")
+    text = name.value if isinstance(name, Known) else None
+    if isinstance(name, Library):
+        text = name.path.rpartition(".")[2].lower()
+    if not isinstance(text, str) or text not in NAMES:
+        why = f"get_scheduler is given {described(name) if name is not None else 'no name'}"
+        return {"schedule": Found(None, "unknown", place, why=why)}
+    schedule = SCHEDULES["transformers"][NAMES[text]]
+    words = {"num_warmup_steps", "num_training_steps", "num_cycles", "power"}
+    kept = {one: v for one, v in given.items() if one in words}
+    extra = given.get("scheduler_specific_kwargs")
+    cells = getattr(extra, "cells", {})
+    kept |= {str(k): v for k, v in cells.items()}
+    fields = _of_library(seen, f"transformers.{NAMES[text]}", schedule, kept, value)
+    flag = name.origin if isinstance(name, Known) else None
+    if flag is not None and flag.name:
+        fields["schedule"] = Found(
+            fields["schedule"].value, "stated", flag.place, flag.how, flag.name
+        )
+    return fields
+
+
+def _wrapped(seen: Seen, values: Mapping[str, Value], value: Value) -> Fields:
+    """A warmup around a schedule, or around a number that is constant afterwards."""
+    place = getattr(value, "place", None)
+    inner = values.get("inner")
+    if inner is not None and is_schedule(inner):
+        fields = _of(seen, inner)
+    elif isinstance(inner, Unknown) and any(is_schedule(one) for one in alternatives(inner)):
+        return {"schedule": _undecided(seen, list(alternatives(inner)))}
+    else:
+        fields = {"schedule": Found("constant", "stated", place, "literal")}
+        if inner is not None:
+            fields["lr"] = base_rate(inner)
+    per_epoch = stepped_per_epoch(seen)
+    if "warmup" in values:
+        whole = _inner_length(inner)
+        fields["warmup"], fields["warmup_unit"] = warmup_of(
+            seen, values["warmup"], whole, unit="epochs" if per_epoch else "steps"
+        )
+    if "warmup_start" in values:
+        fields["warmup_start"] = found(values["warmup_start"])
+    return fields
+
+
+def _inner_length(inner: Value | None) -> Value | None:
+    if not isinstance(inner, Made):
+        return None
+    schedule = library_schedule(inner.path)
+    if schedule is None or "length" not in schedule.named:
+        return None
+    return _given(schedule, inner).get(schedule.named["length"])
+
+
+def _ramp(
+    seen: Seen, path: str, schedule: LibrarySchedule, values: Mapping[str, Value], value: Value
+) -> Fields:
+    """LinearLR: a warmup where it ends at the whole rate, else a line."""
+    name = schedule.named["end_factor"]
+    ends = number(values["end_factor"]) if "end_factor" in values else schedule.defaults[name]
+    place = getattr(value, "place", None)
+    kind = "constant" if ends == 1 else "custom"
+    fields: Fields = {"schedule": Found(kind, "stated", place, why="LinearLR")}
+    if ends == 1 and "warmup" in values:
+        unit = "epochs" if stepped_per_epoch(seen) else "steps"
+        fields["warmup"], fields["warmup_unit"] = warmup_of(seen, values["warmup"], None, unit=unit)
+    if "lr" in values:
+        fields["lr"] = base_rate(values["lr"])
+    return fields
+
+
+def _sequence(seen: Seen, values: Mapping[str, Value], value: Value) -> Fields:
+    """A rise and then another schedule; of other sequences the first rate."""
+    place = getattr(value, "place", None)
+    parts_ = values.get("parts")
+    inner = parts_.values if isinstance(parts_, ListValue) and not parts_.open else []
+    if len(inner) == 2:
+        first, second = (_of(seen, one) for one in inner)
+        if "warmup" in first and first["schedule"].value == "constant" and "warmup" not in second:
+            return {**second, "warmup": first["warmup"], "warmup_unit": first["warmup_unit"]}
+    why = f"a sequence of {described(parts_) if parts_ is not None else 'schedules'}"
+    return {"schedule": Found("custom", "stated", place, why=why)}
+
+
+def _lambda(seen: Seen, values: Mapping[str, Value], value: Value) -> Fields:
+    """A function of the program that gives the rate's factor."""
+    rule = values.get("rule")
+    if isinstance(rule, ListValue) and rule.values:
+        rule = rule.values[0]
+    lr = {"lr": base_rate(values["lr"])} if "lr" in values else {}
+    if not isinstance(rule, (Function, Instance)):
+        why = f"its rule is {described(rule) if rule is not None else 'not given'}"
+        place = getattr(value, "place", None)
+        return {"schedule": Found("custom", "stated", place, why=why), **lr}
+    return {**of_function(seen, rule, value), **lr}
+
+
+def _bert_adam(seen: Seen, event: Event) -> Fields:
+    """BertAdam(lr, warmup, t_total, schedule): it moves its rate itself."""
+    names = ("params", "lr", "warmup", "t_total", "schedule")
+    given = {**dict(zip(names, event.args, strict=False)), **event.kwargs}
+    name, total, warmup = given.get("schedule"), given.get("t_total"), given.get("warmup")
+    text = "warmup_linear" if name is None else name.value if isinstance(name, Known) else None
+    if not isinstance(text, str) or text not in BERT_ADAM:
+        why = "the schedule of BertAdam is not known"
+        return {"schedule": Found(None, "unknown", event.place, why=why)}
+    if total is None or number(total) == -1:
+        why = "BertAdam without t_total keeps its rate"
+        return {"schedule": Found("none", "stated", event.place, why=why)}
+    fields: Fields = {"schedule": Found(BERT_ADAM[text], "stated", event.place, "literal")}
+    fields["length"] = length_of(seen, total)
+    if warmup is not None and number(warmup) != -1:
+        fields["warmup"] = found(warmup)
+        fields["warmup_unit"] = Found("fraction", "stated", event.place)
+    return fields

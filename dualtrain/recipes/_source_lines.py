@@ -1,0 +1,58 @@
+"""The lines of a program that a place names."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from dualtrain.reading import Loop, Place, Program, SourceError
+from dualtrain.reading._source import parsed
+
+__all__ = ["ends_inside", "function_at", "line_of"]
+
+
+def _statements(program: Program, file: str) -> dict[int, list[ast.AST]]:
+    """Statements and functions of a file, by the line on which they begin."""
+    kept: dict[str, dict[int, list[ast.AST]]] = program.machine.state.setdefault("lines", {})
+    if file not in kept:
+        kept[file] = {}
+        try:
+            tree = parsed(program.machine.root / file, file)
+        except SourceError:
+            return kept[file]
+        kept[file][0] = [tree]
+        for node in ast.walk(tree):
+            if isinstance(node, ast.stmt):
+                kept[file].setdefault(node.lineno, []).append(node)
+    return kept[file]
+
+
+def line_of(program: Program, place: Any) -> str:
+    """The head of the statement at a place: the test of an `if`, what a `for` goes over."""
+    for node in _statements(program, place.file).get(place.line, []):
+        if isinstance(node, (ast.If, ast.While)):
+            return ast.unparse(node.test)
+        if isinstance(node, ast.For):
+            return f"{ast.unparse(node.target)} in {ast.unparse(node.iter)}"
+    return ""
+
+
+def ends_inside(program: Program, loop: Loop, place: Place) -> bool:
+    """Whether a place stands in the text of a loop."""
+    if loop.place.file != place.file:
+        return False
+    for node in _statements(program, place.file).get(loop.place.line, []):
+        if isinstance(node, (ast.For, ast.While)):
+            return node.lineno <= place.line <= (node.end_lineno or node.lineno)
+    return False
+
+
+def function_at(program: Program, place: Place) -> ast.AST | None:
+    """The innermost function whose text holds a place; the whole file where none does."""
+    nodes = _statements(program, place.file)
+    held: ast.AST | None = next(iter(nodes.get(0, [])), None)
+    for node in (one for line in sorted(nodes) for one in nodes[line]):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            if node.lineno <= place.line <= (node.end_lineno or node.lineno):
+                held = node
+    return held

@@ -1,0 +1,31 @@
+"""Where a program moves its schedule on: by batch, by update or by epoch."""
+
+from __future__ import annotations
+
+from dualtrain.reading import Event
+from dualtrain.recipes._driving import drives
+from dualtrain.recipes._seen import Seen
+
+__all__ = ["ADVANCES", "steps", "stepped_per_epoch"]
+
+ADVANCES = ("step", "step_update", "minimize")
+"""Methods that move a schedule on."""
+
+
+def steps(seen: Seen) -> list[Event]:
+    """Calls that move the schedule on, in branches that are not entered too."""
+    return [
+        one
+        for one in seen.program.events
+        if one.kind == "call" and one.name in ("step", "step_update") and drives(seen, one.receiver)
+    ]
+
+
+def stepped_per_epoch(seen: Seen) -> bool | None:
+    """Whether the schedule is stepped in a loop around that of the batches; None if nowhere."""
+    batch = seen.batch_loop
+    looped = [one for one in steps(seen) if one.context.loops]
+    real = [one for one in looped if one.context.real] or looped
+    if not real or batch is None:
+        return None
+    return all(batch not in one.context.loops for one in real)

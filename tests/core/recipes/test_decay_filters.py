@@ -1,0 +1,179 @@
+"""Which parameters do not decay, as people write it in both frameworks."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.core.recipes.conftest import Reading
+
+PADDLE = """
+    import paddle
+    model = paddle.nn.Linear(2, 2)
+    {}
+    optimizer = paddle.optimizer.AdamW(
+        learning_rate=1e-4, parameters=model.parameters(), weight_decay=0.01,
+        apply_decay_param_fun={})
+    for x in loader():
+        model(x).backward()
+        optimizer.step()
+        optimizer.clear_grad()
+"""
+LISTED = """names = [p.name for n, p in model.named_parameters()
+             if not any(nd in n for nd in ["bias", "norm"])]"""
+
+
+@pytest.mark.parametrize(
+    ("before", "function", "strings", "match"),
+    [
+        (LISTED, "lambda x: x in names", ["bias", "norm"], "substring"),
+        (LISTED, "names.__contains__", None, None),
+        (
+            """names = []
+    for n, p in model.named_parameters():
+        if "bias" not in n and "norm" not in n:
+            names.append(p.name)""",
+            "lambda x: x in names",
+            ["bias", "norm"],
+            "substring",
+        ),
+        (
+            """def decays(name):
+        return name in [p.name for n, p in model.named_parameters() if "bias" not in n]""",
+            "decays",
+            ["bias"],
+            "substring",
+        ),
+        (
+            "names = {p.name for p in model.parameters() if p.ndim > 1}",
+            "lambda x: x in names",
+            None,
+            "ndim1",
+        ),
+        (
+            "import re\n    rule = re.compile('.*b_0')",
+            "lambda x: not rule.match(x)",
+            [".*b_0"],
+            "regex",
+        ),
+        ("", "lambda n: not n.endswith('.b_0')", [".b_0"], "suffix"),
+        (
+            """names = [p.name for n, p in model.named_parameters()
+             if not (len(p.shape) == 1 or n in ['cls_token', 'pos_embed'])]""",
+            "lambda x: x in names",
+            ["cls_token", "pos_embed"],
+            "exact_or_ndim1",
+        ),
+        ("", "None", None, None),
+        ("", "lambda x: True", None, None),
+    ],
+)
+def test_paddle(
+    reading: Reading, before: str, function: str, strings: list[str] | None, match: str | None
+) -> None:
+    recipe = reading(PADDLE.format(before, function))
+    found = recipe["decay_exclude"], recipe["decay_match"]
+    if match is None and function == "names.__contains__":
+        assert found[1].certainty == "unknown"
+        return
+    assert (found[0].value, found[1].value) == (strings, match)
+
+
+def codes(recipe: object) -> set[str]:
+    return {one.code for one in getattr(recipe, "hazards", ())}
+
+
+def test_structured_names_match_nothing(reading: Reading) -> None:
+    wrong = LISTED.replace("p.name for", "n for")
+    recipe = reading(PADDLE.format(wrong, "lambda x: x in names"))
+    assert "decay_never_matches" in codes(recipe)
+    right = reading(PADDLE.format(LISTED, "lambda x: x in names"))
+    assert "decay_never_matches" not in codes(right)
+
+
+def test_internal_names_are_a_hazard(reading: Reading) -> None:
+    recipe = reading(PADDLE.format("", "lambda x: not any(nd in x for nd in ['bias', 'norm'])"))
+    assert codes(recipe) >= {"decay_internal_names"}
+    assert recipe["decay_exclude"].value == ["bias", "norm"]
+
+
+TORCH = """
+    import torch
+    from torch import nn
+    model = nn.Linear(2, 2)
+    {}
+    groups = [
+        {{"params": [p for n, p in {} if not any(nd in n for nd in still)], "weight_decay": 0.1}},
+        {{"params": [p for n, p in {} if any(nd in n for nd in still)], "weight_decay": 0.0}},
+    ]
+    optimizer = torch.optim.AdamW(groups, lr=2e-5)
+    for x in loader():
+        model(x).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "over", "lost"),
+    [
+        ("still = ['bias', 'LayerNorm.weight']", "model.named_parameters()", False),
+        (
+            "still = ['bias', 'LayerNorm.weight']; named = list(model.named_parameters())",
+            "named",
+            False,
+        ),
+        (
+            "still = ['bias', 'LayerNorm.weight']; named = model.named_parameters()",
+            "named",
+            True,
+        ),
+    ],
+)
+def test_torch_groups(reading: Reading, before: str, over: str, lost: bool) -> None:
+    recipe = reading(TORCH.format(before, over, over))
+    assert recipe["decay_exclude"].value == ["bias", "LayerNorm.weight"]
+    assert recipe["decay_match"].value == "substring"
+    assert recipe["weight_decay"].value == 0.1
+    assert ("params_lost" in codes(recipe)) is lost
+
+
+def test_two_lists_filled_in_a_loop(reading: Reading) -> None:
+    recipe = reading(
+        """
+        import torch
+        model = torch.nn.Linear(2, 2)
+        decay, still = [], []
+        for name, p in model.named_parameters():
+            if not p.requires_grad:
+                continue
+            if p.dim() < 2 or name.endswith(".bias"):
+                still.append(p)
+            else:
+                decay.append(p)
+        optimizer = torch.optim.SGD(
+            [{"params": decay}, {"params": still, "weight_decay": 0.0}],
+            lr=0.1, momentum=0.9, weight_decay=5e-4)
+        for x in loader():
+            model(x).backward()
+            optimizer.step()
+        """
+    )
+    assert recipe["optimizer"].value == "momentum"
+    assert recipe["weight_decay"].value == 5e-4
+    assert recipe["decay_match"].value == "suffix_or_ndim1"
+    assert recipe["decay_exclude"].value == [".bias"]
+
+
+def test_what_hides_its_groups_is_unknown(reading: Reading) -> None:
+    recipe = reading(
+        """
+        import torch, somewhere
+        model = torch.nn.Linear(2, 2)
+        optimizer = torch.optim.AdamW(somewhere.groups(model), lr=1e-3)
+        for x in loader():
+            model(x).backward()
+            optimizer.step()
+        """
+    )
+    assert recipe["weight_decay"].certainty == "unknown"
+    assert "somewhere.groups" in recipe["weight_decay"].why

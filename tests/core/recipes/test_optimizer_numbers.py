@@ -1,0 +1,71 @@
+"""The optimizer's class and numbers, stated or a library's own."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pytest
+
+from tests.core.recipes.conftest import Reading
+
+LOOP = """
+    for x in loader():
+        model(x).backward()
+        optimizer.step()
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        (
+            "torch.optim.AdamW(model.parameters(), 1e-3, (0.9, 0.98), 1e-6)",
+            {"optimizer": "adamw", "lr": 1e-3, "betas": [0.9, 0.98], "eps": 1e-6,
+             "weight_decay": 0.01},
+        ),
+        ("torch.optim.SGD(model.parameters(), lr=0.1)", {"optimizer": "sgd", "momentum": None}),
+        (
+            "torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, nesterov=True)",
+            {"optimizer": "momentum", "momentum": 0.9, "nesterov": True, "weight_decay": None},
+        ),
+        (
+            "transformers.AdamW(model.parameters(), lr=3e-5)",
+            {"optimizer": "adamw", "eps": 1e-6, "weight_decay": None, "betas": [0.9, 0.999]},
+        ),
+        (
+            "paddle.optimizer.AdamW(3e-5, 0.8, parameters=model.parameters())",
+            {"optimizer": "adamw", "betas": [0.8, 0.999], "eps": 1e-8, "weight_decay": 0.01},
+        ),
+        (
+            "paddle.optimizer.Momentum(0.1, parameters=model.parameters(), "
+            "weight_decay=paddle.regularizer.L2Decay(1e-4))",
+            {"optimizer": "momentum", "momentum": 0.9, "weight_decay": 1e-4},
+        ),
+    ],
+)  # fmt: skip
+def test_numbers(reading: Reading, line: str, wanted: dict[str, Any]) -> None:
+    recipe = reading(f"import torch, transformers, paddle\nmodel = f()\noptimizer = {line}\n"
+                     + inspect.cleandoc(LOOP))  # fmt: skip
+    assert {name: recipe[name].value for name in wanted} == wanted
+
+
+def test_stated_and_implied_are_told_apart(reading: Reading) -> None:
+    recipe = reading(
+        """
+        import argparse, torch
+        parser = argparse.ArgumentParser()
+        parser.add_argument("--lr", type=float, default=5e-5)
+        args = parser.parse_args()
+        model = torch.nn.Linear(2, 2)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=args.lr)
+        for x in loader():
+            model(x).backward()
+            optimizer.step()
+        """,
+        run="python train.py --lr 3e-5",
+    )
+    lr, eps = recipe["lr"], recipe["eps"]
+    assert (lr.value, lr.certainty, lr.how, lr.flag) == (3e-5, "stated", "command line", "--lr")
+    assert (eps.value, eps.certainty, eps.how) == (1e-8, "implied", "library default of torch")
+    assert {one.code for one in recipe.hazards} >= {"framework_default_decay"}
