@@ -12,8 +12,9 @@ from dualtrain.reading._source import decoded
 from dualtrain.recipes._clock import Clock, deep, names_of, same_tree
 from dualtrain.recipes._configured import configured, of_processes
 from dualtrain.recipes._driving import driving, rate
-from dualtrain.recipes._loop import STEPS, schedule_steps, stops
+from dualtrain.recipes._length import stops
 from dualtrain.recipes._record import Hazard
+from dualtrain.recipes._schedule_clock import STEPS, schedule_steps
 from dualtrain.recipes._seen import inside
 from dualtrain.recipes._source_lines import function_at
 
@@ -79,7 +80,8 @@ def _not_divided(clock: Clock) -> Iterator[Hazard]:
 def _divides(value: Value, size: Value) -> bool:
     for one in deep(value):
         if isinstance(one, (Known, Unknown)) and one.op in ("/", "//", "*"):
-            if len(one.operands) == 2 and same_tree(configured(one.operands[1]), configured(size)):
+            by = configured(one.operands[-1])
+            if len(one.operands) == 2 and same_tree(by, configured(size)):
                 return True
     return False
 

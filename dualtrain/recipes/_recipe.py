@@ -35,11 +35,11 @@ from dualtrain.recipes.vision import vision_recipe
 __all__ = ["RecipeError", "read_recipe"]
 
 PARTS: tuple[Callable[[Seen], Part], ...] = (
+    schedule_part,
     optimizer_part,
     decay_part,
     clip_part,
     freeze_part,
-    schedule_part,
     loop_part,
 )
 
@@ -159,7 +159,7 @@ def _root(path: Path) -> Path:
 def _of_tree(path: Path, root: Path) -> Recipe:
     """A configuration alone."""
     tree = read_data(path, root)
-    found = vision_recipe(tree)
+    found = vision_recipe(tree, lambda name: _code(root / name))
     if found is None:
         raise RecipeError(
             f"{path}: a configuration of no repository that is known; give the script that reads "
@@ -167,6 +167,14 @@ def _of_tree(path: Path, root: Path) -> Recipe:
         )
     fields, hazards = found
     return Recipe(fields, tuple(hazards), (), "paddle")
+
+
+def _code(path: Path) -> str | None:
+    """The text of a file of the repository; None where there is none that can be read."""
+    try:
+        return decoded(read_bytes(path))
+    except OSError:
+        return None
 
 
 def _command(

@@ -148,9 +148,10 @@ class Reading:
         self.fields[name] = Found(part, "unknown", place, flag=path, why=why)
 
     def remark(self, name: str, why: str) -> None:
-        """Add to what is said of a field that is there."""
-        old = self.fields[name]
-        self.fields[name] = replace(old, why="; ".join(filter(None, (old.why, why))))
+        """Add to what is said of a field, if it is there."""
+        old = self.fields.get(name)
+        if old is not None:
+            self.fields[name] = replace(old, why="; ".join(filter(None, (old.why, why))))
 
     def hold(self, claims: Iterable[Claim], code: Callable[[str], str | None]) -> None:
         """Doubt the fields whose rule the repository's own code does not bear out."""
