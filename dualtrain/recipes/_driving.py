@@ -104,8 +104,8 @@ def drives(seen: Seen, value: Value | None) -> bool:
         return isinstance(name, Known) and name.value in HOLDS and seen.of_optimizer(of)
     if isinstance(value, Unknown) and value.op == "item" and held is not None:
         of, at = value.operands
-        prepared = isinstance(of, Made) and isinstance(at, Known) and isinstance(at.value, int)
-        return prepared and held in of.args[at.value : at.value + 1]  # type: ignore[union-attr]
+        if isinstance(of, Made) and isinstance(at, Known) and isinstance(at.value, int):
+            return held in of.args[at.value : at.value + 1]
     return False
 
 

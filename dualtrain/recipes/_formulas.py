@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from dualtrain.reading import Known, Value
+from dualtrain.reading import Known, Unknown, Value
 from dualtrain.recipes._numeric import Key, NotANumber, Numbers, Rule, called, parts
 
 __all__ = ["Formula", "recognised"]
@@ -62,11 +62,8 @@ class _Trial:
     def value(self, number: float) -> Value | None:
         """What of the program has this number; the named before the literal."""
         fits = [value for value, n in self.named if _close(n, number)]
-        return next(
-            (one for one in fits if getattr(one, "origin", None) and one.origin.name), None
-        ) or (  # type: ignore[attr-defined]
-            fits[0] if fits else None
-        )
+        named = (v for v in fits if isinstance(v, (Known, Unknown)) and v.origin.name)
+        return next(named, fits[0] if fits else None)
 
 
 def _close(a: float, b: float) -> bool:

@@ -249,8 +249,8 @@ def _of_an_epoch(value: Value) -> bool:
     if any(_of_samples(one) for one in lengths_in(value)) and not _samples_in_batches(value):
         return False
     for one in parts(value):
-        product = isinstance(one, Unknown) and one.op == "*"
-        if product and not any(isinstance(by, Known) and by.value == 1 for by in one.operands):
+        operands = one.operands if isinstance(one, Unknown) and one.op == "*" else ()
+        if operands and not any(isinstance(by, Known) and by.value == 1 for by in operands):
             return False
     return True
 

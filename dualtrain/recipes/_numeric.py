@@ -190,8 +190,8 @@ class Numbers:
             case Unknown(op=op) if op in BINARY and len(value.operands) == 2:
                 if op in COMPARES and not self.moves(value):
                     raise NotANumber
-                function, (a, b) = BINARY[op], map(self.rule, value.operands)
-                return lambda t: function(a(t), b(t))
+                both, (a, b) = BINARY[op], map(self.rule, value.operands)
+                return lambda t: both(a(t), b(t))
             case Unknown(op="-"):
                 (a,) = map(self.rule, value.operands)
                 return lambda t: -a(t)

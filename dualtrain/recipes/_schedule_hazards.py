@@ -18,7 +18,7 @@ from dualtrain.reading import (
 )
 from dualtrain.recipes._driving import constructed, is_schedule, rate, writes
 from dualtrain.recipes._found import described, number
-from dualtrain.recipes._lengths import epochs_of, names_of
+from dualtrain.recipes._lengths import epochs_of
 from dualtrain.recipes._numeric import parts
 from dualtrain.recipes._record import Found, Hazard
 from dualtrain.recipes._schedule_names import SCHEDULES, given_to, library_schedule
@@ -52,70 +52,6 @@ def _construction(seen: Seen, held: Value) -> Event | None:
     return next((one for one in seen.program.events if constructed(one) is held), None)
 
 
-def _never_stepped(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
-    event = _construction(seen, held)
-    if event is None or event.path.startswith("paddle.fluid"):
-        return
-    moves = steps(seen)
-    if not moves and not _handed_on(seen, held):
-        text = f"{described(held)} is never stepped: every update has the rate of the first"
-        yield Hazard("sched_never_stepped", event.place, text, "schedule")
-    elif moves and (gate := _gate(seen, moves)) is not None:
-        text = f"the schedule is stepped only where {described(gate)} says so"
-        yield Hazard("sched_flag_gated", moves[0].place, text, "schedule.step")
-
-
-def _handed_on(seen: Seen, held: Value) -> bool:
-    """Whether something of a library is given the schedule, or fits by itself, and may step it."""
-    for one in seen.program.events:
-        if one.kind != "call":
-            continue
-        if one.name == "fit":
-            return True
-        if is_schedule(one.result) or one is seen.optimizer or constructed(one) is not None:
-            continue
-        given = (*one.args, *one.kwargs.values())
-        if one.name not in ("print", "append", "load_state_dict", "set_state_dict") and any(
-            any(v is held for v in inside(value)) and not _only_through_optimizer(value, held)
-            for value in given
-        ):
-            return True
-    return False
-
-
-def _only_through_optimizer(value: Value, held: Value) -> bool:
-    """Whether a value holds the schedule as an optimizer's rate only."""
-    if value is held:
-        return False
-    if isinstance(value, Made) and ".optim" in value.path and not is_schedule(value):
-        return True
-    if isinstance(value, (ListValue, Unknown)):
-        inner = value.values if isinstance(value, ListValue) else list(value.operands)
-        return all(_only_through_optimizer(one, held) for one in inner)
-    return not any(one is held for one in inside(value))
-
-
-def _gate(seen: Seen, moves: list[Event]) -> Value | None:
-    """A flag that all steps of the schedule hang on, and the updates do not."""
-    shared = {id(c.test) for one in seen.updates for c in one.context.conditions}
-    for condition in moves[0].context.conditions:
-        test = condition.test
-        if id(test) in shared or not any(names_of(test)) or _moving(test):
-            continue
-        same = [
-            any(c.test is test and c.holds is condition.holds for c in one.context.conditions)
-            for one in moves
-        ]
-        if all(same) and condition.taken is not True:
-            return test
-    return None
-
-
-def _moving(test: Value) -> bool:
-    moves = ("index", "carried", "element")
-    return any(isinstance(one, Unknown) and one.op in moves for one in parts(test))
-
-
 def _not_attached(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
     given = rate(seen)
     if seen.framework != "paddle" or given is None:
@@ -130,19 +66,6 @@ def _not_attached(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
         "the rate is constant"
     )
     yield Hazard("sched_not_attached", event.place if event else None, text, "schedule")
-
-
-def _before_optimizer(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
-    order = {id(one): at for at, one in enumerate(seen.program.events)}
-    for move in steps(seen):
-        if not move.context.loops or not move.context.real or move.args:
-            continue
-        loop = move.context.loops[-1]
-        updates = [one for one in seen.updates if loop in one.context.loops and one.context.real]
-        if updates and order[id(move)] < min(order[id(one)] for one in updates):
-            text = "the schedule is stepped before the update: the first has the rate of 1"
-            yield Hazard("sched_before_optimizer", move.place, text, "schedule.shift")
-            return
 
 
 def _offset(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
@@ -259,9 +182,7 @@ def _full_wave(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
     if event.name == FULL_WAVE and event.path.startswith(("paddlenlp", "paddleformers")):
         cycles = given_to(event).get("num_cycles")
         if cycles is None or (isinstance(cycles, Known) and cycles.value is None):
-            text = (
-                "paddlenlp's cosine is a whole wave by default: at the end the rate is at its peak"
-            )
+            text = "paddlenlp's cosine is a whole wave by default: it ends at its peak"
             yield Hazard("sched_cosine_full_wave_option", event.place, text, "schedule.cycles")
         return
     for module in seen.program.modules.values():
@@ -338,9 +259,7 @@ def _unit(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
 
 
 RULES: tuple[Callable[[Seen, Value, Fields], Iterator[Hazard]], ...] = (
-    _never_stepped,
     _not_attached,
-    _before_optimizer,
     _offset,
     _not_subtracted,
     _jumps,
