@@ -18,7 +18,7 @@ from dualtrain.reading import (
 )
 from dualtrain.recipes._clock import Clock, clock_of, deep
 from dualtrain.recipes._configured import configured
-from dualtrain.recipes._found import found, stated
+from dualtrain.recipes._found import found, number, stated
 from dualtrain.recipes._hardware import holds, preferred
 from dualtrain.recipes._record import Found, Hazard
 from dualtrain.recipes._seen import Part, Seen, inside
@@ -83,7 +83,9 @@ def amp_part(seen: Seen) -> Part:
         on, setting = _entered(apex, clock), _of_apex(apex)
         place = apex.place
     if setting is None:
-        part.fields["amp"] = Found(None, "unknown", place, why="its dtype cannot be told")
+        part.fields["amp"] = Found(
+            None, "unknown", place, why="its dtype or loss scale cannot be told"
+        )
     elif on is None:
         text = "whether it is on depends on what the text does not tell"
         part.fields["amp"] = Found(None, "unknown", place, why=text)
@@ -178,15 +180,18 @@ def _of_cast(clock: Clock, casts: list[Event]) -> tuple[bool | None, dict[str, A
     on = False if entered is False or on is False else None if None in (entered, on) else True
     dtype = _dtype(words.get("dtype"))
     level = _text(words.get("level")) or "O1"
-    for one in clock.seen.program.events:
-        if one.kind == "call" and one.path in ("paddle.amp.decorate", "paddle.amp.amp_decorate"):
-            if on is not True or _entered(one, clock) is not False:
-                level = _text(one.kwargs.get("level")) or level
+    for one in clock.seen.calls("decorate", "amp_decorate"):
+        if one.path.startswith("paddle.") and (on is not True or _entered(one, clock) is not False):
+            level = _text(one.kwargs.get("level")) or level
     if level in ("O0", "OD") and on:
         on = level == "OD"
     if dtype is None:
         return on, None
-    scale = None if dtype == "bfloat16" else _scale(clock)
+    if dtype == "bfloat16":
+        return on, {"dtype": dtype, "level": level, "init_loss_scaling": None}
+    scale = _scale(clock)
+    if isinstance(scale, Unknown):
+        return on, None
     return on, {"dtype": dtype, "level": level, "init_loss_scaling": scale}
 
 
@@ -215,15 +220,18 @@ def _text(given: Value | None) -> str | None:
     return given.value if isinstance(given, Known) and isinstance(given.value, str) else None
 
 
-def _scale(clock: Clock) -> float | None:
+def _scale(clock: Clock) -> float | Unknown | None:
     """The first loss scale; None where it is the library's default."""
     for one in clock.seen.program.events:
         if one.kind == "call" and one.path in SCALERS:
             words = _words(one, SCALERS[one.path])
             given = next((words[name] for name in SCALE if name in words), None)
             value = configured(given) if given is not None else None
-            if isinstance(value, Known) and isinstance(value.value, (int, float)):
-                return float(value.value)
+            if isinstance(value, Unknown):
+                return value
+            scale = number(value)
+            if scale is not None:
+                return float(scale)
     return None
 
 

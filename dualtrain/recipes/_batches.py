@@ -11,7 +11,7 @@ from dualtrain.recipes._found import found, implied
 from dualtrain.recipes._record import Found, Hazard
 from dualtrain.recipes._seen import Part, Seen, inside
 
-__all__ = ["batch_size_of", "batches_part", "seed_of"]
+__all__ = ["batch_size_of", "batches_part", "seed_of", "sizes_of"]
 
 POSITIONS = {
     "torch.utils.data.DataLoader": 1,
@@ -58,7 +58,7 @@ def batches_part(seen: Seen) -> Part:
     """`batch_size` and `seed`."""
     part, clock = Part(), clock_of(seen)
     seed = seed_of(seen, clock)
-    if seed is not None:
+    if seed is not None and (clock is not None or seed.certainty != "unknown"):
         part.fields["seed"] = seed
     if clock is None:
         return part
@@ -82,6 +82,12 @@ def batches_part(seen: Seen) -> Part:
 def batch_size_of(value: Value) -> Found:
     """A batch size as it is configured for each process."""
     return found(configured(value))
+
+
+def sizes_of(loader: Value) -> Iterator[Value | Found]:
+    """Batch sizes of what makes batches, the nearest first."""
+    for value, _ in _of_loader(loader):
+        yield value
 
 
 def _divided(value: Value, clock: Clock) -> bool:

@@ -64,8 +64,8 @@ def _of_itself(clock: Clock, held: Value | None) -> Found | None:
         return stated(when, place, "computed", "it counts the updates by itself")
     if held is None:
         return None
-    place = getattr(held, "place", None)
-    return stated("never", place, "computed", "the schedule is built and never stepped")
+    at = getattr(held, "place", None)
+    return stated("never", at, "computed", "the schedule is built and never stepped")
 
 
 def _when(clock: Clock, step: Event, held: Value | None) -> str:
