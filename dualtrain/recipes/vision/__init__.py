@@ -45,7 +45,7 @@ def vision_recipe(
 
 def _finish(reading: Reading) -> tuple[dict[str, Found], list[Hazard]]:
     if "freeze" not in reading.fields:
-        still = [path for path, _ in frozen(reading.tree)]
+        still = frozen(reading.tree)
         if still:
             reading.state("freeze", still, still[0])
         else:

@@ -166,6 +166,24 @@ def test_keys_of_an_optimizer(
     assert codes(recipe) == hazards
 
 
+@pytest.mark.parametrize(
+    ("model", "optimizer", "spared"),
+    [
+        ("PPLCNet_x1_0", MOMENTUM, True),
+        ("PPLCNet_x1_0", MOMENTUM.replace("0.0001", "0.0"), False),
+        ("PPLCNet_x1_0", "  name: AdamW\n  weight_decay: 0.05\n", False),
+        ("RecModel, Backbone: {name: PPHGNet_small}", MOMENTUM, True),
+        ("ResNet50", MOMENTUM, False),
+    ],
+)
+def test_models_that_spare_their_norms(
+    tmp_path: Path, model: str, optimizer: str, *, spared: bool
+) -> None:
+    recipe = said(tmp_path, HEAD.replace("ResNet50", model) + optimizer + COSINE)
+
+    assert ("decay_in_model_code" in codes(recipe)) == spared
+
+
 def test_momentum_reads_one_of_its_filters_beside_the_other_alone(tmp_path: Path) -> None:
     key = "  one_dim_param_no_weight_decay: True\n"
     recipe = said(tmp_path, HEAD + MOMENTUM + key + COSINE)

@@ -173,6 +173,16 @@ def test_a_sampler_decides_the_batch(tmp_path: Path) -> None:
     assert line_of(recipe, "decoy_values") == 2
 
 
+def test_parts_of_a_model_that_decay_by_their_own(tmp_path: Path) -> None:
+    head = "Architecture: {Head: {name: CTCHead, fc_decay: 0.00001}}\n"
+    norms = "Architecture: {Backbone: {name: PPLCNetV3}}\n"
+
+    assert line_of(said(tmp_path, TREE + head), "decay_in_model_code") == 8
+    assert "decay_in_model_code" in codes(said(tmp_path, TREE + norms))
+    none = TREE.replace("3.0e-05", "0.0") + norms
+    assert "decay_in_model_code" not in codes(said(tmp_path, none))
+
+
 def test_a_frozen_teacher(tmp_path: Path) -> None:
     model = "Architecture: {Models: {Teacher: {freeze_params: true}, Student: {}}}\n"
 
