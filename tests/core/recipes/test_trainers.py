@@ -15,7 +15,7 @@ FAMILY = {"transformers": HF, "paddlenlp": PADDLE, "paddleformers": Found("1.2.0
 
 
 def read(
-    line: str, family: str = "transformers", release: Found | None = None, **handed: Place
+    line: str, family: str = "transformers", release: Found | None = None, **handed: Any
 ) -> tuple[dict[str, Found], list[str]]:
     """The fields, and the codes of the hazards."""
     [command] = commands(f"python run.py {line}", "run.sh")
