@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dualtrain.reading import Place
+from dualtrain.reading import Node, Place
+from dualtrain.recipes._deepspeed import under_deepspeed
 from dualtrain.recipes._record import Found, Hazard
 from dualtrain.recipes._trainer_arguments import Arguments
 
@@ -52,13 +53,15 @@ def trainer_recipe(
     own_optimizer: Place | None = None,
     own_schedule: Place | None = None,
     own_groups: Place | None = None,
+    deepspeed: Node | None = None,
 ) -> tuple[dict[str, Found], list[Hazard]]:
     """The fields that a Trainer's arguments decide, and what is odd about them.
 
     `family` is `paddlenlp`, `paddleformers` or `transformers`; `release` what `release_of` found;
     `given` the arguments that a command, a file or a subclass sets, by name, the stronger winning
     already. `own_optimizer`, `own_schedule` and `own_groups` are where the script hands the Trainer
-    those: what they decide is left out, for the script decides it.
+    those: what they decide is left out, for the script decides it. `deepspeed` is what the file
+    says that the argument of that name is given.
 
     >>> given = {"learning_rate": Found("2e-5"), "bf16": Found("True")}
     >>> fields, _ = trainer_recipe("transformers", Found("4.28.1"), given)
@@ -76,6 +79,9 @@ def trainer_recipe(
         trainer.optimizer(own_groups)
     else:
         trainer.handed(own_optimizer, attached=own_schedule is not None)
+    file = given.get("deepspeed")
+    if file is not None and file.value and family == "transformers":
+        return under_deepspeed(trainer.fields, file, deepspeed), arguments.hazards
     return trainer.fields, arguments.hazards
 
 

@@ -15,7 +15,7 @@ FAMILY = {"transformers": HF, "paddlenlp": PADDLE, "paddleformers": Found("1.2.0
 
 
 def read(
-    line: str, family: str = "transformers", release: Found | None = None, **handed: Place
+    line: str, family: str = "transformers", release: Found | None = None, **handed: Any
 ) -> tuple[dict[str, Found], list[str]]:
     """The fields, and the codes of the hazards."""
     [command] = commands(f"python run.py {line}", "run.sh")
@@ -271,3 +271,32 @@ def test_arguments_may_stand_in_json_and_yaml() -> None:
     )
     assert (second["lr"].value, second["amp"].value) == (3e-5, first["amp"].value)
     assert (none, [one.code for one in hazards]) == ([], ["text_number_in_yaml"])
+
+
+DEEPSPEED = {
+    '{"zero_optimization": {"stage": 2}, "bf16": {"enabled": "auto"}}': ("adamw", "linear"),
+    '{"optimizer": {"type": "AdamW", "params": {"lr": "auto"}}}': ("adamw", "linear"),
+    '{"optimizer": {"type": "Lamb"}}': (None, "linear"),
+    '{"scheduler": {"type": "WarmupLR"}}': ("adamw", None),
+}
+
+
+@pytest.mark.parametrize(("text", "names"), DEEPSPEED.items(), ids=DEEPSPEED)
+def test_a_deepspeed_file_decides_what_it_has(text: str, names: tuple[Any, Any]) -> None:
+    [command] = commands("python run.py --deepspeed ds.json", "run.sh")
+    fields, _ = trainer_recipe(
+        "transformers", HF, given_by_command(command), deepspeed=json_node(text, "ds.json")
+    )
+
+    assert (fields["optimizer"].value, fields["schedule"].value) == names
+    assert all(found.why for found in fields.values() if found.certainty == "unknown")
+
+
+def test_a_deepspeed_file_that_is_not_there_leaves_both_unknown() -> None:
+    fields, _ = read("--deepspeed ds.json --learning_rate 1e-5")
+    unknown = {name for name, found in fields.items() if found.certainty == "unknown"}
+
+    assert fields["lr"].value == 1e-5
+    assert unknown == {
+        "optimizer", "betas", "eps", "weight_decay", "schedule", "warmup", "warmup_unit",
+    }  # fmt: skip
