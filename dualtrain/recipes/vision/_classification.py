@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dualtrain.reading import Node
 from dualtrain.recipes.vision import _paddle
+from dualtrain.recipes.vision._backbones import spare_norms
 from dualtrain.recipes.vision._epochs import Curves, schedule
 from dualtrain.recipes.vision._reading import Claim, Reading
 
@@ -27,6 +28,12 @@ READS = {
     ),
 }
 """The classes that take any key -> those that they read."""
+
+SPARING = (
+    *("PPLCNet", "PPHGNet", "MobileNetV3", "MobileNetV4", "ESNet", "GhostNet"),
+    "EfficientNetV2",
+)
+"""Models, by how their names begin, whose norms have a regularizer of their own, L2Decay(0.0)."""
 
 RATES = "ppcls/optimizer/learning_rate.py"
 CLAIMS = (
@@ -97,6 +104,9 @@ def _read(tree: Node) -> Reading:
     name = reading.word("Optimizer.name")
     _paddle.optimizer(reading, "Optimizer", "name", name)
     _decay(reading, name)
+    model = reading.word("Arch.Backbone.name") or reading.word("Arch.name")
+    if model.startswith(SPARING) and name not in ("AdamW", "AdamWDL") and reading.decays():
+        spare_norms(reading, model)
     _clip(reading, name)
     schedule(reading, "Optimizer.lr", epochs or 0, CURVES)
     _amp(reading)

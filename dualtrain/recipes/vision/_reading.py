@@ -10,7 +10,7 @@ from typing import Any
 from dualtrain.reading import Node, Place
 from dualtrain.recipes._record import Found, Hazard
 
-__all__ = ["Claim", "Reading", "frozen", "number"]
+__all__ = ["Claim", "Reading", "frozen", "named", "number"]
 
 LARGE = 1e15
 """A number of this size is none that a recipe means; nor is one that is not finite."""
@@ -148,9 +148,15 @@ class Reading:
         self.fields[name] = Found(part, "unknown", place, flag=path, why=why)
 
     def remark(self, name: str, why: str) -> None:
-        """Add to what is said of a field that is there."""
-        old = self.fields[name]
-        self.fields[name] = replace(old, why="; ".join(filter(None, (old.why, why))))
+        """Add to what is said of a field, if it is there."""
+        old = self.fields.get(name)
+        if old is not None:
+            self.fields[name] = replace(old, why="; ".join(filter(None, (old.why, why))))
+
+    def decays(self) -> bool:
+        """Whether there is a decay other than 0."""
+        decay = self.fields.get("weight_decay")
+        return decay is not None and bool(decay.value)
 
     def hold(self, claims: Iterable[Claim], code: Callable[[str], str | None]) -> None:
         """Doubt the fields whose rule the repository's own code does not bear out."""
@@ -191,25 +197,30 @@ class Reading:
                 )
 
 
-def frozen(tree: Node, above: str = "") -> Iterator[tuple[str, Node]]:
-    """(path, node) of each key that says that something stands still.
+def named(tree: Node, pattern: str, above: str = "") -> Iterator[tuple[str, Node]]:
+    """(path, node) of each key that has something of a regular expression.
 
     >>> at = Place("a.yml", 1)
-    >>> stages = Node({"frozen_stages": Node(-1, at), "freeze_norm": Node(True, at)}, at)
-    >>> [path for path, _ in frozen(Node({"model": stages}, at))]
-    ['model.freeze_norm']
+    >>> stages = Node({"frozen_stages": Node(-1, at), "depth": Node(50, at)}, at)
+    >>> [path for path, _ in named(Node({"model": stages}, at), "frozen")]
+    ['model.frozen_stages']
     """
     if isinstance(tree.value, list):
         for index, item in enumerate(tree.value):
-            yield from frozen(item, f"{above}{index}.")
+            yield from named(item, pattern, f"{above}{index}.")
     elif isinstance(tree.value, dict):
         for key, item in tree.value.items():
             path = f"{above}{key}"
-            named = re.search("freez|frozen", key) is not None
-            if named and any(_stands(value) for value in _flat(item.plain())):
+            if re.search(pattern, key):
                 yield path, item
-            elif not named:
-                yield from frozen(item, f"{path}.")
+            else:
+                yield from named(item, pattern, f"{path}.")
+
+
+def frozen(tree: Node) -> list[str]:
+    """The keys that say that something stands still."""
+    found = named(tree, "freez|frozen")
+    return [path for path, item in found if any(_stands(one) for one in _flat(item.plain()))]
 
 
 def _stands(value: Any) -> bool:

@@ -158,14 +158,16 @@ def _old_schedule(reading: Reading) -> None:
     at = "learning_rate.decay"
     word = reading.word(f"{at}.type", "poly")
     name = OLD_DECAYS.get(word)
-    rate = reading.take("lr", "learning_rate.value")
     if name is None:
         reading.doubt("schedule", f"no decay of PaddleSeg's old form: {word}", f"{at}.type")
         return
     _paddle.curve(reading, at, name)
     if not reading.has(at):
         reading.imply("power", 0.9, "default of PaddleSeg's old form")
-    if isinstance(rate, list):
-        reading.state("values", rate, "learning_rate.value")
-        reading.state("lr", rate[0], "learning_rate.value", "computed")
+    if name == "PiecewiseDecay":
+        rates = reading.take("values", "learning_rate.value")
+        if rates:
+            reading.state("lr", rates[0], "learning_rate.value", "computed")
+    else:
+        reading.take("lr", "learning_rate.value")
     _length(reading, name, f"{at}.decay_steps", 0)
