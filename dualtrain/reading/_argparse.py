@@ -25,7 +25,7 @@ from dualtrain.reading._values import (
     plain,
 )
 
-__all__ = ["MODELS", "argument_of", "parse"]
+__all__ = ["MODELS", "argument_of", "parse", "word_of", "words_of"]
 
 ARGUMENTS, DEFAULTS, OPTIONS, INNER, DEST = (
     "<arguments>",
@@ -132,9 +132,9 @@ def _parse_args(machine: Machine, event: Event) -> Value | None:
     known_only = "known" in event.name
     given = event.args[0] if event.args else event.kwargs.get("args")
     space = event.args[1] if len(event.args) > 1 else event.kwargs.get("namespace")
-    words = _words(machine, given)
+    words = words_of(machine, given)
     split_, made = parse(machine, event.receiver, words, event.place, space)
-    rest = [_word(words or [], one) for one in split_.strangers]
+    rest = [word_of(words or [], one) for one in split_.strangers]
     if not known_only:
         for one in rest:
             stranger(machine, one, event.place)
@@ -143,7 +143,7 @@ def _parse_args(machine: Machine, event: Event) -> Value | None:
     return ListValue("tuple", {"items": (Item(made), Item(left)), "open": False})
 
 
-def _words(machine: Machine, given: Value | None) -> list[Known] | None:
+def words_of(machine: Machine, given: Value | None) -> list[Known] | None:
     """The words to be parsed; None where the text does not tell."""
     if given is None or (isinstance(given, Known) and given.value is None):
         given = _attributes.get(machine, Library("sys"), "argv", Place("", 0))
@@ -158,7 +158,7 @@ def _words(machine: Machine, given: Value | None) -> list[Known] | None:
     return [one for one in values if isinstance(one, Known)]
 
 
-def _word(words: Sequence[Known], text: str, option: str | None = None) -> Known:
+def word_of(words: Sequence[Known], text: str, option: str | None = None) -> Known:
     """The word of the command with this text."""
     for one in words:
         if one.value == text or (option and one.value == f"{option}={text}"):
@@ -200,7 +200,7 @@ def parse(
     for upper, lower in zip(found.chosen, found.chosen[1:], strict=False):
         if upper.dest:
             text = next(name for name, one in upper.inner if one is lower)
-            _put(machine, made, upper.dest, _word(words or [], text))
+            _put(machine, made, upper.dest, word_of(words or [], text))
     for each in found.heard:
         _hear(machine, made, each, words or [])
     return found, made
@@ -261,11 +261,11 @@ def _hear(machine: Machine, made: DictValue, heard: Heard, words: Sequence[Known
     action = argument.action
     if action in ("help", "version"):
         return
-    origin = _word(words, option or "").origin if option else Origin("command line")
+    origin = word_of(words, option or "").origin if option else Origin("command line")
     origin = Origin("command line", origin.place, argument.flag)
 
     def one(text: str) -> Value:
-        origin = Origin("command line", _word(words, text, option).origin.place, argument.flag)
+        origin = Origin("command line", word_of(words, text, option).origin.place, argument.flag)
         value = _converted(machine, argument, Known(text, origin))
         choices = argument.word("choices")
         if choices is not None and isinstance(value, Known) and value.value not in list(choices):

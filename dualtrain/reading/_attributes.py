@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from dualtrain.reading import _calls, _imports
+from dualtrain.reading._files import path_attribute
 from dualtrain.reading._flags import read
 from dualtrain.reading._machine import Machine, either
-from dualtrain.reading._operators import compute
+from dualtrain.reading._operators import OUTSIDE, compute
 from dualtrain.reading._place import Place
 from dualtrain.reading._values import (
     Class,
@@ -36,6 +37,8 @@ def get(machine: Machine, of: Value, name: str, place: Place) -> Value:
         case Module():
             if name in of.cells:
                 return of.cells[name]
+            if name == "__dict__":
+                return DictValue(of.cells)
             inner = _imports.submodule(machine, of, name)
             return inner or _unknown(of, name, place)
         case Library(path=path):
@@ -55,6 +58,8 @@ def get(machine: Machine, of: Value, name: str, place: Place) -> Value:
             return of.cells[name]
         case DictValue() if of.attributes and name == "__dict__":
             return of
+        case Known(value=str(text)) if path_attribute(text, name) is not None:
+            return Known(path_attribute(text, name), Origin("computed", place), name, (of,))
         case Unknown(op="if") if few(of):
             test, a, b = of.operands
             return either(test, get(machine, a, name, place), get(machine, b, name, place))
@@ -188,6 +193,10 @@ def put_item(machine: Machine, of: Value, index: Value, value: Value, place: Pla
                 items[index.value] = type(items[0])(value, machine.context)
                 machine.write(of.cells, "items", tuple(items))
             return
+    elif isinstance(of, DictValue):
+        machine.write(of.cells, ("any", str(place)), value)
+        of.open = True
+        return
     name = plain(index) if isinstance(index, Known) else "[]"
     machine.stored(of, str(name), value, place)
 
@@ -200,7 +209,12 @@ def slice_of(of: Value, bounds: list[Value], place: Place) -> Value:
         if isinstance(of, ListValue) and not of.open:
             return ListValue(of.kind, {"items": of.items[at], "open": False}, origin)
         if isinstance(of, Known) and isinstance(of.value, (str, bytes)):
-            return Known(of.value[at], origin, "slice", (of, *bounds))
+            return Known(
+                of.value[at],
+                of.origin if of.origin.how in OUTSIDE else origin,
+                "slice",
+                (of, *bounds),
+            )
     return Unknown("", origin, "slice", (of, *bounds))
 
 

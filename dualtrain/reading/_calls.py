@@ -195,16 +195,16 @@ def instantiate(
 ) -> Value:
     """An object of a class of the program."""
     made = Instance(of, place)
-    for decorator in of.decorators:
-        model = machine.models.get(f"@{path_of(decorator)}")
-        if model is not None and not any("__init__" in one.cells for one in of.line):
-            machine.happens(f"@{path_of(decorator)}", args, kwargs, place, receiver=made)
-            return made
     for one in of.line:
         found = one.cells.get("__init__")
         if isinstance(found, Function):
             call(machine, found.bind(made), args, kwargs, place)
             return made
+        for decorator in (*one.decorators, *one.bases):
+            path = f"@{path_of(decorator)}"
+            if path in machine.models:
+                machine.happens(path, args, kwargs, place, receiver=made)
+                return made
     if of.library:
         machine.happens(f"{of.library}.__init__", args, kwargs, place, receiver=made)
     return made

@@ -121,6 +121,7 @@ class Machine:
         self.modules: dict[str, Module] = {}
         self.events: list[Event] = []
         self.notes: list[str] = []
+        self.raises: list[Place] = []
         self.context = Context()
         self.state: dict[str, Any] = {}
         """What models keep between calls."""
@@ -169,9 +170,14 @@ class Machine:
                 self.spent[function.node] = self.spent.get(function.node, 0) + here
 
     def note(self, text: str) -> None:
-        """Something a reader of the result should know, once."""
-        if text not in self.notes:
+        """Something a reader of the result should know, once, unless it is not reached."""
+        if self.context.real and text not in self.notes:
             self.notes.append(text)
+
+    def fails(self, place: Place) -> None:
+        """An error is raised here; what is below is read as if it were not."""
+        if self.context.real and place not in self.raises:
+            self.raises.append(place)
 
     # What can be taken back
 

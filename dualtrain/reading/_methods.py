@@ -28,7 +28,7 @@ from dualtrain.reading._values import (
     Value,
 )
 
-__all__ = ["MODELS", "method"]
+__all__ = ["MODELS", "attributes_of", "method"]
 
 TEXT = frozenset(
     [
@@ -78,6 +78,8 @@ def method(
             if kwargs:
                 return Unknown("", Origin("computed", place), name, (of, *args))
             return compute(name, lambda one, *a: getattr(one, name)(*a), (of, *args), place)
+        case Known(value=str()) if f"pathlib.Path.{name}" in machine.models:
+            return machine.happens(f"pathlib.Path.{name}", args, kwargs, place, receiver=of)
         case ListValue() if name in LISTS:
             return LISTS[name](machine, of, args, place)
         case DictValue() if name in DICTS:
@@ -393,19 +395,18 @@ def _deepcopy(machine: Machine, event: Event) -> Value | None:
 
 
 def _attributes_of(machine: Machine, event: Event) -> Value:
-    made = _dict(machine, event)
-    assert isinstance(made, DictValue)
+    return attributes_of(_dict(machine, event))
 
-    def deep(value: Value) -> Value:
-        if isinstance(value, DictValue):
-            cells = {key: deep(one) for key, one in value.cells.items()}
-            return DictValue(cells, value.origin, value.open, attributes=True)
-        if isinstance(value, ListValue):
-            items = tuple(Item(deep(one.value), one.context) for one in value.items)
-            return ListValue(value.kind, {"items": items, "open": value.open}, value.origin)
-        return value
 
-    return deep(made)
+def attributes_of(value: Value) -> Value:
+    """A mapping whose keys are attributes too, to the last."""
+    if isinstance(value, DictValue):
+        cells = {key: attributes_of(one) for key, one in value.cells.items()}
+        return DictValue(cells, value.origin, value.open, attributes=True)
+    if isinstance(value, ListValue):
+        items = tuple(Item(attributes_of(one.value), one.context) for one in value.items)
+        return ListValue(value.kind, {"items": items, "open": value.open}, value.origin)
+    return value
 
 
 def _super(machine: Machine, event: Event) -> Value | None:
@@ -508,8 +509,6 @@ MODELS: dict[str, Callable[[Machine, Event], Value | None]] = {
     "numpy.cos": _pure("cos", math.cos),
     "numpy.sqrt": _pure("sqrt", math.sqrt),
     "ast.literal_eval": _pure("literal_eval", lambda text: ast.literal_eval(text)),
-    "os.path.join": _pure("path", lambda *parts: "/".join(parts)),
-    "os.path.basename": _pure("basename", lambda path: path.rpartition("/")[2]),
     "paddle.distributed.spawn": _spawn,
     "torch.multiprocessing.spawn": _spawn,
 }

@@ -4,9 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dualtrain.reading import _argparse, _methods
+from dualtrain.reading import (
+    _argparse,
+    _argparse_fields,
+    _configurations,
+    _dataclasses,
+    _files,
+    _methods,
+)
 from dualtrain.reading._machine import Model
 
 __all__ = ["ALL_MODELS"]
 
-ALL_MODELS: Mapping[str, Model] = {**_methods.MODELS, **_argparse.MODELS}
+ALL_MODELS: Mapping[str, Model] = {
+    **_methods.MODELS,
+    **_files.MODELS,
+    **_argparse.MODELS,
+    **_dataclasses.MODELS,
+    **_argparse_fields.MODELS,
+    **_configurations.MODELS,
+}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import posixpath
 import re
 from collections.abc import Callable
 from typing import Any
@@ -70,6 +71,13 @@ COMPARE: dict[type[ast.cmpop], tuple[str, Callable[[Any, Any], Any]]] = {
 REPEATED = 200
 """Elements of a list that is a shorter one repeated."""
 
+PASSES = frozenset(
+    {"int", "float", "str", "bool", "literal_eval", "split", "strip", "lower", "item", "slice"}
+)
+"""What gives the very value in another form, so that it still comes from where it came from."""
+
+OUTSIDE = frozenset({"flag default", "command line", "configuration"})
+
 OBJECTS = (Function, Class, Instance, Module, Library)
 """What is neither None nor false."""
 
@@ -98,6 +106,9 @@ def compute(
 ) -> Value:
     """The value of a pure function: computed, if all is known and nothing goes wrong."""
     origin = Origin("computed", place)
+    if op in PASSES and operands:
+        first = getattr(operands[0], "origin", origin)
+        origin = first if first.how in OUTSIDE else origin
     try:
         if any(not _few(one) for one in operands):
             raise ValueError("too large")
@@ -174,6 +185,8 @@ def binary(node: ast.operator, a: Value, b: Value, place: Place) -> Value:
         return _repeated(a, b, place)
     if op == "|" and isinstance(a, DictValue) and isinstance(b, DictValue):
         return DictValue({**a.cells, **b.cells}, Origin("computed", place), a.open or b.open)
+    if op == "/" and isinstance(a, Known) and isinstance(a.value, str):
+        return compute("path", posixpath.join, (a, b), place)
     return compute(op, function, (a, b), place)
 
 

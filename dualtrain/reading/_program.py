@@ -37,6 +37,8 @@ class Program:
     """As it is at the program's end."""
     called: Sequence[str] = ()
     """Functions that nothing calls and that were read as if they were."""
+    raises: Sequence[Place] = ()
+    """Where it ends with an error, as its own tests tell: such as of what the command lacks."""
     flags: Flags = field(default_factory=Flags)
     """What it declares, what the command gives, and what is read of it."""
 
@@ -80,6 +82,7 @@ def read_program(
     )
     called: list[str] = []
     entry = entry.resolve()
+    machine.state["entry"] = entry.parent
     module = Module("__main__", entry.name)
     try:
         module = _imports.main(machine, entry)
@@ -103,5 +106,6 @@ def read_program(
         machine.modules,
         machine,
         called,
+        machine.raises,
         flags_of(machine),
     )

@@ -200,6 +200,10 @@ def _decided(
     taken = _branch(machine, taken_body, frame, Condition(test, known, True, place))
     if other.ends == NEXT:
         machine.keep(test, known, taken.changes, other.changes)
+    error = next((one for one in taken_body if isinstance(one, ast.Raise)), None)
+    if taken.ends == RAISE and error is not None:
+        machine.fails(_at(frame, error))
+        return None
     return taken.ends
 
 

@@ -293,14 +293,15 @@ def same_tree(a: Value, b: Value, depth: int = 0) -> bool:
     return False
 
 
-def deep(value: Value, depth: int = 0) -> Iterator[Value]:
+def deep(value: Value) -> Iterator[Value]:
     """A value and all it is computed from, through what calls were given too."""
-    if depth > 8:
-        return
-    for one in leaves(value):
-        yield one
-        if isinstance(one, Made):
-            inner = [*one.args, *one.kwargs.values()]
-            inner += [one.receiver] if one.receiver is not None else []
-            for more in inner:
-                yield from deep(more, depth + 1)
+    stack, met = [value], set[int]()
+    while stack:
+        for one in leaves(stack.pop()):
+            if id(one) in met:
+                continue
+            met.add(id(one))
+            yield one
+            if isinstance(one, Made):
+                stack += [*one.args, *one.kwargs.values()]
+                stack += [one.receiver] if one.receiver is not None else []

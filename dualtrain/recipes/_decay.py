@@ -132,6 +132,15 @@ def _structured(name: Value) -> bool:
 
 
 def _by_groups(event: Event, groups: list[Group], part: Part) -> None:
+    for one in groups:
+        test = _decided_inside(one)
+        if test is not None:
+            rule = rule_of(test[0], picks=test[1])
+            if rule is None or not rule.atoms:
+                _unknown(part, event.place, f"what does not decay is {described(test[0])}")
+            else:
+                _says(part, rule, event.place)
+            return
     still = [one for one in groups if _zero(one)]
     others = [one for one in groups if not _zero(one)]
     if not still or not others:
@@ -155,6 +164,17 @@ def _by_groups(event: Event, groups: list[Group], part: Part) -> None:
             "and its parameters never train"
         )
         part.hazards.append(Hazard("params_lost", event.place, text, "weight_decay.exclude"))
+
+
+def _decided_inside(group: Group) -> tuple[Value, bool] | None:
+    """Of groups made one by one: the test that decides whether one decays, and how it comes out
+    where none does."""
+    decay = group.values.get("weight_decay")
+    if not isinstance(decay, Unknown) or decay.op != "if":
+        return None
+    test, then, other = decay.operands
+    zeros = [isinstance(one, Known) and one.value == 0 for one in (then, other)]
+    return (test, zeros[0]) if zeros[0] is not zeros[1] else None
 
 
 def _generator(groups: list[Group]) -> bool:

@@ -22,17 +22,32 @@ from dualtrain.reading import (
 )
 from dualtrain.reading._data_files import read_data
 from dualtrain.reading._source import decoded
+from dualtrain.recipes._amp import amp_part
+from dualtrain.recipes._batches import batches_part
 from dualtrain.recipes._clip import clip_part
 from dualtrain.recipes._decay import decay_part
+from dualtrain.recipes._flag_hazards import flags_part
 from dualtrain.recipes._freeze import freeze_part
+from dualtrain.recipes._loop import loop_part
 from dualtrain.recipes._optimizer import optimizer_part
 from dualtrain.recipes._record import FIELDS, Found, Hazard, Recipe
+from dualtrain.recipes._schedules import schedule_part
 from dualtrain.recipes._seen import Part, Seen, see
 from dualtrain.recipes.vision import vision_recipe
 
 __all__ = ["RecipeError", "read_recipe"]
 
-PARTS: tuple[Callable[[Seen], Part], ...] = (optimizer_part, decay_part, clip_part, freeze_part)
+PARTS: tuple[Callable[[Seen], Part], ...] = (
+    schedule_part,
+    optimizer_part,
+    decay_part,
+    clip_part,
+    freeze_part,
+    loop_part,
+    batches_part,
+    amp_part,
+    flags_part,
+)
 
 SCRIPTS, TREES, PAGES = (
     (".py",),

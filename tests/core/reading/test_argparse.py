@@ -9,21 +9,9 @@ from typing import Any
 import pytest
 
 from dualtrain.reading._place import Place
-from dualtrain.reading._program import Program, read_program
-from dualtrain.reading._values import DictValue, Known, Origin, Unknown, Value, plain
-
-COMMAND = "the command"
-
-
-def reading(folder: Path, text: str, words: str = "", **files: str) -> Program:
-    for name, other in files.items():
-        (folder / f"{name}.py").write_text(other)
-    script = folder / "train.py"
-    script.write_text(text)
-    argv = [
-        Known(w, Origin("command line", Place(COMMAND, n + 1))) for n, w in enumerate(words.split())
-    ]
-    return read_program(script, folder, argv=argv)
+from dualtrain.reading._program import Program
+from dualtrain.reading._values import DictValue, Origin, Unknown, Value, plain
+from tests.core.reading.readings import COMMAND, reading
 
 
 def namespace(program: Program) -> dict[str, Any]:

@@ -1,0 +1,140 @@
+"""Files that a program opens, as far as they lie in its own folder; paths are text."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from dualtrain.files import read_bytes
+from dualtrain.reading._machine import Event, Machine, Model
+from dualtrain.reading._operators import compute
+from dualtrain.reading._place import Place
+from dualtrain.reading._source import decoded
+from dualtrain.reading._values import Known, Made, Origin, Unknown, Value
+
+__all__ = ["MODELS", "find", "path_attribute", "text_of"]
+
+LARGEST = 1_000_000
+"""Bytes of a file that is read, at most."""
+
+OPENERS = ("builtins.open", "io.open", "codecs.open", "os.fdopen")
+
+
+def find(machine: Machine, path: str) -> Path | None:
+    """The file that a path of the program means, if it lies in the folder that is read."""
+    entry: Path = machine.state.get("entry", machine.root)
+    for base in (machine.root, entry, *machine.paths):
+        found = (base / path).resolve()
+        if found.is_file() and found.is_relative_to(machine.root):
+            return found
+    return None
+
+
+def text_of(machine: Machine, source: Value, place: Place) -> Known | Unknown:
+    """The text of a file: of what `open` gave, of a path, or of text that was read already."""
+    if isinstance(source, Made) and source.path in OPENERS:
+        path = source.args[0] if source.args else source.kwargs.get("file", Known(None))
+        return text_of(machine, path, place)
+    if isinstance(source, Known) and source.op == "file":
+        return source
+    origin = Origin("configuration", place)
+    if not isinstance(source, Known) or not isinstance(source.value, str):
+        return Unknown("which file it is, the text does not tell", origin, "file", (source,))
+    found = find(machine, source.value)
+    if found is None:
+        why = f"{source.value} is not there"
+        return Unknown(why, origin, "file", (source,))
+    name = found.relative_to(machine.root).as_posix()
+    try:
+        data = read_bytes(found)
+    except OSError as fault:
+        return Unknown(f"{name}: cannot be read: {fault.strerror}", origin, "file", (source,))
+    if len(data) > LARGEST:
+        return Unknown(f"{name} is too large to be read", origin, "file", (source,))
+    text = decoded(data).removeprefix("\ufeff")
+    return Known(text, Origin("configuration", Place(name, 1)), "file", (source,))
+
+
+def _read(machine: Machine, event: Event) -> Value | None:
+    return None if event.receiver is None else text_of(machine, event.receiver, event.place)
+
+
+def path_attribute(path: str, name: str) -> str | None:
+    """An attribute of a path, which is kept as text; None of any other attribute."""
+    stem, suffix = posixpath.splitext(posixpath.basename(path))
+    known = {
+        "parent": posixpath.dirname(path) or ".",
+        "name": posixpath.basename(path),
+        "stem": stem,
+        "suffix": suffix,
+    }
+    return known.get(name)
+
+
+def _text(op: str, function: Callable[..., Any]) -> Model:
+    def model(machine: Machine, event: Event) -> Value | None:
+        return compute(op, function, event.args, event.place)
+
+    return model
+
+
+def _there(machine: Machine, event: Event) -> Value | None:
+    """Whether a file is there: yes, if it lies in the repository; else that is not known."""
+    path = event.args[0] if event.args else event.receiver
+    origin = Origin("computed", event.place)
+    if isinstance(path, Known) and isinstance(path.value, str) and find(machine, path.value):
+        return Known(True, origin, "exists", (path,))
+    return Unknown("whether a file is there", origin, "exists", (path or Known(None),))
+
+
+def _environment(machine: Machine, event: Event) -> Value | None:
+    name, *default = event.args
+    shown = name.value if isinstance(name, Known) else "?"
+    why = f"the environment variable {shown} decides"
+    return Unknown(why, Origin("computed", event.place), "environment", (name, *default))
+
+
+def _open(machine: Machine, event: Event) -> Value | None:
+    given = [] if event.receiver is None else [event.receiver]
+    return machine.happens("builtins.open", given, {}, event.place)
+
+
+def _joined(machine: Machine, event: Event) -> Value | None:
+    parts = (event.receiver or Known("."), *event.args)
+    return compute("path", posixpath.join, parts, event.place)
+
+
+def _itself(machine: Machine, event: Event) -> Value | None:
+    return event.receiver
+
+
+def _path(*parts: str) -> str:
+    return posixpath.join(*parts) if parts else "."
+
+
+MODELS: dict[str, Model] = {
+    "os.path.join": _text("path", posixpath.join),
+    "os.path.basename": _text("basename", posixpath.basename),
+    "os.path.dirname": _text("dirname", posixpath.dirname),
+    "os.path.normpath": _text("normpath", posixpath.normpath),
+    "os.path.splitext": _text("splitext", posixpath.splitext),
+    "os.path.abspath": _text("abspath", str),
+    "os.path.realpath": _text("abspath", str),
+    "os.path.expanduser": _text("abspath", str),
+    "os.path.exists": _there,
+    "os.path.isfile": _there,
+    "os.getcwd": lambda machine, event: Known(".", Origin("computed", event.place)),
+    "os.environ.get": _environment,
+    "os.getenv": _environment,
+    "pathlib.Path": _text("path", _path),
+    "pathlib.PurePath": _text("path", _path),
+    "pathlib.Path.read_text": _read,
+    "pathlib.Path.open": _open,
+    "pathlib.Path.exists": _there,
+    "pathlib.Path.is_file": _there,
+    "pathlib.Path.joinpath": _joined,
+    **{f"pathlib.Path.{one}": _itself for one in ("resolve", "absolute", "expanduser", "as_posix")},
+    **{f"{one}.read": _read for one in OPENERS},
+}
