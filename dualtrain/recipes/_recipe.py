@@ -30,6 +30,7 @@ from dualtrain.recipes._flag_hazards import flags_part
 from dualtrain.recipes._freeze import freeze_part
 from dualtrain.recipes._loop import loop_part
 from dualtrain.recipes._optimizer import optimizer_part
+from dualtrain.recipes._order_hazards import order_part
 from dualtrain.recipes._record import FIELDS, Found, Hazard, Recipe
 from dualtrain.recipes._schedules import schedule_part
 from dualtrain.recipes._seen import Part, Seen, see
@@ -47,6 +48,7 @@ PARTS: tuple[Callable[[Seen], Part], ...] = (
     loop_part,
     batches_part,
     amp_part,
+    order_part,
     flags_part,
 )
 
