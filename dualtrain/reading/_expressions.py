@@ -67,6 +67,9 @@ def _name(machine: Machine, node: ast.Name, frame: Frame, place: Place) -> Value
         return cells[node.id]
     if node.id in _calls.BUILTINS:
         return Library(f"builtins.{node.id}")
+    stars = {of for file, of in machine.state.get("stars", []) if file == frame.module.file}
+    if len(stars) == 1:
+        return Library(f"{stars.pop()}.{node.id}")
     return Unknown(
         f"{node.id} is set nowhere", Origin("computed", place), "name", (Known(node.id),)
     )
