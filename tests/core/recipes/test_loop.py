@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-
 from dualtrain.reading import read_program
 from dualtrain.recipes._amp import amp_part
 from dualtrain.recipes._batches import batches_part
