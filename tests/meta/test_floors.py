@@ -22,7 +22,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("spec", "native"),
     ("ledger",),
     ("plan",),
-    ("trace", "backend", "dialects", "explain"),
+    ("trace", "backend", "dialects", "explain", "scripts"),
     ("twins",),
     ("lockstep",),
     ("parity", "training"),
