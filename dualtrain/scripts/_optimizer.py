@@ -6,6 +6,7 @@ from typing import Any
 
 from dualtrain.native.optimizers import driving_row, words_of
 from dualtrain.optimizers import UpdateRule
+from dualtrain.scripts._source import source
 
 __all__ = ["native_optimizer"]
 
@@ -26,5 +27,5 @@ def native_optimizer(rule: UpdateRule, library: str) -> dict[str, Any]:
         for name, argument in row.arguments.items()
         if name in written and not set(argument.words) & set(_SAID_ELSEWHERE)
     }
-    arguments = [f"{name}={value!r}" for name, value in told.items() if value is not False]
+    arguments = [f"{name}={source(value)}" for name, value in told.items() if value is not False]
     return {"name": row.name.rpartition(".")[2], "native": True, "arguments": arguments}

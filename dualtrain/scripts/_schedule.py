@@ -9,6 +9,7 @@ from typing import Any
 
 from dualtrain.native import Refusal, Row, flat
 from dualtrain.native.schedules import NATIVE_SCHEDULES
+from dualtrain.scripts._source import source
 from dualtrain.spec import Spec
 
 __all__ = ["NativeSchedule", "native_schedule", "phases_of", "whole_numbers"]
@@ -80,7 +81,9 @@ def _written(row: Row, words: Mapping[str, Any], module: str) -> NativeSchedule 
     said = {n: (*a.words, "")[0] for n, a in row.arguments.items()}
     left_out = {name: fixed.default for name, fixed in row.fixed.items()}
     shown = {
-        name: "LR" if said.get(name) == "optimizer.lr" else _SHOWN.get(said.get(name, ""), repr(v))
+        name: "LR"
+        if said.get(name) == "optimizer.lr"
+        else _SHOWN.get(said.get(name, ""), source(v))
         for name, v in arguments.items()
         if v != left_out.get(name, ...)
     }

@@ -23,7 +23,7 @@ def rate_lines(spec: Spec, native: NativeSchedule | None, factor: str) -> dict[s
     if native is not None:
         read = [name for name in ("warmup", "horizon") if name in native.arguments.values()]
     length = numbers["length"] if factor else numbers["horizon"]
-    given = ", ".join({"warmup": "warmup", "horizon": length}[name] for name in read)
+    given = ", ".join({"warmup": _warmup(numbers), "horizon": length}[name] for name in read)
     call = f"lambda t: factor(t, {given})" if read else "factor"
     return {
         "setup": _setup(spec, numbers, read),
@@ -34,11 +34,14 @@ def rate_lines(spec: Spec, native: NativeSchedule | None, factor: str) -> dict[s
 
 
 def _arguments(native: NativeSchedule | None, numbers: dict[str, str]) -> list[str]:
-    shown = {} if native is None else native.arguments
-    return [
-        f"{name}={numbers['horizon'] if text == 'horizon' else text}"
-        for name, text in shown.items()
-    ]
+    arguments = {} if native is None else native.arguments
+    told = {"horizon": numbers["horizon"], "warmup": _warmup(numbers)}
+    return [f"{name}={told.get(text, text)}" for name, text in arguments.items()]
+
+
+def _warmup(numbers: dict[str, str]) -> str:
+    """The variable, where there is one."""
+    return "0" if numbers["warmup"] == "0" else "warmup"
 
 
 def _setup(spec: Spec, numbers: dict[str, str], read: list[str]) -> list[str]:
@@ -57,7 +60,7 @@ def _setup(spec: Spec, numbers: dict[str, str], read: list[str]) -> list[str]:
     if "total_updates" in needed:
         product = f"({count})" if "//" in count else count
         lines.append(f"total_updates = EPOCHS * {product}")
-    if "warmup" in read:
+    if "warmup" in read and _warmup(numbers) == "warmup":
         lines.append(f"warmup = {numbers['warmup']}")
     return lines
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -15,6 +14,7 @@ from dualtrain.scripts._optimizer import native_optimizer
 from dualtrain.scripts._refusals import check_writable
 from dualtrain.scripts._schedule import native_schedule, phases_of
 from dualtrain.scripts._sizes import rate_lines
+from dualtrain.scripts._source import call, listed, shown, source
 from dualtrain.spec import LossScale, Spec, WeightDecay
 
 __all__ = ["SCRIPT_BACKENDS", "write_script"]
@@ -78,32 +78,10 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=shown,
     )
-    environment.globals |= {"quote": _quote, "quoted": _quoted, "call": _call}
+    environment.globals |= {"quote": source, "quoted": listed, "call": call}
     return environment
-
-
-def _quote(text: str) -> str:
-    """As Python source, in double quotes where that needs no escape."""
-    return json.dumps(text) if text.isascii() and text.isprintable() else repr(text)
-
-
-def _call(head: str, arguments: Sequence[str]) -> str:
-    """A call inside a function, over as many lines as it needs."""
-    joined = ", ".join(arguments)
-    if len(head) + len(joined) + 6 <= _WIDTH:
-        return f"{head}({joined})"
-    if len(joined) + 8 <= _WIDTH:
-        return f"{head}(\n        {joined}\n    )"
-    lines = "".join(f"        {argument},\n" for argument in arguments)
-    return f"{head}(\n{lines}    )"
-
-
-_WIDTH = 88
-
-
-def _quoted(texts: Iterable[str]) -> str:
-    return f"[{', '.join(map(_quote, texts))}]"
 
 
 def _facts(spec: Spec, backend: str, model: str | None) -> dict[str, Any]:
@@ -126,12 +104,19 @@ def _facts(spec: Spec, backend: str, model: str | None) -> dict[str, Any]:
         "decay": decay,
         "spares": decay is not None and any(_exclusions(decay)),
         "patterns": _patterns(spec),
+        "layer": {"torch": "module", "paddle": "layer"}[backend],
+        "reads_full_names": decay is not None
+        and bool(decay.exclude_patterns or decay.exclude_substrings),
+        "reads_names": decay is not None
+        and bool("bias" in decay.exclude or decay.exclude_patterns or decay.exclude_substrings),
         "mends_variance": "batch_norm" in spec.model_fields_set and spec.batch_norm != backend,
         "scale": (amp.loss_scale or LossScale()) if amp and amp.dtype == "float16" else None,
         "squared": spec.task is not None and spec.task.name == "regression",
         "smoothing": spec.loss.label_smoothing if spec.loss else 0.0,
         "shift": spec.loss is not None and spec.loss.shift_labels,
     }
+    holds = amp is not None and amp.on_skip == "hold" and facts["steps_each_update"]
+    facts["reads_skipped"] = spec.ema is not None or holds
     by_layer = decay is not None and {"norm", "embedding"} & set(decay.exclude)
     facts["needs_nn"] = bool(by_layer) or facts["mends_variance"]
     facts["optimizer_arguments"] = _ARGUMENTS[backend](spec, facts)
@@ -161,13 +146,13 @@ def _paddle_arguments(spec: Spec, facts: Mapping[str, Any]) -> list[str]:
     value = "WEIGHT_DECAY" if decay else "0.0"
     if rule.name == "lamb":
         arguments.append(f"lamb_weight_decay={value}")
-        left_out = "lambda parameter: " + ("parameter.name not in decays" if spares else "True")
+        left_out = "lambda parameter: " + ("parameter.name in spared" if spares else "True")
         if spares or not decay:
             arguments.append(f"exclude_from_weight_decay_fn={left_out}")
     elif rule.decoupled:
         arguments.append(f"weight_decay={value}")
         if spares:
-            arguments.append("apply_decay_param_fun=lambda name: name in decays")
+            arguments.append("apply_decay_param_fun=lambda name: name not in spared")
     elif decay and not spares:
         arguments.append("weight_decay=WEIGHT_DECAY")
     clip = spec.clip
