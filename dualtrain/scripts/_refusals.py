@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dualtrain.errors import SpecError
+from dualtrain.scripts._said import unknown_words
 from dualtrain.spec import Spec
 
 __all__ = ["check_writable"]
 
+_UNKNOWN = "it is not among the words that a script can say"
 _CURE = "leave it out, or train with dualtrain itself"
 
 
 def check_writable(spec: Spec, backend: str) -> None:
     """Raise `SpecError` that names every word of the spec that the script would not say."""
-    found = {steps: why for steps, why in _unwritten(spec, backend)}
+    found = {steps: _UNKNOWN for steps in unknown_words(spec)}
+    found |= {steps: why for steps, why in _unwritten(spec, backend)}
     problems = tuple(
         spec.problem(
             *steps,

@@ -121,5 +121,6 @@ def whole_numbers(spec: Spec) -> dict[str, str]:
     else:
         rounding = {"ceil": "math.ceil", "round": "round"}.get(warmup.rounding or "", "int")
         steps = f"{rounding}({warmup.proportion!r} * {horizon})"
-    length = horizon if warmup.counted == "inside" else f"warmup + {horizon}"
+    inside = warmup.counted == "inside" or steps == "0"
+    length = horizon if inside else f"warmup + {horizon}"
     return {"horizon": horizon, "warmup": steps, "length": length}
