@@ -20,7 +20,7 @@ from tests.oracle.drive import native
 from tests.oracle.model import initial
 from tests.oracle.specs import Case
 
-__all__ = ["Ran", "by_fit", "by_script", "refused_words", "writable"]
+__all__ = ["Ran", "by_fit", "by_script", "filled", "lines_of", "writable"]
 
 _LINE = re.compile(r"update (\d+) lr (\S+) loss (\S+)")
 
@@ -78,26 +78,37 @@ def by_fit(case: Case, backend: str) -> Ran:
 
 def by_script(case: Case, backend: str, folder: Path) -> Ran:
     """By the script, its place filled with the same model and batches."""
-    own = native(backend)
-    file = folder / f"train_{backend}_{case.index}.py"
-    file.write_text(write_script(Spec(**case.spec), backend), encoding="utf-8")
-    readings = iter(range(10**6))
-    script = runpy.run_path(str(file), run_name="script")
-    names = script["train"].__globals__
-    names |= {
-        "build_model": lambda: _model(case, own),
-        "batches": case.batches,
-        "evaluate": lambda model: case.metric(next(readings)),
-    }
+    own, readings = native(backend), iter(range(10**6))
+    script = filled(
+        write_script(Spec(**case.spec), backend),
+        folder / f"train_{backend}_{case.index}.py",
+        build_model=lambda: _model(case, own),
+        batches=case.batches,
+        evaluate=lambda model: case.metric(next(readings)),
+    )
     told = io.StringIO()
     with contextlib.redirect_stdout(told):
         made = script["train"]()
     model, averages = made if isinstance(made, tuple) else (made, None)
-    lines = _LINE.findall(told.getvalue())
-    assert [int(number) for number, _, _ in lines] == list(range(len(lines)))
+    lines = lines_of(told.getvalue())
     return Ran(
-        rates=[float(lr) for _, lr, _ in lines],
-        losses=[float(loss) for _, _, loss in lines],
+        rates=[lr for lr, _ in lines],
+        losses=[loss for _, loss in lines],
         weights=own.read(model),
         averages=None if averages is None else [a.numpy().copy() for a in averages],
     )
+
+
+def filled(text: str, file: Path, **yours: Any) -> dict[str, Any]:
+    """The names of a script, its place filled with these functions; nothing has run yet."""
+    file.write_text(text, encoding="utf-8")
+    script = runpy.run_path(str(file), run_name="script")
+    script["train"].__globals__.update(yours)
+    return script
+
+
+def lines_of(told: str) -> list[tuple[float, float]]:
+    """(rate, loss) of each update that a script tells of."""
+    lines = _LINE.findall(told)
+    assert [int(number) for number, _, _ in lines] == list(range(len(lines)))
+    return [(float(lr), float(loss)) for _, lr, loss in lines]

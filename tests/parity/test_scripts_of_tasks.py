@@ -1,0 +1,144 @@
+"""Scripts of whole tasks, a BERT and a regression, beside `dualtrain train`'s trace; and AMP."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dualtrain import Spec, write_script
+from dualtrain.trace import read_trace
+from dualtrain.training import train
+from dualtrain.training._task_side import begin_task
+from tests.command import Run
+from tests.command import run as run
+from tests.oracle.specs import draw
+from tests.scripts import by_fit, by_script, filled, lines_of
+from tests.tasks import epochs, number_spec, prepare, small_spec, write_numbers, write_task
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.pydantic.config.Extra. is deprecated"),  # paddlenlp's
+    pytest.mark.filterwarnings("ignore:Detected call of .lr_scheduler.step"),  # of skipped updates
+]
+
+WORDS: dict[str, Any] = {"warmup": {"proportion": 0.29}, "clip": {"global_norm": 1.0}}
+
+
+@pytest.mark.parametrize("backend", ["torch", "paddle"])
+@pytest.mark.parametrize("task", ["text", "numbers"])
+def test_a_task(backend: str, task: str, tmp_path: Path) -> None:
+    if task == "text":
+        write_task(tmp_path)
+        spec = small_spec(tmp_path, **WORDS)
+    else:
+        write_numbers(tmp_path)
+        spec = number_spec(tmp_path, **WORDS)
+    trace = tmp_path / "trace.jsonl"
+    train(spec, backend, trace=trace)
+
+    data = prepare(spec)
+    side = begin_task(spec, backend, own_model=None, data=data)
+    script = filled(
+        write_script(spec, backend),
+        tmp_path / f"{backend}_{task}.py",
+        build_model=lambda: side.start.model,
+        batches=epochs(spec, data),
+    )
+    told = io.StringIO()
+    with contextlib.redirect_stdout(told):
+        script["train"]()
+
+    updates, lines = read_trace(trace).updates, lines_of(told.getvalue())
+    assert [lr for lr, _ in lines] == [update.lr for update in updates] != []
+    np.testing.assert_allclose([x for _, x in lines], [u.loss for u in updates], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "amp",
+    [
+        {"dtype": "bfloat16"},
+        {"dtype": "float16"},
+        {
+            **{"dtype": "float16", "on_skip": "advance"},
+            "loss_scale": {
+                "init": 2.0**30,
+                "ceiling": 2.0**30,
+                "backoff_factor": 2.0**-8,
+            },  # the first updates are skipped
+        },
+    ],
+)
+def test_mixed_precision(amp: dict[str, Any], tmp_path: Path) -> None:
+    drawn = draw(11, 0)
+    spec = {
+        "optimizer": {"name": "adamw", "lr": 0.01},
+        "schedule": {"name": "linear"},
+        "clip": {"global_norm": 1.0},
+        "duration": {"epochs": 4},
+        "batch": {"accumulate": 2},
+        "ema": {"decay": 0.5, "warmup": True},
+        "amp": amp,
+    }
+    case = replace(
+        drawn,
+        **{"spec": spec, "own_loss": False, "labels": "hard", "dtype": "float32"},
+        **{"still": (), "micro_batches": 5},
+    )
+
+    script, fitted = by_script(case, "torch", tmp_path), by_fit(case, "torch")
+
+    assert script.rates == fitted.rates
+    np.testing.assert_allclose(script.losses, fitted.losses, rtol=1e-3)
+
+
+SPEC = """\
+optimizer: {name: adamw, lr: 3e-4}
+schedule: {name: linear}
+warmup: {proportion: 0.1}
+duration: {epochs: 2}
+"""
+MODULES = {
+    "torch": "import torch\n\n\ndef build_model():\n    return torch.nn.Bilinear(2, 2, 3)\n",
+    "paddle": "import paddle\n\n\ndef build_model():\n    return paddle.nn.Bilinear(2, 2, 3)\n",
+}
+BATCHES = (
+    "\n\ndef batches(epoch):\n"
+    "    x = numpy.ones((4, 2), 'float32')\n"
+    "    names = {'torch': ('input1', 'input2'), 'paddle': ('x1', 'x2')}['BACKEND']\n"
+    "    return [{names[0]: x, names[1]: x, 'labels': numpy.arange(4) % 3}] * 3\n"
+)
+
+
+@pytest.mark.parametrize("backend", ["torch", "paddle"])
+def test_the_command_writes_what_runs_alone(backend: str, tmp_path: Path, run: Run) -> None:
+    (tmp_path / "spec.yaml").write_text(SPEC)
+    module = "import numpy\n" + MODULES[backend] + BATCHES.replace("BACKEND", backend)
+    (tmp_path / "mine.py").write_text(module)
+    script = tmp_path / "train.py"
+    arguments = ["--backend", backend, "-o", script, "--model", "mine"]
+
+    assert run("write", tmp_path / "spec.yaml", *arguments)[0] == 0
+    said = subprocess.run(
+        [sys.executable, "train.py"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+
+    assert [lr for lr, _ in lines_of(said.stdout)][:2] == [3e-4, 3e-4 * (5 / 6)]
+    assert "dualtrain" not in script.read_text()
+    status, _, error = run("write", tmp_path / "spec.yaml", *arguments)
+    assert status == 2 and "a script is written where none is" in error
+
+
+def test_the_command_prints_it(tmp_path: Path, run: Run) -> None:
+    (tmp_path / "spec.yaml").write_text(SPEC)
+    status, said, _ = run("write", tmp_path / "spec.yaml", "--backend", "torch")
+
+    parts = {"optimizer": {"name": "adamw", "lr": 3e-4}, "schedule": {"name": "linear"}}
+    rest = {"warmup": {"proportion": 0.1}, "duration": {"epochs": 2}}
+    assert (status, said) == (0, write_script(Spec(**parts, **rest), "torch"))
