@@ -8,10 +8,12 @@ import re
 import runpy
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors.numpy import load_file
 
 from dualtrain import Spec, fit
 from dualtrain.errors import SpecError
@@ -32,8 +34,10 @@ class Ran:
     rates: list[float]
     losses: list[float]
     weights: dict[str, NDArray[Any]]
-    averages: list[NDArray[Any]] | None = None
-    """Of the parameters that train, in their order."""
+    averages: dict[str, NDArray[Any]] | None = None
+    """Of the weights, where there are any."""
+    skipped: int = 0
+    """Updates that were skipped, as far as it is told."""
 
 
 def refused_words(spec: Spec, backend: str) -> list[str]:
@@ -70,9 +74,15 @@ def by_fit(case: Case, backend: str) -> Ran:
     own, spec = native(backend), Spec(**case.spec)
     model, readings = _model(case, own), iter(range(10**6))
     metric = (lambda model: case.metric(next(readings))) if spec.schedule.needs_metric else None
-    updates = fit(spec, model, case.batches, metric=metric)
+    with TemporaryDirectory() as folder:
+        updates = fit(spec, model, case.batches, metric=metric, output=Path(folder) / "output")
+        averages = load_file(Path(folder) / "output" / "ema.safetensors") if spec.ema else None
     return Ran(
-        rates=[u.lr for u in updates], losses=[u.loss for u in updates], weights=own.read(model)
+        rates=[u.lr for u in updates],
+        losses=[u.loss for u in updates],
+        weights=own.read(model),
+        averages=averages,
+        skipped=sum(u.skipped for u in updates),
     )
 
 
@@ -90,12 +100,14 @@ def by_script(case: Case, backend: str, folder: Path) -> Ran:
     with contextlib.redirect_stdout(told):
         made = script["train"]()
     model, averages = made if isinstance(made, tuple) else (made, None)
-    lines = lines_of(told.getvalue())
+    lines, weights = lines_of(told.getvalue()), own.read(model)
+    if averages is not None:
+        model.load_state_dict({**model.state_dict(), **averages})
     return Ran(
         rates=[lr for lr, _ in lines],
         losses=[loss for _, loss in lines],
-        weights=own.read(model),
-        averages=None if averages is None else [a.numpy().copy() for a in averages],
+        weights=weights,
+        averages=None if averages is None else own.read(model),
     )
 
 

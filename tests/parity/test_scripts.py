@@ -48,10 +48,15 @@ def difference(case: Case, backend: str, fitted: Case | None = None) -> str | No
         return f"rates {mine.rates}, of fit {theirs.rates}\n{case.text()}"
     if not np.allclose(mine.losses, theirs.losses, rtol=LOSS, atol=1e-9):
         return f"losses {mine.losses}, of fit {theirs.losses}\n{case.text()}"
-    for name, weight in theirs.weights.items():
-        allowed = WEIGHTS * (np.abs(weight).max() + 1e-6)
-        if np.abs(mine.weights[name] - weight).max() > allowed:
-            return f"{name} {mine.weights[name]}, of fit {weight}\n{case.text()}"
+    pairs = [("weights", mine.weights, theirs.weights)]
+    if theirs.averages is not None:
+        assert mine.averages is not None
+        pairs.append(("averages", mine.averages, theirs.averages))
+    for what, own, wanted in pairs:
+        for name, weight in wanted.items():
+            allowed = WEIGHTS * (np.abs(weight).max() + 1e-6)
+            if np.abs(own[name] - weight).max() > allowed:
+                return f"{what}: {name} {own[name]}, of fit {weight}\n{case.text()}"
     return None
 
 

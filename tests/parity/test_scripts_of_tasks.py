@@ -94,6 +94,8 @@ def test_mixed_precision(amp: dict[str, Any], tmp_path: Path) -> None:
 
     script, fitted = by_script(case, "torch", tmp_path), by_fit(case, "torch")
 
+    assert fitted.skipped < len(fitted.rates)
+    assert bool(fitted.skipped) == (amp["dtype"] == "float16")
     assert script.rates == fitted.rates
     np.testing.assert_allclose(script.losses, fitted.losses, rtol=1e-3)
 
