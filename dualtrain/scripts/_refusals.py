@@ -41,8 +41,6 @@ def _received(spec: Spec, steps: tuple[str, ...]) -> str:
 
 def _unwritten(spec: Spec, backend: str) -> Iterator[tuple[tuple[str, ...], str]]:
     schedule = spec.schedule
-    if schedule.cycled is not None:
-        yield ("schedule", "momentum"), "a native loop has no place that cycles the momentum"
     if schedule.needs_metric:
         yield from _beside_a_metric(spec, backend)
     if spec.layer_decay is not None:

@@ -50,6 +50,9 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
 }
 """Word -> what it may be."""
 
+CYCLED = ("cyclic", "one_cycle")
+"""Schedules whose momentum `schedules/momentum.py.j2` has."""
+
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -83,7 +86,7 @@ def _unknown_of_schedule(schedule: Mapping[str, Any]) -> Iterator[Steps]:
     if said is None:
         yield ("schedule", "name")
         return
-    known = {"name", "per", "momentum", *said}  # momentum has a refusal of its own
+    known = {"name", "per", *said, *(["momentum"] if schedule["name"] in CYCLED else [])}
     yield from (("schedule", field) for field in schedule if field not in known)
 
 
@@ -94,5 +97,7 @@ def _fields(name: str) -> frozenset[str] | None:
     if not path.is_file():
         return None
     text = path.read_text(encoding="utf-8")
+    for included in re.findall(r'include "(.*?)"', text):
+        text += (TEMPLATES / included).read_text(encoding="utf-8")
     found = re.findall(r"schedule(?:\.(\w+)|\['(\w+)'\])", text)
     return frozenset(dotted or quoted for dotted, quoted in found)

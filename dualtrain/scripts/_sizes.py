@@ -11,26 +11,44 @@ from dualtrain.spec import Spec
 __all__ = ["rate_lines"]
 
 
-def rate_lines(spec: Spec, native: NativeSchedule | None, factor: str) -> dict[str, Any]:
+def rate_lines(
+    spec: Spec, native: NativeSchedule | None, factor: str, momentum: str
+) -> dict[str, Any]:
     """What a script says of its rate, as source text: only what it reads.
 
     `setup`: lines that compute the sizes of the run; `schedule_arguments`: of the native schedule;
-    `factor` and `factor_call`: the formula, and the function of t that it is made into.
+    `factor`, `momentum`: the formulas, functions of t and of the sizes that they read;
+    `factor_call`: what the schedule is made of; `momentum_call`: at the schedule's clock.
     """
     numbers = whole_numbers(spec)
-    head, _, body = factor.rpartition("def factor(t, warmup, horizon):")
-    read = [name for name in ("warmup", "horizon") if re.search(rf"\b{name}\b", body)]
-    if native is not None:
-        read = [name for name in ("warmup", "horizon") if name in native.arguments.values()]
-    length = numbers["length"] if factor else numbers["horizon"]
-    given = ", ".join({"warmup": _warmup(numbers), "horizon": length}[name] for name in read)
-    call = f"lambda t: factor(t, {given})" if read else "factor"
+    read = {name for name in _NAMES if native is not None and name in native.arguments.values()}
+    rate, cycled = _reads(factor), _reads(momentum)
+    sizes = {"warmup": _warmup(numbers), "horizon": numbers["length"]}
+    given = "".join(f", {sizes[name]}" for name in rate)
     return {
-        "setup": _setup(spec, numbers, read),
+        "setup": _setup(spec, numbers, read | {*rate, *cycled}),
         "schedule_arguments": _arguments(native, numbers),
-        "factor": f"{head}def factor({', '.join(['t', *read])}):{body}" if factor else "",
-        "factor_call": call,
+        "factor": _with_arguments(factor, rate),
+        "factor_call": f"lambda t: factor(t{given})" if rate else "factor",
+        "momentum": _with_arguments(momentum, cycled),
+        "momentum_call": ", ".join(["scheduler.last_epoch", *(sizes[name] for name in cycled)]),
     }
+
+
+_NAMES = ("warmup", "horizon")
+_ALL = "(t, warmup, horizon):"
+
+
+def _reads(function: str) -> list[str]:
+    """Which of the sizes the last function of a text reads."""
+    body = function.rpartition(_ALL)[2]
+    return [name for name in _NAMES if re.search(rf"\b{name}\b", body)]
+
+
+def _with_arguments(function: str, names: list[str]) -> str:
+    """The last function of a text, its arguments those that it reads."""
+    head, all_of_them, body = function.rpartition(_ALL)
+    return f"{head}({', '.join(['t', *names])}):{body}" if all_of_them else ""
 
 
 def _arguments(native: NativeSchedule | None, numbers: dict[str, str]) -> list[str]:
@@ -44,7 +62,7 @@ def _warmup(numbers: dict[str, str]) -> str:
     return "0" if numbers["warmup"] == "0" else "warmup"
 
 
-def _setup(spec: Spec, numbers: dict[str, str], read: list[str]) -> list[str]:
+def _setup(spec: Spec, numbers: dict[str, str], read: set[str]) -> list[str]:
     lines = []
     needed = " ".join([numbers["warmup"] if "warmup" in read else "", *_ends(numbers, read)])
     batch = spec.batch
@@ -65,5 +83,5 @@ def _setup(spec: Spec, numbers: dict[str, str], read: list[str]) -> list[str]:
     return lines
 
 
-def _ends(numbers: dict[str, str], read: list[str]) -> list[str]:
+def _ends(numbers: dict[str, str], read: set[str]) -> list[str]:
     return [numbers["length"], numbers["horizon"]] if "horizon" in read else []

@@ -115,12 +115,14 @@ def _facts(spec: Spec, backend: str, model: str | None) -> dict[str, Any]:
         "smoothing": spec.loss.label_smoothing if spec.loss else 0.0,
         "shift": spec.loss is not None and spec.loss.shift_labels,
     }
+    facts["cycles"] = cycles = schedule.cycled is not None
     holds = amp is not None and amp.on_skip == "hold" and facts["steps_each_update"]
     facts["reads_skipped"] = spec.ema is not None or holds
     by_layer = decay is not None and {"norm", "embedding"} & set(decay.exclude)
     facts["needs_nn"] = bool(by_layer) or facts["mends_variance"]
     facts["optimizer_arguments"] = _ARGUMENTS[backend](spec, facts)
-    facts |= rate_lines(spec, native, _formula(spec) if facts["formula"] else "")
+    factor = _formula(spec, "factor") if facts["formula"] else ""
+    facts |= rate_lines(spec, native, factor, _formula(spec, "momentum") if cycles else "")
     return facts
 
 
@@ -171,12 +173,12 @@ _CLIPS = {
 _ARGUMENTS = {"torch": _torch_arguments, "paddle": _paddle_arguments}
 
 
-def _formula(spec: Spec) -> str:
-    """The function `factor`, and one for each phase of a sequence."""
+def _formula(spec: Spec, name: str) -> str:
+    """The function `factor`, and one for each phase of a sequence; or `momentum`."""
     warmup = spec.warmup
     return (
         _templates()
-        .get_template("schedules/factor.py.j2")
+        .get_template(f"schedules/{name}.py.j2")
         .render(
             schedule=spec.schedule,
             counts=f"{spec.schedule.per}s",

@@ -68,6 +68,14 @@ def test_a_script_trains_as_fit_does(backend: str, first: int) -> None:
     assert [text for text in found if text is not None] == []
 
 
+@pytest.mark.parametrize("index", [128, 216])
+def test_a_momentum_that_a_cycle_moves(backend: str, index: int) -> None:
+    case = case_of(SEED, index, backend)
+
+    assert case.spec["schedule"]["name"] == "cyclic" and case.spec["schedule"]["momentum"]
+    assert difference(case, backend) is None
+
+
 def test_every_optimizer_and_schedule_is_there(backend: str) -> None:
     specs = [case_of(SEED, index, backend).spec for index in range(COUNT)]
 
