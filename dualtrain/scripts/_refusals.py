@@ -43,12 +43,6 @@ def _unwritten(spec: Spec, backend: str) -> Iterator[tuple[tuple[str, ...], str]
     schedule = spec.schedule
     if schedule.needs_metric:
         yield from _beside_a_metric(spec, backend)
-    if spec.layer_decay is not None:
-        yield (
-            ("layer_decay",),
-            "the place of a parameter is found in a live model; its rates can be written as "
-            "lr_multipliers, `dualtrain ledger` lists them",
-        )
     yield from _mixed_precision(spec, backend)
 
 
@@ -58,8 +52,9 @@ def _beside_a_metric(spec: Spec, backend: str) -> Iterator[tuple[tuple[str, ...]
         yield ("warmup",), f"{metric}no native object rises first"
     if spec.ema is not None:
         yield ("ema",), f"{metric}the averages would have to be swapped in each time"
-    if backend == "torch" and spec.lr_multipliers:
-        yield ("lr_multipliers",), f"{metric}torch cuts each group by itself, against min_lr too"
+    for word in ("lr_multipliers", "layer_decay"):
+        if backend == "torch" and getattr(spec, word):
+            yield (word,), f"{metric}torch cuts each group by itself, against min_lr too"
     if backend == "paddle" and getattr(spec.schedule, "cooldown", None):
         yield ("schedule", "cooldown"), "Paddle looks at no metric while it cools down"
 

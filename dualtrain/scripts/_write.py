@@ -65,7 +65,7 @@ def write_script(spec: Spec, backend: str, *, model: str | None = None) -> str:
 
 def _standard(body: str) -> list[str]:
     """The imports from the standard library that a script needs, sorted."""
-    names = ("bisect", "itertools", "math")
+    names = ("bisect", "itertools", "math", "re")
     found = [f"import {name}" for name in names if re.search(rf"\b{name}\.", body)]
     return [*found, "from fnmatch import fnmatchcase"] if "fnmatchcase" in body else found
 
@@ -104,6 +104,7 @@ def _facts(spec: Spec, backend: str, model: str | None) -> dict[str, Any]:
         "decay": decay,
         "spares": decay is not None and any(_exclusions(decay)),
         "patterns": _patterns(spec),
+        "has_rates": bool(spec.lr_multipliers or spec.layer_decay),
         "layer": {"torch": "module", "paddle": "layer"}[backend],
         "reads_full_names": decay is not None
         and bool(decay.exclude_patterns or decay.exclude_substrings),
@@ -128,7 +129,7 @@ def _facts(spec: Spec, backend: str, model: str | None) -> dict[str, Any]:
 
 def _torch_arguments(spec: Spec, facts: Mapping[str, Any]) -> list[str]:
     """Of a torch optimizer."""
-    grouped = facts["spares"] or spec.lr_multipliers
+    grouped = facts["spares"] or facts["has_rates"]
     parameters = "parameter_groups(model)" if grouped else "model.parameters()"
     arguments = [parameters, "lr=LR", *facts["optimizer"]["arguments"]]
     if not spec.optimizer.reads_rate_once:
@@ -202,6 +203,10 @@ def _patterns(spec: Spec) -> list[str]:
         found.append("NO_DECAY_PATTERNS")
     if spec.lr_multipliers:
         found.append("[*LR_MULTIPLIERS]")
+    if spec.layer_decay and spec.layer_decay.below:
+        found.append("BELOW")
+    if spec.layer_decay and spec.layer_decay.above:
+        found.append("ABOVE")
     if spec.freeze:
         found.append("FROZEN")
     return found

@@ -19,7 +19,7 @@ HALF = {"dtype": "float16"}
 @pytest.mark.parametrize(
     ("backend", "word", "changes"),
     [
-        ("torch", "layer_decay", {"layer_decay": 0.5}),
+        ("torch", "layer_decay", {"schedule": PLATEAU, "layer_decay": 0.5}),
         ("torch", "warmup", {"schedule": PLATEAU, "warmup": {"steps": 1}}),
         ("paddle", "ema", {"schedule": PLATEAU, "ema": {"decay": 0.5}}),
         ("paddle", "schedule.cooldown", {"schedule": PLATEAU | {"cooldown": 2}}),
@@ -44,13 +44,13 @@ def test_a_word_that_no_script_says_is_named(
 
 
 def test_all_of_them_at_once() -> None:
-    spec = spec_of(layer_decay=0.5, amp=HALF | {"level": "O2"})
+    spec = spec_of(schedule=PLATEAU, ema={"decay": 0.5}, amp=HALF | {"level": "O2"})
 
     with pytest.raises(SpecError) as refusal:
         write_script(spec, "torch")
 
     named = [problem.where for problem in refusal.value.problems]
-    assert named == ["layer_decay", "amp.level"]
+    assert named == ["ema", "amp.level"]
 
 
 def test_an_unknown_framework() -> None:
