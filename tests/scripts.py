@@ -86,11 +86,11 @@ def by_fit(case: Case, backend: str) -> Ran:
     )
 
 
-def by_script(case: Case, backend: str, folder: Path) -> Ran:
-    """By the script, its place filled with the same model and batches."""
+def by_script(case: Case, backend: str, folder: Path, *, text: str | None = None) -> Ran:
+    """By the script, its place filled with the same model and batches; text: another one."""
     own, readings = native(backend), iter(range(10**6))
     script = filled(
-        write_script(Spec(**case.spec), backend),
+        text or write_script(Spec(**case.spec), backend),
         folder / f"train_{backend}_{case.index}.py",
         build_model=lambda: _model(case, own),
         batches=case.batches,

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import paddle
 import pytest
+from paddle.amp import grad_scaler
 
 from dualtrain import Spec, write_script
+from dualtrain.backend import load_backend
 from dualtrain.trace import read_trace
 from dualtrain.training import train
 from dualtrain.training._task_side import begin_task
@@ -144,3 +149,49 @@ def test_the_command_prints_it(tmp_path: Path, run: Run) -> None:
     parts = {"optimizer": {"name": "adamw", "lr": 3e-4}, "schedule": {"name": "linear"}}
     rest = {"warmup": {"proportion": 0.1}, "duration": {"epochs": 2}}
     assert (status, said) == (0, write_script(Spec(**parts, **rest), "torch"))
+
+
+@pytest.fixture
+def scaler_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make Paddle scale the loss on the CPU, where its autocast stays off, and `fit` accept it."""
+    gpu = SimpleNamespace(
+        is_gpu_place=lambda: True, is_xpu_place=lambda: False, is_custom_place=lambda: False
+    )
+    tracer = SimpleNamespace(_expected_place=gpu)
+    monkeypatch.setattr(grad_scaler, "_dygraph_tracer", lambda: tracer)
+    state = importlib.import_module("paddle.amp.auto_cast").amp_global_state()
+    monkeypatch.setattr(state, "amp_dtype", "float16")
+    monkeypatch.setattr(load_backend("paddle"), "check_amp", lambda amp, device: None)
+    monkeypatch.setattr(paddle.amp, "auto_cast", lambda **given: contextlib.nullcontext())
+
+
+@pytest.mark.usefixtures("scaler_on_the_cpu")
+@pytest.mark.parametrize("on_skip", ["hold", "advance"])
+def test_loss_scaling_in_paddle(on_skip: str, tmp_path: Path) -> None:
+    """Losses in float32: only the scale, skipped updates and their clock are judged."""
+    scale = {"init": 2.0**126, "ceiling": 2.0**126, "backoff_factor": 2.0**-20}
+    amp = {"dtype": "float16", "on_skip": on_skip, "loss_scale": scale}
+    spec = {
+        "optimizer": {"name": "adamw", "lr": 0.01},
+        "schedule": {"name": "linear"},
+        "clip": {"global_norm": 1.0},
+        "duration": {"epochs": 2},
+        "ema": {"decay": 0.5},
+        "amp": amp,
+    }
+    case = replace(
+        draw(11, 1),
+        **{"spec": spec, "own_loss": False, "labels": "hard", "dtype": "float32"},
+        **{"still": (), "micro_batches": 4},
+    )
+    on_cuda = replace(case, spec={**spec, "device": "cuda"})
+    text = write_script(Spec(**on_cuda.spec), "paddle").replace('"gpu"', '"cpu"')
+
+    script, fitted = by_script(case, "paddle", tmp_path, text=text), by_fit(case, "paddle")
+
+    assert 0 < fitted.skipped < len(fitted.rates)
+    assert script.rates == fitted.rates
+    np.testing.assert_allclose(script.losses, fitted.losses, rtol=1e-5)
+    assert script.averages is not None and fitted.averages is not None
+    for name, average in fitted.averages.items():
+        np.testing.assert_allclose(script.averages[name], average, atol=1e-5)
