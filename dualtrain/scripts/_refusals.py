@@ -11,6 +11,10 @@ from dualtrain.spec import Spec
 __all__ = ["check_writable"]
 
 _UNKNOWN = "it is not among the words that a script can say"
+_MASTERS = {
+    "torch": "torch has no O2: float32 master weights are code of one's own",
+    "paddle": "Paddle's master weights begin as the rounded ones",
+}
 _CURE = "leave it out, or train with dualtrain itself"
 
 
@@ -67,7 +71,7 @@ def _mixed_precision(spec: Spec, backend: str) -> Iterator[tuple[tuple[str, ...]
         yield ("amp",), "on the CPU Paddle's auto_cast does nothing, and trains in float32"
     if amp.float32_operators:
         yield ("amp", "float32_operators"), "the frameworks name operators in their own way"
-    if amp.level == "O2" and backend == "torch":
-        yield ("amp", "level"), "torch has no O2: float32 master weights are code of one's own"
+    if amp.level == "O2":
+        yield ("amp", "level"), _MASTERS[backend]
     if amp.loss_scale is not None and amp.loss_scale.backoff_interval > 1 and backend == "torch":
         yield ("amp", "loss_scale", "backoff_interval"), "torch's scale falls at once"

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
+from keyword import iskeyword
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from dualtrain.errors import DualtrainError
+from dualtrain.plan import Plan
 from dualtrain.scripts._optimizer import native_optimizer
 from dualtrain.scripts._refusals import check_writable
 from dualtrain.scripts._schedule import native_schedule, phases_of
@@ -45,7 +47,9 @@ def write_script(spec: Spec, backend: str, *, model: str | None = None) -> str:
     backend: `torch` or `paddle`; neither need be installed.
     model: name of a module that has these functions; the script then imports them from it.
 
-    Raises `SpecError` that names every word that the script could not say.
+    Raises `SpecError` that names every word that the script could not say, `DualtrainError` for
+    another framework and for what is no module's name, `PlanError` where the spec has the sizes of
+    the run and they leave no room for its schedule.
 
     >>> spec = Spec(optimizer={"name": "sgd", "lr": 0.5}, schedule={"name": "linear"},
     ...     duration={"epochs": 3})
@@ -56,11 +60,29 @@ def write_script(spec: Spec, backend: str, *, model: str | None = None) -> str:
         raise DualtrainError(
             f"a script is written for {' or '.join(SCRIPT_BACKENDS)}. Received: {backend!r}"
         )
+    if model is not None and not all(map(_is_name, model.split("."))):
+        raise DualtrainError(
+            f"a script imports its model from a module by its dotted name. Received: {model!r}"
+        )
     check_writable(spec, backend)
+    _check_plan(spec)
     facts = _facts(spec, backend, model)
     template = _templates().get_template(f"{backend}/script.py.j2")
     body = template.render(facts, standard=[])
     return template.render(facts, standard=_standard(body)).rstrip() + "\n"
+
+
+def _check_plan(spec: Spec) -> None:
+    """Refuse what no plan fits, where the sizes of the run are in the spec."""
+    micro_batches = spec.batch.micro_batches_per_epoch
+    if micro_batches is None and spec.duration.updates and spec.schedule.per == "update":
+        micro_batches = spec.batch.accumulate  # any number: the schedule does not see it
+    if micro_batches is not None:
+        Plan.of(spec, micro_batches_per_epoch=micro_batches)
+
+
+def _is_name(part: str) -> bool:
+    return part.isidentifier() and not iskeyword(part)
 
 
 def _standard(body: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any, get_args
 import pytest
 
 from dualtrain import Spec, write_script
-from dualtrain.errors import DualtrainError, SpecError
+from dualtrain.errors import DualtrainError, PlanError, SpecError
 from dualtrain.schedules import Schedule
 from dualtrain.scripts._said import CHOICES, SAID, TEMPLATES, unknown_words
 from tests.builders import PLATEAU, spec_of
@@ -31,6 +31,7 @@ HALF = {"dtype": "float16"}
             {"amp": HALF | {"loss_scale": {"backoff_interval": 2}}},
         ),
         ("paddle", "amp", {"amp": HALF}),
+        ("paddle", "amp.level", {"device": "cuda", "amp": HALF | {"level": "O2"}}),
     ],
 )
 def test_a_word_that_no_script_says_is_named(
@@ -56,6 +57,30 @@ def test_all_of_them_at_once() -> None:
 def test_an_unknown_framework() -> None:
     with pytest.raises(DualtrainError, match=r"for torch or paddle\. Received: 'jax'"):
         write_script(spec_of(), "jax")
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"duration": {"updates": 4}},
+        {"duration": {"epochs": 2}, "batch": {"micro_batches_per_epoch": 2}},
+    ],
+)
+def test_a_run_that_no_plan_fits_is_refused(sizes: dict[str, Any]) -> None:
+    spec = spec_of(schedule={"name": "linear"}, warmup={"steps": 4}, **sizes)
+
+    with pytest.raises(PlanError, match=r"warmup\.steps"):
+        write_script(spec, "torch")
+
+
+@pytest.mark.parametrize("name", ["", "my model", "a..b", "import", "a;b", "a.py\nimport os"])
+def test_a_module_is_named(name: str) -> None:
+    with pytest.raises(DualtrainError, match=r"by its dotted name\. Received: "):
+        write_script(spec_of(), "torch", model=name)
+
+    assert "from my.models import batches, build_model\n" in write_script(
+        spec_of(), "torch", model="my.models"
+    )
 
 
 class Newer(Spec):

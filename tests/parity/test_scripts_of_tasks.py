@@ -24,7 +24,7 @@ from dualtrain.training import train
 from dualtrain.training._task_side import begin_task
 from tests.command import Run
 from tests.command import run as run
-from tests.oracle.specs import draw
+from tests.oracle.specs import Case, draw
 from tests.scripts import by_fit, by_script, filled, lines_of
 from tests.tasks import epochs, number_spec, prepare, small_spec, write_numbers, write_task
 
@@ -65,6 +65,12 @@ def test_a_task(backend: str, task: str, tmp_path: Path) -> None:
     np.testing.assert_allclose([x for _, x in lines], [u.loss for u in updates], rtol=1e-5)
 
 
+def case_with(spec: dict[str, Any], *, index: int) -> Case:
+    """The model and the batches of a case of the oracle's, trained by this spec."""
+    case = replace(draw(11, index), own_loss=False, labels="hard", dtype="float32")
+    return replace(case, spec=spec, still=(), micro_batches=5)
+
+
 @pytest.mark.parametrize(
     "amp",
     [
@@ -81,8 +87,7 @@ def test_a_task(backend: str, task: str, tmp_path: Path) -> None:
     ],
 )
 def test_mixed_precision(amp: dict[str, Any], tmp_path: Path) -> None:
-    drawn = draw(11, 0)
-    spec = {
+    spec: dict[str, Any] = {
         "optimizer": {"name": "adamw", "lr": 0.01},
         "schedule": {"name": "linear"},
         "clip": {"global_norm": 1.0},
@@ -91,11 +96,7 @@ def test_mixed_precision(amp: dict[str, Any], tmp_path: Path) -> None:
         "ema": {"decay": 0.5, "warmup": True},
         "amp": amp,
     }
-    case = replace(
-        drawn,
-        **{"spec": spec, "own_loss": False, "labels": "hard", "dtype": "float32"},
-        **{"still": (), "micro_batches": 5},
-    )
+    case = case_with(spec, index=0)
 
     script, fitted = by_script(case, "torch", tmp_path), by_fit(case, "torch")
 
@@ -146,8 +147,8 @@ def test_the_command_prints_it(tmp_path: Path, run: Run) -> None:
     (tmp_path / "spec.yaml").write_text(SPEC)
     status, said, _ = run("write", tmp_path / "spec.yaml", "--backend", "torch")
 
-    parts = {"optimizer": {"name": "adamw", "lr": 3e-4}, "schedule": {"name": "linear"}}
-    rest = {"warmup": {"proportion": 0.1}, "duration": {"epochs": 2}}
+    parts: dict[str, Any] = {"optimizer": {"name": "adamw", "lr": 3e-4}, "schedule": {"name": "linear"}}
+    rest: dict[str, Any] = {"warmup": {"proportion": 0.1}, "duration": {"epochs": 2}}
     assert (status, said) == (0, write_script(Spec(**parts, **rest), "torch"))
 
 
@@ -171,7 +172,7 @@ def test_loss_scaling_in_paddle(on_skip: str, tmp_path: Path) -> None:
     """Losses in float32: only the scale, skipped updates and their clock are judged."""
     scale = {"init": 2.0**126, "ceiling": 2.0**126, "backoff_factor": 2.0**-20}
     amp = {"dtype": "float16", "on_skip": on_skip, "loss_scale": scale}
-    spec = {
+    spec: dict[str, Any] = {
         "optimizer": {"name": "adamw", "lr": 0.01},
         "schedule": {"name": "linear"},
         "clip": {"global_norm": 1.0},
@@ -179,11 +180,7 @@ def test_loss_scaling_in_paddle(on_skip: str, tmp_path: Path) -> None:
         "ema": {"decay": 0.5},
         "amp": amp,
     }
-    case = replace(
-        draw(11, 1),
-        **{"spec": spec, "own_loss": False, "labels": "hard", "dtype": "float32"},
-        **{"still": (), "micro_batches": 4},
-    )
+    case = case_with(spec, index=1)
     on_cuda = replace(case, spec={**spec, "device": "cuda"})
     text = write_script(Spec(**on_cuda.spec), "paddle").replace('"gpu"', '"cpu"')
 
