@@ -195,7 +195,7 @@ def _of_tree(path: Path, root: Path) -> Recipe:
             "it too"
         )
     fields, hazards = found
-    return Recipe(fields, tuple(hazards), (), "paddle")
+    return Recipe(fields, tuple(hazards), (), "paddle", root)
 
 
 def _code(path: Path) -> str | None:
@@ -298,4 +298,4 @@ def _recipe(seen: Seen, root: Path, command: Command | None, hazards: list[Hazar
     if command is not None:
         notes = [f"the command is {command.place}", *command.notes, *notes]
     unique = {(one.code, one.place): one for one in found}
-    return Recipe(fields, tuple(unique.values()), tuple(notes), seen.framework)
+    return Recipe(fields, tuple(unique.values()), tuple(notes), seen.framework, root, seen)
