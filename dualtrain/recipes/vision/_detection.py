@@ -7,12 +7,13 @@ from dualtrain.recipes.vision import _paddle
 from dualtrain.recipes.vision._backbones import freeze
 from dualtrain.recipes.vision._reading import Claim, Reading
 
-__all__ = ["CLAIMS", "read", "recognises"]
+__all__ = ["CLAIMS", "FLAGS", "read", "recognises"]
 
 OPT = "OptimizerBuilder.optimizer"
 CURVES = {"CosineDecay": "cosine", "PiecewiseDecay": "piecewise"}
 
 RATES, TRAINER = "ppdet/optimizer/optimizer.py", "ppdet/engine/trainer.py"
+FLAGS = {"amp": "amp"}
 CLAIMS = (
     Claim(RATES, r"gamma / 10\s*\*\*\s*i", ("values",)),
     Claim(RATES, r"self\.max_epochs \* int\(step_per_epoch\)", ("length",)),

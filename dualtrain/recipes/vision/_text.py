@@ -8,7 +8,7 @@ from dualtrain.recipes.vision._backbones import spare_norms
 from dualtrain.recipes.vision._epochs import Curves, schedule
 from dualtrain.recipes.vision._reading import Claim, Reading, named
 
-__all__ = ["CLAIMS", "read", "recognises"]
+__all__ = ["CLAIMS", "FLAGS", "read", "recognises"]
 
 CURVES = Curves(
     subtracts=(),
@@ -31,6 +31,7 @@ READS = {
 SPARING = ("PPLCNet", "PPHGNet", "MobileNetV1Enhance")
 """Backbones, by how their names begin, whose norms have L2Decay(0.0) of their own."""
 
+FLAGS = dict[str, str]()
 CLAIMS = (
     Claim("ppocr/optimizer/learning_rate.py", r"T_max = step_each_epoch \* epochs", ("length",)),
     Claim("tools/train.py", r"[\"']amp_level[\"'], [\"']O2", ("amp_if_enabled",)),
