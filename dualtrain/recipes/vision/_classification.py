@@ -38,7 +38,7 @@ SPARING = (
 RATES = "ppcls/optimizer/learning_rate.py"
 FLAGS = dict[str, str]()
 CLAIMS = (
-    Claim(RATES, r"range\(0, epochs, 30\)", ("milestones", "values")),
+    Claim(RATES, r"range\(0, epochs, 30\)", ("milestones", "values"), ("decoy_values",)),
     Claim(RATES, r"epochs - (self\.)?warmup_epoch\) \*", ("length",)),
     Claim("ppcls/engine/engine.py", "update_freq", ("scheduler_step",)),
     Claim("ppcls/engine/engine.py", r"use_amp[\"'],\s*True", ("amp",)),

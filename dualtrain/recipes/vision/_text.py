@@ -31,9 +31,12 @@ READS = {
 SPARING = ("PPLCNet", "PPHGNet", "MobileNetV1Enhance")
 """Backbones, by how their names begin, whose norms have L2Decay(0.0) of their own."""
 
+LATE = ("sched_warmup_not_subtracted",)
 FLAGS = dict[str, str]()
 CLAIMS = (
-    Claim("ppocr/optimizer/learning_rate.py", r"T_max = step_each_epoch \* epochs", ("length",)),
+    Claim(
+        "ppocr/optimizer/learning_rate.py", r"T_max = step_each_epoch \* epochs", ("length",), LATE
+    ),
     Claim("tools/train.py", r"[\"']amp_level[\"'], [\"']O2", ("amp_if_enabled",)),
     Claim("tools/train.py", "else 1024", ("seed",)),
 )
