@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dualtrain.reading import Node
+from dualtrain.recipes._record import Found
 from dualtrain.recipes.vision import _paddle
 from dualtrain.recipes.vision._backbones import spare_norms
 from dualtrain.recipes.vision._epochs import Curves, schedule
@@ -110,7 +111,10 @@ def _own_decays(reading: Reading, name: str) -> None:
     model = reading.word("Architecture.Backbone.name")
     if model.startswith(SPARING) and name != "AdamW" and reading.decays():
         spare_norms(reading, model)
+    decay = reading.fields.get("weight_decay", Found())
     for path, item in named(reading.tree, "^fc_decay$"):
+        if item.value == decay.value:
+            continue
         text = f"{path}: the layer decays by {item.plain()}, and not by the optimizer's decay"
         reading.warn("decay_in_model_code", item.place, text, "weight_decay")
 
