@@ -13,6 +13,7 @@ from dualtrain.reading import (
     Command,
     Function,
     Known,
+    Node,
     Origin,
     Place,
     Program,
@@ -111,7 +112,7 @@ def read_recipe(
     top = Path(root) if root is not None else _root(given[0])
     if not sources.scripts:
         if sources.trees:
-            return _of_tree(sources.trees[0], top)
+            return _of_tree(sources.trees[0], top, run, overrides or {})
         raise RecipeError(
             "a recipe is read from a script or a configuration. "
             f"Received: {', '.join(map(str, given))}"
@@ -185,10 +186,19 @@ def _root(path: Path) -> Path:
     return found
 
 
-def _of_tree(path: Path, root: Path) -> Recipe:
-    """A configuration alone."""
+def _of_tree(path: Path, root: Path, run: str | None, overrides: Mapping[str, object]) -> Recipe:
+    """A configuration alone, and what a command changes of it."""
     tree = read_data(path, root)
-    found = vision_recipe(tree, lambda name: _code(root / name))
+    given = commands(run, "the command line") if run is not None else []
+    words = [
+        Node(word, place)
+        for command in given[:1]
+        for word, place in zip(command.words[1:], command.places[1:], strict=True)
+    ]
+    for name, value in overrides.items():
+        told = ("-o", f"{name}={value}") if "." in name else (f"--{name}", str(value))
+        words += [Node(word, Place("the command line", 0)) for word in told]
+    found = vision_recipe(tree, lambda name: _code(root / name), words)
     if found is None:
         raise RecipeError(
             f"{path}: a configuration of no repository that is known; give the script that reads "
