@@ -37,6 +37,8 @@ def get(machine: Machine, of: Value, name: str, place: Place) -> Value:
         case Module():
             if name in of.cells:
                 return of.cells[name]
+            if name == "__dict__":
+                return DictValue(of.cells)
             inner = _imports.submodule(machine, of, name)
             return inner or _unknown(of, name, place)
         case Library(path=path):
@@ -196,6 +198,10 @@ def put_item(machine: Machine, of: Value, index: Value, value: Value, place: Pla
                 items[index.value] = type(items[0])(value, machine.context)
                 machine.write(of.cells, "items", tuple(items))
             return
+    elif isinstance(of, DictValue):
+        machine.write(of.cells, ("any", str(place)), value)
+        of.open = True
+        return
     name = plain(index) if isinstance(index, Known) else "[]"
     machine.stored(of, str(name), value, place)
 

@@ -127,8 +127,8 @@ class _Tree:
             node = yaml.ScalarNode(tag, node.value, node.start_mark, node.end_mark, node.style)
         try:
             return self.loader.construct_object(node)
-        except (ValueError, KeyError, OverflowError) as fault:
-            rule = f"not a value: {fault}. Received: {node.value[:80]!r}"
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as fault:
+            rule = f"not a value of its kind: {fault}. Received: {node.value[:80]!r}"
             raise SourceError(f"{Place(self.file, node.start_mark.line + 1)}: {rule}") from None
 
 

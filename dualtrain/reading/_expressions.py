@@ -67,6 +67,9 @@ def _name(machine: Machine, node: ast.Name, frame: Frame, place: Place) -> Value
         return cells[node.id]
     if node.id in _calls.BUILTINS:
         return Library(f"builtins.{node.id}")
+    stars = {of for file, of in machine.state.get("stars", []) if file == frame.module.file}
+    if len(stars) == 1:
+        return Library(f"{stars.pop()}.{node.id}")
     return Unknown(
         f"{node.id} is set nowhere", Origin("computed", place), "name", (Known(node.id),)
     )
@@ -321,7 +324,7 @@ def _comprehension(machine: Machine, node: Any, frame: Frame, place: Place) -> V
         part = node.generators[depth]
         over = evaluate(machine, part.iter, inner)
         overs.append(over)
-        known = elements(over)
+        known = elements(over) or counted(over)
         state["open"] = state["open"] or known is None
         if known is None and isinstance(over, ListValue) and over.items:
             for item in over.items:
@@ -372,6 +375,22 @@ def elements(over: Value) -> list[Value] | None:
     if isinstance(over, Known) and isinstance(over.value, str) and len(over.value) <= UNROLLED:
         return [Known(one, over.origin) for one in over.value]
     return None
+
+
+def counted(over: Value) -> list[Value] | None:
+    """The numbers of a short `range`, one by one; None of others."""
+    if not (isinstance(over, Made) and over.path == "builtins.range" and not over.kwargs):
+        return None
+    bounds = [one.value if isinstance(one, Known) else None for one in over.args]
+    if not all(isinstance(one, int) for one in bounds):
+        return None
+    try:
+        numbers = range(*bounds)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+    if len(numbers) > UNROLLED:
+        return None
+    return [Known(one, Origin("computed", over.place)) for one in numbers]
 
 
 def element(over: Value, place: Place) -> Value:

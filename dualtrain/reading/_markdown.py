@@ -11,7 +11,7 @@ _FENCE = re.compile(r"\s*(?:>\s?)*(`{3,}|~{3,})\s*\{?\.?([\w+-]*)")
 _SHELLS = re.compile(
     "(?:bash|sh|shell|console|zsh|shell-?session|terminal|text|txt|cmd|commandline)?", re.IGNORECASE
 )
-_PROMPT = re.compile(r"\s*(?:\([\w.-]+\)\s*)?(?:[\w.-]+@[\w.-]+[^$#\n]*)?[$%]\s+(?=\S)|\s*!(?=\w)")
+_PROMPT = re.compile(r"\s*(?:\([\w.-]+\)\s*)?(?:[\w.-]+@[^$#\n]*)?[$%]\s+(?=\S)|\s*!(?=\w)")
 _SPAN = re.compile(r"`((?:[A-Z_]+=\S+\s+)*(?:python|torchrun|accelerate|bash|sh)\S*\s[^`]*)`")
 _INDENTED = re.compile(r" {4,}|\t")
 

@@ -68,6 +68,9 @@ COMPARE: dict[type[ast.cmpop], tuple[str, Callable[[Any, Any], Any]]] = {
     ast.NotIn: ("not in", lambda a, b: a not in b),
 }
 
+REPEATED = 200
+"""Elements of a list that is a shorter one repeated."""
+
 RAISES = "Python raises an error there"
 """Why nothing comes of an operation whose operands are known."""
 
@@ -77,9 +80,6 @@ PASSES = frozenset(
 """What gives the very value in another form, so that it still comes from where it came from."""
 
 OUTSIDE = frozenset({"flag default", "command line", "configuration"})
-
-REPEATED = 200
-"""Elements of a list that is a shorter one repeated."""
 
 OBJECTS = (Function, Class, Instance, Module, Library)
 """What is neither None nor false."""

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from dualtrain.reading._shell_tests import known, matches, truth
 from dualtrain.reading._shell_text import PLACEHOLDER, Token, tokens
 from dualtrain.reading._shell_words import Scope, Word, expand
 
@@ -19,9 +20,11 @@ _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)(\+?)=(.*)", re.DOTALL)
 _CHANGED = re.compile(r"\b([A-Za-z_]\w*)\s*(?:[-+*/%]?=(?!=)|\+\+|--)|(?:\+\+|--)\s*([A-Za-z_]\w*)")
 _DECLARING = frozenset({"export", "local", "declare", "typeset", "readonly"})
 _REDIRECTION = re.compile(r"\d*[<>][<>&|]*|&>>?")
+_BRANCHES = ("elif", "else", "fi")
 _MOST = 2000
 _DEEPEST = 40
-_LONGEST = 50_000
+_LONGEST = 100_000
+_EXPANSION = re.compile(r"\$\{[^}]*\}")
 _SPREAD = re.compile(r"(?<!\\)[*?]|\{.*(?:,|\.\.).*\}|\[.+\]")
 
 
@@ -102,7 +105,7 @@ class Shell:
         self._depth += 1
         self._steps += 1
         if self._depth > _DEEPEST or self._steps > _LONGEST or len(self.commands) > _MOST:
-            self._at = len(self._tokens)
+            self._stop()
         elif word in ("{", "("):
             self._at += 1
             self._block("}" if word == "{" else ")")
@@ -118,12 +121,12 @@ class Shell:
             self._simple()
         self._depth -= 1
 
-    def _apart(self, step: Callable[[], object]) -> dict[str, list[Word]]:
-        """What is set after a step that may not be taken; before it, still, for who goes on."""
-        before = dict(self.scope.variables)
-        step()
-        after, self.scope.variables = self.scope.variables, before
-        return after
+    def _stop(self) -> None:
+        """Read no further; the last command says so."""
+        note = f"line {self._tokens[self._at].line}: too long or too deep to be read on from here"
+        self._at = len(self._tokens)
+        if self.commands and note not in self.commands[-1].notes:
+            self.commands[-1].notes.append(note)
 
     def _merge(self, sides: Sequence[dict[str, list[Word]]], why: str) -> None:
         for name in sorted({name for side in sides for name in side}):
@@ -142,37 +145,42 @@ class Shell:
             for one, other in _CHANGED.findall(arithmetic):
                 self._lose(one or other, "is counted with")
 
-    def _condition(self, end: str) -> str:
+    def _condition(self, end: str) -> tuple[bool | None, str]:
+        """Whether it holds, where that is known, and its text."""
         start = self._at
         self._block(end)
-        words = (token.text for token in self._tokens[start : self._at - 1])
-        return " ".join(words).replace("\n", " ").strip(" ;")
-
-    def _under(self, condition: str, *ends: str) -> str:
-        self._when.append(condition)
-        end = self._block(*ends)
-        self._when.pop()
-        return end
+        found = self._tokens[start : self._at - 1]
+        text = " ".join(token.text for token in found).replace("\n", " ").strip(" ;")
+        return truth(found, self.scope), text
 
     def _if(self) -> None:
         self._at += 1
-        first = condition = self._condition("then")
-        sides, end = [], ""
+        sides, end, decided, unsure = list[dict[str, list[Word]]](), "", False, ""
         while end != "fi" and self._at < len(self._tokens):
-            ends: list[str] = []
-            text = condition
+            holds, text = (True, "") if end == "else" else self._condition("then")
+            when = text if holds is None else f"not {unsure}" if unsure else ""
+            after, end = self._side(when, holds, decided, _BRANCHES)
+            if holds is not False and not decided:
+                sides.append(after)
+            decided = decided or holds is True
+            unsure = unsure or (text if holds is None else "")
+        if not decided:
+            sides.append(dict(self.scope.variables))
+        self._merge(sides, f"depends on {unsure}")
 
-            def side(text: str = text, ends: list[str] = ends) -> None:
-                ends.append(self._under(text, "elif", "else", "fi"))
-
-            sides.append(self._apart(side))
-            was, end = end, ends[0]
-            condition = f"not {condition}" if end == "else" else condition
-            if end == "elif":
-                condition = self._condition("then")
-            if end == "fi" and was != "else":
-                sides.append(dict(self.scope.variables))
-        self._merge(sides, f"depends on {first}")
+    def _side(
+        self, condition: str, holds: bool | None, decided: bool, ends: Sequence[str]
+    ) -> tuple[dict[str, list[Word]], str]:
+        """What a branch sets, and how it ends; one that is not taken is passed over."""
+        before, live = dict(self.scope.variables), self._live
+        self._live = live and holds is not False and not decided
+        if condition:
+            self._when.append(condition)
+        end = self._block(*ends)
+        if condition:
+            self._when.pop()
+        after, self.scope.variables, self._live = self.scope.variables, before, live
+        return after, end
 
     def _for(self) -> None:
         self._at += 1
@@ -202,7 +210,8 @@ class Shell:
 
     def _loop_words(self, token: Token) -> list[Word]:
         words = expand(token.text, token.line, self.scope)
-        spread = not token.text.startswith(("'", '"')) and _SPREAD.search(token.text)
+        bare = _EXPANSION.sub("", token.text)
+        spread = not bare.startswith(("'", '"')) and _SPREAD.search(bare)
         why = f"a loop goes over {token.text}"
         return [Word(one.text, one.line, one.unknown or why) if spread else one for one in words]
 
@@ -219,11 +228,12 @@ class Shell:
         self._live = live
 
     def _case(self) -> None:
-        subject = self._peek(1)
+        subject, decided = self._peek(1), False
+        text = known(subject, self.scope)
         while self._at < len(self._tokens) and self._peek() != "in":
             self._at += 1
         self._at += 1
-        sides, end = [dict(self.scope.variables)], ""
+        sides, end = list[dict[str, list[Word]]](), ""
         while end != "esac" and self._at < len(self._tokens):
             while self._peek() in ("\n", "("):
                 self._at += 1
@@ -234,14 +244,14 @@ class Shell:
             end = self._peek()
             self._at += 1
             if end == ")":
-                ends: list[str] = []
-                text = f"{subject} is {pattern}"
-
-                def side(text: str = text, ends: list[str] = ends) -> None:
-                    ends.append(self._under(text, ";;", ";&", ";;&", "esac"))
-
-                sides.append(self._apart(side))
-                end = ends[0]
+                holds = None if text is None else matches(text, pattern)
+                when = "" if holds else f"{subject} is {pattern}"
+                after, end = self._side(when, holds, decided, (";;", ";&", ";;&", "esac"))
+                if holds is not False and not decided:
+                    sides.append(after)
+                decided = decided or holds is True
+        if not decided:
+            sides.append(dict(self.scope.variables))
         self._merge(sides, f"depends on {subject}")
 
     def _function(self) -> None:

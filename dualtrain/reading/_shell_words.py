@@ -13,7 +13,7 @@ from dualtrain.reading._shell_text import closed
 __all__ = ["Scope", "Word", "expand"]
 
 _NAME = re.compile(r"\$(\w+|[@*#?$!-])")
-_PARAMETER = re.compile(r"(\w+|[@*])(\[[@*]\])?(?:(:?[-=+?])(.*))?", re.DOTALL)
+_PARAMETER = re.compile(r"(\w+|[@*])(?:\[([@*]|\d+)\])?(?:(:?[-=+?])(.*))?", re.DOTALL)
 _PLAIN = re.compile(r"[^\\'\"$`]+")
 _LONGEST = 100_000
 _OPERATIONS: dict[type[ast.operator], Callable[[int, int], int]] = {
@@ -138,8 +138,11 @@ def _parameter(text: str, line: int, scope: Scope) -> tuple[list[Word], bool]:
     if shape is None:
         return [Word(f"${{{text}}}", line, f"an expansion decides it: ${{{text}}}")], False
     name, index, rule, default = shape.groups()
-    many = name in "@*" or index is not None
+    many = name in "@*" or index in ("@", "*")
     found = _set(name, scope)
+    if index and not many:
+        found = found[int(index) : int(index) + 1] if found and len(index) < 6 else None
+    found = None if index and not found else found
     empty = found is not None and all(not word.text for word in found)
     if rule and rule[-1] == "+":
         return ([] if found is None else expand(default, line, scope)), many

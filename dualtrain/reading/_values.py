@@ -86,7 +86,7 @@ class Unknown(Value):
     operands: tuple[Value, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Condition:
     """A test that what stands below it depends on."""
 
@@ -109,7 +109,7 @@ class Loop:
     """Of a `while`."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Context:
     """Where in the course of the program something happens, from the outermost in."""
 
@@ -174,7 +174,7 @@ class DictValue(Value):
     """The program's class that it is an object of."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Module(Value):
     """A file of the repository."""
 
@@ -183,7 +183,7 @@ class Module(Value):
     cells: dict[str, Value] = field(default_factory=dict)
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Function(Value):
     """A function of the program, or a method with what it is bound to."""
 
@@ -206,7 +206,7 @@ class Function(Value):
         return replace(self, bound=receiver)
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Class(Value):
     """A class of the program."""
 
@@ -236,7 +236,7 @@ class Class(Value):
         return ""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Instance(Value):
     """An object of a class of the program."""
 
@@ -252,7 +252,7 @@ class Library(Value):
     path: str
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Made(Value):
     """What calling something of a library gave: an optimizer, a schedule, a loader, a number."""
 

@@ -113,11 +113,16 @@ def settled(value: Value, pattern: re.Pattern[str]) -> Value:
 
 def settings(value: Value) -> Iterator[Known]:
     """The flags and keys that go into a value, each as it is after its own conversion."""
-    if isinstance(value, Known) and value.origin.name and value.op != "if":
-        yield value
-    elif isinstance(value, (Known, Unknown)):
-        for one in value.operands:
-            yield from settings(one)
+    stack, met = [value], set[int]()
+    while stack:
+        one = stack.pop()
+        if id(one) in met or not isinstance(one, (Known, Unknown)):
+            continue
+        met.add(id(one))
+        if isinstance(one, Known) and one.origin.name and one.op != "if":
+            yield one
+        else:
+            stack += reversed(one.operands)
 
 
 def own_names(value: Known) -> set[str]:

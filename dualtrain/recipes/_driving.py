@@ -69,7 +69,8 @@ def driving(seen: Seen) -> Value | None:
             return event.args[0]
     candidates = built(seen)
     attached = [(e, made) for e, made in candidates if _of_optimizer(seen, e)]
-    for event, made in reversed(attached or candidates):
+    others = [(e, made) for e, made in candidates if not _of_another(seen, e)]
+    for event, made in reversed(attached or others):
         if event.context.real:
             return made
     entered = seen.optimizer is not None and seen.optimizer.context.real
@@ -84,6 +85,13 @@ def _of_optimizer(seen: Seen, event: Event) -> bool:
     return any(seen.of_optimizer(one) for one in (*event.args, *event.kwargs.values()))
 
 
+def _of_another(seen: Seen, event: Event) -> bool:
+    """Whether a schedule is that of an optimizer which is not the one that trains."""
+    made = [one.result for one in seen.optimizers] + [one.receiver for one in seen.optimizers]
+    given = [v for one in (*event.args, *event.kwargs.values()) for v in inside(one)]
+    return any(v is one for v in given for one in made if one is not None)
+
+
 def drives(seen: Seen, value: Value | None) -> bool:
     """Whether a value, such as the receiver of a `step`, is what drives the rate."""
     if value is None:
@@ -94,6 +102,10 @@ def drives(seen: Seen, value: Value | None) -> bool:
     if isinstance(value, Unknown) and value.op == "attr":
         of, name = value.operands
         return isinstance(name, Known) and name.value in HOLDS and seen.of_optimizer(of)
+    if isinstance(value, Unknown) and value.op == "item" and held is not None:
+        of, at = value.operands
+        if isinstance(of, Made) and isinstance(at, Known) and isinstance(at.value, int):
+            return held in of.args[at.value : at.value + 1]
     return False
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -159,13 +160,19 @@ def _method(call: Made) -> Atoms | None:
         return [(kind, str(text)) for text in texts] if texts else None
     if name in ("match", "search", "fullmatch", "findall"):
         if call.path.startswith("re.") and call.path.count(".") == 1:
-            return [("regex", str(texts[0]))] if texts else None
+            return _patterns(str(texts[0])) if texts else None
         compiled = call.receiver
         if isinstance(compiled, Made) and compiled.args and isinstance(compiled.args[0], Known):
-            return [("regex", str(compiled.args[0].value))]
+            return _patterns(str(compiled.args[0].value))
     if name == "fnmatch" and texts:
         return [("glob", str(texts[-1]))]
     return None
+
+
+def _patterns(expression: str) -> Atoms:
+    """Each side of an expression's outermost `|`."""
+    whole = not re.search(r"[()\[\]\\]", expression)
+    return [("regex", one) for one in (expression.split("|") if whole else [expression])]
 
 
 COMPARES = ("==", "!=", "<", "<=", ">", ">=")

@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
-from dualtrain.reading import Known, Value
+from dualtrain.reading import Known, Unknown, Value
 from dualtrain.recipes._numeric import Key, NotANumber, Numbers, Rule, called, parts
 
 __all__ = ["Formula", "recognised"]
@@ -38,6 +39,8 @@ class Formula:
     """Whether the rate jumps where warmup ends: the curve is counted from time 0."""
     shortened: bool = True
     """Whether warmup is part of the length."""
+    whole: bool = True
+    """Whether all of it is known; else only how it rises."""
     milestones: Sequence[float] = ()
     values: Sequence[float] = ()
 
@@ -61,11 +64,8 @@ class _Trial:
     def value(self, number: float) -> Value | None:
         """What of the program has this number; the named before the literal."""
         fits = [value for value, n in self.named if _close(n, number)]
-        return next(
-            (one for one in fits if getattr(one, "origin", None) and one.origin.name), None
-        ) or (  # type: ignore[attr-defined]
-            fits[0] if fits else None
-        )
+        named = (v for v in fits if isinstance(v, (Known, Unknown)) and v.origin.name)
+        return next(named, fits[0] if fits else None)
 
 
 def _close(a: float, b: float) -> bool:
@@ -139,7 +139,8 @@ def _same(a: Value, b: Value) -> bool:
 def _fitted(trial: _Trial) -> Formula | None:
     try:
         if not any(trial.at(t) != trial.at(0) for t in (1, 3, 10, 31, 100, 1_000, 10_007, 10**6)):
-            return None
+            peak = _peak(trial, trial.at(0))
+            return None if peak is None else Formula("constant", {"peak": peak}, 1.0)
     except NotANumber:
         pass
     for rule in (_constant, _inverse_root, _curve, _steps, _exponential, _piecewise, _rise_only):
@@ -155,7 +156,7 @@ def _fitted(trial: _Trial) -> Formula | None:
 def _counts(trial: _Trial) -> Iterator[tuple[Value | None, int]]:
     """Numbers of the program that may count time, in steps of the clock."""
     seen = set[int]()
-    for value, number in trial.named:
+    for _, number in trial.named:
         t = round(number * trial.scale)
         if number > 0 and _close(t, number * trial.scale) and 0 < t < 10**12 and t not in seen:
             seen.add(t)
@@ -284,8 +285,8 @@ def _curve_of(
             abs(low + span * a - r) > CLOSE * abs(peak) for a, r in zip(g, rates, strict=True)
         ):
             continue
-        if abs(low) < 1e-7 * peak:
-            low = 0.0
+        if abs(low) < 1e-6 * peak:
+            low = _end(trial, end, peak)
         named = _peak(trial, peak) or trial.value(round(peak, 12))
         floor = Known(0.0) if low == 0 else trial.value(low)
         if named is None or floor is None or not _rises(trial, warmup, peak):
@@ -297,6 +298,15 @@ def _curve_of(
             numbers["end_lr"] = floor
         return schedule, numbers, peak
     return None
+
+
+def _end(trial: _Trial, end: int, peak: float) -> float:
+    """The rate at the end, where it is so low beside the peak that it is lost in rounding."""
+    last = trial.at(end)
+    for _, number in trial.named:
+        if 0 < number < 1e-4 * peak and math.isclose(number, last, rel_tol=1e-3):
+            return number
+    return 0.0
 
 
 Shape = Callable[[float], float]
@@ -358,14 +368,14 @@ def _piecewise(trial: _Trial) -> Formula | None:
         return None
     edges = [0, *breaks, breaks[-1] * 3 + 10]
     values: list[float] = []
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         rates = [trial.at(low + int((high - 1 - low) * f)) for f in (0.0, *FRACTIONS, 1.0)]
         if not all(_close(r, rates[0]) for r in rates):
             return None
         values.append(rates[0])
     peak = _peak(trial, values[0])
     milestones = [t / trial.scale for t in breaks]
-    if peak is None or any(high > low for low, high in zip(values, values[1:], strict=False)):
+    if peak is None or any(high > low for low, high in pairwise(values)):
         return None
     return Formula("piecewise", {"peak": peak}, 1.0, milestones=milestones, values=values)
 
@@ -379,5 +389,6 @@ def _rise_only(trial: _Trial) -> Formula | None:
         named = _peak(trial, peak)
         falls = trial.at(2 * warmup) < peak and trial.at(warmup + 1) <= peak
         if peak > 0 and named is not None and falls and _rises(trial, warmup, peak):
-            return Formula("custom", {"peak": named, "warmup": value}, trial.at(0) / peak)
+            numbers = {"peak": named, "warmup": value}
+            return Formula("custom", numbers, trial.at(0) / peak, whole=False)
     return None

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from dualtrain.reading import Known, Made, Unknown, Value
-from dualtrain.recipes._found import described, found
+from dualtrain.recipes._found import described, found, number
 from dualtrain.recipes._numeric import NotANumber, Numbers, key, parts
 from dualtrain.recipes._record import ABSENT, Found
 from dualtrain.recipes._seen import Seen, inside
@@ -113,11 +113,11 @@ def _chooses(value: Value) -> bool:
     """Whether a tree is a number of updates in one case, and counted from batches in another."""
     if not (isinstance(value, (Known, Unknown)) and value.op == "if"):
         return False
-    _, then, other = value.operands
-    sides = [bool(lengths_in(one)) for one in (then, other)]
-    return sides[0] != sides[1] and not any(
-        isinstance(one, Known) and one.value is None for one in (then, other)
-    )
+    sides = value.operands[1:]
+    plain = [one for one in sides if not lengths_in(one)]
+    if len(plain) != 1:
+        return False
+    return any(names_of(plain[0])) or (number(plain[0]) or 0) > 1
 
 
 def counts_epochs(seen: Seen, value: Value) -> bool:
@@ -249,9 +249,9 @@ def _of_an_epoch(value: Value) -> bool:
     if any(_of_samples(one) for one in lengths_in(value)) and not _samples_in_batches(value):
         return False
     for one in parts(value):
-        if isinstance(one, Unknown) and one.op == "*":
-            if not any(isinstance(by, Known) and by.value == 1 for by in one.operands):
-                return False
+        operands = one.operands if isinstance(one, Unknown) and one.op == "*" else ()
+        if operands and not any(isinstance(by, Known) and by.value == 1 for by in operands):
+            return False
     return True
 
 

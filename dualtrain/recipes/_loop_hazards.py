@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 
-from dualtrain.files import read_bytes
 from dualtrain.reading import DictValue, Event, Instance, Known, Made, Place, Unknown, Value, leaves
-from dualtrain.reading._source import decoded
 from dualtrain.recipes._clock import Clock, deep, names_of, same_tree
 from dualtrain.recipes._configured import configured, of_processes
 from dualtrain.recipes._driving import driving, rate
-from dualtrain.recipes._loop import STEPS, schedule_steps, stops
+from dualtrain.recipes._length import stops
 from dualtrain.recipes._record import Hazard
+from dualtrain.recipes._schedule_clock import STEPS, schedule_steps
 from dualtrain.recipes._seen import inside
 from dualtrain.recipes._source_lines import function_at
 
@@ -34,7 +32,6 @@ def hazards(clock: Clock) -> list[Hazard]:
         _several_optimizers,
         _schedule,
         _endless,
-        _not_called,
         _scaled,
     )
     return [one for rule in rules for one in rule(clock)]
@@ -79,7 +76,8 @@ def _not_divided(clock: Clock) -> Iterator[Hazard]:
 def _divides(value: Value, size: Value) -> bool:
     for one in deep(value):
         if isinstance(one, (Known, Unknown)) and one.op in ("/", "//", "*"):
-            if len(one.operands) == 2 and same_tree(configured(one.operands[1]), configured(size)):
+            by = configured(one.operands[-1])
+            if len(one.operands) == 2 and same_tree(by, configured(size)):
                 return True
     return False
 
@@ -114,9 +112,9 @@ def _tail(clock: Clock) -> Iterator[Hazard]:
     if not (isinstance(n, Known) and isinstance(n.value, int) and n.value > 1):
         return
     for one in clock.seen.program.events:
-        if one.name in ("zero_grad", "clear_grad", "clear_gradients"):
-            if clock.epoch_loop in one.context.loops and not clock.within(one):
-                return
+        clears = one.name in ("zero_grad", "clear_grad", "clear_gradients")
+        if clears and clock.epoch_loop in one.context.loops and not clock.within(one):
+            return
     text = (
         f"micro-batches left over at the end of an epoch (up to {n.value - 1}) go into the next "
         "one's first update"
@@ -183,14 +181,14 @@ def _several_optimizers(clock: Clock) -> Iterator[Hazard]:
         for made in clock.seen.optimizers:
             value = made.receiver if isinstance(made.receiver, Instance) else made.result
             given = [one.receiver, *one.args]
-            if any(v is value for g in given if g is not None for v in inside(g)):
-                if made.context.real or not clock.base:
-                    stepped.setdefault(id(made), one)
+            mine = any(v is value for g in given if g is not None for v in inside(g))
+            if mine:
+                stepped.setdefault(id(made), one)
     steps = list(stepped.values())
-    if len(steps) > 1 and not any(_exclusive(steps[0], one) for one in steps[1:]):
-        if len({one.place for one in steps}) > 1:
-            text = f"{len(steps)} optimizers take steps in one loop"
-            yield Hazard("several_optimizers", steps[1].place, text)
+    apart = len({one.place for one in steps}) > 1
+    if apart and not any(_exclusive(steps[0], one) for one in steps[1:]):
+        text = f"{len(steps)} optimizers take steps in one loop"
+        yield Hazard("several_optimizers", steps[1].place, text)
 
 
 # The schedule
@@ -246,29 +244,6 @@ def _endless(clock: Clock) -> Iterator[Hazard]:
         if forever and not any(loop in one.context.loops for one in stops(clock)):
             yield Hazard("endless_loop", loop.place, "nothing ends this loop")
             return
-
-
-def _not_called(clock: Clock) -> Iterator[Hazard]:
-    called = clock.seen.program.called
-    functions = clock.seen.updates[0].context.functions if clock.seen.updates else ()
-    name = next((one for one in functions if one in called), None)
-    if name is not None and not _entry_point(clock, name):
-        place = clock.seen.updates[0].place
-        text = f"nothing in the script calls {name}(): it was read as if something did"
-        yield Hazard("train_not_called", place, text)
-
-
-def _entry_point(clock: Clock, name: str) -> bool:
-    """Whether an installed command calls a function, as the package's setup says."""
-    root = clock.seen.program.machine.root
-    for one in ("setup.py", "setup.cfg", "pyproject.toml"):
-        try:
-            text = decoded(read_bytes(root / one))
-        except OSError:
-            continue
-        if re.search(rf"=\s*['\"]?[\w.]+:{re.escape(name)}\b", text):
-            return True
-    return False
 
 
 def _scaled(clock: Clock) -> Iterator[Hazard]:

@@ -190,8 +190,8 @@ class Numbers:
             case Unknown(op=op) if op in BINARY and len(value.operands) == 2:
                 if op in COMPARES and not self.moves(value):
                     raise NotANumber
-                function, (a, b) = BINARY[op], map(self.rule, value.operands)
-                return lambda t: function(a(t), b(t))
+                both, (a, b) = BINARY[op], map(self.rule, value.operands)
+                return lambda t: both(a(t), b(t))
             case Unknown(op="-"):
                 (a,) = map(self.rule, value.operands)
                 return lambda t: -a(t)
@@ -214,6 +214,8 @@ class Numbers:
         test, then, other = value.operands
         if isinstance(test, Known):
             return self.rule(then if test.value else other)
+        if not self.moves(test) and not self.moves(value):
+            return self._atom(value)
         decides, a, b = self._test(test), self.rule(then), self.rule(other)
         return lambda t: a(t) if decides(t) else b(t)
 

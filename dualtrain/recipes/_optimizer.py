@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from dualtrain.reading import Event, Known, ListValue, Made, Unknown, Value, alternatives
 from dualtrain.recipes._found import described, found, implied, number
@@ -36,6 +38,9 @@ def optimizer_part(seen: Seen) -> Part:
     own = [one.numbers for one in groups if one.own]
     part.fields["param_groups"] = Found(own, "stated", event.place)
     part.hazards += _decay_hazards(seen, event, signature, values, part.fields)
+    if _scaled(part.fields):
+        text = f"the rate is not what is configured: {part.fields['lr'].why}"
+        part.hazards.append(Hazard("lr_scaled_at_run_time", part.fields["lr"].place, text))
     if own:
         part.hazards.append(
             Hazard(
@@ -46,6 +51,11 @@ def optimizer_part(seen: Seen) -> Part:
             )
         )
     return part
+
+
+def _scaled(fields: Mapping[str, Found]) -> bool:
+    """Whether the rate is multiplied at run time."""
+    return "lr" in fields and fields["lr"].why.startswith("times what the run decides")
 
 
 def _name(seen: Seen, event: Event, values: Mapping[str, Value]) -> Found:
@@ -72,7 +82,7 @@ def _numbers(event: Event, signature: Signature, values: Mapping[str, Value]) ->
     if rate not in values and rate in signature.defaults:
         fields["lr"] = implied(signature.defaults[rate], signature.library, event.place)
     elif rate in values and not _schedule(values[rate]):
-        fields["lr"] = found(values[rate])
+        fields["lr"] = _base_rate(values[rate])
     for field, names in ONE.items():
         for name in names:
             if name in values:
@@ -87,6 +97,30 @@ def _numbers(event: Event, signature: Signature, values: Mapping[str, Value]) ->
     if betas is not None:
         fields["betas"] = betas
     return fields
+
+
+def _base_rate(value: Value) -> Found:
+    """A rate, or of one that is multiplied by what only a run knows the rate that is."""
+    rate = found(value)
+    if rate.certainty != "unknown":
+        return rate
+    for one in alternatives(value):
+        factors = _factors(one)
+        named = [f for f in factors if isinstance(f, Known) and RATE.search(f.origin.name)]
+        if len(named) == 1 and len(factors) > 1:
+            why = f"times what the run decides: {described(one)}"
+            return replace(found(named[0]), why=why)
+    return rate
+
+
+def _factors(value: Value) -> list[Value]:
+    """What is multiplied or divided."""
+    if isinstance(value, (Known, Unknown)) and value.op in ("*", "/", "float") and value.operands:
+        return [one for part in value.operands for one in _factors(part)]
+    return [value]
+
+
+RATE = re.compile(r"(^|[-_.])b?(lr|learning_?rate)$", re.IGNORECASE)
 
 
 def _schedule(value: Value) -> bool:
@@ -123,6 +157,7 @@ def _decay(
     name = "lamb_weight_decay" if "lamb_weight_decay" in signature.names else "weight_decay"
     grouped = [one.values["weight_decay"] for one in groups if "weight_decay" in one.values]
     outer = values.get(name)
+    grouped = [side for one in grouped for side in alternatives(one)]
     if grouped:
         decays = [one for one in map(found, grouped) if one.value != 0]
         if outer is not None and any("weight_decay" not in one.values for one in groups):
@@ -170,7 +205,9 @@ def _hidden(params: Value | None) -> bool:
     if params is None or isinstance(params, Known):
         return False
     if isinstance(params, ListValue):
-        return False
+        return params.open and not params.items
+    if isinstance(params, Unknown) and params.op == "if":
+        return any(_hidden(one) for one in alternatives(params))
     if isinstance(params, Made):
         name = params.path.rpartition(".")[2]
         if name in ("filter", "list", "chain") and params.args:

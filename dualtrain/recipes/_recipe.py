@@ -22,17 +22,37 @@ from dualtrain.reading import (
 )
 from dualtrain.reading._data_files import read_data
 from dualtrain.reading._source import decoded
+from dualtrain.recipes._amp import amp_part
+from dualtrain.recipes._batches import batches_part
 from dualtrain.recipes._clip import clip_part
 from dualtrain.recipes._decay import decay_part
+from dualtrain.recipes._flag_hazards import flags_part
 from dualtrain.recipes._freeze import freeze_part
+from dualtrain.recipes._hapi import hapi_part
+from dualtrain.recipes._loop import loop_part
 from dualtrain.recipes._optimizer import optimizer_part
+from dualtrain.recipes._order_hazards import order_part
 from dualtrain.recipes._record import FIELDS, Found, Hazard, Recipe
+from dualtrain.recipes._schedules import schedule_part
 from dualtrain.recipes._seen import Part, Seen, see
+from dualtrain.recipes._trainer_part import trainer_of, trainer_part
 from dualtrain.recipes.vision import vision_recipe
 
 __all__ = ["RecipeError", "read_recipe"]
 
-PARTS: tuple[Callable[[Seen], Part], ...] = (optimizer_part, decay_part, clip_part, freeze_part)
+PARTS: tuple[Callable[[Seen], Part], ...] = (
+    schedule_part,
+    optimizer_part,
+    decay_part,
+    clip_part,
+    freeze_part,
+    hapi_part,
+    loop_part,
+    batches_part,
+    amp_part,
+    order_part,
+    flags_part,
+)
 
 SCRIPTS, TREES, PAGES = (
     (".py",),
@@ -47,6 +67,10 @@ CONFIG = re.compile(r"(^|[-_])(cfg|conf|config|yaml|opt)([-_]?(file|path|name))?
 
 STARTS = re.compile(r"^_?(main|run|train|fit|do_train|finetune)", re.IGNORECASE)
 """Functions that are read although nothing calls them, if nothing else trains."""
+
+
+LOOP = ("epochs", "accumulate", "amp", "batch_size", "scheduler_step", "length")
+"""Fields that a loop has, whatever it is."""
 
 
 class RecipeError(DualtrainError):
@@ -100,10 +124,11 @@ def read_recipe(
     if trees and command is None:
         more = _config_words(program, trees[0], top)
         if more:
-            program = read_program(script, top, argv=[*more, *argv])
+            argv = [*more, *argv]
+            program = read_program(script, top, argv=argv)
     seen = see(program)
     hazards: list[Hazard] = []
-    if seen.optimizer is None:
+    if seen.optimizer is None and trainer_of(seen) is None:
         uncalled = [
             name
             for name, value in program.entry.cells.items()
@@ -112,10 +137,23 @@ def read_recipe(
         if uncalled:
             program = read_program(script, top, argv=argv, uncalled=uncalled)
             seen = see(program)
-            if seen.optimizer is not None and program.called:
-                text = f"nothing calls {', '.join(program.called)}: the script trains nothing"
+            called = [one for one in program.called if not _installed(top, one)]
+            if seen.optimizer is not None and called:
+                text = f"nothing calls {', '.join(called)}: the script trains nothing"
                 hazards.append(Hazard("train_not_called", Place(program.entry.file, 1), text))
-    return _recipe(seen, program, command, hazards)
+    return _recipe(seen, top, command, hazards)
+
+
+def _installed(root: Path, name: str) -> bool:
+    """Whether a command that the package installs calls a function, as its setup says."""
+    for one in ("setup.py", "setup.cfg", "pyproject.toml"):
+        try:
+            text = decoded(read_bytes(root / one))
+        except OSError:
+            continue
+        if re.search(rf"=\s*['\"]?[\w.]+:{re.escape(name)}\b", text):
+            return True
+    return False
 
 
 def _sorted(paths: Iterable[Path]) -> _Sources:
@@ -150,7 +188,7 @@ def _root(path: Path) -> Path:
 def _of_tree(path: Path, root: Path) -> Recipe:
     """A configuration alone."""
     tree = read_data(path, root)
-    found = vision_recipe(tree)
+    found = vision_recipe(tree, lambda name: _code(root / name))
     if found is None:
         raise RecipeError(
             f"{path}: a configuration of no repository that is known; give the script that reads "
@@ -158,6 +196,14 @@ def _of_tree(path: Path, root: Path) -> Recipe:
         )
     fields, hazards = found
     return Recipe(fields, tuple(hazards), (), "paddle")
+
+
+def _code(path: Path) -> str | None:
+    """The text of a file of the repository; None where there is none that can be read."""
+    try:
+        return decoded(read_bytes(path))
+    except OSError:
+        return None
 
 
 def _command(
@@ -220,16 +266,25 @@ def _config_words(program: Program, tree: Path, root: Path) -> list[Known]:
     return [Known(text, origin)]
 
 
-def _recipe(seen: Seen, program: Program, command: Command | None, hazards: list[Hazard]) -> Recipe:
+def _recipe(seen: Seen, root: Path, command: Command | None, hazards: list[Hazard]) -> Recipe:
+    program = seen.program
     fields: dict[str, Found] = {}
     found = list(hazards)
-    for part in PARTS:
-        made = part(seen)
+    trainer = trainer_of(seen)
+    made_by = (
+        [flags_part(seen), trainer_part(seen, trainer, root)]
+        if trainer
+        else [part(seen) for part in PARTS]
+    )
+    for made in made_by:
         fields |= {name: one for name, one in made.fields.items() if name not in fields}
         found += made.hazards
-    if seen.optimizer is None:
+    if seen.optimizer is None and trainer is None:
         why = f"no optimizer is seen in {program.entry.file}"
         fields = {name: Found(None, "unknown", why=why) for name in FIELDS} | fields
+    elif trainer is None and not seen.updates:
+        why = "the loop that steps the optimizer is not seen"
+        fields |= {n: Found(None, "unknown", why=why) for n in LOOP if n not in fields}
     files = {
         one.place.file
         for one in fields.values()

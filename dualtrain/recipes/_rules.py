@@ -17,15 +17,21 @@ from dualtrain.reading import (
     Unknown,
     Value,
 )
-from dualtrain.recipes._found import described, found
 from dualtrain.recipes._formulas import Formula, recognised
+from dualtrain.recipes._found import described, found
 from dualtrain.recipes._lengths import base_rate, length_of, warmup_of
 from dualtrain.recipes._numeric import Key, key, parts
 from dualtrain.recipes._record import Found
 from dualtrain.recipes._seen import Seen, inside
 from dualtrain.recipes._stepping import stepped_per_epoch
 
-__all__ = ["of_class", "of_function", "of_writes"]
+__all__ = ["NUMBERS", "of_class", "of_function", "of_writes", "unknown"]
+
+CODE = ("warmup", "warmup_unit", "end_lr", "length")
+"""Fields that code decides too, where its formula is not known."""
+
+NUMBERS = (*CODE, "num_cycles", "power", "gamma", "step_size", "milestones", "values")
+"""Fields that a schedule decides."""
 
 Clock = Callable[[int], Callable[[int], int]]
 Fields = dict[str, Found]
@@ -52,7 +58,8 @@ def of_class(seen: Seen, value: Instance) -> Fields:
     place = value.place
     moved = any("step" in one.cells for one in value.of.line)
     if not isinstance(method, Function):
-        return {"schedule": Found("custom", "stated", place, why=f"{value.of.name}: its own rule")}
+        why = f"{value.of.name}: its own rule"
+        return {"schedule": Found("custom", "stated", place, why=why), **unknown(CODE, place, why)}
     gives = seen.program.apply(method.bind(value))
     if isinstance(gives, ListValue) and gives.values:
         gives = gives.values[0]
@@ -82,6 +89,11 @@ def of_writes(seen: Seen, stores: Sequence[Event]) -> Fields:
                 unit = one
                 break
     return _fields(seen, formula, event.place, unit, True)
+
+
+def unknown(names: Sequence[str], place: Place | None, why: str) -> Fields:
+    """These fields, of which nothing is known."""
+    return {name: Found(None, "unknown", place, why=why) for name in names}
 
 
 def _itself(epoch: int) -> Callable[[int], int]:
@@ -165,6 +177,8 @@ def _numbers(numbers: Mapping[str, Value]) -> Iterator[tuple[str, Found]]:
     for name in ("end_lr", "num_cycles", "power", "gamma", "step_size"):
         if name in numbers:
             value = numbers[name]
+            if name == "end_lr" and isinstance(value, (Known, Unknown)) and value.op == "/":
+                value = value.operands[0]
             literal = isinstance(value, Known) and value.origin.place is None
             yield name, Found(getattr(value, "value", None), "stated") if literal else found(value)
 
@@ -178,9 +192,19 @@ def _fields(
     """
     if formula is None:
         why = "code that is none of the formulas known; write its rates as a table"
-        return {"schedule": Found("custom", "stated", place, "computed", why=why)}
+        return {
+            "schedule": Found("custom", "stated", place, "computed", why=why),
+            **unknown(CODE, place, why),
+        }
     numbers = formula.numbers
     fields: Fields = {"schedule": Found(formula.schedule, "stated", place, "computed")}
+    if not formula.whole:
+        why = "after its warmup it is none of the formulas known; write its rates as a table"
+        fields["schedule"] = Found("custom", "stated", place, "computed", why=why)
+        fields.update(unknown(("end_lr", "length"), place, why))
+    elif formula.schedule == "custom":
+        why = "it falls with the inverse square root of the time after its warmup"
+        fields["schedule"] = Found("custom", "stated", place, "computed", why=why)
     fields.update(_numbers(numbers))
     length = numbers.get("length")
     if length is not None:

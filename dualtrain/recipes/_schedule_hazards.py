@@ -2,15 +2,270 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 
-from dualtrain.reading import Value
+from dualtrain.reading import (
+    Event,
+    Instance,
+    Known,
+    Library,
+    ListValue,
+    Loop,
+    Made,
+    Unknown,
+    Value,
+    alternatives,
+)
+from dualtrain.recipes._driving import constructed, is_schedule, rate, writes
+from dualtrain.recipes._found import described, number
+from dualtrain.recipes._lengths import epochs_of
+from dualtrain.recipes._numeric import parts
 from dualtrain.recipes._record import Found, Hazard
-from dualtrain.recipes._seen import Seen
+from dualtrain.recipes._schedule_names import SCHEDULES, given_to, library_schedule
+from dualtrain.recipes._seen import Seen, inside
+from dualtrain.recipes._stepping import stepped_per_epoch, steps
 
 __all__ = ["schedule_hazards"]
 
+LIKE_EPOCHS = 200
+"""A step size or milestone up to which a number reads like epochs."""
 
-def schedule_hazards(seen: Seen, held: Value | None, fields: Mapping[str, Found]) -> list[Hazard]:
+Fields = Mapping[str, Found]
+
+
+def schedule_hazards(seen: Seen, held: Value | None, fields: Fields) -> list[Hazard]:
     """Hazards of the schedule that drives the rate, or does not."""
-    return []
+    if held is None:
+        return list(_in_loop(seen, fields))
+    return [one for rule in RULES for one in rule(seen, held, fields)]
+
+
+def _in_loop(seen: Seen, fields: Fields) -> Iterator[Hazard]:
+    stores = [one for one in writes(seen) if one.context.real] or writes(seen)
+    if stores:
+        kind = fields["schedule"].value
+        text = f"the loop writes the rate into the optimizer's groups itself: {kind}"
+        yield Hazard("sched_in_loop", stores[-1].place, text, "schedule")
+
+
+def _construction(seen: Seen, held: Value) -> Event | None:
+    return next((one for one in seen.program.events if constructed(one) is held), None)
+
+
+def _not_attached(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
+    given = rate(seen)
+    if seen.framework != "paddle" or given is None:
+        return
+    if any(is_schedule(one) for one in alternatives(given)):
+        return
+    if any(True for _ in seen.calls("set_lr_scheduler")):
+        return
+    event = _construction(seen, held)
+    text = (
+        f"the optimizer is given {described(given)} as its rate, and not {described(held)}: "
+        "the rate is constant"
+    )
+    yield Hazard("sched_not_attached", event.place if event else None, text, "schedule")
+
+
+def _offset(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
+    event = _construction(seen, held)
+    if event is None:
+        return
+    schedule = library_schedule(event.path)
+    given = given_to(event)
+    last = number(given.get("last_epoch"))
+    if "last_epoch" not in given and schedule is not None and not isinstance(held, Instance):
+        last = schedule.defaults.get("last_epoch")
+    if last == 0:
+        text = "built with last_epoch=0, which steps once: the first update has the rate of 1"
+        yield Hazard("sched_last_epoch_offset", event.place, text, "schedule.shift")
+        return
+    if "Plateau" in event.path:
+        return
+    order = {id(one): at for at, one in enumerate(seen.program.events)}
+    updates = [order[id(one)] for one in seen.updates]
+    for move in steps(seen):
+        if move.args and updates and move.context.real and order[id(move)] > min(updates):
+            text = (
+                f"stepped with a number of its own, {described(move.args[0])}, after the update: "
+                "the first two rates are not those of 0 and 1"
+            )
+            yield Hazard("sched_last_epoch_offset", move.place, text, "schedule.shift")
+            return
+
+
+def _not_subtracted(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
+    event = _construction(seen, held)
+    schedule = None if event is None else library_schedule(event.path)
+    if event is None or schedule is None or schedule.schedule not in ("wrap", "sequence"):
+        return
+    if number(given_to(event).get(schedule.named.get("warmup", ""))) == 0:
+        return
+    if "warmup" not in fields:
+        return
+    given = given_to(event)
+    inner = given.get(schedule.named.get("inner", "")) or _last(given.get("schedulers"))
+    if not isinstance(inner, Made):
+        return
+    whole = _timed(inner)
+    late = f"{fields['warmup'].value or 'the warmup'} {fields['warmup_unit'].value or ''}".strip()
+    if whole and not any(
+        isinstance(one, (Known, Unknown)) and one.op == "-" for v in whole for one in parts(v)
+    ):
+        text = (
+            f"the warmup goes before {described(inner)}, whose times do not take it off: each "
+            f"comes {late} later, and what lies beyond the end of training is never reached"
+        )
+        yield Hazard("sched_warmup_not_subtracted", event.place, text, "schedule.counted")
+
+
+def _last(value: Value | None) -> Value | None:
+    return value.values[-1] if isinstance(value, ListValue) and value.values else None
+
+
+def _timed(inner: Made) -> list[Value]:
+    """The length of a schedule, or its milestones."""
+    schedule = library_schedule(inner.path)
+    if schedule is None:
+        return []
+    given = given_to(inner)
+    names = [
+        schedule.named[f] for f in ("length", "milestones", "step_size") if f in schedule.named
+    ]
+    found: list[Value] = []
+    for name in names:
+        value = given.get(name)
+        if isinstance(value, ListValue):
+            found += value.values
+        elif value is not None:
+            found.append(value)
+    return found
+
+
+def _jumps(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
+    if fields["schedule"].why.startswith("the curve counts from the first update"):
+        text = "after its warmup the curve goes on as if there had been none: the rate jumps"
+        yield Hazard("sched_jump_after_warmup", fields["schedule"].place, text, "schedule.counted")
+        return
+    event = _construction(seen, held)
+    schedule = None if event is None else library_schedule(event.path)
+    if event is None or schedule is None or schedule.schedule != "wrap" or "lr" not in fields:
+        return
+    peak = number(given_to(event).get(schedule.named["peak"]))
+    lr = fields["lr"].value
+    if peak is not None and isinstance(lr, (int, float)) and peak != lr:
+        text = f"warmup ends at {peak} and the schedule behind it begins at {lr}"
+        yield Hazard("sched_jump_after_warmup", event.place, text, "schedule.warmup")
+
+
+def _shadowed(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
+    if not isinstance(held, Instance):
+        return
+    names = {name: one for table in SCHEDULES.values() for name, one in table.items()}
+    theirs = names.get(held.of.name)
+    if theirs is not None and fields["schedule"].value != theirs.schedule:
+        text = (
+            f"the program's own {held.of.name} is not the library's of that name "
+            f"({theirs.schedule}): its rule is another one"
+        )
+        yield Hazard("sched_name_shadowed", held.place, text, "schedule")
+
+
+FULL_WAVE = "CosineDecayWithWarmup"
+
+
+def _full_wave(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
+    event = _construction(seen, held)
+    if event is None:
+        return
+    if event.name == FULL_WAVE and event.path.startswith(("paddlenlp", "paddleformers")):
+        cycles = given_to(event).get("num_cycles")
+        if cycles is None or (isinstance(cycles, Known) and cycles.value is None):
+            text = "paddlenlp's cosine is a whole wave by default: it ends at its peak"
+            yield Hazard("sched_cosine_full_wave_option", event.place, text, "schedule.cycles")
+        return
+    for module in seen.program.modules.values():
+        for value in module.cells.values():
+            path = value.path if isinstance(value, Library) else ""
+            if path.startswith(("paddlenlp", "paddleformers")) and path.endswith(f".{FULL_WAVE}"):
+                text = f"{module.file} can build {path}, which is a whole wave by default"
+                yield Hazard("sched_cosine_full_wave_option", event.place, text, "schedule.cycles")
+                return
+
+
+def _lambda(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
+    event = _construction(seen, held)
+    schedule = None if event is None else library_schedule(event.path)
+    if event is not None and schedule is not None and schedule.schedule == "lambda":
+        text = f"the rule is code: {fields['schedule'].value}"
+        yield Hazard("sched_lambda", event.place, text, "schedule")
+
+
+def _longer(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
+    event = _construction(seen, held)
+    schedule = None if event is None else library_schedule(event.path)
+    if event is None or schedule is None or "length" not in schedule.named:
+        return
+    length = given_to(event).get(schedule.named["length"])
+    trained = _epochs(seen)
+    if length is None or trained is None:
+        return
+    laid = number(length) if stepped_per_epoch(seen) else None
+    if laid is None:
+        over = epochs_of(length)
+        laid = over.value if over is not None else None
+    if isinstance(laid, (int, float)) and laid > trained:
+        text = f"laid out over {laid} epochs, and training ends after {trained}"
+        yield Hazard("sched_longer_than_training", event.place, text, "schedule.total")
+
+
+def _epochs(seen: Seen) -> int | None:
+    """The epochs of the loop around the batches, where they are known."""
+    batch = seen.batch_loop
+    for one in seen.updates:
+        loops = one.context.loops
+        if batch not in loops or loops.index(batch) == 0:
+            continue
+        return _rounds(loops[loops.index(batch) - 1])
+    return None
+
+
+def _rounds(loop: Loop) -> int | None:
+    if loop.over is None:
+        return None
+    for one in inside(loop.over):
+        if isinstance(one, Made) and one.path == "builtins.range":
+            bounds = [number(bound) for bound in one.args]
+            if len(bounds) in (1, 2) and all(isinstance(n, int) for n in bounds):
+                return len(range(*(int(n) for n in bounds if n is not None)))
+    return None
+
+
+def _unit(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
+    if stepped_per_epoch(seen) is not False:
+        return
+    event = _construction(seen, held)
+    for name in ("step_size", "milestones"):
+        value = fields[name].value if name in fields else None
+        times = value if isinstance(value, list) else [value]
+        if fields.get(name) is None or fields[name].why.startswith("in epochs") or not times:
+            continue
+        if all(isinstance(one, (int, float)) and 0 < one <= LIKE_EPOCHS for one in times):
+            text = f"{name} {value} reads like epochs, and the schedule is stepped per batch"
+            yield Hazard(
+                "sched_unit_suspect", event.place if event else None, text, "schedule.step"
+            )
+
+
+RULES: tuple[Callable[[Seen, Value, Fields], Iterator[Hazard]], ...] = (
+    _not_attached,
+    _offset,
+    _not_subtracted,
+    _jumps,
+    _shadowed,
+    _full_wave,
+    _lambda,
+    _longer,
+    _unit,
+)

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-__all__ = ["SCHEDULES", "LibrarySchedule", "is_schedule_path", "library_schedule"]
+from dualtrain.reading import Event, Made, Value
+
+__all__ = ["SCHEDULES", "LibrarySchedule", "given_to", "is_schedule_path", "library_schedule"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,7 @@ class LibrarySchedule:
     signature: str
     """Its parameters and their defaults, as its release has them."""
     fields: str
-    """Our fields, each followed by its parameter where the names differ: `lr=learning_rate power`."""
+    """Our fields, each with its parameter where that is called otherwise: `lr=max_lr power`."""
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -52,6 +54,9 @@ def _parsed(signature: str) -> tuple[tuple[str, ...], dict[str, Any]]:
 
 
 PADDLE = {
+    "LRScheduler": LibrarySchedule(
+        "custom", "learning_rate=0.1, last_epoch=-1, verbose=False", "lr=learning_rate"
+    ),
     "NoamDecay": LibrarySchedule(
         "noam",
         "d_model, warmup_steps, learning_rate=1.0, last_epoch=-1, verbose=False",
@@ -223,14 +228,16 @@ PADDLENLP = {
         "lr=max_lr end_lr=min_lr warmup=warmup_step length=decay_step",
     ),
     "LinearAnnealingWithWarmupDecay": LibrarySchedule(
-        "polynomial",
+        "linear",
         "max_lr, min_lr, warmup_step, decay_step, last_epoch=0, verbose=False",
         "lr=max_lr end_lr=min_lr warmup=warmup_step length=decay_step",
     ),
 }
-"""Of `paddlenlp.transformers`; warmup is a number of updates where it is an int, else a fraction."""
+"""Of `paddlenlp.transformers`; a warmup that is no int is a fraction of the total."""
 
 TORCH = {
+    "LRScheduler": LibrarySchedule("custom", "optimizer, last_epoch=-1", ""),
+    "_LRScheduler": LibrarySchedule("custom", "optimizer, last_epoch=-1", ""),
     "LambdaLR": LibrarySchedule("lambda", "optimizer, lr_lambda, last_epoch=-1", "rule=lr_lambda"),
     "MultiplicativeLR": LibrarySchedule("custom", "optimizer, lr_lambda, last_epoch=-1", ""),
     "StepLR": LibrarySchedule(
@@ -408,11 +415,18 @@ def library_schedule(path: str) -> LibrarySchedule | None:
     return None
 
 
+def given_to(call: Event | Made) -> dict[str, Value]:
+    """What a schedule is built with, by its parameters' names."""
+    schedule = library_schedule(call.path)
+    names = () if schedule is None else schedule.parameters
+    return {**dict(zip(names, call.args, strict=False)), **call.kwargs}
+
+
 def is_schedule_path(path: str) -> bool:
     """Whether the class at a path is a schedule, known by its parameters or not.
 
-    >>> is_schedule_path("paddle.optimizer.lr.LRScheduler"), is_schedule_path("paddle.optimizer.SGD")
-    (True, False)
+    >>> [is_schedule_path(f"paddle.optimizer.{one}") for one in ("lr.LRScheduler", "SGD")]
+    [True, False]
     """
     if library_schedule(path) is not None:
         return True

@@ -21,11 +21,12 @@ from dualtrain.recipes._driving import built, constructed, driving, is_schedule,
 from dualtrain.recipes._found import described, found, implied, number
 from dualtrain.recipes._lengths import base_rate, in_epochs, length_of, warmup_of
 from dualtrain.recipes._record import Found
-from dualtrain.recipes._rules import of_class, of_function, of_writes
+from dualtrain.recipes._rules import NUMBERS, of_class, of_function, of_writes, unknown
 from dualtrain.recipes._schedule_hazards import schedule_hazards
 from dualtrain.recipes._schedule_names import (
     SCHEDULES,
     LibrarySchedule,
+    given_to,
     library_schedule,
 )
 from dualtrain.recipes._seen import Part, Seen
@@ -68,7 +69,11 @@ def schedule_part(seen: Seen) -> Part:
         part.fields.update(_of(seen, held))
     else:
         part.fields.update(_none(seen))
-    part.hazards += schedule_hazards(seen, held, part.fields)
+    kind = part.fields.get("schedule")
+    if kind is not None and kind.certainty == "unknown":
+        part.fields.update(unknown(NUMBERS, kind.place, kind.why))
+    if len(choices) < 2:
+        part.hazards += schedule_hazards(seen, held, part.fields)
     return part
 
 
@@ -134,11 +139,7 @@ def _of(seen: Seen, value: Value) -> Fields:
     if schedule is None:
         why = f"{value.path} is a schedule whose rule is not known here"
         return {"schedule": Found("custom", "stated", value.place, why=why)}
-    return _of_library(seen, value.path, schedule, _given(schedule, value), value)
-
-
-def _given(schedule: LibrarySchedule, made: Made | Event) -> dict[str, Value]:
-    return {**dict(zip(schedule.parameters, made.args, strict=False)), **made.kwargs}
+    return _of_library(seen, value.path, schedule, given_to(value), value)
 
 
 def _of_instance(seen: Seen, value: Instance) -> Fields:
@@ -148,10 +149,10 @@ def _of_instance(seen: Seen, value: Instance) -> Fields:
     event = next((e for e in seen.program.events if constructed(e) is value), None)
     own = [one for one in value.of.line if {"get_lr", "step", "_get_lr"} & set(one.cells)]
     if schedule is not None and not own and event is not None:
-        return _of_library(seen, path, schedule, _given(schedule, event), value)
+        return _of_library(seen, path, schedule, given_to(event), value)
     fields = of_class(seen, value)
     if schedule is not None and event is not None:
-        base = _of_library(seen, path, schedule, _given(schedule, event), value)
+        base = _of_library(seen, path, schedule, given_to(event), value)
         kept = {"lr", "end_lr", "gamma"} & set(base)
         fields = {**{name: base[name] for name in kept}, **fields}
     elif event is not None:
@@ -198,7 +199,7 @@ def _of_library(
     _times(seen, path, values, fields, per_epoch)
     if schedule.schedule == "noam":
         _noam(values, fields)
-    _paddlenlp(path, given, fields)
+    _restarts(given, fields)
     return fields
 
 
@@ -219,8 +220,6 @@ def _times(
         fields["warmup"], fields["warmup_unit"] = warmup_of(
             seen, values["warmup"], whole, floats=floats, unit=unit
         )
-    elif "WithWarmup" not in path and fields["schedule"].value in ("step", "piecewise"):
-        pass
     _milestones(seen, values, fields, per_epoch)
 
 
@@ -267,12 +266,10 @@ def _noam(values: Mapping[str, Value], fields: Fields) -> None:
             return
 
 
-def _paddlenlp(path: str, given: Mapping[str, Value], fields: Fields) -> None:
+def _restarts(given: Mapping[str, Value], fields: Fields) -> None:
     restarts = given.get("with_hard_restarts")
     if isinstance(restarts, Known) and restarts.value:
         fields["schedule"] = replace(fields["schedule"], value="custom", why="hard restarts")
-    if path.endswith("LinearAnnealingWithWarmupDecay"):
-        fields["power"] = implied(1.0, "paddlenlp")
 
 
 def _named(seen: Seen, path: str, given: Mapping[str, Value], value: Value) -> Fields:
@@ -329,7 +326,7 @@ def _inner_length(inner: Value | None) -> Value | None:
     schedule = library_schedule(inner.path)
     if schedule is None or "length" not in schedule.named:
         return None
-    return _given(schedule, inner).get(schedule.named["length"])
+    return given_to(inner).get(schedule.named["length"])
 
 
 def _ramp(
@@ -368,7 +365,8 @@ def _lambda(seen: Seen, values: Mapping[str, Value], value: Value) -> Fields:
     if isinstance(rule, ListValue) and rule.values:
         rule = rule.values[0]
     lr = {"lr": base_rate(values["lr"])} if "lr" in values else {}
-    if not isinstance(rule, (Function, Instance)):
+    partial = isinstance(rule, Made) and rule.path == "functools.partial"
+    if rule is None or not (partial or isinstance(rule, (Function, Instance))):
         why = f"its rule is {described(rule) if rule is not None else 'not given'}"
         place = getattr(value, "place", None)
         return {"schedule": Found("custom", "stated", place, why=why), **lr}

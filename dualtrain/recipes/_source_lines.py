@@ -43,8 +43,12 @@ def ends_inside(program: Program, loop: Loop, place: Place) -> bool:
         return False
     for node in _statements(program, place.file).get(loop.place.line, []):
         if isinstance(node, (ast.For, ast.While)):
-            return node.lineno <= place.line <= (node.end_lineno or node.lineno)
+            return _spans(node, place)
     return False
+
+
+def _spans(node: Any, place: Place) -> bool:
+    return bool(node.lineno <= place.line <= (node.end_lineno or node.lineno))
 
 
 def function_at(program: Program, place: Place) -> ast.AST | None:
@@ -52,7 +56,7 @@ def function_at(program: Program, place: Place) -> ast.AST | None:
     nodes = _statements(program, place.file)
     held: ast.AST | None = next(iter(nodes.get(0, [])), None)
     for node in (one for line in sorted(nodes) for one in nodes[line]):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            if node.lineno <= place.line <= (node.end_lineno or node.lineno):
-                held = node
+        function = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        if function and _spans(node, place):
+            held = node
     return held

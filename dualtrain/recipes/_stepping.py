@@ -6,9 +6,9 @@ from dualtrain.reading import Event
 from dualtrain.recipes._driving import drives
 from dualtrain.recipes._seen import Seen
 
-__all__ = ["ADVANCES", "steps", "stepped_per_epoch"]
+__all__ = ["stepped_per_epoch", "steps"]
 
-ADVANCES = ("step", "step_update", "minimize")
+ADVANCES = ("step", "step_update")
 """Methods that move a schedule on."""
 
 
@@ -17,7 +17,7 @@ def steps(seen: Seen) -> list[Event]:
     return [
         one
         for one in seen.program.events
-        if one.kind == "call" and one.name in ("step", "step_update") and drives(seen, one.receiver)
+        if one.kind == "call" and one.name in ADVANCES and drives(seen, one.receiver)
     ]
 
 

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from dualtrain.reading import Node
 from dualtrain.recipes._record import Found, Hazard
-from dualtrain.recipes.vision import _classification, _detection, _segmentation, _text
+from dualtrain.recipes.vision import _classification, _detection, _segmentation, _text, _video
 from dualtrain.recipes.vision._reading import Reading, frozen
 
 __all__ = ["vision_recipe"]
 
-FAMILIES = (_segmentation, _classification, _text, _detection)
+FAMILIES = (_segmentation, _classification, _text, _detection, _video)
 
 
 def no_code(path: str) -> None:
@@ -45,7 +45,7 @@ def vision_recipe(
 
 def _finish(reading: Reading) -> tuple[dict[str, Found], list[Hazard]]:
     if "freeze" not in reading.fields:
-        still = [path for path, _ in frozen(reading.tree)]
+        still = frozen(reading.tree)
         if still:
             reading.state("freeze", still, still[0])
         else:

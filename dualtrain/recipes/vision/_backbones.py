@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from dualtrain.recipes.vision._reading import Reading
 
-__all__ = ["backbone"]
+__all__ = ["backbone", "freeze", "spare_norms"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,5 +82,10 @@ def freeze(reading: Reading, decays: bool) -> None:
     else:
         reading.imply("freeze", still, f"defaults of {name}")
     if decays and kind.spares_norms and not norms and not reading.value(f"{name}.norm_decay"):
-        text = f"{name} takes decay off its norms by an attribute (L2Decay(0.0)) of each"
-        reading.warn("decay_in_model_code", None, text, "weight_decay.exclude")
+        spare_norms(reading, name)
+
+
+def spare_norms(reading: Reading, name: str) -> None:
+    """Warn that a class of model decides itself what does not decay."""
+    text = f"{name} takes decay off its norms by an attribute (L2Decay(0.0)) of each"
+    reading.warn("decay_in_model_code", None, text, "weight_decay.exclude")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dualtrain.reading import Node
 from dualtrain.recipes.vision import _paddle
+from dualtrain.recipes.vision._backbones import spare_norms
 from dualtrain.recipes.vision._epochs import Curves, schedule
 from dualtrain.recipes.vision._reading import Claim, Reading
 
@@ -27,6 +28,12 @@ READS = {
     ),
 }
 """The classes that take any key -> those that they read."""
+
+SPARING = (
+    *("PPLCNet", "PPHGNet", "MobileNetV3", "MobileNetV4", "ESNet", "GhostNet"),
+    "EfficientNetV2",
+)
+"""Models, by how their names begin, whose norms have a regularizer of their own, L2Decay(0.0)."""
 
 RATES = "ppcls/optimizer/learning_rate.py"
 CLAIMS = (
@@ -96,7 +103,12 @@ def _read(tree: Node) -> Reading:
     epochs = reading.take("epochs", "Global.epochs")
     name = reading.word("Optimizer.name")
     _paddle.optimizer(reading, "Optimizer", "name", name)
+    if name == "Momentum":
+        reading.need("momentum", "Optimizer.momentum")
     _decay(reading, name)
+    model = reading.word("Arch.Backbone.name") or reading.word("Arch.name")
+    if model.startswith(SPARING) and name not in ("AdamW", "AdamWDL") and reading.decays():
+        spare_norms(reading, model)
     _clip(reading, name)
     schedule(reading, "Optimizer.lr", epochs or 0, CURVES)
     _amp(reading)
@@ -104,7 +116,7 @@ def _read(tree: Node) -> Reading:
     reading.take("seed", "Global.seed")
     sampler = "DataLoader.Train.sampler"
     key = "batch_size" if reading.has(f"{sampler}.batch_size") else "first_bs"
-    reading.take("batch_size", f"{sampler}.{key}")
+    reading.need("batch_size", f"{sampler}.{key}")
     return reading
 
 
@@ -172,4 +184,5 @@ def _amp(reading: Reading) -> None:
         why = "use_pure_fp16 was level O2 in older releases and is not read since"
         reading.doubt("amp", why, "AMP.use_pure_fp16", amp)
     else:
-        reading.state("amp", amp, "AMP")
+        how = "configuration" if reading.has("AMP.use_amp") else "computed"
+        reading.state("amp", amp, "AMP", how)

@@ -166,9 +166,8 @@ def _optimizer(reading: Reading) -> None:
         reading.warn("clip_not_attached", reading.fields["clip"].place, text, "clip")
         _paddle.no_clip(reading)
     _groups(reading)
-    decay = reading.fields.get("weight_decay")
     replaced = name not in ("AdamW", "AdamWDL") and not reading.value("reset_norm_param_attr")
-    freeze(reading, decays=replaced and decay is not None and bool(decay.value))
+    freeze(reading, decays=replaced and reading.decays())
 
 
 def _regularizer(reading: Reading) -> None:

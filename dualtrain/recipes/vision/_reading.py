@@ -10,7 +10,7 @@ from typing import Any
 from dualtrain.reading import Node, Place
 from dualtrain.recipes._record import Found, Hazard
 
-__all__ = ["Claim", "Reading", "frozen", "number"]
+__all__ = ["Claim", "Reading", "frozen", "named", "number"]
 
 LARGE = 1e15
 """A number of this size is none that a recipe means; nor is one that is not finite."""
@@ -129,6 +129,13 @@ class Reading:
             self.imply(name, default, f"default of {of or self.code}", path)
         return default
 
+    def need(self, name: str, path: str) -> Any:
+        """A field that a key must state; its value."""
+        if not self.has(path):
+            self.doubt(name, f"{path} is not given, and the code has no default for it", path)
+            return None
+        return self.take(name, path)
+
     def take_words(self, name: str, path: str) -> None:
         """A field as a key states it in words."""
         if self.has(path):
@@ -148,9 +155,15 @@ class Reading:
         self.fields[name] = Found(part, "unknown", place, flag=path, why=why)
 
     def remark(self, name: str, why: str) -> None:
-        """Add to what is said of a field that is there."""
-        old = self.fields[name]
-        self.fields[name] = replace(old, why="; ".join(filter(None, (old.why, why))))
+        """Add to what is said of a field, if it is there."""
+        old = self.fields.get(name)
+        if old is not None:
+            self.fields[name] = replace(old, why="; ".join(filter(None, (old.why, why))))
+
+    def decays(self) -> bool:
+        """Whether there is a decay other than 0."""
+        decay = self.fields.get("weight_decay")
+        return decay is not None and bool(decay.value)
 
     def hold(self, claims: Iterable[Claim], code: Callable[[str], str | None]) -> None:
         """Doubt the fields whose rule the repository's own code does not bear out."""
@@ -159,8 +172,8 @@ class Reading:
             if text is None or re.search(claim.says, text):
                 continue
             for name in claim.fields:
-                found = self.fields.get(name)
-                if found is not None and (found.certainty, found.how) != STATED:
+                found = self.fields.get(name, Found(certainty="unknown"))
+                if found.certainty != "unknown" and (found.certainty, found.how) != STATED:
                     why = f"{claim.file} is not as {self.code} has it: read what it does"
                     self.doubt(name, why, found.flag, found.value)
 
@@ -191,25 +204,30 @@ class Reading:
                 )
 
 
-def frozen(tree: Node, above: str = "") -> Iterator[tuple[str, Node]]:
-    """(path, node) of each key that says that something stands still.
+def named(tree: Node, pattern: str, above: str = "") -> Iterator[tuple[str, Node]]:
+    """(path, node) of each key that has something of a regular expression.
 
     >>> at = Place("a.yml", 1)
-    >>> stages = Node({"frozen_stages": Node(-1, at), "freeze_norm": Node(True, at)}, at)
-    >>> [path for path, _ in frozen(Node({"model": stages}, at))]
-    ['model.freeze_norm']
+    >>> stages = Node({"frozen_stages": Node(-1, at), "depth": Node(50, at)}, at)
+    >>> [path for path, _ in named(Node({"model": stages}, at), "frozen")]
+    ['model.frozen_stages']
     """
     if isinstance(tree.value, list):
         for index, item in enumerate(tree.value):
-            yield from frozen(item, f"{above}{index}.")
+            yield from named(item, pattern, f"{above}{index}.")
     elif isinstance(tree.value, dict):
         for key, item in tree.value.items():
             path = f"{above}{key}"
-            named = re.search("freez|frozen", key) is not None
-            if named and any(_stands(value) for value in _flat(item.plain())):
+            if re.search(pattern, key):
                 yield path, item
-            elif not named:
-                yield from frozen(item, f"{path}.")
+            else:
+                yield from named(item, pattern, f"{path}.")
+
+
+def frozen(tree: Node) -> list[str]:
+    """The keys that say that something stands still."""
+    found = named(tree, "freez|frozen")
+    return [path for path, item in found if any(_stands(one) for one in _flat(item.plain()))]
 
 
 def _stands(value: Any) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dualtrain.reading import Node
 from dualtrain.recipes.vision import _paddle
+from dualtrain.recipes.vision._backbones import spare_norms
 from dualtrain.recipes.vision._epochs import Curves, schedule
-from dualtrain.recipes.vision._reading import Claim, Reading
+from dualtrain.recipes.vision._reading import Claim, Reading, named
 
 __all__ = ["CLAIMS", "read", "recognises"]
 
@@ -27,9 +28,12 @@ READS = {
 }
 """Each class takes any key -> those that it reads, beside what is taken before it is built."""
 
+SPARING = ("PPLCNet", "PPHGNet", "MobileNetV1Enhance")
+"""Backbones, by how their names begin, whose norms have L2Decay(0.0) of their own."""
+
 CLAIMS = (
     Claim("ppocr/optimizer/learning_rate.py", r"T_max = step_each_epoch \* epochs", ("length",)),
-    Claim("tools/train.py", r"[\"']amp_level[\"'], [\"']O2", ("amp", "amp_if_enabled")),
+    Claim("tools/train.py", r"[\"']amp_level[\"'], [\"']O2", ("amp_if_enabled",)),
     Claim("tools/train.py", "else 1024", ("seed",)),
 )
 
@@ -49,7 +53,10 @@ def read(tree: Node) -> Reading:
     _paddle.optimizer(reading, at, "name", name)
     if name == "Adadelta" and not reading.has(f"{at}.epsilon"):
         reading.imply("eps", 1e-8, "default of PaddleOCR's Adadelta")
+    if name == "Momentum":
+        reading.need("momentum", "Optimizer.momentum")
     _decay(reading, name)
+    _own_decays(reading, name)
     if reading.has(f"{at}.clip_norm"):
         _paddle.clip(reading, "ClipGradByNorm", f"{at}.clip_norm")
     elif reading.has(f"{at}.clip_norm_global"):
@@ -94,6 +101,16 @@ def _decay(reading: Reading, name: str) -> None:
         _paddle.spared(reading, at)
 
 
+def _own_decays(reading: Reading, name: str) -> None:
+    """What parts of the model decay by, whatever the optimizer says."""
+    model = reading.word("Architecture.Backbone.name")
+    if model.startswith(SPARING) and name != "AdamW" and reading.decays():
+        spare_norms(reading, model)
+    for path, item in named(reading.tree, "^fc_decay$"):
+        text = f"{path}: the layer decays by {item.plain()}, and not by the optimizer's decay"
+        reading.warn("decay_in_model_code", item.place, text, "weight_decay")
+
+
 def _amp(reading: Reading) -> None:
     at = "Global"
     amp = {
@@ -113,7 +130,7 @@ def _amp(reading: Reading) -> None:
 
 def _batch(reading: Reading) -> None:
     loader, sampler = "Train.loader.batch_size_per_card", "Train.sampler.first_bs"
-    batch = reading.take("batch_size", loader)
+    batch = reading.need("batch_size", loader)
     first = reading.figure(sampler)
     if first is not None and first != batch:
         reading.take("batch_size", sampler)

@@ -95,7 +95,9 @@ REFUSED = {
     "'<stream end>'. Received: 'lr: [1'",
     "a: 1\nb: c: 2": "a.yml:2: not YAML: mapping values are not allowed here. Received: 'b: c: 2'",
     "a: \x01": "a.yml:1: not YAML: special characters are not allowed",
-    "day: 2020-13-01": "a.yml:1: not a value: month must be in 1..12. Received: '2020-13-01'",
+    "day: 2020-13-01": "a.yml:1: not a value of its kind: month must be in 1..12. "
+    "Received: '2020-13-01'",
+    "a: !!int": "a.yml:1: not a value of its kind: string index out of range. Received: ''",
     "a: &a [*a]": "a.yml:1: an alias stands in what it stands for; write it out",
     "? [1, 2]\n: 3": "a.yml:1: a key is a list or a mapping; write it out",
     "a:\n  <<: 3": "a.yml:2: << takes a mapping or a list of them; write it out",

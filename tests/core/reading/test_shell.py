@@ -15,6 +15,8 @@ SCRIPTS = {
     "flags in a variable": 'more="--fp16 --epochs 3"\npython run.py $more x$more',
     "an array": 'args=(--lr 1e-4\n  # a remark\n  --name "a b")\nargs+=(--fp16)\n'
     'python run.py "${args[@]}"',
+    "items of an array": "a=(x 'y z' w)\nfor i in ${a[@]} \"${a[1]}\"; do python run.py $i; done\n"
+    'python run.py ${a[2]} ${a[7]:-no} "${a[0]}"',
     "arithmetic": "b=8 n=4\npython run.py --batch $((b * n)) --half $((b/3)) --rest $((-7 % 3))",
     "lines that go on": "python run.py \\\n  --lr 1e-4 \\\n  --seed 1  # the seed\n",
     "a comment between": "python run.py --lr 1e-4 \\\n  # --seed 1 \\\n\npython run.py --seed 2",
@@ -34,6 +36,13 @@ SCRIPTS = {
     "the end": "python run.py a\nexit 0\npython run.py b",
     "a hash inside": "python run.py a#b '#c' # d",
     "a rate exported": "export lr=2e-5\nlr2=$lr\npython run.py $lr2",
+    "a condition that is known": (
+        "t=b; n=2\n"
+        "if [ $t = a ]; then lr=1; elif [ $n -gt 1 ]; then lr=2; python run.py x; else lr=3; fi\n"
+        'if [ -z "$no" ]; then python run.py $lr; fi; if [ ! $t = b ]; then python run.py y; fi'
+    ),
+    "a case that is known": "for t in a b cc d; do\ncase $t in\n a|b) lr=1;;\n c*) lr=2 ;;\n"
+    " *) python run.py other; lr=3;;\nesac\npython run.py $t $lr\ndone",
     "a wrapper": "CUDA_VISIBLE_DEVICES=0 python run.py a\nenv X=1 python run.py b",
 }
 
@@ -146,6 +155,9 @@ def test_a_blank_after_the_backslash_is_read_on_and_noted() -> None:
         "function",
         "done fi esac ) } ;;\npython run.py",
         "x=(((\n" * 300,
+        "a@" + "b" * 100_000,
+        "python run.py " + "<a " * 20_000,
+        "python run.py a\n" * 20_000,
         "python\xa0run.py \ufeff",
     ],
     ids=lambda text: text[:20],

@@ -1,0 +1,231 @@
+"""The batches of a training loop, and the seed that orders them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dualtrain.reading import Event, Instance, Known, ListValue, Made, Unknown, Value
+from dualtrain.recipes._clock import Clock, clock_of, same_tree, unwrapped
+from dualtrain.recipes._configured import configured, of_processes
+from dualtrain.recipes._found import found, implied
+from dualtrain.recipes._record import Found, Hazard
+from dualtrain.recipes._seen import Part, Seen, inside
+
+__all__ = ["batch_size_of", "batches_part", "seed_of", "sizes_of"]
+
+POSITIONS = {
+    "torch.utils.data.DataLoader": 1,
+    "paddle.io.DataLoader": 5,
+    "torch.utils.data.BatchSampler": 1,
+    "torch.utils.data.sampler.BatchSampler": 1,
+    "paddle.io.BatchSampler": 3,
+    "paddle.io.DistributedBatchSampler": 1,
+    "paddle.batch": 1,
+}
+"""Where the batch size stands among the arguments of what makes batches."""
+
+SIZES = ("batch_size", "batch_size_per_card", "train_batch_size", "bs")
+TOKENS = ("max_tokens", "tokens_per_batch", "batch_tokens", "max_tokens_per_batch")
+"""Attributes and parameters of samplers of the program's own."""
+
+SEEDS = frozenset(
+    [
+        "paddle.seed",
+        "paddle.framework.seed",
+        "paddle.manual_seed",
+        "paddle.framework.random.manual_seed",
+        "torch.manual_seed",
+        "torch.random.manual_seed",
+        "transformers.set_seed",
+        "transformers.trainer_utils.set_seed",
+        "paddlenlp.trainer.set_seed",
+        "paddlenlp.utils.seed.set_seed",
+        "paddlenlp.utils.tools.set_seed",
+        "paddlenlp.trainer.trainer_utils.set_seed",
+        "paddlenlp.transformers.set_seed",
+        "accelerate.utils.set_seed",
+        "pytorch_lightning.seed_everything",
+        "lightning.seed_everything",
+        "lightning.pytorch.seed_everything",
+        "timm.utils.random_seed",
+        "mmcv.runner.set_random_seed",
+    ]
+)
+"""What sets the framework's seed."""
+
+
+def batches_part(seen: Seen) -> Part:
+    """`batch_size` and `seed`."""
+    part, clock = Part(), clock_of(seen)
+    seed = seed_of(seen, clock)
+    if seed is not None:
+        part.fields["seed"] = seed
+    if clock is None:
+        return part
+    size = next(_sizes(clock), None) or _constant(seen)
+    if size is None:
+        text = "the loop's batches come from what could not be followed"
+        part.fields["batch_size"] = Found(None, "unknown", clock.loop.place, why=text)
+        return part
+    value, tokens = size
+    part.fields["batch_size"] = value if isinstance(value, Found) else batch_size_of(value)
+    place = clock.loop.place
+    if tokens:
+        part.hazards.append(Hazard("batch_in_tokens", place, "a batch is counted in tokens"))
+    divided = not isinstance(value, Found) and _divided(value, clock)
+    if divided:
+        text = "batch_size is divided by the accumulation: it is the batch of an update"
+        part.hazards.append(Hazard("batch_is_effective", place, text))
+    return part
+
+
+def batch_size_of(value: Value) -> Found:
+    """A batch size as it is configured for each process."""
+    return found(configured(value))
+
+
+def sizes_of(loader: Value) -> Iterator[Value | Found]:
+    """Batch sizes of what makes batches, the nearest first."""
+    for value, _ in _of_loader(loader):
+        yield value
+
+
+def _divided(value: Value, clock: Clock) -> bool:
+    """Whether the size of an accumulation divides a batch size."""
+    size = clock.size
+    if size is None:
+        return False
+    stack = [value]
+    while stack:
+        one = stack.pop()
+        if isinstance(one, (Known, Unknown)):
+            if one.op in ("//", "/") and same_tree(one.operands[1], size):
+                return True
+            stack += one.operands
+    return False
+
+
+def _sizes(clock: Clock) -> Iterator[tuple[Value | Found, bool]]:
+    """Batch sizes of what gives the loop its batches, the nearest first; whether they count
+    tokens."""
+    loops = [clock.loop, *reversed(clock.around)]
+    sources = [one for one in (unwrapped(loop.over) for loop in loops[:1]) if one is not None]
+    sources += [e.args[0] for e in clock.inside() if e.path == "builtins.next" and e.args]
+    sources += [one for one in (unwrapped(loop.over) for loop in loops[1:]) if one is not None]
+    for over in sources:
+        yield from _of_loader(over)
+
+
+def _of_loader(over: Value) -> Iterator[tuple[Value | Found, bool]]:
+    for one in _held(over):
+        if isinstance(one, Instance):
+            yield from _of_instance(one)
+        elif isinstance(one, Made):
+            yield from _of_made(one)
+
+
+def _of_made(made: Made) -> Iterator[tuple[Value | Found, bool]]:
+    sampler = made.kwargs.get("batch_sampler")
+    if sampler is not None and not _is_none(sampler):
+        yield from _of_loader(sampler)
+    for names, tokens in ((SIZES, False), (TOKENS, True)):
+        for name in names:
+            if name in made.kwargs and not _is_none(made.kwargs[name]):
+                yield made.kwargs[name], tokens
+    at = POSITIONS.get(made.path)
+    if at is not None and len(made.args) > at:
+        yield made.args[at], False
+    elif at is not None and not {"**", "*", "batch_sampler", "batch_size"} & set(made.kwargs):
+        data = made.args[0] if made.args else made.kwargs.get("dataset")
+        if data is not None and not any(isinstance(one, Instance) for one in inside(data)):
+            yield implied(1, made.path, made.place), False
+
+
+def _held(value: Value) -> Iterator[Value]:
+    """A value and what it takes its elements from, the nearest first."""
+    queue, met = [value], set[int]()
+    while queue:
+        one = queue.pop(0)
+        if id(one) in met:
+            continue
+        met.add(id(one))
+        yield one
+        match one:
+            case Made():
+                queue += [*one.args, *one.kwargs.values()]
+                queue += [one.receiver] if one.receiver is not None else []
+            case ListValue():
+                queue += one.values[:8]
+                queue += [one.over] if one.over is not None else []
+            case Unknown(op="if"):
+                queue += one.operands[1:]
+            case Unknown(op="element" | "item" | "attr" | "index"):
+                queue.append(one.operands[0])
+
+
+def _of_instance(made: Instance) -> Iterator[tuple[Value | Found, bool]]:
+    for names, tokens in ((SIZES, False), (TOKENS, True)):
+        for name in names:
+            for key in (name, f"_{name}"):
+                value = made.cells.get(key)
+                if isinstance(value, (Known, Unknown)) and not _is_none(value):
+                    yield value, tokens
+    for value in made.cells.values():
+        if isinstance(value, Made) and value.path in POSITIONS:
+            yield from _of_loader(value)
+
+
+def _is_none(value: Value) -> bool:
+    return isinstance(value, Known) and value.value is None
+
+
+def _constant(seen: Seen) -> tuple[Value, bool] | None:
+    """A constant of the entry called `batch_size`, of a loop without a loader."""
+    for name in ("batch_size", "BATCH_SIZE", "train_batch_size"):
+        value = seen.program.entry.cells.get(name)
+        if isinstance(value, Known) and isinstance(value.value, int):
+            return value, False
+    return None
+
+
+# The seed
+
+
+def seed_of(seen: Seen, clock: Clock | None) -> Found | None:
+    """The framework's seed; None where none is set."""
+    base = clock.base if clock is not None else ()
+    maybe: Event | None = None
+    for one in seen.program.events:
+        value = _seed(one)
+        if value is None:
+            continue
+        own = [c for c in one.context.conditions if c not in base]
+        if any(c.taken is False and not _shared(c, base) for c in own):
+            continue
+        made = configured(value)
+        if _is_none(made):
+            continue
+        if all(c.taken is not None or of_processes(c.test) for c in own):
+            return found(made)
+        maybe = maybe or one
+    if maybe is None:
+        return None
+    text = "set under a condition that the text does not tell"
+    return Found(None, "unknown", maybe.place, why=text)
+
+
+def _shared(condition: object, base: tuple[object, ...]) -> bool:
+    """Whether a branch not entered is one of the training's own: another reading of it."""
+    place, holds = getattr(condition, "place", None), getattr(condition, "holds", None)
+    return any(
+        getattr(one, "place", None) == place and getattr(one, "holds", None) is holds
+        for one in base
+    )
+
+
+def _seed(event: Event) -> Value | None:
+    if event.kind == "store" and event.path == ".random_seed" and event.args:
+        return event.args[0]
+    if event.kind != "call" or event.path not in SEEDS:
+        return None
+    return event.args[0] if event.args else next(iter(event.kwargs.values()), None)

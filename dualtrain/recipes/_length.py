@@ -1,0 +1,190 @@
+"""How long a training loop goes on: epochs, and the limit of steps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from dualtrain.reading import Event, Known, Loop, Made, Unknown, Value, leaves
+from dualtrain.recipes._clock import Clock, counted, names_of, unwrapped
+from dualtrain.recipes._configured import configured, settled
+from dualtrain.recipes._driving import driving, rate
+from dualtrain.recipes._found import found
+from dualtrain.recipes._record import Found
+from dualtrain.recipes._source_lines import ends_inside, line_of
+
+__all__ = ["LIMIT", "lengths", "stops"]
+
+ENDS = ("sys.exit", "builtins.exit", "builtins.quit", "os._exit")
+
+LIMIT = re.compile(r"^(?!.*warm)(?:max|total|num|train|n)_?\w*(?:step|iter|update)")
+"""Names of a number of steps at which training ends."""
+
+EPOCHS = re.compile("epoch")
+
+
+def lengths(clock: Clock) -> dict[str, Found]:
+    """`epochs` and `max_steps`, of those that are there."""
+    fields: dict[str, Found] = {}
+    loops = [*clock.around[: len(clock.around) - (clock.inner is not None)]]
+    if not loops:
+        fields |= _only(clock)
+    for loop in reversed(loops):
+        rounds = _rounds(loop)
+        if rounds is None:
+            continue
+        if _is_limit(rounds, clock, loop):
+            fields.setdefault("max_steps", found(configured(rounds)))
+        else:
+            fields["epochs"] = found(settled(rounds, EPOCHS))
+            break
+    limit = _limit(clock)
+    if limit is not None and not (isinstance(limit, Known) and limit.value is None):
+        fields["max_steps"] = found(configured(limit))
+    return fields
+
+
+def _only(clock: Clock) -> dict[str, Found]:
+    """The length of a loop that stands alone: of steps, or of epochs that are one batch each."""
+    rounds = _rounds(clock.update_loop)
+    if rounds is None:
+        return {}
+    line = line_of(clock.seen.program, clock.update_loop.place)
+    name = "epochs" if "epoch" in line.lower() else "max_steps"
+    return {name: found(configured(rounds))}
+
+
+def _is_limit(rounds: Value, clock: Clock, loop: Loop) -> bool:
+    """Whether what a loop counts are steps."""
+    names = names_of(rounds)
+    if any("epoch" in name for name in names):
+        return False
+    line = line_of(clock.seen.program, loop.place).lower()
+    return "epoch" not in line and any(LIMIT.search(name) for name in names)
+
+
+def _rounds(loop: Loop) -> Value | None:
+    """How many rounds a loop has: of a `range`, or of a `while` that counts."""
+    if loop.over is None:
+        return _bound(loop.test)
+    over = unwrapped(loop.over)
+    if not isinstance(over, Made) or over.path.rpartition(".")[2] not in ("range", "trange"):
+        return None
+    if len(over.args) == 1:
+        return over.args[0]
+    if len(over.args) < 2:
+        return None
+    return _less(over.args[1], over.args[0])
+
+
+def _less(stop: Value, start: Value) -> Value:
+    """stop - start, where one of them is a small number that the other one has too."""
+    start, ahead = _ahead(start)
+    stop, more = _ahead(stop)
+    if ahead == more or not isinstance(start, Known):
+        return stop
+    if isinstance(stop, Known) and isinstance(stop.value, (int, float)):
+        return Known(stop.value + more - ahead, stop.origin)
+    return Unknown("", op="-", operands=(stop, Known(ahead - more)))
+
+
+def _ahead(value: Value) -> tuple[Value, int]:
+    """A value, and the number that is added to it."""
+    if isinstance(value, (Known, Unknown)) and value.op in ("+", "-"):
+        a, b = value.operands[0], value.operands[-1]
+        if isinstance(b, Known) and isinstance(b.value, int) and len(value.operands) == 2:
+            return a, b.value if value.op == "+" else -b.value
+    if isinstance(value, Known) and isinstance(value.value, int) and not value.origin.name:
+        return (Known(0), value.value) if abs(value.value) < 2 else (value, 0)
+    return value, 0
+
+
+def _bound(test: Value | None) -> Value | None:
+    """What a `while` counts to."""
+    for one in leaves(test) if test is not None else ():
+        if isinstance(one, (Known, Unknown)) and one.op in ("<", "<=", "!="):
+            count, limit = one.operands
+            if counted(count) and not counted(limit):
+                return limit
+    return None
+
+
+def stops(clock: Clock) -> Iterator[Event]:
+    """Where training ends before its loops do."""
+    loops = [*clock.around, clock.loop]
+    for one in clock.seen.program.events:
+        mine = [loop for loop in one.context.loops if loop in loops]
+        if not mine:
+            continue
+        if one.kind == "leave":
+            if one.path == "break" and one.context.loops[-1] is not mine[-1]:
+                continue
+            if ends_inside(clock.seen.program, mine[-1], one.place):
+                yield one
+        elif one.path in ENDS:
+            yield one
+
+
+def _limit(clock: Clock) -> Value | None:
+    """The number of steps at which training stops, or which lengthens its epochs."""
+    for one in stops(clock):
+        for condition in reversed(clock.own(one)):
+            limit = _compared(clock, condition.test, condition.place)
+            if limit is not None:
+                return limit
+    for value in _shaping(clock):
+        limit = _asked(value)
+        if limit is not None:
+            return limit
+    return None
+
+
+def _compared(clock: Clock, test: Value, place: Any) -> Value | None:
+    words = re.findall(r"\w+", line_of(clock.seen.program, place).lower())
+    for one in leaves(test):
+        if not isinstance(one, (Known, Unknown)) or one.op not in ("<", "<=", ">", ">=", "=="):
+            continue
+        for a, b in (one.operands, one.operands[::-1]):
+            limit = settled(b, LIMIT)
+            named = any(LIMIT.search(name) for name in names_of(limit))
+            if counted(a) and not counted(b) and not isinstance(a, Known):
+                plain = isinstance(limit, Known) and not limit.origin.name
+                if named or (plain and any(map(LIMIT.search, words))):
+                    return limit
+            if named and isinstance(a, Known) and a.value in (0, -1, None):
+                return limit
+    return None
+
+
+def _shaping(clock: Clock) -> Iterator[Value]:
+    """Values that a limit of steps may go into: the epochs, the schedule's length."""
+    for loop in clock.around:
+        rounds = _rounds(loop)
+        if rounds is not None:
+            yield rounds
+    yield from _arguments(clock)
+
+
+def _arguments(clock: Clock) -> Iterator[Value]:
+    """What the schedule is made from."""
+    for one in (driving(clock.seen), rate(clock.seen)):
+        if isinstance(one, Made):
+            yield from (*one.args, *one.kwargs.values())
+            for inner in (*one.args, *one.kwargs.values()):
+                if isinstance(inner, Made) and inner is not one:
+                    yield from (*inner.args, *inner.kwargs.values())
+
+
+def _asked(value: Value) -> Value | None:
+    """The limit that a choice asks for: `max_steps if max_steps > 0 else ...`."""
+    for one in leaves(value):
+        if not isinstance(one, (Known, Unknown)) or one.op != "if":
+            continue
+        for test in leaves(one.operands[0]):
+            if isinstance(test, (Known, Unknown)) and test.op in (">", ">=", "!=", "<", "is not"):
+                for limit in test.operands:
+                    limit = settled(limit, LIMIT)
+                    if any(LIMIT.search(name) for name in names_of(limit)):
+                        return limit
+    return None
