@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import operator
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from dualtrain.reading import Instance, Known, ListValue, Made, Unknown, Value
@@ -73,6 +73,9 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
 """By the operation's name, or the last name of a library's function."""
 
 LIBRARIES = ("builtins", "math", "numpy", "torch", "paddle", "scipy")
+
+MOVING = ("carried", "index", "element", "clock", "sent")
+"""Operations whose value differs from round to round."""
 
 CONSTANTS = {"pi": math.pi, "e": math.e, "inf": math.inf}
 
@@ -138,6 +141,7 @@ class Numbers:
     seed: of the numbers that are given to what is not known.
     clocks: what moves, by key; each is a function of t.
     fixed: what stands still at a number of its own, by key.
+    state: objects that may change: what is asked of them is not known.
     """
 
     def __init__(
@@ -145,9 +149,11 @@ class Numbers:
         seed: int,
         clocks: Mapping[Key, Rule] | None = None,
         fixed: Mapping[Key, float] | None = None,
+        state: Sequence[Value] = (),
     ) -> None:
         self._random = random.Random(seed)
         self._clocks = clocks or {}
+        self._state = tuple(state)
         self._given: dict[Key, Any] = dict(fixed or {})
         self._moves: dict[int, bool] = {}
         self._rules: dict[int, Rule] = {}
@@ -248,10 +254,35 @@ class Numbers:
 
     def _atom(self, value: Value) -> Rule:
         at = key(value)
+        if at not in self._given and (self._clocks or self._state) and self._may_move(value):
+            raise NotANumber
         if at not in self._given:
             self._given[at] = self._random.randrange(30_011, 99_991)
         known = self._given[at]
         return lambda t: known
+
+    def _may_move(self, value: Value) -> bool:
+        """Whether the clock, or what may change with it, is anywhere in what is not computed."""
+        stack, seen = [value], set[int]()
+        while stack:
+            one = stack.pop()
+            if id(one) in seen:
+                continue
+            seen.add(id(one))
+            if any(one is other for other in self._state):
+                return True
+            if isinstance(one, Unknown):
+                if key(one) in self._given or one.op == "len":
+                    continue
+                if one.op in MOVING or key(one) in self._clocks:
+                    return True
+                stack += one.operands
+            elif isinstance(one, Made):
+                stack += [*one.args, *one.kwargs.values()]
+                stack += [] if one.receiver is None else [one.receiver]
+            elif isinstance(one, ListValue):
+                stack += one.values
+        return False
 
 
 def called(rule: Rule, t: Any) -> Any:
