@@ -279,9 +279,9 @@ A, B = (Unknown(op="name", operands=(Known(name),)) for name in "ab")
 
 
 def joined(inner: st.SearchStrategy[Value]) -> st.SearchStrategy[Value]:
-    return st.tuples(st.sampled_from(["+", "-", "*", "/", "//", "%", "max", "min"]), inner, inner).map(
-        lambda one: Unknown(op=one[0], operands=one[1:])
-    )
+    return st.tuples(
+        st.sampled_from(["+", "-", "*", "/", "//", "%", "max", "min"]), inner, inner
+    ).map(lambda one: Unknown(op=one[0], operands=one[1:]))
 
 
 def written(value: Value) -> str:
