@@ -58,7 +58,7 @@ def batches_part(seen: Seen) -> Part:
     """`batch_size` and `seed`."""
     part, clock = Part(), clock_of(seen)
     seed = seed_of(seen, clock)
-    if seed is not None and (clock is not None or seed.certainty != "unknown"):
+    if seed is not None:
         part.fields["seed"] = seed
     if clock is None:
         return part

@@ -171,7 +171,8 @@ def _gate(test: Value, holds: bool) -> tuple[Value, int | None, bool, bool] | No
             for one in test.operands:
                 found = _gate(one, holds)
                 if found is not None:
-                    flushes = test.op == "or" and len(test.operands) > 1
+                    others = [other for other in test.operands if other is not one]
+                    flushes = test.op == "or" and any(map(_is_last, others))
                     return (*found[:3], flushes or found[3])
         case "if":
             for one in test.operands[1:]:
@@ -183,6 +184,19 @@ def _gate(test: Value, holds: bool) -> tuple[Value, int | None, bool, bool] | No
         case ">=" if holds:
             return _reached(*test.operands)
     return None
+
+
+def _is_last(test: Value) -> bool:
+    """Whether a test may hold at the last batch of an epoch."""
+    if isinstance(test, Unknown) and test.op in ("==", ">="):
+        count, end = test.operands
+        behind = 0
+        if isinstance(end, Unknown) and end.op == "-" and isinstance(end.operands[1], Known):
+            end, behind = end.operands[0], end.operands[1].value
+        first = first_of(count)
+        if isinstance(end, Unknown) and end.op == "len" and first is not None:
+            return first == 1 - behind
+    return True
 
 
 def _gate_of_not(inner: Value, holds: bool) -> tuple[Value, int | None, bool, bool] | None:

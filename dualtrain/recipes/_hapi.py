@@ -9,7 +9,7 @@ from dualtrain.recipes._batches import batch_size_of, sizes_of
 from dualtrain.recipes._configured import configured
 from dualtrain.recipes._driving import driving, is_schedule, rate
 from dualtrain.recipes._found import found, implied, number, stated
-from dualtrain.recipes._record import Found, Hazard
+from dualtrain.recipes._record import ABSENT, Found, Hazard
 from dualtrain.recipes._seen import Part, Seen, inside
 
 __all__ = ["hapi_part"]
@@ -51,12 +51,10 @@ def hapi_part(seen: Seen) -> Part:
         given = words.get(word)
         fields[name] = implied(1, LIBRARY, fit.place) if given is None else found(configured(given))
     fields["batch_size"] = _batch_size(words, fit)
-    limit = words.get("num_iters")
-    if limit is not None and not (isinstance(limit, Known) and limit.value is None):
-        fields["max_steps"] = found(configured(limit))
-    when = _scheduler_step(seen, words, fit)
-    if when is not None:
-        fields["scheduler_step"] = when
+    limit = words.get("num_iters", Known(None))
+    none = isinstance(limit, Known) and limit.value is None
+    fields["max_steps"] = ABSENT if none else found(configured(limit))
+    fields["scheduler_step"] = _scheduler_step(seen, words, fit) or ABSENT
     fields["amp"] = _amp(seen, fit)
     steps = number(configured(words["accumulate_grad_batches"])) if _accumulates(words) else None
     if steps is not None and steps > 1:

@@ -14,11 +14,18 @@ from dualtrain.recipes._seen import Part, Seen
 __all__ = ["loop_part"]
 
 
+OF_LOOPS = ("accumulate", "epochs", "max_steps", "scheduler_step", "batch_size", "amp")
+
+
 def loop_part(seen: Seen) -> Part:
-    """Length, accumulation and the schedule's clock of a training loop, and what is odd there."""
+    """Length, accumulation and the schedule's clock of a training loop, and what is odd there.
+
+    Where no loop is seen, what loops decide is unknown."""
     clock = clock_of(seen)
     if clock is None:
-        return Part()
+        why = "no loop around a backward pass or an update is seen"
+        place = seen.optimizer.place if seen.optimizer is not None else None
+        return Part({name: Found(None, "unknown", place, why=why) for name in OF_LOOPS})
     fields = {"accumulate": _accumulate(clock), **lengths(clock)}
     when = scheduler_step(clock)
     if when is not None:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 
-from dualtrain.files import read_bytes
 from dualtrain.reading import DictValue, Event, Instance, Known, Made, Place, Unknown, Value, leaves
-from dualtrain.reading._source import decoded
 from dualtrain.recipes._clock import Clock, deep, names_of, same_tree
 from dualtrain.recipes._configured import configured, of_processes
 from dualtrain.recipes._driving import driving, rate
@@ -35,7 +32,6 @@ def hazards(clock: Clock) -> list[Hazard]:
         _several_optimizers,
         _schedule,
         _endless,
-        _not_called,
         _scaled,
     )
     return [one for rule in rules for one in rule(clock)]
@@ -248,29 +244,6 @@ def _endless(clock: Clock) -> Iterator[Hazard]:
         if forever and not any(loop in one.context.loops for one in stops(clock)):
             yield Hazard("endless_loop", loop.place, "nothing ends this loop")
             return
-
-
-def _not_called(clock: Clock) -> Iterator[Hazard]:
-    called = clock.seen.program.called
-    functions = clock.seen.updates[0].context.functions if clock.seen.updates else ()
-    name = next((one for one in functions if one in called), None)
-    if name is not None and not _entry_point(clock, name):
-        place = clock.seen.updates[0].place
-        text = f"nothing in the script calls {name}(): it was read as if something did"
-        yield Hazard("train_not_called", place, text)
-
-
-def _entry_point(clock: Clock, name: str) -> bool:
-    """Whether an installed command calls a function, as the package's setup says."""
-    root = clock.seen.program.machine.root
-    for one in ("setup.py", "setup.cfg", "pyproject.toml"):
-        try:
-            text = decoded(read_bytes(root / one))
-        except OSError:
-            continue
-        if re.search(rf"=\s*['\"]?[\w.]+:{re.escape(name)}\b", text):
-            return True
-    return False
 
 
 def _scaled(clock: Clock) -> Iterator[Hazard]:

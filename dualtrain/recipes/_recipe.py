@@ -28,8 +28,10 @@ from dualtrain.recipes._clip import clip_part
 from dualtrain.recipes._decay import decay_part
 from dualtrain.recipes._flag_hazards import flags_part
 from dualtrain.recipes._freeze import freeze_part
+from dualtrain.recipes._hapi import hapi_part
 from dualtrain.recipes._loop import loop_part
 from dualtrain.recipes._optimizer import optimizer_part
+from dualtrain.recipes._order_hazards import order_part
 from dualtrain.recipes._record import FIELDS, Found, Hazard, Recipe
 from dualtrain.recipes._schedules import schedule_part
 from dualtrain.recipes._seen import Part, Seen, see
@@ -44,9 +46,11 @@ PARTS: tuple[Callable[[Seen], Part], ...] = (
     decay_part,
     clip_part,
     freeze_part,
+    hapi_part,
     loop_part,
     batches_part,
     amp_part,
+    order_part,
     flags_part,
 )
 
@@ -120,7 +124,8 @@ def read_recipe(
     if trees and command is None:
         more = _config_words(program, trees[0], top)
         if more:
-            program = read_program(script, top, argv=[*more, *argv])
+            argv = [*more, *argv]
+            program = read_program(script, top, argv=argv)
     seen = see(program)
     hazards: list[Hazard] = []
     if seen.optimizer is None and trainer_of(seen) is None:
@@ -132,10 +137,23 @@ def read_recipe(
         if uncalled:
             program = read_program(script, top, argv=argv, uncalled=uncalled)
             seen = see(program)
-            if seen.optimizer is not None and program.called:
-                text = f"nothing calls {', '.join(program.called)}: the script trains nothing"
+            called = [one for one in program.called if not _installed(top, one)]
+            if seen.optimizer is not None and called:
+                text = f"nothing calls {', '.join(called)}: the script trains nothing"
                 hazards.append(Hazard("train_not_called", Place(program.entry.file, 1), text))
     return _recipe(seen, top, command, hazards)
+
+
+def _installed(root: Path, name: str) -> bool:
+    """Whether a command that the package installs calls a function, as its setup says."""
+    for one in ("setup.py", "setup.cfg", "pyproject.toml"):
+        try:
+            text = decoded(read_bytes(root / one))
+        except OSError:
+            continue
+        if re.search(rf"=\s*['\"]?[\w.]+:{re.escape(name)}\b", text):
+            return True
+    return False
 
 
 def _sorted(paths: Iterable[Path]) -> _Sources:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dualtrain.reading import Event, Instance, Made, Value
+from dualtrain.reading import Event, Instance, Made, Value, alternatives
 from dualtrain.recipes._clock import Clock
-from dualtrain.recipes._driving import drives, driving, writes
+from dualtrain.recipes._driving import drives, driving, is_schedule, rate, writes
 from dualtrain.recipes._found import stated
 from dualtrain.recipes._record import Found
 
@@ -19,25 +19,33 @@ STEPS = ("step", "step_update", "step_batch", "step_epoch")
 def schedule_steps(clock: Clock) -> Sequence[Event]:
     """Where the rate moves on: `step` of the schedule, a method of its own, or a rate written."""
     seen, steps = clock.seen, list[Event]()
-    written = writes(seen)
+    several = _candidates(clock)
     for one in seen.program.events:
         called = one.kind == "call" and one.name in STEPS
         own = "step" in one.context.functions and one.kind in ("call", "store")
-        if (called or own) and one.context.loops and drives(seen, one.receiver):
+        if not (called or own) or not one.context.loops:
+            continue
+        if drives(seen, one.receiver) or any(one.receiver is held for held in several):
             steps.append(one)
-    return steps or [one for one in written if one.context.loops]
+    return steps or [one for one in writes(seen) if one.context.loops]
+
+
+def _candidates(clock: Clock) -> list[Value]:
+    """Schedules of which the text does not tell which one the optimizer holds."""
+    given = rate(clock.seen)
+    several = [one for one in alternatives(given) if is_schedule(one)] if given is not None else []
+    return several if len(several) > 1 else []
 
 
 def scheduler_step(clock: Clock) -> Found | None:
     """When it moves on; None where there is no schedule."""
-    seen = clock.seen
-    steps, held = schedule_steps(clock), driving(seen)
+    steps, held = schedule_steps(clock), driving(clock.seen)
     if not steps:
         return _of_itself(clock, held)
     entered = [one for one in steps if clock.entered(one)]
     if not entered:
         return stated("never", steps[0].place, "computed", "only in a branch that is not entered")
-    found_at = {when: one for one in reversed(entered) if (when := _when(clock, one, held))}
+    found_at = {when: one for one in reversed(entered) if (when := _when(clock, one))}
     sure = {
         when: one
         for when, one in found_at.items()
@@ -68,8 +76,8 @@ def _of_itself(clock: Clock, held: Value | None) -> Found | None:
     return stated("never", at, "computed", "the schedule is built and never stepped")
 
 
-def _when(clock: Clock, step: Event, held: Value | None) -> str:
-    plateau = "Plateau" in _path(held)
+def _when(clock: Clock, step: Event) -> str:
+    plateau = "Plateau" in _path(step.receiver)
     if clock.within(step):
         if plateau:
             return "on_eval"
@@ -81,7 +89,7 @@ def _when(clock: Clock, step: Event, held: Value | None) -> str:
     return ""
 
 
-def _path(held: Value | None) -> str:
-    if isinstance(held, Made):
-        return held.path
-    return held.of.library if isinstance(held, Instance) else ""
+def _path(schedule: Value | None) -> str:
+    if isinstance(schedule, Made):
+        return schedule.path
+    return schedule.of.library if isinstance(schedule, Instance) else ""

@@ -56,9 +56,9 @@ def _handed(seen: Seen, trainer: Event) -> Place | None:
                 return trainer.place
     for one in seen.program.events:
         stored = one.kind == "store" and one.path == ".optimizer"
-        if stored and one.receiver is _value(trainer) and one.context.real:
-            if seen.made is not None and seen.of_optimizer(one.args[0]):
-                return one.place
+        own = stored and one.receiver is _value(trainer) and one.context.real
+        if own and seen.made is not None and seen.of_optimizer(one.args[0]):
+            return one.place
     return None
 
 
