@@ -70,7 +70,7 @@ def of_class(seen: Seen, value: Instance) -> Fields:
             clocks[key(one)] = _itself
         elif _base(one):
             fixed[key(one)] = BASE
-    formula = None if moved else recognised(gives, clocks, fixed)
+    formula = None if moved else recognised(gives, clocks, fixed, state=[value])
     unit = "epochs" if stepped_per_epoch(seen) else "steps"
     return _fields(seen, formula, _place(method) or place, unit, False)
 
@@ -81,10 +81,13 @@ def of_writes(seen: Seen, stores: Sequence[Event]) -> Fields:
     event = real[-1]
     value = event.args[0] if event.args else Known(None)
     clocks, epoch, unit = _clocks(seen, event, value)
+    state = [] if seen.made is None else [seen.made]
     formula: Formula | None = None
     if clocks:
         for one in dict.fromkeys((unit, "steps")):
-            formula = recognised(value, clocks, {}, epoch, one == "epochs" and epoch is not None)
+            formula = recognised(
+                value, clocks, {}, epoch, one == "epochs" and epoch is not None, state
+            )
             if formula is not None:
                 unit = one
                 break
