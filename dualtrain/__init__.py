@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dualtrain.errors import DualtrainError as DualtrainError
     from dualtrain.errors import SpecError as SpecError
     from dualtrain.plan import Plan as Plan
+    from dualtrain.scripts import write_script as write_script
     from dualtrain.spec import Spec as Spec
     from dualtrain.spec import load_spec as load_spec
     from dualtrain.training import build_optimizer as build_optimizer
@@ -34,6 +35,7 @@ _ROOMS = {
     "fit": "dualtrain.training",
     "load_spec": "dualtrain.spec",
     "start": "dualtrain.training",
+    "write_script": "dualtrain.scripts",
 }
 
 __all__ = [
@@ -47,6 +49,7 @@ __all__ = [
     "fit",
     "load_spec",
     "start",
+    "write_script",
 ]
 
 

@@ -1,8 +1,8 @@
 """The command line: parses and calls; every command's work is done elsewhere.
 
-`_specs.py` and `_meaning.py` have what needs a spec only, `_traces.py` what needs traces,
-`_runs.py` what trains, `_lockstep.py` what follows a run, `_twins.py` and `_model.py` models of the
-user's own: only these four import a framework.
+`_specs.py`, `_meaning.py` and `_write.py` have what needs a spec only, `_traces.py` what needs
+traces, `_runs.py` what trains, `_lockstep.py` what follows a run, `_twins.py` and `_model.py`
+models of the user's own: only these four import a framework.
 Exit statuses: 0 done or parity, 1 a difference, 2 bad input or output that cannot be written, 3 a
 fault of dualtrain itself, 4 no proof: what was compared cannot be judged; 128 and its number for a
 signal.
@@ -19,7 +19,16 @@ from typing import Annotated, TextIO
 
 import typer
 
-from dualtrain.cli import _lockstep, _meaning, _read, _runs, _specs, _traces, _twins
+from dualtrain.cli import (
+    _lockstep,
+    _meaning,
+    _read,
+    _runs,
+    _specs,
+    _traces,
+    _twins,
+    _write,
+)
 from dualtrain.errors import DualtrainError
 from dualtrain.files import reason
 from dualtrain.printable import escaped, refusal
@@ -42,6 +51,7 @@ for command in (
     _specs.plot,
     _meaning.explain,
     _meaning.compare,
+    _write.write,
     _runs.ledger,
     _runs.train,
     _runs.parity,

@@ -58,6 +58,9 @@ def get(machine: Machine, of: Value, name: str, place: Place) -> Value:
             return of.cells[name]
         case DictValue() if of.attributes and name == "__dict__":
             return of
+        case DictValue(of=Class() as kind) if any(name in one.cells for one in kind.line):
+            found = next(one.cells[name] for one in kind.line if name in one.cells)
+            return _method(machine, found, of, kind, place)
         case Known(value=str(text)) if path_attribute(text, name) is not None:
             return Known(path_attribute(text, name), Origin("computed", place), name, (of,))
         case Unknown(op="if") if few(of):
@@ -121,7 +124,8 @@ def _of_class(machine: Machine, of: Class, name: str, place: Place) -> Value:
 
 
 def _of_super(of: Super, name: str, place: Place) -> Value:
-    start = of.receiver.of if isinstance(of.receiver, Instance) else of.receiver
+    mapping = isinstance(of.receiver, DictValue)
+    start = of.receiver.of if mapping or isinstance(of.receiver, Instance) else of.receiver  # type: ignore[attr-defined]
     line = start.line if isinstance(start, Class) else of.behind.line
     at = line.index(of.behind) + 1 if of.behind in line else 1
     for one in line[at:]:
@@ -139,7 +143,8 @@ def put(machine: Machine, of: Value, name: str, value: Value, place: Place) -> N
             if isinstance(of, Instance):
                 machine.stored(of, name, value, place)
         case DictValue() if of.attributes:
-            machine.write(of.cells, name, value)
+            if name != "__dict__":
+                machine.write(of.cells, name, value)
         case Made():
             machine.write(of.cells, name, value)
             machine.stored(of, name, value, place)

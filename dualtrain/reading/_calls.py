@@ -95,6 +95,8 @@ def _method(
         return known
     if isinstance(of, Super):
         of = of.receiver
+        if isinstance(of, DictValue):
+            return _methods.method(machine, of, name, args, kwargs, place) or Known(None)
         library = of.of.library if isinstance(of, Instance) else ""
         if not library:
             return Known(None)
@@ -186,6 +188,34 @@ def _bound(
     return cells
 
 
+MAPPINGS = frozenset(
+    {
+        "builtins.dict",
+        "collections.OrderedDict",
+        "collections.UserDict",
+        "easydict.EasyDict",
+        "addict.Dict",
+        "attrdict.AttrDict",
+        "yacs.config.CfgNode",
+        "fvcore.common.config.CfgNode",
+    }
+)
+"""Library classes whose objects are mappings; those of a class of the program below are too."""
+
+
+def _mapping(
+    machine: Machine, of: Class, args: list[Value], kwargs: dict[str, Value], place: Place
+) -> Value:
+    made = DictValue({}, Origin("computed", place), attributes=True, of=of)
+    for one in of.line:
+        found = one.cells.get("__init__")
+        if isinstance(found, Function):
+            call(machine, found.bind(made), args, kwargs, place)
+            return made
+    _methods.method(machine, made, "__init__", args, kwargs, place)
+    return made
+
+
 def instantiate(
     machine: Machine,
     of: Class,
@@ -194,6 +224,8 @@ def instantiate(
     place: Place,
 ) -> Value:
     """An object of a class of the program."""
+    if of.library in MAPPINGS:
+        return _mapping(machine, of, args, kwargs, place)
     made = Instance(of, place)
     for one in of.line:
         found = one.cells.get("__init__")

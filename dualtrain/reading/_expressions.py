@@ -7,10 +7,19 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from dualtrain.reading import _attributes, _calls
-from dualtrain.reading._flags import read
+from dualtrain.reading._flags import labelled, read
 from dualtrain.reading._machine import Frame, Machine, either
-from dualtrain.reading._operators import BINARY, UNARY, binary, compare, compute, truth
+from dualtrain.reading._operators import (
+    BINARY,
+    OUTSIDE,
+    UNARY,
+    binary,
+    compare,
+    compute,
+    truth,
+)
 from dualtrain.reading._place import Place
+from dualtrain.reading._source import SourceError, tree
 from dualtrain.reading._values import (
     Class,
     Condition,
@@ -58,6 +67,9 @@ def _name(machine: Machine, node: ast.Name, frame: Frame, place: Place) -> Value
         return cells[node.id]
     if node.id in _calls.BUILTINS:
         return Library(f"builtins.{node.id}")
+    stars = {of for file, of in machine.state.get("stars", []) if file == frame.module.file}
+    if len(stars) == 1:
+        return Library(f"{stars.pop()}.{node.id}")
     return Unknown(
         f"{node.id} is set nowhere", Origin("computed", place), "name", (Known(node.id),)
     )
@@ -96,7 +108,28 @@ def _call(machine: Machine, node: ast.Call, frame: Frame, place: Place) -> Value
             kwargs |= {key: one for key, one in entries.items() if isinstance(key, str)}
         if entries is None or (isinstance(value, DictValue) and value.open):
             kwargs["**"] = value
+    if isinstance(callee, Library) and callee.path == "builtins.eval" and args:
+        return _evaluated(machine, args[0], frame, place)
     return _calls.call(machine, callee, args, kwargs, place)
+
+
+def _evaluated(machine: Machine, text: Value, frame: Frame, place: Place) -> Value:
+    """eval(text): an expression, among the names of the one that calls."""
+    origin = Origin("computed", place)
+    if not isinstance(text, Known) or not isinstance(text.value, str):
+        return Unknown("", origin, "eval", (text,))
+    try:
+        node = tree(text.value.strip(), place.file).body
+    except SourceError:
+        return Unknown("", origin, "eval", (text,))
+    if len(node) != 1 or not isinstance(node[0], ast.Expr):
+        return Unknown("", origin, "eval", (text,))
+    for one in ast.walk(node[0]):
+        if isinstance(one, ast.expr):
+            one.lineno = place.line
+    value = evaluate(machine, node[0].value, frame)
+    outside = isinstance(value, Known) and text.origin.how in OUTSIDE
+    return labelled(value, text.origin) if outside else value
 
 
 def _binary(machine: Machine, node: ast.BinOp, frame: Frame, place: Place) -> Value:
@@ -146,7 +179,7 @@ def _compare(machine: Machine, node: ast.Compare, frame: Frame, place: Place) ->
     found: list[Value] = []
     for op, right_node in zip(node.ops, node.comparators, strict=True):
         right = evaluate(machine, right_node, frame)
-        found.append(compare(op, left, right, place))
+        found.append(compare(op, read(machine, left, place), right, place))
         left = right
     if len(found) == 1:
         return found[0]

@@ -9,7 +9,7 @@ from dualtrain.reading._machine import Frame, Machine
 from dualtrain.reading._source import SourceError, parsed
 from dualtrain.reading._values import Known, Library, Module, Origin, Value
 
-__all__ = ["everything", "main", "module", "submodule"]
+__all__ = ["everything", "loaded", "main", "module", "submodule"]
 
 ALWAYS_LIBRARIES = frozenset(
     [
@@ -75,7 +75,7 @@ def module(machine: Machine, name: str, frame: Frame, level: int = 0) -> Value:
     for place in places:
         found = _found(place, parts)
         if found is not None:
-            return _loaded(machine, found, name)
+            return loaded(machine, found, name)
     return Library(name)
 
 
@@ -89,7 +89,8 @@ def _found(place: Path, parts: list[str]) -> Path | None:
     return path if path.is_dir() else None
 
 
-def _loaded(machine: Machine, path: Path, name: str) -> Value:
+def loaded(machine: Machine, path: Path, name: str) -> Value:
+    """The module of a file, or a package's folder; read once."""
     key = str(path)
     if key in machine.modules:
         return machine.modules[key]
@@ -130,7 +131,7 @@ def submodule(machine: Machine, of: Module, name: str) -> Value | None:
     if not of.file.endswith("__init__.py"):
         return None
     found = _found(folder, [name])
-    return None if found is None else _loaded(machine, found, f"{of.name}.{name}")
+    return None if found is None else loaded(machine, found, f"{of.name}.{name}")
 
 
 def everything(machine: Machine, base: Value, frame: Frame) -> None:

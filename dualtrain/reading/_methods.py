@@ -28,7 +28,7 @@ from dualtrain.reading._values import (
     Value,
 )
 
-__all__ = ["MODELS", "attributes_of", "method"]
+__all__ = ["MODELS", "attributes_of", "copied", "method"]
 
 TEXT = frozenset(
     [
@@ -84,6 +84,8 @@ def method(
             return LISTS[name](machine, of, args, place)
         case DictValue() if name in DICTS:
             return DICTS[name](machine, of, args, kwargs, place)
+        case DictValue(attributes=True) if f"<node>.{name}" in machine.models:
+            return machine.happens(f"<node>.{name}", args, kwargs, place, receiver=of)
     return None
 
 
@@ -125,6 +127,13 @@ LISTS: dict[str, Callable[[Machine, ListValue, list[Value], Place], Value]] = {
     "copy": _copied,
     "index": _index,
 }
+
+
+def _dict_init(machine: Machine, event: Event) -> Value | None:
+    of, *args = event.args
+    if isinstance(of, DictValue):
+        return _update(machine, of, args, dict(event.kwargs), event.place)
+    return None
 
 
 def _get(
@@ -201,6 +210,7 @@ DICTS: dict[str, Callable[[Machine, DictValue, list[Value], dict[str, Value], Pl
     "keys": _keys,
     "values": _values,
     "update": _update,
+    "__init__": _update,
     "pop": _pop,
     "setdefault": _set_default,
     "copy": _copied_dict,
@@ -354,6 +364,10 @@ def _isinstance(machine: Machine, event: Event) -> Value | None:
                     known.append(isinstance(of, DictValue))
                 else:
                     known.append(False)
+            case DictValue(of=Class() as kind_of), Class():
+                known.append(one in kind_of.line)
+            case ((Known() | ListValue() | DictValue()), Class()):
+                known.append(False)
             case Instance(), Class():
                 known.append(one in of.of.line)
             case Made(path=made), Library(path=path):
@@ -379,19 +393,36 @@ def _same(machine: Machine, event: Event) -> Value | None:
     return event.args[0] if event.args else None
 
 
-def _deepcopy(machine: Machine, event: Event) -> Value | None:
-    def copied(value: Value) -> Value:
-        if isinstance(value, DictValue):
-            cells = {key: copied(one) for key, one in value.cells.items()}
-            return DictValue(cells, value.origin, value.open, value.attributes)
-        if isinstance(value, ListValue):
-            items = tuple(Item(copied(one.value), one.context) for one in value.items)
-            return ListValue(value.kind, {"items": items, "open": value.open}, value.origin)
-        if isinstance(value, Instance):
-            return Instance(value.of, value.place, dict(value.cells))
-        return value
+def copied(value: Value) -> Value:
+    """A copy whose changes are its own."""
+    if isinstance(value, DictValue):
+        cells = {key: copied(one) for key, one in value.cells.items()}
+        return DictValue(cells, value.origin, value.open, value.attributes, value.of)
+    if isinstance(value, ListValue):
+        items = tuple(Item(copied(one.value), one.context) for one in value.items)
+        return ListValue(value.kind, {"items": items, "open": value.open}, value.origin)
+    if isinstance(value, Instance):
+        return Instance(value.of, value.place, dict(value.cells))
+    return value
 
+
+def _deepcopy(machine: Machine, event: Event) -> Value | None:
     return copied(event.args[0]) if event.args else None
+
+
+def _type(machine: Machine, event: Event) -> Value | None:
+    match event.args:
+        case (Instance(of=of),):
+            return of
+        case (DictValue(of=Class() as of),):
+            return of
+        case (DictValue(),):
+            return Library("builtins.dict")
+        case (ListValue(kind=kind),):
+            return Library(f"builtins.{kind}")
+        case (Known(value=value),):
+            return Library(f"builtins.{type(value).__name__}")
+    return None
 
 
 def _attributes_of(machine: Machine, event: Event) -> Value:
@@ -402,7 +433,7 @@ def attributes_of(value: Value) -> Value:
     """A mapping whose keys are attributes too, to the last."""
     if isinstance(value, DictValue):
         cells = {key: attributes_of(one) for key, one in value.cells.items()}
-        return DictValue(cells, value.origin, value.open, attributes=True)
+        return DictValue(cells, value.origin, value.open, True, value.of)
     if isinstance(value, ListValue):
         items = tuple(Item(attributes_of(one.value), one.context) for one in value.items)
         return ListValue(value.kind, {"items": items, "open": value.open}, value.origin)
@@ -484,6 +515,8 @@ MODELS: dict[str, Callable[[Machine, Event], Value | None]] = {
     "builtins.isinstance": _isinstance,
     "builtins.vars": _vars,
     "builtins.super": _super,
+    "builtins.type": _type,
+    "builtins.dict.__init__": _dict_init,
     "builtins.map": _map,
     "builtins.filter": _filter,
     "collections.OrderedDict": _dict,

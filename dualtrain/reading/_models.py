@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dualtrain.reading import (
     _argparse,
     _argparse_fields,
+    _config_nodes,
     _configurations,
     _dataclasses,
+    _executed,
     _files,
     _methods,
 )
@@ -23,4 +25,6 @@ ALL_MODELS: Mapping[str, Model] = {
     **_dataclasses.MODELS,
     **_argparse_fields.MODELS,
     **_configurations.MODELS,
+    **_config_nodes.MODELS,
+    **_executed.MODELS,
 }

@@ -27,7 +27,7 @@ from dualtrain.reading._values import (
     plain,
 )
 
-__all__ = ["BINARY", "COMPARE", "UNARY", "binary", "compare", "compute", "truth"]
+__all__ = ["BINARY", "COMPARE", "RAISES", "UNARY", "binary", "compare", "compute", "truth"]
 
 LARGE = 4_000
 """Characters, or bits of an integer, beyond which nothing is computed."""
@@ -70,6 +70,9 @@ COMPARE: dict[type[ast.cmpop], tuple[str, Callable[[Any, Any], Any]]] = {
 
 REPEATED = 200
 """Elements of a list that is a shorter one repeated."""
+
+RAISES = "Python raises an error there"
+"""Why nothing comes of an operation whose operands are known."""
 
 PASSES = frozenset(
     {"int", "float", "str", "bool", "literal_eval", "split", "strip", "lower", "item", "slice"}
@@ -115,9 +118,12 @@ def compute(
         given = [plain(one) for one in operands]
         if not _small(op, given):
             raise ValueError("too large")
-        result = function(*given)
-    except Exception:  # whatever Python raises on these operands, it is not known
+    except ValueError:
         return Unknown("", origin, op, operands)
+    try:
+        result = function(*given)
+    except Exception:  # whatever Python raises on these operands
+        return Unknown(RAISES, origin, op, operands)
     made = of_python(result, origin)
     if isinstance(made, Known):
         return Known(made.value, origin, op, operands)
@@ -227,6 +233,8 @@ def _identity(op: str, a: Value, b: Value) -> bool | None:
                 return op in ("is not", "!=")
     if isinstance(a, Library) and isinstance(b, Library):
         return (a.path == b.path) is (op in ("is", "=="))
+    if isinstance(a, Class) and isinstance(b, (Class, Library)):
+        return (a is b) is (op in ("is", "=="))
     if op in ("is", "is not") and isinstance(a, Known) and isinstance(b, Known):
         equal = type(a.value) is type(b.value) and a.value == b.value
         return equal if op == "is" else not equal

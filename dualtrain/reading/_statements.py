@@ -10,7 +10,7 @@ from typing import Any
 from dualtrain.reading import _attributes, _calls, _imports
 from dualtrain.reading import _expressions as expressions
 from dualtrain.reading._machine import Change, Event, Frame, Machine, either
-from dualtrain.reading._operators import binary, truth
+from dualtrain.reading._operators import RAISES, binary, truth
 from dualtrain.reading._place import Place
 from dualtrain.reading._values import (
     Class,
@@ -342,7 +342,12 @@ def _entered(
 
 
 def _try(machine: Machine, node: Any, frame: Frame) -> str | None:
+    begin = machine.mark()
     ends = block(machine, node.body, frame)
+    if node.handlers and _undone(machine, begin):
+        ends = block(machine, node.handlers[0].body, frame)
+        final = block(machine, node.finalbody, frame)
+        return final if final != NEXT else ends
     failed = Unknown("whether an error is raised", op="raises")
     for handler in node.handlers:
         place = _at(frame, handler)
@@ -355,6 +360,17 @@ def _try(machine: Machine, node: Any, frame: Frame) -> str | None:
         ends = block(machine, node.orelse, frame)
     final = block(machine, node.finalbody, frame)
     return final if final != NEXT else ends
+
+
+def _undone(machine: Machine, begin: int) -> bool:
+    """Whether a statement fails for certain, as `int("a")` does; what it sets is as it was."""
+    failing = [
+        one
+        for one in machine.changes(begin)
+        if isinstance(one.new, Unknown) and one.new.why == RAISES
+    ]
+    _again(machine, [Change(one.cells, one.key, one.new, one.old) for one in failing])
+    return bool(failing)
 
 
 def _import(machine: Machine, node: ast.Import, frame: Frame) -> None:

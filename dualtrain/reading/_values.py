@@ -170,6 +170,8 @@ class DictValue(Value):
     open: bool = False
     attributes: bool = False
     """Whether its keys are attributes too."""
+    of: Class | None = None
+    """The program's class that it is an object of."""
 
 
 @dataclass(slots=True, eq=False, repr=False)

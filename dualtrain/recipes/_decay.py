@@ -112,6 +112,7 @@ def _by_list(members: ListValue, decays: bool, place: object, part: Part) -> Non
         _unknown(part, at, f"the list is built where {described(tests[0].test)}")
         return
     _says(part, said[0], at or tests[0].place)
+    _misses(part, said[0], at, PADDLE_NORMS)
     structured = [one for one in members.values if _structured(one)]
     if structured and decays:
         text = (
@@ -151,6 +152,7 @@ def _by_groups(event: Event, groups: list[Group], part: Part) -> None:
     if said:
         straight = [one for one in said if not one.inverted]
         _says(part, (straight or said)[0], event.place)
+        _misses(part, (straight or said)[0], event.place, TORCH_NORMS)
     else:
         _unknown(part, event.place, "no test of names is seen in the groups")
     overs = [
@@ -175,6 +177,29 @@ def _decided_inside(group: Group) -> tuple[Value, bool] | None:
     test, then, other = decay.operands
     zeros = [isinstance(one, Known) and one.value == 0 for one in (then, other)]
     return (test, zeros[0]) if zeros[0] is not zeros[1] else None
+
+
+PADDLE_NORMS = ("encoder.layers.0.norm1.weight", "embeddings.layer_norm.weight")
+TORCH_NORMS = ("encoder.layer.0.output.LayerNorm.weight", "h.0.ln_1.weight", "layer_norm.weight")
+"""Names of norms' weights in the models of paddlenlp and transformers."""
+
+
+def _misses(part: Part, rule: Rule, place: object, norms: tuple[str, ...]) -> None:
+    """Norms that a filter by substrings lets through, though it speaks of them."""
+    if rule.match != "substring" or rule.inverted:
+        return
+    means = any("norm" in one.lower() or one.startswith("ln") for one in rule.strings)
+    met = [one for one in norms if any(text in one for text in rule.strings)]
+    if met or not ("bias" in rule.strings or means):
+        return
+    where = place if hasattr(place, "line") else None
+    text = (
+        f"{', '.join(map(repr, rule.strings))} is in no norm's name, such as {norms[0]}: their "
+        "weights decay"
+    )
+    part.hazards.append(
+        Hazard("decay_misses_norm", where, text, "weight_decay.exclude")  # type: ignore[arg-type]
+    )
 
 
 def _generator(groups: list[Group]) -> bool:

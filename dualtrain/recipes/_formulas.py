@@ -39,6 +39,8 @@ class Formula:
     """Whether the rate jumps where warmup ends: the curve is counted from time 0."""
     shortened: bool = True
     """Whether warmup is part of the length."""
+    whole: bool = True
+    """Whether all of it is known; else only how it rises."""
     milestones: Sequence[float] = ()
     values: Sequence[float] = ()
 
@@ -137,7 +139,8 @@ def _same(a: Value, b: Value) -> bool:
 def _fitted(trial: _Trial) -> Formula | None:
     try:
         if not any(trial.at(t) != trial.at(0) for t in (1, 3, 10, 31, 100, 1_000, 10_007, 10**6)):
-            return None
+            peak = _peak(trial, trial.at(0))
+            return None if peak is None else Formula("constant", {"peak": peak}, 1.0)
     except NotANumber:
         pass
     for rule in (_constant, _inverse_root, _curve, _steps, _exponential, _piecewise, _rise_only):
@@ -386,5 +389,6 @@ def _rise_only(trial: _Trial) -> Formula | None:
         named = _peak(trial, peak)
         falls = trial.at(2 * warmup) < peak and trial.at(warmup + 1) <= peak
         if peak > 0 and named is not None and falls and _rises(trial, warmup, peak):
-            return Formula("custom", {"peak": named, "warmup": value}, trial.at(0) / peak)
+            numbers = {"peak": named, "warmup": value}
+            return Formula("custom", numbers, trial.at(0) / peak, whole=False)
     return None

@@ -37,21 +37,26 @@ def _freezes(event: Event) -> bool:
     if event.kind == "store" and event.path in STILL:
         value = event.args[0]
         wanted = STILL[event.path]
-        return isinstance(value, Known) and value.value is wanted and _parameter(event.receiver)
+        still = isinstance(value, Known) and value.value is wanted
+        return still and _parameter(event.receiver, event.context.functions[-1:] == ("__init__",))
     if event.kind == "call" and event.name == "requires_grad_":
         off = [*event.args, *event.kwargs.values()]
         return any(isinstance(one, Known) and one.value is False for one in off)
     return False
 
 
-def _parameter(value: Value) -> bool:
-    """Whether a value is a parameter, as far as its making tells."""
+def _parameter(value: Value, in_constructor: bool) -> bool:
+    """Whether a value is a parameter, as far as its making tells.
+
+    A table that a layer's constructor fills and holds still, such as one of sines, is a constant.
+    """
     for one in leaves(value):
         path = str(getattr(one, "path", ""))
         if path.endswith("parameters"):
             return True
     return (
-        isinstance(value, Unknown)
+        not in_constructor
+        and isinstance(value, Unknown)
         and value.op == "attr"
         and isinstance(value.operands[1], Known)
         and value.operands[1].value in ("weight", "bias")

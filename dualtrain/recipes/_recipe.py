@@ -31,9 +31,11 @@ from dualtrain.recipes._freeze import freeze_part
 from dualtrain.recipes._hapi import hapi_part
 from dualtrain.recipes._loop import loop_part
 from dualtrain.recipes._optimizer import optimizer_part
+from dualtrain.recipes._order_hazards import order_part
 from dualtrain.recipes._record import FIELDS, Found, Hazard, Recipe
 from dualtrain.recipes._schedules import schedule_part
 from dualtrain.recipes._seen import Part, Seen, see
+from dualtrain.recipes._trainer_part import trainer_of, trainer_part
 from dualtrain.recipes.vision import vision_recipe
 
 __all__ = ["RecipeError", "read_recipe"]
@@ -48,6 +50,7 @@ PARTS: tuple[Callable[[Seen], Part], ...] = (
     loop_part,
     batches_part,
     amp_part,
+    order_part,
     flags_part,
 )
 
@@ -64,6 +67,10 @@ CONFIG = re.compile(r"(^|[-_])(cfg|conf|config|yaml|opt)([-_]?(file|path|name))?
 
 STARTS = re.compile(r"^_?(main|run|train|fit|do_train|finetune)", re.IGNORECASE)
 """Functions that are read although nothing calls them, if nothing else trains."""
+
+
+LOOP = ("epochs", "accumulate", "amp", "batch_size", "scheduler_step", "length")
+"""Fields that a loop has, whatever it is."""
 
 
 class RecipeError(DualtrainError):
@@ -121,7 +128,7 @@ def read_recipe(
             program = read_program(script, top, argv=argv)
     seen = see(program)
     hazards: list[Hazard] = []
-    if seen.optimizer is None:
+    if seen.optimizer is None and trainer_of(seen) is None:
         uncalled = [
             name
             for name, value in program.entry.cells.items()
@@ -134,7 +141,7 @@ def read_recipe(
             if seen.optimizer is not None and called:
                 text = f"nothing calls {', '.join(called)}: the script trains nothing"
                 hazards.append(Hazard("train_not_called", Place(program.entry.file, 1), text))
-    return _recipe(seen, program, command, hazards)
+    return _recipe(seen, top, command, hazards)
 
 
 def _installed(root: Path, name: str) -> bool:
@@ -259,16 +266,25 @@ def _config_words(program: Program, tree: Path, root: Path) -> list[Known]:
     return [Known(text, origin)]
 
 
-def _recipe(seen: Seen, program: Program, command: Command | None, hazards: list[Hazard]) -> Recipe:
+def _recipe(seen: Seen, root: Path, command: Command | None, hazards: list[Hazard]) -> Recipe:
+    program = seen.program
     fields: dict[str, Found] = {}
     found = list(hazards)
-    for part in PARTS:
-        made = part(seen)
+    trainer = trainer_of(seen)
+    made_by = (
+        [flags_part(seen), trainer_part(seen, trainer, root)]
+        if trainer
+        else [part(seen) for part in PARTS]
+    )
+    for made in made_by:
         fields |= {name: one for name, one in made.fields.items() if name not in fields}
         found += made.hazards
-    if seen.optimizer is None:
+    if seen.optimizer is None and trainer is None:
         why = f"no optimizer is seen in {program.entry.file}"
         fields = {name: Found(None, "unknown", why=why) for name in FIELDS} | fields
+    elif trainer is None and not seen.updates:
+        why = "the loop that steps the optimizer is not seen"
+        fields |= {n: Found(None, "unknown", why=why) for n in LOOP if n not in fields}
     files = {
         one.place.file
         for one in fields.values()

@@ -177,6 +177,8 @@ def _numbers(numbers: Mapping[str, Value]) -> Iterator[tuple[str, Found]]:
     for name in ("end_lr", "num_cycles", "power", "gamma", "step_size"):
         if name in numbers:
             value = numbers[name]
+            if name == "end_lr" and isinstance(value, (Known, Unknown)) and value.op == "/":
+                value = value.operands[0]
             literal = isinstance(value, Known) and value.origin.place is None
             yield name, Found(getattr(value, "value", None), "stated") if literal else found(value)
 
@@ -196,6 +198,13 @@ def _fields(
         }
     numbers = formula.numbers
     fields: Fields = {"schedule": Found(formula.schedule, "stated", place, "computed")}
+    if not formula.whole:
+        why = "after its warmup it is none of the formulas known; write its rates as a table"
+        fields["schedule"] = Found("custom", "stated", place, "computed", why=why)
+        fields.update(unknown(("end_lr", "length"), place, why))
+    elif formula.schedule == "custom":
+        why = "it falls with the inverse square root of the time after its warmup"
+        fields["schedule"] = Found("custom", "stated", place, "computed", why=why)
     fields.update(_numbers(numbers))
     length = numbers.get("length")
     if length is not None:

@@ -54,6 +54,9 @@ def _parsed(signature: str) -> tuple[tuple[str, ...], dict[str, Any]]:
 
 
 PADDLE = {
+    "LRScheduler": LibrarySchedule(
+        "custom", "learning_rate=0.1, last_epoch=-1, verbose=False", "lr=learning_rate"
+    ),
     "NoamDecay": LibrarySchedule(
         "noam",
         "d_model, warmup_steps, learning_rate=1.0, last_epoch=-1, verbose=False",
@@ -225,7 +228,7 @@ PADDLENLP = {
         "lr=max_lr end_lr=min_lr warmup=warmup_step length=decay_step",
     ),
     "LinearAnnealingWithWarmupDecay": LibrarySchedule(
-        "polynomial",
+        "linear",
         "max_lr, min_lr, warmup_step, decay_step, last_epoch=0, verbose=False",
         "lr=max_lr end_lr=min_lr warmup=warmup_step length=decay_step",
     ),
@@ -233,6 +236,8 @@ PADDLENLP = {
 """Of `paddlenlp.transformers`; a warmup that is no int is a fraction of the total."""
 
 TORCH = {
+    "LRScheduler": LibrarySchedule("custom", "optimizer, last_epoch=-1", ""),
+    "_LRScheduler": LibrarySchedule("custom", "optimizer, last_epoch=-1", ""),
     "LambdaLR": LibrarySchedule("lambda", "optimizer, lr_lambda, last_epoch=-1", "rule=lr_lambda"),
     "MultiplicativeLR": LibrarySchedule("custom", "optimizer, lr_lambda, last_epoch=-1", ""),
     "StepLR": LibrarySchedule(

@@ -199,7 +199,7 @@ def _of_library(
     _times(seen, path, values, fields, per_epoch)
     if schedule.schedule == "noam":
         _noam(values, fields)
-    _paddlenlp(path, given, fields)
+    _restarts(given, fields)
     return fields
 
 
@@ -220,8 +220,6 @@ def _times(
         fields["warmup"], fields["warmup_unit"] = warmup_of(
             seen, values["warmup"], whole, floats=floats, unit=unit
         )
-    elif "WithWarmup" not in path and fields["schedule"].value in ("step", "piecewise"):
-        pass
     _milestones(seen, values, fields, per_epoch)
 
 
@@ -268,12 +266,10 @@ def _noam(values: Mapping[str, Value], fields: Fields) -> None:
             return
 
 
-def _paddlenlp(path: str, given: Mapping[str, Value], fields: Fields) -> None:
+def _restarts(given: Mapping[str, Value], fields: Fields) -> None:
     restarts = given.get("with_hard_restarts")
     if isinstance(restarts, Known) and restarts.value:
         fields["schedule"] = replace(fields["schedule"], value="custom", why="hard restarts")
-    if path.endswith("LinearAnnealingWithWarmupDecay"):
-        fields["power"] = implied(1.0, "paddlenlp")
 
 
 def _named(seen: Seen, path: str, given: Mapping[str, Value], value: Value) -> Fields:
@@ -369,7 +365,8 @@ def _lambda(seen: Seen, values: Mapping[str, Value], value: Value) -> Fields:
     if isinstance(rule, ListValue) and rule.values:
         rule = rule.values[0]
     lr = {"lr": base_rate(values["lr"])} if "lr" in values else {}
-    if not isinstance(rule, (Function, Instance)):
+    partial = isinstance(rule, Made) and rule.path == "functools.partial"
+    if rule is None or not (partial or isinstance(rule, (Function, Instance))):
         why = f"its rule is {described(rule) if rule is not None else 'not given'}"
         place = getattr(value, "place", None)
         return {"schedule": Found("custom", "stated", place, why=why), **lr}

@@ -38,6 +38,7 @@ def test_commands_and_options_are_these() -> None:
         "plot": ["--micro-batches", "--output", "-o", "specs"],
         "explain": ["--json", "--micro-batches", "spec"],
         "compare": ["--dialects", "--json", "--micro-batches", "spec"],
+        "write": ["--backend", "--model", "--output", "-o", "spec"],
         "ledger": ["--backend", "--json", "--model", "spec"],
         "train": [
             "--backend",

@@ -143,12 +143,20 @@ def of_twins(said: Said) -> None:
     assert Path("map.yaml").read_text(encoding="utf-8") == printed.text
 
 
+def of_write(said: Said) -> None:
+    written = [Path(f"train_{backend}.py").read_text("utf-8") for backend in ("torch", "paddle")]
+    assert [block.text for block in blocks("docs/write.md", "python")] == written
+    (printed,) = blocks("docs/write.md", "yaml")
+    assert Path("examples/write/spec.yaml").read_text("utf-8") == printed.text
+
+
 EXPECTED: dict[str, Callable[[Said], None]] = {
     "CONTRIBUTING.md": of_contributing,
     "README.md": of_readme,
     "docs/parity.md": of_parity,
     "docs/tasks.md": of_tasks,
     "docs/twins.md": of_twins,
+    "docs/write.md": of_write,
 }
 """Page -> what it says of its commands' output, where it is the same everywhere."""
 

@@ -103,6 +103,8 @@ def _read(tree: Node) -> Reading:
     epochs = reading.take("epochs", "Global.epochs")
     name = reading.word("Optimizer.name")
     _paddle.optimizer(reading, "Optimizer", "name", name)
+    if name == "Momentum":
+        reading.need("momentum", "Optimizer.momentum")
     _decay(reading, name)
     model = reading.word("Arch.Backbone.name") or reading.word("Arch.name")
     if model.startswith(SPARING) and name not in ("AdamW", "AdamWDL") and reading.decays():
@@ -114,7 +116,7 @@ def _read(tree: Node) -> Reading:
     reading.take("seed", "Global.seed")
     sampler = "DataLoader.Train.sampler"
     key = "batch_size" if reading.has(f"{sampler}.batch_size") else "first_bs"
-    reading.take("batch_size", f"{sampler}.{key}")
+    reading.need("batch_size", f"{sampler}.{key}")
     return reading
 
 
@@ -182,4 +184,5 @@ def _amp(reading: Reading) -> None:
         why = "use_pure_fp16 was level O2 in older releases and is not read since"
         reading.doubt("amp", why, "AMP.use_pure_fp16", amp)
     else:
-        reading.state("amp", amp, "AMP")
+        how = "configuration" if reading.has("AMP.use_amp") else "computed"
+        reading.state("amp", amp, "AMP", how)

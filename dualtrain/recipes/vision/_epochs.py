@@ -54,7 +54,7 @@ def schedule(reading: Reading, at: str, epochs: int, curves: Curves) -> None:
     """The schedule at `at`, for a training of `epochs`."""
     name = reading.word(f"{at}.name", "Const")
     by_epoch = bool(reading.value(f"{at}.by_epoch")) and "by_epoch" not in curves.unread
-    reading.take("lr", f"{at}.learning_rate")
+    reading.need("lr", f"{at}.learning_rate")
     _shape(reading, at, name, curves, epochs)
     if reading.fields["schedule"].value != "none":
         step = "per_epoch" if by_epoch else curves.per
@@ -98,12 +98,12 @@ def _shape(reading: Reading, at: str, name: str, curves: Curves, epochs: int) ->
             reading.imply("end_lr", 0.0, f"{name} sets it, whatever the key says")
         case "Step":
             reading.state("schedule", "step", key)
-            reading.take("step_size", f"{at}.step_size")
-            reading.take("gamma", f"{at}.gamma")
+            reading.need("step_size", f"{at}.step_size")
+            reading.need("gamma", f"{at}.gamma")
             reading.remark("step_size", "in epochs")
         case "MultiStepDecay":
             reading.state("schedule", "piecewise", key)
-            reading.take("milestones", f"{at}.milestones")
+            reading.need("milestones", f"{at}.milestones")
             reading.take("gamma", f"{at}.gamma", 0.1, name)
         case "Piecewise":
             reading.state("schedule", "piecewise", key)
@@ -129,8 +129,8 @@ def _piecewise(reading: Reading, at: str, curves: Curves, epochs: int) -> None:
     rate, given = f"{at}.learning_rate", f"{at}.decay_epochs"
     base = reading.figure(rate)
     if not (curves.own_steps and base and isinstance(epochs, int)):
-        reading.take("milestones", given)
-        values = reading.take("values", f"{at}.values")
+        reading.need("milestones", given)
+        values = reading.need("values", f"{at}.values")
         if not values or not isinstance(values, list):
             return
         reading.state("lr", values[0], f"{at}.values", "computed")

@@ -116,15 +116,15 @@ def curve(reading: Reading, at: str, name: str) -> str:
             reading.take("end_lr", f"{at}.eta_min", 0.0, name)
             reading.imply("num_cycles", 0.5, f"{name} is half a wave")
         case "PiecewiseDecay":
-            reading.take("milestones", f"{at}.boundaries")
-            values = reading.take("values", f"{at}.values")
+            reading.need("milestones", f"{at}.boundaries")
+            values = reading.need("values", f"{at}.values")
             if isinstance(values, list) and values:
                 reading.state("lr", values[0], f"{at}.values", "computed")
         case "MultiStepDecay":
-            reading.take("milestones", f"{at}.milestones")
+            reading.need("milestones", f"{at}.milestones")
             reading.take("gamma", f"{at}.gamma", 0.1, name)
         case "StepDecay":
-            reading.take("step_size", f"{at}.step_size")
+            reading.need("step_size", f"{at}.step_size")
             reading.take("gamma", f"{at}.gamma", 0.1, name)
         case "NoamDecay":
             reading.take("warmup", f"{at}.warmup_steps")

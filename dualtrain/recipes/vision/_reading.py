@@ -129,6 +129,13 @@ class Reading:
             self.imply(name, default, f"default of {of or self.code}", path)
         return default
 
+    def need(self, name: str, path: str) -> Any:
+        """A field that a key must state; its value."""
+        if not self.has(path):
+            self.doubt(name, f"{path} is not given, and the code has no default for it", path)
+            return None
+        return self.take(name, path)
+
     def take_words(self, name: str, path: str) -> None:
         """A field as a key states it in words."""
         if self.has(path):
@@ -165,8 +172,8 @@ class Reading:
             if text is None or re.search(claim.says, text):
                 continue
             for name in claim.fields:
-                found = self.fields.get(name)
-                if found is not None and (found.certainty, found.how) != STATED:
+                found = self.fields.get(name, Found(certainty="unknown"))
+                if found.certainty != "unknown" and (found.certainty, found.how) != STATED:
                     why = f"{claim.file} is not as {self.code} has it: read what it does"
                     self.doubt(name, why, found.flag, found.value)
 

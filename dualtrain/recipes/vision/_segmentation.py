@@ -40,7 +40,7 @@ def read(tree: Node) -> Reading:
     else:
         _old_schedule(reading)
     reading.take("max_steps", "iters")
-    reading.take("batch_size", "batch_size")
+    reading.need("batch_size", "batch_size")
     reading.imply("accumulate", 1, "the loop of PaddleSeg")
     reading.imply("scheduler_step", "per_batch", "the loop of PaddleSeg")
     reading.imply("amp", "off", "default of --precision", "--precision")
@@ -116,13 +116,13 @@ def _clip(reading: Reading) -> None:
 def _schedule(reading: Reading) -> None:
     at = "lr_scheduler"
     name = reading.word(f"{at}.type")
-    reading.take("lr", f"{at}.learning_rate")
+    reading.need("lr", f"{at}.learning_rate")
     _paddle.curve(reading, at, name)
     warmup = 0
     if reading.has(f"{at}.warmup_iters"):
         warmup = reading.take("warmup", f"{at}.warmup_iters") or 0
         reading.state("warmup_unit", "steps", f"{at}.warmup_iters")
-        reading.take("warmup_start", f"{at}.warmup_start_lr")
+        reading.need("warmup_start", f"{at}.warmup_start_lr")
     _length(
         reading,
         name,

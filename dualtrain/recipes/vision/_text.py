@@ -33,7 +33,7 @@ SPARING = ("PPLCNet", "PPHGNet", "MobileNetV1Enhance")
 
 CLAIMS = (
     Claim("ppocr/optimizer/learning_rate.py", r"T_max = step_each_epoch \* epochs", ("length",)),
-    Claim("tools/train.py", r"[\"']amp_level[\"'], [\"']O2", ("amp", "amp_if_enabled")),
+    Claim("tools/train.py", r"[\"']amp_level[\"'], [\"']O2", ("amp_if_enabled",)),
     Claim("tools/train.py", "else 1024", ("seed",)),
 )
 
@@ -53,6 +53,8 @@ def read(tree: Node) -> Reading:
     _paddle.optimizer(reading, at, "name", name)
     if name == "Adadelta" and not reading.has(f"{at}.epsilon"):
         reading.imply("eps", 1e-8, "default of PaddleOCR's Adadelta")
+    if name == "Momentum":
+        reading.need("momentum", "Optimizer.momentum")
     _decay(reading, name)
     _own_decays(reading, name)
     if reading.has(f"{at}.clip_norm"):
@@ -128,7 +130,7 @@ def _amp(reading: Reading) -> None:
 
 def _batch(reading: Reading) -> None:
     loader, sampler = "Train.loader.batch_size_per_card", "Train.sampler.first_bs"
-    batch = reading.take("batch_size", loader)
+    batch = reading.need("batch_size", loader)
     first = reading.figure(sampler)
     if first is not None and first != batch:
         reading.take("batch_size", sampler)

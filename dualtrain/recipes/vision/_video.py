@@ -72,7 +72,7 @@ def _schedule(reading: Reading) -> None:
     by_update = bool(reading.value(f"{RATE}.iter_step"))
     step = "per_batch" if by_update else "per_epoch"
     reading.imply("scheduler_step", step, "the loop of PaddleVideo")
-    reading.take("lr", f"{RATE}.learning_rate")
+    reading.need("lr", f"{RATE}.learning_rate")
     if name == "CustomWarmupCosineDecay":
         _cosine(reading)
         return

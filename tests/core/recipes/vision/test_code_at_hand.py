@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.core.recipes.vision.test_classification import rates
+import pytest
+
+from tests.core.recipes.vision.test_classification import TREE, rates
 from tests.vision import said
 
 RATES = rates("name: Piecewise, learning_rate: 0.1, decay_epochs: [20], values: [0.1, 0.02]")
@@ -31,3 +33,17 @@ def test_a_value_that_a_key_states_stays(tmp_path: Path) -> None:
     recipe = said(tmp_path, MULTISTEP, ppcls__optimizer__learning_rate="class Other: ...\n")
 
     assert recipe["milestones"].certainty == "stated"
+
+
+@pytest.mark.parametrize(
+    ("word", "certainty"), [("level: O1", "unknown"), ("use_amp: True", "stated")]
+)
+def test_a_default_that_the_code_does_not_have(tmp_path: Path, word: str, certainty: str) -> None:
+    recipe = said(
+        tmp_path,
+        TREE + f"AMP: {{{word}}}\n",
+        ppcls__engine__engine="update_freq = config.get('AMP', {}).get('use_amp', False)\n",
+    )
+
+    assert recipe["amp"].certainty == certainty
+    assert recipe["scheduler_step"].certainty == "implied"

@@ -116,6 +116,27 @@ def test_the_shape_alone_tells(name: str) -> None:
             assert vision_recipe(node(renamed)) is None
 
 
+@pytest.mark.parametrize(
+    ("name", "path", "field"),
+    [
+        ("segmentation", ("lr_scheduler", "learning_rate"), "lr"),
+        ("segmentation", ("batch_size",), "batch_size"),
+        ("classification", ("Optimizer", "lr", "learning_rate"), "lr"),
+        ("classification", ("Optimizer", "momentum"), "momentum"),
+        ("text", ("Train", "loader", "batch_size_per_card"), "batch_size"),
+        ("video", ("OPTIMIZER", "learning_rate", "values"), "values"),
+    ],
+)
+def test_what_must_be_given_is_unknown_where_it_is_not(
+    name: str, path: tuple[str, ...], field: str
+) -> None:
+    found = vision_recipe(node(changed(loaded(TEXTS[name]), path, None)))
+
+    assert found is not None
+    assert found[0][field].certainty == "unknown"
+    assert path[-1] in found[0][field].why
+
+
 @pytest.mark.parametrize("value", [None, 1, "x", [], {}, {"lr": 0.1}, {"optimizer": {"type": "x"}}])
 def test_other_trees_are_of_no_family(value: Any) -> None:
     assert vision_recipe(node(value)) is None

@@ -1,0 +1,77 @@
+"""The words of a spec that no script says yet, each with the reason; all of them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dualtrain.errors import SpecError
+from dualtrain.scripts._said import unknown_words
+from dualtrain.spec import Spec
+
+__all__ = ["check_writable"]
+
+_UNKNOWN = "it is not among the words that a script can say"
+_MASTERS = {
+    "torch": "torch has no O2: float32 master weights are code of one's own",
+    "paddle": "Paddle's master weights begin as the rounded ones",
+}
+_CURE = "leave it out, or train with dualtrain itself"
+
+
+def check_writable(spec: Spec, backend: str) -> None:
+    """Raise `SpecError` that names every word of the spec that the script would not say."""
+    found = {steps: _UNKNOWN for steps in unknown_words(spec)}
+    found |= {steps: why for steps, why in _unwritten(spec, backend)}
+    problems = tuple(
+        spec.problem(
+            *steps,
+            rule=f"a script for {backend} does not say it: {why}",
+            received=_received(spec, steps),
+            cure=_CURE,
+        )
+        for steps, why in found.items()
+    )
+    if problems:
+        raise SpecError(problems)
+
+
+def _received(spec: Spec, steps: tuple[str, ...]) -> str:
+    value: object = spec
+    for step in steps:
+        value = getattr(value, step)
+    told = value.model_dump(exclude_unset=True) if hasattr(value, "model_dump") else value
+    return repr(told)
+
+
+def _unwritten(spec: Spec, backend: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    schedule = spec.schedule
+    if schedule.needs_metric:
+        yield from _beside_a_metric(spec, backend)
+    yield from _mixed_precision(spec, backend)
+
+
+def _beside_a_metric(spec: Spec, backend: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    metric = "beside a schedule that waits for a metric "
+    if spec.warmup is not None:
+        yield ("warmup",), f"{metric}no native object rises first"
+    if spec.ema is not None:
+        yield ("ema",), f"{metric}the averages would have to be swapped in each time"
+    for word in ("lr_multipliers", "layer_decay"):
+        if backend == "torch" and getattr(spec, word):
+            yield (word,), f"{metric}torch cuts each group by itself, against min_lr too"
+    if backend == "paddle" and getattr(spec.schedule, "cooldown", None):
+        yield ("schedule", "cooldown"), "Paddle looks at no metric while it cools down"
+
+
+def _mixed_precision(spec: Spec, backend: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    amp = spec.amp
+    if amp is None:
+        return
+    if backend == "paddle" and spec.device == "cpu":
+        yield ("amp",), "on the CPU Paddle's auto_cast does nothing, and trains in float32"
+    if amp.float32_operators:
+        yield ("amp", "float32_operators"), "the frameworks name operators in their own way"
+    if amp.level == "O2":
+        yield ("amp", "level"), _MASTERS[backend]
+    if amp.loss_scale is not None and amp.loss_scale.backoff_interval > 1 and backend == "torch":
+        yield ("amp", "loss_scale", "backoff_interval"), "torch's scale falls at once"

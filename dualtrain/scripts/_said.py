@@ -1,0 +1,103 @@
+"""The words that the templates say; a word that is new in a spec is refused until it is here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from dualtrain.spec import Spec
+
+__all__ = ["unknown_words"]
+
+Steps = tuple[str, ...]
+
+SAID: Mapping[str, tuple[str, ...]] = {
+    "duration": ("epochs", "updates"),
+    "warmup": ("steps", "proportion", "rounding", "start", "shape", "counted"),
+    "horizon": (),
+    "weight_decay": (
+        *("value", "kind", "exclude", "exclude_patterns", "exclude_substrings"),
+        "exclude_below_ndim",
+    ),
+    "lr_multipliers": ("pattern", "multiplier"),
+    "layer_decay": ("rate", "below", "above"),
+    "freeze": ("patterns", "batch_stats"),
+    "clip": ("global_norm", "norm", "value"),
+    "batch": ("size", "accumulate", "micro_batches_per_epoch", "normalise", "tail"),
+    "loss": ("label_smoothing", "shift_labels"),
+    "ema": ("decay", "warmup"),
+    "batch_norm": (),
+    "amp": ("dtype", "level", "float32_operators", "loss_scale", "on_skip"),
+    "seed": (),
+    "device": (),
+}
+"""Field of a spec -> the fields within. Those of optimizer and schedule the templates tell."""
+
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "warmup.rounding": ("floor", "ceil", "round"),
+    "warmup.shape": ("linear", "cosine", "one_minus_sqrt"),
+    "warmup.counted": ("inside", "before"),
+    "weight_decay.exclude": ("bias", "norm", "embedding", "one_dimensional"),
+    "batch.normalise": ("micro_mean", "token_mean"),
+    "batch.tail": ("flush", "drop"),
+    "freeze.batch_stats": ("keep", "train"),
+    "amp.dtype": ("float16", "bfloat16"),
+    "amp.level": ("O1", "O2"),
+    "amp.on_skip": ("hold", "advance"),
+}
+"""Word -> what it may be."""
+
+CYCLED = ("cyclic", "one_cycle")
+"""Schedules whose momentum `schedules/momentum.py.j2` has."""
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def unknown_words(spec: Spec) -> Iterator[Steps]:
+    """The words of a spec, not at their defaults, that no template says."""
+    values: dict[str, Any] = spec.model_dump(exclude_defaults=True)
+    values.pop("task", None)  # its model and its data have a place of their own
+    values.pop("optimizer")  # a class of the framework says it whole, or a rule of the script
+    yield from _unknown_of_schedule(values.pop("schedule"))
+    for part, value in values.items():
+        if part not in SAID:
+            yield (part,)
+            continue
+        for within in value if isinstance(value, (list, tuple)) else [value]:
+            for field, said in within.items() if isinstance(within, dict) else ():
+                choices = CHOICES.get(f"{part}.{field}")
+                given = said if isinstance(said, (list, tuple)) else [said]
+                if field not in SAID[part] or (choices and not set(given) <= set(choices)):
+                    yield (part, field)
+
+
+def _unknown_of_schedule(schedule: Mapping[str, Any]) -> Iterator[Steps]:
+    if schedule["name"] == "reduce_on_plateau":
+        return
+    if schedule["name"] == "sequential":
+        for phase in schedule["phases"]:
+            if [*_unknown_of_schedule(phase["schedule"])]:
+                yield ("schedule", "phases")
+        return
+    said = _fields(schedule["name"])
+    if said is None:
+        yield ("schedule", "name")
+        return
+    known = {"name", "per", *said, *(["momentum"] if schedule["name"] in CYCLED else [])}
+    yield from (("schedule", field) for field in schedule if field not in known)
+
+
+@cache
+def _fields(name: str) -> frozenset[str] | None:
+    """The fields that the template of a schedule reads; None if there is none."""
+    path = TEMPLATES / "schedules" / f"{name}.j2"
+    if not path.is_file():
+        return None
+    text = path.read_text(encoding="utf-8")
+    for included in re.findall(r'include "(.*?)"', text):
+        text += (TEMPLATES / included).read_text(encoding="utf-8")
+    found = re.findall(r"schedule(?:\.(\w+)|\['(\w+)'\])", text)
+    return frozenset(dotted or quoted for dotted, quoted in found)

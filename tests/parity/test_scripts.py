@@ -1,0 +1,101 @@
+"""A written script trains as `fit` does, update by update: every word, on both frameworks.
+
+The rates are equal to the last bit; losses and weights to the rounding of float32, in which the
+order of operations differs. Models are the oracle's, of each architecture; so are the specs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.oracle.specs import OPTIMIZERS, SCHEDULES, Case, draw
+from tests.scripts import by_fit, by_script, writable
+
+SEED, COUNT, CHUNK = 11, 66, 11
+LOSS, WEIGHTS = 1e-5, 1e-4
+"""Relative, of a loss and of the largest weight of a tensor."""
+
+pytestmark = [
+    pytest.mark.parametrize("backend", ["torch", "paddle"]),
+    pytest.mark.filterwarnings("ignore:When training, we now always track"),
+    pytest.mark.filterwarnings("ignore::dualtrain.errors.TrainingWarning"),
+    pytest.mark.filterwarnings("ignore:Detected call of .lr_scheduler.step"),  # of skipped updates
+    pytest.mark.filterwarnings("ignore:.pydantic.config.Extra. is deprecated"),  # paddlenlp's
+]
+
+
+def case_of(seed: int, index: int, backend: str) -> Case:
+    """The oracle's case, its loss the spec's own, of what a script for this framework can say."""
+    case = replace(
+        draw(seed, index), own_loss=False, labels="hard", dtype="float32", still=(), through="fit"
+    )
+    return replace(case, spec=writable(case.spec, backend))
+
+
+def difference(case: Case, backend: str, fitted: Case | None = None) -> str | None:
+    """In what the script parts from `fit`, if it does; fitted: another case for that."""
+    with TemporaryDirectory() as folder:
+        mine = by_script(case, backend, Path(folder))
+    theirs = by_fit(fitted or case, backend)
+    if mine.rates != theirs.rates:
+        return f"rates {mine.rates}, of fit {theirs.rates}\n{case.text()}"
+    if not np.allclose(mine.losses, theirs.losses, rtol=LOSS, atol=1e-9):
+        return f"losses {mine.losses}, of fit {theirs.losses}\n{case.text()}"
+    pairs = [("weights", mine.weights, theirs.weights)]
+    if theirs.averages is not None:
+        assert mine.averages is not None
+        pairs.append(("averages", mine.averages, theirs.averages))
+    for what, own, wanted in pairs:
+        for name, weight in wanted.items():
+            allowed = WEIGHTS * (np.abs(weight).max() + 1e-6)
+            if np.abs(own[name] - weight).max() > allowed:
+                return f"{what}: {name} {own[name]}, of fit {weight}\n{case.text()}"
+    return None
+
+
+@pytest.mark.parametrize("first", range(0, COUNT, CHUNK))
+def test_a_script_trains_as_fit_does(backend: str, first: int) -> None:
+    cases = [case_of(SEED, index, backend) for index in range(first, first + CHUNK)]
+    found = [difference(case, backend) for case in cases]
+
+    assert [text for text in found if text is not None] == []
+
+
+@pytest.mark.parametrize("index", [128, 216])
+def test_a_momentum_that_a_cycle_moves(backend: str, index: int) -> None:
+    case = case_of(SEED, index, backend)
+
+    assert case.spec["schedule"]["name"] == "cyclic" and case.spec["schedule"]["momentum"]
+    assert difference(case, backend) is None
+
+
+def test_every_optimizer_and_schedule_is_there(backend: str) -> None:
+    specs = [case_of(SEED, index, backend).spec for index in range(COUNT)]
+
+    assert {spec["optimizer"]["name"] for spec in specs} == set(OPTIMIZERS)
+    assert {spec["schedule"]["name"] for spec in specs} == {
+        *SCHEDULES,
+        "reduce_on_plateau",
+        "sequential",
+    }
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(index=st.integers(COUNT, 10**6))
+def test_so_does_any_script(backend: str, index: int) -> None:
+    assert difference(case_of(SEED, index, backend), backend) is None
+
+
+def test_the_check_can_fail(backend: str) -> None:
+    case = case_of(SEED, 1, backend)
+    faster = {**case.spec["optimizer"], "lr": case.spec["optimizer"]["lr"] * 1.5}
+    told = difference(case, backend, replace(case, spec={**case.spec, "optimizer": faster}))
+
+    assert told is not None and told.startswith("rates")

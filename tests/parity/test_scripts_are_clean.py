@@ -1,0 +1,52 @@
+"""Written scripts pass ruff, of which most rules are asked, at its own line length."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dualtrain import Spec, write_script
+from tests.builders import spec_of
+from tests.oracle.specs import draw
+from tests.scripts import writable
+
+RULES = "E,F,I,UP,B,SIM,W"
+HALF = {"amp": {"dtype": "float16", "loss_scale": {"floor": 2.0, "init": 8.0}}}
+MORE: list[dict[str, Any]] = [
+    {},
+    {"device": "cuda", **HALF},
+    {"device": "cuda", "amp": {"dtype": "bfloat16"}, "batch": {"normalise": "token_mean"}},
+    {"layer_decay": {"rate": 0.5, "below": ["a.*", "b.*"], "above": ["head.*"]}},
+]
+
+
+def test_scripts_are_clean(tmp_path: Path) -> None:
+    for backend in ("torch", "paddle"):
+        drawn = [Spec(**writable(draw(11, index).spec, backend)) for index in range(88)]
+        for number, spec in enumerate([*drawn, *(spec_of(**changes) for changes in MORE)]):
+            file = tmp_path / f"{backend}_{number}.py"
+            file.write_text(write_script(spec, backend), encoding="utf-8")
+
+    assert _complaints(tmp_path) == ""
+
+
+@pytest.mark.parametrize("text", ["import os\n", "x = 1\n" + "y = '" + "z" * 90 + "'\n"])
+def test_the_check_can_fail(text: str, tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(text)
+
+    assert "script.py" in _complaints(tmp_path)
+
+
+def _complaints(folder: Path) -> str:
+    """What ruff says of the files of a folder; empty if nothing."""
+    pytest.importorskip("ruff", reason="ruff is a tool of development: the extra `lint`")
+    options = ["--isolated", "--no-cache", "--target-version", "py310", "--line-length", "88"]
+    command = [sys.executable, "-m", "ruff", "check", *options, "--select", RULES]
+    done = subprocess.run(
+        [*command, "--output-format", "concise", "."], cwd=folder, capture_output=True, text=True
+    )
+    return "" if done.returncode == 0 else done.stdout + done.stderr
