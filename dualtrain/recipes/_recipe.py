@@ -20,6 +20,7 @@ from dualtrain.reading import (
     choose,
     commands,
     read_program,
+    working_folder,
 )
 from dualtrain.reading._data_files import read_data
 from dualtrain.reading._source import decoded
@@ -121,7 +122,8 @@ def read_recipe(
     trees = [Path(config)] if config is not None else sources.trees
     command = _command(script, sources.pages, top, run, overrides or {})
     argv = _argv(command, overrides or {})
-    program = read_program(script, top, argv=argv)
+    folder = working_folder(command, _within(script, top)) if command is not None else None
+    program = read_program(script, top, argv=argv, folder=folder)
     if trees and command is None:
         more = _config_words(program, trees[0], top)
         if more:
@@ -136,7 +138,7 @@ def read_recipe(
             if isinstance(value, Function) and STARTS.match(name)
         ]
         if uncalled:
-            program = read_program(script, top, argv=argv, uncalled=uncalled)
+            program = read_program(script, top, argv=argv, uncalled=uncalled, folder=folder)
             seen = see(program)
             called = [one for one in program.called if not _installed(top, one)]
             if seen.optimizer is not None and called:
@@ -216,6 +218,14 @@ def _code(path: Path) -> str | None:
         return None
 
 
+def _within(path: Path, root: Path) -> str:
+    """A file as it is named from the repository's folder."""
+    try:
+        return path.resolve().relative_to(root.resolve()).as_posix()
+    except ValueError:
+        return path.name
+
+
 def _command(
     script: Path,
     pages: Sequence[Path],
@@ -224,10 +234,7 @@ def _command(
     overrides: Mapping[str, object],
 ) -> Command | None:
     """The command that is the recipe."""
-    try:
-        entry = script.resolve().relative_to(root.resolve()).as_posix()
-    except ValueError:
-        entry = script.name
+    entry = _within(script, root)
     if run is not None:
         found = commands(run, "the command line")
         return choose(found, entry, overrides) or (found[0] if found else None)
@@ -237,11 +244,7 @@ def _command(
             text = decoded(read_bytes(page))
         except OSError as fault:
             raise RecipeError(f"{page}: cannot be read: {reason(fault)}") from None
-        try:
-            name = page.resolve().relative_to(root.resolve()).as_posix()
-        except ValueError:
-            name = page.name
-        every += commands(text, name)
+        every += commands(text, _within(page, root))
     return choose(every, entry, overrides)
 
 
