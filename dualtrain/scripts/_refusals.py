@@ -54,8 +54,6 @@ def _beside_a_metric(spec: Spec, backend: str) -> Iterator[tuple[tuple[str, ...]
     metric = "beside a schedule that waits for a metric "
     if spec.warmup is not None:
         yield ("warmup",), f"{metric}no native object rises first"
-    if spec.ema is not None:
-        yield ("ema",), f"{metric}the averages would have to be swapped in each time"
     for word in ("lr_multipliers", "layer_decay"):
         if backend == "torch" and getattr(spec, word):
             yield (word,), f"{metric}torch cuts each group by itself, against min_lr too"

@@ -52,6 +52,8 @@ def difference(case: Case, backend: str, fitted: Case | None = None) -> str | No
     if theirs.averages is not None:
         assert mine.averages is not None
         pairs.append(("averages", mine.averages, theirs.averages))
+    for at, (own, wanted) in enumerate(zip(mine.seen, theirs.seen, strict=True)):
+        pairs.append((f"seen at reading {at}", own, wanted))
     for what, own, wanted in pairs:
         for name, weight in wanted.items():
             allowed = WEIGHTS * (np.abs(weight).max() + 1e-6)
