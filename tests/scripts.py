@@ -81,9 +81,9 @@ def by_fit(case: Case, backend: str) -> Ran:
         seen.append(own.read(model))
         return case.metric(next(readings))
 
-    waits = {"metric": metric} if spec.schedule.needs_metric else {}
+    reader = metric if spec.schedule.needs_metric else None
     with TemporaryDirectory() as folder:
-        updates = fit(spec, model, case.batches, **waits, output=Path(folder) / "output")
+        updates = fit(spec, model, case.batches, metric=reader, output=Path(folder) / "output")
         averages = load_file(Path(folder) / "output" / "ema.safetensors") if spec.ema else None
     return Ran(
         rates=[u.lr for u in updates],

@@ -78,6 +78,15 @@ def test_a_momentum_that_a_cycle_moves(backend: str, index: int) -> None:
     assert difference(case, backend) is None
 
 
+@pytest.mark.parametrize("index", [152, 284])
+def test_a_metric_is_one_of_the_averages(backend: str, index: int) -> None:
+    case = case_of(SEED, index, backend)
+
+    assert case.spec["schedule"]["name"] == "reduce_on_plateau"
+    assert case.spec["ema"] and case.spec["duration"]["epochs"] > 1  # it is read between two
+    assert difference(case, backend) is None
+
+
 def test_every_optimizer_and_schedule_is_there(backend: str) -> None:
     specs = [case_of(SEED, index, backend).spec for index in range(COUNT)]
 
