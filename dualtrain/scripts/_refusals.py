@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from dualtrain.errors import SpecError
 from dualtrain.scripts._said import unknown_words
@@ -36,7 +37,7 @@ def check_writable(spec: Spec, backend: str) -> None:
 
 
 def _received(spec: Spec, steps: tuple[str, ...]) -> str:
-    value: object = spec
+    value: Any = spec
     for step in steps:
         value = getattr(value, step)
     told = value.model_dump(exclude_unset=True) if hasattr(value, "model_dump") else value
