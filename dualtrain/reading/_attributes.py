@@ -168,9 +168,8 @@ def item(machine: Machine, of: Value, index: Value, place: Place) -> Value:
             return of.cells[at]
         exact = isinstance(of, ListValue) and not of.open and isinstance(at, int)
         if exact and isinstance(of, ListValue) and -len(of.items) <= at < len(of.items):
-            return of.items[at].value
-        if isinstance(of, Made) and ("[]", at) in of.cells and _hashable(at):
-            return of.cells["[]", at]  # type: ignore[index]
+            inside: Value = of.items[at].value
+            return inside
         if isinstance(of, Known):
             return compute("item", lambda a, b: a[b], (of, index), place)
         if isinstance(of, Instance):

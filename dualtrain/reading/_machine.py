@@ -317,7 +317,7 @@ class Machine:
                 self.write(change.cells, change.key, _choice(now, condition, sides))
 
 
-def _choice(now: Any, condition: Value, sides: tuple[Value, Value]) -> Value:
+def _choice(now: Known | Unknown, condition: Value, sides: tuple[Value, Value]) -> Value:
     if now in sides and same(*sides):
         return now
     return replace(now, op="if", operands=(condition, *sides))

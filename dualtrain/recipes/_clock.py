@@ -192,7 +192,8 @@ def _is_last(test: Value) -> bool:
         count, end = test.operands
         behind = 0
         if isinstance(end, Unknown) and end.op == "-" and isinstance(end.operands[1], Known):
-            end, behind = end.operands[0], end.operands[1].value
+            behind = end.operands[1].value
+            end = end.operands[0]
         first = first_of(count)
         if isinstance(end, Unknown) and end.op == "len" and first is not None:
             return first == 1 - behind
