@@ -118,13 +118,15 @@ def _warmups(draw: st.DrawFn) -> Parts:
     rounding = st.sampled_from(["floor", "ceil", "round"])
     length = draw(
         st.fixed_dictionaries({"steps": st.integers(0, 60)})
+        | st.fixed_dictionaries({"updates": st.integers(0, 60)})
+        | st.fixed_dictionaries({"epochs": st.integers(0, 9)})
         | st.fixed_dictionaries({"proportion": st.floats(0, 0.99), "rounding": rounding})
     )
     return {
         **length,
         "start": draw(st.just(0.0) | below_one),
         "shape": draw(st.sampled_from(["linear", "cosine", "one_minus_sqrt"])),
-        "counted": draw(st.sampled_from(["inside", "before"])),
+        "counted": draw(st.sampled_from(["inside", "before", "over", "times"])),
     }
 
 
@@ -142,4 +144,5 @@ def parts(draw: st.DrawFn, names: tuple[str, ...] = NAMES, updates: int = 200) -
         "duration": {"updates": draw(st.integers(1, updates))},
         "warmup": None if rises_alone else draw(st.none() | _warmups()),
         "horizon": draw(st.none() | st.integers(1, updates + 100)),
+        "shift": draw(st.just(0) | st.integers(-9, 9)),
     }

@@ -57,12 +57,16 @@ def _in_epochs(spec: Spec) -> str | None:
         return None
     if spec.duration.updates is None:
         return "duration"
+    if spec.warmup is not None and spec.warmup.epochs:
+        return "warmup"
     return "schedule" if spec.schedule.per == "epoch" else None
 
 
 def _same_for_every_count(spec: Spec) -> bool:
     """Whether the schedule's own length follows from the spec alone."""
     by_epoch = spec.schedule.per == "epoch"
+    if spec.warmup is not None and spec.warmup.moves_by_update:
+        return False
     return spec.horizon is not None or (spec.duration.epochs is not None) == by_epoch
 
 

@@ -76,7 +76,7 @@ def warmup_fields(
 
 def _schedule(spec: Spec, native: LibrarySchedule, changes: Any) -> dict[str, Any]:
     fields = {**spec.schedule.model_dump(), **changes, **native.fixed}
-    warms = spec.warmup is not None and bool(spec.warmup.steps or spec.warmup.proportion)
+    warms = spec.warmup is not None and bool(getattr(spec.warmup, spec.warmup.length))
     if not warms:
         fields.update({n: v for n, v in native.without_warmup.items() if fields[n] is None})
     return fields
@@ -94,7 +94,7 @@ def _reading(
         if not limit.holds(schedule[name]):
             refusal = f"{limit.rule}. Received: {schedule[name]!r}"
             return Reading(dialect=dialect, left_out=left_out, refusal=refusal)
-    fields: dict[str, Any] = spec.model_dump() | {"schedule": schedule}
+    fields: dict[str, Any] = spec.model_dump() | {"schedule": schedule, "shift": 0}
     if dialect.horizon.value == "last update":
         fields["horizon"] = None
     if spec.warmup is not None:

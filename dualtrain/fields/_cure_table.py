@@ -47,8 +47,7 @@ _CURES: dict[str, dict[str, str]] = {
         "write warmup: {steps: VALUE}": "warmup_steps num_warmup_steps warmup_updates warmup_iters",
         "write warmup: {proportion: VALUE, rounding: ceil}": "warmup_ratio",
         "write warmup: {proportion: VALUE}": "warmup_proportion",
-        "write warmup: {steps: ...} in updates, or in epochs beside "
-        "schedule: {..., per: epoch}": "warmup_epochs",
+        "write warmup: {epochs: VALUE}": "warmup_epochs warmup_epoch",
         "write duration: {epochs: VALUE}": "epochs num_train_epochs num_epochs max_epochs n_epochs",
         "write duration: {updates: VALUE}": """
             updates steps max_steps num_training_steps total_steps train_steps max_iters
@@ -132,10 +131,8 @@ _CURES: dict[str, dict[str, str]] = {
     "warmup": {
         "write proportion: VALUE, rounding: ceil": "ratio warmup_ratio",
         "write proportion: VALUE": "fraction share warmup_proportion",
-        "write steps: VALUE": "updates warmup_steps num_steps num_warmup_steps iters",
-        "write steps: ... in updates, or in epochs beside schedule: {..., per: epoch}": """
-            epochs warmup_epochs
-        """,
+        "write steps: VALUE": "warmup_steps num_steps num_warmup_steps iters",
+        "write epochs: VALUE": "warmup_epochs warmup_epoch",
         "write start: VALUE": "start_factor",
         "write start: start_lr divided by optimizer.lr": "start_lr",
         "write shape: VALUE": "type mode",

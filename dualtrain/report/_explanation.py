@@ -91,6 +91,9 @@ def _rate(plan: Plan, spans: tuple[Span, ...]) -> Iterator[str]:
         yield "No warmup: W = 0."
     else:
         yield f"Warmup: W = {plan.warmup_updates} ({_fields(spec.warmup)})."
+    if spec.shift:
+        ahead = "ahead" if spec.shift > 0 else "behind"
+        yield f"Its clock is {_count(abs(spec.shift), spec.schedule.per)} {ahead}."
     if spec.schedule.ends:
         yield f"The schedule ends at H = {plan.horizon}."
     else:

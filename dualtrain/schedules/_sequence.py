@@ -104,15 +104,13 @@ class Sequential(ScheduleRecord):
 
     def factors(self, t: Floats, bounds: Bounds) -> Floats:
         """Each stretch by its own formula."""
-        s = t - bounds.origin
-        inside, length = bounds.warmup - bounds.origin, bounds.horizon - bounds.origin
-        parts = [*self._stretches(warmup=inside, horizon=length)]
-        ends = np.searchsorted(s, [part.begin for part in parts[1:]])
+        parts = [*self._stretches(warmup=bounds.warmup, horizon=bounds.horizon)]
+        ends = np.searchsorted(t, [part.begin for part in parts[1:]])
         factors = [
             part.schedule.factors(
                 counts - part.begin, Bounds(lr=bounds.lr, warmup=part.warmup, horizon=part.length)
             )
-            for part, counts in zip(parts, np.split(s, ends), strict=True)
+            for part, counts in zip(parts, np.split(t, ends), strict=True)
             if len(counts)
         ]
         return np.concatenate(factors)
@@ -157,18 +155,6 @@ class Sequential(ScheduleRecord):
     def floors(self) -> Iterator[tuple[str, float]]:
         """Those of each phase."""
         return (floor for phase in self.phases for floor in phase.schedule.floors())
-
-    def in_updates(self, unit: int, where: str = "") -> list[str] | None:
-        """The lengths of its phases, and the counts within."""
-        fields = []
-        for index, phase in enumerate(self.phases):
-            within = phase.schedule.in_updates(unit, f"{where}phases[{index}].schedule.")
-            if within is None:
-                return None
-            if phase.updates is not None:
-                fields.append(f"{where}phases[{index}].updates: {phase.updates * unit}")
-            fields += within
-        return fields
 
     def _stretches(self, *, warmup: int, horizon: int) -> Iterator[_Stretch]:
         """Each phase; the last has what the others leave of the horizon, at least 1 in a plan."""

@@ -30,5 +30,6 @@ from dualtrain.spec._update import BatchNormRule as BatchNormRule
 from dualtrain.spec._update import Clip as Clip
 from dualtrain.spec._update import Duration as Duration
 from dualtrain.spec._update import Ema as Ema
+from dualtrain.spec._warmup import Counted as Counted
 from dualtrain.spec._warmup import Rounding as Rounding
 from dualtrain.spec._warmup import Warmup as Warmup

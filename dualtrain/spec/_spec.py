@@ -67,6 +67,11 @@ class Spec(Part):
     horizon: Count | None = None
     """Update at which the schedule ends, when that is not the last one; with `per: epoch` an
     epoch."""
+    shift: Annotated[int, Field(ge=-(10**6), le=10**6)] = 0
+    """Counts by which the clock of warmup and schedule is ahead of the updates: update t has the
+    rate of t + shift. 1 is what `last_epoch=0` makes of a Paddle schedule, and a schedule that is
+    stepped before the optimizer; below 0 the first rate holds for so many updates more. With
+    `per: epoch` it counts epochs."""
     weight_decay: WeightDecay | None = None
     """Absent means none."""
     lr_multipliers: LrMultipliers = ()
@@ -121,7 +126,7 @@ class Spec(Part):
             )
         return schedule
 
-    @field_validator("warmup", "weight_decay", "lr_multipliers", "layer_decay")
+    @field_validator("warmup", "shift", "weight_decay", "lr_multipliers", "layer_decay")
     @classmethod
     def _a_rate_read_once_is_all(cls, value: Any, info: ValidationInfo) -> Any:
         optimizer = info.data.get("optimizer")
@@ -131,6 +136,14 @@ class Spec(Part):
                 f"gives it decay: leave {info.field_name} out"
             )
         return value
+
+    @field_validator("shift")
+    @classmethod
+    def _a_metric_has_no_clock(cls, shift: int, info: ValidationInfo) -> int:
+        schedule = info.data.get("schedule")
+        if shift and schedule is not None and schedule.needs_metric:
+            raise ValueError(f"must be 0: {schedule.name} goes by metrics, not by a clock")
+        return shift
 
     @field_validator("weight_decay")
     @classmethod

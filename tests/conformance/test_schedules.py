@@ -84,6 +84,8 @@ WARMUPS = [
     {"proportion": 0.29, "shape": "one_minus_sqrt", "start": 0.1},
     {"steps": 7, "counted": "before"},
     {"steps": 50, "counted": "before", "shape": "cosine", "start": 0.01},
+    {"updates": 7, "counted": "over", "start": 0.01},
+    {"epochs": 3, "counted": "times", "shape": "cosine"},
 ]
 
 SIZES = [

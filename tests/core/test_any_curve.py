@@ -47,9 +47,18 @@ ABOVE_1 = ("piecewise", "cyclic", "sequential")
 
 
 @st.composite
-def plans(draw: st.DrawFn, names: tuple[str, ...] = NAMES) -> Plan:
-    """Any plan of up to 200 updates with a schedule of these names."""
-    return planned(draw(parts(names)))
+def plans(draw: st.DrawFn, names: tuple[str, ...] = NAMES, *, joined: bool = False) -> Plan:
+    """Any plan of up to 200 updates with a schedule of these names.
+
+    joined: the schedule begins where the rise ends, at the update that says so.
+    """
+    values = draw(parts(names))
+    if joined:
+        warmup = values["warmup"]
+        if warmup is not None and warmup["counted"] in ("over", "times"):
+            warmup["counted"] = "before"
+        values["shift"] = 0
+    return planned(values)
 
 
 def planned(values: dict[str, Any]) -> Plan:
@@ -122,7 +131,7 @@ def test_a_cycle_stays_between_its_rates(plan: Plan, t: int) -> None:
     assert lr * (1 - 2**-50) <= at <= schedule.max_lr * (1 + 2**-50)
 
 
-@given(plan=plans(BEGINNING_AT_1))
+@given(plan=plans(BEGINNING_AT_1, joined=True))
 def test_warmup_rises_to_the_base_rate(plan: Plan) -> None:
     """From `start`, never down; and the schedule takes over where the rise ends, or the count."""
     peak = plan.warmup_updates
@@ -135,7 +144,7 @@ def test_warmup_rises_to_the_base_rate(plan: Plan) -> None:
         assert plan.factor_at(peak) == pytest.approx(1, rel=2**-51)
 
 
-@given(plan=plans(FALLING))
+@given(plan=plans(FALLING, joined=True))
 def test_some_never_rise_after_warmup(plan: Plan) -> None:
     """But for the last bits, where rates are divided by the base rate."""
     fall = [plan.factor_at(t) for t in range(plan.warmup_updates, plan.horizon + 2)]
@@ -143,7 +152,7 @@ def test_some_never_rise_after_warmup(plan: Plan) -> None:
     assert all(b <= a + 2**-51 for a, b in pairwise(fall))
 
 
-@given(plan=plans((*ENDING, "polynomial")), past=st.integers(1, 10**9))
+@given(plan=plans((*ENDING, "polynomial"), joined=True), past=st.integers(1, 10**9))
 def test_some_stay_where_they_end(plan: Plan, past: int) -> None:
     if getattr(plan.spec.schedule, "cycle", False):
         reject()
@@ -151,7 +160,7 @@ def test_some_stay_where_they_end(plan: Plan, past: int) -> None:
     assert plan.lr_at(plan.horizon + past) == plan.lr_at(plan.horizon)
 
 
-@given(plan=plans(("one_cycle", "cosine", "cosine_with_min_lr", "linear", "cyclic")))
+@given(plan=plans(("one_cycle", "cosine", "cosine_with_min_lr", "linear", "cyclic"), joined=True))
 def test_no_rate_jumps(plan: Plan) -> None:
     """The largest step is one of 1 / the shortest stretch, times a cosine's steepest slope."""
     schedule, unit = plan.spec.schedule, U if plan.spec.schedule.per == "epoch" else 1
@@ -176,16 +185,44 @@ def test_warmup_before_only_moves_the_schedule(values: dict[str, Any], steps: in
     first = values["schedule"].get("phases", [values])[0]["schedule"]["name"]
     if first in ("one_cycle", "noam"):
         reject()
-    alone = planned(values | {"warmup": None})
-    moved = planned(values | {"warmup": {"steps": steps, "counted": "before"}})
+    alone = planned(values | {"warmup": None, "shift": 0})
+    moved = planned(values | {"warmup": {"steps": steps, "counted": "before"}, "shift": 0})
 
     assert moved.lr_at(t + moved.warmup_updates) == alone.lr_at(t)
+
+
+@given(values=parts(), t=st.integers(0, 300), counted=st.sampled_from(["over", "times"]))
+def test_a_schedule_that_knows_no_warmup(values: dict[str, Any], t: int, counted: str) -> None:
+    """It is what it is without one, to the last bit, and the rise what it is before a constant."""
+    if values["warmup"] is None:
+        reject()
+    form = values["warmup"] | {"counted": counted}
+    constant = {"name": "constant", "per": values["schedule"]["per"]}
+    both = planned(values | {"warmup": form})
+    alone = planned(values | {"warmup": None})
+    rise = planned(values | {"schedule": constant, "warmup": form})
+    risen = both.spec.shift * both.curve.updates_per_count + t >= both.warmup_updates
+
+    if counted == "times":
+        assert both.factor_at(t) == rise.factor_at(t) * alone.factor_at(t)
+    else:
+        assert both.factor_at(t) == (alone if risen else rise).factor_at(t)
+
+
+@given(values=parts(), t=st.integers(0, 300))
+def test_a_shift_moves_the_clock(values: dict[str, Any], t: int) -> None:
+    """To the last bit; the first rate holds before there is another."""
+    shifted, plain = planned(values), planned(values | {"shift": 0})
+    unit = U if plain.spec.schedule.per == "epoch" else 1
+    assert shifted.lr_at(t) == plain.lr_at(max(0, t + shifted.spec.shift * unit))
 
 
 @given(values=parts(), t=st.integers(0, 300))
 def test_per_epoch_is_the_same_curve_held_for_an_epoch(values: dict[str, Any], t: int) -> None:
     """To the last bit."""
     values |= {"horizon": values["horizon"] or 50}
+    if values["warmup"] is not None and values["warmup"].keys() & {"updates", "epochs"}:
+        reject()  # which rise at every update
     held = planned(values | {"schedule": values["schedule"] | {"per": "epoch"}})
     plain = planned(values | {"schedule": values["schedule"] | {"per": "update"}})
 

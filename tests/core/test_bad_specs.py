@@ -19,9 +19,9 @@ GOOD = {
     "duration": "{updates: 100}",
 }
 KEYS = (
-    "'optimizer', 'schedule', 'duration', 'warmup', 'horizon', 'weight_decay', 'lr_multipliers', "
-    "'layer_decay', 'freeze', 'clip', 'batch', 'loss', 'ema', 'batch_norm', 'amp', 'seed', "
-    "'device', 'task'"
+    "'optimizer', 'schedule', 'duration', 'warmup', 'horizon', 'shift', 'weight_decay', "
+    "'lr_multipliers', 'layer_decay', 'freeze', 'clip', 'batch', 'loss', 'ema', 'batch_norm', "
+    "'amp', 'seed', 'device', 'task'"
 )
 SCHEDULES = (
     "'constant', 'linear', 'cosine', 'cosine_with_restarts', 'polynomial', 'inverse_sqrt', 'step', "
@@ -460,7 +460,8 @@ unknown key 'warmpu'; did you mean 'warmup'?"""
 
     def test_a_rule_about_the_part_as_a_whole(self) -> None:
         with pytest.raises(
-            SpecError, match=r"^give either steps or proportion\. Received: \{'steps': None\}$"
+            SpecError,
+            match=r"^give one of steps, proportion, updates, epochs\. Received: \{'steps': None\}$",
         ):
             Warmup(steps=None)
 

@@ -180,6 +180,8 @@ class _Draw:
                 spec["lr_multipliers"] = self.multipliers()
             if not architecture.tied and self.chance(0.25):
                 spec["layer_decay"] = self.one(0.5, 0.75, 1.0)
+        if schedule_name != "reduce_on_plateau" and optimizer_name != "rprop" and self.chance(0.2):
+            spec["shift"] = self.one(1, -1, 3)
         if self.chance(0.25):
             spec["horizon"] = self.one(1, 2, 5, 9, 30)
         if self.chance(0.3):
@@ -210,17 +212,18 @@ class _Draw:
         run = sizes(_filled(spec), micro_batches)
         last = max(0, -(-run.updates // run.unit) - 1)
         form: Values = {"steps": self.one(0, 1, 2, last, last)}
+        if self.chance(0.3):
+            form = self.one({"updates": self.one(0, 1, 2, 3)}, {"epochs": self.one(0, 1)})
         if self.chance(0.4):
             form = {
                 "proportion": self.one(0.0, 0.29, 0.5, 0.75),
                 "rounding": self.one("floor", "ceil", "round"),
             }
-            rounded = sizes(_filled({**spec, "warmup": form}), micro_batches).warmup
-            if rounded == 0:
+            if not sizes(_filled({**spec, "warmup": form}), micro_batches).warmup:
                 form["proportion"] = 0.0
         form["start"] = self.one(0.0, 0.0, 0.25)
         form["shape"] = self.one("linear", "linear", "cosine", "one_minus_sqrt")
-        form["counted"] = self.one("inside", "inside", "before")
+        form["counted"] = self.one("inside", "inside", "before", "over", "times")
         return form
 
     def weight_decay(self, optimizer: str) -> Values:
@@ -285,7 +288,13 @@ class _Draw:
 def _filled(spec: Values) -> Values:
     """What the whole numbers of a run are made from."""
     absent = {"epochs": None, "updates": None}
-    return {"warmup": None, "horizon": None, **spec, "duration": absent | spec["duration"]}
+    return {
+        "warmup": None,
+        "horizon": None,
+        "shift": 0,
+        **spec,
+        "duration": absent | spec["duration"],
+    }
 
 
 def fits(spec: Values, micro_batches: int) -> bool:
@@ -294,9 +303,11 @@ def fits(spec: Values, micro_batches: int) -> bool:
     run = sizes(_filled(spec), micro_batches)
     if run.updates > 15:
         return False
-    before = (spec.get("warmup") or {}).get("counted") == "before"
-    inside, length = (0, run.horizon - run.warmup) if before else (run.warmup, run.horizon)
-    return run.updates > 0 and inside < length and _room(spec["schedule"], inside, length)
+    counted = (spec.get("warmup") or {}).get("counted")
+    if counted != "before" and run.warmup >= run.horizon * run.unit:
+        return False
+    inside, rest = divmod(run.warmup, run.unit) if counted == "inside" else (0, 0)
+    return run.updates > 0 and not rest and _room(spec["schedule"], inside, run.horizon)
 
 
 def _room(schedule: Values, warmup: int, horizon: int) -> bool:

@@ -13,7 +13,7 @@ from tests.oracle.specs import OPTIMIZERS, SCHEDULES, Case, draw
 # Paddle's batch norm says so in every forward pass.
 pytestmark = pytest.mark.filterwarnings("ignore:When training, we now always track")
 
-SEED, COUNT, CHUNK = 6, 80, 16
+SEED, COUNT, CHUNK = 11, 128, 16
 CASES = [draw(SEED, index) for index in range(COUNT)]
 
 
@@ -45,7 +45,7 @@ CHOICES = {
     "schedule.threshold_mode": ["rel", "abs"],
     "warmup.rounding": ["floor", "ceil", "round"],
     "warmup.shape": ["linear", "cosine", "one_minus_sqrt"],
-    "warmup.counted": ["inside", "before"],
+    "warmup.counted": ["inside", "before", "over", "times"],
     "weight_decay.kind": ["coupled", "decoupled"],
     "weight_decay.exclude": ["bias", "norm", "embedding", "one_dimensional"],
     "batch.normalise": ["micro_mean", "token_mean"],
@@ -62,6 +62,7 @@ CHOICES = {
 FIELDS = [
     *(
         "horizon",
+        "shift",
         "layer_decay.rate",
         "lr_multipliers.multiplier",
         "duration.epochs",
@@ -69,7 +70,14 @@ FIELDS = [
         "batch.micro_batches_per_epoch",
     ),
     *("clip.global_norm", "clip.norm", "clip.value", "loss.label_smoothing", "ema.decay"),
-    *("warmup.steps", "warmup.proportion", "warmup.start", "weight_decay.exclude_below_ndim"),
+    *(
+        "warmup.steps",
+        "warmup.proportion",
+        "warmup.updates",
+        "warmup.epochs",
+        "warmup.start",
+        "weight_decay.exclude_below_ndim",
+    ),
     *("schedule.momentum.low", "schedule.phases.updates", "amp.loss_scale.init"),
 ]
 
