@@ -126,7 +126,7 @@ _CURES: dict[str, dict[str, str]] = {
         "write scale_per: cycle or scale_per: update": "scale_mode",
         "write per: update or per: epoch": "interval by_epoch unit",
         NOT_HERE: "last_epoch verbose",
-        "write sequential or piecewise: a spec holds no code": "lr_lambda",
+        "write name: table, multipliers: [...]; a spec holds no code": "lr_lambda",
     },
     "warmup": {
         "write proportion: VALUE, rounding: ceil": "ratio warmup_ratio",
@@ -216,6 +216,8 @@ NAMES = by_name(
         "reduce_on_plateau": "reducelronplateau plateau",
         "warmup_stable_decay": "wsd",
         "sequential": "sequentiallr",
+        "table": "lambdalr lambdadecay lambda custom",
+        "product": "chainedscheduler chained",
         # mixed precision
         "float16": "fp16 half f16 16",
         "bfloat16": "bf16 brain",

@@ -42,8 +42,9 @@ FALLING = (
     "linear_annealing",
     "cosine_annealing",
 )
-BEGINNING_AT_1 = tuple(name for name in NAMES if name not in ("one_cycle", "noam", "sequential"))
-ABOVE_1 = ("piecewise", "cyclic", "sequential")
+MADE = ("sequential", "product", "table")
+BEGINNING_AT_1 = tuple(name for name in NAMES if name not in ("one_cycle", "noam", *MADE))
+ABOVE_1 = ("piecewise", "cyclic", *MADE)
 
 
 @st.composite
@@ -168,7 +169,8 @@ def test_no_rate_jumps(plan: Plan) -> None:
     span = (plan.horizon - plan.warmup_updates) / unit
     shortest = span
     if isinstance(schedule, OneCycle):
-        shortest = min(schedule.rise * span - 1, (1 - schedule.rise) * span)
+        falls = (1 - schedule.rise * (2 if schedule.three_phase else 1)) * span
+        shortest = min(schedule.rise * span - 1, falls)
     if isinstance(schedule, Cyclic):
         top = schedule.max_lr / plan.spec.optimizer.lr
         shortest = min(schedule.up, schedule.down)
@@ -182,8 +184,9 @@ def test_no_rate_jumps(plan: Plan) -> None:
 @given(values=parts(), steps=st.integers(0, 40), t=st.integers(0, 300))
 def test_warmup_before_only_moves_the_schedule(values: dict[str, Any], steps: int, t: int) -> None:
     """To the last bit."""
-    first = values["schedule"].get("phases", [values])[0]["schedule"]["name"]
-    if first in ("one_cycle", "noam"):
+    schedule = values["schedule"]
+    first = schedule.get("phases", [values])[0]["schedule"]
+    if any(one["name"] in ("one_cycle", "noam") for one in [first, *first.get("schedules", [])]):
         reject()
     alone = planned(values | {"warmup": None, "shift": 0})
     moved = planned(values | {"warmup": {"steps": steps, "counted": "before"}, "shift": 0})
@@ -223,16 +226,22 @@ def test_per_epoch_is_the_same_curve_held_for_an_epoch(values: dict[str, Any], t
     values |= {"horizon": values["horizon"] or 50}
     if values["warmup"] is not None and values["warmup"].keys() & {"updates", "epochs"}:
         reject()  # which rise at every update
-    held = planned(values | {"schedule": values["schedule"] | {"per": "epoch"}})
-    plain = planned(values | {"schedule": values["schedule"] | {"per": "update"}})
+    held = planned(values | {"schedule": counting(values["schedule"], "epoch")})
+    plain = planned(values | {"schedule": counting(values["schedule"], "update")})
 
     assert held.lr_at(t) == plain.lr_at(t // U)
+
+
+def counting(schedule: dict[str, Any], per: str) -> dict[str, Any]:
+    """The schedule by updates or epochs; of a product each of its schedules."""
+    within = [one | {"per": per} for one in schedule.get("schedules", [])]
+    return schedule | {"per": per} | ({"schedules": within} if within else {})
 
 
 @given(values=parts(("sequential",)), t=st.integers(0, 300))
 def test_a_phase_is_the_schedule_alone(values: dict[str, Any], t: int) -> None:
     """With the phase's length as its horizon, to the last bit."""
-    values |= {"warmup": None, "horizon": values["horizon"] or 200}
+    values |= {"warmup": None, "horizon": values["horizon"] or 200, "shift": 0}
     values["schedule"] |= {"per": "update"}
     whole = planned(values)
     begin, phases = 0, values["schedule"]["phases"]
@@ -243,9 +252,16 @@ def test_a_phase_is_the_schedule_alone(values: dict[str, Any], t: int) -> None:
     phase, length = phases[-len(lengths)], lengths[0]
     if phase["schedule"]["name"] == "piecewise":
         reject()  # alone it must begin with the base rate
-    alone = planned(values | {"schedule": phase["schedule"], "horizon": length})
+    own = phase.get("lr") or values["optimizer"]["lr"]
+    optimizer = values["optimizer"] | {"lr": own}
+    alone = planned(
+        values | {"schedule": phase["schedule"], "horizon": length, "optimizer": optimizer}
+    )
 
-    assert whole.lr_at(t) == alone.lr_at(t - begin)
+    if own == values["optimizer"]["lr"]:
+        assert whole.lr_at(t) == alone.lr_at(t - begin)
+    else:  # its factor is over another base rate
+        assert whole.lr_at(t) == pytest.approx(alone.lr_at(t - begin), rel=2**-50)
 
 
 @given(parts())

@@ -27,7 +27,8 @@ SCHEDULES = (
     "'constant', 'linear', 'cosine', 'cosine_with_restarts', 'polynomial', 'inverse_sqrt', 'step', "
     "'multistep', 'piecewise', 'exponential', 'natural_exp', 'inverse_time', 'noam', "
     "'cosine_with_min_lr', 'linear_annealing', 'cosine_annealing', 'warmup_stable_decay', "
-    "'one_cycle', 'cyclic', 'cosine_annealing_warm_restarts', 'reduce_on_plateau', 'sequential'"
+    "'one_cycle', 'cyclic', 'cosine_annealing_warm_restarts', 'table', 'reduce_on_plateau', "
+    "'sequential', 'product'"
 )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil, cos, exp, floor, inf, pi, sqrt
+from math import ceil, cos, exp, floor, inf, pi, prod, sqrt
 from typing import Any
 
 __all__ = ["Plateau", "Sizes", "momentum", "rate", "sizes"]
@@ -166,8 +166,13 @@ def after_warmup(s: Values, lr: float, n: int, inside: int, horizon: int) -> flo
         for phase, length in zip(s["phases"], lengths, strict=True):
             if n < length or phase is s["phases"][-1]:
                 length = min(length, horizon)
-                return after_warmup(phase["schedule"], lr, n, inside, length)
+                return after_warmup(phase["schedule"], phase.get("lr") or lr, n, inside, length)
             n, horizon, inside = n - length, horizon - length, 0
+    if s["name"] == "product":
+        rates = [after_warmup(one, lr, n, inside, horizon) for one in s["schedules"]]
+        return float(lr * prod(rate / lr for rate in rates))
+    if s["name"] == "table":
+        return float(lr * looked_up(s, n))
     if s["name"] in ("one_cycle", "cyclic", "cosine_annealing_warm_restarts"):
         return in_cycles(s, lr, n, horizon)
     if s["name"] == "inverse_sqrt":
@@ -177,6 +182,19 @@ def after_warmup(s: Values, lr: float, n: int, inside: int, horizon: int) -> flo
     if s["name"] in ("natural_exp", "inverse_time", "noam"):
         return by_count(s, lr, n)
     return to_the_horizon(s, lr, n, inside, horizon)
+
+
+def looked_up(s: Values, n: int) -> float:
+    """What a table has at n, or between its points."""
+    at = s["at"] or range(len(s["multipliers"]))
+    last, value = 0, 0.0
+    for point, multiplier in zip(at, s["multipliers"], strict=True):
+        if point > n:
+            if s["between"] == "linear":
+                return value + (multiplier - value) * float(Fraction(n - last, point - last))
+            break
+        last, value = point, float(multiplier)
+    return value
 
 
 def _given(s: Values) -> Values:

@@ -151,7 +151,7 @@ class _Draw:
 
     def spec(self, architecture: Architecture, micro_batches: int, scaled: bool) -> Values:
         optimizer_name = list(OPTIMIZERS)[(self.index + self.index // len(OPTIMIZERS)) % 12]
-        schedule_name = [*SCHEDULES, "reduce_on_plateau", "sequential"][self.index % 22]
+        schedule_name = NAMES[self.index % len(NAMES)]
         if schedule_name in ("one_cycle", "cyclic") and self.chance(0.3):
             optimizer_name = "momentum"  # the one whose momentum they cycle
         if schedule_name == "constant" and self.chance(0.3):
@@ -167,10 +167,10 @@ class _Draw:
             "duration": updates,
             "batch": self.batch(micro_batches),
         }
-        rises = schedule_name in ("one_cycle", "noam") or (
-            schedule_name == "sequential"
-            and spec["schedule"]["phases"][0]["schedule"]["name"] in ("one_cycle", "noam")
-        )
+        made = spec["schedule"]
+        first = [phase["schedule"] for phase in made.get("phases", [])[:1]]
+        alone = [made, *first, *made.get("schedules", [])]
+        rises = any(one["name"] in ("one_cycle", "noam") for one in alone)
         if optimizer_name != "rprop":
             if not rises and self.chance(0.6):
                 spec["warmup"] = self.warmup(spec, micro_batches)
@@ -273,8 +273,14 @@ class _Draw:
                 {"schedule": self.named(self.one(*SCHEDULES), optimizer), "updates": length}
                 for length in (self.one(1, 2), self.one(2, 3))[: self.one(1, 2)]
             ]
-            phases.append({"schedule": self.named(self.one(*SCHEDULES), optimizer)})
+            other = {"lr": optimizer["lr"] / 4} if self.chance(0.4) else {}
+            lower = {**optimizer, "lr": other.get("lr", optimizer["lr"])}
+            phases.append({"schedule": self.named(self.one(*SCHEDULES), lower), **other})
             return {"name": name, "phases": phases, "per": per}
+        if name == "product":
+            two = [self.one(*SCHEDULES), self.one("linear", "table", "step")]
+            schedules = [{**self.named(one, optimizer), "per": per} for one in two]
+            return {"name": name, "schedules": schedules, "per": per}
         made = plateau(self, optimizer["lr"]) if name == "reduce_on_plateau" else None
         made = made or self.named(name, optimizer)
         if name in ("one_cycle", "cyclic") and optimizer["name"] == "momentum":
@@ -318,6 +324,8 @@ def _room(schedule: Values, warmup: int, horizon: int) -> bool:
             return bool(warmup + (schedule["stable"] or 0) + schedule["decay"] <= horizon)
         case "one_cycle":
             return bool(schedule["rise"] * horizon > 1)
+        case "product":
+            return all(_room(one, warmup, horizon) for one in schedule["schedules"])
         case "sequential":
             for phase in schedule["phases"]:
                 length = phase.get("updates", horizon)
@@ -445,6 +453,16 @@ def _piecewise(d: _Draw, lr: float) -> Values:
     return {"boundaries": [d.one(1, 2), d.one(3, 12)], "values": [lr, d.one(lr, 0.0), lr * 2]}
 
 
+def _table(d: _Draw, lr: float) -> Values:
+    """Points at each update, or at some."""
+    if d.chance(0.3):
+        return {"multipliers": [0.5, 1.0, 0.0, 0.25], "at": None, "between": "hold"}
+    at = d.one([0, 3], [0, 1, 7], [0])
+    return {"multipliers": [1.0, 0.125, 2.0][: len(at)], "at": at} | {
+        "between": d.one("hold", "linear")
+    }
+
+
 SCHEDULES: dict[str, Callable[[_Draw, float], Values]] = {
     "constant": lambda d, lr: {},
     "linear": lambda d, lr: {},
@@ -474,5 +492,9 @@ SCHEDULES: dict[str, Callable[[_Draw, float], Values]] = {
         "multiplier": d.one(1, 2),
         "min_lr": _below(d, lr),
     },
+    "table": _table,
 }
-"""Name -> its fields, given the base rate; all but reduce_on_plateau and sequential."""
+"""Name -> its fields, given the base rate; all that can be a phase."""
+
+NAMES = [*SCHEDULES, "reduce_on_plateau", "sequential", "product"]
+"""Every schedule."""

@@ -161,3 +161,54 @@ def test_a_curve_times_a_ramp() -> None:
     )
 
     assert found == pytest.approx(expected, rel=1e-13, abs=1e-16)
+
+
+def some_lambda(t: int) -> float:
+    """A rule as scripts write it."""
+    return 0.1 if t < 4 else (1.0 if t < 20 else 0.7 ** (t - 19))
+
+
+def test_any_lambda_is_a_table() -> None:
+    """In both frameworks, to the last bit."""
+    words = {"schedule": {"name": "table", "multipliers": [some_lambda(t) for t in range(40)]}}
+    decay = paddle.optimizer.lr.LambdaDecay(0.03, some_lambda)
+
+    assert planned(0.03, 40, **words) == paddle_rates(decay, 40)
+    assert planned(0.03, 40, **words) == torch_rates(
+        lambda optimizer: torch.optim.lr_scheduler.LambdaLR(optimizer, some_lambda), 0.03, 40
+    )
+
+
+def test_a_product_is_torchs_chained_scheduler() -> None:
+    from torch.optim.lr_scheduler import ChainedScheduler, ExponentialLR, StepLR
+
+    expected = torch_rates(
+        lambda optimizer: ChainedScheduler(
+            [ExponentialLR(optimizer, 0.9), StepLR(optimizer, step_size=7, gamma=0.5)]
+        ),
+        0.1,
+        30,
+    )
+    schedules = [
+        {"name": "exponential", "gamma": 0.9},
+        {"name": "step", "every": 7, "gamma": 0.5},
+    ]
+    found = planned(0.1, 30, schedule={"name": "product", "schedules": schedules})
+
+    assert found == pytest.approx(expected, rel=1e-13)
+
+
+def test_a_phase_that_begins_at_another_rate() -> None:
+    """As a second schedule built anew at a rate of its own after the first."""
+    from torch.optim.lr_scheduler import CosineAnnealingLR
+
+    expected = [0.1] * 10 + torch_rates(
+        lambda optimizer: CosineAnnealingLR(optimizer, T_max=20), 0.03, 20
+    )
+    phases = [
+        {"schedule": {"name": "constant"}, "updates": 10},
+        {"schedule": {"name": "cosine", "half_waves": 1}, "lr": 0.03},
+    ]
+    found = planned(0.1, 30, schedule={"name": "sequential", "phases": phases})
+
+    assert found == pytest.approx(expected, rel=1e-13, abs=1e-16)
