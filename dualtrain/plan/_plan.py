@@ -330,10 +330,10 @@ def _total_updates(spec: Spec, per_epoch: int) -> int:
                 "epochs",
                 rule=f"there must be at most {LARGEST_COUNT:.0e} updates",
                 cure=f"write at most {LARGEST_COUNT // per_epoch}",
-                received=str(epochs * per_epoch),
+                received=f"{epochs * per_epoch:.16g}",
             )
         )
-    return epochs * per_epoch
+    return math.ceil(epochs * per_epoch)
 
 
 def _longest(counts: RunCounts) -> tuple[str, ...]:

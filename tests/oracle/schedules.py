@@ -39,7 +39,8 @@ def sizes(spec: Values, micro_batches: int) -> Sizes:
     batch, warmup = spec["batch"], spec["warmup"] or {}
     groups = Fraction(micro_batches, batch["accumulate"])
     per_epoch = ceil(groups) if batch["tail"] == "flush" else floor(groups)
-    updates = spec["duration"]["updates"] or spec["duration"]["epochs"] * per_epoch
+    duration = spec["duration"]
+    updates = duration["updates"] or ceil(Fraction(duration["epochs"]) * per_epoch)
     unit = per_epoch if spec["schedule"]["per"] == "epoch" else 1
     length = spec["horizon"] or ceil(Fraction(updates, unit))
     given = {name: warmup.get(name) or 0 for name in ("steps", "updates", "epochs")}
@@ -191,7 +192,8 @@ def looked_up(s: Values, n: int) -> float:
     for point, multiplier in zip(at, s["multipliers"], strict=True):
         if point > n:
             if s["between"] == "linear":
-                return value + (multiplier - value) * float(Fraction(n - last, point - last))
+                share = float(Fraction(n - last, point - last))
+                return value + (float(multiplier) - value) * share
             break
         last, value = point, float(multiplier)
     return value

@@ -160,7 +160,7 @@ class _Draw:
             optimizer_name = self.one(*OPTIMIZERS)
             schedule_name = "constant" if optimizer_name == "rprop" else schedule_name
         optimizer = {"name": optimizer_name, **OPTIMIZERS[optimizer_name](self)}
-        updates = self.one({"updates": self.one(1, 2, 3, 7, 12)}, {"epochs": self.one(1, 2, 3)})
+        updates = self.one({"updates": self.one(1, 2, 3, 7, 12)}, {"epochs": self.one(1, 2, 2.5)})
         spec: Values = {
             "optimizer": optimizer,
             "schedule": self.schedule(schedule_name, optimizer, scaled),
