@@ -13,6 +13,7 @@ Parts = dict[str, Any]
 factors = st.floats(0.01, 10)
 below_one = st.floats(0.01, 0.99)
 counts = st.integers(1, 60)
+_epochs = st.fixed_dictionaries({"epochs": st.integers(1, 99)})
 
 
 def _of(name: str, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Parts]:
@@ -168,6 +169,6 @@ def parts(draw: st.DrawFn, names: tuple[str, ...] = NAMES, updates: int = 200) -
         "schedule": {**schedule, "per": per},
         "duration": {"updates": draw(st.integers(1, updates))},
         "warmup": None if rises_alone else draw(st.none() | _warmups()),
-        "horizon": draw(st.none() | st.integers(1, updates + 100)),
+        "horizon": draw(st.none() | st.integers(1, updates + 100) | _epochs),
         "shift": draw(st.just(0) | st.integers(-9, 9)),
     }

@@ -59,6 +59,8 @@ def _in_epochs(spec: Spec) -> str | None:
         return "duration"
     if spec.warmup is not None and spec.warmup.epochs:
         return "warmup"
+    if spec.horizon is not None and spec.horizon.epochs:
+        return "horizon"
     return "schedule" if spec.schedule.per == "epoch" else None
 
 
@@ -67,7 +69,9 @@ def _same_for_every_count(spec: Spec) -> bool:
     by_epoch = spec.schedule.per == "epoch"
     if spec.warmup is not None and spec.warmup.moves_by_update:
         return False
-    return spec.horizon is not None or (spec.duration.epochs is not None) == by_epoch
+    if spec.horizon is not None:
+        return spec.horizon.epochs is None or by_epoch
+    return (spec.duration.epochs is not None) == by_epoch
 
 
 def _counted(spec: Spec) -> int:

@@ -266,7 +266,7 @@ def _resolve(
     per_epoch = _updates_per_epoch(spec, micro_batches_per_epoch)
     total = _total_updates(spec, per_epoch)
     unit = _updates_per_count(spec, per_epoch)
-    length = spec.horizon if spec.horizon is not None else -(-total // unit)
+    length = _horizon_counts(spec, total, unit=unit, per_epoch=per_epoch)
     warmup = _warmup_updates(spec.warmup, length, unit=unit, per_epoch=per_epoch)
     counts = RunCounts(spec=spec, warmup_updates=warmup, horizon=length, unit=unit)
     if max(warmup, length * unit) > LARGEST_COUNT:
@@ -341,6 +341,14 @@ def _longest(counts: RunCounts) -> tuple[str, ...]:
     if counts.warmup_updates > counts.horizon * counts.unit:
         return counts.field
     return ("horizon",) if counts.spec.horizon is not None else ("duration",)
+
+
+def _horizon_counts(spec: Spec, total: int, *, unit: int, per_epoch: int) -> int:
+    """H in what the schedule counts, without a warmup that is counted before it."""
+    horizon = spec.horizon
+    if horizon is None:
+        return -(-total // unit)
+    return horizon.counts or (horizon.epochs or 0) * (per_epoch // unit)
 
 
 def _updates_per_count(spec: Spec, updates_per_epoch: int) -> int:

@@ -14,6 +14,7 @@ from dualtrain.schedules import Schedule as Schedule
 from dualtrain.spec._amp import Amp as Amp
 from dualtrain.spec._amp import Float32Operator as Float32Operator
 from dualtrain.spec._amp import LossScale as LossScale
+from dualtrain.spec._horizon import Horizon as Horizon
 from dualtrain.spec._load import load_spec as load_spec
 from dualtrain.spec._load import read_document as read_document
 from dualtrain.spec._loss import Loss as Loss

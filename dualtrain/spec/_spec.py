@@ -10,10 +10,11 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_validator
 
 from dualtrain.errors import Problem
-from dualtrain.fields import Count, Part, Source, dotted
+from dualtrain.fields import Part, Source, dotted
 from dualtrain.optimizers import Optimizer
 from dualtrain.schedules import Schedule
 from dualtrain.spec._amp import Amp
+from dualtrain.spec._horizon import HorizonOrCount
 from dualtrain.spec._loss import Loss
 from dualtrain.spec._parameters import Freeze, LayerDecayOrRate, LrMultipliers, WeightDecay
 from dualtrain.spec._update import Batch, BatchNormRule, Clip, Duration, Ema
@@ -64,9 +65,9 @@ class Spec(Part):
     """When training ends."""
     warmup: Warmup | None = None
     """The rise; absent means none."""
-    horizon: Count | None = None
+    horizon: HorizonOrCount = None
     """Update at which the schedule ends, when that is not the last one; with `per: epoch` an
-    epoch."""
+    epoch. `{epochs: 360}` says it in epochs for a schedule that counts updates."""
     shift: Annotated[int, Field(ge=-(10**6), le=10**6)] = 0
     """Counts by which the clock of warmup and schedule is ahead of the updates: update t has the
     rate of t + shift. 1 is what `last_epoch=0` makes of a Paddle schedule, and a schedule that is

@@ -312,7 +312,7 @@ updates = 100
 update = 1
 """,
         """\
-spec.toml:1: horizon: must be >= 1. Received: 0
+spec.toml:1: horizon.counts: must be >= 1. Received: 0
 spec.toml:4: optimizer.lr: must be > 0. Received: -5e-05
 spec.toml:7: optimizer.betas[1]: must be < 1. Received: 1.5
 spec.toml:14: duration: unknown key 'update'; did you mean 'updates'?""",

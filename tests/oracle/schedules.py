@@ -43,6 +43,8 @@ def sizes(spec: Values, micro_batches: int) -> Sizes:
     updates = duration["updates"] or ceil(Fraction(duration["epochs"]) * per_epoch)
     unit = per_epoch if spec["schedule"]["per"] == "epoch" else 1
     length = spec["horizon"] or ceil(Fraction(updates, unit))
+    if isinstance(length, Mapping):
+        length = length["epochs"] * per_epoch // unit
     given = {name: warmup.get(name) or 0 for name in ("steps", "updates", "epochs")}
     risen = given["steps"] * unit + given["updates"] + given["epochs"] * per_epoch
     if warmup.get("proportion") is not None:

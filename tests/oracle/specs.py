@@ -183,7 +183,7 @@ class _Draw:
         if schedule_name != "reduce_on_plateau" and optimizer_name != "rprop" and self.chance(0.2):
             spec["shift"] = self.one(1, -1, 3)
         if self.chance(0.25):
-            spec["horizon"] = self.one(1, 2, 5, 9, 30)
+            spec["horizon"] = self.one(1, 2, 5, 9, 30, {"epochs": 3})
         if self.chance(0.3):
             spec["freeze"] = self.freeze()
         if self.chance(0.7):

@@ -13,7 +13,7 @@ from tests.oracle.specs import NAMES, OPTIMIZERS, Case, draw
 # Paddle's batch norm says so in every forward pass.
 pytestmark = pytest.mark.filterwarnings("ignore:When training, we now always track")
 
-SEED, COUNT, CHUNK = 5, 128, 16
+SEED, COUNT, CHUNK = 7, 128, 16
 CASES = [draw(SEED, index) for index in range(COUNT)]
 
 
@@ -63,6 +63,7 @@ CHOICES = {
 FIELDS = [
     *(
         "horizon",
+        "horizon.epochs",
         "shift",
         "layer_decay.rate",
         "lr_multipliers.multiplier",

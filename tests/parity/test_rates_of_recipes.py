@@ -212,3 +212,17 @@ def test_a_phase_that_begins_at_another_rate() -> None:
     found = planned(0.1, 30, schedule={"name": "sequential", "phases": phases})
 
     assert found == pytest.approx(expected, rel=1e-13, abs=1e-16)
+
+
+def test_a_cosine_laid_out_for_more_epochs_than_the_run_has() -> None:
+    """As PaddleDetection's `max_epochs` beside `epoch`."""
+    native = paddle.optimizer.lr.CosineAnnealingDecay(0.1, T_max=12 * EPOCH)
+    found = planned(
+        0.1,
+        10 * EPOCH,
+        schedule={"name": "cosine", "half_waves": 1},
+        horizon={"epochs": 12},
+        duration={"epochs": 10},
+    )
+
+    assert found == pytest.approx(paddle_rates(native, 10 * EPOCH), rel=1e-13)
