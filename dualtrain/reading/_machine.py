@@ -70,6 +70,10 @@ class Event:
         """The last part of the path."""
         return self.path.rpartition(".")[2]
 
+    def first(self, count: int) -> list[Value]:
+        """As many arguments, None's value for one that is not there."""
+        return [*self.args[:count], *[Known(None)] * (count - len(self.args))]
+
 
 @dataclass(slots=True, eq=False)
 class Frame:
