@@ -17,9 +17,10 @@ from dualtrain.reading import (
     Unknown,
     Value,
 )
+from dualtrain.recipes._base_rate import base_rate
 from dualtrain.recipes._formulas import Formula, recognised
 from dualtrain.recipes._found import described, found
-from dualtrain.recipes._lengths import base_rate, length_of, warmup_of
+from dualtrain.recipes._lengths import length_of, warmup_of
 from dualtrain.recipes._numeric import Key, key, parts
 from dualtrain.recipes._record import Found
 from dualtrain.recipes._seen import Seen, inside
