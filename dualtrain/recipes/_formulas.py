@@ -381,7 +381,8 @@ def _exponential(trial: _Trial) -> Formula | None:
 
 
 def _piecewise(trial: _Trial) -> Formula | None:
-    counts = sorted({int(t) for _, t in _counts(trial, whole=True) if t < 10**7})
+    times = {int(t) for _, t in _counts(trial, whole=True) if t < 10**7}
+    counts = sorted(times | {t + 1 for t in times})
     breaks = [t for t in counts if not _close(trial.at(t - 1), trial.at(t))]
     if not breaks:
         return None

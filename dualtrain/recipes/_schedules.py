@@ -160,7 +160,7 @@ def _of_instance(seen: Seen, value: Instance) -> Fields:
     fields = of_class(seen, value)
     if schedule is not None and event is not None:
         base = _of_library(seen, path, schedule, given_to(event), value)
-        kept = {"lr", "end_lr", "gamma"} & set(base)
+        kept = ({"lr", "end_lr", "gamma"} & set(base)) - ({"lr"} & set(fields))
         fields = {**fields, **{name: base[name] for name in kept}}
     elif event is not None:
         lr = event.kwargs.get("learning_rate", event.args[0] if event.args else None)
