@@ -222,7 +222,7 @@ def _absent(
     if words is None:
         why = f"the words given to parse_args, which may have {argument.flag}, are not known"
         return Unknown(why, origin, "flag", (Known(argument.flag),))
-    if needed and argument.dest not in heard:
+    if needed and argument.dest not in heard and "default" not in argument.words:
         why = f"{argument.flag} has no default, and the command does not give it"
         return Unknown(why, origin, "flag", (Known(argument.flag),))
     return default(machine, argument)

@@ -542,6 +542,7 @@ MODELS: dict[str, Callable[[Machine, Event], Value | None]] = {
     "numpy.cos": _pure("cos", math.cos),
     "numpy.sqrt": _pure("sqrt", math.sqrt),
     "ast.literal_eval": _pure("literal_eval", lambda text: ast.literal_eval(text)),
+    "builtins.eval": _pure("literal_eval", lambda text: ast.literal_eval(text)),
     "paddle.distributed.spawn": _spawn,
     "torch.multiprocessing.spawn": _spawn,
 }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from dualtrain.reading import Event, Instance, Known, ListValue, Made, Unknown, Value
 from dualtrain.recipes._clock import Clock, clock_of, same_tree, unwrapped
-from dualtrain.recipes._configured import configured, of_processes
-from dualtrain.recipes._found import found, implied
+from dualtrain.recipes._configured import configured, of_processes, own_names, settings
+from dualtrain.recipes._found import found, implied, with_why
 from dualtrain.recipes._record import Found, Hazard
 from dualtrain.recipes._seen import Part, Seen, inside
 
@@ -27,6 +28,10 @@ POSITIONS = {
 SIZES = ("batch_size", "batch_size_per_card", "train_batch_size", "bs")
 TOKENS = ("max_tokens", "tokens_per_batch", "batch_tokens", "max_tokens_per_batch")
 """Attributes and parameters of samplers of the program's own."""
+
+BATCH = re.compile(r"(^|_)batch_?size($|_)")
+ASIDE = re.compile(r"eval|test|valid|dev|pred|infer|sample|log")
+"""Names of batches that are not those of training."""
 
 SEEDS = frozenset(
     [
@@ -63,6 +68,10 @@ def batches_part(seen: Seen) -> Part:
     if clock is None:
         return part
     size = next(_sizes(clock), None) or _constant(seen)
+    if size is None and (flag := _only_flag(seen)) is not None:
+        said = with_why(found(flag), "the only batch size that the program asks for")
+        part.fields["batch_size"] = said
+        return part
     if size is None:
         text = "the loop's batches come from what could not be followed"
         part.fields["batch_size"] = Found(None, "unknown", clock.loop.place, why=text)
@@ -186,6 +195,19 @@ def _constant(seen: Seen) -> tuple[Value, bool] | None:
         if isinstance(value, Known) and isinstance(value.value, int):
             return value, False
     return None
+
+
+def _only_flag(seen: Seen) -> Known | None:
+    """The batch size that is given to something, where there is one for training only."""
+    named: dict[str, Known] = {}
+    for one in seen.program.events:
+        for value in (*one.args, *one.kwargs.values()):
+            if isinstance(value, (Known, Unknown)):
+                for setting in settings(value):
+                    name = next(iter(own_names(setting)), "")
+                    if BATCH.search(name) and not ASIDE.search(name):
+                        named[name] = setting
+    return next(iter(named.values())) if len(named) == 1 else None
 
 
 # The seed

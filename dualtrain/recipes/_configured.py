@@ -6,37 +6,15 @@ import re
 from collections.abc import Iterator
 
 from dualtrain.reading import Known, Library, Made, Unknown, Value, leaves
+from dualtrain.reading._operators import truth
 from dualtrain.recipes._clock import names_of, same_tree
 
-__all__ = ["configured", "of_processes", "own_names", "settings", "settled"]
+__all__ = ["configured", "of_processes", "own_names", "reached", "settings", "settled"]
 
-PROCESSES = frozenset(
-    [
-        "device_count",
-        "get_world_size",
-        "world_size",
-        "nranks",
-        "get_rank",
-        "rank",
-        "local_rank",
-        "n_gpu",
-        "n_gpus",
-        "num_gpus",
-        "ngpus_per_node",
-        "ngpus",
-        "num_processes",
-        "process_index",
-        "num_trainers",
-        "trainer_num",
-        "worker_num",
-        "get_num_gpus",
-        "is_initialized",
-        "environ",
-        "getenv",
-        "local_process_index",
-        "worker_index",
-        "num_devices",
-    ]
+PROCESSES = re.compile(
+    r"(^|_)rank$|world_size|device_count|nranks|(^|_)n_?gpus?(_|$)|num_gpus|num_devices|"
+    r"num_process|process_index|trainer_(num|id)|worker_(num|index)$|^environ$|^getenv$|stage_id|"
+    r"^is_initialized$"
 )
 """Names of what says how many processes or devices there are, or which one this is."""
 
@@ -45,13 +23,13 @@ def of_processes(value: Value) -> bool:
     """Whether a value depends on the number of processes or devices, or on which one this is."""
     for one in leaves(value):
         path = one.path if isinstance(one, (Made, Library)) else ""
-        if PROCESSES.intersection(path.split(".")):
+        if any(map(PROCESSES.search, path.split("."))):
             return True
         if isinstance(one, Unknown) and one.op == "rank":
             return True
         if isinstance(one, Made) and one.receiver is not None and of_processes(one.receiver):
             return True
-    return bool(PROCESSES & names_of(value))
+    return any(map(PROCESSES.search, names_of(value)))
 
 
 def configured(value: Value) -> Value:
@@ -101,6 +79,23 @@ def _of_choice(value: Known | Unknown, test: Value, sides: list[Value]) -> Value
         if len(kept) == 1:
             return kept[0]
     return value
+
+
+def reached(value: Value) -> Iterator[Value]:
+    """What a value is computed from, without the sides of choices that are not taken."""
+    stack, met = [value], set[int]()
+    while stack:
+        one = stack.pop()
+        if id(one) in met:
+            continue
+        met.add(id(one))
+        yield one
+        if isinstance(one, (Known, Unknown)) and one.op == "if" and len(one.operands) == 3:
+            test, then, otherwise = one.operands
+            known = truth(test)
+            stack += [then, otherwise] if known is None else [then if known else otherwise]
+        elif isinstance(one, (Known, Unknown)):
+            stack += reversed(one.operands)
 
 
 def settled(value: Value, pattern: re.Pattern[str]) -> Value:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from dualtrain.reading import Event, Known, Loop, Made, Unknown, Value, leaves
+from dualtrain.reading import Event, Known, Library, Loop, Made, Unknown, Value, leaves
 from dualtrain.recipes._clock import Clock, counted, names_of, unwrapped
 from dualtrain.recipes._configured import configured, settled
 from dualtrain.recipes._driving import driving, rate
@@ -21,7 +21,7 @@ ENDS = ("sys.exit", "builtins.exit", "builtins.quit", "os._exit")
 LIMIT = re.compile(r"^(?!.*warm)(?:max|total|num|train|n)_?\w*(?:step|iter|update)")
 """Names of a number of steps at which training ends."""
 
-EPOCHS = re.compile("epoch")
+EPOCHS = re.compile("epoch", re.IGNORECASE)
 
 
 def lengths(clock: Clock) -> dict[str, Found]:
@@ -30,15 +30,16 @@ def lengths(clock: Clock) -> dict[str, Found]:
     loops = [*clock.around[: len(clock.around) - (clock.inner is not None)]]
     if not loops:
         fields |= _only(clock)
-    for loop in reversed(loops):
-        rounds = _rounds(loop)
-        if rounds is None:
-            continue
+    counting = [(loop, n) for loop in reversed(loops) if (n := _rounds(loop)) is not None]
+    for loop, rounds in counting:
         if _is_limit(rounds, clock, loop):
             fields.setdefault("max_steps", found(configured(rounds)))
-        else:
+    epochs = [(loop, n) for loop, n in counting if not _is_limit(n, clock, loop)]
+    named = [n for loop, n in epochs if EPOCHS.search(line_of(clock.seen.program, loop.place))]
+    plain = [n for _, n in epochs if not (isinstance(n, Unknown) and n.op == "len")]
+    for rounds in [*named, *plain][:1]:
+        if not _without_end(rounds):
             fields["epochs"] = found(settled(rounds, EPOCHS))
-            break
     limit = _limit(clock)
     if limit is not None and not (isinstance(limit, Known) and limit.value is None):
         fields["max_steps"] = found(configured(limit))
@@ -53,6 +54,13 @@ def _only(clock: Clock) -> dict[str, Found]:
     line = line_of(clock.seen.program, clock.update_loop.place)
     name = "epochs" if "epoch" in line.lower() else "max_steps"
     return {name: found(configured(rounds))}
+
+
+def _without_end(rounds: Value) -> bool:
+    """Whether so many rounds are as good as no limit."""
+    if isinstance(rounds, Known):
+        return isinstance(rounds.value, (int, float)) and rounds.value >= 10**9
+    return isinstance(rounds, Library) and rounds.path in ("sys.maxsize", "math.inf", "numpy.inf")
 
 
 def _is_limit(rounds: Value, clock: Clock, loop: Loop) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from dualtrain.reading import DictValue, Event, Instance, Known, Made, Place, Unknown, Value, leaves
+from dualtrain.reading import DictValue, Event, Instance, Known, Made, Place, Unknown, Value
 from dualtrain.recipes._clock import Clock, deep, names_of, same_tree
-from dualtrain.recipes._configured import configured, of_processes
+from dualtrain.recipes._configured import configured, of_processes, reached
 from dualtrain.recipes._driving import driving, rate
 from dualtrain.recipes._length import stops
 from dualtrain.recipes._record import Hazard
@@ -255,7 +255,7 @@ def _scaled(clock: Clock) -> Iterator[Hazard]:
         values += held.args[:1]
     values += _group_rates(clock)
     for value in values:
-        for one in leaves(value):
+        for one in reached(value):
             if (
                 isinstance(one, (Known, Unknown))
                 and one.op in ("*", "/")

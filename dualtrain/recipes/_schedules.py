@@ -33,7 +33,7 @@ from dualtrain.recipes._schedule_names import (
 from dualtrain.recipes._seen import Part, Seen
 from dualtrain.recipes._stepping import stepped_per_epoch
 
-__all__ = ["schedule_part"]
+__all__ = ["schedule_fields", "schedule_part"]
 
 NAMES = {
     "linear": "get_linear_schedule_with_warmup",
@@ -80,6 +80,15 @@ def schedule_part(seen: Seen) -> Part:
     if len(choices) < 2:
         part.hazards += schedule_hazards(seen, held, part.fields)
     return part
+
+
+def schedule_fields(seen: Seen, schedule: Value) -> dict[str, Found]:
+    """The fields of one object of a schedule, whatever it drives."""
+    fields = _of(seen, schedule)
+    kind = fields.get("schedule")
+    if kind is not None and kind.certainty == "unknown":
+        fields = fields | unknown(NUMBERS, kind.place, kind.why)
+    return fields
 
 
 def _choices(seen: Seen, held: Value | None) -> list[Value]:

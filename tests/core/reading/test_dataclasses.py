@@ -122,7 +122,7 @@ def test_a_class_of_a_library_gets_what_is_given_and_the_defaults_changed(tmp_pa
     ]
     assert program.flags.strangers == []
     rate = args.cells["learning_rate"]
-    assert (rate.origin.name, str(rate.origin.place)) == ("--learning_rate", "the command:3")
+    assert (rate.origin.name, str(rate.origin.place)) == ("--learning_rate", "the command:4")
 
 
 def test_the_librarys_own_class_keeps_what_is_given(tmp_path: Path) -> None:
