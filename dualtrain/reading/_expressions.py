@@ -83,6 +83,8 @@ def _attribute(machine: Machine, node: ast.Attribute, frame: Frame, place: Place
 def _call(machine: Machine, node: ast.Call, frame: Frame, place: Place) -> Value:
     if isinstance(node.func, ast.Name) and node.func.id == "super" and not node.args:
         return _calls.super_of(frame)
+    if isinstance(node.func, ast.Name) and node.func.id in ("locals", "vars") and not node.args:
+        return DictValue(dict(frame.cells), Origin("computed", place))
     callee = evaluate(machine, node.func, frame)
     args: list[Value] = []
     kwargs: dict[str, Value] = {}

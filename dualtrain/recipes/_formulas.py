@@ -20,6 +20,9 @@ CLOSE = 1e-9
 MOST = 48
 """Numbers of a rule that are tried as its warmup and length, at most."""
 
+TRIES = 200_000
+"""Curves that are tried, at most: half a second."""
+
 FRACTIONS = (0.05, 0.21, 0.37, 0.5, 0.68, 0.83, 0.97)
 """Where between two times a rule is asked."""
 
@@ -54,6 +57,8 @@ class _Trial:
     scale: int
     """Steps of the clock in a unit of the rule's time."""
     known: dict[int, float] = field(default_factory=dict)
+    tried: int = 0
+    """Curves that have been tried."""
 
     def at(self, t: int) -> float:
         """The rate at a step of the clock."""
@@ -287,21 +292,24 @@ def _curve_of(
         return None
     begin = 0 if counted == "from zero" else warmup
     times = [math.ceil(warmup + (end - warmup) * f) for f in FRACTIONS]
-    times += _near_counts(trial, warmup, end)
-    rates = [trial.at(t) for t in times]
-    if all(_close(r, rates[0]) for r in rates):
+    first, middle, last = (trial.at(times[at]) for at in (0, 2, 4))
+    if _close(first, last):
         return None
-    ps = [(t - begin) / (end - begin) for t in times]
     for schedule, name, value, shape in _shapes(trial):
-        g = [shape(p) for p in ps]
-        if abs(g[0] - g[4]) < 1e-12:
+        trial.tried += 1
+        if trial.tried > TRIES:
+            raise NotANumber
+        a, b, c = (shape((times[at] - begin) / (end - begin)) for at in (0, 2, 4))
+        if abs(a - c) < 1e-12:
             continue
-        span = (rates[0] - rates[4]) / (g[0] - g[4])
-        low = rates[0] - span * g[0]
+        span = (first - last) / (a - c)
+        low = first - span * a
         peak = low + span
-        if peak <= 0 or any(
-            abs(low + span * a - r) > CLOSE * abs(peak) for a, r in zip(g, rates, strict=True)
-        ):
+        if peak <= 0 or abs(low + span * b - middle) > CLOSE * peak:
+            continue
+        times += _near_counts(trial, warmup, end)
+        bent = (low + span * shape((t - begin) / (end - begin)) - trial.at(t) for t in times)
+        if any(abs(off) > CLOSE * peak for off in bent):
             continue
         if abs(low) < 1e-6 * peak:
             low = _end(trial, end, peak)
@@ -381,7 +389,8 @@ def _exponential(trial: _Trial) -> Formula | None:
 
 
 def _piecewise(trial: _Trial) -> Formula | None:
-    counts = sorted({int(t) for _, t in _counts(trial, whole=True) if t < 10**7})
+    times = {int(t) for _, t in _counts(trial, whole=True) if t < 10**7}
+    counts = sorted(times | {t + 1 for t in times})
     breaks = [t for t in counts if not _close(trial.at(t - 1), trial.at(t))]
     if not breaks:
         return None
