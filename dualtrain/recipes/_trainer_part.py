@@ -128,7 +128,7 @@ def trainer_part(seen: Seen, trainer: Event, root: Path) -> Part:
     family = OURS.get(first, first)
     near = trainer.place.file.rpartition("/")[0]
     part = Part()
-    own, schedule = _handed(seen, trainer), _schedule(trainer)
+    own, schedule = _handed(seen, trainer), _taken(_schedule(trainer))
     if own is not None:
         for one in (optimizer_part(seen), decay_part(seen), clip_part(seen)):
             part.fields |= one.fields
@@ -169,7 +169,8 @@ def _given(trainer: Event, family: str) -> dict[str, Found]:
             why = f"the Trainer's arguments are {described(arguments)}, which is not known"
             doubt = Found(None, "unknown", trainer.place, why=why)
             return dict.fromkeys(DEFAULTS[family], doubt)
-    return {name: found(value) for name, value in given.items()}
+    read = {name: found(value) for name, value in given.items()}
+    return {name: one for name, one in read.items() if one.certainty != "implied"}
 
 
 def _taken(value: Value | None) -> Value | None:

@@ -91,3 +91,24 @@ def test_a_method_of_its_own_leaves_what_it_decides_unknown(tmp_path: Path) -> N
     )  # fmt: skip
     assert found["optimizer"].why == "Own.create_optimizer decides it: look there"
     assert found["schedule"].value == "linear"
+
+
+def test_a_default_of_the_release_decides_what_is_tested(tmp_path: Path) -> None:
+    own = "LinearDecayWithWarmup(args.learning_rate, 1000, 50)"
+    handed = f"optimizers=(None, {own} if args.lr_scheduler_type.value == 'linear' else other())"
+    found = recipe(tmp_path, "python tools/train.py --seed 3", handed=handed)
+
+    assert (found["schedule"].value, found["warmup"].value) == ("linear", 50)
+    assert (found["lr"].value, found["lr"].certainty) == (5e-5, "implied")
+
+
+def test_a_default_that_an_optimizer_is_given_is_implied(tmp_path: Path) -> None:
+    handed = (
+        "optimizers=(paddle.optimizer.AdamW(args.learning_rate, parameters=p, epsilon=1e-6), None)"
+    )
+    found = recipe(tmp_path, "python tools/train.py", inside="import paddle\n", handed=handed)
+
+    assert (found["lr"].value, found["lr"].certainty, found["lr"].how) == (
+        5e-5, "implied", "library default of paddlenlp 2.8.1",
+    )  # fmt: skip
+    assert (found["eps"].value, found["eps"].certainty) == (1e-6, "stated")
