@@ -22,6 +22,7 @@ from dualtrain.recipes._found import described, found
 from dualtrain.recipes._optimizer import optimizer_part
 from dualtrain.recipes._record import Found
 from dualtrain.recipes._releases import release_of
+from dualtrain.recipes._schedule_hazards import schedule_hazards
 from dualtrain.recipes._schedules import schedule_fields
 from dualtrain.recipes._seen import Part, Seen, inside
 from dualtrain.recipes._trainer_defaults import DEFAULTS
@@ -34,6 +35,8 @@ SCHEDULE = (
     "schedule", "warmup", "warmup_unit", "warmup_start", "num_cycles", "power", "end_lr", "gamma",
     "step_size", "milestones", "values", "length",
 )  # fmt: skip
+OF_A_CURVE = ("sched_last_epoch_offset", "sched_name_shadowed", "sched_lambda")
+"""Hazards of a schedule, whoever steps it."""
 OPTIMIZER = (
     "optimizer", "betas", "eps", "weight_decay", "decay_exclude", "decay_match", "param_groups",
 )  # fmt: skip
@@ -143,7 +146,9 @@ def trainer_part(seen: Seen, trainer: Event, root: Path) -> Part:
     )
     if schedule is not None:
         own_curve = schedule_fields(seen, schedule)
-        fields |= {name: one for name, one in own_curve.items() if name in SCHEDULE}
+        fields |= {name: one for name, one in own_curve.items() if name in (*SCHEDULE, "lr")}
+        odd = schedule_hazards(seen, schedule, own_curve)
+        part.hazards += [one for one in odd if one.code in OF_A_CURVE]
     part.fields = {**fields, **part.fields, **_own_way(trainer)}
     part.hazards += hazards
     return part

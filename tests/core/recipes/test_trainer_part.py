@@ -75,11 +75,22 @@ def test_a_schedule_of_its_own_is_the_one_that_is_handed(tmp_path: Path) -> None
     found = recipe(
         tmp_path,
         "python tools/train.py --learning_rate 1e-4",
-        handed="optimizers=(None, LinearDecayWithWarmup(args.learning_rate, 1000, 50))",
+        handed="optimizers=(None, LinearDecayWithWarmup(3e-4, 1000, 50, last_epoch=0))",
     )
 
     assert (found["schedule"].value, found["warmup"].value) == ("linear", 50)
     assert (found["length"].value, found["optimizer"].value) == ("fixed_steps", "adamw")
+    assert found["lr"].value == 3e-4
+    assert "sched_last_epoch_offset" in [one.code for one in found.hazards]
+
+
+def test_a_value_that_stands_twice_has_its_own_line(tmp_path: Path) -> None:
+    found = recipe(
+        tmp_path,
+        "python tools/train.py --bf16 True \\\n --fp16 True \\\n --seed 1 \\\n --max_steps 1",
+    )
+
+    assert (str(found["seed"].place), str(found["max_steps"].place)) == ("run.sh:3", "run.sh:4")
 
 
 def test_a_method_of_its_own_leaves_what_it_decides_unknown(tmp_path: Path) -> None:
