@@ -63,6 +63,8 @@ def get(machine: Machine, of: Value, name: str, place: Place) -> Value:
             return _method(machine, found, of, kind, place)
         case Known(value=str(text)) if path_attribute(text, name) is not None:
             return Known(path_attribute(text, name), Origin("computed", place), name, (of,))
+        case Known(value=str()) if name == "value":  # an enumeration's word stands for its member
+            return of
         case Unknown(op="if") if few(of):
             test, a, b = of.operands
             return either(test, get(machine, a, name, place), get(machine, b, name, place))

@@ -37,6 +37,7 @@ from dualtrain.recipes._order_hazards import order_part
 from dualtrain.recipes._record import FIELDS, Found, Hazard, Recipe
 from dualtrain.recipes._schedules import schedule_part
 from dualtrain.recipes._seen import Part, Seen, see
+from dualtrain.recipes._trainer_models import trainer_models
 from dualtrain.recipes._trainer_part import trainer_of, trainer_part
 from dualtrain.recipes.vision import vision_recipe
 
@@ -123,7 +124,8 @@ def read_recipe(
     command = _command(script, sources.pages, top, run, overrides or {})
     argv = _argv(command, overrides or {})
     folder = working_folder(command, _within(script, top)) if command is not None else None
-    program = read_program(script, top, argv=argv, folder=folder)
+    models = trainer_models(top.resolve(), _within(script.parent, top))
+    program = read_program(script, top, argv=argv, folder=folder, models=models)
     if trees and command is None:
         more = _config_words(program, trees[0], top)
         if more:
@@ -138,7 +140,9 @@ def read_recipe(
             if isinstance(value, Function) and STARTS.match(name)
         ]
         if uncalled:
-            program = read_program(script, top, argv=argv, uncalled=uncalled, folder=folder)
+            program = read_program(
+                script, top, argv=argv, uncalled=uncalled, folder=folder, models=models
+            )
             seen = see(program)
             called = [one for one in program.called if not _installed(top, one)]
             if seen.optimizer is not None and called:
