@@ -78,6 +78,8 @@ def _token_mean(spec: Spec, dialect: Dialect) -> Iterator[str]:
                 "takes token_mean for causal language models only, and counts the targets before "
                 "the shift, so the first label of each sequence too"
             )
+        case "sum", _ if spec.batch.accumulate > 1:
+            yield "divides the loss by the number of micro-batches"
         case "micro_mean", "causal" | "causal, counted before the shift":
             if spec.batch.accumulate > 1:
                 yield "takes token_mean for causal language models, whatever is asked"

@@ -29,6 +29,35 @@ def _tail_is_dropped(plan: Plan) -> str | None:
     return f"{rest} of {plan.micro_batches_per_epoch} micro-batches of each epoch are not used"
 
 
+@UPDATE_RULES.warning(
+    "batch.tail",
+    "gradients that nothing cleared: write flush, unless an old run is to be made again",
+)
+def _tail_leaks(plan: Plan) -> str | None:
+    batch, rest = plan.spec.batch, _rest(plan)
+    if not rest or batch.tail != "leak" or plan.total_updates <= plan.updates_per_epoch:
+        return None
+    found = (
+        f"the first update of each epoch has {batch.accumulate + rest} micro-batches, {rest} of "
+        "them from the end of the one before"
+    )
+    if batch.normalise == "sum":
+        return found
+    return f"{found}, and all are divided by {batch.accumulate}"
+
+
+@UPDATE_RULES.warning(
+    "batch.normalise",
+    "loops that forget to divide the loss do this: micro_mean is the mean; Adam's own step does "
+    "not see the difference, but the clip, coupled decay and SGD do",
+)
+def _losses_are_summed(plan: Plan) -> str | None:
+    batch = plan.spec.batch
+    if batch.normalise != "sum" or batch.accumulate == 1:
+        return None
+    return f"gradients are up to {batch.accumulate} times as large as those of the mean"
+
+
 @UPDATE_RULES.warning("batch.accumulate", "every update is a short group, divided by its real size")
 def _group_is_the_epoch(plan: Plan) -> str | None:
     count, accumulate = plan.micro_batches_per_epoch, plan.spec.batch.accumulate
@@ -69,7 +98,7 @@ def _tail_is_short(plan: Plan) -> str | None:
     if not rest or batch.tail != "flush" or plan.updates_per_epoch == 1:
         return None
     how = f"the last update of each epoch has {rest} of {batch.accumulate} micro-batches"
-    if batch.normalise == "token_mean":
+    if batch.normalise != "micro_mean":
         return how
     return f"{how}: each counts {batch.accumulate / rest:.3g} times as much as the others"
 

@@ -227,6 +227,8 @@ NAMES = by_name(
         "bias": "biases",
         "coupled": "l2",
         "token_mean": "token tokens",
+        "sum": "summed add",
+        "leak": "leaks carry",
         "micro_mean": "micro microbatch",
         "update": "step steps iteration batch",
         "ceil": "up",

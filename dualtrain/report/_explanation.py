@@ -68,6 +68,7 @@ def _updates(plan: Plan, counted: bool) -> Iterator[str]:
 _NORMALISE = {
     "micro_mean": "Its loss is the mean of their mean losses.",
     "token_mean": "Its loss is the sum of all their losses over the number of counted targets.",
+    "sum": "Its loss is the sum of their mean losses, not divided.",
 }
 
 
@@ -79,7 +80,12 @@ def _tail(plan: Plan) -> str:
         if rest == 1:
             return "The last micro-batch of each epoch is left out."
         return f"The last {rest} micro-batches of each epoch are left out."
-    return f"The last update of an epoch has {_count(rest, 'micro-batch', 'es')}, as its divisor."
+    if plan.spec.batch.tail == "leak":
+        size = _count(rest + plan.spec.batch.accumulate, "micro-batch", "es")
+        return f"The first update of an epoch has {size}, {rest} of them left by the one before."
+    size = _count(rest, "micro-batch", "es")
+    divided = "" if plan.spec.batch.normalise == "sum" else ", as its divisor"
+    return f"The last update of an epoch has {size}{divided}."
 
 
 def _rate(plan: Plan, spans: tuple[Span, ...]) -> Iterator[str]:

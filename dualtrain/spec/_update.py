@@ -24,12 +24,25 @@ class Batch(Part):
     micro_batches_per_epoch: Count | None = None
     """Micro-batches in one pass over the data, over all processes. A run of which that is not true
     is refused; `dualtrain plan` and its like then need neither data nor `--micro-batches`."""
-    normalise: Literal["micro_mean", "token_mean"] = "micro_mean"
+    normalise: Literal["micro_mean", "token_mean", "sum"] = "micro_mean"
     """`micro_mean`: mean of the micro-batches' mean losses. `token_mean`: sum of the losses of
-    the whole group over its number of counted targets; a micro-batch without any adds 0."""
-    tail: Literal["flush", "drop"] = "flush"
+    the whole group over its number of counted targets; a micro-batch without any adds 0. `sum`:
+    sum of the micro-batches' mean losses, as in a loop that does not divide the loss."""
+    tail: Literal["flush", "drop", "leak"] = "flush"
     """An epoch's last, short group: `flush` makes it an update of its own, divided by its real
-    size (Hugging Face); `drop` leaves it out. Nothing leaks into the next epoch."""
+    size (Hugging Face); `drop` leaves it out; `leak` adds it to the next epoch's first update,
+    every micro-batch divided by `accumulate` all the same (PaddleNLP, and loops that test
+    `(step + 1) % accumulate == 0`). What the last epoch leaves is not used."""
+
+    @model_validator(mode="after")
+    def _leaks_means(self) -> Batch:
+        if self.tail == "leak" and self.normalise == "token_mean":
+            raise ValueError(
+                "tail leak excludes normalise token_mean: the targets of the next epoch's first "
+                "group are not known when a tail is divided. Write micro_mean or sum, or tail: "
+                "flush"
+            )
+        return self
 
 
 def _in_float32(threshold: float) -> float:

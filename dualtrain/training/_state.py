@@ -16,7 +16,7 @@ __all__ = ["restore", "state_of"]
 
 def state_of(run: Run) -> RunState:
     """What `Run.state` gives."""
-    _check_between_updates(run, run.micro_batch)
+    _check_between_updates(run, run.micro_batch, inside=run.is_inside)
     averages = {}
     if run.averages is not None:
         with run.averages.applied():
@@ -61,11 +61,11 @@ def restore(run: Run, state: RunState) -> None:
         run.set_clock(state.t)
 
 
-def _check_between_updates(run: Run, micro_batch: int) -> None:
+def _check_between_updates(run: Run, micro_batch: int, *, inside: bool) -> None:
     """Raise `PlanError` where there are averages in the model, or gradients of a group."""
-    group, inside = divmod(micro_batch, run.plan.spec.batch.accumulate)
-    if run.shows_averages or (inside and group < len(run.groups)):
-        where = f"{inside} micro-batches after one"
+    if run.shows_averages or inside:
+        batch, count = run.plan.spec.batch, micro_batch or run.plan.micro_batches_per_epoch
+        where = f"{count % batch.accumulate} micro-batches after one"
         raise PlanError(
             "a run has a state between two updates, outside averaged(). "
             f"Received: {'a call in averaged()' if run.shows_averages else where}"
@@ -74,7 +74,10 @@ def _check_between_updates(run: Run, micro_batch: int) -> None:
 
 def _check_fit(run: Run, state: RunState) -> None:
     """Raise `PlanError` for the state of a run that this plan could not have had."""
-    _check_between_updates(run, state.micro_batch)
+    batch = run.plan.spec.batch
+    group, rest = divmod(state.micro_batch, batch.accumulate)
+    inside = rest > 0 and (batch.tail == "leak" or group < len(run.groups))
+    _check_between_updates(run, state.micro_batch, inside=inside)
     trained = _trained(run)
     last = run.plan.micro_batches_per_epoch - 1
     for what, expected, received in (

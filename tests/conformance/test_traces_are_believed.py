@@ -25,6 +25,8 @@ from tests.tasks import number_spec, small_spec, write_numbers, write_task
 KINDS: dict[str, dict[str, Any]] = {
     "tail": {"batch": {"size": 8, "accumulate": 3}},
     "dropped tail": {"batch": {"size": 8, "accumulate": 3, "tail": "drop"}},
+    "leaking tail": {"batch": {"size": 8, "accumulate": 3, "tail": "leak"}},
+    "sum": {"batch": {"size": 8, "accumulate": 3, "normalise": "sum"}},
     "token mean": {"batch": {"size": 8, "accumulate": 2, "normalise": "token_mean"}},
     "updates": {"duration": {"updates": 7}},
     "averages": {"ema": {"decay": 0.9}},

@@ -41,6 +41,12 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         {"clip": {"value": 1e40}},
         "clip.value: must be <= 1e+30. Received: 1e+40",
     ),
+    "a tail that leaks into counted targets": (
+        {"batch": {"tail": "leak", "normalise": "token_mean"}},
+        "batch: tail leak excludes normalise token_mean: the targets of the next epoch's first "
+        "group are not known when a tail is divided. Write micro_mean or sum, or tail: flush. "
+        "Received: {'tail': 'leak', 'normalise': 'token_mean'}",
+    ),
     "all of a target smoothed away": (
         {"loss": {"label_smoothing": 1}},
         "loss.label_smoothing: must be < 1. Received: 1",

@@ -194,6 +194,17 @@ FIRES: list[tuple[str, dict[str, Any], str]] = [
         "2 of 10 micro-batches of each epoch are not used",
     ),
     (
+        "tail-leaks",
+        {"batch": {"accumulate": 4, "tail": "leak"}, "duration": {"epochs": 2}},
+        "the first update of each epoch has 6 micro-batches, 2 of them from the end of the one "
+        "before, and all are divided by 4",
+    ),
+    (
+        "losses-are-summed",
+        {"batch": {"accumulate": 4, "normalise": "sum"}},
+        "gradients are up to 4 times as large as those of the mean",
+    ),
+    (
         "group-is-the-epoch",
         {"batch": {"accumulate": 11}},
         "accumulate 11, and an epoch has 10 micro-batches",
@@ -366,6 +377,9 @@ SILENT: list[tuple[str, dict[str, Any]]] = [
     ("stays-at-its-end", {"horizon": 60}),
     ("ends-above-zero", schedule("polynomial", power=1.0, end_lr=0.0)),
     ("tail-is-dropped", {"batch": {"accumulate": 5, "tail": "drop"}}),
+    ("tail-leaks", {"batch": {"accumulate": 5, "tail": "leak"}}),
+    ("tail-leaks", {"batch": {"accumulate": 4, "tail": "leak"}, "duration": {"epochs": 1}}),
+    ("losses-are-summed", {"batch": {"normalise": "sum"}}),
     ("group-is-the-epoch", {"batch": {"accumulate": 10}}),
     ("averages-are-young", {"ema": {"decay": 0.97}}),
     ("averages-are-young", {"ema": {"decay": 0.999, "warmup": True}}),

@@ -138,6 +138,16 @@ def test_explain_tells_of_a_single_micro_batch_that_is_left_out(run: Run) -> Non
     assert "  The last micro-batch of each epoch is left out.\n" in out
 
 
+def test_explain_tells_of_a_tail_that_leaks_and_of_losses_that_are_summed(run: Run) -> None:
+    leaking = SPEC.replace("accumulate: 4", "accumulate: 4, tail: leak, normalise: sum")
+    _, out, _ = run("explain", leaking, "--micro-batches", 9)
+    assert "4 micro-batches make an update. Its loss is the sum of their mean losses, not" in out
+    assert "  The first update of an epoch has 5 micro-batches, 1 of them left by the one" in out
+    flushed = SPEC.replace("accumulate: 4", "accumulate: 4, normalise: sum")
+    _, out, _ = run("explain", flushed, "--micro-batches", 9)
+    assert "  The last update of an epoch has 1 micro-batch.\n" in out
+
+
 def test_explain_tells_how_the_momentum_moves(run: Run) -> None:
     cyclic = (
         "optimizer: {name: momentum, lr: 0.1, momentum: 0.75}\n"

@@ -203,6 +203,10 @@ class _Draw:
         accumulate = self.one(1, 1, 2, 3, 6)
         tail = "drop" if accumulate <= micro_batches and self.chance(0.5) else "flush"
         normalise = self.one("micro_mean", "token_mean")
+        if self.chance(0.25):
+            normalise = "sum"
+        if accumulate <= micro_batches and normalise != "token_mean" and self.chance(0.5):
+            tail = "leak"
         stated = {"micro_batches_per_epoch": micro_batches} if self.index % 3 == 0 else {}
         return {"accumulate": accumulate, "tail": tail, "normalise": normalise, **stated}
 

@@ -96,11 +96,25 @@ def test_the_shift_gives_a_position_the_next_ones_label() -> None:
     [
         ({"accumulate": 2, "tail": "flush"}, [[0, 1], [2, 3], [4]]),
         ({"accumulate": 2, "tail": "drop"}, [[0, 1], [2, 3]]),
+        ({"accumulate": 2, "tail": "leak"}, [[0, 1], [2, 3]]),
         ({"accumulate": 9, "tail": "flush"}, [[0, 1, 2, 3, 4]]),
     ],
 )
 def test_groups(batch: dict[str, object], expected: list[list[int]]) -> None:
     assert expected == update.groups(batch, 5)
+
+
+@pytest.mark.parametrize(
+    ("batch", "expected"),
+    [
+        ({"normalise": "micro_mean", "tail": "flush"}, [9, 3, 6]),
+        ({"normalise": "micro_mean", "tail": "leak", "accumulate": 2}, [6, 2, 4]),
+        ({"normalise": "sum", "tail": "leak"}, [3, 1, 2]),
+        ({"normalise": "token_mean", "tail": "drop"}, [6, 6, 6]),
+    ],
+)
+def test_divisors(batch: dict[str, object], expected: list[int]) -> None:
+    assert expected == update.divisors(batch, [3, 1, 2])
 
 
 def test_clipping() -> None:

@@ -8,28 +8,38 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LossScale", "average_decay", "clipped", "divisors", "groups", "joint_norm"]
+__all__ = ["LossScale", "average_decay", "clipped", "divisors", "groups", "joint_norm", "leaked"]
 
 Array = NDArray[np.float64]
 Values = Mapping[str, Any]
 
 
 def groups(batch: Values, micro_batches: int) -> list[list[int]]:
-    """The micro-batches of each update of an epoch."""
+    """The micro-batches of each update of an epoch, but for those that leak into it."""
     size, every = batch["accumulate"], range(micro_batches)
     found = [list(every[start : start + size]) for start in range(0, micro_batches, size)]
     return [group for group in found if batch["tail"] == "flush" or len(group) == size]
 
 
-def divisors(normalise: str, counts: Sequence[int]) -> list[int]:
+def leaked(batch: Values, micro_batches: int) -> int:
+    """How many micro-batches an epoch leaves to the next one's first update."""
+    return micro_batches % batch["accumulate"] if batch["tail"] == "leak" else 0
+
+
+def divisors(batch: Values, counts: Sequence[int]) -> list[int]:
     """What each micro-batch's summed loss is divided by, of those of one update.
 
-    >>> divisors("micro_mean", [31, 3]), divisors("token_mean", [31, 3])
-    ([62, 6], [34, 34])
+    >>> divisors({"normalise": "micro_mean", "tail": "flush"}, [31, 3])
+    [62, 6]
+    >>> divisors({"normalise": "token_mean", "tail": "flush"}, [31, 3])
+    [34, 34]
     """
-    if normalise == "micro_mean":
-        return [count * len(counts) for count in counts]
-    return [sum(counts) for _ in counts]
+    if batch["normalise"] == "token_mean":
+        return [sum(counts) for _ in counts]
+    if batch["normalise"] == "sum":
+        return [*counts]
+    size = batch["accumulate"] if batch["tail"] == "leak" else len(counts)
+    return [count * size for count in counts]
 
 
 def joint_norm(gradients: Mapping[str, Array]) -> float:
