@@ -16,7 +16,7 @@ from paddle.regularizer import L2Decay
 
 from dualtrain.ledger import LedgerRow
 from dualtrain.optimizers import UpdateRule
-from dualtrain_paddle._compat import native_call
+from dualtrain_paddle._compat import decay_attribute, native_call
 
 __all__ = ["native_optimizer"]
 
@@ -37,8 +37,7 @@ def native_optimizer(
     }
     arguments |= {name: f for name, f in filters.items() if name in signature(native).parameters}
     optimizer = _wired(native)(parameters=[p for p, _ in rows], grad_clip=clip, **arguments)
-    coupled = {} if rule.decoupled else decaying
-    optimizer.tell({p.name: row.lr_multiplier for p, row in rows}, coupled)
+    optimizer.tell({p.name: row.lr_multiplier for p, row in rows}, decaying, rule.decoupled)
     return optimizer
 
 
@@ -58,6 +57,7 @@ class _ByLedger(paddle.optimizer.Optimizer):
 
     _multipliers: Mapping[str, float]
     _coupled: Mapping[str, float]
+    _decoupled: Mapping[str, float]
     loaded_clock: Mapping[str, Any] | None = None
     """The state of a schedule that is yet to be built."""
 
@@ -75,9 +75,12 @@ class _ByLedger(paddle.optimizer.Optimizer):
 
     set_dict = set_state_dict
 
-    def tell(self, multipliers: Mapping[str, float], coupled: Mapping[str, float]) -> None:
-        """Native name -> lr multiplier, and -> weight decay that is added to the gradient."""
-        self._multipliers, self._coupled = multipliers, coupled
+    def tell(
+        self, multipliers: Mapping[str, float], decays: Mapping[str, float], decoupled: bool
+    ) -> None:
+        """Native name -> lr multiplier, and -> weight decay, of those that decay."""
+        self._multipliers = multipliers
+        self._coupled, self._decoupled = ({}, decays) if decoupled else (decays, {})
 
     def _create_param_lr(self: Any, param_and_grad: Any) -> Any:
         multiplier = self._multipliers[param_and_grad[0].name]
@@ -95,7 +98,13 @@ class _ByLedger(paddle.optimizer.Optimizer):
             return super()._create_regularization_of_grad(param, grad, L2Decay(decay))
 
     def _append_optimize_op(self: Any, block: Any, param_and_grad: Any) -> Any:
-        """Momentum's kernel would add the parameter's own regularizer once more."""
+        """Momentum's kernel would add the parameter's own regularizer once more.
+
+        Of decoupled decay Paddle has one value for all: each parameter's stands there in its turn.
+        """
+        own = self._decoupled.get(param_and_grad[0].name)
+        if own is not None:
+            setattr(self, decay_attribute(self), own)
         with _without_regularizer(param_and_grad[0]):
             return super()._append_optimize_op(block, param_and_grad)
 

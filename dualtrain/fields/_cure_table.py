@@ -144,10 +144,13 @@ _CURES: dict[str, dict[str, str]] = {
         "write value: VALUE": "weight_decay wd decay rate coeff",
         "write kind: decoupled or kind: coupled": "type mode",
         "write exclude: [bias, norm]": "no_decay exclude_roles apply_decay_param_fun",
+        "write values: [{role: norm, value: VALUE}]": "norm_decay norm_weight_decay",
+        "write values: [{role: bias, value: VALUE}]": "bias_decay",
+        "write exclude_regex: [VALUE]": "regex exclude_re",
     },
     "lr_multipliers": {
         "write pattern: VALUE": "name params parameters parameter",
-        "write multiplier: that rate divided by optimizer.lr": "lr learning_rate",
+        "write lr: VALUE": "learning_rate base_lr",
         "write multiplier: VALUE": "factor scale lr_mult lr_ratio",
     },
     "clip": {

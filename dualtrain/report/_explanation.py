@@ -155,7 +155,9 @@ def _parameters(spec: Spec) -> Iterator[str]:
     decay = spec.weight_decay
     yield "Nothing decays." if decay is None else f"Weight decay {_fields(decay)}."
     for multiplier in spec.lr_multipliers:
-        yield f"Rate x {multiplier.multiplier:g} for {multiplier.pattern}."
+        times = multiplier.over(spec.optimizer.lr)
+        own = "" if multiplier.lr is None else f", base rate {multiplier.lr:g},"
+        yield f"Rate x {times:g}{own} for {multiplier.pattern}."
     if spec.layer_decay is not None:
         yield f"Rate x {spec.layer_decay.rate:g} for each layer above a parameter."
         for side in ("below", "above"):

@@ -194,6 +194,11 @@ FIRES: list[tuple[str, dict[str, Any], str]] = [
         "2 of 10 micro-batches of each epoch are not used",
     ),
     (
+        "value-is-the-usual-one",
+        decay(0.1, values=[{"pattern": "a.*", "value": 0.2}, {"role": "norm", "value": 0.1}]),
+        "norm decays by 0.1, as all others do",
+    ),
+    (
         "tail-leaks",
         {"batch": {"accumulate": 4, "tail": "leak"}, "duration": {"epochs": 2}},
         "the first update of each epoch has 6 micro-batches, 2 of them from the end of the one "
@@ -406,6 +411,10 @@ SILENT: list[tuple[str, dict[str, Any]]] = [
     ("lamb-is-adam", {}),
     ("lamb-spares-some", {**LAMB, **decay()}),
     ("everything-decays", decay(exclude_below_ndim=2)),
+    ("everything-decays", decay(exclude_regex=["bias"])),
+    ("everything-decays", decay(values=[{"role": "norm", "value": 0.0}])),
+    ("value-is-the-usual-one", decay(values=[{"role": "norm", "value": 0.0}])),
+    ("decays-nothing", decay(0.0, values=[{"role": "norm", "value": 0.1}])),
     ("everything-decays", decay(0.0)),
     ("excluded-by-substring", decay(exclude=["bias"])),
     ("statistics-move", {"freeze": {"patterns": ["a"], "batch_stats": "keep"}}),

@@ -235,14 +235,28 @@ class _Draw:
             "exclude_patterns": self.some("encoder.layer.?.dense.weight", "*.[b]ias"),
             "exclude_substrings": self.some("LayerNorm", "norm", "bias"),
         }
+        if self.chance(0.3):
+            decay["exclude_regex"] = self.some(r"^encoder\.layer\.\d\.norm\.", r"dense\.(bias|w)")
         if self.chance(0.2):
             decay["exclude_below_ndim"] = self.one(2, 3)
+        if self.chance(0.4):
+            own = [{"pattern": "embeddings.*"}, {"pattern": "encoder.*.weight"}, {"role": "norm"}]
+            decay["values"] = [
+                {**rule, "value": self.one(0.0, 0.25, 1.0)}
+                for rule in self.some(*own)
+                if rule.get("role") not in decay["exclude"]
+            ]
         return decay
 
     def multipliers(self) -> list[Values]:
         patterns = self.some("classifier.bias", "*.bias", "encoder.layer.0.*", "embeddings.*")
         patterns = patterns or ["encoder.layer.1.dense.*"]
-        return [{"pattern": p, "multiplier": self.one(0.25, 0.5, 2.0, 4.0)} for p in patterns]
+        return [
+            {"pattern": p, "lr": self.one(0.03125, 2.0)}
+            if self.chance(0.2)
+            else {"pattern": p, "multiplier": self.one(0.25, 0.5, 2.0, 4.0)}
+            for p in patterns
+        ]
 
     def freeze(self) -> Values:
         patterns = ["embeddings.*", "*.dense.bias", "classifier.bias", "*.bias"]

@@ -14,7 +14,7 @@ from tests.oracle.update import leaked
 # Paddle's batch norm says so in every forward pass.
 pytestmark = pytest.mark.filterwarnings("ignore:When training, we now always track")
 
-SEED, COUNT, CHUNK = 43, 80, 16
+SEED, COUNT, CHUNK = 300, 80, 16
 CASES = [draw(SEED, index) for index in range(COUNT)]
 
 
@@ -49,6 +49,9 @@ CHOICES = {
     "warmup.counted": ["inside", "before"],
     "weight_decay.kind": ["coupled", "decoupled"],
     "weight_decay.exclude": ["bias", "norm", "embedding", "one_dimensional"],
+    "weight_decay.exclude_regex": [r"^encoder\.layer\.\d\.norm\.", r"dense\.(bias|w)"],
+    "weight_decay.values.role": ["norm"],
+    "weight_decay.values.pattern": ["embeddings.*", "encoder.*.weight"],
     "batch.normalise": ["micro_mean", "token_mean", "sum"],
     "batch.tail": ["flush", "drop", "leak"],
     "freeze.batch_stats": ["keep", "train"],
@@ -65,6 +68,7 @@ FIELDS = [
         "horizon",
         "layer_decay.rate",
         "lr_multipliers.multiplier",
+        "lr_multipliers.lr",
         "duration.epochs",
         "duration.updates",
         "batch.micro_batches_per_epoch",
