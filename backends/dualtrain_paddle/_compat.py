@@ -53,12 +53,6 @@ def native_call(rule: UpdateRule, decay: float | None) -> tuple[Any, dict[str, A
     )
 
 
-def decay_attribute(optimizer: Any) -> str:
-    """Where AdamW or Lamb holds its decoupled decay: `_coeff` is AdamW's in Paddle 2.6."""
-    names = ("_lamb_weight_decay", "_coeff", "_weight_decay")
-    return next(name for name in names if hasattr(optimizer, name))
-
-
 def native_models() -> Any:
     """The package `paddlenlp.transformers`. Raises `BackendError` where it is missing or broken."""
     try:

@@ -16,7 +16,7 @@ from paddle.regularizer import L2Decay
 
 from dualtrain.ledger import LedgerRow
 from dualtrain.optimizers import UpdateRule
-from dualtrain_paddle._compat import decay_attribute, native_call
+from dualtrain_paddle._compat import native_call
 
 __all__ = ["native_optimizer"]
 
@@ -104,7 +104,7 @@ class _ByLedger(paddle.optimizer.Optimizer):
         """
         own = self._decoupled.get(param_and_grad[0].name)
         if own is not None:
-            setattr(self, decay_attribute(self), own)
+            setattr(self, _held_decay(self), own)
         with _without_regularizer(param_and_grad[0]):
             return super()._append_optimize_op(block, param_and_grad)
 
@@ -112,6 +112,12 @@ class _ByLedger(paddle.optimizer.Optimizer):
         """With names of a fresh process: those of the second optimizer would end in _1."""
         with paddle.utils.unique_name.guard():
             super()._create_accumulators(block, parameters)
+
+
+def _held_decay(optimizer: Any) -> str:
+    """Where AdamW or Lamb holds its decoupled decay: `_coeff` is AdamW's in Paddle 2.6."""
+    names = ("_lamb_weight_decay", "_coeff", "_weight_decay")
+    return next(name for name in names if hasattr(optimizer, name))
 
 
 @contextmanager

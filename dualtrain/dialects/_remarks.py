@@ -93,8 +93,12 @@ def _clip(spec: Spec, dialect: Dialect) -> Iterator[str]:
     elif spec.clip.global_norm is None:
         if default is not None:
             yield "clips by the global norm only"
-    elif epsilon:
-        yield f"clips by c / (norm + {epsilon:g}), not by c / max(norm, c)"
+    elif epsilon != spec.clip.added:
+        yield f"clips by {_clip_rule(epsilon)}, not by {_clip_rule(spec.clip.added)}"
+
+
+def _clip_rule(added: float) -> str:
+    return f"c / (norm + {added:g})" if added else "c / max(norm, c)"
 
 
 def _loss_scale(spec: Spec, dialect: Dialect) -> Iterator[str]:

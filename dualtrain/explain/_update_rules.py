@@ -103,6 +103,20 @@ def _tail_is_short(plan: Plan) -> str | None:
     return f"{how}: each counts {batch.accumulate / rest:.3g} times as much as the others"
 
 
+@UPDATE_RULES.warning(
+    "clip.rule",
+    "torch's 1e-6 is there against 0 / 0 and not meant to shrink anything: write paddle, whose "
+    "rule needs none, or a limit above 1e-4",
+)
+def _clip_shrinks_more(plan: Plan) -> str | None:
+    clip = plan.spec.clip
+    limit = None if clip is None else clip.global_norm or clip.norm
+    if clip is None or limit is None or clip.added < 0.01 * limit:
+        return None
+    share = clip.added / (limit + clip.added)
+    return f"at the limit {limit:g} gradients are {share:.2g} smaller than it says"
+
+
 @UPDATE_RULES.note("amp.on_skip", "the Trainers of PaddleNLP and Hugging Face hold it")
 def _rate_moves_on_skips(plan: Plan) -> str | None:
     amp = plan.spec.amp

@@ -188,6 +188,8 @@ def _fields(part: BaseModel) -> str:
     name = told.pop("name", None)
     if told.get("per") == "update":
         del told["per"]
+    if told.get("rule") == "paddle":
+        del told["rule"]
     listed = [
         f"{key} {_shown(value)}"
         for key, value in told.items()

@@ -62,17 +62,25 @@ class Clip(Part):
     """
 
     global_norm: Threshold | None = None
-    """c: every gradient is multiplied by c / max(norm, c), one norm over all gradients. This is
-    Paddle's formula; torch's `clip_grad_norm_` multiplies by min(1, c / (norm + 1e-6))."""
+    """c: every gradient is multiplied by c / max(norm, c), one norm over all gradients."""
     norm: Threshold | None = None
     """c: every gradient is multiplied by c / max(norm, c), each with its own norm."""
     value: Threshold | None = None
     """c: every element g becomes min(max(g, -c), c)."""
+    rule: Literal["paddle", "torch"] = "paddle"
+    """`paddle`: c / max(norm, c). `torch`: min(1, c / (norm + 1e-6)), as in `clip_grad_norm_`."""
+
+    @property
+    def added(self) -> float:
+        """e in c / max(norm + e, c), which is either rule: 0 or 1e-6."""
+        return 1e-6 if self.rule == "torch" else 0.0
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Clip:
         if sum(c is not None for c in (self.global_norm, self.norm, self.value)) != 1:
             raise ValueError("give one of global_norm, norm, value")
+        if self.value is not None and self.rule == "torch":
+            raise ValueError("rule is about norms: leave it out beside value")
         return self
 
 

@@ -29,6 +29,11 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         {"batch_norm": "unbiased"},
         "batch_norm: must be one of 'paddle', 'torch'. Received: 'unbiased'",
     ),
+    "a rule of norms beside a value": (
+        {"clip": {"value": 1.0, "rule": "torch"}},
+        "clip: rule is about norms: leave it out beside value. Received: {'value': 1.0, 'rule': "
+        "'torch'}",
+    ),
     "no kind of clip": (
         {"clip": {}},
         "clip: give one of global_norm, norm, value. Received: {}",

@@ -202,6 +202,11 @@ AMP = {"dtype": "float16", "on_skip": "advance"}
             {"clip": {"global_norm": 1.0}},
             "clips by c / (norm + 1e-06), not by c / max(norm, c)",
         ),
+        (
+            "paddlenlp-trainer",
+            {"clip": {"global_norm": 1.0, "rule": "torch"}},
+            "clips by c / max(norm, c), not by c / (norm + 1e-06)",
+        ),
         ("hf5", {"clip": {"value": 1.0}}, "clips by the global norm only"),
         (
             "paddlenlp-trainer",
@@ -295,3 +300,6 @@ def test_nothing_is_remarked_that_does_not_apply() -> None:
     plan = plan_of(12, clip={"global_norm": 1.0}, batch={"accumulate": 1})
     (one,) = compared(plan, "hf5")
     assert one.remarks == ("clips by c / (norm + 1e-06), not by c / max(norm, c)",)
+    plan = plan_of(12, clip={"global_norm": 1.0, "rule": "torch"}, batch={"accumulate": 1})
+    (one,) = compared(plan, "hf5")
+    assert one.remarks == ()

@@ -199,6 +199,11 @@ FIRES: list[tuple[str, dict[str, Any], str]] = [
         "norm decays by 0.1, as all others do",
     ),
     (
+        "clip-shrinks-more",
+        {"clip": {"norm": 1e-5, "rule": "torch"}},
+        "at the limit 1e-05 gradients are 0.091 smaller than it says",
+    ),
+    (
         "tail-leaks",
         {"batch": {"accumulate": 4, "tail": "leak"}, "duration": {"epochs": 2}},
         "the first update of each epoch has 6 micro-batches, 2 of them from the end of the one "
@@ -384,6 +389,9 @@ SILENT: list[tuple[str, dict[str, Any]]] = [
     ("tail-is-dropped", {"batch": {"accumulate": 5, "tail": "drop"}}),
     ("tail-leaks", {"batch": {"accumulate": 5, "tail": "leak"}}),
     ("tail-leaks", {"batch": {"accumulate": 4, "tail": "leak"}, "duration": {"epochs": 1}}),
+    ("clip-shrinks-more", {"clip": {"global_norm": 1.0, "rule": "torch"}}),
+    ("clip-shrinks-more", {"clip": {"global_norm": 1e-5}}),
+    ("clip-shrinks-more", {"clip": {"value": 1e-9}}),
     ("losses-are-summed", {"batch": {"normalise": "sum"}}),
     ("group-is-the-epoch", {"batch": {"accumulate": 10}}),
     ("averages-are-young", {"ema": {"decay": 0.97}}),

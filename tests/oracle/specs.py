@@ -187,6 +187,8 @@ class _Draw:
         if self.chance(0.7):
             c = self.one(1e-4, 0.03125, 1.0, 1e6)
             spec["clip"] = {self.one("global_norm", "global_norm", "norm", "value"): c}
+            if "value" not in spec["clip"] and self.chance(0.3):
+                spec["clip"]["rule"] = "torch"
         if architecture.per_token and self.chance(0.5):
             spec["loss"] = {"label_smoothing": self.one(0.0, 0.125), "shift_labels": True}
         elif self.chance(0.3):

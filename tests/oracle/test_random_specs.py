@@ -14,7 +14,7 @@ from tests.oracle.update import leaked
 # Paddle's batch norm says so in every forward pass.
 pytestmark = pytest.mark.filterwarnings("ignore:When training, we now always track")
 
-SEED, COUNT, CHUNK = 300, 80, 16
+SEED, COUNT, CHUNK = 452, 80, 16
 CASES = [draw(SEED, index) for index in range(COUNT)]
 
 
@@ -52,6 +52,7 @@ CHOICES = {
     "weight_decay.exclude_regex": [r"^encoder\.layer\.\d\.norm\.", r"dense\.(bias|w)"],
     "weight_decay.values.role": ["norm"],
     "weight_decay.values.pattern": ["embeddings.*", "encoder.*.weight"],
+    "clip.rule": ["paddle", "torch"],
     "batch.normalise": ["micro_mean", "token_mean", "sum"],
     "batch.tail": ["flush", "drop", "leak"],
     "freeze.batch_stats": ["keep", "train"],

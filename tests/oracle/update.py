@@ -51,17 +51,23 @@ def joint_norm(gradients: Mapping[str, Array]) -> float:
 
 
 def clipped(clip: Values | None, gradients: Mapping[str, Array]) -> dict[str, Array]:
-    """c / max(norm, c) over all gradients or each, or all elements within -c and c."""
+    """c / max(norm, c) over all gradients or each, or torch's c / (norm + 1e-6) if that is below
+    1; or all elements within -c and c."""
     if clip is None:
         return dict(gradients)
     if clip["value"] is not None:
         return {n: np.clip(g, -clip["value"], clip["value"]) for n, g in gradients.items()}
     if clip["norm"] is not None:
-        c = clip["norm"]
-        return {n: g * (c / max(joint_norm({n: g}), c)) for n, g in gradients.items()}
-    c = clip["global_norm"]
-    factor = c / max(joint_norm(gradients), c)
+        return {
+            n: g * _factor(clip, clip["norm"], joint_norm({n: g})) for n, g in gradients.items()
+        }
+    factor = _factor(clip, clip["global_norm"], joint_norm(gradients))
     return {n: g * factor for n, g in gradients.items()}
+
+
+def _factor(clip: Values, c: float, norm: float) -> float:
+    factor: float = min(1.0, c / (norm + 1e-6)) if clip["rule"] == "torch" else c / max(norm, c)
+    return factor
 
 
 def average_decay(ema: Values, k: int) -> float:
