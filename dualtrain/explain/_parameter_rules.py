@@ -90,6 +90,16 @@ def _lamb_spares_some(plan: Plan) -> str | None:
 
 
 @PARAMETER_RULES.note(
+    "optimizer.name",
+    "both frameworks' own AdamW, `adamw`, adds eps after bias correction, by which it counts 32 "
+    "times less in the first update, and decays before the step",
+)
+def _adamw_is_the_old_one(plan: Plan) -> str | None:
+    name, is_old = plan.spec.optimizer.name, plan.spec.optimizer.decays_after
+    return f"{name}: eps stands before bias correction" if is_old else None
+
+
+@PARAMETER_RULES.note(
     "optimizer.name", "it is added to the gradient and divided by its size; AdamW's is not"
 )
 def _coupled_decay_in_adam(plan: Plan) -> str | None:

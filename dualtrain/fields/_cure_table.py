@@ -202,6 +202,7 @@ NAMES = by_name(
     {
         # optimizers
         "adamw": "adamwtorch adamwtorchfused adamwhf adamwapexfused",
+        "adamw_transformers": "bertadam oldadamw pytorchtransformersadamw",
         "momentum": "sgdm sgdmomentum",
         # schedules
         "linear": "lineardecaywithwarmup getlinearschedulewithwarmup lineardecay linearwarmup",

@@ -225,7 +225,9 @@ FIRST: dict[str, str | None] = {
     "fp16: false": "leave it out: that is off without it",
     "mixed_precision: no": "leave it out: that is off without it",
     "adafactor: false": "leave it out: that is off without it",
-    "optimizer: {name: sgd, lr: 1, rho: 0.9}": ("sgd has none; of adadelta, rmsprop it is one"),
+    "optimizer: {name: sgd, lr: 1, rho: 0.9}": (
+        "sgd has none; of adadelta, rmsprop, rmsprop_torch it is one"
+    ),
     "schedule: {name: linear, every: 3}": "linear has none; of step it is one",
     "schedule: {name: linear, gamma: 0.1}": (
         "linear has none; of step, multistep, exponential, natural_exp, inverse_time, cyclic it is "

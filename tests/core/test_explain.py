@@ -204,6 +204,11 @@ FIRES: list[tuple[str, dict[str, Any], str]] = [
         "at the limit 1e-05 gradients are 0.091 smaller than it says",
     ),
     (
+        "adamw-is-the-old-one",
+        {"optimizer": {"name": "adamw_transformers", "lr": 0.1, "eps": 1e-6}},
+        "adamw_transformers: eps stands before bias correction",
+    ),
+    (
         "tail-leaks",
         {"batch": {"accumulate": 4, "tail": "leak"}, "duration": {"epochs": 2}},
         "the first update of each epoch has 6 micro-batches, 2 of them from the end of the one "
@@ -419,6 +424,7 @@ SILENT: list[tuple[str, dict[str, Any]]] = [
     ("lamb-is-adam", {}),
     ("lamb-spares-some", {**LAMB, **decay()}),
     ("everything-decays", decay(exclude_below_ndim=2)),
+    ("adamw-is-the-old-one", decay(0.1)),
     ("everything-decays", decay(exclude_regex=["bias"])),
     ("everything-decays", decay(values=[{"role": "norm", "value": 0.0}])),
     ("value-is-the-usual-one", decay(values=[{"role": "norm", "value": 0.0}])),

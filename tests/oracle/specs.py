@@ -150,7 +150,9 @@ class _Draw:
         )
 
     def spec(self, architecture: Architecture, micro_batches: int, scaled: bool) -> Values:
-        optimizer_name = list(OPTIMIZERS)[(self.index + self.index // len(OPTIMIZERS)) % 12]
+        optimizer_name = list(OPTIMIZERS)[
+            (self.index + self.index // len(OPTIMIZERS)) % len(OPTIMIZERS)
+        ]
         schedule_name = [*SCHEDULES, "reduce_on_plateau", "sequential"][self.index % 22]
         if schedule_name in ("one_cycle", "cyclic") and self.chance(0.3):
             optimizer_name = "momentum"  # the one whose momentum they cycle
@@ -232,7 +234,9 @@ class _Draw:
     def weight_decay(self, optimizer: str) -> Values:
         decay: Values = {
             "value": self.one(0.0, 0.015625, 0.5),
-            "kind": "decoupled" if optimizer in ("adamw", "lamb") else "coupled",
+            "kind": "decoupled"
+            if optimizer in ("adamw", "adamw_transformers", "lamb")
+            else "coupled",
             "exclude": self.some("bias", "norm", "embedding", "one_dimensional"),
             "exclude_patterns": self.some("encoder.layer.?.dense.weight", "*.[b]ias"),
             "exclude_substrings": self.some("LayerNorm", "norm", "bias"),
@@ -392,6 +396,7 @@ OPTIMIZERS: dict[str, Callable[[_Draw], Values]] = {
     },
     "adam": _adam,
     "adamw": _adam,
+    "adamw_transformers": lambda d: {**_by_moments(d), "correct_bias": d.chance(0.7)},
     "lamb": _by_moments,
     "adagrad": lambda d: {
         "lr": _rate(d),
@@ -407,6 +412,7 @@ OPTIMIZERS: dict[str, Callable[[_Draw], Values]] = {
     "nadam": lambda d: {**_by_moments(d), "momentum_decay": d.one(0.0, 2.0**-8, 1.0)},
     "radam": _by_moments,
     "rmsprop": _rmsprop,
+    "rmsprop_torch": lambda d: {n: v for n, v in _rmsprop(d).items() if n != "centered"},
     "rprop": lambda d: {
         "lr": d.one(2.0**-7, 2.0**-10),
         "etas": [0.5, d.one(1.25, 4.0)],

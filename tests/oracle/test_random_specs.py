@@ -14,7 +14,7 @@ from tests.oracle.update import leaked
 # Paddle's batch norm says so in every forward pass.
 pytestmark = pytest.mark.filterwarnings("ignore:When training, we now always track")
 
-SEED, COUNT, CHUNK = 452, 80, 16
+SEED, COUNT, CHUNK = 542, 80, 16
 CASES = [draw(SEED, index) for index in range(COUNT)]
 
 
@@ -63,6 +63,7 @@ CHOICES = {
     "optimizer.amsgrad": [True, False],
     "optimizer.nesterov": [True, False],
     "optimizer.centered": [True, False],
+    "optimizer.correct_bias": [True, False],
 }
 FIELDS = [
     *(
