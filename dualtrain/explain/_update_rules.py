@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dualtrain.explain._concern import AdviceRules
-from dualtrain.plan import Plan
+from dualtrain.plan import Plan, start_left
 
 __all__ = ["UPDATE_RULES"]
 
@@ -72,12 +72,28 @@ def _group_is_the_epoch(plan: Plan) -> str | None:
 def _averages_are_young(plan: Plan) -> str | None:
     """The first weights' share of the averages is the product of all d; d^T without warm-up."""
     ema = plan.spec.ema
-    if ema is None or ema.warmup:
+    if ema is None or ema.start not in ("initial", "first"):
         return None
-    share = ema.decay**plan.total_updates
+    later = int(ema.start == "first")
+    share = start_left(ema, plan.total_updates) / (start_left(ema, later) or 1.0)
     if share <= 0.1:
         return None
-    return f"after {plan.total_updates} updates the averages are {share:.0%} initial weights"
+    whose = "the first update's" if later else "initial"
+    return f"after {plan.total_updates} updates the averages are {share:.0%} {whose} weights"
+
+
+@UPDATE_RULES.warning(
+    "ema.start",
+    "start: debiased divides by what is missing; initial and first have nothing to miss",
+)
+def _averages_are_too_small(plan: Plan) -> str | None:
+    ema = plan.spec.ema
+    if ema is None or ema.start != "zero":
+        return None
+    share = start_left(ema, plan.total_updates)
+    if share <= 0.001:
+        return None
+    return f"after {plan.total_updates} updates the averages are {share:.1%} too small"
 
 
 @UPDATE_RULES.warning(

@@ -88,11 +88,9 @@ class Ema(Part):
     """An exponential moving average of the weights, beside the weights that train.
 
     After each applied update, the k-th for k = 0, 1, ...: average <- d average + (1 - d) weight,
-    with d = `decay`. The averages start as the initial weights (torch's `AveragedModel` starts as
-    those after the first update, Paddle's static one at zero, with a correction). They cover the
-    parameters that train, a tied one once; running statistics are those of the moment. Evaluation
-    takes the averages. paddlenlp's class of 2.8.1 adds d where it should multiply by it, and never
-    writes the averages into the model.
+    with d = `decay`. They cover the parameters that train, a tied one once. Evaluation takes the
+    averages. paddlenlp's class of 2.8.1 adds d where it should multiply by it, and never writes
+    the averages into the model.
     """
 
     decay: Proportion
@@ -100,6 +98,15 @@ class Ema(Part):
     warmup: bool = False
     """`true`: d = min(decay, (1 + k) / (10 + k)), so that a short run does not end near its initial
     weights."""
+    start: Literal["initial", "first", "zero", "debiased"] = "initial"
+    """What the averages are at first. `initial`: the initial weights. `first`: the weights after
+    the first update, as in torch's `AveragedModel`. `zero`: 0. `debiased`: 0, and they are divided
+    by 1 minus the product of all d, 1 - d^k without warmup, as in Paddle's static class and in
+    PaddleDetection, which takes the latest d^k with warmup too; until the first update they are
+    the initial weights."""
+    statistics: bool = False
+    """`true`: the running statistics of batch norms are averaged as the weights are, as with
+    `use_buffers` in torch and in PaddleDetection. `false`: they are those of the moment."""
 
 
 class Duration(Part):

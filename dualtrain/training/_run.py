@@ -16,7 +16,7 @@ from dualtrain.state import Arrays, RunState
 from dualtrain.training._journal import AppliedUpdate, Journal
 from dualtrain.training._loss import MicroLoss, check_loss, divisor_of
 from dualtrain.training._native import wire
-from dualtrain.training._state import restore, state_of
+from dualtrain.training._state import averages_of, restore, state_of
 
 __all__ = ["Run"]
 
@@ -59,7 +59,9 @@ class Run:
         self.schedule = backend.build_schedule(plan, self.optimizer, rate_at=rate_at)
         self._open.callback(backend.use_batch_norm(model, spec.batch_norm))
         self.scaling = Scaling.of(spec.amp)
-        self.averages = backend.build_averages(model) if spec.ema is not None else None
+        self.averages = averages_of(backend, spec, model)
+        if self.averages is not None and spec.ema is not None and spec.ema.start == "zero":
+            self.averages.clear()
         self.averaged_updates = 0
         """Updates that are in the averages."""
         self.shows_averages = False

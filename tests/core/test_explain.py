@@ -229,6 +229,16 @@ FIRES: list[tuple[str, dict[str, Any], str]] = [
         {"ema": {"decay": 0.99}},
         "after 100 updates the averages are 37% initial weights",
     ),
+    (
+        "averages-are-young",
+        {"ema": {"decay": 0.99, "start": "first"}},
+        "after 100 updates the averages are 37% the first update's weights",
+    ),
+    (
+        "averages-are-too-small",
+        {"ema": {"decay": 0.99, "start": "zero"}},
+        "after 100 updates the averages are 36.6% too small",
+    ),
     ("amp-on-the-cpu", {"amp": {"dtype": "bfloat16"}}, "amp.dtype bfloat16 on cpu"),
     (
         "tail-is-short",
@@ -400,6 +410,9 @@ SILENT: list[tuple[str, dict[str, Any]]] = [
     ("losses-are-summed", {"batch": {"normalise": "sum"}}),
     ("group-is-the-epoch", {"batch": {"accumulate": 10}}),
     ("averages-are-young", {"ema": {"decay": 0.97}}),
+    ("averages-are-young", {"ema": {"decay": 0.99, "start": "debiased"}}),
+    ("averages-are-too-small", {"ema": {"decay": 0.9, "start": "zero"}}),
+    ("averages-are-too-small", {"ema": {"decay": 0.99, "start": "debiased"}}),
     ("averages-are-young", {"ema": {"decay": 0.999, "warmup": True}}),
     ("amp-on-the-cpu", {"amp": {"dtype": "bfloat16"}, "device": "cuda"}),
     ("tail-is-short", {"batch": {"accumulate": 5}}),

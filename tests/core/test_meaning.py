@@ -123,7 +123,7 @@ def test_explain_tells_every_part_of_a_spec(run: Run) -> None:
         "  Counted as below the layers: stem.*.",
         "  Counted as above the layers: out.*, last.",
         "  Frozen: patterns [bert.*], batch_stats keep.",
-        "  Then the averages that evaluation takes: decay 0.9.",
+        "  Then the averages that evaluation takes: decay 0.9, start initial.",
         "  Seed 42; device cuda.",
     ):
         assert line in out.splitlines()

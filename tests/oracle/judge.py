@@ -127,7 +127,14 @@ class _Judge:
             plateau = Plateau(spec, self.sizes)
         amp = spec["amp"]
         scaling = LossScale(amp["loss_scale"]) if amp is not None else None
-        averages = {n: w for n, w in micros[0].weights.items() if n in self.trained()}
+        ema = spec["ema"] or {"start": "initial", "statistics": False}
+        kept = {*self.trained(), *(statistics(self.case.architecture) if ema["statistics"] else ())}
+        held = {n: w for n, w in micros[0].weights.items() if n in kept}
+        if ema["start"] in ("zero", "debiased"):
+            held = {n: 0 * w for n, w in held.items()}
+        averages, left = held, 1.0
+        if ema["start"] == "debiased":  # until something is averaged
+            averages = {n: micros[0].weights[n] for n in held}
         t = averaged = 0
         for (epoch, group, batches), made in zip(self.updates(), self.record.made, strict=True):
             if plateau is not None and epoch and group[-1] == self.groups[0][-1]:
@@ -149,8 +156,12 @@ class _Judge:
                 self.check_weights(before, after, gradients, lr, beta)
                 if spec["ema"] is not None:
                     d = average_decay(spec["ema"], averaged)
-                    averages = {n: d * a + (1 - d) * after[n] for n, a in averages.items()}
-                    averaged += 1
+                    held = {n: d * a + (1 - d) * after[n] for n, a in held.items()}
+                    if ema["start"] == "first" and averaged == 0:
+                        held = {n: after[n] for n in held}
+                    averaged, left = averaged + 1, left * d
+                    by = 1 - left if ema["start"] == "debiased" else 1.0
+                    averages = {n: a / by for n, a in held.items()}
             else:
                 self.verdict.skipped += 1
                 self.check_still(before, after, self.decisions)

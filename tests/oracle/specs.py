@@ -196,7 +196,12 @@ class _Draw:
         elif self.chance(0.3):
             spec["loss"] = {"label_smoothing": self.one(0.125, 0.75)}
         if self.chance(0.5):
-            spec["ema"] = {"decay": self.one(0.0, 0.5, 0.9375), "warmup": self.chance(0.5)}
+            spec["ema"] = {
+                "decay": self.one(0.0, 0.5, 0.9375),
+                "warmup": self.chance(0.5),
+                "start": self.one("initial", "first", "zero", "debiased"),
+                "statistics": self.chance(0.5),
+            }
         if scaled:
             spec["amp"] = self.amp()
         if architecture.norm == "batch":

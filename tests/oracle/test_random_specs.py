@@ -14,7 +14,7 @@ from tests.oracle.update import leaked
 # Paddle's batch norm says so in every forward pass.
 pytestmark = pytest.mark.filterwarnings("ignore:When training, we now always track")
 
-SEED, COUNT, CHUNK = 542, 80, 16
+SEED, COUNT, CHUNK = 135, 80, 16
 CASES = [draw(SEED, index) for index in range(COUNT)]
 
 
@@ -57,6 +57,8 @@ CHOICES = {
     "batch.tail": ["flush", "drop", "leak"],
     "freeze.batch_stats": ["keep", "train"],
     "ema.warmup": [True, False],
+    "ema.start": ["initial", "first", "zero", "debiased"],
+    "ema.statistics": [True, False],
     "batch_norm": ["paddle", "torch"],
     "loss.shift_labels": [True, False],
     "amp.on_skip": ["hold", "advance"],
