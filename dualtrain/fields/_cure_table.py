@@ -7,6 +7,7 @@ part does not have is looked up at the top, "", and is written beside the part.
 
 from __future__ import annotations
 
+from dualtrain.fields._beyond import BEYOND
 from dualtrain.fields._by_name import by_name
 from dualtrain.fields._trainer_words import NOT_HERE, TRAINERS
 
@@ -22,6 +23,11 @@ _CROSS_ENTROPY = (
 _CURES: dict[str, dict[str, str]] = {
     "": {
         **TRAINERS,
+        BEYOND["several_optimizers"]: "optimizers several_optimizers",
+        BEYOND["several_backward_passes"]: "backward_passes several_backward_passes",
+        BEYOND["batches_in_tokens"]: "max_tokens batch_tokens batches_in_tokens",
+        BEYOND["target_networks"]: "target_network target_networks",
+        BEYOND["rate_by_processes"]: "scale_lr auto_scale_lr rate_by_processes",
         _CROSS_ENTROPY: "criterion loss_fn loss_function",
         "write amp: {..., float32_operators: VALUE}": "amp_custom_black_list",
         "write optimizer: {..., lr: VALUE}": "lr learning_rate base_lr max_lr peak_lr",
