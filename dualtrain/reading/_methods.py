@@ -141,7 +141,8 @@ def _get(
 ) -> Value:
     key = args[0] if args else Known(None)
     if isinstance(key, Known) and key.value in of.cells:
-        return of.cells[key.value]
+        found = of.cells[key.value]
+        return read(machine, found, place) if key.origin.how == "literal" else found
     if isinstance(key, Known) and not of.open:
         return args[1] if len(args) > 1 else kwargs.get("default", Known(None))
     return _attributes.item(machine, of, key, place)

@@ -256,6 +256,43 @@ def test_where_flags_are_read(tmp_path: Path) -> None:
     }
 
 
+HANDED = """
+import argparse, yaml
+parser = argparse.ArgumentParser()
+for name in ("lr", "wd", "steps", "clip", "warmup", "scale"):
+    parser.add_argument("--" + name, default=1)
+args = parser.parse_args()
+config = yaml.safe_load(open("a.yaml"))
+def build(lr, steps, wd, max_steps, power, warmup):
+    def rate(step):
+        return step / steps
+    def other(step):
+        return step / warmup
+    return lib.make(lr, inner(wd), power, other)
+def inner(decay):
+    return decay * 2
+def some(*everything, **more):
+    pass
+class Trainer:
+    def __init__(self, clip, scale):
+        self.clip = clip
+power = config["power"]
+build(args.lr, args.steps, args.wd, config["max_steps"], power, args.warmup)
+Trainer(args.clip, scale=args.scale)
+some(some=args.clip)
+"""
+
+
+def test_a_flag_that_is_handed_on_and_used_by_nothing_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("max_steps: 3\npower: 2\nother: 1\n")
+    flags = reading(tmp_path, HANDED).flags.declared
+    dead = {
+        name: [place.line for place in one.passes] for name, one in flags.items() if not one.reads
+    }
+    assert dead == {"--steps": [22], "max_steps": [22], "--scale": [23]}
+    assert str(flags["max_steps"].place) == "a.yaml:1"
+
+
 PASSED = """
 import argparse
 parser = argparse.ArgumentParser()
