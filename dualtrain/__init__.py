@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from dualtrain.errors import DualtrainError as DualtrainError
     from dualtrain.errors import SpecError as SpecError
     from dualtrain.plan import Plan as Plan
+    from dualtrain.porting import port as port
+    from dualtrain.recipes import read_recipe as read_recipe
     from dualtrain.scripts import write_script as write_script
     from dualtrain.spec import Spec as Spec
     from dualtrain.spec import load_spec as load_spec
@@ -34,6 +36,8 @@ _ROOMS = {
     "copy_weights": "dualtrain.twins",
     "fit": "dualtrain.training",
     "load_spec": "dualtrain.spec",
+    "port": "dualtrain.porting",
+    "read_recipe": "dualtrain.recipes",
     "start": "dualtrain.training",
     "write_script": "dualtrain.scripts",
 }
@@ -48,6 +52,8 @@ __all__ = [
     "copy_weights",
     "fit",
     "load_spec",
+    "port",
+    "read_recipe",
     "start",
     "write_script",
 ]

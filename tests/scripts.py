@@ -6,7 +6,7 @@ import contextlib
 import io
 import re
 import runpy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -36,6 +36,8 @@ class Ran:
     weights: dict[str, NDArray[Any]]
     averages: dict[str, NDArray[Any]] | None = None
     """Of the weights, where there are any."""
+    seen: list[dict[str, NDArray[Any]]] = field(default_factory=list)
+    """The weights at each reading of the metric."""
     skipped: int = 0
     """Updates that were skipped, as far as it is told."""
 
@@ -73,9 +75,15 @@ def by_fit(case: Case, backend: str) -> Ran:
     """By the product."""
     own, spec = native(backend), Spec(**case.spec)
     model, readings = _model(case, own), iter(range(10**6))
-    metric = (lambda model: case.metric(next(readings))) if spec.schedule.needs_metric else None
+    seen: list[dict[str, NDArray[Any]]] = []
+
+    def metric(model: Any) -> float:
+        seen.append(own.read(model))
+        return case.metric(next(readings))
+
+    reader = metric if spec.schedule.needs_metric else None
     with TemporaryDirectory() as folder:
-        updates = fit(spec, model, case.batches, metric=metric, output=Path(folder) / "output")
+        updates = fit(spec, model, case.batches, metric=reader, output=Path(folder) / "output")
         averages = load_file(Path(folder) / "output" / "ema.safetensors") if spec.ema else None
     return Ran(
         rates=[u.lr for u in updates],
@@ -83,18 +91,25 @@ def by_fit(case: Case, backend: str) -> Ran:
         weights=own.read(model),
         averages=averages,
         skipped=sum(u.skipped for u in updates),
+        seen=seen,
     )
 
 
 def by_script(case: Case, backend: str, folder: Path, *, text: str | None = None) -> Ran:
     """By the script, its place filled with the same model and batches; text: another one."""
     own, readings = native(backend), iter(range(10**6))
+    seen: list[dict[str, NDArray[Any]]] = []
+
+    def evaluate(model: Any) -> float:
+        seen.append(own.read(model))
+        return case.metric(next(readings))
+
     script = filled(
         text or write_script(Spec(**case.spec), backend),
         folder / f"train_{backend}_{case.index}.py",
         build_model=lambda: _model(case, own),
         batches=case.batches,
-        evaluate=lambda model: case.metric(next(readings)),
+        evaluate=evaluate,
     )
     told = io.StringIO()
     with contextlib.redirect_stdout(told):
@@ -108,6 +123,7 @@ def by_script(case: Case, backend: str, folder: Path, *, text: str | None = None
         losses=[loss for _, loss in lines],
         weights=weights,
         averages=None if averages is None else own.read(model),
+        seen=seen,
     )
 
 

@@ -10,15 +10,18 @@ from dualtrain.recipes import Recipe, read_recipe
 __all__ = ["codes", "line_of", "said", "says"]
 
 
-def said(folder: Path, text: str, **files: str) -> Recipe:
-    """The recipe of a configuration; `files`: others of the folder, `/` of their paths as `__`."""
+def said(folder: Path, text: str, run: str | None = None, **files: str) -> Recipe:
+    """The recipe of a configuration, and of a command.
+
+    `files`: others of the folder, their paths without `.py`, and with `__` for `/`.
+    """
     for name, more in files.items():
         path = folder / f"{name.replace('__', '/')}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(more, encoding="utf-8")
     path = folder / "recipe.yml"
     path.write_text(text, encoding="utf-8")
-    return read_recipe(path, root=folder)
+    return read_recipe(path, run=run, root=folder)
 
 
 def says(recipe: Recipe, *names: str) -> dict[str, Any]:

@@ -22,6 +22,7 @@ import typer
 from dualtrain.cli import (
     _lockstep,
     _meaning,
+    _port,
     _read,
     _runs,
     _specs,
@@ -59,6 +60,7 @@ for command in (
     _traces.diff,
     _twins.twins,
     _read.read,
+    _port.port,
 ):
     app.command()(command)
 

@@ -65,6 +65,11 @@ def _warmup(spec: Spec, dialect: Dialect) -> Iterator[str]:
             yield f"has warmup.{name} {shown}, always; {asked!r} cannot be said"
 
 
+def _shift(spec: Spec, dialect: Dialect) -> Iterator[str]:
+    if spec.shift:
+        yield "steps its schedule after each update: no shift"
+
+
 def _token_mean(spec: Spec, dialect: Dialect) -> Iterator[str]:
     if dialect.token_mean is None:
         return
@@ -145,6 +150,7 @@ _RULES: tuple[Callable[[Spec, Dialect], Iterator[str]], ...] = (
     _labels,
     _schedule,
     _warmup,
+    _shift,
     _token_mean,
     _clip,
     _loss_scale,

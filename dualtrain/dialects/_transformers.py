@@ -26,6 +26,7 @@ HF4 = Dialect(
     ),
     warmup_rounding=Convention("ceil", "TrainingArguments.get_warmup_steps"),
     leftovers=Convention("flush", "Trainer.set_initial_training_values"),
+    part_epochs=Convention("ceil", "Trainer.set_initial_training_values"),
     horizon=Convention("last update", "Trainer.create_scheduler"),
     per=Convention(("update",), "Trainer._inner_training_loop"),
     token_mean=Convention("causal, counted before the shift", "Trainer._get_num_items_in_batch"),

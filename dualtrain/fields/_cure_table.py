@@ -47,8 +47,7 @@ _CURES: dict[str, dict[str, str]] = {
         "write warmup: {steps: VALUE}": "warmup_steps num_warmup_steps warmup_updates warmup_iters",
         "write warmup: {proportion: VALUE, rounding: ceil}": "warmup_ratio",
         "write warmup: {proportion: VALUE}": "warmup_proportion",
-        "write warmup: {steps: ...} in updates, or in epochs beside "
-        "schedule: {..., per: epoch}": "warmup_epochs",
+        "write warmup: {epochs: VALUE}": "warmup_epochs warmup_epoch",
         "write duration: {epochs: VALUE}": "epochs num_train_epochs num_epochs max_epochs n_epochs",
         "write duration: {updates: VALUE}": """
             updates steps max_steps num_training_steps total_steps train_steps max_iters
@@ -127,15 +126,13 @@ _CURES: dict[str, dict[str, str]] = {
         "write scale_per: cycle or scale_per: update": "scale_mode",
         "write per: update or per: epoch": "interval by_epoch unit",
         NOT_HERE: "last_epoch verbose",
-        "write sequential or piecewise: a spec holds no code": "lr_lambda",
+        "write name: table, multipliers: [...]; a spec holds no code": "lr_lambda",
     },
     "warmup": {
         "write proportion: VALUE, rounding: ceil": "ratio warmup_ratio",
         "write proportion: VALUE": "fraction share warmup_proportion",
-        "write steps: VALUE": "updates warmup_steps num_steps num_warmup_steps iters",
-        "write steps: ... in updates, or in epochs beside schedule: {..., per: epoch}": """
-            epochs warmup_epochs
-        """,
+        "write steps: VALUE": "warmup_steps num_steps num_warmup_steps iters",
+        "write epochs: VALUE": "warmup_epochs warmup_epoch",
         "write start: VALUE": "start_factor",
         "write start: start_lr divided by optimizer.lr": "start_lr",
         "write shape: VALUE": "type mode",
@@ -219,6 +216,8 @@ NAMES = by_name(
         "reduce_on_plateau": "reducelronplateau plateau",
         "warmup_stable_decay": "wsd",
         "sequential": "sequentiallr",
+        "table": "lambdalr lambdadecay lambda custom",
+        "product": "chainedscheduler chained",
         # mixed precision
         "float16": "fp16 half f16 16",
         "bfloat16": "bf16 brain",

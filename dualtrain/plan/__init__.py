@@ -15,3 +15,4 @@ from dualtrain.plan._notes import warmup_note as warmup_note
 from dualtrain.plan._plan import Plan as Plan
 from dualtrain.plan._plan import round_product as round_product
 from dualtrain.plan._plateau import Plateau as Plateau
+from dualtrain.plan._warmup import Rise as Rise

@@ -49,7 +49,7 @@ def warmup_note(plan: Plan) -> str | None:
     warmup = plan.spec.warmup
     if warmup is None or not warmup.proportion or plan.warmup_updates:
         return None
-    length = plan.curve.horizon - plan.curve.origin
+    length = plan.curve.horizon
     counted = f"{length} {plan.spec.schedule.per}{'' if length == 1 else 's'}"
     return (
         f"there will be no warmup: {warmup.proportion:g} x {counted} is "

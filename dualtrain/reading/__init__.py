@@ -1,6 +1,6 @@
 """What a program, a configuration or a command says, found without running any of it."""
 
-from dualtrain.reading._commands import Command, choose, commands
+from dualtrain.reading._commands import Command, choose, commands, working_folder
 from dualtrain.reading._data_files import read_data
 from dualtrain.reading._data_text import json_node, yaml_node
 from dualtrain.reading._machine import Event, Machine, Model
@@ -63,5 +63,6 @@ __all__ = [
     "plain",
     "read_data",
     "read_program",
+    "working_folder",
     "yaml_node",
 ]

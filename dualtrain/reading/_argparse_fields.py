@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from dualtrain.reading import _argparse
@@ -123,7 +124,7 @@ def _from_words(
     if not isinstance(parser, Made):
         return None
     found, space = _argparse.parse(machine, parser, words, event.place)
-    rest = [_argparse.word_of(words or [], one) for one in found.strangers]
+    rest = _argparse.words_in_order(words or [], found.strangers)
     types: Sequence[Value] = parser.cells.get(TYPES, ())  # type: ignore[assignment]
     library: dict[str, Value] = {}
     if any(_open(one) for one in types):
@@ -158,14 +159,19 @@ def _grouped(words: Sequence[Known]) -> tuple[dict[str, Value], list[Known]]:
             continue
         name, equal, value = text[2:].partition("=")
         origin = Origin("command line", word.origin.place, f"--{name}")
-        values = [value] if equal else []
+        values = [replace(word, value=value)] if equal else []
         while not equal and at < len(words) and not str(words[at].value).startswith("--"):
-            values.append(str(words[at].value))
+            values.append(words[at])
             at += 1
-        items = [Known(_typed(one), origin) for one in values] or [Known(True, origin)]
+        items = [_for_field(one, origin) for one in values] or [Known(True, origin)]
         several = ListValue("list", {"items": tuple(map(Item, items)), "open": False}, origin)
         found[name.replace("-", "_")] = items[0] if len(items) == 1 else several
     return found, rest
+
+
+def _for_field(word: Known, flag: Origin) -> Known:
+    """The value of a flag, at the line that decides it."""
+    return Known(_typed(str(word.value)), replace(flag, place=word.origin.place))
 
 
 def _typed(text: str) -> Any:

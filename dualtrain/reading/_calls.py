@@ -136,6 +136,8 @@ def _function(
             given = machine.happens(
                 f"@{path_of(decorator)}", args, kwargs, place, receiver=function
             )
+            if isinstance(given, Known):
+                return given
             if isinstance(given, DictValue):
                 args, kwargs = [], {str(k): v for k, v in given.cells.items()}
     obstacle = machine.obstacle(function)

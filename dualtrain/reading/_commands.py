@@ -13,7 +13,7 @@ from dualtrain.reading._node import Node
 from dualtrain.reading._place import Place
 from dualtrain.reading._shell import Shell, Simple, run
 
-__all__ = ["Command", "choose", "commands"]
+__all__ = ["Command", "choose", "commands", "working_folder"]
 
 _PAGES = (".md", ".markdown", ".rst", ".mdx", ".txt")
 _OTHER_WORK = re.compile(
@@ -136,6 +136,24 @@ def choose(
     others = [str(one.place) for one in those if one.place != first.place]
     notes = [f"of {1 + len(others)} commands the one at {first.place}; others: {', '.join(others)}"]
     return _with(_varying(first, looped), notes if others else [])
+
+
+def working_folder(command: Command, entry: str) -> str | None:
+    """Where a command of the program at `entry` is run; None where its path does not tell.
+
+    >>> [one] = commands("python tools/train.py --config a.yml", "run.sh")
+    >>> working_folder(one, "sub/tools/train.py")
+    'sub'
+    """
+    program = command.words[0]
+    ends = (".py", "/__main__.py") if command.module else ("",)
+    path = program.replace(".", "/") if command.module else program.removeprefix("./")
+    for end in ends:
+        if entry == path + end:
+            return ""
+        if entry.endswith(f"/{path}{end}"):
+            return entry.removesuffix(f"/{path}{end}")
+    return None
 
 
 def _with(command: Command, notes: Sequence[str]) -> Command:

@@ -22,12 +22,12 @@ from dualtrain.reading._values import (
     Value,
 )
 
-__all__ = ["MODELS"]
+__all__ = ["MODELS", "module_of"]
 
 EXECUTED = "modules being executed"
 
 
-def _module(machine: Machine, file: str) -> Module | None:
+def module_of(machine: Machine, file: str) -> Module | None:
     """The module whose text stands in a file."""
     executed: dict[str, Module] = machine.state.get(EXECUTED, {})
     if file in executed:
@@ -38,7 +38,7 @@ def _module(machine: Machine, file: str) -> Module | None:
 def _exec(machine: Machine, event: Event) -> Value | None:
     """exec(open(path).read()): the file's statements, among the names of the one that calls."""
     text, *spaces = event.args or (Known(None),)
-    around = _module(machine, event.place.file)
+    around = module_of(machine, event.place.file)
     if not isinstance(text, Known) or not isinstance(text.value, str) or around is None:
         why = getattr(text, "why", "") or "its text is not known"
         machine.note(f"{event.place}: what is executed is not read: {why}")
@@ -92,15 +92,13 @@ def _compile(machine: Machine, event: Event) -> Value | None:
 
 
 def _globals(machine: Machine, event: Event) -> Value | None:
-    if event.path == "builtins.locals" and machine.calls:
-        return None
-    module = _module(machine, event.place.file)
+    module = module_of(machine, event.place.file)
     return None if module is None else DictValue(module.cells, Origin("computed", event.place))
 
 
 def _import_module(machine: Machine, event: Event) -> Value | None:
     name = event.args[0] if event.args else event.kwargs.get("name")
-    here = _module(machine, event.place.file)
+    here = module_of(machine, event.place.file)
     if not isinstance(name, Known) or not isinstance(name.value, str) or here is None:
         return None
     text = name.value.lstrip(".")

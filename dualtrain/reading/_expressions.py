@@ -83,6 +83,8 @@ def _attribute(machine: Machine, node: ast.Attribute, frame: Frame, place: Place
 def _call(machine: Machine, node: ast.Call, frame: Frame, place: Place) -> Value:
     if isinstance(node.func, ast.Name) and node.func.id == "super" and not node.args:
         return _calls.super_of(frame)
+    if isinstance(node.func, ast.Name) and node.func.id in ("locals", "vars") and not node.args:
+        return DictValue(dict(frame.cells), Origin("computed", place))
     callee = evaluate(machine, node.func, frame)
     args: list[Value] = []
     kwargs: dict[str, Value] = {}
@@ -108,6 +110,8 @@ def _call(machine: Machine, node: ast.Call, frame: Frame, place: Place) -> Value
             kwargs |= {key: one for key, one in entries.items() if isinstance(key, str)}
         if entries is None or (isinstance(value, DictValue) and value.open):
             kwargs["**"] = value
+    if isinstance(callee, Library) and callee.path == "builtins.locals" and frame.function:
+        return DictValue(dict(frame.cells), Origin("computed", place))
     if isinstance(callee, Library) and callee.path == "builtins.eval" and args:
         return _evaluated(machine, args[0], frame, place)
     return _calls.call(machine, callee, args, kwargs, place)

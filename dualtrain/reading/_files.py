@@ -25,7 +25,8 @@ OPENERS = ("builtins.open", "io.open", "codecs.open", "os.fdopen")
 def find(machine: Machine, path: str) -> Path | None:
     """The file that a path of the program means, if it lies in the folder that is read."""
     entry: Path = machine.state.get("entry", machine.root)
-    for base in (machine.root, entry, *machine.paths):
+    run_from: Path = machine.state.get("folder", machine.root)
+    for base in (run_from, machine.root, entry, *machine.paths):
         found = (base / path).resolve()
         if found.is_file() and found.is_relative_to(machine.root):
             return found
@@ -90,7 +91,8 @@ def _there(machine: Machine, event: Event) -> Value | None:
 
 
 def _environment(machine: Machine, event: Event) -> Value | None:
-    name, *default = event.args
+    name = event.args[0] if event.args else event.kwargs.get("key", Known(None))
+    default = [*event.args[1:], *(event.kwargs[one] for one in event.kwargs if one == "default")]
     shown = name.value if isinstance(name, Known) else "?"
     why = f"the environment variable {shown} decides"
     return Unknown(why, Origin("computed", event.place), "environment", (name, *default))

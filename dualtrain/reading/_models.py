@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dualtrain.reading import (
+    _absl,
     _argparse,
     _argparse_fields,
+    _click,
     _config_nodes,
     _configurations,
     _dataclasses,
     _executed,
     _files,
+    _functions,
+    _hydra,
     _methods,
 )
 from dualtrain.reading._machine import Model
@@ -19,12 +23,20 @@ from dualtrain.reading._machine import Model
 __all__ = ["ALL_MODELS"]
 
 ALL_MODELS: Mapping[str, Model] = {
-    **_methods.MODELS,
-    **_files.MODELS,
-    **_argparse.MODELS,
-    **_dataclasses.MODELS,
-    **_argparse_fields.MODELS,
-    **_configurations.MODELS,
-    **_config_nodes.MODELS,
-    **_executed.MODELS,
+    name: model
+    for module in (
+        _methods,
+        _files,
+        _argparse,
+        _dataclasses,
+        _argparse_fields,
+        _configurations,
+        _config_nodes,
+        _executed,
+        _click,
+        _functions,
+        _absl,
+        _hydra,
+    )
+    for name, model in module.MODELS.items()
 }

@@ -64,6 +64,7 @@ def read_program(
     paths: Sequence[Path] = (),
     models: Mapping[str, Model] | None = None,
     uncalled: Sequence[str] = (),
+    folder: str | None = None,
 ) -> Program:
     """Reads a script, without running any of it.
 
@@ -71,6 +72,7 @@ def read_program(
     argv: the words behind the script's name, with where each stands.
     models: what functions of libraries give, beside those of Python.
     uncalled: names of functions of the entry that are read too where nothing calls them.
+    folder: where it is run, below the root; files it opens are looked for there first.
 
     Raises SourceError: the entry cannot be read, or is no Python.
     """
@@ -83,6 +85,8 @@ def read_program(
     called: list[str] = []
     entry = entry.resolve()
     machine.state["entry"] = entry.parent
+    if folder is not None:
+        machine.state["folder"] = root / folder
     module = Module("__main__", entry.name)
     try:
         module = _imports.main(machine, entry)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dualtrain.reading import Event, Instance, Known, Made, Unknown, Value, alternatives
+from dualtrain.reading import Event, Instance, Known, Made, Unknown, Value, alternatives, leaves
 from dualtrain.recipes._found import described, found
 from dualtrain.recipes._record import Found, Hazard
 from dualtrain.recipes._seen import Part, Seen
@@ -40,6 +40,10 @@ def clip_part(seen: Seen) -> Part:
         part.fields["clip"] = _of_object(attached, part)
     else:
         part.fields["clip"] = _of_calls(calls, event)
+        by_hand = _by_hand(seen)
+        if part.fields["clip"].value == "none" and by_hand is not None:
+            why = f"gradients are changed by hand: {described(by_hand.result)}"
+            part.fields["clip"] = Found(None, "unknown", by_hand.place, why=why)
     held = list(alternatives(attached)) if attached is not None else []
     for one in seen.program.events:
         lost = one.name in OBJECTS and one.context.real and one.result not in held
@@ -49,6 +53,25 @@ def clip_part(seen: Seen) -> Part:
             )
             part.hazards.append(Hazard("clip_not_attached", one.place, text, "clip"))
     return part
+
+
+def _by_hand(seen: Seen) -> Event | None:
+    """Where a program changes gradients itself."""
+    for one in seen.program.events:
+        changes = one.name in BY_HAND and one.kind == "call" and one.context.real
+        if changes and one.receiver is not None and _gradient(one.receiver):
+            return one
+        stored = one.kind == "store" and one.path == ".grad" and bool(one.context.loops)
+        if stored and one.context.real and any(map(_gradient, leaves(one.args[0]))):
+            return one
+    return None
+
+
+BY_HAND = ("mul_", "div_", "scale_", "clamp_", "clip_", "set_value", "copy_")
+
+
+def _gradient(value: Value) -> bool:
+    return any(isinstance(one, Known) and one.value == "grad" for one in leaves(value))
 
 
 def _all(event: Event) -> list[Value]:

@@ -20,6 +20,9 @@ CLOSE = 1e-9
 MOST = 48
 """Numbers of a rule that are tried as its warmup and length, at most."""
 
+TRIES = 200_000
+"""Curves that are tried, at most: half a second."""
+
 FRACTIONS = (0.05, 0.21, 0.37, 0.5, 0.68, 0.83, 0.97)
 """Where between two times a rule is asked."""
 
@@ -54,6 +57,8 @@ class _Trial:
     scale: int
     """Steps of the clock in a unit of the rule's time."""
     known: dict[int, float] = field(default_factory=dict)
+    tried: int = 0
+    """Curves that have been tried."""
 
     def at(self, t: int) -> float:
         """The rate at a step of the clock."""
@@ -78,6 +83,7 @@ def recognised(
     fixed: Mapping[Key, float],
     epoch: Key | None = None,
     in_epochs: bool = False,
+    state: Sequence[Value] = (),
 ) -> Formula | None:
     """The formula of a rate; None if it is none of those known.
 
@@ -85,10 +91,11 @@ def recognised(
     fixed: numbers of what stands for a rate of its own, such as a base rate.
     epoch: what stands for the steps of an epoch.
     in_epochs: the rule counts epochs, in fractions.
+    state: objects that may change as training goes on.
     """
     found: Formula | None = None
     for seed in (1, 2):
-        trial = _trial(rate, clocks, fixed, epoch, in_epochs, seed)
+        trial = _trial(rate, clocks, fixed, epoch, in_epochs, state, seed)
         if trial is None:
             return None
         now = _fitted(trial)
@@ -104,11 +111,12 @@ def _trial(
     fixed: Mapping[Key, float],
     epoch: Key | None,
     in_epochs: bool,
+    state: Sequence[Value],
     seed: int,
 ) -> _Trial | None:
     steps = 40_009 + 1_000 * seed
     known = {**fixed, epoch: float(steps)} if epoch is not None else dict(fixed)
-    numbers = Numbers(seed, {one: make(steps) for one, make in clocks.items()}, known)
+    numbers = Numbers(seed, {one: make(steps) for one, make in clocks.items()}, known, state)
     try:
         rule = numbers.rule(rate)
     except NotANumber:
@@ -153,21 +161,34 @@ def _fitted(trial: _Trial) -> Formula | None:
     return None
 
 
-def _counts(trial: _Trial) -> Iterator[tuple[Value | None, int]]:
-    """Numbers of the program that may count time, in steps of the clock."""
-    seen = set[int]()
+def _counts(trial: _Trial, whole: bool = False) -> Iterator[tuple[Value | None, float]]:
+    """Numbers of the program that may count time, in steps of the clock.
+
+    whole: whole numbers of steps only.
+    """
+    seen = set[float]()
     for _, number in trial.named:
-        t = round(number * trial.scale)
-        if number > 0 and _close(t, number * trial.scale) and 0 < t < 10**12 and t not in seen:
+        t = number * trial.scale
+        t = float(round(t)) if _close(round(t), t) else t
+        if 1 <= t < 10**12 and t not in seen and (t.is_integer() or not whole):
             seen.add(t)
             yield trial.value(number), t
 
 
-def _rises(trial: _Trial, warmup: int, peak: float) -> bool:
+def _near_counts(trial: _Trial, low: float, high: float) -> list[int]:
+    """Times beside the program's own numbers, where a rule may change."""
+    found = {math.ceil(low), math.ceil(low) + 1}
+    for _, count in _counts(trial):
+        near = int(count)
+        found |= {near // 2, near - 1, near, near + 1}
+    return sorted(t for t in found if low <= t < high)
+
+
+def _rises(trial: _Trial, warmup: float, peak: float) -> bool:
     """Whether the rate rises in a line until then, to the peak."""
     if warmup == 0:
         return True
-    times = sorted({0, warmup - 1, *(int(warmup * f) for f in FRACTIONS)})
+    times = sorted({0, math.ceil(warmup) - 1, *(int(warmup * f) for f in FRACTIONS)})
     rates = [trial.at(t) for t in times]
     if len(times) == 1:
         return rates[0] < peak
@@ -192,8 +213,9 @@ def _peak(trial: _Trial, number: float) -> Value | None:
 
 def _constant(trial: _Trial) -> Formula | None:
     for value, warmup in _counts(trial):
-        peak = trial.at(warmup)
-        if peak and all(_close(trial.at(warmup * k + 7), peak) for k in (1, 2, 5, 40)):
+        peak = trial.at(math.ceil(warmup))
+        later = [int(warmup * k) + 7 for k in (1, 2, 5, 40)] + _near_counts(trial, warmup, 10**12)
+        if peak and all(_close(trial.at(t), peak) for t in later):
             named = _peak(trial, peak)
             if named is not None and value is not None and _rises(trial, warmup, peak):
                 return Formula("constant", {"peak": named, "warmup": value}, trial.at(0) / peak)
@@ -205,7 +227,7 @@ def _inverse_root(trial: _Trial) -> Formula | None:
         if warmup < 2 or value is None:
             continue
         for ahead in (1, 0):
-            times = [warmup + 1, 2 * warmup, 5 * warmup, 23 * warmup]
+            times = [int(warmup * k) + 1 for k in (1, 2, 5, 23)]
             scale = trial.at(times[0]) * math.sqrt(times[0] + ahead)
             if not scale or not all(
                 _near(trial.at(t) * math.sqrt(t + ahead), scale) for t in times
@@ -213,7 +235,7 @@ def _inverse_root(trial: _Trial) -> Formula | None:
                 continue
             peak = scale / math.sqrt(warmup)
             first = next(t for t in (0, 1) if ahead or t)
-            low = [(t, trial.at(t)) for t in (first, warmup // 2, warmup - 1)]
+            low = [(t, trial.at(t)) for t in (first, int(warmup / 2), math.ceil(warmup) - 1)]
             numbers: dict[str, Value] = {"warmup": value}
             factor = (warmup / trial.scale) ** -1.5
             through_zero = all(_near(r / (t + ahead), peak / warmup) for t, r in low if t + ahead)
@@ -262,28 +284,32 @@ def _curve(trial: _Trial) -> Formula | None:
 
 
 def _curve_of(
-    trial: _Trial, counted: str, warmup: int, length: int
+    trial: _Trial, counted: str, warmup: float, length: float
 ) -> tuple[str, dict[str, Value], float] | None:
     """A curve between two times, of the families that fall from a peak to an end."""
     end = warmup + length if counted == "behind" else length
     if end - warmup < 8:
         return None
     begin = 0 if counted == "from zero" else warmup
-    times = [warmup + int((end - warmup) * f) for f in FRACTIONS]
-    rates = [trial.at(t) for t in times]
-    if all(_close(r, rates[0]) for r in rates):
+    times = [math.ceil(warmup + (end - warmup) * f) for f in FRACTIONS]
+    first, middle, last = (trial.at(times[at]) for at in (0, 2, 4))
+    if _close(first, last):
         return None
-    ps = [(t - begin) / (end - begin) for t in times]
     for schedule, name, value, shape in _shapes(trial):
-        g = [shape(p) for p in ps]
-        if abs(g[0] - g[4]) < 1e-12:
+        trial.tried += 1
+        if trial.tried > TRIES:
+            raise NotANumber
+        a, b, c = (shape((times[at] - begin) / (end - begin)) for at in (0, 2, 4))
+        if abs(a - c) < 1e-12:
             continue
-        span = (rates[0] - rates[4]) / (g[0] - g[4])
-        low = rates[0] - span * g[0]
+        span = (first - last) / (a - c)
+        low = first - span * a
         peak = low + span
-        if peak <= 0 or any(
-            abs(low + span * a - r) > CLOSE * abs(peak) for a, r in zip(g, rates, strict=True)
-        ):
+        if peak <= 0 or abs(low + span * b - middle) > CLOSE * peak:
+            continue
+        times += _near_counts(trial, warmup, end)
+        bent = (low + span * shape((t - begin) / (end - begin)) - trial.at(t) for t in times)
+        if any(abs(off) > CLOSE * peak for off in bent):
             continue
         if abs(low) < 1e-6 * peak:
             low = _end(trial, end, peak)
@@ -300,9 +326,9 @@ def _curve_of(
     return None
 
 
-def _end(trial: _Trial, end: int, peak: float) -> float:
+def _end(trial: _Trial, end: float, peak: float) -> float:
     """The rate at the end, where it is so low beside the peak that it is lost in rounding."""
-    last = trial.at(end)
+    last = trial.at(int(end))
     for _, number in trial.named:
         if 0 < number < 1e-4 * peak and math.isclose(number, last, rel_tol=1e-3):
             return number
@@ -339,7 +365,8 @@ def _gammas(trial: _Trial) -> list[tuple[Value, float]]:
 def _steps(trial: _Trial) -> Formula | None:
     first = trial.at(0)
     peak = _peak(trial, first)
-    for size_value, size in _counts(trial):
+    for size_value, count in _counts(trial, whole=True):
+        size = int(count)
         if size < 2 or peak is None or size_value is None:
             continue
         times = (size - 1, size, 2 * size + 1, 5 * size - 1, 7 * size)
@@ -362,7 +389,8 @@ def _exponential(trial: _Trial) -> Formula | None:
 
 
 def _piecewise(trial: _Trial) -> Formula | None:
-    counts = sorted({t for _, t in _counts(trial) if t < 10**7})
+    times = {int(t) for _, t in _counts(trial, whole=True) if t < 10**7}
+    counts = sorted(times | {t + 1 for t in times})
     breaks = [t for t in counts if not _close(trial.at(t - 1), trial.at(t))]
     if not breaks:
         return None
@@ -382,7 +410,8 @@ def _piecewise(trial: _Trial) -> Formula | None:
 
 def _rise_only(trial: _Trial) -> Formula | None:
     """What rises in a line and then does what is not known."""
-    for value, warmup in _counts(trial):
+    for value, count in _counts(trial, whole=True):
+        warmup = int(count)
         if warmup < 4 or value is None:
             continue
         peak = trial.at(warmup)

@@ -6,17 +6,18 @@ unknown ones are: that is how a formula is recognised however it is written.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import operator
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from dualtrain.reading import Instance, Known, ListValue, Made, Unknown, Value
+from dualtrain.reading import Instance, Known, Library, ListValue, Made, Unknown, Value
 
 __all__ = ["Key", "NotANumber", "Numbers", "Rule", "called", "is_attribute", "key", "parts"]
 
-Key = tuple[Any, ...]
+Key = bytes
 
 Rule = Callable[[Any], Any]
 """A number as a function of the time."""
@@ -32,6 +33,11 @@ class NotANumber(Exception):
     """A tree that no number can be given to: text, or a choice that is not known."""
 
 
+def _power(a: Any, b: Any) -> Any:
+    """In floating point, which has an end: 2 ** t of whole numbers has none."""
+    return float(a) ** b
+
+
 BINARY: Mapping[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
     "-": operator.sub,
@@ -39,7 +45,7 @@ BINARY: Mapping[str, Callable[[Any, Any], Any]] = {
     "/": operator.truediv,
     "//": operator.floordiv,
     "%": operator.mod,
-    "**": operator.pow,
+    "**": _power,
     "<": operator.lt,
     "<=": operator.le,
     ">": operator.gt,
@@ -62,8 +68,8 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "log": math.log,
     "cos": math.cos,
     "sin": math.sin,
-    "pow": operator.pow,
-    "power": operator.pow,
+    "pow": _power,
+    "power": _power,
     "max": max,
     "min": min,
     "maximum": max,
@@ -74,40 +80,59 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
 
 LIBRARIES = ("builtins", "math", "numpy", "torch", "paddle", "scipy")
 
+MOVING = ("carried", "index", "element", "clock", "sent")
+"""Operations whose value differs from round to round."""
+
 CONSTANTS = {"pi": math.pi, "e": math.e, "inf": math.inf}
 
 
-def key(value: Value, depth: int = 0) -> Key:
-    """Equal for two trees that say the same."""
+def key(value: Value, known: dict[int, Key] | None = None, depth: int = 0) -> Key:
+    """Equal for two trees that say the same.
+
+    known: those of parts that are known already, by identity; more are added.
+    """
+    known = {} if known is None else known
+    found = known.get(id(value))
+    if found is None:
+        found = hashlib.sha256(repr(_said(value, known, depth)).encode()).digest()
+        known[id(value)] = found
+    return found
+
+
+def _said(value: Value, known: dict[int, Key], depth: int) -> tuple[Any, ...]:
     if depth > DEEP:
         return ("deep", id(value))
+
+    def each(values: Iterable[Value]) -> list[Key]:
+        return [key(one, known, depth + 1) for one in values]
+
     match value:
         case Known():
             return ("known", type(value.value).__name__, value.value)
         case Unknown() if value.op:
-            return (value.op, *(key(one, depth + 1) for one in value.operands))
+            return ("tree", value.op, each(value.operands))
         case Made() if value.receiver is not None or value.path.startswith(LIBRARIES):
-            receiver = () if value.receiver is None else key(value.receiver, depth + 1)
-            named = sorted(value.kwargs.items())
-            return (
-                value.path,
-                receiver,
-                *(key(one, depth + 1) for one in value.args),
-                *((name, key(one, depth + 1)) for name, one in named),
-            )
+            of = each([] if value.receiver is None else [value.receiver])
+            names = sorted(value.kwargs)
+            named = each(value.kwargs[name] for name in names)
+            return ("made", value.path, of, each(value.args), names, named)
         case ListValue() if not value.open:
-            return (value.kind, *(key(one, depth + 1) for one in value.values))
-    path = getattr(value, "path", None)
-    return ("one", path or id(value)) if not isinstance(value, Made) else ("one", id(value))
+            return (value.kind, each(value.values))
+        case Library(path=path):
+            return ("library", path)
+    return ("one", id(value))
 
 
-def parts(value: Value, depth: int = 0) -> Iterator[Value]:
+def parts(value: Value) -> Iterator[Value]:
     """A tree's numbers: it, and what it is computed from, down to what is not computed."""
-    yield value
-    if depth > DEEP:
-        return
-    for one in _operands(value):
-        yield from parts(one, depth + 1)
+    stack, seen = [value], set[int]()
+    while stack:
+        one = stack.pop()
+        if id(one) in seen or len(seen) > MANY:
+            continue
+        seen.add(id(one))
+        yield one
+        stack += reversed(_operands(one))
 
 
 def _operands(value: Value) -> tuple[Value, ...]:
@@ -138,6 +163,7 @@ class Numbers:
     seed: of the numbers that are given to what is not known.
     clocks: what moves, by key; each is a function of t.
     fixed: what stands still at a number of its own, by key.
+    state: objects that may change: what is asked of them is not known.
     """
 
     def __init__(
@@ -145,21 +171,28 @@ class Numbers:
         seed: int,
         clocks: Mapping[Key, Rule] | None = None,
         fixed: Mapping[Key, float] | None = None,
+        state: Sequence[Value] = (),
     ) -> None:
         self._random = random.Random(seed)
         self._clocks = clocks or {}
+        self._state = tuple(state)
         self._given: dict[Key, Any] = dict(fixed or {})
         self._moves: dict[int, bool] = {}
         self._rules: dict[int, Rule] = {}
+        self._sizes: dict[int, int] = {}
+        self._keys: dict[int, Key] = {}
         self._kept: list[Value] = []
+
+    def _key(self, value: Value) -> Key:
+        self._kept.append(value)
+        return key(value, self._keys)
 
     def moves(self, value: Value) -> bool:
         """Whether the clock is in it."""
         found = self._moves.get(id(value))
         if found is None:
-            found = key(value) in self._clocks or any(map(self.moves, _operands(value)))
+            found = self._key(value) in self._clocks or any(map(self.moves, _operands(value)))
             self._moves[id(value)] = found
-            self._kept.append(value)
         return found
 
     def of(self, value: Value) -> Any:
@@ -170,15 +203,18 @@ class Numbers:
         """A tree as a function of t. Raises NotANumber: it is text, or a choice not known."""
         found = self._rules.get(id(value))
         if found is None:
+            self._kept.append(value)
             if len(self._rules) > MANY:
                 raise NotANumber
             found = self._made(value)
-            self._rules[id(value)] = found
-            self._kept.append(value)
+            size = 1 + sum(self._sizes.get(id(one), 1) for one in _operands(value))
+            if size > MANY:
+                raise NotANumber
+            self._rules[id(value)], self._sizes[id(value)] = found, size
         return found
 
     def _made(self, value: Value) -> Rule:
-        if self._clocks and (moving := self._clocks.get(key(value))) is not None:
+        if self._clocks and (moving := self._clocks.get(self._key(value))) is not None:
             return moving
         match value:
             case Known(value=bool() | int() | float() as known):
@@ -247,11 +283,36 @@ class Numbers:
         return self.rule(test)
 
     def _atom(self, value: Value) -> Rule:
-        at = key(value)
+        at = self._key(value)
+        if at not in self._given and (self._clocks or self._state) and self._may_move(value):
+            raise NotANumber
         if at not in self._given:
             self._given[at] = self._random.randrange(30_011, 99_991)
         known = self._given[at]
         return lambda t: known
+
+    def _may_move(self, value: Value) -> bool:
+        """Whether the clock, or what may change with it, is anywhere in what is not computed."""
+        stack, seen = [value], set[int]()
+        while stack:
+            one = stack.pop()
+            if id(one) in seen:
+                continue
+            seen.add(id(one))
+            if any(one is other for other in self._state):
+                return True
+            if isinstance(one, Unknown):
+                if self._key(one) in self._given or one.op == "len":
+                    continue
+                if one.op in MOVING or self._key(one) in self._clocks:
+                    return True
+                stack += one.operands
+            elif isinstance(one, Made):
+                stack += [*one.args, *one.kwargs.values()]
+                stack += [] if one.receiver is None else [one.receiver]
+            elif isinstance(one, ListValue):
+                stack += one.values
+        return False
 
 
 def called(rule: Rule, t: Any) -> Any:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import replace
 
 from dualtrain.reading import Event, Known, ListValue, Made, Unknown, Value, alternatives
+from dualtrain.recipes._base_rate import SCALED, base_rate
 from dualtrain.recipes._found import described, found, implied, number
 from dualtrain.recipes._groups import Group, groups_of
 from dualtrain.recipes._record import ABSENT, Found, Hazard
@@ -55,7 +54,7 @@ def optimizer_part(seen: Seen) -> Part:
 
 def _scaled(fields: Mapping[str, Found]) -> bool:
     """Whether the rate is multiplied at run time."""
-    return "lr" in fields and fields["lr"].why.startswith("times what the run decides")
+    return "lr" in fields and fields["lr"].why.startswith(SCALED)
 
 
 def _name(seen: Seen, event: Event, values: Mapping[str, Value]) -> Found:
@@ -82,7 +81,7 @@ def _numbers(event: Event, signature: Signature, values: Mapping[str, Value]) ->
     if rate not in values and rate in signature.defaults:
         fields["lr"] = implied(signature.defaults[rate], signature.library, event.place)
     elif rate in values and not _schedule(values[rate]):
-        fields["lr"] = _base_rate(values[rate])
+        fields["lr"] = base_rate(values[rate])
     for field, names in ONE.items():
         for name in names:
             if name in values:
@@ -97,30 +96,6 @@ def _numbers(event: Event, signature: Signature, values: Mapping[str, Value]) ->
     if betas is not None:
         fields["betas"] = betas
     return fields
-
-
-def _base_rate(value: Value) -> Found:
-    """A rate, or of one that is multiplied by what only a run knows the rate that is."""
-    rate = found(value)
-    if rate.certainty != "unknown":
-        return rate
-    for one in alternatives(value):
-        factors = _factors(one)
-        named = [f for f in factors if isinstance(f, Known) and RATE.search(f.origin.name)]
-        if len(named) == 1 and len(factors) > 1:
-            why = f"times what the run decides: {described(one)}"
-            return replace(found(named[0]), why=why)
-    return rate
-
-
-def _factors(value: Value) -> list[Value]:
-    """What is multiplied or divided."""
-    if isinstance(value, (Known, Unknown)) and value.op in ("*", "/", "float") and value.operands:
-        return [one for part in value.operands for one in _factors(part)]
-    return [value]
-
-
-RATE = re.compile(r"(^|[-_.])b?(lr|learning_?rate)$", re.IGNORECASE)
 
 
 def _schedule(value: Value) -> bool:
@@ -165,7 +140,7 @@ def _decay(
         if not decays:
             return found(grouped[0])
         return _by_flag(decays)
-    if _hidden(params):
+    if params is not None and _hidden(params):
         why = (
             f"the parameters are {described(params)}, which may be groups with decays of their own"
         )
@@ -200,9 +175,9 @@ def _default(signature: Signature, name: str, event: Event) -> Found:
     return implied(decay, signature.library, event.place) if decay else ABSENT
 
 
-def _hidden(params: Value | None) -> bool:
+def _hidden(params: Value) -> bool:
     """Whether what is handed over may be groups that the text does not show."""
-    if params is None or isinstance(params, Known):
+    if isinstance(params, Known):
         return False
     if isinstance(params, ListValue):
         return params.open and not params.items

@@ -13,12 +13,14 @@ from dualtrain.reading import (
     Command,
     Function,
     Known,
+    Node,
     Origin,
     Place,
     Program,
     choose,
     commands,
     read_program,
+    working_folder,
 )
 from dualtrain.reading._data_files import read_data
 from dualtrain.reading._source import decoded
@@ -35,6 +37,7 @@ from dualtrain.recipes._order_hazards import order_part
 from dualtrain.recipes._record import FIELDS, Found, Hazard, Recipe
 from dualtrain.recipes._schedules import schedule_part
 from dualtrain.recipes._seen import Part, Seen, see
+from dualtrain.recipes._trainer_models import trainer_models
 from dualtrain.recipes._trainer_part import trainer_of, trainer_part
 from dualtrain.recipes.vision import vision_recipe
 
@@ -111,7 +114,7 @@ def read_recipe(
     top = Path(root) if root is not None else _root(given[0])
     if not sources.scripts:
         if sources.trees:
-            return _of_tree(sources.trees[0], top)
+            return _of_tree(sources.trees[0], top, run, overrides or {})
         raise RecipeError(
             "a recipe is read from a script or a configuration. "
             f"Received: {', '.join(map(str, given))}"
@@ -120,7 +123,9 @@ def read_recipe(
     trees = [Path(config)] if config is not None else sources.trees
     command = _command(script, sources.pages, top, run, overrides or {})
     argv = _argv(command, overrides or {})
-    program = read_program(script, top, argv=argv)
+    folder = working_folder(command, _within(script, top)) if command is not None else None
+    models = trainer_models(top.resolve(), _within(script.parent, top))
+    program = read_program(script, top, argv=argv, folder=folder, models=models)
     if trees and command is None:
         more = _config_words(program, trees[0], top)
         if more:
@@ -135,7 +140,9 @@ def read_recipe(
             if isinstance(value, Function) and STARTS.match(name)
         ]
         if uncalled:
-            program = read_program(script, top, argv=argv, uncalled=uncalled)
+            program = read_program(
+                script, top, argv=argv, uncalled=uncalled, folder=folder, models=models
+            )
             seen = see(program)
             called = [one for one in program.called if not _installed(top, one)]
             if seen.optimizer is not None and called:
@@ -185,17 +192,26 @@ def _root(path: Path) -> Path:
     return found
 
 
-def _of_tree(path: Path, root: Path) -> Recipe:
-    """A configuration alone."""
+def _of_tree(path: Path, root: Path, run: str | None, overrides: Mapping[str, object]) -> Recipe:
+    """A configuration alone, and what a command changes of it."""
     tree = read_data(path, root)
-    found = vision_recipe(tree, lambda name: _code(root / name))
+    given = commands(run, "the command line") if run is not None else []
+    words = [
+        Node(word, place)
+        for command in given[:1]
+        for word, place in zip(command.words[1:], command.places[1:], strict=True)
+    ]
+    for name, value in overrides.items():
+        told = ("-o", f"{name}={value}") if "." in name else (f"--{name}", str(value))
+        words += [Node(word, Place("the command line", 0)) for word in told]
+    found = vision_recipe(tree, lambda name: _code(root / name), words)
     if found is None:
         raise RecipeError(
             f"{path}: a configuration of no repository that is known; give the script that reads "
             "it too"
         )
     fields, hazards = found
-    return Recipe(fields, tuple(hazards), (), "paddle")
+    return Recipe(fields, tuple(hazards), (), "paddle", root)
 
 
 def _code(path: Path) -> str | None:
@@ -206,6 +222,14 @@ def _code(path: Path) -> str | None:
         return None
 
 
+def _within(path: Path, root: Path) -> str:
+    """A file as it is named from the repository's folder."""
+    try:
+        return path.resolve().relative_to(root.resolve()).as_posix()
+    except ValueError:
+        return path.name
+
+
 def _command(
     script: Path,
     pages: Sequence[Path],
@@ -214,10 +238,7 @@ def _command(
     overrides: Mapping[str, object],
 ) -> Command | None:
     """The command that is the recipe."""
-    try:
-        entry = script.resolve().relative_to(root.resolve()).as_posix()
-    except ValueError:
-        entry = script.name
+    entry = _within(script, root)
     if run is not None:
         found = commands(run, "the command line")
         return choose(found, entry, overrides) or (found[0] if found else None)
@@ -227,11 +248,7 @@ def _command(
             text = decoded(read_bytes(page))
         except OSError as fault:
             raise RecipeError(f"{page}: cannot be read: {reason(fault)}") from None
-        try:
-            name = page.resolve().relative_to(root.resolve()).as_posix()
-        except ValueError:
-            name = page.name
-        every += commands(text, name)
+        every += commands(text, _within(page, root))
     return choose(every, entry, overrides)
 
 
@@ -298,4 +315,4 @@ def _recipe(seen: Seen, root: Path, command: Command | None, hazards: list[Hazar
     if command is not None:
         notes = [f"the command is {command.place}", *command.notes, *notes]
     unique = {(one.code, one.place): one for one in found}
-    return Recipe(fields, tuple(unique.values()), tuple(notes), seen.framework)
+    return Recipe(fields, tuple(unique.values()), tuple(notes), seen.framework, root, seen)

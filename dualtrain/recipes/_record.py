@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from dualtrain.reading import Place
@@ -97,6 +98,10 @@ class Recipe:
     """What was read and how: the command taken, files that could not be read."""
     framework: str = ""
     """`torch` or `paddle`; empty where neither is seen."""
+    root: Path | None = field(default=None, repr=False, compare=False)
+    """The folder from which the places count."""
+    training: Any = field(default=None, repr=False, compare=False)
+    """The program's training, a `Seen`, where the recipe is of a program with a loop of its own."""
 
     def __getitem__(self, name: str) -> Found:
         if name not in FIELDS:

@@ -224,12 +224,12 @@ PADDLENLP = {
     ),
     "CosineAnnealingWithWarmupDecay": LibrarySchedule(
         "cosine",
-        "max_lr, min_lr, warmup_step, decay_step, last_epoch=0, verbose=False",
+        "max_lr, min_lr, warmup_step, decay_step, last_epoch=-1, verbose=False",
         "lr=max_lr end_lr=min_lr warmup=warmup_step length=decay_step",
     ),
     "LinearAnnealingWithWarmupDecay": LibrarySchedule(
         "linear",
-        "max_lr, min_lr, warmup_step, decay_step, last_epoch=0, verbose=False",
+        "max_lr, min_lr, warmup_step, decay_step, last_epoch=-1, verbose=False",
         "lr=max_lr end_lr=min_lr warmup=warmup_step length=decay_step",
     ),
 }

@@ -17,10 +17,11 @@ from dualtrain.reading import (
     Value,
     alternatives,
 )
+from dualtrain.recipes._base_rate import base_rate
 from dualtrain.recipes._driving import built, constructed, driving, is_schedule, rate, writes
 from dualtrain.recipes._found import described, found, implied, number
-from dualtrain.recipes._lengths import base_rate, in_epochs, length_of, warmup_of
-from dualtrain.recipes._record import Found
+from dualtrain.recipes._lengths import in_epochs, length_of, warmup_of
+from dualtrain.recipes._record import ABSENT, Found
 from dualtrain.recipes._rules import NUMBERS, of_class, of_function, of_writes, unknown
 from dualtrain.recipes._schedule_hazards import schedule_hazards
 from dualtrain.recipes._schedule_names import (
@@ -32,7 +33,7 @@ from dualtrain.recipes._schedule_names import (
 from dualtrain.recipes._seen import Part, Seen
 from dualtrain.recipes._stepping import stepped_per_epoch
 
-__all__ = ["schedule_part"]
+__all__ = ["schedule_fields", "schedule_part"]
 
 NAMES = {
     "linear": "get_linear_schedule_with_warmup",
@@ -53,6 +54,9 @@ BERT_ADAM = {
 }
 """Schedules inside an optimizer of pytorch_pretrained_bert."""
 
+RATES = ("lr", "end_lr", "warmup_start")
+"""Fields that may be scaled at run time, as the rate is."""
+
 Fields = dict[str, Found]
 
 
@@ -72,9 +76,19 @@ def schedule_part(seen: Seen) -> Part:
     kind = part.fields.get("schedule")
     if kind is not None and kind.certainty == "unknown":
         part.fields.update(unknown(NUMBERS, kind.place, kind.why))
+    part.fields.setdefault("length", ABSENT)
     if len(choices) < 2:
         part.hazards += schedule_hazards(seen, held, part.fields)
     return part
+
+
+def schedule_fields(seen: Seen, schedule: Value) -> dict[str, Found]:
+    """The fields of one object of a schedule, whatever it drives."""
+    fields = _of(seen, schedule)
+    kind = fields.get("schedule")
+    if kind is not None and kind.certainty == "unknown":
+        fields = fields | unknown(NUMBERS, kind.place, kind.why)
+    return fields
 
 
 def _choices(seen: Seen, held: Value | None) -> list[Value]:
@@ -150,11 +164,13 @@ def _of_instance(seen: Seen, value: Instance) -> Fields:
     own = [one for one in value.of.line if {"get_lr", "step", "_get_lr"} & set(one.cells)]
     if schedule is not None and not own and event is not None:
         return _of_library(seen, path, schedule, given_to(event), value)
+    if schedule is not None and event is not None and path.endswith("Plateau"):
+        return _of_library(seen, path, schedule, given_to(event), value)
     fields = of_class(seen, value)
     if schedule is not None and event is not None:
         base = _of_library(seen, path, schedule, given_to(event), value)
-        kept = {"lr", "end_lr", "gamma"} & set(base)
-        fields = {**{name: base[name] for name in kept}, **fields}
+        kept = ({"lr", "end_lr", "gamma"} & set(base)) - ({"lr"} & set(fields))
+        fields = {**fields, **{name: base[name] for name in kept}}
     elif event is not None:
         lr = event.kwargs.get("learning_rate", event.args[0] if event.args else None)
         if lr is not None and path.startswith("paddle") and "lr" not in fields:
@@ -188,7 +204,7 @@ def _of_library(
         if field in ("warmup", "length", "d_model", "restarts", "name"):
             continue
         if name in given:
-            fields[field] = base_rate(given[name]) if field == "lr" else found(given[name])
+            fields[field] = base_rate(given[name]) if field in RATES else found(given[name])
         elif open_:
             fields[field] = Found(None, "unknown", place, why=f"{name} comes out of what is spread")
         elif schedule.defaults.get(name) is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -16,9 +16,12 @@ __all__ = ["recipe_json", "recipe_yaml"]
 WIDTH = 98
 
 
-def recipe_yaml(recipe: Recipe, title: str = "") -> str:
+def recipe_yaml(recipe: Recipe, title: str = "", *, told: Mapping[str, Any] | None = None) -> str:
     """The spec that a recipe comes to. Beside each field stands where it comes from; what is not
-    known is a comment in its place, and every command that needs it asks for it by name."""
+    known is a comment in its place, and every command that needs it asks for it by name.
+
+    told: values of fields by dotted name, which stand instead of what the recipe says.
+    """
     lines = [f"# {title}"] if title else []
     for note in recipe.notes:
         lines += _comment(note)
@@ -26,10 +29,27 @@ def recipe_yaml(recipe: Recipe, title: str = "") -> str:
         mends = f" [{hazard.mends}]" if hazard.mends else ""
         at = f" {hazard.place}" if hazard.place else ""
         lines += _comment(f"hazard {hazard.code},{at}: {hazard.text}{mends}")
-    told = entries(recipe)
-    for section in dict.fromkeys(one.path[0] for one in told):
-        lines += _section([one for one in told if one.path[0] == section], 0)
+    fields = _with(entries(recipe), told or {})
+    for section in dict.fromkeys(one.path[0] for one in fields):
+        lines += _section([one for one in fields if one.path[0] == section], 0)
     return "\n".join(lines) + "\n"
+
+
+def _with(fields: Sequence[Told], told: Mapping[str, Any]) -> list[Told]:
+    """The fields with what the caller tells of them."""
+    found = list(fields)
+    for name, value in told.items():
+        path = tuple(name.split("."))
+        new = Entry(path, value, Found(value, "stated", None, "told"))
+        near = [
+            one
+            for one in found
+            if one.path == path or (isinstance(one, Untold) and path[: len(one.path)] == one.path)
+        ]
+        at = found.index(near[0]) if near else len(found)
+        found = [one for one in found if one not in near]
+        found.insert(at, new)
+    return found
 
 
 def _comment(text: str, indent: int = 0) -> list[str]:

@@ -5,19 +5,41 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from dualtrain.reading import Event, Instance, Known, ListValue, Made, Place, Value
+from dualtrain.reading import (
+    Event,
+    Function,
+    Instance,
+    Known,
+    ListValue,
+    Made,
+    Place,
+    Unknown,
+    Value,
+)
 from dualtrain.recipes._clip import clip_part
 from dualtrain.recipes._decay import decay_part
-from dualtrain.recipes._found import found
+from dualtrain.recipes._found import described, found
 from dualtrain.recipes._optimizer import optimizer_part
 from dualtrain.recipes._record import Found
 from dualtrain.recipes._releases import release_of
+from dualtrain.recipes._schedule_hazards import schedule_hazards
+from dualtrain.recipes._schedules import schedule_fields
 from dualtrain.recipes._seen import Part, Seen, inside
+from dualtrain.recipes._trainer_defaults import DEFAULTS
 from dualtrain.recipes._trainers import trainer_recipe
 
 __all__ = ["trainer_of", "trainer_part"]
 
 FAMILIES = ("paddlenlp", "paddleformers", "transformers", "trl", "llmtuner")
+SCHEDULE = (
+    "schedule", "warmup", "warmup_unit", "warmup_start", "num_cycles", "power", "end_lr", "gamma",
+    "step_size", "milestones", "values", "length",
+)  # fmt: skip
+OF_A_CURVE = ("sched_last_epoch_offset", "sched_name_shadowed", "sched_lambda")
+"""Hazards of a schedule, whoever steps it."""
+OPTIMIZER = (
+    "optimizer", "betas", "eps", "weight_decay", "decay_exclude", "decay_match", "param_groups",
+)  # fmt: skip
 OURS = {"trl": "transformers", "llmtuner": "transformers"}
 """Trainers that are another library's underneath."""
 
@@ -54,22 +76,45 @@ def _handed(seen: Seen, trainer: Event) -> Place | None:
         for one in parts:
             if any(value is seen.made for value in inside(one)) and seen.made is not None:
                 return trainer.place
-    for one in seen.program.events:
-        stored = one.kind == "store" and one.path == ".optimizer"
-        own = stored and one.receiver is _value(trainer) and one.context.real
-        if own and seen.made is not None and seen.of_optimizer(one.args[0]):
-            return one.place
+    for event in seen.program.events:
+        stored = event.kind == "store" and event.path == ".optimizer" and event.context.real
+        mine = stored and event.receiver is _value(trainer) and seen.made is not None
+        if mine and seen.of_optimizer(event.args[0]):
+            return event.place
     return None
 
 
-def _schedule(trainer: Event) -> Place | None:
-    """Where the program hands the Trainer a schedule of its own."""
+def _schedule(trainer: Event) -> Value | None:
+    """The schedule of its own that the program hands the Trainer."""
     optimizers = trainer.kwargs.get("optimizers")
     if isinstance(optimizers, ListValue) and len(optimizers.items) == 2:
         second = optimizers.values[1]
         if not (isinstance(second, Known) and second.value is None):
-            return trainer.place
+            return second
     return None
+
+
+METHODS = {
+    "create_scheduler": SCHEDULE,
+    "create_optimizer": OPTIMIZER,
+    "create_optimizer_and_scheduler": (*SCHEDULE, *OPTIMIZER),
+    "get_decay_parameter_names": ("decay_exclude", "decay_match"),
+}
+"""What of a Trainer a subclass may do its own way -> the fields that it decides."""
+
+
+def _own_way(trainer: Event) -> dict[str, Found]:
+    """Fields that a method of the program's own Trainer decides."""
+    of = trainer.receiver.of if isinstance(trainer.receiver, Instance) else None
+    doubts: dict[str, Found] = {}
+    for one in reversed(of.line) if of is not None else ():
+        for name, fields in METHODS.items():
+            method = one.cells.get(name)
+            if isinstance(method, Function):
+                place = Place(one.module.file, method.node.lineno)
+                why = f"{one.name}.{name} decides it: look there"
+                doubts |= {field: Found(None, "unknown", place, why=why) for field in fields}
+    return doubts
 
 
 def _groups(seen: Seen, trainer: Event) -> Place | None:
@@ -86,7 +131,7 @@ def trainer_part(seen: Seen, trainer: Event, root: Path) -> Part:
     family = OURS.get(first, first)
     near = trainer.place.file.rpartition("/")[0]
     part = Part()
-    own = _handed(seen, trainer)
+    own, schedule = _handed(seen, trainer), _taken(_schedule(trainer))
     if own is not None:
         for one in (optimizer_part(seen), decay_part(seen), clip_part(seen)):
             part.fields |= one.fields
@@ -94,30 +139,53 @@ def trainer_part(seen: Seen, trainer: Event, root: Path) -> Part:
     fields, hazards = trainer_recipe(
         family,
         release_of(root, family, near),
-        _given(trainer),
+        _given(trainer, family),
         own_optimizer=own,
-        own_schedule=_schedule(trainer),
+        own_schedule=trainer.place if schedule is not None else None,
         own_groups=_groups(seen, trainer),
     )
-    part.fields = {**fields, **part.fields}
+    if schedule is not None:
+        own_curve = schedule_fields(seen, schedule)
+        fields |= {name: one for name, one in own_curve.items() if name in (*SCHEDULE, "lr")}
+        odd = schedule_hazards(seen, schedule, own_curve)
+        part.hazards += [one for one in odd if one.code in OF_A_CURVE]
+    part.fields = {**fields, **part.fields, **_own_way(trainer)}
     part.hazards += hazards
     return part
 
 
-def _given(trainer: Event) -> dict[str, Found]:
-    """What the Trainer's arguments are given, by name."""
+def _given(trainer: Event, family: str) -> dict[str, Found]:
+    """What the Trainer's arguments are given, by name; all unknown where they are not read."""
     arguments = trainer.kwargs.get("args")
     if arguments is None and len(trainer.args) > 1:
         arguments = next((one for one in trainer.args[1:] if _arguments(one)), None)
     given: dict[str, Value] = {}
-    for one in inside(arguments) if arguments is not None else ():
+    arguments = _taken(arguments)
+    undecided = isinstance(arguments, Unknown) and arguments.op == "if"
+    for one in inside(arguments) if arguments is not None and not undecided else ():
         if isinstance(one, Made) and _arguments(one):
             given |= {**one.kwargs, **{k: v for k, v in one.cells.items() if isinstance(k, str)}}
             break
         if isinstance(one, Instance):
             given |= one.cells
             break
-    return {name: found(value) for name, value in given.items()}
+    else:
+        if arguments is not None:
+            why = f"the Trainer's arguments are {described(arguments)}, which is not known"
+            doubt = Found(None, "unknown", trainer.place, why=why)
+            return dict.fromkeys(DEFAULTS[family], doubt)
+    read = {name: found(value) for name, value in given.items()}
+    return {name: one for name, one in read.items() if one.certainty != "implied"}
+
+
+def _taken(value: Value | None) -> Value | None:
+    """Of a choice that the text decides the side that is taken."""
+    while isinstance(value, Unknown) and value.op == "if":
+        test = value.operands[0]
+        if not isinstance(test, Known):
+            break
+        value = value.operands[1 if test.value else 2]
+    return value
 
 
 def _arguments(value: Value) -> bool:

@@ -121,7 +121,7 @@ class _Trainer:
             decides.flag,
             f"max_steps if it is above 0, else {by_epochs}",
         )
-        if self.of.says("decay_steps") and self.of.value("decay_steps"):
+        if self.of.family == "paddleformers" and self.of.value("decay_steps"):
             steps = self.of["decay_steps"]
             self.fields["length"] = replace(
                 steps, value="fixed_steps", why=f"decay_steps: {steps.value}"

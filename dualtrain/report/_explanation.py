@@ -49,7 +49,7 @@ def _updates(plan: Plan, counted: bool) -> Iterator[str]:
     spec, total = plan.spec, plan.total_updates
     batch = spec.batch
     if spec.duration.epochs is not None:
-        epochs = _count(spec.duration.epochs, "epoch")
+        epochs = _epochs(spec.duration.epochs)
         yield f"T = {total}: {epochs} of {_count(plan.updates_per_epoch, 'update')}."
     else:
         yield f"T = {total}, however many epochs that takes."
@@ -69,6 +69,10 @@ _NORMALISE = {
     "micro_mean": "Its loss is the mean of their mean losses.",
     "token_mean": "Its loss is the sum of all their losses over the number of counted targets.",
 }
+
+
+def _epochs(number: float) -> str:
+    return _count(number, "epoch") if isinstance(number, int) else f"{number:g} epochs"
 
 
 def _tail(plan: Plan) -> str:
@@ -91,6 +95,9 @@ def _rate(plan: Plan, spans: tuple[Span, ...]) -> Iterator[str]:
         yield "No warmup: W = 0."
     else:
         yield f"Warmup: W = {plan.warmup_updates} ({_fields(spec.warmup)})."
+    if spec.shift:
+        ahead = "ahead" if spec.shift > 0 else "behind"
+        yield f"Its clock is {_count(abs(spec.shift), spec.schedule.per)} {ahead}."
     if spec.schedule.ends:
         yield f"The schedule ends at H = {plan.horizon}."
     else:

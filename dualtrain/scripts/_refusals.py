@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from dualtrain.errors import SpecError
 from dualtrain.scripts._said import unknown_words
@@ -36,7 +37,7 @@ def check_writable(spec: Spec, backend: str) -> None:
 
 
 def _received(spec: Spec, steps: tuple[str, ...]) -> str:
-    value: object = spec
+    value: Any = spec
     for step in steps:
         value = getattr(value, step)
     told = value.model_dump(exclude_unset=True) if hasattr(value, "model_dump") else value
@@ -54,8 +55,6 @@ def _beside_a_metric(spec: Spec, backend: str) -> Iterator[tuple[tuple[str, ...]
     metric = "beside a schedule that waits for a metric "
     if spec.warmup is not None:
         yield ("warmup",), f"{metric}no native object rises first"
-    if spec.ema is not None:
-        yield ("ema",), f"{metric}the averages would have to be swapped in each time"
     for word in ("lr_multipliers", "layer_decay"):
         if backend == "torch" and getattr(spec, word):
             yield (word,), f"{metric}torch cuts each group by itself, against min_lr too"

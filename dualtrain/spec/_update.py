@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from dualtrain.fields import Count, Part, Proportion
+from dualtrain.fields import LARGEST_COUNT, Count, Part, Proportion
 
 __all__ = ["Batch", "BatchNormRule", "Clip", "Duration", "Ema"]
 
@@ -81,11 +81,20 @@ class Ema(Part):
     weights."""
 
 
+def _whole_if_it_is(epochs: float) -> float:
+    return int(epochs) if float(epochs).is_integer() else epochs
+
+
+_Epochs = Annotated[float, Field(gt=0, le=LARGEST_COUNT), AfterValidator(_whole_if_it_is)]
+
+
 class Duration(Part):
     """When training ends: after so many epochs or so many updates."""
 
-    epochs: Count | None = None
-    """Passes over the training data."""
+    epochs: _Epochs | None = None
+    """Passes over the training data. Of a number that is not whole, as 2.5, the last pass ends
+    early: T = ceil(epochs x updates per epoch), the binary product, as in Hugging Face's trainer;
+    PaddleNLP's takes the floor."""
     updates: Count | None = None
     """Optimizer updates."""
 

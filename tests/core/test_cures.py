@@ -203,10 +203,6 @@ FIRST: dict[str, str | None] = {
     "warmup: {proportion: 100}": "write steps: 100 for so many updates",
     "warmup: {steps: 0.1}": "write warmup: {proportion: 0.1}",
     "warmup: {steps: 10.0}": "write 10",
-    "duration: {epochs: 3.0}": "write 3",
-    "duration: {epochs: 1.5}": (
-        "write duration: {updates: ...} with 1.5 times the updates of an epoch"
-    ),
     "duration: {updates: -1}": "write duration: {epochs: ...}",
     "batch: {accumulate: 2.5}": None,
     "duration: {updates: 1_000}": "write 1000",
@@ -236,9 +232,7 @@ FIRST: dict[str, str | None] = {
     "bf16: true": "write amp: {dtype: bfloat16}",
     "no_cuda: true": "write device: cpu",
     "num_train_epochs: 3.0": "write duration: {epochs: 3}",
-    "num_train_epochs: 1.5": (
-        "write duration: {updates: ...} with 1.5 times the updates of an epoch"
-    ),
+    "num_train_epochs: 1.5": "write duration: {epochs: 1.5}",
     "max_steps: -1": "leave it out",
     "lr_scheduler_type: constant_with_warmup": "write schedule: {name: constant}",
     "optim: adamw_torch": "write optimizer: {name: adamw, ...}",

@@ -45,6 +45,19 @@ def test_the_four_dialects() -> None:
     assert expected == {one.reading.dialect.name: sizes(one) for one in compared(plan_of())}
 
 
+def test_epochs_that_are_no_whole_number() -> None:
+    """2.5 of 3 updates are 7.5, of the Trainer's 2 they are 5; whole ones are whole."""
+    expected = {"paddlenlp": 8, "paddlenlp-trainer": 5, "hf4": 8, "hf5": 8}
+    plan = plan_of(duration={"epochs": 2.5})
+    assert expected == {one.reading.dialect.name: sizes(one)[0] for one in compared(plan)}
+    (trainer,) = compared(plan_of(duration={"epochs": 1.25}), "paddlenlp-trainer")
+    assert sizes(trainer)[0] == 2  # 2.5, rounded down
+    assert plan_of(duration={"epochs": 2.0}) == plan_of()
+    assert (
+        plan_of().spec.model_dump_json() == plan_of(duration={"epochs": 2.0}).spec.model_dump_json()
+    )
+
+
 def test_what_differs_from_the_spec() -> None:
     """Rates of the spec: 0 .1 .08 .06 .04 .02; of hf4: 0 .05 .1 .075 .05 .025."""
     paddlenlp, trainer, hf4, _ = compared(plan_of())

@@ -53,6 +53,13 @@ FIRES: list[tuple[str, dict[str, Any], str]] = [
         "there will be no warmup: 0.1 x 4 epochs is 0.4, which is rounded to 0; rounding: ceil "
         "makes it 1",
     ),
+    ("clock-is-shifted", {"shift": 1, **steps(10)}, "the first update has the rate of t = 1, 0.01"),
+    ("clock-is-shifted", {"shift": -1}, "updates 0 to 1 have the first rate, 0.1"),
+    (
+        "clock-is-shifted",
+        {"shift": -1, "duration": {"epochs": 10}, **schedule("linear", per="epoch")},
+        "updates 0 to 10 have the first rate, 0.1",
+    ),
     (
         "first-updates-are-idle",
         {"duration": {"epochs": 10}, **steps(2), **schedule("linear", per="epoch")},
@@ -82,6 +89,11 @@ FIRES: list[tuple[str, dict[str, Any], str]] = [
         "rate-jumps-after-warmup",
         {**schedule("exponential", gamma=0.9), **steps(10)},
         "the rise is to 0.1, and the rate of update 10 is 0.0349",
+    ),
+    (
+        "rate-jumps-after-warmup",
+        {**schedule("linear"), **steps(10, counted="over")},
+        "the rise is to 0.1, and the rate of update 10 is 0.09",
     ),
     (
         "rate-jumps-after-warmup",
@@ -314,6 +326,8 @@ SILENT: list[tuple[str, dict[str, Any]]] = [
     ),
     ("rate-jumps-after-warmup", {**schedule("polynomial", power=2, end_lr=0.003), **steps(7)}),
     ("rate-jumps-after-warmup", {"schedule": PLATEAU, **steps(10)}),
+    ("rate-jumps-after-warmup", {**schedule("linear"), **steps(10, counted="times")}),
+    ("clock-is-shifted", {"shift": 0}),
     ("schedule-never-ends", {"horizon": 200, **schedule("constant")}),
     ("schedule-never-ends", {**EPOCH_CUT, **schedule("linear", per="epoch")}),
     ("horizon-has-no-effect", {"horizon": 50}),

@@ -21,7 +21,7 @@ HALF = {"dtype": "float16"}
     [
         ("torch", "layer_decay", {"schedule": PLATEAU, "layer_decay": 0.5}),
         ("torch", "warmup", {"schedule": PLATEAU, "warmup": {"steps": 1}}),
-        ("paddle", "ema", {"schedule": PLATEAU, "ema": {"decay": 0.5}}),
+        ("paddle", "warmup", {"schedule": PLATEAU, "warmup": {"steps": 1}}),
         ("paddle", "schedule.cooldown", {"schedule": PLATEAU | {"cooldown": 2}}),
         ("torch", "amp.level", {"amp": {"dtype": "bfloat16", "level": "O2"}}),
         ("torch", "amp.float32_operators", {"amp": HALF | {"float32_operators": ["exp"]}}),
@@ -45,13 +45,13 @@ def test_a_word_that_no_script_says_is_named(
 
 
 def test_all_of_them_at_once() -> None:
-    spec = spec_of(schedule=PLATEAU, ema={"decay": 0.5}, amp=HALF | {"level": "O2"})
+    spec = spec_of(schedule=PLATEAU, warmup={"steps": 1}, amp=HALF | {"level": "O2"})
 
     with pytest.raises(SpecError) as refusal:
         write_script(spec, "torch")
 
     named = [problem.where for problem in refusal.value.problems]
-    assert named == ["ema", "amp.level"]
+    assert named == ["warmup", "amp.level"]
 
 
 def test_an_unknown_framework() -> None:

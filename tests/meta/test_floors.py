@@ -27,7 +27,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("lockstep",),
     ("parity", "training"),
     ("report", "testing"),
-    ("workers",),
+    ("workers", "porting"),
     ("cli",),
 )
 """From the ground up; rooms of one floor do not know each other."""

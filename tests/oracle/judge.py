@@ -193,8 +193,8 @@ class _Judge:
             return
         for word, number in {
             "total_updates": run.updates,
-            "warmup_updates": run.warmup * run.unit,
-            "horizon": run.horizon * run.unit,
+            "warmup_updates": run.warmup,
+            "horizon": run.horizon * run.unit + run.moved,
             "updates_per_epoch": run.updates_per_epoch,
         }.items():
             self.equal("sizes", word, number, header[word])

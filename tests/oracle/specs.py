@@ -151,7 +151,7 @@ class _Draw:
 
     def spec(self, architecture: Architecture, micro_batches: int, scaled: bool) -> Values:
         optimizer_name = list(OPTIMIZERS)[(self.index + self.index // len(OPTIMIZERS)) % 12]
-        schedule_name = [*SCHEDULES, "reduce_on_plateau", "sequential"][self.index % 22]
+        schedule_name = NAMES[self.index % len(NAMES)]
         if schedule_name in ("one_cycle", "cyclic") and self.chance(0.3):
             optimizer_name = "momentum"  # the one whose momentum they cycle
         if schedule_name == "constant" and self.chance(0.3):
@@ -160,17 +160,17 @@ class _Draw:
             optimizer_name = self.one(*OPTIMIZERS)
             schedule_name = "constant" if optimizer_name == "rprop" else schedule_name
         optimizer = {"name": optimizer_name, **OPTIMIZERS[optimizer_name](self)}
-        updates = self.one({"updates": self.one(1, 2, 3, 7, 12)}, {"epochs": self.one(1, 2, 3)})
+        updates = self.one({"updates": self.one(1, 2, 3, 7, 12)}, {"epochs": self.one(1, 2, 2.5)})
         spec: Values = {
             "optimizer": optimizer,
             "schedule": self.schedule(schedule_name, optimizer, scaled),
             "duration": updates,
             "batch": self.batch(micro_batches),
         }
-        rises = schedule_name in ("one_cycle", "noam") or (
-            schedule_name == "sequential"
-            and spec["schedule"]["phases"][0]["schedule"]["name"] in ("one_cycle", "noam")
-        )
+        made = spec["schedule"]
+        first = [phase["schedule"] for phase in made.get("phases", [])[:1]]
+        alone = [made, *first, *made.get("schedules", [])]
+        rises = any(one["name"] in ("one_cycle", "noam") for one in alone)
         if optimizer_name != "rprop":
             if not rises and self.chance(0.6):
                 spec["warmup"] = self.warmup(spec, micro_batches)
@@ -180,8 +180,10 @@ class _Draw:
                 spec["lr_multipliers"] = self.multipliers()
             if not architecture.tied and self.chance(0.25):
                 spec["layer_decay"] = self.one(0.5, 0.75, 1.0)
+        if schedule_name != "reduce_on_plateau" and optimizer_name != "rprop" and self.chance(0.2):
+            spec["shift"] = self.one(1, -1, 3)
         if self.chance(0.25):
-            spec["horizon"] = self.one(1, 2, 5, 9, 30)
+            spec["horizon"] = self.one(1, 2, 5, 9, 30, {"epochs": 3})
         if self.chance(0.3):
             spec["freeze"] = self.freeze()
         if self.chance(0.7):
@@ -210,17 +212,18 @@ class _Draw:
         run = sizes(_filled(spec), micro_batches)
         last = max(0, -(-run.updates // run.unit) - 1)
         form: Values = {"steps": self.one(0, 1, 2, last, last)}
+        if self.chance(0.3):
+            form = self.one({"updates": self.one(0, 1, 2, 3)}, {"epochs": self.one(0, 1)})
         if self.chance(0.4):
             form = {
                 "proportion": self.one(0.0, 0.29, 0.5, 0.75),
                 "rounding": self.one("floor", "ceil", "round"),
             }
-            rounded = sizes(_filled({**spec, "warmup": form}), micro_batches).warmup
-            if rounded == 0:
+            if not sizes(_filled({**spec, "warmup": form}), micro_batches).warmup:
                 form["proportion"] = 0.0
         form["start"] = self.one(0.0, 0.0, 0.25)
         form["shape"] = self.one("linear", "linear", "cosine", "one_minus_sqrt")
-        form["counted"] = self.one("inside", "inside", "before")
+        form["counted"] = self.one("inside", "inside", "before", "over", "times")
         return form
 
     def weight_decay(self, optimizer: str) -> Values:
@@ -270,8 +273,14 @@ class _Draw:
                 {"schedule": self.named(self.one(*SCHEDULES), optimizer), "updates": length}
                 for length in (self.one(1, 2), self.one(2, 3))[: self.one(1, 2)]
             ]
-            phases.append({"schedule": self.named(self.one(*SCHEDULES), optimizer)})
+            other = {"lr": optimizer["lr"] / 4} if self.chance(0.4) else {}
+            lower = {**optimizer, "lr": other.get("lr", optimizer["lr"])}
+            phases.append({"schedule": self.named(self.one(*SCHEDULES), lower), **other})
             return {"name": name, "phases": phases, "per": per}
+        if name == "product":
+            two = [self.one(*SCHEDULES), self.one("linear", "table", "step")]
+            schedules = [{**self.named(one, optimizer), "per": per} for one in two]
+            return {"name": name, "schedules": schedules, "per": per}
         made = plateau(self, optimizer["lr"]) if name == "reduce_on_plateau" else None
         made = made or self.named(name, optimizer)
         if name in ("one_cycle", "cyclic") and optimizer["name"] == "momentum":
@@ -285,7 +294,13 @@ class _Draw:
 def _filled(spec: Values) -> Values:
     """What the whole numbers of a run are made from."""
     absent = {"epochs": None, "updates": None}
-    return {"warmup": None, "horizon": None, **spec, "duration": absent | spec["duration"]}
+    return {
+        "warmup": None,
+        "horizon": None,
+        "shift": 0,
+        **spec,
+        "duration": absent | spec["duration"],
+    }
 
 
 def fits(spec: Values, micro_batches: int) -> bool:
@@ -294,9 +309,11 @@ def fits(spec: Values, micro_batches: int) -> bool:
     run = sizes(_filled(spec), micro_batches)
     if run.updates > 15:
         return False
-    before = (spec.get("warmup") or {}).get("counted") == "before"
-    inside, length = (0, run.horizon - run.warmup) if before else (run.warmup, run.horizon)
-    return run.updates > 0 and inside < length and _room(spec["schedule"], inside, length)
+    counted = (spec.get("warmup") or {}).get("counted")
+    if counted != "before" and run.warmup >= run.horizon * run.unit:
+        return False
+    inside, rest = divmod(run.warmup, run.unit) if counted == "inside" else (0, 0)
+    return run.updates > 0 and not rest and _room(spec["schedule"], inside, run.horizon)
 
 
 def _room(schedule: Values, warmup: int, horizon: int) -> bool:
@@ -307,6 +324,8 @@ def _room(schedule: Values, warmup: int, horizon: int) -> bool:
             return bool(warmup + (schedule["stable"] or 0) + schedule["decay"] <= horizon)
         case "one_cycle":
             return bool(schedule["rise"] * horizon > 1)
+        case "product":
+            return all(_room(one, warmup, horizon) for one in schedule["schedules"])
         case "sequential":
             for phase in schedule["phases"]:
                 length = phase.get("updates", horizon)
@@ -434,6 +453,16 @@ def _piecewise(d: _Draw, lr: float) -> Values:
     return {"boundaries": [d.one(1, 2), d.one(3, 12)], "values": [lr, d.one(lr, 0.0), lr * 2]}
 
 
+def _table(d: _Draw, lr: float) -> Values:
+    """Points at each update, or at some."""
+    if d.chance(0.3):
+        return {"multipliers": [0.5, 1.0, 0.0, 0.25], "at": None, "between": "hold"}
+    at = d.one([0, 3], [0, 1, 7], [0])
+    return {"multipliers": [1.0, 0.125, 2.0][: len(at)], "at": at} | {
+        "between": d.one("hold", "linear")
+    }
+
+
 SCHEDULES: dict[str, Callable[[_Draw, float], Values]] = {
     "constant": lambda d, lr: {},
     "linear": lambda d, lr: {},
@@ -463,5 +492,9 @@ SCHEDULES: dict[str, Callable[[_Draw, float], Values]] = {
         "multiplier": d.one(1, 2),
         "min_lr": _below(d, lr),
     },
+    "table": _table,
 }
-"""Name -> its fields, given the base rate; all but reduce_on_plateau and sequential."""
+"""Name -> its fields, given the base rate; all that can be a phase."""
+
+NAMES = [*SCHEDULES, "reduce_on_plateau", "sequential", "product"]
+"""Every schedule."""

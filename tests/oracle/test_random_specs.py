@@ -8,12 +8,12 @@ from __future__ import annotations
 import pytest
 
 from tests.oracle.check import check, words
-from tests.oracle.specs import OPTIMIZERS, SCHEDULES, Case, draw
+from tests.oracle.specs import NAMES, OPTIMIZERS, Case, draw
 
 # Paddle's batch norm says so in every forward pass.
 pytestmark = pytest.mark.filterwarnings("ignore:When training, we now always track")
 
-SEED, COUNT, CHUNK = 6, 80, 16
+SEED, COUNT, CHUNK = 7, 128, 16
 CASES = [draw(SEED, index) for index in range(COUNT)]
 
 
@@ -35,7 +35,8 @@ def test_a_case_follows_from_its_seed_and_number() -> None:
 
 CHOICES = {
     "optimizer.name": OPTIMIZERS,
-    "schedule.name": [*SCHEDULES, "reduce_on_plateau", "sequential"],
+    "schedule.name": NAMES,
+    "schedule.between": ["hold", "linear"],
     "schedule.per": ["update", "epoch"],
     "schedule.mode": ["triangular", "triangular2", "exp_range", "min", "max"],
     "schedule.scale_per": ["cycle", "update"],
@@ -45,7 +46,7 @@ CHOICES = {
     "schedule.threshold_mode": ["rel", "abs"],
     "warmup.rounding": ["floor", "ceil", "round"],
     "warmup.shape": ["linear", "cosine", "one_minus_sqrt"],
-    "warmup.counted": ["inside", "before"],
+    "warmup.counted": ["inside", "before", "over", "times"],
     "weight_decay.kind": ["coupled", "decoupled"],
     "weight_decay.exclude": ["bias", "norm", "embedding", "one_dimensional"],
     "batch.normalise": ["micro_mean", "token_mean"],
@@ -62,6 +63,8 @@ CHOICES = {
 FIELDS = [
     *(
         "horizon",
+        "horizon.epochs",
+        "shift",
         "layer_decay.rate",
         "lr_multipliers.multiplier",
         "duration.epochs",
@@ -69,8 +72,20 @@ FIELDS = [
         "batch.micro_batches_per_epoch",
     ),
     *("clip.global_norm", "clip.norm", "clip.value", "loss.label_smoothing", "ema.decay"),
-    *("warmup.steps", "warmup.proportion", "warmup.start", "weight_decay.exclude_below_ndim"),
-    *("schedule.momentum.low", "schedule.phases.updates", "amp.loss_scale.init"),
+    *(
+        "warmup.steps",
+        "warmup.proportion",
+        "warmup.updates",
+        "warmup.epochs",
+        "warmup.start",
+        "weight_decay.exclude_below_ndim",
+    ),
+    *(
+        "schedule.momentum.low",
+        "schedule.phases.updates",
+        "schedule.phases.lr",
+        "amp.loss_scale.init",
+    ),
 ]
 
 

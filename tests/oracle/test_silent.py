@@ -12,7 +12,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:When training, we now always tra
 
 
 def test_clean_specs_are_silent() -> None:
-    tally = run(seed=0, first=0, cases=24)
+    tally = run(seed=0, first=0, cases=30)
     assert tally.troubles == []
     assert tally.updates > 100
     assert max(share for share, _ in tally.nearest.values()) < 1

@@ -15,8 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dualtrain import write_script
+from tests.builders import spec_of
 from tests.oracle.specs import OPTIMIZERS, SCHEDULES, Case, draw
-from tests.scripts import by_fit, by_script, writable
+from tests.scripts import by_fit, by_script, filled, writable
 
 SEED, COUNT, CHUNK = 11, 66, 11
 LOSS, WEIGHTS = 1e-5, 1e-4
@@ -52,6 +54,8 @@ def difference(case: Case, backend: str, fitted: Case | None = None) -> str | No
     if theirs.averages is not None:
         assert mine.averages is not None
         pairs.append(("averages", mine.averages, theirs.averages))
+    for at, (own, wanted) in enumerate(zip(mine.seen, theirs.seen, strict=True)):
+        pairs.append((f"seen at reading {at}", own, wanted))
     for what, own, wanted in pairs:
         for name, weight in wanted.items():
             allowed = WEIGHTS * (np.abs(weight).max() + 1e-6)
@@ -76,6 +80,15 @@ def test_a_momentum_that_a_cycle_moves(backend: str, index: int) -> None:
     assert difference(case, backend) is None
 
 
+@pytest.mark.parametrize("index", [152, 284])
+def test_a_metric_is_one_of_the_averages(backend: str, index: int) -> None:
+    case = case_of(SEED, index, backend)
+
+    assert case.spec["schedule"]["name"] == "reduce_on_plateau"
+    assert case.spec["ema"] and case.spec["duration"]["epochs"] > 1  # it is read between two
+    assert difference(case, backend) is None
+
+
 def test_every_optimizer_and_schedule_is_there(backend: str) -> None:
     specs = [case_of(SEED, index, backend).spec for index in range(COUNT)]
 
@@ -91,6 +104,34 @@ def test_every_optimizer_and_schedule_is_there(backend: str) -> None:
 @given(index=st.integers(COUNT, 10**6))
 def test_so_does_any_script(backend: str, index: int) -> None:
     assert difference(case_of(SEED, index, backend), backend) is None
+
+
+LAYERS = ["embeddings.weight", "encoder.layer.0.dense.weight", "encoder.layer.1.dense.weight"]
+
+
+def test_layers_are_counted_in_one_list(backend: str, tmp_path: Path) -> None:
+    spec = spec_of(layer_decay={"rate": 0.5, "below": ["first.*"], "above": ["encoder.last.*"]})
+    above = filled(write_script(spec, backend), tmp_path / "layers.py")["layers_above"]
+    named = ["encoder.last.weight", "first.weight", "head.weight"]
+
+    assert [*above([*LAYERS, *named]).values()] == [3, 2, 1, 0, 3, 0]
+    with pytest.raises(SystemExit, match=r"is encoder\.norm\.weight below the layers, or above"):
+        above([*LAYERS, "encoder.norm.weight"])
+    with pytest.raises(SystemExit, match="is token below the layers, or above"):
+        above(["token", "blocks.0.dense.weight"])
+    with pytest.raises(SystemExit, match="the layers must be in one list"):
+        above([*LAYERS, "decoder.layer.0.dense.weight"])
+    with pytest.raises(SystemExit, match="the layers must be in one list"):
+        above(["layers.0.blocks.0.weight", "layers.1.blocks.0.weight"])
+
+
+def test_a_pattern_must_name_a_parameter(backend: str, tmp_path: Path) -> None:
+    spec = spec_of(freeze={"patterns": ["bert.*"]})
+    check = filled(write_script(spec, backend), tmp_path / "patterns.py")["check_patterns"]
+
+    check(["bert.pooler.weight"])
+    with pytest.raises(SystemExit, match=r"no parameter is called 'bert\.\*'"):
+        check(["roberta.pooler.weight"])
 
 
 def test_the_check_can_fail(backend: str) -> None:

@@ -41,7 +41,7 @@ WORDS: dict[str, Any] = {"warmup": {"proportion": 0.29}, "clip": {"global_norm":
 def test_a_task(backend: str, task: str, tmp_path: Path) -> None:
     if task == "text":
         write_task(tmp_path)
-        spec = small_spec(tmp_path, **WORDS)
+        spec = small_spec(tmp_path, **WORDS, layer_decay=0.75)
     else:
         write_numbers(tmp_path)
         spec = number_spec(tmp_path, **WORDS)
@@ -147,7 +147,10 @@ def test_the_command_prints_it(tmp_path: Path, run: Run) -> None:
     (tmp_path / "spec.yaml").write_text(SPEC)
     status, said, _ = run("write", tmp_path / "spec.yaml", "--backend", "torch")
 
-    parts: dict[str, Any] = {"optimizer": {"name": "adamw", "lr": 3e-4}, "schedule": {"name": "linear"}}
+    parts: dict[str, Any] = {
+        "optimizer": {"name": "adamw", "lr": 3e-4},
+        "schedule": {"name": "linear"},
+    }
     rest: dict[str, Any] = {"warmup": {"proportion": 0.1}, "duration": {"epochs": 2}}
     assert (status, said) == (0, write_script(Spec(**parts, **rest), "torch"))
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from dualtrain.reading import Node
 from dualtrain.recipes._record import Found, Hazard
 from dualtrain.recipes.vision import _classification, _detection, _segmentation, _text, _video
+from dualtrain.recipes.vision._flags import applied
 from dualtrain.recipes.vision._reading import Reading, frozen
 
 __all__ = ["vision_recipe"]
@@ -19,14 +20,17 @@ def no_code(path: str) -> None:
 
 
 def vision_recipe(
-    tree: Node, code: Callable[[str], str | None] = no_code
+    tree: Node,
+    code: Callable[[str], str | None] = no_code,
+    words: Sequence[Node] = (),
 ) -> tuple[dict[str, Found], list[Hazard]] | None:
     """The fields and the hazards of a configuration whose shape is known; None of another.
 
     `tree` is the configuration after inheritance, each value with its place. A family is known by
     the shape of the tree, not by a name; what its code does with the keys is in its file here.
     `code` gives the text of a file of the repository, None where there is no such file. Fields
-    that rest on code which is there and does something else are unknown.
+    that rest on code which is there and does something else are unknown. `words` are those of the
+    command behind the script's name; they change the tree first.
 
     >>> from dualtrain.reading import Place
     >>> at = Place("a.yml", 1)
@@ -37,7 +41,7 @@ def vision_recipe(
         return None
     for family in FAMILIES:
         if family.recognises(tree):
-            reading = family.read(tree)
+            reading = family.read(applied(tree, words, family.FLAGS))
             reading.hold(family.CLAIMS, code)
             return _finish(reading)
     return None

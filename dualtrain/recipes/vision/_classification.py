@@ -8,7 +8,7 @@ from dualtrain.recipes.vision._backbones import spare_norms
 from dualtrain.recipes.vision._epochs import Curves, schedule
 from dualtrain.recipes.vision._reading import Claim, Reading
 
-__all__ = ["CLAIMS", "read", "recognises"]
+__all__ = ["CLAIMS", "FLAGS", "read", "recognises"]
 
 CURVES = Curves(
     subtracts=("Cosine", "Linear"),
@@ -36,8 +36,9 @@ SPARING = (
 """Models, by how their names begin, whose norms have a regularizer of their own, L2Decay(0.0)."""
 
 RATES = "ppcls/optimizer/learning_rate.py"
+FLAGS = dict[str, str]()
 CLAIMS = (
-    Claim(RATES, r"range\(0, epochs, 30\)", ("milestones", "values")),
+    Claim(RATES, r"range\(0, epochs, 30\)", ("milestones", "values"), ("decoy_values",)),
     Claim(RATES, r"epochs - (self\.)?warmup_epoch\) \*", ("length",)),
     Claim("ppcls/engine/engine.py", "update_freq", ("scheduler_step",)),
     Claim("ppcls/engine/engine.py", r"use_amp[\"'],\s*True", ("amp",)),

@@ -7,15 +7,17 @@ from dualtrain.recipes.vision import _paddle
 from dualtrain.recipes.vision._backbones import freeze
 from dualtrain.recipes.vision._reading import Claim, Reading
 
-__all__ = ["CLAIMS", "read", "recognises"]
+__all__ = ["CLAIMS", "FLAGS", "read", "recognises"]
 
 OPT = "OptimizerBuilder.optimizer"
 CURVES = {"CosineDecay": "cosine", "PiecewiseDecay": "piecewise"}
 
 RATES, TRAINER = "ppdet/optimizer/optimizer.py", "ppdet/engine/trainer.py"
+LONG = ("sched_longer_than_training",)
+FLAGS = {"amp": "amp"}
 CLAIMS = (
     Claim(RATES, r"gamma / 10\s*\*\*\s*i", ("values",)),
-    Claim(RATES, r"self\.max_epochs \* int\(step_per_epoch\)", ("length",)),
+    Claim(RATES, r"self\.max_epochs \* int\(step_per_epoch\)", ("length",), LONG),
     Claim(TRAINER, r"init_loss_scaling=.*1024", ("amp_if_enabled",)),
     Claim(TRAINER, r"self\.lr\.step\(\)", ("scheduler_step",)),
 )

@@ -50,6 +50,8 @@ class Claim:
     """A regular expression that is found in the file where the rule holds."""
     fields: tuple[str, ...]
     """The fields that rest on it, unless a key states them as they are."""
+    hazards: tuple[str, ...] = ()
+    """The hazards that rest on it."""
 
 
 @dataclass(slots=True)
@@ -166,16 +168,17 @@ class Reading:
         return decay is not None and bool(decay.value)
 
     def hold(self, claims: Iterable[Claim], code: Callable[[str], str | None]) -> None:
-        """Doubt the fields whose rule the repository's own code does not bear out."""
+        """Doubt fields and drop hazards that the code at hand does not bear out."""
         for claim in claims:
             text = code(claim.file)
             if text is None or re.search(claim.says, text):
                 continue
+            self.hazards = [one for one in self.hazards if one.code not in claim.hazards]
             for name in claim.fields:
                 found = self.fields.get(name, Found(certainty="unknown"))
                 if found.certainty != "unknown" and (found.certainty, found.how) != STATED:
                     why = f"{claim.file} is not as {self.code} has it: read what it does"
-                    self.doubt(name, why, found.flag, found.value)
+                    self.doubt(name, why, found.flag)
 
     def unreached(self, epochs: int | None) -> None:
         """Warn of milestones, in epochs, that training does not come to."""

@@ -6,15 +6,19 @@ from dualtrain.reading import Node
 from dualtrain.recipes.vision import _paddle
 from dualtrain.recipes.vision._reading import Claim, Reading
 
-__all__ = ["CLAIMS", "read", "recognises"]
+__all__ = ["CLAIMS", "FLAGS", "read", "recognises"]
 
 WORDS = {"adam": "Adam", "sgd": "SGD"}
 OLD_DECAYS = {"poly": "PolynomialDecay", "piecewise": "PiecewiseDecay", "stepdecay": "StepDecay"}
-AMP = {"dtype": "float16", "level": "O1", "init_loss_scaling": 1024.0}
 
 TRAIN, BUILDER = "paddleseg/core/train.py", "paddleseg/cvlibs/builder.py"
+FLAGS = {
+    "learning_rate": "lr_scheduler.learning_rate",
+    **{name: name for name in ("iters", "batch_size")},
+    **{name: f"--{name}" for name in ("precision", "amp_level", "seed")},
+}
 CLAIMS = (
-    Claim(TRAIN, r"init_loss_scaling\s*=\s*1024", ("amp_if_enabled",)),
+    Claim(TRAIN, r"init_loss_scaling\s*=\s*1024", ("amp", "amp_if_enabled")),
     Claim(TRAIN, r"lr_sche(duler)?\.step\(\)", ("scheduler_step",)),
     Claim(BUILDER, "iters - warmup_iters", ("length",)),
     Claim(BUILDER, "= 'Momentum'", ("optimizer",)),
@@ -43,8 +47,14 @@ def read(tree: Node) -> Reading:
     reading.need("batch_size", "batch_size")
     reading.imply("accumulate", 1, "the loop of PaddleSeg")
     reading.imply("scheduler_step", "per_batch", "the loop of PaddleSeg")
-    reading.imply("amp", "off", "default of --precision", "--precision")
-    reading.imply("amp_if_enabled", AMP, "the loop of PaddleSeg", "--precision fp16")
+    reading.take("seed", "--seed")
+    level = reading.word("--amp_level", "O1")
+    amp = {"dtype": "float16", "level": level, "init_loss_scaling": 1024.0}
+    if reading.word("--precision") == "fp16":
+        reading.state("amp", amp, "--precision", "computed")
+    else:
+        reading.imply("amp", "off", "default of --precision", "--precision")
+        reading.imply("amp_if_enabled", amp, "the loop of PaddleSeg", "--precision fp16")
     return reading
 
 

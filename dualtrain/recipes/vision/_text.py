@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dualtrain.reading import Node
+from dualtrain.recipes._record import Found
 from dualtrain.recipes.vision import _paddle
 from dualtrain.recipes.vision._backbones import spare_norms
 from dualtrain.recipes.vision._epochs import Curves, schedule
 from dualtrain.recipes.vision._reading import Claim, Reading, named
 
-__all__ = ["CLAIMS", "read", "recognises"]
+__all__ = ["CLAIMS", "FLAGS", "read", "recognises"]
 
 CURVES = Curves(
     subtracts=(),
@@ -31,8 +32,12 @@ READS = {
 SPARING = ("PPLCNet", "PPHGNet", "MobileNetV1Enhance")
 """Backbones, by how their names begin, whose norms have L2Decay(0.0) of their own."""
 
+LATE = ("sched_warmup_not_subtracted",)
+FLAGS = dict[str, str]()
 CLAIMS = (
-    Claim("ppocr/optimizer/learning_rate.py", r"T_max = step_each_epoch \* epochs", ("length",)),
+    Claim(
+        "ppocr/optimizer/learning_rate.py", r"T_max = step_each_epoch \* epochs", ("length",), LATE
+    ),
     Claim("tools/train.py", r"[\"']amp_level[\"'], [\"']O2", ("amp_if_enabled",)),
     Claim("tools/train.py", "else 1024", ("seed",)),
 )
@@ -106,7 +111,10 @@ def _own_decays(reading: Reading, name: str) -> None:
     model = reading.word("Architecture.Backbone.name")
     if model.startswith(SPARING) and name != "AdamW" and reading.decays():
         spare_norms(reading, model)
+    decay = reading.fields.get("weight_decay", Found())
     for path, item in named(reading.tree, "^fc_decay$"):
+        if item.value == decay.value:
+            continue
         text = f"{path}: the layer decays by {item.plain()}, and not by the optimizer's decay"
         reading.warn("decay_in_model_code", item.place, text, "weight_decay")
 

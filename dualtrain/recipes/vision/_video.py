@@ -6,15 +6,15 @@ from dualtrain.reading import Node
 from dualtrain.recipes.vision import _paddle
 from dualtrain.recipes.vision._reading import Claim, Reading
 
-__all__ = ["CLAIMS", "read", "recognises"]
+__all__ = ["CLAIMS", "FLAGS", "read", "recognises"]
 
 OPT = "OPTIMIZER"
 RATE = f"{OPT}.learning_rate"
-AMP = {"dtype": "float16", "level": "O1", "init_loss_scaling": 65536.0}
 OWN_BASES = ("cosine_base_lr", "step_base_lr", "base_lr")
 """What the repository's own classes call the base rate."""
 
 TRAIN = "paddlevideo/tasks/train.py"
+FLAGS = {name: f"--{name}" for name in ("amp", "amp_level", "seed")}
 CLAIMS = (
     Claim(TRAIN, r"iter_step", ("scheduler_step", "length")),
     Claim(TRAIN, r"init_loss_scaling\s*=\s*2\.0\s*\*\*\s*16", ("amp_if_enabled",)),
@@ -46,9 +46,14 @@ def read(tree: Node) -> Reading:
         reading.doubt("accumulate", why, "GRADIENT_ACCUMULATION.global_batch_size")
     else:
         reading.imply("accumulate", 1, "the loop of PaddleVideo")
-    reading.imply("amp", "off", "default of --amp", "--amp")
-    reading.imply("amp_if_enabled", AMP, "the loop of PaddleVideo", "--amp")
-    reading.imply("seed", 1234, "default of --seed", "--seed")
+    level = reading.word("--amp_level", "O1")
+    amp = {"dtype": "float16", "level": level, "init_loss_scaling": 65536.0}
+    if reading.value("--amp"):
+        reading.state("amp", amp, "--amp", "computed")
+    else:
+        reading.imply("amp", "off", "default of --amp", "--amp")
+        reading.imply("amp_if_enabled", amp, "the loop of PaddleVideo", "--amp")
+    reading.take("seed", "--seed", 1234, "--seed")
     return reading
 
 

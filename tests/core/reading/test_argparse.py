@@ -17,7 +17,8 @@ from tests.core.reading.readings import COMMAND, reading
 def namespace(program: Program) -> dict[str, Any]:
     value = program.entry.cells["args"]
     assert isinstance(value, DictValue)
-    return plain(value)
+    found: dict[str, Any] = plain(value)
+    return found
 
 
 def value_of(program: Program, name: str) -> Any:

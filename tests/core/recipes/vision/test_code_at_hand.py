@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.core.recipes.vision.test_classification import TREE, rates
-from tests.vision import said
+from tests.vision import codes, said
 
 RATES = rates("name: Piecewise, learning_rate: 0.1, decay_epochs: [20], values: [0.1, 0.02]")
 MULTISTEP = rates("name: MultiStepDecay, learning_rate: 0.1, milestones: [20]")
@@ -18,6 +18,7 @@ def test_code_that_does_so_changes_nothing(tmp_path: Path) -> None:
     recipe = said(tmp_path, RATES, ppcls__optimizer__learning_rate=BOTH)
 
     assert {found.certainty for found in recipe.fields.values()} == {"stated", "implied"}
+    assert codes(recipe) == {"decoy_values"}
 
 
 def test_code_that_does_otherwise_leaves_its_fields_unknown(tmp_path: Path) -> None:
@@ -26,6 +27,8 @@ def test_code_that_does_otherwise_leaves_its_fields_unknown(tmp_path: Path) -> N
 
     assert unknown == {"milestones", "values", "length"}
     assert "ppcls/optimizer/learning_rate.py" in recipe["values"].why
+    assert recipe["values"].value is None
+    assert codes(recipe) == set()
     assert recipe["lr"].certainty == "stated"
 
 

@@ -179,6 +179,8 @@ def test_parts_of_a_model_that_decay_by_their_own(tmp_path: Path) -> None:
 
     assert line_of(said(tmp_path, TREE + head), "decay_in_model_code") == 8
     assert "decay_in_model_code" in codes(said(tmp_path, TREE + norms))
+    same = said(tmp_path, TREE + head.replace("0.00001", "3.0e-05"))
+    assert "decay_in_model_code" not in codes(same)
     none = TREE.replace("3.0e-05", "0.0") + norms
     assert "decay_in_model_code" not in codes(said(tmp_path, none))
 

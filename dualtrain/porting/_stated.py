@@ -1,0 +1,150 @@
+"""The rates of the native schedule that a recipe states, from the library's own class."""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from dualtrain.reading import Function, Known, Library, ListValue, Made, Unknown, Value
+from dualtrain.recipes import Recipe
+from dualtrain.recipes._driving import driving, rate
+
+__all__ = ["NotStated", "stated_rates"]
+
+
+class NotStated(Exception):
+    """The native object cannot be made from what the recipe says: no proof."""
+
+
+OPERATIONS: Mapping[str, Callable[..., Any]] = {
+    "+": lambda *a: a[0] + a[1] if len(a) == 2 else +a[0],
+    "-": lambda *a: a[0] - a[1] if len(a) == 2 else -a[0],
+    "*": lambda a, b: a * b,
+    "/": lambda a, b: a / b,
+    "//": lambda a, b: a // b,
+    "%": lambda a, b: a % b,
+    "**": lambda a, b: a**b,
+    ">": lambda a, b: a > b,
+    ">=": lambda a, b: a >= b,
+    "<": lambda a, b: a < b,
+    "<=": lambda a, b: a <= b,
+    "==": lambda a, b: a == b,
+    "!=": lambda a, b: a != b,
+    "not": lambda a: not a,
+    "int": int,
+    "float": float,
+    "round": round,
+    "abs": abs,
+    "max": max,
+    "min": min,
+    "ceil": math.ceil,
+    "floor": math.floor,
+    "if": lambda test, then, other: then if test else other,
+}
+
+
+def stated_rates(recipe: Recipe, micro_batches: int, updates: int, accumulate: int) -> list[float]:
+    """The rate of each update, by the native object that the recipe states.
+
+    micro_batches: of an epoch, which the recipe's own loader would tell.
+    Raises NotStated: it is none of a library's, or is given what only a run knows.
+    """
+    seen = recipe.training
+    if seen is None:
+        raise NotStated("the recipe is a configuration: it names no native object")
+    held = driving(seen)
+    if held is None:
+        plain = recipe["lr"].value
+        if plain is None or recipe["schedule"].value != "none":
+            raise NotStated("no schedule of a library drives the rate")
+        return [float(plain)] * updates
+    if not isinstance(held, Made):
+        raise NotStated("the rate is the program's own code")
+    step = recipe["scheduler_step"].value
+    if step not in ("per_batch", "per_update", "per_epoch", "never"):
+        raise NotStated(f"the schedule is stepped {step or 'where that is not known'}")
+    native, read = _native(held, _Numbers(micro_batches), recipe, rate(seen))
+    per_epoch = max(1, -(-micro_batches // accumulate))
+    rates: list[float] = []
+    for update in range(updates):
+        rates.append(float(read()))
+        moves = step in ("per_batch", "per_update") or (update + 1) % per_epoch == 0
+        if step != "never" and moves:
+            native.step()
+    return rates
+
+
+def _native(
+    held: Made, numbers: _Numbers, recipe: Recipe, base: Value | None
+) -> tuple[Any, Callable[[], float]]:
+    """The object, and how its rate is read."""
+    if held.path.startswith("paddle"):
+        made = numbers.made(held)
+        return made, made.get_lr
+    import torch
+
+    lr = recipe["lr"].value
+    if lr is None:
+        raise NotStated("the rate is not known")
+    del base
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=float(lr))
+    numbers.optimizer = optimizer
+    return numbers.made(held), lambda: optimizer.param_groups[0]["lr"]
+
+
+class _Numbers:
+    """Values of a program as values of Python, for a number of batches."""
+
+    def __init__(self, micro_batches: int) -> None:
+        self._batches = micro_batches
+        self.optimizer: Any = None
+
+    def made(self, held: Made) -> Any:
+        """A library's object, made by the library."""
+        module, _, name = held.path.rpartition(".")
+        try:
+            factory = getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError) as fault:
+            raise NotStated(f"{held.path} is not installed here: {fault}") from None
+        arguments = [self.value(one) for one in held.args]
+        words = {key: self.value(one) for key, one in held.kwargs.items()}
+        try:
+            return factory(*arguments, **words)
+        except Exception as fault:  # whatever the library says against what the recipe gives it
+            raise NotStated(f"{held.path} refuses what the recipe gives it: {fault}") from None
+
+    def value(self, value: Value) -> Any:
+        """Raises NotStated: only a run knows it."""
+        match value:
+            case Known():
+                return value.value
+            case ListValue() if not value.open:
+                items = [self.value(one) for one in value.values]
+                return tuple(items) if value.kind == "tuple" else items
+            case Unknown(op="len"):
+                return self._batches
+            case Unknown() if value.op in OPERATIONS:
+                if value.op == "if":
+                    test, then, other = value.operands
+                    return self.value(then if self.value(test) else other)
+                return OPERATIONS[value.op](*(self.value(one) for one in value.operands))
+            case Made(path=path) if _optimizer(path) and self.optimizer is not None:
+                return self.optimizer
+            case Made(path=path) if path.startswith(LIBRARIES):
+                return self.made(value)
+            case Library() | Function():
+                raise NotStated("it is given a function")
+        raise NotStated("it is given what only a run knows")
+
+
+LIBRARIES = ("paddle.optimizer.lr.", "paddlenlp.", "torch.optim.lr_scheduler.", "transformers.")
+
+
+def _optimizer(path: str) -> bool:
+    return (
+        path.startswith(("torch.optim.", "transformers."))
+        and ".lr_scheduler." not in path
+        and ("Adam" in path or "SGD" in path or path.count(".") == 2)
+    )
