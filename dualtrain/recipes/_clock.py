@@ -188,15 +188,15 @@ def _gate(test: Value, holds: bool) -> tuple[Value, int | None, bool, bool] | No
 
 def _is_last(test: Value) -> bool:
     """Whether a test may hold at the last batch of an epoch."""
-    if isinstance(test, Unknown) and test.op in ("==", ">="):
-        count, end = test.operands
-        behind = 0
-        if isinstance(end, Unknown) and end.op == "-" and isinstance(end.operands[1], Known):
-            behind = end.operands[1].value
-            end = end.operands[0]
-        first = first_of(count)
-        if isinstance(end, Unknown) and end.op == "len" and first is not None:
-            return first == 1 - behind
+    if not (isinstance(test, Unknown) and test.op in ("==", ">=")):
+        return True
+    count, end = test.operands
+    behind: Value = Known(0)
+    if isinstance(end, Unknown) and end.op == "-":
+        end, behind = end.operands
+    first = first_of(count)
+    if isinstance(end, Unknown) and end.op == "len" and isinstance(behind, Known):
+        return first is None or bool(first == 1 - behind.value)
     return True
 
 
