@@ -203,6 +203,14 @@ def test_a_value_knows_its_flag_and_the_line_that_decides(tmp_path: Path) -> Non
     assert amp.origin == Origin("command line", Place(COMMAND, 2), "--amp")
 
 
+def test_a_value_that_stands_twice_has_the_place_behind_its_own_flag(tmp_path: Path) -> None:
+    flags = "parser.add_argument('--a', type=int)\nparser.add_argument('--b', type=int)\n"
+    text = f"import argparse\nparser = argparse.ArgumentParser()\n{flags}"
+    program = reading(tmp_path, f"{text}args = parser.parse_args()\n", "--a 1 --b 1")
+
+    assert [value_of(program, name).origin.place.line for name in "ab"] == [2, 4]
+
+
 def test_what_is_required_and_not_given_is_unknown_and_says_which(tmp_path: Path) -> None:
     text = "import argparse\np = argparse.ArgumentParser()\np.add_argument('--lr', required=True)\n"
     program = reading(tmp_path, text + "args = p.parse_args()\n")
