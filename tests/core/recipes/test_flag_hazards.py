@@ -17,7 +17,8 @@ momentum = 0.9
 exec(open("own.py").read())
 config = yaml.safe_load(open("a.yaml"))
 def build(parameters, lr, warmup):
-    return torch.optim.SGD(parameters, lr=lr, momentum=momentum, weight_decay=float(config["decay"]))
+    decay = float(config["decay"])
+    return torch.optim.SGD(parameters, lr=lr, momentum=momentum, weight_decay=decay)
 model = torch.nn.Linear(2, 2)
 optimizer = build(model.parameters(), args.lr, args.warmup)
 for epoch in range(3):
@@ -41,7 +42,7 @@ def test_what_the_flags_of_a_program_show(reading: Callable[..., Recipe]) -> Non
         (
             "dead_flag",
             "train.py:6",
-            "--warmup is declared, handed on at train.py:14, and nothing uses it",
+            "--warmup is declared, handed on at train.py:15, and nothing uses it",
         ),
         ("text_number_in_yaml", "a.yaml:1", "decay: 1e-4 is text to a reader of YAML 1.1"),
         (
