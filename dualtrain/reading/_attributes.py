@@ -63,6 +63,8 @@ def get(machine: Machine, of: Value, name: str, place: Place) -> Value:
             return _method(machine, found, of, kind, place)
         case Known(value=str(text)) if path_attribute(text, name) is not None:
             return Known(path_attribute(text, name), Origin("computed", place), name, (of,))
+        case Known(value=str()) if name == "value":  # an enumeration's word stands for its member
+            return of
         case Unknown(op="if") if few(of):
             test, a, b = of.operands
             return either(test, get(machine, a, name, place), get(machine, b, name, place))
@@ -168,9 +170,8 @@ def item(machine: Machine, of: Value, index: Value, place: Place) -> Value:
             return of.cells[at]
         exact = isinstance(of, ListValue) and not of.open and isinstance(at, int)
         if exact and isinstance(of, ListValue) and -len(of.items) <= at < len(of.items):
-            return of.items[at].value
-        if isinstance(of, Made) and ("[]", at) in of.cells and _hashable(at):
-            return of.cells["[]", at]  # type: ignore[index]
+            inside: Value = of.items[at].value
+            return inside
         if isinstance(of, Known):
             return compute("item", lambda a, b: a[b], (of, index), place)
         if isinstance(of, Instance):
@@ -199,11 +200,27 @@ def put_item(machine: Machine, of: Value, index: Value, value: Value, place: Pla
                 machine.write(of.cells, "items", tuple(items))
             return
     elif isinstance(of, DictValue):
-        machine.write(of.cells, ("any", str(place)), value)
-        of.open = True
+        put_any(machine, of, value, place)
         return
     name = plain(index) if isinstance(index, Known) else "[]"
     machine.stored(of, str(name), value, place)
+
+
+ANY = "any"
+
+
+def put_any(machine: Machine, of: DictValue, value: Value, place: Place) -> Value:
+    """Puts a value under a key that the text does not tell; gives the value that is there."""
+    key = (ANY, str(place))
+    if key not in of.cells:
+        machine.write(of.cells, key, value)
+    of.open = True
+    return of.cells[key]
+
+
+def is_any(key: object) -> bool:
+    """Whether a key of a mapping stands for one that the text does not tell."""
+    return isinstance(key, tuple) and key[:1] == (ANY,)
 
 
 def slice_of(of: Value, bounds: list[Value], place: Place) -> Value:

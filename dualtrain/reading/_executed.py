@@ -92,8 +92,6 @@ def _compile(machine: Machine, event: Event) -> Value | None:
 
 
 def _globals(machine: Machine, event: Event) -> Value | None:
-    if event.path == "builtins.locals" and machine.calls:
-        return None
     module = module_of(machine, event.place.file)
     return None if module is None else DictValue(module.cells, Origin("computed", event.place))
 

@@ -91,7 +91,8 @@ def _there(machine: Machine, event: Event) -> Value | None:
 
 
 def _environment(machine: Machine, event: Event) -> Value | None:
-    name, *default = event.args
+    name = event.args[0] if event.args else event.kwargs.get("key", Known(None))
+    default = [*event.args[1:], *(event.kwargs[one] for one in event.kwargs if one == "default")]
     shown = name.value if isinstance(name, Known) else "?"
     why = f"the environment variable {shown} decides"
     return Unknown(why, Origin("computed", event.place), "environment", (name, *default))

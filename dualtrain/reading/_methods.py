@@ -130,9 +130,9 @@ LISTS: dict[str, Callable[[Machine, ListValue, list[Value], Place], Value]] = {
 
 
 def _dict_init(machine: Machine, event: Event) -> Value | None:
-    of, *args = event.args
+    (of,) = event.first(1)
     if isinstance(of, DictValue):
-        return _update(machine, of, args, dict(event.kwargs), event.place)
+        return _update(machine, of, list(event.args[1:]), dict(event.kwargs), event.place)
     return None
 
 
@@ -141,7 +141,8 @@ def _get(
 ) -> Value:
     key = args[0] if args else Known(None)
     if isinstance(key, Known) and key.value in of.cells:
-        return of.cells[key.value]
+        found = of.cells[key.value]
+        return read(machine, found, place) if key.origin.how == "literal" else found
     if isinstance(key, Known) and not of.open:
         return args[1] if len(args) > 1 else kwargs.get("default", Known(None))
     return _attributes.item(machine, of, key, place)
@@ -151,7 +152,7 @@ def _items(
     machine: Machine, of: DictValue, args: list[Value], kwargs: dict[str, Value], place: Place
 ) -> Value:
     pairs = tuple(
-        Item(ListValue("tuple", {"items": (Item(Known(k)), Item(v)), "open": False}))
+        Item(ListValue("tuple", {"items": (Item(_key(k)), Item(v)), "open": False}))
         for k, v in of.cells.items()
     )
     return ListValue("list", {"items": pairs, "open": of.open})
@@ -160,7 +161,12 @@ def _items(
 def _keys(
     machine: Machine, of: DictValue, args: list[Value], kwargs: dict[str, Value], place: Place
 ) -> Value:
-    return ListValue("list", {"items": tuple(Item(Known(k)) for k in of.cells), "open": of.open})
+    return ListValue("list", {"items": tuple(Item(_key(k)) for k in of.cells), "open": of.open})
+
+
+def _key(key: Any) -> Value:
+    """A key; one that the text does not tell is a mark of the line that puts it there."""
+    return Unknown("", Origin("computed"), "key") if _attributes.is_any(key) else Known(key)
 
 
 def _values(
@@ -193,8 +199,11 @@ def _set_default(
     machine: Machine, of: DictValue, args: list[Value], kwargs: dict[str, Value], place: Place
 ) -> Value:
     key = args[0] if args else Known(None)
-    if isinstance(key, Known) and key.value not in of.cells and not of.open:
-        machine.write(of.cells, key.value, args[1] if len(args) > 1 else Known(None))
+    default = args[1] if len(args) > 1 else Known(None)
+    if not isinstance(key, Known):
+        return _attributes.put_any(machine, of, default, place)
+    if key.value not in of.cells and not of.open:
+        machine.write(of.cells, key.value, default)
     return _get(machine, of, args, kwargs, place)
 
 
@@ -230,7 +239,7 @@ def _pure(op: str, function: Callable[..., Any]) -> Callable[[Machine, Event], V
 
 
 def _len(machine: Machine, event: Event) -> Value:
-    (of,) = event.args or (Known(None),)
+    (of,) = event.first(1)
     if isinstance(of, ListValue) and not of.open:
         return Known(len(of.items), Origin("computed", event.place), "len", (of,))
     if isinstance(of, DictValue) and not of.open:
@@ -246,7 +255,7 @@ def _len(machine: Machine, event: Event) -> Value:
 def _any_or_all(op: str) -> Callable[[Machine, Event], Value]:
     def model(machine: Machine, event: Event) -> Value:
         origin = Origin("computed", event.place)
-        (over,) = event.args or (Known(None),)
+        (over,) = event.first(1)
         if not isinstance(over, ListValue):
             return Unknown("", origin, op, event.args)
         known = [truth(one) for one in over.values]
@@ -303,7 +312,7 @@ def _dict(machine: Machine, event: Event) -> Value:
 
 
 def _getattr(machine: Machine, event: Event) -> Value | None:
-    of, name, *default = event.args
+    of, name, *default = [*event.first(2), *event.args[2:]]
     if isinstance(name, Known) and isinstance(name.value, str):
         found = _attributes.get(machine, of, name.value, event.place)
         absent = isinstance(found, Unknown) and found.op == "attr" and found.operands[0] is of
@@ -330,7 +339,7 @@ def _setattr(machine: Machine, event: Event) -> Value | None:
 
 
 def _hasattr(machine: Machine, event: Event) -> Value | None:
-    of, name = (*event.args, Known(None))[:2]
+    of, name = event.first(2)
     if isinstance(name, Known) and isinstance(name.value, str):
         found = _attributes.get(machine, of, name.value, event.place)
         absent = isinstance(found, Unknown) and found.op == "attr" and found.operands[0] is of
@@ -343,7 +352,7 @@ def _hasattr(machine: Machine, event: Event) -> Value | None:
 
 
 def _isinstance(machine: Machine, event: Event) -> Value | None:
-    of, kind = (*event.args, Known(None))[:2]
+    of, kind = event.first(2)
     kinds = kind.values if isinstance(kind, ListValue) else [kind]
     types = {
         "builtins.int": int,

@@ -8,8 +8,18 @@ from collections.abc import Iterator
 from dualtrain.reading import Known, Library, Made, Unknown, Value, leaves
 from dualtrain.reading._operators import truth
 from dualtrain.recipes._clock import names_of, same_tree
+from dualtrain.recipes._found import found
+from dualtrain.recipes._record import Found
 
-__all__ = ["configured", "of_processes", "own_names", "reached", "settings", "settled"]
+__all__ = [
+    "configured",
+    "of_processes",
+    "own_names",
+    "reached",
+    "setting_of",
+    "settings",
+    "settled",
+]
 
 PROCESSES = re.compile(
     r"(^|_)rank$|world_size|device_count|nranks|(^|_)n_?gpus?(_|$)|num_gpus|num_devices|"
@@ -103,7 +113,18 @@ def settled(value: Value, pattern: re.Pattern[str]) -> Value:
     itself where there is none, or where there are several."""
     named = [one for one in settings(value) if any(map(pattern.search, own_names(one)))]
     values = {repr(one.value) for one in named}
-    return named[0] if len(values) == 1 else configured(value)
+    if len(values) == 1 and named[0].value is not None:
+        return named[0]
+    return configured(value)
+
+
+def setting_of(value: Value) -> Found:
+    """The field that a configured number gives; a None that something replaces is not known."""
+    made = found(value)
+    if made.certainty == "stated" and made.value is None:
+        why = "it is None by default, and what replaces that cannot be told"
+        return Found(None, "unknown", made.place, "", made.flag, why)
+    return made
 
 
 def settings(value: Value) -> Iterator[Known]:

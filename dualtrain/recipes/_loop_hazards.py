@@ -9,7 +9,7 @@ from dualtrain.reading import DictValue, Event, Instance, Known, Made, Place, Un
 from dualtrain.recipes._clock import Clock, deep, names_of, same_tree
 from dualtrain.recipes._configured import configured, of_processes, reached
 from dualtrain.recipes._driving import driving, rate
-from dualtrain.recipes._length import stops
+from dualtrain.recipes._length import LIMIT, arguments, forever, limits
 from dualtrain.recipes._record import Hazard
 from dualtrain.recipes._schedule_clock import STEPS, schedule_steps
 from dualtrain.recipes._seen import inside
@@ -32,6 +32,7 @@ def hazards(clock: Clock) -> list[Hazard]:
         _several_optimizers,
         _schedule,
         _endless,
+        _limits,
         _scaled,
     )
     return [one for rule in rules for one in rule(clock)]
@@ -238,12 +239,26 @@ def _before(clock: Clock, steps: list[Event]) -> Iterator[Hazard]:
 
 
 def _endless(clock: Clock) -> Iterator[Hazard]:
-    for loop in (*clock.around, clock.loop):
-        test = loop.test
-        forever = isinstance(test, Known) and bool(test.value) and not test.operands
-        if forever and not any(loop in one.context.loops for one in stops(clock)):
-            yield Hazard("endless_loop", loop.place, "nothing ends this loop")
-            return
+    loop = forever(clock)
+    if loop is not None:
+        yield Hazard("endless_loop", loop.place, "nothing ends this loop")
+
+
+def _limits(clock: Clock) -> Iterator[Hazard]:
+    stop, epochs, schedule = limits(clock)
+    place = clock.loop.place
+    if schedule is not None and stop is None and epochs is None and clock.epoch_loop is not None:
+        text = "the limit of steps shapes the schedule only: training goes on through its epochs"
+        yield Hazard("max_steps_not_a_stop", place, text, "duration")
+    if stop is not None and schedule is None and _of_epochs(clock):
+        text = "the limit of steps ends the run, and the schedule is laid out over all epochs"
+        yield Hazard("max_steps_not_in_schedule", place, text, "schedule.total")
+
+
+def _of_epochs(clock: Clock) -> bool:
+    """Whether the schedule's length comes from epochs alone."""
+    names = {name for value in arguments(clock) for name in names_of(value)}
+    return any("epoch" in name for name in names) and not any(map(LIMIT.search, names))
 
 
 def _scaled(clock: Clock) -> Iterator[Hazard]:

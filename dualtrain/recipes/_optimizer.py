@@ -140,7 +140,7 @@ def _decay(
         if not decays:
             return found(grouped[0])
         return _by_flag(decays)
-    if _hidden(params):
+    if params is not None and _hidden(params):
         why = (
             f"the parameters are {described(params)}, which may be groups with decays of their own"
         )
@@ -175,9 +175,9 @@ def _default(signature: Signature, name: str, event: Event) -> Found:
     return implied(decay, signature.library, event.place) if decay else ABSENT
 
 
-def _hidden(params: Value | None) -> bool:
+def _hidden(params: Value) -> bool:
     """Whether what is handed over may be groups that the text does not show."""
-    if params is None or isinstance(params, Known):
+    if isinstance(params, Known):
         return False
     if isinstance(params, ListValue):
         return params.open and not params.items

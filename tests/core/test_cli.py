@@ -115,7 +115,7 @@ def test_check_refuses_what_no_number_of_micro_batches_mends(run: Run, spec: Wri
     )
     status, out, err = run("check", path)
     assert (status, out) == (2, "")
-    assert err.startswith(f"{path}:3: warmup.steps: counts epochs, as every count does")
+    assert err.startswith(f"{path}:3: warmup.steps: counts epochs, as the schedule does")
 
 
 def test_check_goes_on_after_a_bad_spec_and_exits_with_2(

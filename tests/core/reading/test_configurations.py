@@ -98,6 +98,24 @@ config = {k: globals()[k] for k in keys}
 total = eval("steps * 2")
 """
 
+LOCALS = """
+class Base:
+    def __init__(self, lr, factor, patience=3):
+        self.kept = (lr, factor, patience)
+class Own(Base):
+    def __init__(self, lr, factor=0.5, more=1):
+        self.more = more
+        given = locals()
+        given.pop("self")
+        given.pop("__class__", None)
+        given.pop("more")
+        super().__init__(**given)
+own = Own(0.1, factor=0.8)
+kept = own.kept
+lr = 3
+same = locals()["lr"]
+"""
+
 IMPORTS = """
 import importlib, importlib.util, sys
 sys.path.insert(0, ".")
@@ -143,6 +161,7 @@ def running(folder: Path, text: str, words: str, names: list[str]) -> dict[str, 
         (EXECUTES, "", "lr steps name config total"),
         (EXECUTES, "conf/small.py --lr=0.25 --name=b --decay=False", "lr steps config total"),
         (IMPORTS, "", "lr total again"),
+        (LOCALS, "", "kept same"),
     ],
 )
 def test_names_have_the_values_that_running_gives(
