@@ -42,11 +42,19 @@ def lengths(clock: Clock) -> dict[str, Found]:
         if not _without_end(rounds):
             fields["epochs"] = setting_of(settled(rounds, EPOCHS))
     limit = _limit(clock)
-    if limit is not None and not (isinstance(limit, Known) and limit.value in NONE):
+    if limit is not None and not _is_none(limit):
         fields["max_steps"] = found(configured(limit))
     if not fields and not forever(clock):
         fields["epochs"] = _asked_for(clock)
     return fields
+
+
+def _is_none(limit: Value) -> bool:
+    """Whether a limit is not given: None, or None until the program computes it from epochs."""
+    if isinstance(limit, Known):
+        return limit.value in NONE
+    named = [one for one in settings(limit) if any(map(LIMIT.search, own_names(one)))]
+    return bool(named) and all(one.value in NONE for one in named)
 
 
 def forever(clock: Clock) -> Loop | None:
@@ -178,15 +186,24 @@ def limits(clock: Clock) -> tuple[Value | None, Value | None, Value | None]:
     return stop, _first(map(_asked, rounds)), _first(map(_asked, arguments(clock)))
 
 
+def _comparisons(test: Value) -> Iterator[Known | Unknown]:
+    """The comparisons that a test is put together from."""
+    if not isinstance(test, (Known, Unknown)):
+        return
+    if test.op in ("<", "<=", ">", ">=", "==") and len(test.operands) == 2:
+        yield test
+    elif test.op in ("and", "or", "not"):
+        for one in test.operands:
+            yield from _comparisons(one)
+
+
 def _first(values: Iterable[Value | None]) -> Value | None:
     return next((one for one in values if one is not None), None)
 
 
 def _compared(clock: Clock, test: Value, place: Any) -> Value | None:
     words = re.findall(r"\w+", line_of(clock.seen.program, place).lower())
-    for one in leaves(test):
-        if not isinstance(one, (Known, Unknown)) or one.op not in ("<", "<=", ">", ">=", "=="):
-            continue
+    for one in _comparisons(test):
         for a, b in (one.operands, one.operands[::-1]):
             limit = settled(b, LIMIT)
             named = any(LIMIT.search(name) for name in names_of(limit))

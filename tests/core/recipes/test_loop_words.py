@@ -147,6 +147,22 @@ for epoch in range(args.epochs):
 """,
         {"epochs": 5, "max_steps": None},
     ),
+    "steps of all epochs": (
+        """
+total, step = int(len(loader) // args.accum * args.epochs), 0
+while True:
+    for number, batch in enumerate(loader):
+        model(batch).backward()
+        if (number + 1) % args.accum == 0:
+            optimizer.step()
+            step += 1
+            if step == total:
+                break
+    if step == total:
+        break
+""",
+        {"epochs": 5, "max_steps": None},
+    ),
     "steps alone": (
         """
 batches = iter(loader)
