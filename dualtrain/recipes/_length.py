@@ -186,15 +186,13 @@ def limits(clock: Clock) -> tuple[Value | None, Value | None, Value | None]:
     return stop, _first(map(_asked, rounds)), _first(map(_asked, arguments(clock)))
 
 
-def _comparisons(test: Value) -> Iterator[Known | Unknown]:
-    """The comparisons that a test is put together from."""
-    if not isinstance(test, (Known, Unknown)):
-        return
-    if test.op in ("<", "<=", ">", ">=", "==") and len(test.operands) == 2:
-        yield test
-    elif test.op in ("and", "or", "not"):
+def _tests(test: Value) -> Iterator[Known | Unknown]:
+    """What a test is put together from."""
+    if isinstance(test, (Known, Unknown)) and test.op in ("and", "or", "not"):
         for one in test.operands:
-            yield from _comparisons(one)
+            yield from _tests(one)
+    elif isinstance(test, (Known, Unknown)):
+        yield test
 
 
 def _first(values: Iterable[Value | None]) -> Value | None:
@@ -203,7 +201,13 @@ def _first(values: Iterable[Value | None]) -> Value | None:
 
 def _compared(clock: Clock, test: Value, place: Any) -> Value | None:
     words = re.findall(r"\w+", line_of(clock.seen.program, place).lower())
-    for one in _comparisons(test):
+    bare = [one for one in _tests(test) if isinstance(one, Known) and one.origin.name]
+    for one in bare:
+        if any(map(LIMIT.search, own_names(one))):
+            return one
+    for one in _tests(test):
+        if one.op not in ("<", "<=", ">", ">=", "==") or len(one.operands) != 2:
+            continue
         for a, b in (one.operands, one.operands[::-1]):
             limit = settled(b, LIMIT)
             named = any(LIMIT.search(name) for name in names_of(limit))
