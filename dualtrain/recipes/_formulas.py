@@ -299,8 +299,12 @@ def _curve_of(
         span = (rates[0] - rates[4]) / (g[0] - g[4])
         low = rates[0] - span * g[0]
         peak = low + span
-        if peak <= 0 or any(
-            abs(low + span * a - r) > CLOSE * abs(peak) for a, r in zip(g, rates, strict=True)
+        if (
+            span <= 0
+            or peak <= 0
+            or any(
+                abs(low + span * a - r) > CLOSE * abs(peak) for a, r in zip(g, rates, strict=True)
+            )
         ):
             continue
         if abs(low) < 1e-6 * peak:
