@@ -55,6 +55,8 @@ def writable(values: dict[str, Any], backend: str) -> dict[str, Any]:
     """The spec without the words that are refused."""
     values = dict(values)
     for word in refused_words(Spec(**values), backend):
+        if "[" in word:
+            word = word.partition(".")[0].partition("[")[0]
         *around, last = word.split(".")
         part = values
         for step in around:

@@ -75,7 +75,14 @@ PADDLENLP_TRAINER = Dialect(
     labels=Convention("data", "LlamaPretrainingCriterion"),
     optimizers=Convention(("adamw",), "Trainer.get_optimizer_cls_and_kwargs"),
     lacks=Convention(
-        ("lr_multipliers", "layer_decay", "freeze", "ema", "loss.label_smoothing"),
+        (
+            "lr_multipliers",
+            "layer_decay",
+            "weight_decay.values",
+            "freeze",
+            "ema",
+            "loss.label_smoothing",
+        ),
         "TrainingArguments",
     ),
 )

@@ -107,7 +107,9 @@ def _reading(
         if dialect.leftovers.value == "leak":
             accumulate = min(accumulate, micro_batches)  # so says a warning of the Trainer's
             leak = micro_batches % accumulate
-        fields["batch"] |= {"accumulate": accumulate, "tail": "drop" if leak else "flush"}
+        fields["batch"] |= {"accumulate": accumulate, "tail": "leak" if leak else "flush"}
+        if leak:  # such a library counts no targets
+            fields["batch"]["normalise"] = "micro_mean"
     try:
         plan = Plan.of(Spec(**fields), micro_batches_per_epoch=micro_batches)
         epochs = spec.duration.epochs

@@ -42,7 +42,10 @@ HF4 = Dialect(
     labels=Convention("model", "ForCausalLMLoss"),
     # Its other optimizers that the spec has take no argument but the rate.
     optimizers=Convention(("adamw", "sgd"), "Trainer.get_optimizer_cls_and_kwargs"),
-    lacks=Convention(("lr_multipliers", "layer_decay", "freeze", "ema"), "TrainingArguments"),
+    lacks=Convention(
+        ("lr_multipliers", "layer_decay", "weight_decay.values", "freeze", "ema"),
+        "TrainingArguments",
+    ),
 )
 
 HF5 = replace(

@@ -7,6 +7,7 @@ part does not have is looked up at the top, "", and is written beside the part.
 
 from __future__ import annotations
 
+from dualtrain.fields._beyond import BEYOND
 from dualtrain.fields._by_name import by_name
 from dualtrain.fields._trainer_words import NOT_HERE, TRAINERS
 
@@ -22,6 +23,11 @@ _CROSS_ENTROPY = (
 _CURES: dict[str, dict[str, str]] = {
     "": {
         **TRAINERS,
+        BEYOND["several_optimizers"]: "optimizers several_optimizers",
+        BEYOND["several_backward_passes"]: "backward_passes several_backward_passes",
+        BEYOND["batches_in_tokens"]: "max_tokens batch_tokens batches_in_tokens",
+        BEYOND["target_networks"]: "target_network target_networks",
+        BEYOND["rate_by_processes"]: "scale_lr auto_scale_lr rate_by_processes",
         _CROSS_ENTROPY: "criterion loss_fn loss_function",
         "write amp: {..., float32_operators: VALUE}": "amp_custom_black_list",
         "write optimizer: {..., lr: VALUE}": "lr learning_rate base_lr max_lr peak_lr",
@@ -141,10 +147,13 @@ _CURES: dict[str, dict[str, str]] = {
         "write value: VALUE": "weight_decay wd decay rate coeff",
         "write kind: decoupled or kind: coupled": "type mode",
         "write exclude: [bias, norm]": "no_decay exclude_roles apply_decay_param_fun",
+        "write values: [{role: norm, value: VALUE}]": "norm_decay norm_weight_decay",
+        "write values: [{role: bias, value: VALUE}]": "bias_decay",
+        "write exclude_regex: [VALUE]": "regex exclude_re",
     },
     "lr_multipliers": {
         "write pattern: VALUE": "name params parameters parameter",
-        "write multiplier: that rate divided by optimizer.lr": "lr learning_rate",
+        "write lr: VALUE": "learning_rate base_lr",
         "write multiplier: VALUE": "factor scale lr_mult lr_ratio",
     },
     "clip": {
@@ -196,6 +205,7 @@ NAMES = by_name(
     {
         # optimizers
         "adamw": "adamwtorch adamwtorchfused adamwhf adamwapexfused",
+        "adamw_transformers": "bertadam oldadamw pytorchtransformersadamw",
         "momentum": "sgdm sgdmomentum",
         # schedules
         "linear": "lineardecaywithwarmup getlinearschedulewithwarmup lineardecay linearwarmup",
@@ -226,6 +236,8 @@ NAMES = by_name(
         "bias": "biases",
         "coupled": "l2",
         "token_mean": "token tokens",
+        "sum": "summed add",
+        "leak": "leaks carry",
         "micro_mean": "micro microbatch",
         "update": "step steps iteration batch",
         "ceil": "up",

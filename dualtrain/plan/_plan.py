@@ -46,7 +46,7 @@ class Plan:
     world_size: int
     """Processes that share each micro-batch."""
     updates_per_epoch: int
-    """ceil(M / accumulate) with tail `flush`, floor with `drop`."""
+    """ceil(M / accumulate) with tail `flush`, floor with `drop` and `leak`."""
     total_updates: int
     """T."""
     horizon: int
@@ -149,7 +149,7 @@ class Plan:
             return None
 
     def epoch_groups(self) -> list[range]:
-        """The accumulation groups of an epoch: for each update, its micro-batches' indices.
+        """The accumulation groups of the first epoch: for each update, its micro-batches' indices.
 
         >>> Plan.of(spec, micro_batches_per_epoch=5).epoch_groups()  # accumulate 2, tail flush
         [range(0, 2), range(2, 4), range(4, 5)]
@@ -157,10 +157,31 @@ class Plan:
         return [self.group(index) for index in range(self.updates_per_epoch)]
 
     def group(self, index: int) -> range:
-        """The micro-batches' indices of update `index`, counted from 0 over all epochs."""
-        step, epoch = self.spec.batch.accumulate, self.micro_batches_per_epoch
-        start = index % self.updates_per_epoch * step
-        return range(start, min(start + step, epoch))
+        """The micro-batches' indices of update `index`, counted from 0 over all epochs.
+
+        Those below 0 are the last of the epoch before, which leak: see `place`.
+        """
+        batch, epoch = self.spec.batch, self.micro_batches_per_epoch
+        start = index % self.updates_per_epoch * batch.accumulate
+        end = min(start + batch.accumulate, epoch)
+        leaks = batch.tail == "leak" and start == 0 and index > 0
+        return range(-(epoch % batch.accumulate) if leaks else start, end)
+
+    def place(self, epoch: int, index: int) -> tuple[int, int]:
+        """The epoch of a micro-batch and its place in it; below 0 it is of the epoch before."""
+        return (epoch, index) if index >= 0 else (epoch - 1, self.micro_batches_per_epoch + index)
+
+    def divisor(self, group: range) -> int:
+        """By what the sum of the mean losses of a group is divided, unless targets are counted.
+
+        >>> plan = Plan.of(spec, micro_batches_per_epoch=5)  # accumulate 2, tail flush
+        >>> [plan.divisor(group) for group in plan.epoch_groups()]
+        [2, 2, 1]
+        """
+        batch = self.spec.batch
+        if batch.normalise == "sum":
+            return 1
+        return batch.accumulate if batch.tail == "leak" else len(group)
 
     def updates(self) -> Iterator[tuple[int, range]]:
         """(epoch, micro-batches' indices) for each of the T updates, in order."""
@@ -299,7 +320,7 @@ def _size(name: str, given: int) -> int:
 
 
 def _updates_per_epoch(spec: Spec, micro_batches: int) -> int:
-    """ceil(M / accumulate) with tail `flush`, floor with `drop`; at least 1."""
+    """ceil(M / accumulate) with tail `flush`, floor with `drop` and `leak`; at least 1."""
     batch = spec.batch
     full, rest = divmod(micro_batches, batch.accumulate)
     count = full + 1 if rest and batch.tail == "flush" else full
@@ -308,8 +329,8 @@ def _updates_per_epoch(spec: Spec, micro_batches: int) -> int:
             spec.problem(
                 "batch",
                 "accumulate",
-                rule="there is no update to make: with tail 'drop' an epoch needs at least "
-                "batch.accumulate micro-batches",
+                rule=f"there is no update to make: with tail {batch.tail!r} an epoch needs at "
+                "least batch.accumulate micro-batches",
                 cure=f"write at most {micro_batches}, or tail: flush",
                 received=f"{micro_batches} micro-batches, accumulate {batch.accumulate}",
             )

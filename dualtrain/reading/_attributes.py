@@ -200,11 +200,27 @@ def put_item(machine: Machine, of: Value, index: Value, value: Value, place: Pla
                 machine.write(of.cells, "items", tuple(items))
             return
     elif isinstance(of, DictValue):
-        machine.write(of.cells, ("any", str(place)), value)
-        of.open = True
+        put_any(machine, of, value, place)
         return
     name = plain(index) if isinstance(index, Known) else "[]"
     machine.stored(of, str(name), value, place)
+
+
+ANY = "any"
+
+
+def put_any(machine: Machine, of: DictValue, value: Value, place: Place) -> Value:
+    """Puts a value under a key that the text does not tell; gives the value that is there."""
+    key = (ANY, str(place))
+    if key not in of.cells:
+        machine.write(of.cells, key, value)
+    of.open = True
+    return of.cells[key]
+
+
+def is_any(key: object) -> bool:
+    """Whether a key of a mapping stands for one that the text does not tell."""
+    return isinstance(key, tuple) and key[:1] == (ANY,)
 
 
 def slice_of(of: Value, bounds: list[Value], place: Place) -> Value:

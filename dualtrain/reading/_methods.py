@@ -141,7 +141,8 @@ def _get(
 ) -> Value:
     key = args[0] if args else Known(None)
     if isinstance(key, Known) and key.value in of.cells:
-        return of.cells[key.value]
+        found = of.cells[key.value]
+        return read(machine, found, place) if key.origin.how == "literal" else found
     if isinstance(key, Known) and not of.open:
         return args[1] if len(args) > 1 else kwargs.get("default", Known(None))
     return _attributes.item(machine, of, key, place)
@@ -151,7 +152,7 @@ def _items(
     machine: Machine, of: DictValue, args: list[Value], kwargs: dict[str, Value], place: Place
 ) -> Value:
     pairs = tuple(
-        Item(ListValue("tuple", {"items": (Item(Known(k)), Item(v)), "open": False}))
+        Item(ListValue("tuple", {"items": (Item(_key(k)), Item(v)), "open": False}))
         for k, v in of.cells.items()
     )
     return ListValue("list", {"items": pairs, "open": of.open})
@@ -160,7 +161,12 @@ def _items(
 def _keys(
     machine: Machine, of: DictValue, args: list[Value], kwargs: dict[str, Value], place: Place
 ) -> Value:
-    return ListValue("list", {"items": tuple(Item(Known(k)) for k in of.cells), "open": of.open})
+    return ListValue("list", {"items": tuple(Item(_key(k)) for k in of.cells), "open": of.open})
+
+
+def _key(key: Any) -> Value:
+    """A key; one that the text does not tell is a mark of the line that puts it there."""
+    return Unknown("", Origin("computed"), "key") if _attributes.is_any(key) else Known(key)
 
 
 def _values(
@@ -193,8 +199,11 @@ def _set_default(
     machine: Machine, of: DictValue, args: list[Value], kwargs: dict[str, Value], place: Place
 ) -> Value:
     key = args[0] if args else Known(None)
-    if isinstance(key, Known) and key.value not in of.cells and not of.open:
-        machine.write(of.cells, key.value, args[1] if len(args) > 1 else Known(None))
+    default = args[1] if len(args) > 1 else Known(None)
+    if not isinstance(key, Known):
+        return _attributes.put_any(machine, of, default, place)
+    if key.value not in of.cells and not of.open:
+        machine.write(of.cells, key.value, default)
     return _get(machine, of, args, kwargs, place)
 
 

@@ -11,6 +11,7 @@ from dualtrain.reading import (
     Known,
     Loop,
     Made,
+    Origin,
     Unknown,
     Value,
     alternatives,
@@ -109,7 +110,7 @@ def clock_of(seen: Seen) -> Clock | None:
     inner = None
     if not updates and around:
         updates = [one for one in seen.updates if around[-1] in one.context.loops]
-        inner = _rounds(loop.over) if updates else None
+        inner = (_rounds(loop.over) or _unknown_rounds(around)) if updates else None
         outer = [e for e in seen.program.events if around[-1] in e.context.loops]
         base = _common(one.context.conditions for one in outer)
     made = Clock(seen, loop, around, base, updates, None, inner)
@@ -132,11 +133,24 @@ def _common(all_conditions: Iterable[tuple[Condition, ...]]) -> tuple[Condition,
 
 
 def _rounds(over: Value | None) -> Value | None:
-    """n of `range(n)`."""
+    """n of `range(n)`, and of `list(islice(batches, n))`."""
+    taken = over
+    while isinstance(taken, Made) and taken.path in ("builtins.list", "builtins.tuple"):
+        if len(taken.args) != 1:
+            break
+        taken = taken.args[0]
+    if isinstance(taken, Made) and taken.path == "itertools.islice" and len(taken.args) == 2:
+        return taken.args[1]
     over = unwrapped(over)
     if isinstance(over, Made) and over.path == "builtins.range" and len(over.args) == 1:
         return over.args[0]
     return None
+
+
+def _unknown_rounds(around: tuple[Loop, ...]) -> Value | None:
+    """Of a loop of micro-batches within that of the updates, which is within one of epochs."""
+    why = "how many micro-batches the loop takes for an update cannot be told"
+    return Unknown(why, Origin("computed", around[-1].place)) if len(around) > 1 else None
 
 
 def unwrapped(over: Value | None) -> Value | None:
@@ -188,15 +202,15 @@ def _gate(test: Value, holds: bool) -> tuple[Value, int | None, bool, bool] | No
 
 def _is_last(test: Value) -> bool:
     """Whether a test may hold at the last batch of an epoch."""
-    if isinstance(test, Unknown) and test.op in ("==", ">="):
-        count, end = test.operands
-        behind = 0
-        if isinstance(end, Unknown) and end.op == "-" and isinstance(end.operands[1], Known):
-            behind = end.operands[1].value
-            end = end.operands[0]
-        first = first_of(count)
-        if isinstance(end, Unknown) and end.op == "len" and first is not None:
-            return first == 1 - behind
+    if not (isinstance(test, Unknown) and test.op in ("==", ">=")):
+        return True
+    count, end = test.operands
+    behind: Value = Known(0)
+    if isinstance(end, Unknown) and end.op == "-":
+        end, behind = end.operands
+    first = first_of(count)
+    if isinstance(end, Unknown) and end.op == "len" and isinstance(behind, Known):
+        return first is None or bool(first == 1 - behind.value)
     return True
 
 

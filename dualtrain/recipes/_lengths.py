@@ -199,6 +199,10 @@ def _opened(value: Value, at: object) -> Value:
 
 def _ratio(value: Value, ratio: float, of: str) -> Found | None:
     """The constant of a tree that a ratio is, or the inverse of."""
+    if ratio == 0:
+        none = [one for one in parts(value) if number(one) == 0 and one is not value]
+        named = [one for one in none if isinstance(one, Known) and one.origin.name]
+        return found((named or none)[0]) if none else None
     for one in parts(value):
         if not isinstance(one, Known) or isinstance(one.value, bool):
             continue

@@ -39,6 +39,7 @@ from dualtrain.recipes._schedules import schedule_part
 from dualtrain.recipes._seen import Part, Seen, see
 from dualtrain.recipes._trainer_models import trainer_models
 from dualtrain.recipes._trainer_part import trainer_of, trainer_part
+from dualtrain.recipes._trainer_tree import trainer_tree
 from dualtrain.recipes.vision import vision_recipe
 
 __all__ = ["RecipeError", "read_recipe"]
@@ -205,6 +206,9 @@ def _of_tree(path: Path, root: Path, run: str | None, overrides: Mapping[str, ob
         told = ("-o", f"{name}={value}") if "." in name else (f"--{name}", str(value))
         words += [Node(word, Place("the command line", 0)) for word in told]
     found = vision_recipe(tree, lambda name: _code(root / name), words)
+    trained = trainer_tree(tree, root, _within(path.parent, root)) if found is None else None
+    if trained is not None:
+        return trained
     if found is None:
         raise RecipeError(
             f"{path}: a configuration of no repository that is known; give the script that reads "

@@ -26,7 +26,7 @@ from dualtrain.recipes._record import Found
 from dualtrain.recipes._seen import Seen, inside
 from dualtrain.recipes._stepping import stepped_per_epoch
 
-__all__ = ["NUMBERS", "of_class", "of_function", "of_writes", "unknown"]
+__all__ = ["CODE", "NUMBERS", "of_class", "of_function", "of_writes", "unknown"]
 
 CODE = ("warmup", "warmup_unit", "end_lr", "length")
 """Fields that code decides too, where its formula is not known."""

@@ -18,11 +18,19 @@ from dualtrain.reading import (
     alternatives,
 )
 from dualtrain.recipes._base_rate import base_rate
-from dualtrain.recipes._driving import built, constructed, driving, is_schedule, rate, writes
+from dualtrain.recipes._driving import (
+    beside,
+    built,
+    constructed,
+    driving,
+    is_schedule,
+    rate,
+    writes,
+)
 from dualtrain.recipes._found import described, found, implied, number
 from dualtrain.recipes._lengths import in_epochs, length_of, warmup_of
 from dualtrain.recipes._record import ABSENT, Found
-from dualtrain.recipes._rules import NUMBERS, of_class, of_function, of_writes, unknown
+from dualtrain.recipes._rules import CODE, NUMBERS, of_class, of_function, of_writes, unknown
 from dualtrain.recipes._schedule_hazards import schedule_hazards
 from dualtrain.recipes._schedule_names import (
     SCHEDULES,
@@ -70,7 +78,7 @@ def schedule_part(seen: Seen) -> Part:
     if len(choices) > 1:
         part.fields["schedule"] = _undecided(seen, choices)
     elif held is not None:
-        part.fields.update(_of(seen, held))
+        part.fields.update(_of_all(seen, held))
     else:
         part.fields.update(_none(seen))
     kind = part.fields.get("schedule")
@@ -80,6 +88,22 @@ def schedule_part(seen: Seen) -> Part:
     if len(choices) < 2:
         part.hazards += schedule_hazards(seen, held, part.fields)
     return part
+
+
+def _of_all(seen: Seen, held: Value) -> Fields:
+    """Of the schedule that drives the rate, with a warmup that is an object of its own."""
+    fields = _of(seen, held)
+    for event, made in beside(seen, held):
+        more = _of(seen, made)
+        rises = more["schedule"].value == "constant" and "warmup" in more
+        if not rises or "warmup" in fields:
+            why = f"{described(held)} and {described(made)} both move the rate"
+            return {"schedule": Found(None, "unknown", event.place, why=why)}
+        unit = more["warmup_unit"]
+        if not more["warmup"].why and unit.value in ("steps", "epochs"):
+            unit = replace(unit, value="epochs" if stepped_per_epoch(seen, made) else "steps")
+        fields |= {"warmup": more["warmup"], "warmup_unit": unit}
+    return fields
 
 
 def schedule_fields(seen: Seen, schedule: Value) -> dict[str, Found]:
@@ -227,6 +251,8 @@ def _times(
     seen: Seen, path: str, values: Mapping[str, Value], fields: Fields, per_epoch: bool | None
 ) -> None:
     """Length, warmup, milestones and step size, each in the unit that the program has it in."""
+    if path.endswith(("cosine_decay", "CosineDecay")):
+        fields["length"] = Found("epochs", "stated", fields["schedule"].place, "computed")
     if "length" in values:
         fields["length"] = length_of(seen, values["length"], per_epoch)
     unit = "epochs" if per_epoch else "steps"
@@ -379,13 +405,18 @@ def _lambda(seen: Seen, values: Mapping[str, Value], value: Value) -> Fields:
     """A function of the program that gives the rate's factor."""
     rule = values.get("rule")
     if isinstance(rule, ListValue) and rule.values:
-        rule = rule.values[0]
+        same = {id(getattr(one, "node", one)) for one in rule.values}
+        rule = rule.values[0] if len(same) == 1 else rule
     lr = {"lr": base_rate(values["lr"])} if "lr" in values else {}
     partial = isinstance(rule, Made) and rule.path == "functools.partial"
     if rule is None or not (partial or isinstance(rule, (Function, Instance))):
         why = f"its rule is {described(rule) if rule is not None else 'not given'}"
         place = getattr(value, "place", None)
-        return {"schedule": Found("custom", "stated", place, why=why), **lr}
+        return {
+            "schedule": Found("custom", "stated", place, why=why),
+            **unknown(CODE, place, why),
+            **lr,
+        }
     return {**of_function(seen, rule, value), **lr}
 
 

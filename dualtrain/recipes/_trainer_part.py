@@ -12,13 +12,18 @@ from dualtrain.reading import (
     Known,
     ListValue,
     Made,
+    Node,
     Place,
+    SourceError,
     Unknown,
     Value,
+    read_data,
 )
+from dualtrain.reading._files import find
 from dualtrain.recipes._clip import clip_part
 from dualtrain.recipes._decay import decay_part
 from dualtrain.recipes._found import described, found
+from dualtrain.recipes._freeze import frozen_part
 from dualtrain.recipes._optimizer import optimizer_part
 from dualtrain.recipes._record import Found
 from dualtrain.recipes._releases import release_of
@@ -136,14 +141,17 @@ def trainer_part(seen: Seen, trainer: Event, root: Path) -> Part:
         for one in (optimizer_part(seen), decay_part(seen), clip_part(seen)):
             part.fields |= one.fields
             part.hazards += one.hazards
+    given = _given(trainer, family)
     fields, hazards = trainer_recipe(
         family,
         release_of(root, family, near),
-        _given(trainer, family),
+        given,
         own_optimizer=own,
         own_schedule=trainer.place if schedule is not None else None,
         own_groups=_groups(seen, trainer),
+        deepspeed=_data(seen, given.get("deepspeed"), root),
     )
+    fields |= frozen_part(seen).fields
     if schedule is not None:
         own_curve = schedule_fields(seen, schedule)
         fields |= {name: one for name, one in own_curve.items() if name in (*SCHEDULE, "lr")}
@@ -152,6 +160,16 @@ def trainer_part(seen: Seen, trainer: Event, root: Path) -> Part:
     part.fields = {**fields, **part.fields, **_own_way(trainer)}
     part.hazards += hazards
     return part
+
+
+def _data(seen: Seen, named: Found | None, root: Path) -> Node | None:
+    """The file of data that an argument names; None where it is not there, or is none."""
+    path = named.value if named is not None else None
+    file = find(seen.program.machine, path) if isinstance(path, str) else None
+    try:
+        return read_data(file, root) if file is not None else None
+    except SourceError:
+        return None
 
 
 def _given(trainer: Event, family: str) -> dict[str, Found]:

@@ -68,6 +68,7 @@ def _updates(plan: Plan, counted: bool) -> Iterator[str]:
 _NORMALISE = {
     "micro_mean": "Its loss is the mean of their mean losses.",
     "token_mean": "Its loss is the sum of all their losses over the number of counted targets.",
+    "sum": "Its loss is the sum of their mean losses, not divided.",
 }
 
 
@@ -83,7 +84,12 @@ def _tail(plan: Plan) -> str:
         if rest == 1:
             return "The last micro-batch of each epoch is left out."
         return f"The last {rest} micro-batches of each epoch are left out."
-    return f"The last update of an epoch has {_count(rest, 'micro-batch', 'es')}, as its divisor."
+    if plan.spec.batch.tail == "leak":
+        size = _count(rest + plan.spec.batch.accumulate, "micro-batch", "es")
+        return f"The first update of an epoch has {size}, {rest} of them left by the one before."
+    size = _count(rest, "micro-batch", "es")
+    divided = "" if plan.spec.batch.normalise == "sum" else ", as its divisor"
+    return f"The last update of an epoch has {size}{divided}."
 
 
 def _rate(plan: Plan, spans: tuple[Span, ...]) -> Iterator[str]:
@@ -156,7 +162,9 @@ def _parameters(spec: Spec) -> Iterator[str]:
     decay = spec.weight_decay
     yield "Nothing decays." if decay is None else f"Weight decay {_fields(decay)}."
     for multiplier in spec.lr_multipliers:
-        yield f"Rate x {multiplier.multiplier:g} for {multiplier.pattern}."
+        times = multiplier.over(spec.optimizer.lr)
+        own = "" if multiplier.lr is None else f", base rate {multiplier.lr:g},"
+        yield f"Rate x {times:g}{own} for {multiplier.pattern}."
     if spec.layer_decay is not None:
         yield f"Rate x {spec.layer_decay.rate:g} for each layer above a parameter."
         for side in ("below", "above"):
@@ -187,6 +195,8 @@ def _fields(part: BaseModel) -> str:
     name = told.pop("name", None)
     if told.get("per") == "update":
         del told["per"]
+    if told.get("rule") == "paddle":
+        del told["rule"]
     listed = [
         f"{key} {_shown(value)}"
         for key, value in told.items()

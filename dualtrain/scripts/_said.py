@@ -8,11 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from dualtrain.fields import Steps
 from dualtrain.spec import Spec
 
 __all__ = ["unknown_words"]
-
-Steps = tuple[str, ...]
 
 SAID: Mapping[str, tuple[str, ...]] = {
     "duration": ("epochs", "updates"),
@@ -30,7 +29,7 @@ SAID: Mapping[str, tuple[str, ...]] = {
     "loss": ("label_smoothing", "shift_labels"),
     "ema": ("decay", "warmup"),
     "batch_norm": (),
-    "amp": ("dtype", "level", "float32_operators", "loss_scale", "on_skip"),
+    "amp": ("dtype", "level", "loss_scale", "on_skip"),
     "seed": (),
     "device": (),
 }
@@ -53,6 +52,9 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
 CYCLED = ("cyclic", "one_cycle")
 """Schedules whose momentum `schedules/momentum.py.j2` has."""
 
+PHASE = ("schedule", "updates")
+"""Fields of a phase."""
+
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -62,25 +64,35 @@ def unknown_words(spec: Spec) -> Iterator[Steps]:
     values.pop("task", None)  # its model and its data have a place of their own
     values.pop("optimizer")  # a class of the framework says it whole, or a rule of the script
     yield from _unknown_of_schedule(values.pop("schedule"))
+    if spec.duration.epochs is not None and spec.duration.epochs % 1:
+        yield ("duration", "epochs")
     for part, value in values.items():
         if part not in SAID:
             yield (part,)
-            continue
-        for within in value if isinstance(value, (list, tuple)) else [value]:
-            for field, said in within.items() if isinstance(within, dict) else ():
-                choices = CHOICES.get(f"{part}.{field}")
-                given = said if isinstance(said, (list, tuple)) else [said]
-                if field not in SAID[part] or (choices and not set(given) <= set(choices)):
-                    yield (part, field)
+        elif isinstance(value, (list, tuple)):
+            for index, within in enumerate(value):
+                yield from ((part, index, *steps) for steps in _unknown_within(part, within))
+        else:
+            yield from ((part, *steps) for steps in _unknown_within(part, value))
+
+
+def _unknown_within(part: str, within: Any) -> Iterator[Steps]:
+    for field, said in within.items() if isinstance(within, dict) else ():
+        choices = CHOICES.get(f"{part}.{field}")
+        given = said if isinstance(said, (list, tuple)) else [said]
+        if field not in SAID[part] or (choices and not set(given) <= set(choices)):
+            yield (field,)
 
 
 def _unknown_of_schedule(schedule: Mapping[str, Any]) -> Iterator[Steps]:
     if schedule["name"] == "reduce_on_plateau":
         return
     if schedule["name"] == "sequential":
-        for phase in schedule["phases"]:
-            if [*_unknown_of_schedule(phase["schedule"])]:
-                yield ("schedule", "phases")
+        for index, phase in enumerate(schedule["phases"]):
+            where = ("schedule", "phases", index)
+            for _, *steps in _unknown_of_schedule(phase["schedule"]):
+                yield (*where, "schedule", *steps)
+            yield from ((*where, field) for field in phase if field not in PHASE)
         return
     said = _fields(schedule["name"])
     if said is None:

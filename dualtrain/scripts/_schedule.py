@@ -106,7 +106,7 @@ def whole_numbers(spec: Spec) -> dict[str, str]:
     """`horizon` and `warmup` as source text, in what the schedule counts."""
     epochs, per_epoch = spec.duration.epochs, spec.schedule.per == "epoch"
     if spec.horizon is not None:
-        horizon = repr(spec.horizon)
+        horizon = repr(spec.horizon.counts)
     elif not per_epoch:
         horizon = "TOTAL_UPDATES" if epochs is None else "total_updates"
     elif epochs is not None:

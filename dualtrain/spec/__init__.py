@@ -19,6 +19,7 @@ from dualtrain.spec._load import load_spec as load_spec
 from dualtrain.spec._load import read_document as read_document
 from dualtrain.spec._loss import Loss as Loss
 from dualtrain.spec._parameters import BatchStats as BatchStats
+from dualtrain.spec._parameters import DecayValue as DecayValue
 from dualtrain.spec._parameters import Freeze as Freeze
 from dualtrain.spec._parameters import LayerDecay as LayerDecay
 from dualtrain.spec._parameters import LrMultiplier as LrMultiplier

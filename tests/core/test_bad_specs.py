@@ -486,7 +486,7 @@ unknown key 'warmpu'; did you mean 'warmup'?"""
         }
         expected = f"""\
 optimizer: must be a mapping of keys to values. Received: \
-Clip(global_norm=1.0, norm=None, value=None)
+Clip(global_norm=1.0, norm=None, value=None, rule='paddle')
 schedule.name: must be one of {SCHEDULES}. \
 Received: AdamW(name='adamw', lr=0.1, betas=(0.9, 0.999), eps=1e-08, \
 amsgrad=False)

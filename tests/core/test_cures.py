@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from dualtrain import load_spec
 from dualtrain.errors import SpecError
+from dualtrain.fields import BEYOND
 from dualtrain.fields._cure_table import KEYS, NAMES
 from dualtrain.fields._problems import _options
 from dualtrain.spec import Spec
@@ -221,7 +222,14 @@ FIRST: dict[str, str | None] = {
     "fp16: false": "leave it out: that is off without it",
     "mixed_precision: no": "leave it out: that is off without it",
     "adafactor: false": "leave it out: that is off without it",
-    "optimizer: {name: sgd, lr: 1, rho: 0.9}": ("sgd has none; of adadelta, rmsprop it is one"),
+    "optimizers: 2": BEYOND["several_optimizers"],
+    "backward_passes: 2": BEYOND["several_backward_passes"],
+    "max_tokens: 4096": BEYOND["batches_in_tokens"],
+    "target_network: true": BEYOND["target_networks"],
+    "auto_scale_lr: true": BEYOND["rate_by_processes"],
+    "optimizer: {name: sgd, lr: 1, rho: 0.9}": (
+        "sgd has none; of adadelta, rmsprop, rmsprop_torch it is one"
+    ),
     "schedule: {name: linear, every: 3}": "linear has none; of step it is one",
     "schedule: {name: linear, gamma: 0.1}": (
         "linear has none; of step, multistep, exponential, natural_exp, inverse_time, cyclic it is "

@@ -105,6 +105,13 @@ def test_paddlenlps_trainer_shrinks_accumulate_to_the_epoch() -> None:
     assert "accumulate becomes 3: an epoch has no more micro-batches" in one.remarks
 
 
+def test_a_tail_that_the_spec_leaks_is_an_update_in_hf() -> None:
+    plan = plan_of(batch={"accumulate": 4, "tail": "leak"})
+    assert plan.total_updates == 4
+    assert sizes(compared(plan, "hf4")[0])[0] == 6
+    assert sizes(compared(plan, "paddlenlp-trainer")[0])[0] == 4
+
+
 def test_a_tail_that_the_spec_drops_is_an_update_in_hf() -> None:
     plan = plan_of(batch={"accumulate": 4, "tail": "drop"})
     assert plan.total_updates == 4
@@ -208,6 +215,11 @@ AMP = {"dtype": "float16", "on_skip": "advance"}
             {"clip": {"global_norm": 1.0}},
             "clips by c / (norm + 1e-06), not by c / max(norm, c)",
         ),
+        (
+            "paddlenlp-trainer",
+            {"clip": {"global_norm": 1.0, "rule": "torch"}},
+            "clips by c / max(norm, c), not by c / (norm + 1e-06)",
+        ),
         ("hf5", {"clip": {"value": 1.0}}, "clips by the global norm only"),
         (
             "paddlenlp-trainer",
@@ -239,6 +251,11 @@ AMP = {"dtype": "float16", "on_skip": "advance"}
             "hf5",
             {"batch": {"normalise": "token_mean"}},
             "takes token_mean for causal language models only",
+        ),
+        (
+            "hf5",
+            {"batch": {"accumulate": 4, "normalise": "sum"}},
+            "divides the loss by the number of micro-batches",
         ),
         ("hf5", {}, "takes token_mean for causal language models, whatever is asked"),
         (
@@ -296,3 +313,6 @@ def test_nothing_is_remarked_that_does_not_apply() -> None:
     plan = plan_of(12, clip={"global_norm": 1.0}, batch={"accumulate": 1})
     (one,) = compared(plan, "hf5")
     assert one.remarks == ("clips by c / (norm + 1e-06), not by c / max(norm, c)",)
+    plan = plan_of(12, clip={"global_norm": 1.0, "rule": "torch"}, batch={"accumulate": 1})
+    (one,) = compared(plan, "hf5")
+    assert one.remarks == ()

@@ -150,7 +150,9 @@ class _Draw:
         )
 
     def spec(self, architecture: Architecture, micro_batches: int, scaled: bool) -> Values:
-        optimizer_name = list(OPTIMIZERS)[(self.index + self.index // len(OPTIMIZERS)) % 12]
+        optimizer_name = list(OPTIMIZERS)[
+            (self.index + self.index // len(OPTIMIZERS)) % len(OPTIMIZERS)
+        ]
         schedule_name = NAMES[self.index % len(NAMES)]
         if schedule_name in ("one_cycle", "cyclic") and self.chance(0.3):
             optimizer_name = "momentum"  # the one whose momentum they cycle
@@ -189,12 +191,19 @@ class _Draw:
         if self.chance(0.7):
             c = self.one(1e-4, 0.03125, 1.0, 1e6)
             spec["clip"] = {self.one("global_norm", "global_norm", "norm", "value"): c}
+            if "value" not in spec["clip"] and self.chance(0.3):
+                spec["clip"]["rule"] = "torch"
         if architecture.per_token and self.chance(0.5):
             spec["loss"] = {"label_smoothing": self.one(0.0, 0.125), "shift_labels": True}
         elif self.chance(0.3):
             spec["loss"] = {"label_smoothing": self.one(0.125, 0.75)}
         if self.chance(0.5):
-            spec["ema"] = {"decay": self.one(0.0, 0.5, 0.9375), "warmup": self.chance(0.5)}
+            spec["ema"] = {
+                "decay": self.one(0.0, 0.5, 0.9375),
+                "warmup": self.chance(0.5),
+                "start": self.one("initial", "first", "zero", "debiased"),
+                "statistics": self.chance(0.5),
+            }
         if scaled:
             spec["amp"] = self.amp()
         if architecture.norm == "batch":
@@ -205,6 +214,10 @@ class _Draw:
         accumulate = self.one(1, 1, 2, 3, 6)
         tail = "drop" if accumulate <= micro_batches and self.chance(0.5) else "flush"
         normalise = self.one("micro_mean", "token_mean")
+        if self.chance(0.25):
+            normalise = "sum"
+        if accumulate <= micro_batches and normalise != "token_mean" and self.chance(0.5):
+            tail = "leak"
         stated = {"micro_batches_per_epoch": micro_batches} if self.index % 3 == 0 else {}
         return {"accumulate": accumulate, "tail": tail, "normalise": normalise, **stated}
 
@@ -229,19 +242,35 @@ class _Draw:
     def weight_decay(self, optimizer: str) -> Values:
         decay: Values = {
             "value": self.one(0.0, 0.015625, 0.5),
-            "kind": "decoupled" if optimizer in ("adamw", "lamb") else "coupled",
+            "kind": "decoupled"
+            if optimizer in ("adamw", "adamw_transformers", "lamb")
+            else "coupled",
             "exclude": self.some("bias", "norm", "embedding", "one_dimensional"),
             "exclude_patterns": self.some("encoder.layer.?.dense.weight", "*.[b]ias"),
             "exclude_substrings": self.some("LayerNorm", "norm", "bias"),
         }
+        if self.chance(0.3):
+            decay["exclude_regex"] = self.some(r"^encoder\.layer\.\d\.norm\.", r"dense\.(bias|w)")
         if self.chance(0.2):
             decay["exclude_below_ndim"] = self.one(2, 3)
+        if self.chance(0.4):
+            own = [{"pattern": "embeddings.*"}, {"pattern": "encoder.*.weight"}, {"role": "norm"}]
+            decay["values"] = [
+                {**rule, "value": self.one(0.0, 0.25, 1.0)}
+                for rule in self.some(*own)
+                if rule.get("role") not in decay["exclude"]
+            ]
         return decay
 
     def multipliers(self) -> list[Values]:
         patterns = self.some("classifier.bias", "*.bias", "encoder.layer.0.*", "embeddings.*")
         patterns = patterns or ["encoder.layer.1.dense.*"]
-        return [{"pattern": p, "multiplier": self.one(0.25, 0.5, 2.0, 4.0)} for p in patterns]
+        return [
+            {"pattern": p, "lr": self.one(0.03125, 2.0)}
+            if self.chance(0.2)
+            else {"pattern": p, "multiplier": self.one(0.25, 0.5, 2.0, 4.0)}
+            for p in patterns
+        ]
 
     def freeze(self) -> Values:
         patterns = ["embeddings.*", "*.dense.bias", "classifier.bias", "*.bias"]
@@ -391,6 +420,7 @@ OPTIMIZERS: dict[str, Callable[[_Draw], Values]] = {
     },
     "adam": _adam,
     "adamw": _adam,
+    "adamw_transformers": lambda d: {**_by_moments(d), "correct_bias": d.chance(0.7)},
     "lamb": _by_moments,
     "adagrad": lambda d: {
         "lr": _rate(d),
@@ -406,6 +436,7 @@ OPTIMIZERS: dict[str, Callable[[_Draw], Values]] = {
     "nadam": lambda d: {**_by_moments(d), "momentum_decay": d.one(0.0, 2.0**-8, 1.0)},
     "radam": _by_moments,
     "rmsprop": _rmsprop,
+    "rmsprop_torch": lambda d: {n: v for n, v in _rmsprop(d).items() if n != "centered"},
     "rprop": lambda d: {
         "lr": d.one(2.0**-7, 2.0**-10),
         "etas": [0.5, d.one(1.25, 4.0)],

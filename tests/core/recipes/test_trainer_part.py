@@ -123,3 +123,45 @@ def test_a_default_that_an_optimizer_is_given_is_implied(tmp_path: Path) -> None
         5e-5, "implied", "library default of paddlenlp 2.8.1",
     )  # fmt: skip
     assert (found["eps"].value, found["eps"].certainty) == (1e-6, "stated")
+
+
+def test_what_stands_still_under_a_trainer(tmp_path: Path) -> None:
+    freezing = "for p in model.embeddings.parameters():\n        p.stop_gradient = True"
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    none = recipe(tmp_path / "a", "python tools/train.py")
+    text = HEAD.replace("model = build()", f"model = build()\n    {freezing}")
+    script = tmp_path / "b/train.py"
+    script.write_text("import sys\n" + text.format(inside="", handed=""), encoding="utf-8")
+    some = read_recipe(script, root=tmp_path / "b")
+
+    assert none["freeze"].value == []
+    assert len(some["freeze"].value) == 1
+
+
+def test_adapters_let_the_rest_stand_still(tmp_path: Path) -> None:
+    text = HEAD.replace("model = build()", "model = get_peft_model(build(), config())")
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import sys\nfrom peft import get_peft_model\n" + text.format(inside="", handed=""),
+        encoding="utf-8",
+    )
+    found = read_recipe(script, root=tmp_path)
+
+    assert found["freeze"].value == ["all but what get_peft_model adds"]
+
+
+def test_a_deepspeed_file_is_read_where_it_is_there(tmp_path: Path) -> None:
+    (tmp_path / "ds.json").write_text('{"scheduler": {"type": "WarmupLR"}}', encoding="utf-8")
+    script = tmp_path / "train.py"
+    script.write_text(
+        "from transformers import Trainer, TrainingArguments\n"
+        "args = TrainingArguments('out', learning_rate=3e-5, deepspeed='ds.json')\n"
+        "Trainer(build(), args).train()\n",
+        encoding="utf-8",
+    )
+    found = read_recipe(script, root=tmp_path)
+
+    assert (found["schedule"].certainty, found["optimizer"].value) == ("unknown", "adamw")
+    assert found["schedule"].why.startswith("DeepSpeed's WarmupLR applies")
+    assert (found["lr"].value, str(found["schedule"].place)) == (3e-5, "ds.json:1")
