@@ -38,22 +38,22 @@ HAZARDS: Mapping[str, HazardKind] = {
     "sched_before_optimizer": HazardKind(
         "The schedule is stepped before the update that it should follow.",
         "Every update has the next one's rate, and the first rate is never used.",
-        "schedule.shift",
+        "shift",
     ),
     "sched_last_epoch_offset": HazardKind(
         "The schedule is built with last_epoch=0, or stepped with numbers of its own.",
         "Its clock is an update, or more, ahead of the run or behind it.",
-        "schedule.shift",
+        "shift",
     ),
     "sched_warmup_not_subtracted": HazardKind(
         "A warmup is wrapped around a schedule as long as the whole run.",
         "The decay begins when the warmup ends, and the run ends before the decay does.",
-        "schedule.counted",
+        "warmup.counted",
     ),
     "sched_jump_after_warmup": HazardKind(
         "The rate where warmup ends is not the one with which the schedule goes on.",
         "The rate jumps at that update.",
-        "schedule.counted",
+        "warmup.counted",
     ),
     "sched_name_shadowed": HazardKind(
         "A class of the recipe has the name of a library's schedule and another formula.",
@@ -63,7 +63,7 @@ HAZARDS: Mapping[str, HazardKind] = {
     "sched_cosine_full_wave_option": HazardKind(
         "paddlenlp's CosineDecayWithWarmup without num_cycles runs whole waves.",
         "The rate falls to 0 half way through, and rises again.",
-        "schedule.cycles",
+        "schedule.half_waves",
     ),
     "sched_lambda": HazardKind(
         "The schedule's rule is a function of the recipe.",
@@ -78,12 +78,12 @@ HAZARDS: Mapping[str, HazardKind] = {
     "sched_longer_than_training": HazardKind(
         "The schedule, or a milestone of it, lies beyond the end of training.",
         "The rate never comes to its end.",
-        "schedule.total",
+        "horizon",
     ),
     "sched_unit_suspect": HazardKind(
         "Numbers that read like epochs are counted in batches.",
         "The rate has fallen to its end after the first few hundred batches.",
-        "schedule.step",
+        "schedule.per",
     ),
     "sched_other_loader": HazardKind(
         "The schedule's length comes from another loader than the one that is trained on.",
@@ -103,7 +103,7 @@ HAZARDS: Mapping[str, HazardKind] = {
     "max_steps_not_in_schedule": HazardKind(
         "max_steps ends the run, and the schedule is laid out over all epochs.",
         "The run ends while the rate is still high.",
-        "schedule.total",
+        "horizon",
     ),
     "lr_scaled_at_run_time": HazardKind(
         "The rate is multiplied by the batch or by the number of processes.",
@@ -211,7 +211,7 @@ HAZARDS: Mapping[str, HazardKind] = {
     "coupled_decay": HazardKind(
         "Adam is given a weight decay, which it adds to the gradient.",
         "It is divided by the root of the second moment; AdamW's is not.",
-        "weight_decay.kind",
+        "optimizer.name",
     ),
     "params_lost": HazardKind(
         "A generator of parameters is used up before it comes to the optimizer.",

@@ -232,7 +232,7 @@ def _before(clock: Clock, steps: list[Event]) -> Iterator[Hazard]:
         return
     if events.index(first) < min(events.index(one) for one in updates):
         text = "the schedule is stepped before the update: the first update has the second rate"
-        yield Hazard("sched_before_optimizer", first.place, text, "schedule.shift")
+        yield Hazard("sched_before_optimizer", first.place, text, "shift")
 
 
 # The run
@@ -252,7 +252,7 @@ def _limits(clock: Clock) -> Iterator[Hazard]:
         yield Hazard("max_steps_not_a_stop", place, text, "duration")
     if stop is not None and schedule is None and _of_epochs(clock):
         text = "the limit of steps ends the run, and the schedule is laid out over all epochs"
-        yield Hazard("max_steps_not_in_schedule", place, text, "schedule.total")
+        yield Hazard("max_steps_not_in_schedule", place, text, "horizon")
 
 
 def _of_epochs(clock: Clock) -> bool:

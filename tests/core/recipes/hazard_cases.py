@@ -166,16 +166,17 @@ CASES = [
     torch("sched_lambda", ("get_linear_schedule_with_warmup(optimizer, 100, total)",
                            "LambdaLR(optimizer, lambda step: 0.5 ** (step // 10))")),
     torch("sched_in_loop", ("            schedule.step()\n", ""),
-          ("schedule = get_linear_schedule_with_warmup(optimizer, 100, total)\n", ""), ("        loss = model", '        for group in optimizer.param_groups:\n'
-                            '            group["lr"] = args.lr * 0.5 ** epoch\n'
-                            '        loss = model')),
+          ("schedule = get_linear_schedule_with_warmup(optimizer, 100, total)\n", ""),
+          ("        loss = model", '        for group in optimizer.param_groups:\n'
+           '            group["lr"] = args.lr * 0.5 ** epoch\n        loss = model')),
     paddle("sched_longer_than_training", (BUILT, "CosineAnnealingDecay(lr, len(loader) * 5)")),
     paddle("sched_unit_suspect", (BUILT, "PiecewiseDecay([30, 60], [0.1, 0.01, 0.001])")),
     torch("sched_other_loader", ("len(loader) * args", "len(others) * args")),
     paddle("warmup_type_decides", ("total, 0.1", "total, 1000.0")),
-    torch("max_steps_not_a_stop", ("args = ", LIMIT + "\nargs = "), ("100, total", "100, args.max_steps")),
+    torch("max_steps_not_a_stop", ("args = ", LIMIT + "\nargs = "),
+          ("100, total", "100, args.max_steps")),
     torch("max_steps_not_in_schedule", ("args = ", LIMIT + "\nargs = "),
-          ("            done += 1\n", "            done += 1\n            if done >= args.max_steps:\n"
+          ("done += 1\n", "done += 1\n            if done >= args.max_steps:\n"
            "                exit()\n")),
     torch("lr_scaled_at_run_time", ("lr=args.lr", "lr=args.lr * args.batch_size / 256")),
     torch("accum_loss_not_divided", (" / args.accumulate", "")),
@@ -192,7 +193,8 @@ CASES = [
     torch("many_backwards_one_step",
           ("loss.backward()\n", "loss.backward()\n        second(model, batch).backward()\n")),
     torch("adversarial_step",
-          ("done = 0", "class FGM:\n    def attack(self):\n        disturb(model)\n\nfgm = FGM()\ndone = 0"),
+          ("done = 0", "class FGM:\n    def attack(self):\n        disturb(model)\n\n"
+           "fgm = FGM()\ndone = 0"),
           ("loss.backward()\n",
            "loss.backward()\n        fgm.attack()\n        model(batch).backward()\n")),
     torch("several_optimizers",
