@@ -121,6 +121,11 @@ HAZARDS: Mapping[str, HazardKind] = {
         "The first update has fewer micro-batches than the others, or updates are missing.",
         "batch.accumulate",
     ),
+    "accum_condition_bits": HazardKind(
+        "The condition of the update takes the bits of the step, `&`, for its remainder, `%`.",
+        "Updates come in groups of no one size, or hardly ever.",
+        "batch.accumulate",
+    ),
     "accum_tail_leaks": HazardKind(
         "What is left of an epoch stays in the gradients.",
         "The next epoch's first update has gradients of both.",

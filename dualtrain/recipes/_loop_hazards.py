@@ -9,6 +9,7 @@ from dualtrain.reading import DictValue, Event, Instance, Known, Made, Place, Un
 from dualtrain.recipes._clock import Clock, deep, names_of, same_tree
 from dualtrain.recipes._configured import configured, of_processes, reached
 from dualtrain.recipes._driving import driving, rate
+from dualtrain.recipes._found import described
 from dualtrain.recipes._length import LIMIT, arguments, forever, limits
 from dualtrain.recipes._record import Hazard
 from dualtrain.recipes._schedule_clock import STEPS, schedule_steps
@@ -24,6 +25,7 @@ def hazards(clock: Clock) -> list[Hazard]:
     """All that are seen."""
     rules = (
         _off_by_one,
+        _bits,
         _not_divided,
         _tail,
         _clips_each,
@@ -53,6 +55,20 @@ def _off_by_one(clock: Clock) -> Iterator[Hazard]:
         f"instead of n{given}"
     )
     yield Hazard("accum_off_by_one", gate.condition.place, text)
+
+
+def _bits(clock: Clock) -> Iterator[Hazard]:
+    """A step's bits, where its remainder was meant."""
+    for update in clock.updates:
+        for condition in clock.own(update):
+            bits = [v for v in deep(condition.test) if isinstance(v, Unknown) and v.op == "&"]
+            if bits:
+                text = (
+                    f"an update waits for {described(bits[0])}: the bits that two numbers share, "
+                    "not the remainder, so updates do not come in groups of one size"
+                )
+                yield Hazard("accum_condition_bits", condition.place, text, "batch.accumulate")
+                return
 
 
 def _not_divided(clock: Clock) -> Iterator[Hazard]:
