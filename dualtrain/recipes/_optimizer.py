@@ -230,7 +230,5 @@ def _decay_hazards(
             f"weight_decay {decay.value} of Adam is added to the gradient (coupled), and divided "
             "by the root of the second moment like it; AdamW's is not"
         )
-        hazards.append(
-            Hazard("coupled_decay", decay.place or event.place, text, "weight_decay.kind")
-        )
+        hazards.append(Hazard("coupled_decay", decay.place or event.place, text, "optimizer.name"))
     return hazards
