@@ -150,7 +150,7 @@ def _decay(
     params = values.get("parameters" if signature.library == "paddle" else signature.names[0])
     name = "lamb_weight_decay" if "lamb_weight_decay" in signature.names else "weight_decay"
     grouped = [one.values["weight_decay"] for one in groups if "weight_decay" in one.values]
-    outer = values.get(name)
+    outer = values.get(name, event.kwargs.get("regularization"))  # Paddle 1's word
     grouped = [side for one in grouped for side in alternatives(one)]
     if grouped:
         decays = [one for one in map(found, grouped) if one.value != 0]

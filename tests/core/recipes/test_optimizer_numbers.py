@@ -38,6 +38,11 @@ LOOP = """
             {"optimizer": "adamw", "betas": [0.8, 0.999], "eps": 1e-8, "weight_decay": 0.01},
         ),
         (
+            "paddle.fluid.optimizer.Adam(1e-3, parameter_list=model.parameters(), regularization="
+            "paddle.fluid.regularizer.L2DecayRegularizer(regularization_coeff=1e-4))",
+            {"optimizer": "adam", "weight_decay": 1e-4},
+        ),
+        (
             "paddle.optimizer.Momentum(0.1, parameters=model.parameters(), "
             "weight_decay=paddle.regularizer.L2Decay(1e-4))",
             {"optimizer": "momentum", "momentum": 0.9, "weight_decay": 1e-4},
