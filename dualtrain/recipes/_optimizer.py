@@ -169,6 +169,13 @@ def _decay(
     return _regularizer(outer, event, signature)
 
 
+def _penalty(event: Event) -> bool:
+    """Whether the decay is an object of a penalty, which says that it is part of the loss."""
+    given = (*event.args, *event.kwargs.values())
+    names = [one.path.rpartition(".")[2] for one in given if isinstance(one, Made)]
+    return any(one.startswith(("L2Decay", "L1Decay")) for one in names)
+
+
 def _by_flag(decays: list[Found]) -> Found:
     """The first that is stated by a flag or configuration, else the first."""
     return next((one for one in decays if one.flag), decays[0])
@@ -225,7 +232,11 @@ def _decay_hazards(
             "all that the filter keeps"
         )
         hazards.append(Hazard("framework_default_decay", event.place, text, "weight_decay.value"))
-    if seen.class_name in ("adam", "nadam", "radam", "adamax") and decay.value:
+    if (
+        seen.class_name in ("adam", "nadam", "radam", "adamax")
+        and decay.value
+        and not _penalty(event)
+    ):
         text = (
             f"weight_decay {decay.value} of Adam is added to the gradient (coupled), and divided "
             "by the root of the second moment like it; AdamW's is not"
