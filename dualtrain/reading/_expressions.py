@@ -454,9 +454,16 @@ def element(over: Value, place: Place) -> Value:
 
 WRAPPERS = frozenset(
     (
-                 "tqdm",         "tqdm_notebook",         "master_bar",
-        "progress_bar",         "track",         "iter",         "list",         "reversed",
-        "sorted",         "tuple",,
+        "tqdm",
+        "tqdm_notebook",
+        "master_bar",
+        "progress_bar",
+        "track",
+        "iter",
+        "list",
+        "reversed",
+        "sorted",
+        "tuple",
     )
 )
 """What gives the elements of its first argument."""
