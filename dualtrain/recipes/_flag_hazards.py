@@ -37,7 +37,9 @@ def flags_part(seen: Seen) -> Part:
         if flag.reads or not TRAINING.search(name) or OTHER.search(name):
             continue
         given = ", and the command gives it" if flag.given else ""
-        does = f"handed on at {flag.passes[0]}, and nothing uses" if flag.passes else "nothing reads"
+        does = (
+            f"handed on at {flag.passes[0]}, and nothing uses" if flag.passes else "nothing reads"
+        )
         text = f"{flag.name} is declared, {does} it{given}"
         part.hazards.append(Hazard("dead_flag", flag.place, text))
         if SEED.search(name):

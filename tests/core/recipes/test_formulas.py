@@ -43,20 +43,20 @@ def rate(formula: Formula, t: int) -> float:
     if formula.schedule == "constant":
         return peak
     if formula.schedule == "step":
-        return peak * n["gamma"] ** (t // n["step_size"])
+        return float(peak * n["gamma"] ** (t // n["step_size"]))
     if formula.schedule == "exponential":
-        return peak * n["gamma"] ** t
+        return float(peak * n["gamma"] ** t)
     if formula.schedule == "piecewise":
         return formula.values[sum(t >= one for one in formula.milestones)]
     begin = 0 if formula.jumps else warmup
     length = n["length"] if formula.shortened else n["length"] + warmup
     p = (t - begin) / (length - begin)
-    left = {
-        "linear": lambda: 1 - p,
-        "cosine": lambda: 0.5 * (1 + math.cos(2 * math.pi * n["num_cycles"] * p)),
-        "polynomial": lambda: (1 - p) ** n["power"],
-    }[formula.schedule]()
-    return end + (peak - end) * left
+    if formula.schedule == "cosine":
+        left = 0.5 * (1 + math.cos(2 * math.pi * n["num_cycles"] * p))
+    else:
+        assert formula.schedule in ("linear", "polynomial")
+        left = (1 - p) ** n.get("power", 1)
+    return float(end + (peak - end) * left)
 
 
 STYLES = [
