@@ -109,14 +109,15 @@ LEAVES = st.sampled_from(["t", "40", "900", "0.3", "2", "1", "(t / 40)", "(1 - t
 
 
 def joined(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    two = st.tuples(inner, inner)
+    operators = st.tuples(inner, st.sampled_from("+-*/"), inner)
+    extremes = st.tuples(st.sampled_from(["min", "max"]), inner, inner)
     return st.one_of(
-        st.tuples(st.sampled_from("+-*/"), two).map(lambda one: f"({one[1][0]} {one[0]} {one[1][1]})"),
-        st.tuples(st.sampled_from(["min", "max"]), two).map(lambda one: f"{one[0]}{one[1]}".replace("'", "")),
-        two.map(lambda one: f"({one[0]} if t < 40 else {one[1]})"),
+        operators.map(lambda one: f"({one[0]} {one[1]} {one[2]})"),
+        extremes.map(lambda one: f"{one[0]}({one[1]}, {one[2]})"),
+        st.tuples(inner, inner).map(lambda one: f"({one[0]} if t < 40 else {one[1]})"),
         inner.map(lambda one: f"math.cos({one})"),
         inner.map(lambda one: f"({one}) ** 2"),
-    )  # fmt: skip
+    )
 
 
 @SLOW
