@@ -169,6 +169,10 @@ def _held(value: Value) -> Iterator[Value]:
                 queue += [one.over] if one.over is not None else []
             case Unknown(op="if"):
                 queue += one.operands[1:]
+            case Unknown(
+                op="item", operands=(Made(path=path, args=args), Known(value=int(at)))
+            ) if path.endswith((".prepare", ".setup", ".setup_dataloaders")) and at < len(args):
+                queue.append(args[at])
             case Unknown(op="element" | "item" | "attr" | "index"):
                 queue.append(one.operands[0])
 

@@ -42,11 +42,19 @@ def lengths(clock: Clock) -> dict[str, Found]:
         if not _without_end(rounds):
             fields["epochs"] = setting_of(settled(rounds, EPOCHS))
     limit = _limit(clock)
-    if limit is not None and not (isinstance(limit, Known) and limit.value in NONE):
+    if limit is not None and not _is_none(limit):
         fields["max_steps"] = found(configured(limit))
     if not fields and not forever(clock):
         fields["epochs"] = _asked_for(clock)
     return fields
+
+
+def _is_none(limit: Value) -> bool:
+    """Whether a limit is not given: None, or None until the program computes it from epochs."""
+    if isinstance(limit, Known):
+        return limit.value in NONE
+    named = [one for one in settings(limit) if any(map(LIMIT.search, own_names(one)))]
+    return bool(named) and all(one.value in NONE for one in named)
 
 
 def forever(clock: Clock) -> Loop | None:
@@ -178,14 +186,27 @@ def limits(clock: Clock) -> tuple[Value | None, Value | None, Value | None]:
     return stop, _first(map(_asked, rounds)), _first(map(_asked, arguments(clock)))
 
 
+def _tests(test: Value) -> Iterator[Known | Unknown]:
+    """What a test is put together from."""
+    if isinstance(test, (Known, Unknown)) and test.op in ("and", "or", "not"):
+        for one in test.operands:
+            yield from _tests(one)
+    elif isinstance(test, (Known, Unknown)):
+        yield test
+
+
 def _first(values: Iterable[Value | None]) -> Value | None:
     return next((one for one in values if one is not None), None)
 
 
 def _compared(clock: Clock, test: Value, place: Any) -> Value | None:
     words = re.findall(r"\w+", line_of(clock.seen.program, place).lower())
-    for one in leaves(test):
-        if not isinstance(one, (Known, Unknown)) or one.op not in ("<", "<=", ">", ">=", "=="):
+    bare = [one for one in _tests(test) if isinstance(one, Known) and one.origin.name]
+    for one in bare:
+        if any(map(LIMIT.search, own_names(one))):
+            return one
+    for one in _tests(test):
+        if one.op not in ("<", "<=", ">", ">=", "==") or len(one.operands) != 2:
             continue
         for a, b in (one.operands, one.operands[::-1]):
             limit = settled(b, LIMIT)

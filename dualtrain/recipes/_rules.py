@@ -28,13 +28,16 @@ from dualtrain.recipes._record import Found
 from dualtrain.recipes._seen import Seen, inside
 from dualtrain.recipes._stepping import stepped_per_epoch
 
-__all__ = ["CODE", "NUMBERS", "of_class", "of_function", "of_writes", "unknown"]
+__all__ = ["CODE", "NUMBERS", "SHARE", "of_class", "of_function", "of_writes", "unknown"]
 
-CODE = ("warmup", "warmup_unit", "end_lr", "length")
+CODE = ("warmup", "warmup_unit", "warmup_start", "end_lr", "length")
 """Fields that code decides too, where its formula is not known."""
 
 NUMBERS = (*CODE, "num_cycles", "power", "gamma", "step_size", "milestones", "values")
 """Fields that a schedule decides."""
+
+SHARE = "a share of the rate"
+"""How a rate is known that is not told by itself."""
 
 Clock = Callable[[int], Callable[[int], int]]
 Fields = dict[str, Found]
@@ -277,6 +280,10 @@ def _fields(
         fields["warmup"], fields["warmup_unit"] = warmup_of(
             seen, numbers["warmup"], length, unit=unit
         )
+        if formula.start:
+            fields["warmup_start"] = Found(formula.start, "stated", place, SHARE)
+        if not formula.shortened:
+            fields["warmup_counted"] = Found("before", "stated", place, "computed")
     if formula.milestones:
         times = [int(one) if float(one).is_integer() else one for one in formula.milestones]
         times = [one - first for one in times]

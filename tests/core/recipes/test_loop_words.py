@@ -16,6 +16,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--batch_size", type=int, default=16)
 parser.add_argument("--epochs", type=int, default=5)
 parser.add_argument("--max_steps", type=int, default=-1)
+parser.add_argument("--max_updates", type=int, default=0)
 parser.add_argument("--accum", type=int, default=1)
 parser.add_argument("--seed", type=int, default=3)
 args = parser.parse_args()
@@ -56,6 +57,29 @@ def script(before: str = "loader = DataLoader(data())", loops: str = LOOPS) -> s
 )
 def test_the_batch_size_is_that_of_a_process(reading: Reading, before: str, size: int) -> None:
     assert reading(script(before))["batch_size"].value == size
+
+
+PREPARED = """
+from accelerate import Accelerator
+accelerator = Accelerator(gradient_accumulation_steps=args.accum)
+other, loader = DataLoader(dev, batch_size=64), DataLoader(data, batch_size=args.batch_size)
+schedule = torch.optim.lr_scheduler.StepLR(optimizer, 3)
+model, optimizer, other, loader, schedule = accelerator.prepare(
+    model, optimizer, other, loader, schedule
+)
+for batch in loader:
+    with accelerator.accumulate(model):
+        accelerator.backward(model(batch))
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad()
+"""
+
+
+def test_what_accelerate_prepares(reading: Reading) -> None:
+    recipe = reading(script("", PREPARED), run="python train.py --accum 4")
+    assert recipe["batch_size"].value == 16
+    assert recipe["accumulate"].value == 4 and recipe["scheduler_step"].value == "per_update"
 
 
 def test_a_batch_size_of_unknown_origin_is_unknown(reading: Reading) -> None:
@@ -134,6 +158,19 @@ train()
 """,
         {"epochs": 5, "max_steps": -1},
     ),
+    "a limit that is off": (
+        """
+step = 0
+for epoch in range(args.epochs):
+    for batch in loader:
+        model(batch).backward()
+        optimizer.step()
+        step += 1
+        if args.max_updates and step >= args.max_updates:
+            break
+""",
+        {"epochs": 5, "max_steps": 0},
+    ),
     "patience is no stop": (
         """
 bad = 0
@@ -143,6 +180,22 @@ for epoch in range(args.epochs):
         optimizer.step()
     bad += 1
     if bad > 3:
+        break
+""",
+        {"epochs": 5, "max_steps": None},
+    ),
+    "steps of all epochs": (
+        """
+total, step = int(len(loader) // args.accum * args.epochs), 0
+while True:
+    for number, batch in enumerate(loader):
+        model(batch).backward()
+        if (number + 1) % args.accum == 0:
+            optimizer.step()
+            step += 1
+            if step == total:
+                break
+    if step == total:
         break
 """,
         {"epochs": 5, "max_steps": None},
