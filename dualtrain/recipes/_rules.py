@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from dualtrain.reading import (
+    Class,
     Event,
     Function,
     Instance,
@@ -93,7 +95,7 @@ def of_writes(seen: Seen, stores: Sequence[Event]) -> Fields:
     clocks, epoch, unit = _clocks(seen, event, value)
     state = [] if seen.made is None else [seen.made]
     formula: Formula | None = None
-    if clocks and not _sometimes(event):
+    if clocks and not _sometimes(event) and not _may_return(seen, event):
         for one in dict.fromkeys((unit, "steps")):
             formula = recognised(
                 value, clocks, {}, epoch, one == "epochs" and epoch is not None, state
@@ -132,6 +134,24 @@ def _sometimes(event: Event) -> bool:
         if condition.taken is None and moving and not nth:
             return True
     return False
+
+
+def _may_return(seen: Seen, event: Event) -> bool:
+    """Whether the function that writes the rate may return before it does."""
+    modules = [one for one in seen.program.modules.values() if one.file == event.place.file]
+    cells = [value for module in modules for value in module.cells.values()]
+    cells += [one for value in cells if isinstance(value, Class) for one in value.cells.values()]
+    line = event.place.line
+    around = [
+        one.node
+        for one in cells
+        if isinstance(one, Function) and one.node.lineno <= line <= (one.node.end_lineno or 0)
+    ]
+    return any(
+        isinstance(one, ast.Return) and one.lineno < line
+        for node in around
+        for one in ast.walk(node)
+    )
 
 
 def _itself(epoch: int) -> Callable[[int], int]:
