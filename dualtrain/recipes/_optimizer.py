@@ -22,7 +22,7 @@ def optimizer_part(seen: Seen) -> Part:
     event = seen.optimizer
     if event is None:
         return part
-    signature = signature_of(event.path)
+    signature = signature_of(event)
     if signature is None:
         part.fields["optimizer"] = Found(seen.class_name, "stated", event.place, "literal")
         return part
