@@ -19,6 +19,7 @@ __all__ = [
     "enclosed",
     "flags_of",
     "labelled",
+    "overwrites",
     "passed",
     "read",
     "stranger",
@@ -48,6 +49,10 @@ class Flags:
     declared: dict[str, Flag] = field(default_factory=dict)
     strangers: list[Known] = field(default_factory=list)
     """Words of the command that the program's parser refuses."""
+    text_numbers: list[Known] = field(default_factory=list)
+    """Values of YAML that look like numbers and are text, for they have no dot: `1e-4`."""
+    overwritten: list[tuple[str, Known, Known]] = field(default_factory=list)
+    """Numbers of the program that a later line sets anew: name, the first and the last."""
 
 
 def flags_of(machine: Machine) -> Flags:
@@ -81,6 +86,19 @@ def passed(machine: Machine, value: Value, place: Place) -> Value:
         if flag is not None and place not in flag.passes:
             flag.passes.append(place)
     return value
+
+
+def overwrites(machine: Machine, name: str, old: Value | None, new: Value) -> None:
+    """Notes a number that is set anew, by a line that is reached for certain."""
+    sure = all(one.taken for one in machine.context.conditions) and not machine.context.loops
+    if not sure or not isinstance(old, Known) or not isinstance(new, Known):
+        return
+    if _is_number(old) and _is_number(new) and old.value != new.value:
+        flags_of(machine).overwritten.append((name, old, new))
+
+
+def _is_number(of: Known) -> bool:
+    return isinstance(of.value, (int, float)) and not isinstance(of.value, bool)
 
 
 def read(machine: Machine, value: Value, place: Place) -> Value:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from dualtrain.recipes._filters import ONE_DIMENSIONAL
 from dualtrain.recipes._record import Found, Recipe
 
 __all__ = ["Entry", "Told", "Untold", "entries"]
@@ -149,6 +151,9 @@ SCHEDULES: dict[str, Callable[[Recipe, Found], Iterator[Told]]] = {
 }
 
 
+READ_THE_LENGTH = ("linear", "cosine", "polynomial")
+
+
 def _warmup(recipe: Recipe) -> Iterator[Told]:
     found, unit = recipe["warmup"], recipe["warmup_unit"]
     if found.certainty == "unknown" or unit.certainty == "unknown":
@@ -162,6 +167,35 @@ def _warmup(recipe: Recipe) -> Iterator[Told]:
         yield Entry(("warmup", "steps"), int(found.value), found)
     else:
         yield Untold(("warmup",), f"{found.value} epochs, under a rate per update", found)
+        return
+    yield from _rise(recipe)
+
+
+def _rise(recipe: Recipe) -> Iterator[Told]:
+    """Where the warmup begins, and from where the schedule counts."""
+    start, lr, counted = recipe["warmup_start"], recipe["lr"], recipe["warmup_counted"]
+    if start.certainty == "unknown":
+        yield Untold(("warmup", "start"), start.why, start)
+    elif start.value and not lr.value:
+        yield Untold(("warmup", "start"), f"{start.value}, of a rate that is not known", start)
+    elif start.value:
+        yield Entry(("warmup", "start"), round(start.value / lr.value, 12), start)
+    if counted.value:
+        yield Entry(("warmup", "counted"), counted.value, counted)
+
+
+def _horizon(recipe: Recipe) -> Iterator[Told]:
+    """The length of a schedule that is a number of its own, where the run has another."""
+    found, per_epoch = recipe["length"], recipe["scheduler_step"].value == "per_epoch"
+    number = re.search(r"(\d+)$", found.why)
+    ours = {"fixed_steps": False, "epoch_units": True}.get(str(found.value))
+    if number is None or ours is None or recipe["schedule"].value not in READ_THE_LENGTH:
+        return
+    run = recipe["epochs" if per_epoch else "max_steps"]
+    if ours is not per_epoch:
+        yield Untold(("horizon",), f"{found.why} {found.value} in another clock", found)
+    elif run.value != int(number[1]):
+        yield Entry(("horizon",), int(number[1]), found)
 
 
 def _decay(recipe: Recipe) -> Iterator[Told]:
@@ -180,8 +214,11 @@ def _decay(recipe: Recipe) -> Iterator[Told]:
         return
     kinds = str(match.value or "").split("_or_")
     strings = list(exclude.value or ())
+    if {"role", "glob", "below"} & set(kinds):
+        yield from _by_kind(strings, kinds, match, exclude)
+        return
     if "ndim1" in kinds:
-        yield Entry(("weight_decay", "exclude_below_ndim"), 2, match)
+        yield _vectors(match)
     if "substring" in kinds:
         yield Entry(("weight_decay", "exclude_substrings"), strings, exclude)
     elif "exact" in kinds or "suffix" in kinds:
@@ -191,6 +228,38 @@ def _decay(recipe: Recipe) -> Iterator[Told]:
         yield Untold(
             ("weight_decay", "exclude_patterns"), f"{match.value}: {', '.join(strings)}", exclude
         )
+
+
+def _vectors(match: Found) -> Entry:
+    if match.why == ONE_DIMENSIONAL:
+        return Entry(("weight_decay", "exclude"), ["one_dimensional"], match)
+    return Entry(("weight_decay", "exclude_below_ndim"), 2, match)
+
+
+def _by_kind(strings: list[str], kinds: list[str], match: Found, exclude: Found) -> Iterator[Told]:
+    """Of texts that are each written with their kind."""
+    said: dict[str, list[str]] = {}
+    for one in strings:
+        kind, _, text = one.partition(" ")
+        said.setdefault(kind, []).append(text)
+    if not set(said) <= {"role", "glob", "below", "substring"} or len(said.get("below", ())) > 1:
+        why = f"{match.value}: {', '.join(strings)}"
+        yield Untold(("weight_decay", "exclude_patterns"), why, exclude)
+        return
+    roles, below = said.get("role", []), [int(one) for one in said.get("below", ())]
+    if "ndim1" in kinds and match.why == ONE_DIMENSIONAL:
+        roles.append("one_dimensional")
+    elif "ndim1" in kinds and not below:
+        below = [2]
+    for word, texts in (
+        ("exclude", roles),
+        ("exclude_patterns", said.get("glob")),
+        ("exclude_substrings", said.get("substring")),
+    ):
+        if texts:
+            yield Entry(("weight_decay", word), texts, exclude)
+    if below:
+        yield Entry(("weight_decay", "exclude_below_ndim"), below[0], match)
 
 
 def _clip(recipe: Recipe) -> Iterator[Told]:
@@ -207,6 +276,8 @@ def _batch(recipe: Recipe) -> Iterator[Told]:
     accumulate = recipe["accumulate"]
     if accumulate.certainty == "unknown" or (accumulate.value or 1) > 1:
         yield _told(("batch", "accumulate"), accumulate)
+        if recipe["tail"].value:
+            yield Entry(("batch", "tail"), recipe["tail"].value, recipe["tail"])
 
 
 def _amp(recipe: Recipe) -> Iterator[Told]:
@@ -251,6 +322,7 @@ SECTIONS: tuple[Callable[[Recipe], Iterator[Told]], ...] = (
     _optimizer,
     _schedule,
     _warmup,
+    _horizon,
     _decay,
     _clip,
     _batch,

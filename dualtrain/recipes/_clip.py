@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from dualtrain.reading import Event, Instance, Known, Made, Unknown, Value, alternatives, leaves
+from dualtrain.reading import (
+    Event,
+    Instance,
+    Known,
+    ListValue,
+    Made,
+    Unknown,
+    Value,
+    alternatives,
+    leaves,
+)
 from dualtrain.recipes._found import described, found
 from dualtrain.recipes._record import Found, Hazard
 from dualtrain.recipes._seen import Part, Seen
@@ -42,8 +52,7 @@ def clip_part(seen: Seen) -> Part:
         part.fields["clip"] = _of_calls(calls, event)
         by_hand = _by_hand(seen)
         if part.fields["clip"].value == "none" and by_hand is not None:
-            why = f"gradients are changed by hand: {described(by_hand.result)}"
-            part.fields["clip"] = Found(None, "unknown", by_hand.place, why=why)
+            part.fields["clip"] = _of_hand(by_hand)
     held = list(alternatives(attached)) if attached is not None else []
     for one in seen.program.events:
         lost = one.name in OBJECTS and one.context.real and one.result not in held
@@ -67,6 +76,39 @@ def _by_hand(seen: Seen) -> Event | None:
     return None
 
 
+def _of_hand(event: Event) -> Found:
+    """`grad.mul_(c / norm.clamp(min=c))`, of the norm of all gradients or of each."""
+    by = event.args[0] if event.name == "mul_" and len(event.args) == 1 else None
+    if isinstance(by, Unknown) and by.op == "/":
+        limit, norm = by.operands
+        kind = _clamped(norm, limit)
+        if kind:
+            return _said(kind, limit, event.place)
+    why = f"gradients are changed by hand: {described(event.result)}"
+    return Found(None, "unknown", event.place, why=why)
+
+
+def _clamped(value: Value, limit: Value) -> str:
+    """Which norm a number is that is no less than the limit; empty where it is none."""
+    if not (isinstance(value, Made) and value.path == f"{NORM}.clamp"):
+        return ""
+    least = [*value.args, *value.kwargs.values()]
+    norm = value.receiver
+    if len(least) != 1 or least[0] is not limit or set(value.kwargs) - {"min"}:
+        return ""
+    if not isinstance(norm, Made) or norm.kwargs or len(norm.args) != 1:
+        return ""
+    of = norm.args[0]
+    if isinstance(of, Unknown) and of.op == "attr" and _gradient(of):
+        return "norm"
+    each = of.args[0] if isinstance(of, Made) and of.path == "torch.stack" and of.args else None
+    norms = each.values if isinstance(each, ListValue) else []
+    plain = [one for one in norms if isinstance(one, Made) and one.path == NORM and not one.kwargs]
+    return "global_norm" if norms and len(plain) == len(norms) else ""
+
+
+NORM = "torch.linalg.vector_norm"
+
 BY_HAND = ("mul_", "div_", "scale_", "clamp_", "clip_", "set_value", "copy_")
 
 
@@ -79,7 +121,7 @@ def _all(event: Event) -> list[Value]:
 
 
 def _attached(event: Event) -> Value | None:
-    signature = signature_of(event.path)
+    signature = signature_of(event)
     values = dict(event.kwargs) if signature is None else given(event, signature)
     clip = values.get("grad_clip")
     if clip is None or (isinstance(clip, Known) and clip.value is None):

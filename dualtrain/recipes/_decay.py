@@ -12,21 +12,21 @@ from dualtrain.reading import (
     Value,
     leaves,
 )
-from dualtrain.recipes._filters import Rule, rule_of, tests_of
+from dualtrain.recipes._filters import ONE_DIMENSIONAL, Rule, rule_of, tests_of
 from dualtrain.recipes._found import described
 from dualtrain.recipes._groups import Group, groups_of
 from dualtrain.recipes._record import Found, Hazard
 from dualtrain.recipes._seen import Part, Seen
 from dualtrain.recipes._signatures import given, signature_of
 
-__all__ = ["decay_part"]
+__all__ = ["decay_part", "regularized"]
 
 
 def decay_part(seen: Seen) -> Part:
     """decay_exclude and decay_match, with what is wrong about them."""
     part = Part()
     event = seen.optimizer
-    signature = None if event is None else signature_of(event.path)
+    signature = None if event is None else signature_of(event)
     if event is None or signature is None:
         return part
     values = given(event, signature)
@@ -36,10 +36,32 @@ def decay_part(seen: Seen) -> Part:
         _by_function(seen, event, keeps, True, part)
     elif drops is not None and not _none(drops):
         _by_function(seen, event, drops, False, part)
+    elif (each := regularized(seen)) is not None:
+        _by_regularizer(each, part)
     else:
         params = values.get("parameters" if signature.library == "paddle" else signature.names[0])
         _by_groups(event, groups_of(params), part)
     return part
+
+
+def regularized(seen: Seen) -> Event | None:
+    """Where Paddle's parameters are given an L2Decay each."""
+    for one in seen.program.events:
+        stored = one.kind == "store" and one.path == ".regularizer" and one.context.real
+        if stored and str(getattr(one.args[0], "path", "")).endswith("L2Decay"):
+            return one
+    return None
+
+
+def _by_regularizer(event: Event, part: Part) -> None:
+    """Which parameters are given a decay each, and which are given none."""
+    tests = [one for one in event.context.conditions if one.taken is None]
+    rules = [rule_of(one.test, picks=not one.holds) for one in tests]
+    said = [one for one in rules if one is not None and one.atoms]
+    if len(tests) == len(said) == 1:
+        _says(part, said[0], event.place)
+    elif tests:
+        _unknown(part, event.place, f"what is given none is {described(tests[0].test)}")
 
 
 def _none(value: Value) -> bool:
@@ -91,7 +113,8 @@ def _listed(test: Value, name: Value) -> tuple[ListValue, bool] | None:
                 return inner
     if isinstance(test, (Known, Unknown)) and test.op in ("in", "not in"):
         one, of = test.operands
-        if one is name and isinstance(of, ListValue):
+        own = isinstance(one, Unknown) and one.op == "attr" and one.operands[0] is name
+        if (one is name or own) and isinstance(of, ListValue):
             return of, test.op == "in"
     return None
 
@@ -217,7 +240,8 @@ def _zero(group: Group) -> bool:
 
 def _says(part: Part, rule: Rule, place: object) -> None:
     where = place if place is None or hasattr(place, "line") else None
-    part.fields["decay_match"] = Found(rule.match, "stated", where)  # type: ignore[arg-type]
+    exactly = ONE_DIMENSIONAL if rule.one_dimensional else ""
+    part.fields["decay_match"] = Found(rule.match, "stated", where, why=exactly)  # type: ignore[arg-type]
     if rule.strings:
         part.fields["decay_exclude"] = Found(rule.strings, "stated", where)  # type: ignore[arg-type]
 

@@ -34,7 +34,7 @@ def flags_part(seen: Seen) -> Part:
     part = Part()
     for flag in seen.program.flags.declared.values():
         name = flag.name.strip("-").replace("-", "_").lower()
-        if flag.reads or not TRAINING.search(name) or OTHER.search(name):
+        if flag.reads or not _trains(flag.name):
             continue
         given = ", and the command gives it" if flag.given else ""
         does = (
@@ -50,7 +50,21 @@ def flags_part(seen: Seen) -> Part:
     for word in seen.program.flags.strangers:
         text = f"the command gives {word.value!r}, which the script's parser refuses"
         part.hazards.append(Hazard("cli_flag_unknown", word.origin.place, text))
+    for one in seen.program.flags.text_numbers:
+        if _trains(one.origin.name):
+            text = f"{one.origin.name}: {one.value} is text to a reader of YAML 1.1"
+            part.hazards.append(Hazard("text_number_in_yaml", one.origin.place, text))
+    for name, old, new in seen.program.flags.overwritten:
+        if _trains(name):
+            text = f"{name} is {old.value} at {old.origin.place}, and {new.value} from here on"
+            part.hazards.append(Hazard("constants_reassigned", new.origin.place, text))
     return part
+
+
+def _trains(name: str) -> bool:
+    """Whether a flag or key of this name decides a training."""
+    last = name.rpartition(".")[2].strip("-").replace("-", "_").lower()
+    return bool(TRAINING.search(last)) and not OTHER.search(last)
 
 
 def _overwritten(seen: Seen) -> Iterator[Hazard]:

@@ -188,7 +188,9 @@ def _rises(trial: _Trial, warmup: float, peak: float) -> bool:
     """Whether the rate rises in a line until then, to the peak."""
     if warmup == 0:
         return True
-    times = sorted({0, math.ceil(warmup) - 1, *(int(warmup * f) for f in FRACTIONS)})
+    last = math.ceil(warmup) - 1
+    times = sorted({0, last, *(int(warmup * f) for f in FRACTIONS)})
+    times = sorted({*times, *_near_counts(trial, 0, warmup)})
     rates = [trial.at(t) for t in times]
     if len(times) == 1:
         return rates[0] < peak
@@ -228,6 +230,7 @@ def _inverse_root(trial: _Trial) -> Formula | None:
             continue
         for ahead in (1, 0):
             times = [int(warmup * k) + 1 for k in (1, 2, 5, 23)]
+            times += _near_counts(trial, warmup + 1, 30 * warmup)
             scale = trial.at(times[0]) * math.sqrt(times[0] + ahead)
             if not scale or not all(
                 _near(trial.at(t) * math.sqrt(t + ahead), scale) for t in times
@@ -369,7 +372,8 @@ def _steps(trial: _Trial) -> Formula | None:
         size = int(count)
         if size < 2 or peak is None or size_value is None:
             continue
-        times = (size - 1, size, 2 * size + 1, 5 * size - 1, 7 * size)
+        times = [size - 1, size, 2 * size + 1, 5 * size - 1, 7 * size]
+        times += _near_counts(trial, 0, 8 * size)
         for gamma_value, gamma in _gammas(trial):
             if all(_near(trial.at(t), first * gamma ** (t // size)) for t in times):
                 numbers = {"peak": peak, "step_size": size_value, "gamma": gamma_value}
@@ -382,22 +386,24 @@ def _exponential(trial: _Trial) -> Formula | None:
     peak = _peak(trial, first)
     for gamma_value, gamma in _gammas(trial):
         if peak is not None and all(
-            _near(trial.at(t), first * gamma ** (t / trial.scale)) for t in (1, 2, 5, 9, 30)
+            _near(trial.at(t), first * gamma ** (t / trial.scale))
+            for t in (1, 2, 5, 9, 30, *_near_counts(trial, 0, 10_000))
         ):
             return Formula("exponential", {"peak": peak, "gamma": gamma_value}, 1.0)
     return None
 
 
 def _piecewise(trial: _Trial) -> Formula | None:
-    times = {int(t) for _, t in _counts(trial, whole=True) if t < 10**7}
-    counts = sorted(times | {t + 1 for t in times})
+    whole = {int(t) for _, t in _counts(trial, whole=True) if t < 10**7}
+    counts = sorted(whole | {t + 1 for t in whole})
     breaks = [t for t in counts if not _close(trial.at(t - 1), trial.at(t))]
     if not breaks:
         return None
     edges = [0, *breaks, breaks[-1] * 3 + 10]
     values: list[float] = []
     for low, high in pairwise(edges):
-        rates = [trial.at(low + int((high - 1 - low) * f)) for f in (0.0, *FRACTIONS, 1.0)]
+        times = [low + int((high - 1 - low) * f) for f in (0.0, *FRACTIONS, 1.0)]
+        rates = [trial.at(t) for t in times + _near_counts(trial, low, high)]
         if not all(_close(r, rates[0]) for r in rates):
             return None
         values.append(rates[0])

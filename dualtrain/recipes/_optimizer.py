@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dualtrain.reading import Event, Known, ListValue, Made, Unknown, Value, alternatives
+from dualtrain.reading import Event, Known, ListValue, Made, Unknown, Value, alternatives, leaves
 from dualtrain.recipes._base_rate import SCALED, base_rate
+from dualtrain.recipes._decay import regularized
 from dualtrain.recipes._found import described, found, implied, number
 from dualtrain.recipes._groups import Group, groups_of
 from dualtrain.recipes._record import ABSENT, Found, Hazard
@@ -21,7 +22,7 @@ def optimizer_part(seen: Seen) -> Part:
     event = seen.optimizer
     if event is None:
         return part
-    signature = signature_of(event.path)
+    signature = signature_of(event)
     if signature is None:
         part.fields["optimizer"] = Found(seen.class_name, "stated", event.place, "literal")
         return part
@@ -34,8 +35,16 @@ def optimizer_part(seen: Seen) -> Part:
     part.fields["optimizer"] = _name(seen, event, values)
     part.fields.update(_numbers(event, signature, values))
     part.fields["weight_decay"] = _decay(event, signature, values, groups)
+    each = regularized(seen)
+    if each is not None and not part.fields["weight_decay"].value:
+        part.fields["weight_decay"] = _regularizer(each.args[0], event, signature)
     own = [one.numbers for one in groups if one.own]
     part.fields["param_groups"] = Found(own, "stated", event.place)
+    by_hand = _own_rates(seen)
+    if by_hand is not None:
+        why = "parameters are given rates of their own: optimize_attr is written"
+        part.fields["param_groups"] = Found(None, "unknown", by_hand.place, why=why)
+        part.hazards.append(Hazard("param_groups", by_hand.place, why, "lr_multipliers"))
     part.hazards += _decay_hazards(seen, event, signature, values, part.fields)
     if _scaled(part.fields):
         text = f"the rate is not what is configured: {part.fields['lr'].why}"
@@ -50,6 +59,16 @@ def optimizer_part(seen: Seen) -> Part:
             )
         )
     return part
+
+
+def _own_rates(seen: Seen) -> Event | None:
+    """Where the rates of Paddle's parameters are written."""
+    for one in seen.program.events:
+        held = leaves(one.receiver) if one.kind == "store" and one.receiver is not None else ()
+        named = any(isinstance(v, Known) and v.value == "optimize_attr" for v in held)
+        if named and one.context.real:
+            return one
+    return None
 
 
 def _scaled(fields: Mapping[str, Found]) -> bool:
@@ -211,7 +230,5 @@ def _decay_hazards(
             f"weight_decay {decay.value} of Adam is added to the gradient (coupled), and divided "
             "by the root of the second moment like it; AdamW's is not"
         )
-        hazards.append(
-            Hazard("coupled_decay", decay.place or event.place, text, "weight_decay.kind")
-        )
+        hazards.append(Hazard("coupled_decay", decay.place or event.place, text, "optimizer.name"))
     return hazards

@@ -30,6 +30,7 @@ FIELDS = (
     "warmup",
     "warmup_unit",  # steps fraction epochs
     "warmup_start",  # the rate at the first update
+    "warmup_counted",  # before: the curve begins behind it; inside the length where absent
     "num_cycles",
     "power",
     "end_lr",
@@ -41,6 +42,7 @@ FIELDS = (
     "epochs",
     "max_steps",  # -1: no limit
     "accumulate",
+    "tail",  # drop: micro-batches too few for an update at an epoch's end are left out
     "clip",  # {"kind": global_norm | norm | value, "value": c} or "none"
     "amp",  # {"dtype", "level", "init_loss_scaling"} or "off"
     "amp_if_enabled",  # the same, where a flag that is off turns it on

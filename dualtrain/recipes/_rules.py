@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from dualtrain.reading import (
+    Class,
     Event,
     Function,
     Instance,
@@ -26,13 +28,16 @@ from dualtrain.recipes._record import Found
 from dualtrain.recipes._seen import Seen, inside
 from dualtrain.recipes._stepping import stepped_per_epoch
 
-__all__ = ["CODE", "NUMBERS", "of_class", "of_function", "of_writes", "unknown"]
+__all__ = ["CODE", "NUMBERS", "SHARE", "of_class", "of_function", "of_writes", "unknown"]
 
-CODE = ("warmup", "warmup_unit", "end_lr", "length")
+CODE = ("warmup", "warmup_unit", "warmup_start", "end_lr", "length")
 """Fields that code decides too, where its formula is not known."""
 
 NUMBERS = (*CODE, "num_cycles", "power", "gamma", "step_size", "milestones", "values")
 """Fields that a schedule decides."""
+
+SHARE = "a share of the rate"
+"""How a rate is known that is not told by itself."""
 
 Clock = Callable[[int], Callable[[int], int]]
 Fields = dict[str, Found]
@@ -90,7 +95,7 @@ def of_writes(seen: Seen, stores: Sequence[Event]) -> Fields:
     clocks, epoch, unit = _clocks(seen, event, value)
     state = [] if seen.made is None else [seen.made]
     formula: Formula | None = None
-    if clocks and not _sometimes(event):
+    if clocks and not _sometimes(event) and not _may_return(seen, event):
         for one in dict.fromkeys((unit, "steps")):
             formula = recognised(
                 value, clocks, {}, epoch, one == "epochs" and epoch is not None, state
@@ -129,6 +134,24 @@ def _sometimes(event: Event) -> bool:
         if condition.taken is None and moving and not nth:
             return True
     return False
+
+
+def _may_return(seen: Seen, event: Event) -> bool:
+    """Whether the function that writes the rate may return before it does."""
+    modules = [one for one in seen.program.modules.values() if one.file == event.place.file]
+    cells = [value for module in modules for value in module.cells.values()]
+    cells += [one for value in cells if isinstance(value, Class) for one in value.cells.values()]
+    line = event.place.line
+    around = [
+        one.node
+        for one in cells
+        if isinstance(one, Function) and one.node.lineno <= line <= (one.node.end_lineno or 0)
+    ]
+    return any(
+        isinstance(one, ast.Return) and one.lineno < line
+        for node in around
+        for one in ast.walk(node)
+    )
 
 
 def _itself(epoch: int) -> Callable[[int], int]:
@@ -257,6 +280,10 @@ def _fields(
         fields["warmup"], fields["warmup_unit"] = warmup_of(
             seen, numbers["warmup"], length, unit=unit
         )
+        if formula.start:
+            fields["warmup_start"] = Found(formula.start, "stated", place, SHARE)
+        if not formula.shortened:
+            fields["warmup_counted"] = Found("before", "stated", place, "computed")
     if formula.milestones:
         times = [int(one) if float(one).is_integer() else one for one in formula.milestones]
         times = [one - first for one in times]

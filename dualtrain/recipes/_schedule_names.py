@@ -321,6 +321,17 @@ TRANSFORMERS = {
         "optimizer, num_warmup_steps, timescale=None, last_epoch=-1",
         "warmup=num_warmup_steps",
     ),
+    "get_cosine_with_min_lr_schedule_with_warmup": LibrarySchedule(
+        "cosine",
+        "optimizer, num_warmup_steps, num_training_steps, num_cycles=0.5, last_epoch=-1, "
+        "min_lr=None, min_lr_rate=None, warmup_lr_rate=None",
+        "warmup=num_warmup_steps length=num_training_steps num_cycles end_lr=min_lr",
+    ),
+    "get_wsd_schedule": LibrarySchedule(
+        "custom",
+        "optimizer, num_warmup_steps, num_decay_steps, num_training_steps=None",
+        "warmup=num_warmup_steps length=num_training_steps",
+    ),
     "get_scheduler": LibrarySchedule(
         "named",
         "name, optimizer, num_warmup_steps=None, num_training_steps=None",
@@ -431,6 +442,8 @@ def is_schedule_path(path: str) -> bool:
     if library_schedule(path) is not None:
         return True
     package, _, name = path.removesuffix(".__init__").rpartition(".")
+    if package.startswith("transformers") and name.startswith("get_"):
+        return "_schedule" in name
     if package.startswith("paddle.fluid") or not name[:1].isupper():
         return False
     return any(package == one or package.startswith(f"{one}.") for one in PLACES)

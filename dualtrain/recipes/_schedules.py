@@ -29,8 +29,9 @@ from dualtrain.recipes._driving import (
 )
 from dualtrain.recipes._found import described, found, implied, number
 from dualtrain.recipes._lengths import in_epochs, length_of, warmup_of
+from dualtrain.recipes._numeric import parts
 from dualtrain.recipes._record import ABSENT, Found
-from dualtrain.recipes._rules import CODE, NUMBERS, of_class, of_function, of_writes, unknown
+from dualtrain.recipes._rules import CODE, NUMBERS, SHARE, of_class, of_function, of_writes, unknown
 from dualtrain.recipes._schedule_hazards import schedule_hazards
 from dualtrain.recipes._schedule_names import (
     SCHEDULES,
@@ -85,6 +86,7 @@ def schedule_part(seen: Seen) -> Part:
     if kind is not None and kind.certainty == "unknown":
         part.fields.update(unknown(NUMBERS, kind.place, kind.why))
     part.fields.setdefault("length", ABSENT)
+    _start(seen, part.fields)
     if len(choices) < 2:
         part.hazards += schedule_hazards(seen, held, part.fields)
     return part
@@ -104,6 +106,18 @@ def _of_all(seen: Seen, held: Value) -> Fields:
             unit = replace(unit, value="epochs" if stepped_per_epoch(seen, made) else "steps")
         fields |= {"warmup": more["warmup"], "warmup_unit": unit}
     return fields
+
+
+def _start(seen: Seen, fields: Fields) -> None:
+    """The rate at the first update, of which only the share of the whole rate is known."""
+    start = fields.get("warmup_start")
+    if start is None or start.how != SHARE:
+        return
+    lr = fields.get("lr") or base_rate(rate(seen) or Known(None))
+    if isinstance(lr.value, (int, float)):
+        fields["warmup_start"] = replace(start, value=start.value * lr.value, how="computed")
+    else:
+        fields["warmup_start"] = Found(None, "unknown", start.place, why="of a rate not known")
 
 
 def schedule_fields(seen: Seen, schedule: Value) -> dict[str, Found]:
@@ -299,8 +313,6 @@ def _noam(values: Mapping[str, Value], fields: Fields) -> None:
     width, warmup = values.get("d_model"), number(values.get("warmup"))
     if not isinstance(width, Known) or not width.op or not warmup:
         return
-    from dualtrain.recipes._numeric import parts
-
     for one in parts(width):
         n = number(one)
         if n and one is not width and abs(width.value * warmup * n * n - 1) < 1e-9:

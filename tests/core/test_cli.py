@@ -64,6 +64,18 @@ def test_commands_and_options_are_these() -> None:
         ],
         "diff": ["--floor", "--micro-batches", "--plan", "--report", "a", "b"],
         "twins": ["--output", "a", "b"],
+        "read": ["--config", "--format", "--output", "--root", "--run", "-o", "paths"],
+        "port": [
+            "--config",
+            "--micro-batches",
+            "--output",
+            "--root",
+            "--run",
+            "--set",
+            "--to",
+            "-o",
+            "paths",
+        ],
     }
     assert [option for p in commands.params for option in p.opts] == ["--version"]
 
