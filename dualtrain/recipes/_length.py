@@ -210,10 +210,9 @@ def _first(values: Iterable[Value | None]) -> Value | None:
 
 def _compared(clock: Clock, test: Value, place: Any) -> Value | None:
     words = re.findall(r"\w+", line_of(clock.seen.program, place).lower())
-    bare = [one for one in _tests(test) if isinstance(one, Known) and one.origin.name]
-    for one in bare:
-        if any(map(LIMIT.search, own_names(one))):
-            return one
+    for bare in _tests(test):
+        if isinstance(bare, Known) and any(map(LIMIT.search, own_names(bare))):
+            return bare
     for one in _tests(test):
         if one.op not in ("<", "<=", ">", ">=", "==") or len(one.operands) != 2:
             continue
