@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dualtrain.reading import Event
+from dualtrain.recipes._clock import clock_of
 from dualtrain.recipes._driving import drives
 from dualtrain.recipes._seen import Seen
 
@@ -23,7 +24,8 @@ def steps(seen: Seen) -> list[Event]:
 
 def stepped_per_epoch(seen: Seen) -> bool | None:
     """Whether the schedule is stepped in a loop around that of the batches; None if nowhere."""
-    batch = seen.batch_loop
+    clock = clock_of(seen)
+    batch = None if clock is None else clock.update_loop
     looped = [one for one in steps(seen) if one.context.loops]
     real = [one for one in looped if one.context.real] or looped
     if not real or batch is None:
