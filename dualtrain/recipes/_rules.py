@@ -20,6 +20,7 @@ from dualtrain.reading import (
     Value,
 )
 from dualtrain.recipes._base_rate import base_rate
+from dualtrain.recipes._clock import same_tree
 from dualtrain.recipes._formulas import Formula, recognised
 from dualtrain.recipes._found import described, found
 from dualtrain.recipes._lengths import length_of, warmup_of
@@ -241,6 +242,14 @@ def _numbers(numbers: Mapping[str, Value]) -> Iterator[tuple[str, Found]]:
             yield name, Found(getattr(value, "value", None), "stated") if literal else found(value)
 
 
+def _behind(length: Value, warmup: Value | None) -> Value | None:
+    """n of a length that is `warmup + n`: what the schedule has of its own."""
+    if not isinstance(length, (Known, Unknown)) or length.op != "+" or warmup is None:
+        return None
+    first, second = length.operands
+    return second if first is warmup or same_tree(first, warmup) else None
+
+
 def _fields(
     seen: Seen,
     formula: Formula | None,
@@ -271,7 +280,9 @@ def _fields(
         fields["schedule"] = Found("custom", "stated", place, "computed", why=why)
     fields.update(_numbers(numbers))
     length = numbers.get("length")
+    rest = None if length is None or formula.jumps else _behind(length, numbers.get("warmup"))
     if length is not None:
+        length = rest or length
         fields["length"] = length_of(seen, length, unit == "epochs")
         if formula.jumps:
             why = f"the curve counts from the first update: {described(length)}"
@@ -282,7 +293,7 @@ def _fields(
         )
         if formula.start:
             fields["warmup_start"] = Found(formula.start, "stated", place, SHARE)
-        if not formula.shortened:
+        if rest is not None or not formula.shortened:
             fields["warmup_counted"] = Found("before", "stated", place, "computed")
     if formula.milestones:
         times = [int(one) if float(one).is_integer() else one for one in formula.milestones]

@@ -52,6 +52,18 @@ PADDLE = {
         **BETAS,
         weight_decay=0.0,
     ),
+    "NAdam": _paddle(
+        "learning_rate beta1 beta2 epsilon momentum_decay parameters weight_decay grad_clip",
+        **{**BETAS, "learning_rate": 0.002},
+        momentum_decay=0.004,
+        weight_decay=0.0,
+    ),
+    "RAdam": _paddle(
+        "learning_rate beta1 beta2 epsilon parameters weight_decay grad_clip",
+        **BETAS,
+        weight_decay=0.0,
+    ),
+    "Rprop": _paddle("learning_rate learning_rate_range parameters etas grad_clip", **RATE),
     "Lamb": _paddle(
         "learning_rate lamb_weight_decay beta1 beta2 epsilon parameters grad_clip "
         "exclude_from_weight_decay_fn",
