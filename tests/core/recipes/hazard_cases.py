@@ -230,6 +230,8 @@ CASES = [
                                           "minimize(optimizer, loss)")),
     torch("dead_flag", ("args = ", 'parser.add_argument("--adam_epsilon", default=1e-6)\nargs = ')),
     torch("seed_unused", ("torch.manual_seed(args.seed)\n", "")),
+    torch("constants_reassigned",
+          ("model = build()", "momentum = 0.9\nmomentum = 0.5\nmodel = build()")),
     Case("cli_flag_unknown", TORCH, (), run="python train.py --learning_rate 1e-4"),
     Case("decoy_values", detection.TREE, (("steps: 1000", "steps: 1000\n    epochs: 5"),)),
     torch("constants_reassigned", ("args = ", "warmup_steps = 10\nwarmup_steps = 20\nargs = ")),
