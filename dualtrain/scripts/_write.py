@@ -14,7 +14,7 @@ from dualtrain.errors import DualtrainError
 from dualtrain.plan import Plan
 from dualtrain.scripts._optimizer import native_optimizer
 from dualtrain.scripts._refusals import check_writable
-from dualtrain.scripts._schedule import native_schedule, phases_of
+from dualtrain.scripts._schedule import alone, by_update, native_schedule, phases_of
 from dualtrain.scripts._sizes import rate_lines
 from dualtrain.scripts._source import call, listed, shown, source
 from dualtrain.spec import LossScale, Spec, WeightDecay
@@ -32,7 +32,7 @@ SCRIPT_BACKENDS = tuple(_SCHEDULES)
 
 _COUNTS_UP = (
     *("step", "multistep", "piecewise", "exponential", "natural_exp", "inverse_time", "noam"),
-    *("one_cycle", "cyclic", "cosine_annealing_warm_restarts"),
+    *("one_cycle", "cyclic", "cosine_annealing_warm_restarts", "table"),
 )
 """Schedules whose formula reads how many counts there have been, not where the horizon is."""
 
@@ -120,7 +120,8 @@ def _facts(spec: Spec, backend: str, model: str | None) -> dict[str, Any]:
         "native": native,
         "formula": known and native is None,
         "has_schedule": not is_flat,
-        "steps_each_update": not (is_flat or schedule.needs_metric or schedule.per == "epoch"),
+        "steps_each_update": known and (schedule.per == "update" or by_update(spec)),
+        "whole_epochs": spec.duration.epochs is not None and spec.duration.epochs % 1 == 0,
         "rule": spec.optimizer,
         "optimizer": native_optimizer(spec.optimizer, backend),
         "decay": decay,
@@ -139,7 +140,8 @@ def _facts(spec: Spec, backend: str, model: str | None) -> dict[str, Any]:
         "shift": spec.loss is not None and spec.loss.shift_labels,
     }
     facts["cycles"] = cycles = schedule.cycled is not None
-    holds = amp is not None and amp.on_skip == "hold" and facts["steps_each_update"]
+    holds = amp is not None and amp.on_skip == "hold" and known and schedule.per == "update"
+    facts["holds"] = holds and facts["scale"] is not None
     facts["reads_skipped"] = spec.ema is not None or holds
     by_layer = decay is not None and {"norm", "embedding"} & set(decay.exclude)
     facts["needs_nn"] = bool(by_layer) or facts["mends_variance"]
@@ -205,9 +207,12 @@ def _formula(spec: Spec, name: str) -> str:
         .render(
             schedule=spec.schedule,
             counts=f"{spec.schedule.per}s",
+            clock="updates" if by_update(spec) else f"{spec.schedule.per}s",
             phases=phases_of(spec),
+            factors=getattr(spec.schedule, "schedules", ()),
+            alone=alone(spec),
             rise=warmup,
-            before=warmup is not None and warmup.counted == "before",
+            before=warmup is not None and warmup.counted == "before" and not by_update(spec),
             counts_up=spec.schedule.name in _COUNTS_UP,
         )
     )
