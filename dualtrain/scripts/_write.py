@@ -112,6 +112,7 @@ def _facts(spec: Spec, backend: str, model: str | None) -> dict[str, Any]:
     is_flat = schedule.name == "constant" and warmup is None
     known = not (is_flat or schedule.needs_metric)
     native = native_schedule(spec, _SCHEDULES[backend]) if known else None
+    by_name = decay is not None and any(_names(decay))
     facts = {
         "spec": spec,
         "source": model,
@@ -129,10 +130,8 @@ def _facts(spec: Spec, backend: str, model: str | None) -> dict[str, Any]:
         "patterns": _patterns(spec),
         "has_rates": bool(spec.lr_multipliers or spec.layer_decay),
         "layer": {"torch": "module", "paddle": "layer"}[backend],
-        "reads_full_names": decay is not None
-        and bool(decay.exclude_patterns or decay.exclude_substrings),
-        "reads_names": decay is not None
-        and bool("bias" in decay.exclude or decay.exclude_patterns or decay.exclude_substrings),
+        "reads_full_names": by_name,
+        "reads_names": by_name or (decay is not None and "bias" in decay.exclude),
         "mends_variance": "batch_norm" in spec.model_fields_set and spec.batch_norm != backend,
         "scale": (amp.loss_scale or LossScale()) if amp and amp.dtype == "float16" else None,
         "squared": spec.task is not None and spec.task.name == "regression",
@@ -183,8 +182,8 @@ def _paddle_arguments(spec: Spec, facts: Mapping[str, Any]) -> list[str]:
     elif decay and not spares:
         arguments.append("weight_decay=WEIGHT_DECAY")
     clip = spec.clip
-    if clip is not None:
-        kind, c = next((k, v) for k, v in clip.model_dump().items() if v is not None)
+    if clip is not None and clip.rule == "paddle":
+        kind, c = next((k, v) for k in _CLIPS if (v := getattr(clip, k)) is not None)
         arguments.append(f"grad_clip=paddle.nn.{_CLIPS[kind]}({c!r})")
     return arguments
 
@@ -219,8 +218,12 @@ def _formula(spec: Spec, name: str) -> str:
 
 
 def _exclusions(decay: WeightDecay) -> Iterator[Any]:
-    yield from (decay.exclude, decay.exclude_patterns)
-    yield from (decay.exclude_substrings, decay.exclude_below_ndim)
+    yield from (decay.exclude, decay.exclude_below_ndim, *_names(decay))
+
+
+def _names(decay: WeightDecay) -> Iterator[Any]:
+    """The exclusions by a parameter's name."""
+    yield from (decay.exclude_patterns, decay.exclude_substrings, decay.exclude_regex)
 
 
 def _patterns(spec: Spec) -> list[str]:
