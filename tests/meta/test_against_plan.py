@@ -217,7 +217,7 @@ def test_a_script_is_compared_with_the_plan_it_is_given() -> None:
     assert (first.stage, first.first_update, first.knob) == (
         "learning rate",
         1,
-        "optimizer.lr, schedule, warmup, horizon",
+        "optimizer.lr, schedule, warmup, horizon, shift",
     )
 
 

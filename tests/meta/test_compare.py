@@ -182,14 +182,14 @@ CASES = {
     "momentum on one side only": Case(
         "learning rate",
         "update 4, momentum: None against 0.9",
-        "optimizer.lr, schedule, warmup, horizon",
+        "optimizer.lr, schedule, warmup, horizon, shift",
         update(4, momentum=0.9),
         first_update=4,
     ),
     "rate off by one ULP": Case(
         "learning rate",
         f"update 4, lr: 0.06666666666666667 against {np.nextafter(0.1 * 2 / 3, 1)!s}",
-        "optimizer.lr, schedule, warmup, horizon",
+        "optimizer.lr, schedule, warmup, horizon, shift",
         update(4, lr=float(np.nextafter(0.1 * 2 / 3, 1))),
         first_update=4,
     ),

@@ -133,12 +133,16 @@ BENEATH = (
     "native",
     "optimizers",
     "plan",
+    "porting",
+    "reading",
+    "recipes",
     "schedules",
+    "scripts",
     "spec",
     "tasks",
 )
 """Rooms that meet no live object: they call other things by these names, such as a task's words for
-its model."""
+its model, or the optimizer that a recipe speaks of."""
 
 
 def of_the_core() -> dict[type, set[str]]:
