@@ -18,7 +18,7 @@ _MASTERS = {
     "torch": "torch has no O2: float32 master weights are code of one's own",
     "paddle": "Paddle's master weights begin as the rounded ones",
 }
-_RULES = {"torch": ("lamb", "adamax", "rmsprop"), "paddle": ()}
+_RULES = {"torch": ("adamw_transformers", "lamb", "adamax", "rmsprop"), "paddle": ()}
 """Backend -> the rules that its scripts have where the framework has no class."""
 _CURE = "leave it out, or train with dualtrain itself"
 

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from dualtrain.errors import DualtrainError
 from dualtrain.plan import Plan
+from dualtrain.scripts._averages import averaging
 from dualtrain.scripts._optimizer import native_optimizer
 from dualtrain.scripts._refusals import check_writable
 from dualtrain.scripts._schedule import alone, by_update, native_schedule, phases_of
@@ -145,6 +146,7 @@ def _facts(spec: Spec, backend: str, model: str | None) -> dict[str, Any]:
     by_layer = decay is not None and {"norm", "embedding"} & set(decay.exclude)
     facts["needs_nn"] = bool(by_layer) or facts["mends_variance"]
     facts["optimizer_arguments"] = _ARGUMENTS[backend](spec, facts)
+    facts |= averaging(spec.ema)
     factor = _formula(spec, "factor") if facts["formula"] else ""
     facts |= rate_lines(spec, native, factor, _formula(spec, "momentum") if cycles else "")
     return facts

@@ -105,6 +105,13 @@ def test_a_metric_is_one_of_the_averages(backend: str) -> None:
         assert difference(case, backend) is None
 
 
+def test_running_statistics_are_averaged(backend: str) -> None:
+    case = case_of(SEED, 316, backend)
+
+    assert case.architecture.norm == "batch" and case.spec["ema"]["statistics"]
+    assert difference(case, backend) is None
+
+
 def test_every_optimizer_and_schedule_is_there(backend: str) -> None:
     specs = [case_of(SEED, index, backend).spec for index in range(COUNT)]
 
@@ -118,7 +125,7 @@ def test_every_optimizer_and_schedule_is_there(backend: str) -> None:
     }
 
 
-LACKED = {"torch": {"adamw_transformers"}, "paddle": {"adamw_transformers", "rmsprop_torch"}}
+LACKED: dict[str, set[str]] = {"torch": set(), "paddle": {"adamw_transformers", "rmsprop_torch"}}
 """Optimizers that are refused."""
 
 

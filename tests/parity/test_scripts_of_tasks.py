@@ -183,7 +183,7 @@ def test_loss_scaling_in_paddle(on_skip: str, tmp_path: Path) -> None:
         "ema": {"decay": 0.5},
         "amp": amp,
     }
-    case = case_with(spec, index=1)
+    case = case_with(spec, index=0)
     on_cuda = replace(case, spec={**spec, "device": "cuda"})
     text = write_script(Spec(**on_cuda.spec), "paddle").replace('"gpu"', '"cpu"')
 
