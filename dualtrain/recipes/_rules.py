@@ -52,9 +52,8 @@ def of_function(seen: Seen, rule: Value, value: Value) -> Fields:
     place = _place(rule) or getattr(value, "place", None)
     if formula is not None and formula.schedule != "noam":
         peak = number(formula.numbers.get("peak"))
-        if peak is not None and peak != 1:  # its peak is another rate than the optimizer's
-            formula = None
-        elif _hides_a_length(formula, gives):
+        of_another = peak is not None and peak != 1  # times the optimizer's rate it is more or less
+        if of_another or _hides_a_length(formula, gives):
             formula = None
     return _fields(seen, formula, place, "epochs" if stepped_per_epoch(seen) else "steps", False)
 

@@ -207,7 +207,7 @@ def test_what_is_told_of_any_schedule_is_right(backend: str, values: dict[str, A
 
     found = told(recipe)
     if not any(one.startswith(("schedule", "warmup", "horizon")) for one in unknown(recipe)):
-        again = {name: found[name] for name in ("schedule", "warmup", "horizon") if name in found}
+        again = {k: v for k, v in found.items() if k in ("schedule", "warmup", "horizon")}
         try:
             _same_rates(spec, again, 7)
         except PlanError:  # of a run that is all warmup: no plan of it is made, so none is wrong
