@@ -88,6 +88,7 @@ def shown(results: Sequence[Result], *, details: bool = False) -> str:
         f"hazards: {hazards['found']} of {hazards['wanted']} found, {hazards['false']} more"
     )
     lines.append(
-        f"seconds: {told['seconds']['all']:.1f} in all, {told['seconds']['longest']:.1f} the longest"
+        f"seconds: {told['seconds']['all']:.1f} in all, "
+        f"{told['seconds']['longest']:.1f} the longest"
     )
     return "\n".join(lines)

@@ -22,8 +22,8 @@ from dualtrain.reading import (
 from dualtrain.recipes._base_rate import base_rate
 from dualtrain.recipes._clock import same_tree
 from dualtrain.recipes._formulas import Formula, recognised
-from dualtrain.recipes._found import described, found
-from dualtrain.recipes._lengths import length_of, warmup_of
+from dualtrain.recipes._found import described, found, number
+from dualtrain.recipes._lengths import length_of, lengths_in, warmup_of
 from dualtrain.recipes._numeric import Key, key, parts
 from dualtrain.recipes._record import Found
 from dualtrain.recipes._seen import Seen, inside
@@ -53,7 +53,19 @@ def of_function(seen: Seen, rule: Value, value: Value) -> Fields:
     gives = seen.program.apply(rule, CLOCK)
     formula = recognised(gives, {key(CLOCK): _itself}, {})
     place = _place(rule) or getattr(value, "place", None)
+    if formula is not None and formula.schedule != "noam":
+        peak = number(formula.numbers.get("peak"))
+        of_another = peak is not None and peak != 1  # times the optimizer's rate it is more or less
+        if of_another or _hides_a_length(formula, gives):
+            formula = None
     return _fields(seen, formula, place, "epochs" if stepped_per_epoch(seen) else "steps", False)
+
+
+def _hides_a_length(formula: Formula, gives: Value) -> bool:
+    """Whether a rule reads how many batches there are and its formula does not: it was tried with
+    numbers at which its curve is over before it begins."""
+    named = [one for name, one in formula.numbers.items() if name in ("length", "warmup")]
+    return bool(lengths_in(gives)) and not any(map(lengths_in, named))
 
 
 def of_class(seen: Seen, value: Instance) -> Fields:

@@ -60,7 +60,9 @@ def test_the_plateau_is_the_native_ones(name: str, mode: str, threshold_mode: st
             "schedule": {**rule, "min_lr": 0.01, "eps": 0.001},
             "warmup": None,
         }
-        run = schedules.Sizes(updates_per_epoch=1, updates=40, unit=1, warmup=0, horizon=40)
+        run = schedules.Sizes(
+            updates_per_epoch=1, updates=40, unit=1, warmup=0, horizon=40, moved=0
+        )
         oracle, source = schedules.Plateau(spec, run), random.Random(seed)
         for t in range(40):
             metric = source.choice([0.5, 1.0, 1.05, 1.5, 2.0])

@@ -73,11 +73,11 @@ def test_rates_that_are_not_the_recipes_are_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The proof can fail: a written script of another rate differs."""
-    from dualtrain.porting import _port
+    from dualtrain.porting import _port, _written
 
     script = tmp_path / "train.py"
     script.write_text(SCRIPT)
-    right = _port.written_rates
+    right = _written.written_rates
     monkeypatch.setattr(
         _port, "written_rates", lambda *args: [one * (1 + 1e-15) for one in right(*args)]
     )
