@@ -447,23 +447,24 @@ def element(over: Value, place: Place) -> Value:
         if over.path == "builtins.zip" and over.args:
             each = tuple(Item(element(one, place)) for one in over.args)
             return ListValue("tuple", {"items": each, "open": False}, origin)
-        if over.path in WRAPPERS and over.args:
+        if over.path.rpartition(".")[2] in WRAPPERS and over.args:
             return element(over.args[0], place)
     return Unknown("", origin, "element", (over,))
 
 
 WRAPPERS = frozenset(
-    {
-        "tqdm.tqdm",
-        "tqdm.auto.tqdm",
-        "tqdm.notebook.tqdm",
-        "tqdm.trange",
-        "builtins.iter",
-        "builtins.list",
-        "builtins.reversed",
-        "builtins.sorted",
-        "builtins.tuple",
-    }
+    (
+        "tqdm",
+        "tqdm_notebook",
+        "master_bar",
+        "progress_bar",
+        "track",
+        "iter",
+        "list",
+        "reversed",
+        "sorted",
+        "tuple",
+    )
 )
 """What gives the elements of its first argument."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dualtrain.recipes._filters import ONE_DIMENSIONAL
+from dualtrain.recipes._native_words import optimizer_words, schedule_words
 from dualtrain.recipes._record import Found, Recipe
 
 __all__ = ["Entry", "Told", "Untold", "entries"]
@@ -57,6 +58,11 @@ def _optimizer(recipe: Recipe) -> Iterator[Told]:
     yield _told(("optimizer", "name"), name)
     yield _told(("optimizer", "lr"), recipe["lr"])
     kind = name.value
+    fields = ("name", "lr", "betas", "eps", "momentum", "nesterov")
+    for word, value in optimizer_words(recipe).items():
+        beyond = word not in fields or (word == "momentum" and kind == "rmsprop")
+        if beyond and value is not None:
+            yield Entry(("optimizer", word), value, name)
     if kind in HAVE_BETAS and recipe["betas"].certainty != "absent":
         yield _told(("optimizer", "betas"), recipe["betas"])
     if kind not in ("sgd", "momentum", "lars") and recipe["eps"].certainty != "absent":
@@ -81,10 +87,15 @@ def _schedule(recipe: Recipe) -> Iterator[Told]:
         yield Untold(at, f"{found.value}, stepped once a micro-batch under accumulation", found)
         return
     maker = SCHEDULES.get(str(found.value))
-    if maker is None:
+    words = schedule_words(recipe) if maker is None else {}
+    if maker is None and not words:
         yield Untold(at, f"{found.value}: {found.why or 'a rule of its own'}", found)
         return
-    yield from maker(recipe, found)
+    if maker is not None:
+        yield from maker(recipe, found)
+    for word, value in words.items():
+        if value is not None and value is not False:
+            yield Entry((*at, word), value, found)
     if stepped.value == "per_epoch":
         yield Entry((*at, "per"), "epoch", stepped)
 
@@ -151,6 +162,9 @@ SCHEDULES: dict[str, Callable[[Recipe, Found], Iterator[Told]]] = {
 }
 
 
+RISE_ALONE = ("noam", "one_cycle")
+"""Schedules whose rise is their own."""
+
 READ_THE_LENGTH = ("linear", "cosine", "polynomial")
 
 
@@ -159,7 +173,7 @@ def _warmup(recipe: Recipe) -> Iterator[Told]:
     if found.certainty == "unknown" or unit.certainty == "unknown":
         yield Untold(("warmup",), found.why or unit.why, found)
         return
-    if not found.value:
+    if not found.value or schedule_words(recipe).get("name") in RISE_ALONE:
         return
     if unit.value == "fraction":
         yield Entry(("warmup", "proportion"), float(found.value), found)
@@ -195,7 +209,8 @@ def _horizon(recipe: Recipe) -> Iterator[Told]:
         return
     number = re.search(r"(\d+)$", found.why)
     ours = {"fixed_steps": False, "epoch_units": True}.get(str(found.value))
-    if number is None or ours is None or recipe["schedule"].value not in READ_THE_LENGTH:
+    named = recipe["schedule"].value in READ_THE_LENGTH or schedule_words(recipe)
+    if number is None or ours is None or not named:
         return
     run = recipe["epochs" if per_epoch else "max_steps"]
     if ours is not per_epoch:

@@ -21,7 +21,20 @@ from dualtrain.recipes._seen import Seen
 
 __all__ = ["Clock", "Gate", "clock_of", "counted", "deep", "first_of", "same_tree", "unwrapped"]
 
-WRAPPERS = ("enumerate", "tqdm", "trange", "iter", "list", "islice", "cycle", "chain")
+WRAPPERS = (
+    "enumerate",
+    "tqdm",
+    "tqdm_notebook",
+    "trange",
+    "master_bar",
+    "progress_bar",
+    "track",
+    "iter",
+    "list",
+    "islice",
+    "cycle",
+    "chain",
+)
 """Functions around what a loop goes over that change nothing of its elements."""
 
 

@@ -28,6 +28,8 @@ PROCESSES = re.compile(
 )
 """Names of what says how many processes or devices there are, or which one this is."""
 
+ACCUMULATION = re.compile(r"accum|update_freq|gradient_merge|iter_size")
+
 
 def of_processes(value: Value) -> bool:
     """Whether a value depends on the number of processes or devices, or on which one this is."""
@@ -57,7 +59,7 @@ def configured(value: Value) -> Value:
     match value.op, value.operands:
         case (("int" | "float" | "ceil" | "floor" | "round"), (inner, *_)):
             return configured(inner)
-        case (("//" | "/"), (inner, _)) if _is_named(value, inner):
+        case (("//" | "/"), (inner, by)) if _is_share(by):
             return configured(inner)
         case (("*" | "+" | "max" | "min"), operands):
             kept = [one for one in operands if not of_processes(one) and not _is_unit(one)]
@@ -67,9 +69,9 @@ def configured(value: Value) -> Value:
     return value
 
 
-def _is_named(value: Known | Unknown, inner: Value) -> bool:
-    """Whether what is divided is a setting, or the divisor says how many processes there are."""
-    return of_processes(value.operands[1]) or bool(names_of(inner))
+def _is_share(by: Value) -> bool:
+    """Whether a divisor is the number of processes, or of micro-batches an update."""
+    return of_processes(by) or any(map(ACCUMULATION.search, names_of(by)))
 
 
 def _is_unit(value: Value) -> bool:

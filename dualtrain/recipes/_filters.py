@@ -246,8 +246,9 @@ def _method(call: Made) -> Atoms | None:
 
 def _class_name(of: Value | None) -> bool:
     """Whether it is `type(module).__name__`."""
-    named = isinstance(of, Unknown) and of.op == "attr"
-    return named and any(isinstance(o, Known) and o.value == "__name__" for o in of.operands)
+    if not isinstance(of, Unknown) or of.op != "attr":
+        return False
+    return any(isinstance(o, Known) and o.value == "__name__" for o in of.operands)
 
 
 def _own_name(of: Value | None) -> bool:

@@ -346,6 +346,7 @@ def _shapes(trial: _Trial) -> Iterator[tuple[str, str, Value, Shape]]:
     yield "linear", "", Known(1.0), lambda p: 1 - p
     waves: list[tuple[Value, float]] = [(Known(0.5), 0.5), (Known(1.0), 1.0)]
     waves += [(v, n) for v, n in trial.named if 0 < n <= 20 and n not in (0.5, 1.0)]
+    waves += [(Known(n / 2, v.origin), n / 2) for v, n in waves[2:] if isinstance(v, Known)]
     for value, number in waves:
         yield "cosine", "num_cycles", value, _cosine(number)
     for value, number in trial.named:

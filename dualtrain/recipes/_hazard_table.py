@@ -265,6 +265,10 @@ HAZARDS: Mapping[str, HazardKind] = {
         "Values that do not apply stand beside those that do.",
         "They are easily taken for the recipe's.",
     ),
+    "constants_reassigned": HazardKind(
+        "A later line, or a file that the script executes, sets a number anew.",
+        "The first value, where the number is looked for, does not apply.",
+    ),
     "text_number_in_yaml": HazardKind(
         "A number such as 1e-4 is text to a reader of YAML 1.1.",
         "The run fails, or the library turns it into a number by itself.",

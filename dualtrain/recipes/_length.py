@@ -22,13 +22,19 @@ LIMIT = re.compile(r"^(?!.*warm)(?:max|total|num|train|n)_?\w*(?:step|iter|updat
 """Names of a number of steps at which training ends."""
 
 NONE = (None, "None", "none", "")
-EPOCHS = re.compile("epoch", re.IGNORECASE)
+EPOCHS = re.compile(
+    r"^(?!.*(load|start|begin|resume|warm|dec_|decay|eval|save|init|last|per_|freeze|log))\w*epoch",
+    re.IGNORECASE,
+)
+"""Names of how many epochs there are."""
 
 
 def lengths(clock: Clock) -> dict[str, Found]:
     """`epochs` and `max_steps`, of those that are there."""
     fields: dict[str, Found] = {}
     loops = [*clock.around[: len(clock.around) - (clock.inner is not None)]]
+    if _says_epochs(clock, clock.update_loop) and _rounds(clock.update_loop) is not None:
+        loops = [clock.update_loop]
     if not loops:
         fields |= _only(clock)
     counting = [(loop, n) for loop in reversed(loops) if (n := _rounds(loop)) is not None]
@@ -36,7 +42,7 @@ def lengths(clock: Clock) -> dict[str, Found]:
         if _is_limit(rounds, clock, loop):
             fields.setdefault("max_steps", found(configured(rounds)))
     epochs = [(loop, n) for loop, n in counting if not _is_limit(n, clock, loop)]
-    named = [n for loop, n in epochs if EPOCHS.search(line_of(clock.seen.program, loop.place))]
+    named = [n for loop, n in epochs if _says_epochs(clock, loop)]
     plain = [n for _, n in epochs if not (isinstance(n, Unknown) and n.op == "len")]
     for rounds in [*named, *plain][:1]:
         if not _without_end(rounds):
@@ -83,13 +89,16 @@ def _asked_for(clock: Clock) -> Found:
 
 
 def _only(clock: Clock) -> dict[str, Found]:
-    """The length of a loop that stands alone: of steps, or of epochs that are one batch each."""
+    """The length of a loop of steps that stands alone."""
     rounds = _rounds(clock.update_loop)
     if rounds is None:
         return {}
-    line = line_of(clock.seen.program, clock.update_loop.place)
-    name = "epochs" if "epoch" in line.lower() else "max_steps"
-    return {name: found(configured(rounds))}
+    return {"max_steps": found(configured(rounds))}
+
+
+def _says_epochs(clock: Clock, loop: Loop) -> bool:
+    """Whether a loop counts epochs, as its text says."""
+    return "epoch" in line_of(clock.seen.program, loop.place).lower()
 
 
 def _without_end(rounds: Value) -> bool:
@@ -201,10 +210,9 @@ def _first(values: Iterable[Value | None]) -> Value | None:
 
 def _compared(clock: Clock, test: Value, place: Any) -> Value | None:
     words = re.findall(r"\w+", line_of(clock.seen.program, place).lower())
-    bare = [one for one in _tests(test) if isinstance(one, Known) and one.origin.name]
-    for one in bare:
-        if any(map(LIMIT.search, own_names(one))):
-            return one
+    for bare in _tests(test):
+        if isinstance(bare, Known) and any(map(LIMIT.search, own_names(bare))):
+            return bare
     for one in _tests(test):
         if one.op not in ("<", "<=", ">", ">=", "==") or len(one.operands) != 2:
             continue
@@ -212,7 +220,7 @@ def _compared(clock: Clock, test: Value, place: Any) -> Value | None:
             limit = settled(b, LIMIT)
             named = any(LIMIT.search(name) for name in names_of(limit))
             if counted(a) and not counted(b) and not isinstance(a, Known):
-                plain = isinstance(limit, Known) and not limit.origin.name
+                plain = isinstance(limit, Known) and not any(settings(limit))
                 if named or (plain and any(map(LIMIT.search, words))):
                     return limit
             if named and isinstance(a, Known) and a.value in (0, -1, None):

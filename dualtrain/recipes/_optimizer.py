@@ -22,7 +22,7 @@ def optimizer_part(seen: Seen) -> Part:
     event = seen.optimizer
     if event is None:
         return part
-    signature = signature_of(event.path)
+    signature = signature_of(event)
     if signature is None:
         part.fields["optimizer"] = Found(seen.class_name, "stated", event.place, "literal")
         return part
@@ -150,7 +150,7 @@ def _decay(
     params = values.get("parameters" if signature.library == "paddle" else signature.names[0])
     name = "lamb_weight_decay" if "lamb_weight_decay" in signature.names else "weight_decay"
     grouped = [one.values["weight_decay"] for one in groups if "weight_decay" in one.values]
-    outer = values.get(name)
+    outer = values.get(name, event.kwargs.get("regularization"))  # Paddle 1's word
     grouped = [side for one in grouped for side in alternatives(one)]
     if grouped:
         decays = [one for one in map(found, grouped) if one.value != 0]
@@ -167,6 +167,13 @@ def _decay(
     if outer is None:
         return _default(signature, name, event)
     return _regularizer(outer, event, signature)
+
+
+def _penalty(event: Event) -> bool:
+    """Whether the decay is an object of a penalty, which says that it is part of the loss."""
+    given = (*event.args, *event.kwargs.values())
+    names = [one.path.rpartition(".")[2] for one in given if isinstance(one, Made)]
+    return any(one.startswith(("L2Decay", "L1Decay")) for one in names)
 
 
 def _by_flag(decays: list[Found]) -> Found:
@@ -225,7 +232,11 @@ def _decay_hazards(
             "all that the filter keeps"
         )
         hazards.append(Hazard("framework_default_decay", event.place, text, "weight_decay.value"))
-    if seen.class_name in ("adam", "nadam", "radam", "adamax") and decay.value:
+    if (
+        seen.class_name in ("adam", "nadam", "radam", "adamax")
+        and decay.value
+        and not _penalty(event)
+    ):
         text = (
             f"weight_decay {decay.value} of Adam is added to the gradient (coupled), and divided "
             "by the root of the second moment like it; AdamW's is not"

@@ -34,9 +34,10 @@ from dualtrain.recipes._hapi import hapi_part
 from dualtrain.recipes._loop import loop_part
 from dualtrain.recipes._optimizer import optimizer_part
 from dualtrain.recipes._order_hazards import order_part
-from dualtrain.recipes._record import FIELDS, Found, Hazard, Recipe
+from dualtrain.recipes._record import ABSENT, FIELDS, Found, Hazard, Recipe
 from dualtrain.recipes._schedules import schedule_part
 from dualtrain.recipes._seen import Part, Seen, see
+from dualtrain.recipes._signatures import is_copied
 from dualtrain.recipes._trainer_models import trainer_models
 from dualtrain.recipes._trainer_part import trainer_of, trainer_part
 from dualtrain.recipes._trainer_tree import trainer_tree
@@ -303,6 +304,11 @@ def _recipe(seen: Seen, root: Path, command: Command | None, hazards: list[Hazar
     if seen.optimizer is None and trainer is None:
         why = f"no optimizer is seen in {program.entry.file}"
         fields = {name: Found(None, "unknown", why=why) for name in FIELDS} | fields
+    elif seen.optimizer is not None and is_copied(seen.optimizer):
+        why = "a class of the program's own, which may move its rate by itself"
+        for name in ("schedule", "warmup", "warmup_unit", "length"):
+            if fields.get(name, ABSENT).value in (None, "none"):
+                fields[name] = Found(None, "unknown", seen.optimizer.place, why=why)
     elif trainer is None and not seen.updates:
         why = "the loop that steps the optimizer is not seen"
         fields |= {n: Found(None, "unknown", why=why) for n in LOOP if n not in fields}

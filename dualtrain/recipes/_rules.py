@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from dualtrain.reading import (
+    Class,
     Event,
     Function,
     Instance,
@@ -18,6 +20,7 @@ from dualtrain.reading import (
     Value,
 )
 from dualtrain.recipes._base_rate import base_rate
+from dualtrain.recipes._clock import same_tree
 from dualtrain.recipes._formulas import Formula, recognised
 from dualtrain.recipes._found import described, found
 from dualtrain.recipes._lengths import length_of, warmup_of
@@ -93,7 +96,7 @@ def of_writes(seen: Seen, stores: Sequence[Event]) -> Fields:
     clocks, epoch, unit = _clocks(seen, event, value)
     state = [] if seen.made is None else [seen.made]
     formula: Formula | None = None
-    if clocks and not _sometimes(event):
+    if clocks and not _sometimes(event) and not _may_return(seen, event):
         for one in dict.fromkeys((unit, "steps")):
             formula = recognised(
                 value, clocks, {}, epoch, one == "epochs" and epoch is not None, state
@@ -132,6 +135,24 @@ def _sometimes(event: Event) -> bool:
         if condition.taken is None and moving and not nth:
             return True
     return False
+
+
+def _may_return(seen: Seen, event: Event) -> bool:
+    """Whether the function that writes the rate may return before it does."""
+    modules = [one for one in seen.program.modules.values() if one.file == event.place.file]
+    cells = [value for module in modules for value in module.cells.values()]
+    cells += [one for value in cells if isinstance(value, Class) for one in value.cells.values()]
+    line = event.place.line
+    around = [
+        one.node
+        for one in cells
+        if isinstance(one, Function) and one.node.lineno <= line <= (one.node.end_lineno or 0)
+    ]
+    return any(
+        isinstance(one, ast.Return) and one.lineno < line
+        for node in around
+        for one in ast.walk(node)
+    )
 
 
 def _itself(epoch: int) -> Callable[[int], int]:
@@ -221,6 +242,14 @@ def _numbers(numbers: Mapping[str, Value]) -> Iterator[tuple[str, Found]]:
             yield name, Found(getattr(value, "value", None), "stated") if literal else found(value)
 
 
+def _behind(length: Value, warmup: Value | None) -> Value | None:
+    """n of a length that is `warmup + n`: what the schedule has of its own."""
+    if not isinstance(length, (Known, Unknown)) or length.op != "+" or warmup is None:
+        return None
+    first, second = length.operands
+    return second if first is warmup or same_tree(first, warmup) else None
+
+
 def _fields(
     seen: Seen,
     formula: Formula | None,
@@ -251,7 +280,9 @@ def _fields(
         fields["schedule"] = Found("custom", "stated", place, "computed", why=why)
     fields.update(_numbers(numbers))
     length = numbers.get("length")
+    rest = None if length is None or formula.jumps else _behind(length, numbers.get("warmup"))
     if length is not None:
+        length = rest or length
         fields["length"] = length_of(seen, length, unit == "epochs")
         if formula.jumps:
             why = f"the curve counts from the first update: {described(length)}"
@@ -262,7 +293,7 @@ def _fields(
         )
         if formula.start:
             fields["warmup_start"] = Found(formula.start, "stated", place, SHARE)
-        if not formula.shortened:
+        if rest is not None or not formula.shortened:
             fields["warmup_counted"] = Found("before", "stated", place, "computed")
     if formula.milestones:
         times = [int(one) if float(one).is_integer() else one for one in formula.milestones]

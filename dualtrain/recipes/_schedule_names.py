@@ -324,7 +324,7 @@ TRANSFORMERS = {
     "get_cosine_with_min_lr_schedule_with_warmup": LibrarySchedule(
         "cosine",
         "optimizer, num_warmup_steps, num_training_steps, num_cycles=0.5, last_epoch=-1, "
-        "min_lr=None, min_lr_rate=None, warmup_lr_rate=None",
+        "min_lr=None, min_lr_rate=None",
         "warmup=num_warmup_steps length=num_training_steps num_cycles end_lr=min_lr",
     ),
     "get_wsd_schedule": LibrarySchedule(

@@ -29,6 +29,7 @@ from dualtrain.recipes._driving import (
 )
 from dualtrain.recipes._found import described, found, implied, number
 from dualtrain.recipes._lengths import in_epochs, length_of, warmup_of
+from dualtrain.recipes._numeric import parts
 from dualtrain.recipes._record import ABSENT, Found
 from dualtrain.recipes._rules import CODE, NUMBERS, SHARE, of_class, of_function, of_writes, unknown
 from dualtrain.recipes._schedule_hazards import schedule_hazards
@@ -312,8 +313,6 @@ def _noam(values: Mapping[str, Value], fields: Fields) -> None:
     width, warmup = values.get("d_model"), number(values.get("warmup"))
     if not isinstance(width, Known) or not width.op or not warmup:
         return
-    from dualtrain.recipes._numeric import parts
-
     for one in parts(width):
         n = number(one)
         if n and one is not width and abs(width.value * warmup * n * n - 1) < 1e-9:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dualtrain.reading import Event, Known, Value
+from dualtrain.reading import DictValue, Event, Instance, Known, Value
 
-__all__ = ["Signature", "given", "signature_of"]
+__all__ = ["Signature", "given", "is_copied", "signature_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,18 @@ PADDLE = {
         **BETAS,
         weight_decay=0.0,
     ),
+    "NAdam": _paddle(
+        "learning_rate beta1 beta2 epsilon momentum_decay parameters weight_decay grad_clip",
+        **{**BETAS, "learning_rate": 0.002},
+        momentum_decay=0.004,
+        weight_decay=0.0,
+    ),
+    "RAdam": _paddle(
+        "learning_rate beta1 beta2 epsilon parameters weight_decay grad_clip",
+        **BETAS,
+        weight_decay=0.0,
+    ),
+    "Rprop": _paddle("learning_rate learning_rate_range parameters etas grad_clip", **RATE),
     "Lamb": _paddle(
         "learning_rate lamb_weight_decay beta1 beta2 epsilon parameters grad_clip "
         "exclude_from_weight_decay_fn",
@@ -117,6 +129,9 @@ OLD_ADAMW = Signature(
     ("params", "lr", "betas", "eps", "weight_decay", "correct_bias"),
     {"lr": 0.001, "betas": (0.9, 0.999), "eps": 1e-6, "weight_decay": 0.0},
 )
+COPIED = Signature(
+    "the program", ("params", "lr", "betas", "eps", "weight_decay", "momentum", "nesterov"), {}
+)
 BERT_ADAM = Signature(
     "pytorch_pretrained_bert",
     tuple(
@@ -137,8 +152,26 @@ BERT_ADAM = Signature(
 )
 
 
-def signature_of(path: str) -> Signature | None:
-    """Of the optimizer's class at a path; None where it is not known."""
+def signature_of(event: Event) -> Signature | None:
+    """Of the optimizer's class that an event constructs; None where it is not known."""
+    if isinstance(event.receiver, Instance) and _copied(event) is not None:
+        return BERT_ADAM if event.receiver.of.name == "BertAdam" else COPIED
+    return _of_path(event.path)
+
+
+def is_copied(event: Event) -> bool:
+    """Whether an optimizer's class is the program's own."""
+    return isinstance(event.receiver, Instance) and _copied(event) is not None
+
+
+def _copied(event: Event) -> DictValue | None:
+    """What a class of the program hands to its base: `super().__init__(params, defaults)`."""
+    base = event.path.endswith("ptimizer.__init__")
+    handed = event.args[1] if len(event.args) > 1 else event.kwargs.get("defaults")
+    return handed if base and isinstance(handed, DictValue) else None
+
+
+def _of_path(path: str) -> Signature | None:
     package, _, name = path.removesuffix(".__init__").rpartition(".")
     if name == "BertAdam":
         return BERT_ADAM
@@ -153,6 +186,10 @@ def given(event: Event, signature: Signature) -> dict[str, Value]:
     """What a constructor is given, by name."""
     values = dict(zip(signature.names, event.args, strict=False))
     values.update(event.kwargs)
+    copied = _copied(event)
+    if copied is not None:
+        handed = {key: one for key, one in copied.cells.items() if isinstance(key, str)}
+        return {"params": values.get("params", event.args[0]), **handed}
     return values
 
 

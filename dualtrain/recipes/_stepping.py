@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dualtrain.reading import Event, Value, alternatives
+from dualtrain.recipes._clock import clock_of
 from dualtrain.recipes._driving import drives
 from dualtrain.recipes._seen import Seen
 
@@ -31,7 +32,8 @@ def stepped_per_epoch(seen: Seen, other: Value | None = None) -> bool | None:
 
     other: another schedule than the one that drives the rate.
     """
-    batch = seen.batch_loop
+    clock = clock_of(seen)
+    batch = None if clock is None else clock.update_loop
     moves = steps(seen) if other is None else [e for e in seen.calls("step") if _of(e, other)]
     looped = [one for one in moves if one.context.loops]
     real = [one for one in looped if one.context.real] or looped

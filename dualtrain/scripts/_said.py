@@ -15,16 +15,20 @@ __all__ = ["unknown_words"]
 
 SAID: Mapping[str, tuple[str, ...]] = {
     "duration": ("epochs", "updates"),
-    "warmup": ("steps", "proportion", "rounding", "start", "shape", "counted"),
-    "horizon": (),
+    "warmup": (
+        *("steps", "proportion", "updates", "epochs"),
+        *("rounding", "start", "shape", "counted"),
+    ),
+    "horizon": ("epochs",),
+    "shift": (),
     "weight_decay": (
         *("value", "kind", "exclude", "exclude_patterns", "exclude_substrings"),
-        "exclude_below_ndim",
+        *("exclude_below_ndim", "exclude_regex"),
     ),
-    "lr_multipliers": ("pattern", "multiplier"),
+    "lr_multipliers": ("pattern", "multiplier", "lr"),
     "layer_decay": ("rate", "below", "above"),
     "freeze": ("patterns", "batch_stats"),
-    "clip": ("global_norm", "norm", "value"),
+    "clip": ("global_norm", "norm", "value", "rule"),
     "batch": ("size", "accumulate", "micro_batches_per_epoch", "normalise", "tail"),
     "loss": ("label_smoothing", "shift_labels"),
     "ema": ("decay", "warmup"),
@@ -38,10 +42,11 @@ SAID: Mapping[str, tuple[str, ...]] = {
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "warmup.rounding": ("floor", "ceil", "round"),
     "warmup.shape": ("linear", "cosine", "one_minus_sqrt"),
-    "warmup.counted": ("inside", "before"),
+    "warmup.counted": ("inside", "before", "over", "times"),
     "weight_decay.exclude": ("bias", "norm", "embedding", "one_dimensional"),
-    "batch.normalise": ("micro_mean", "token_mean"),
-    "batch.tail": ("flush", "drop"),
+    "batch.normalise": ("micro_mean", "token_mean", "sum"),
+    "batch.tail": ("flush", "drop", "leak"),
+    "clip.rule": ("paddle", "torch"),
     "freeze.batch_stats": ("keep", "train"),
     "amp.dtype": ("float16", "bfloat16"),
     "amp.level": ("O1", "O2"),
@@ -52,7 +57,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
 CYCLED = ("cyclic", "one_cycle")
 """Schedules whose momentum `schedules/momentum.py.j2` has."""
 
-PHASE = ("schedule", "updates")
+PHASE = ("schedule", "updates", "lr")
 """Fields of a phase."""
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -64,8 +69,6 @@ def unknown_words(spec: Spec) -> Iterator[Steps]:
     values.pop("task", None)  # its model and its data have a place of their own
     values.pop("optimizer")  # a class of the framework says it whole, or a rule of the script
     yield from _unknown_of_schedule(values.pop("schedule"))
-    if spec.duration.epochs is not None and spec.duration.epochs % 1:
-        yield ("duration", "epochs")
     for part, value in values.items():
         if part not in SAID:
             yield (part,)
@@ -93,6 +96,11 @@ def _unknown_of_schedule(schedule: Mapping[str, Any]) -> Iterator[Steps]:
             for _, *steps in _unknown_of_schedule(phase["schedule"]):
                 yield (*where, "schedule", *steps)
             yield from ((*where, field) for field in phase if field not in PHASE)
+        return
+    if schedule["name"] == "product":
+        for index, one in enumerate(schedule["schedules"]):
+            for _, *steps in _unknown_of_schedule(one):
+                yield ("schedule", "schedules", index, *steps)
         return
     said = _fields(schedule["name"])
     if said is None:

@@ -201,6 +201,30 @@ def test_a_file_that_is_not_in_the_folder_is_not_read(folder: Path, path: str) -
     assert config.why == f"{path} is not there"
 
 
+def test_a_file_that_executes_itself_is_read_once(folder: Path) -> None:
+    text = "import sys\nn = 1\nexec(open('train.py').read())\nexec(open('own.py').read())\nlr = 2\n"
+    program = reading(folder, text, own="steps = 3\nexec(open('own.py').read())\nlr = 0.5\n")
+    assert (name_of(program, "lr"), name_of(program, "steps")) == (2, 3)
+    assert list(program.notes) == [
+        "train.py:3: train.py executes itself",
+        "own.py:2: own.py executes itself",
+    ]
+
+
+@pytest.mark.parametrize("path", ["a\0b", "x" * 5000, "loop/a.yaml", ""])
+def test_a_path_that_is_none_is_not_there(folder: Path, path: str) -> None:
+    (folder / "loop").symlink_to("loop")
+    program = reading(folder, f"import yaml\nconfig = yaml.safe_load(open({path!r}))\n")
+    assert isinstance(program.entry.cells["config"], Unknown)
+
+
+def test_a_link_out_of_the_folder_is_not_followed(folder: Path) -> None:
+    (folder.parent / "secret.yaml").write_text("lr: 1\n")
+    (folder / "link.yaml").symlink_to(folder.parent / "secret.yaml")
+    program = reading(folder, "import yaml\nconfig = yaml.safe_load(open('link.yaml'))\n")
+    assert isinstance(program.entry.cells["config"], Unknown)
+
+
 def test_yaml_that_is_none_is_unknown_and_said(folder: Path) -> None:
     (folder / "bad.yaml").write_text("a: [1\n")
     program = reading(folder, "import yaml\nconfig = yaml.safe_load(open('bad.yaml'))\n")

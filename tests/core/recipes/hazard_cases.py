@@ -234,6 +234,7 @@ CASES = [
           ("model = build()", "momentum = 0.9\nmomentum = 0.5\nmodel = build()")),
     Case("cli_flag_unknown", TORCH, (), run="python train.py --learning_rate 1e-4"),
     Case("decoy_values", detection.TREE, (("steps: 1000", "steps: 1000\n    epochs: 5"),)),
+    torch("constants_reassigned", ("args = ", "warmup_steps = 10\nwarmup_steps = 20\nargs = ")),
     Case("text_number_in_yaml", text.TREE, (("3.0e-05", "3e-05"),)),
     Case("yaml_tags", detection.TREE, (("- name: PiecewiseDecay\n  ", "- !PiecewiseDecay\n  "),)),
     Case("spread_over_files", TORCH, (("default=3e-5", "default=numbers.LR"),

@@ -43,20 +43,20 @@ def rate(formula: Formula, t: int) -> float:
     if formula.schedule == "constant":
         return peak
     if formula.schedule == "step":
-        return peak * n["gamma"] ** (t // n["step_size"])
+        return float(peak * n["gamma"] ** (t // n["step_size"]))
     if formula.schedule == "exponential":
-        return peak * n["gamma"] ** t
+        return float(peak * n["gamma"] ** t)
     if formula.schedule == "piecewise":
         return formula.values[sum(t >= one for one in formula.milestones)]
     begin = 0 if formula.jumps else warmup
     length = n["length"] if formula.shortened else n["length"] + warmup
     p = (t - begin) / (length - begin)
-    left = {
-        "linear": lambda: 1 - p,
-        "cosine": lambda: 0.5 * (1 + math.cos(2 * math.pi * n["num_cycles"] * p)),
-        "polynomial": lambda: (1 - p) ** n["power"],
-    }[formula.schedule]()
-    return end + (peak - end) * left
+    if formula.schedule == "cosine":
+        left = 0.5 * (1 + math.cos(2 * math.pi * n["num_cycles"] * p))
+    else:
+        assert formula.schedule in ("linear", "polynomial")
+        left = (1 - p) ** n.get("power", 1)
+    return float(end + (peak - end) * left)
 
 
 STYLES = [
@@ -109,14 +109,15 @@ LEAVES = st.sampled_from(["t", "40", "900", "0.3", "2", "1", "(t / 40)", "(1 - t
 
 
 def joined(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    two = st.tuples(inner, inner)
+    operators = st.tuples(inner, st.sampled_from("+-*/"), inner)
+    extremes = st.tuples(st.sampled_from(["min", "max"]), inner, inner)
     return st.one_of(
-        st.tuples(st.sampled_from("+-*/"), two).map(lambda one: f"({one[1][0]} {one[0]} {one[1][1]})"),
-        st.tuples(st.sampled_from(["min", "max"]), two).map(lambda one: f"{one[0]}{one[1]}".replace("'", "")),
-        two.map(lambda one: f"({one[0]} if t < 40 else {one[1]})"),
+        operators.map(lambda one: f"({one[0]} {one[1]} {one[2]})"),
+        extremes.map(lambda one: f"{one[0]}({one[1]}, {one[2]})"),
+        st.tuples(inner, inner).map(lambda one: f"({one[0]} if t < 40 else {one[1]})"),
         inner.map(lambda one: f"math.cos({one})"),
         inner.map(lambda one: f"({one}) ** 2"),
-    )  # fmt: skip
+    )
 
 
 @SLOW

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def _indented(body: str, by: str = "    ") -> str:
     return "\n".join(by + line for line in body.splitlines())
 
 
-AROUND = {
+AROUND: dict[str, Callable[[str], str]] = {
     "module": lambda body: body,
     "tqdm": lambda body: body,
     "function": lambda body: f"def train():\n{_indented(body)}\n\n\ntrain()",

@@ -217,6 +217,24 @@ for epoch in range(200):
 """,
         {"epochs": 200, "max_steps": None},
     ),
+    "runs of epochs of one batch": (
+        """
+for run in range(9):
+    for epoch in range(1, args.epochs + 1):
+        model(data).backward()
+        optimizer.step()
+""",
+        {"epochs": 5, "max_steps": None},
+    ),
+    "epochs computed from steps": (
+        """
+for epoch in range(int(args.max_updates / len(loader))):
+    for batch in loader:
+        model(batch).backward()
+        optimizer.step()
+""",
+        {"epochs": None},
+    ),
     "epochs without end": (
         """
 import sys

@@ -230,14 +230,16 @@ def test_a_rate_that_is_written_and_not_recognised(reading: Reading, epoch: str)
     assert recipe["warmup"].certainty == recipe["length"].certainty == "unknown"
 
 
-def test_a_rate_written_in_some_rounds_only_is_not_the_rule(reading: Reading) -> None:
-    helper = SET + textwrap.dedent(
-        """
-        def later(epoch):
-            if epoch >= 10:
-                move(lr * (1 - epoch / epochs))
-        """
-    )
+@pytest.mark.parametrize(
+    "body",
+    [
+        "if epoch >= 10:\n    move(lr * (1 - epoch / epochs))",
+        "if epoch < 10:\n    return\n"
+        "for group in optimizer.param_groups:\n    group['lr'] = lr * (1 - epoch / epochs)",
+    ],
+)
+def test_a_rate_written_in_some_rounds_only_is_not_the_rule(reading: Reading, body: str) -> None:
+    helper = SET + "def later(epoch):\n" + textwrap.indent(body, "    ")
     recipe = reading(WRITES.format(helper=helper, epoch="later(epoch)", batch="pass"))
     assert recipe["schedule"].value == "custom"
 

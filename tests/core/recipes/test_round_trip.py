@@ -1,0 +1,217 @@
+"""A written script, read again: what is told of it is what it was written from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dualtrain import Spec, write_script
+from dualtrain.errors import SpecError
+from dualtrain.plan import Plan
+from dualtrain.recipes import Entry, Recipe, entries, read_recipe
+from tests.oracle.specs import draw
+from tests.scripts import writable
+
+BACKENDS = ("torch", "paddle")
+
+LEFT_OUT = {
+    "batch.size": "a docstring has it: the batches are the user's own",
+    "batch.micro_batches_per_epoch": "the batches of the user's own are as many",
+    "batch.normalise": "a recipe has no field for how the loss is weighed",
+    "batch_norm": "a recipe has no field for it: hooks of the script do it",
+    "amp.on_skip": "a recipe has no field for it",
+    "amp.loss_scale": "a recipe has the first scale alone",
+    "ema": "a recipe has no field for averages",
+    "loss": "a recipe has no field for it",
+    "lr_multipliers": "named by the hazard param_groups",
+    "layer_decay": "named by the hazard param_groups",
+    "device": "a recipe has no field for it",
+    "freeze": "named as unknown: a script chooses by ownership, which names alone do not tell",
+}
+"""What cannot come back -> why."""
+
+BASE: dict[str, Any] = {
+    "optimizer": {"name": "adamw", "lr": 0.001},
+    "schedule": {"name": "linear"},
+    "duration": {"updates": 100},
+    "seed": 3,
+}
+
+WHOLE: dict[str, dict[str, Any]] = {
+    "epochs": {"duration": {"epochs": 3}},
+    "constant": {"schedule": {"name": "constant"}},
+    "cosine": {"schedule": {"name": "cosine", "half_waves": 3.0}},
+    "polynomial": {"schedule": {"name": "polynomial", "power": 2.0, "end_lr": 1e-05}},
+    "step": {"schedule": {"name": "step", "every": 10, "gamma": 0.5}},
+    "exponential": {"schedule": {"name": "exponential", "gamma": 0.9}},
+    "by epoch": {"schedule": {"name": "step", "every": 2, "gamma": 0.5, "per": "epoch"}},
+    "warmup": {"warmup": {"steps": 10}},
+    "a share": {"warmup": {"proportion": 0.1}, "duration": {"epochs": 3}},
+    "from above 0": {"warmup": {"steps": 10, "start": 0.25}},
+    "horizon": {"horizon": 40},
+    "accumulation": {"batch": {"accumulate": 4}},
+    "tail": {"batch": {"accumulate": 4, "tail": "drop"}, "duration": {"epochs": 3}},
+    "by global norm": {"clip": {"global_norm": 0.5}},
+    "by norm": {"clip": {"norm": 0.5}},
+    "by value": {"clip": {"value": 0.5}},
+    "decay": {"weight_decay": {"value": 0.01}},
+    "coupled": {
+        "optimizer": {"name": "momentum", "lr": 0.1, "momentum": 0.9, "nesterov": True},
+        "weight_decay": {"value": 0.01, "kind": "coupled", "exclude": ["bias"]},
+    },
+    "roles": {"weight_decay": {"value": 0.01, "exclude": ["bias", "norm", "embedding"]}},
+    "vectors": {"weight_decay": {"value": 0.01, "exclude": ["one_dimensional"]}},
+    "dimensions": {"weight_decay": {"value": 0.01, "exclude_below_ndim": 2}},
+    "more dimensions": {"weight_decay": {"value": 0.01, "exclude_below_ndim": 3}},
+    "substrings": {"weight_decay": {"value": 0.01, "exclude_substrings": ["bias", "norm"]}},
+    "patterns": {"weight_decay": {"value": 0.01, "exclude_patterns": ["*.bias", "head.*"]}},
+    "all filters": {
+        "weight_decay": {
+            "value": 0.01,
+            "exclude": ["bias", "norm", "embedding", "one_dimensional"],
+            "exclude_below_ndim": 3,
+            "exclude_substrings": ["bias"],
+            "exclude_patterns": ["*.bias"],
+        }
+    },
+    "lamb": {
+        "optimizer": {"name": "lamb", "lr": 0.001, "betas": [0.9, 0.99], "eps": 1e-06},
+        "weight_decay": {"value": 0.01},
+    },
+}
+"""Specs of which each word comes back."""
+
+NATIVE_ALONE = {("torch", "lamb")}
+"""torch has none: the script has the rule as a class, which is no optimizer known."""
+
+
+def read_again(values: dict[str, Any], backend: str, folder: Path) -> tuple[Spec, Recipe]:
+    spec = Spec(**values)
+    script = folder / "train.py"
+    script.write_text(write_script(spec, backend), encoding="utf-8")
+    return spec, read_recipe(script)
+
+
+def told(recipe: Recipe) -> dict[str, Any]:
+    """The spec, as far as it is told."""
+    made: dict[str, Any] = {}
+    for one in entries(recipe):
+        if isinstance(one, Entry):
+            at = made
+            for name in one.path[:-1]:
+                at = at.setdefault(name, {})
+            at[one.path[-1]] = one.value
+    return made
+
+
+def unknown(recipe: Recipe) -> set[str]:
+    return {".".join(one.path) for one in entries(recipe) if not isinstance(one, Entry)}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", WHOLE)
+def test_the_spec_comes_back(name: str, backend: str, tmp_path: Path) -> None:
+    if (backend, name) in NATIVE_ALONE:
+        _, recipe = read_again({**BASE, **WHOLE[name]}, backend, tmp_path)
+        assert "optimizer.name" in unknown(recipe)
+        return
+
+    spec, recipe = read_again({**BASE, **WHOLE[name]}, backend, tmp_path)
+
+    assert unknown(recipe) == {"batch.size"}
+    assert Spec(**told(recipe)) == spec
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("index", range(0, 220, 2))
+def test_what_is_told_of_any_script_is_right(index: int, backend: str, tmp_path: Path) -> None:
+    case = draw(13, index)
+    spec, recipe = read_again(writable(case.spec, backend), backend, tmp_path)
+
+    found, want = told(recipe), _words(spec)
+    schedule = {name: found.pop(name, None) for name in ("schedule", "warmup", "horizon")}
+    for section, said in found.items():
+        assert _same(said, want[section]), (section, said, want[section])
+    missing = unknown(recipe) | {*LEFT_OUT}
+    for path, value in _flat(want).items():
+        if _flat(found).get(path, ...) is ... and path.split(".")[0] not in schedule:
+            known = any(path == one or path.startswith(f"{one}.") for one in missing)
+            near = any(
+                path.startswith(part) and any(one.startswith(part) for one in unknown(recipe))
+                for part in ("weight_decay", "optimizer")
+            )
+            near = near or (path == "batch.tail" and "batch.accumulate" in missing)
+            default = _flat(_words(_bare(spec))).get(path, ...) == value
+            assert known or near or default or not value or _unsaid(spec, path), path
+    if not any(one.startswith(("schedule", "warmup", "horizon", "optimizer")) for one in missing):
+        again = {name: part for name, part in schedule.items() if part is not None}
+        _same_rates(spec, again, case.micro_batches)
+
+
+def _same_rates(spec: Spec, schedule: dict[str, Any], micro_batches: int) -> None:
+    """Whatever the words are called: the rates of the run are the same."""
+    values = spec.model_dump(exclude_unset=True)
+    for name in ("schedule", "warmup", "horizon"):
+        values.pop(name, None)
+    plans = [
+        Plan.of(one, micro_batches_per_epoch=micro_batches)
+        for one in (spec, Spec.model_validate(values | schedule))
+    ]
+    first, second = (plan.lr_curve() for plan in plans)
+    np.testing.assert_allclose(second, first, rtol=1e-9, atol=1e-15 * spec.optimizer.lr)
+
+
+def _words(spec: Spec) -> dict[str, Any]:
+    dumped: dict[str, Any] = spec.model_dump(mode="json")
+    return dumped
+
+
+def _bare(spec: Spec) -> Spec:
+    """The spec with nothing but what must be said."""
+    optimizer = spec.optimizer.model_dump(exclude_unset=True)
+    return Spec.model_validate(
+        {"optimizer": optimizer, "schedule": {"name": "constant"}, "duration": spec.duration}
+    )
+
+
+def _unsaid(spec: Spec, path: str) -> bool:
+    """Whether a word changes nothing, so that no script says it."""
+    if path == "batch.tail":
+        return spec.batch.accumulate == 1
+    if path == "weight_decay.kind" and spec.optimizer.name in ("adamw", "lamb"):
+        return True  # it is theirs
+    decays = spec.weight_decay is not None and spec.weight_decay.value
+    return path.startswith("weight_decay") and not decays
+
+
+def _flat(values: dict[str, Any], at: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        inner = _flat(value, f"{at}{name}.") if isinstance(value, dict) else {f"{at}{name}": value}
+        found |= inner
+    return found
+
+
+def _same(said: Any, want: Any) -> bool:
+    """Whether all that is said is so; vectors need no word beside tensors below 2 dimensions."""
+    if isinstance(said, dict):
+        if "exclude_below_ndim" in said and "one_dimensional" in want["exclude"]:
+            roles = [*said.get("exclude", []), "one_dimensional"]
+            said = {**said, "exclude": list(dict.fromkeys(roles))}
+        return isinstance(want, dict) and all(_same(said[name], want[name]) for name in said)
+    return bool(said == (list(want) if isinstance(want, tuple) else want))
+
+
+def test_the_comparison_objects(tmp_path: Path) -> None:
+    """A rate that is not that of the spec is seen."""
+    spec, recipe = read_again({**BASE, **WHOLE["warmup"]}, "torch", tmp_path)
+    other = {"schedule": {"name": "cosine", "half_waves": 1.0}, "warmup": told(recipe)["warmup"]}
+
+    with pytest.raises(AssertionError):
+        _same_rates(spec, other, 4)
+    assert not _same({"seed": 4}, _words(spec))
+    with pytest.raises(SpecError):
+        Spec(**{**told(recipe), "seed": "x"})
