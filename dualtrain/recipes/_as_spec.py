@@ -231,6 +231,7 @@ def _in_micro_batches(recipe: Recipe) -> bool:
         and recipe["length"].value in kinds
         and recipe["scheduler_step"].value in steps
         and (unknown or (recipe["accumulate"].value or 1) > 1)
+        and not re.search(r"ceil\(| //? ", recipe["length"].why)  # divided, so of updates
     )
 
 
