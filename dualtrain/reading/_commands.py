@@ -115,9 +115,9 @@ def choose(
 ) -> Command | None:
     """The command that is the recipe of a program; None where none runs it.
 
-    `entry` is the program's file, `examples/run.py`. Of several the first that trains is taken,
-    or, where `overrides` says values of flags, the first of those that give most of them; its notes
-    name the others. What a loop gives several values is unresolved.
+    `entry` is the file of the program, such as "examples/run.py". Of several the first that trains
+    is taken, or, where `overrides` says values of flags, the first of those that give most of them;
+    its notes name the others. What a loop gives several values is unresolved.
 
     >>> text = "for lr in 1e-5 3e-5; do python run.py --lr $lr --seed 1; done"
     >>> one = choose(commands(text, "sweep.sh"), "examples/run.py")

@@ -201,6 +201,12 @@ def _rise(recipe: Recipe) -> Iterator[Told]:
 def _horizon(recipe: Recipe) -> Iterator[Told]:
     """The length of a schedule that is a number of its own, where the run has another."""
     found, per_epoch = recipe["length"], recipe["scheduler_step"].value == "per_epoch"
+    if _in_micro_batches(recipe):
+        why = (
+            f"{found.why or 'its length'} counts micro-batches, and each update steps the schedule"
+        )
+        yield Untold(("horizon",), why, found)
+        return
     number = re.search(r"(\d+)$", found.why)
     ours = {"fixed_steps": False, "epoch_units": True}.get(str(found.value))
     named = recipe["schedule"].value in READ_THE_LENGTH or schedule_words(recipe)
@@ -211,6 +217,22 @@ def _horizon(recipe: Recipe) -> Iterator[Told]:
         yield Untold(("horizon",), f"{found.why} {found.value} in another clock", found)
     elif run.value != int(number[1]):
         yield Entry(("horizon",), int(number[1]), found)
+
+
+def _in_micro_batches(recipe: Recipe) -> bool:
+    """Whether a loop's schedule is as long as its micro-batches, and goes by updates."""
+    limited = isinstance(recipe["max_steps"].value, int) and recipe["max_steps"].value > 0
+    unknown = recipe["accumulate"].certainty == "unknown"
+    steps = ("per_update", "per_batch") if unknown else ("per_update",)
+    kinds = ("epochs",) if limited else ("epochs", "max_steps_or_epochs")
+    return (
+        recipe.training is not None
+        and recipe["schedule"].value in READ_THE_LENGTH
+        and recipe["length"].value in kinds
+        and recipe["scheduler_step"].value in steps
+        and (unknown or (recipe["accumulate"].value or 1) > 1)
+        and not re.search(r"ceil\(| //? ", recipe["length"].why)  # divided, so of updates
+    )
 
 
 def _decay(recipe: Recipe) -> Iterator[Told]:

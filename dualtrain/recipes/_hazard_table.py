@@ -253,10 +253,6 @@ HAZARDS: Mapping[str, HazardKind] = {
         "Every run has other weights and another order.",
         "seed",
     ),
-    "constants_reassigned": HazardKind(
-        "A number of the configuration is assigned again further on.",
-        "The last one wins, and the first reads as if it did.",
-    ),
     "cli_flag_unknown": HazardKind(
         "The documented command has a flag that the script refuses.",
         "The command does not run.",

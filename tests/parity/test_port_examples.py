@@ -125,16 +125,17 @@ def test_what_cannot_be_told_is_asked_for(tmp_path: Path) -> None:
     recipe = read("torch_frozen_layers")
     asked = {".".join(one.path) for one in entries(recipe) if isinstance(one, Untold)}
     (wrong,) = [one for one in recipe.hazards if one.code == "accum_condition_bits"]
-    assert asked == {"batch.accumulate", "freeze.patterns"}
+    assert asked == {"batch.accumulate", "freeze.patterns", "horizon"}
     assert wrong.place is not None
     line = script.read_text(encoding="utf-8").splitlines()[wrong.place.line - 1]
     assert "step & ACCUMULATE == 0" in line
     told = {
         "batch.accumulate": 4,
+        "horizon": 2 * 9,
         "freeze.patterns": ["*embeddings*", "*encoder.layer.0.*", "*encoder.layer.1.*"],
     }
-    ported = port(script, "paddle", tmp_path, root=EXAMPLES, told=told, micro_batches=8)
-    assert (ported.missing, ported.untold) == ("", [])
+    ported = port(script, "paddle", tmp_path, root=EXAMPLES, told=told, micro_batches=9)
+    assert (ported.missing, ported.untold, ported.largest) == ("", [], 0)
     assert "stop_gradient" in (tmp_path / "train.py").read_text(encoding="utf-8")
 
 

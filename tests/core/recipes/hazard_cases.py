@@ -8,7 +8,7 @@ from tests.core.recipes.vision import test_classification as classification
 from tests.core.recipes.vision import test_detection as detection
 from tests.core.recipes.vision import test_text as text
 
-__all__ = ["CASES", "Case"]
+__all__ = ["CASES", "TORCH", "Case"]
 
 TORCH = """\
 import argparse

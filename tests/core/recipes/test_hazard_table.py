@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 import dualtrain.recipes
-from dualtrain.recipes import HAZARDS, Hazard, read_recipe
+from dualtrain.recipes import HAZARDS, Hazard, Untold, entries, read_recipe
 from dualtrain.spec import Spec
-from tests.core.recipes.hazard_cases import CASES, Case
+from tests.core.recipes.hazard_cases import CASES, TORCH, Case
 
 ROOM = Path(dualtrain.recipes.__file__).parent
 SCHEMA = Spec.model_json_schema()
@@ -77,3 +77,12 @@ def test_it_is_found_where_it_is_and_not_where_it_is_not(case: Case, tmp_path: P
     found = hazards(case.changed, tmp_path, case.run)[case.code]
     assert found.text
     assert not found.mends or is_a_field(found.mends)
+
+
+def test_a_length_in_micro_batches_under_a_clock_of_updates_is_asked_for(tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    for length, asked in (("total", {"horizon"}), ("total // args.accumulate", set())):
+        script.write_text(TORCH.replace("100, total", f"100, {length}"), encoding="utf-8")
+        recipe = read_recipe(script, root=tmp_path)
+        told = {one.path[0] for one in entries(recipe) if isinstance(one, Untold)}
+        assert told == asked
