@@ -40,6 +40,7 @@ lint: .venv/lint-ready ## style and types
 docs: .venv/ready ## write the generated pages of docs/ from the code
 	.venv/bin/python -m docs.make_spec_reference
 	.venv/bin/python -m docs.make_dialects
+	.venv/bin/python -m docs.make_hazard_table
 	.venv/bin/python -m docs.make_schedule_table
 	.venv/bin/python -m docs.make_mistake_table
 	.venv/bin/python -m docs.make_optimizer_table

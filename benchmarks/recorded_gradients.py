@@ -30,6 +30,7 @@ COUPLED = {"value": 0.1, "kind": "coupled", "exclude": ["bias"]}
 DECOUPLED = {"value": 0.1, "exclude": ["bias"]}
 MOMENTUM = {"name": "momentum", "lr": 1e-3, "momentum": 0.9}
 ADAMAX = {"name": "adamax", "lr": 1e-3}
+OLD_ADAMW = {"name": "adamw_transformers", "lr": 1e-3, "eps": 1e-6}
 RMSPROP = {"name": "rmsprop", "lr": 1e-3, "rho": 0.95, "eps": 1e-6}
 
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
@@ -43,6 +44,8 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
     "adamw": ({"name": "adamw", "lr": 1e-3}, None),
     "adamw, decay": ({"name": "adamw", "lr": 1e-3}, DECOUPLED),
     "adamw, amsgrad, decay": ({"name": "adamw", "lr": 1e-3, "amsgrad": True}, DECOUPLED),
+    "adamw_transformers": (OLD_ADAMW, None),
+    "adamw_transformers, decay": ({**OLD_ADAMW, "correct_bias": False}, DECOUPLED),
     "lamb": ({"name": "lamb", "lr": 1e-3, "eps": 1e-6}, None),
     "lamb, decay": ({"name": "lamb", "lr": 1e-3, "eps": 1e-6}, DECOUPLED),
     "adagrad": ({"name": "adagrad", "lr": 1e-2, "eps": 1e-6}, None),
@@ -58,6 +61,8 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
     "rmsprop": (RMSPROP, None),
     "rmsprop, momentum, decay": ({**RMSPROP, "momentum": 0.9}, COUPLED),
     "rmsprop, centered": ({**RMSPROP, "centered": True}, None),
+    "rmsprop_torch": ({**RMSPROP, "name": "rmsprop_torch"}, None),
+    "rmsprop_torch, momentum": ({**RMSPROP, "name": "rmsprop_torch", "momentum": 0.9}, None),
     "rprop": ({"name": "rprop", "lr": 1e-3, "step_sizes": [1e-6, 0.01]}, None),
 }
 """Name -> optimizer and weight decay, with the numbers of real recipes."""

@@ -29,6 +29,7 @@ WORDS = {
     "warmup_fields": "warmup is",
     "warmup_rounding": "proportion x T becomes W by",
     "leftovers": "micro-batches that fill no group",
+    "part_epochs": "the updates of 2.5 epochs",
     "horizon": "a schedule ends at",
     "per": "a schedule counts each",
     "token_mean": "losses divided by the group's targets",

@@ -131,7 +131,8 @@ def classes(case: str) -> Iterator[str]:
     own = made.__module__.startswith("dualtrain_torch")
     yield f"{made.__module__ if own else 'torch.optim'}.{made.__name__}"
     made = type(build_optimizer(spec, dualtrain_paddle.build_linear(2, 2)))
-    yield f"paddle.optimizer.{made.__name__}"
+    own = made.__name__ == "ByRule"  # each is a subclass of dualtrain's
+    yield f"{'dualtrain_paddle.optimizers' if own else 'paddle.optimizer'}.{made.__name__}"
 
 
 def defaults(name: str) -> Iterator[str]:

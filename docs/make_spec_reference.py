@@ -32,6 +32,8 @@ In a schedule's formula, which is its rate from the end of warmup on,
   warmup is `counted: before`;
 - p is (t - W) / (H - W), and stays 1 past the end;
 - s is t, or t - W where warmup is `counted: before`;
+- where warmup is counted `over` or `times`, W is 0: the formula knows of no warmup;
+- with `shift` t is the clock plus that, and not below 0;
 - with `per: epoch` all of them count epochs;
 - lr is the base rate, `optimizer.lr`.
 

@@ -135,6 +135,7 @@ def _in_a_file(folder: Path) -> dict[str, Any]:
 SETTINGS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "Curve.factors": _schedules,
     "EncoderConfig.tensors": _bert,
+    "Plan.divisor": lambda folder: {"spec": _spec(batch={"accumulate": 2})},
     "Plan.epoch_groups": lambda folder: {"spec": _spec(batch={"accumulate": 2})},
     "Plan.lr_at": lambda folder: {"spec": _spec(warmup={"steps": 2})},
     "Plan.of": lambda folder: {"spec": _spec(batch={"accumulate": 2})},

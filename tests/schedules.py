@@ -13,6 +13,7 @@ Parts = dict[str, Any]
 factors = st.floats(0.01, 10)
 below_one = st.floats(0.01, 0.99)
 counts = st.integers(1, 60)
+_epochs = st.fixed_dictionaries({"epochs": st.integers(1, 99)})
 
 
 def _of(name: str, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Parts]:
@@ -69,6 +70,16 @@ def _cyclic(lr: float) -> st.SearchStrategy[Parts]:
     )
 
 
+@st.composite
+def _written_down(draw: st.DrawFn) -> Parts:
+    at = draw(st.none() | _ascending())
+    values = st.lists(st.floats(0, 3), min_size=1, max_size=5)
+    if at is not None:
+        at, values = [0, *at], st.lists(st.floats(0, 3), min_size=len(at) + 1, max_size=len(at) + 1)
+    between = draw(st.sampled_from(["hold", "linear"]))
+    return {"name": "table", "multipliers": draw(values), "at": at, "between": between}
+
+
 def _table(lr: float) -> dict[str, st.SearchStrategy[Parts]]:
     """Name -> any schedule of that name; those that can be a phase."""
     below = _below(lr)
@@ -98,10 +109,11 @@ def _table(lr: float) -> dict[str, st.SearchStrategy[Parts]]:
             multiplier=st.integers(1, 3),
             min_lr=below,
         ),
+        "table": _written_down(),
     }
 
 
-NAMES = (*_table(1.0), "sequential")
+NAMES = (*_table(1.0), "sequential", "product")
 """Every schedule whose rate follows from the clock alone."""
 
 
@@ -110,7 +122,16 @@ def _sequences(draw: st.DrawFn, lr: float) -> Parts:
     lengths = draw(st.lists(st.integers(1, 40), min_size=1, max_size=3))
     anything = st.one_of(*_table(lr).values())
     phases = [{"schedule": draw(anything), "updates": length} for length in lengths]
-    return {"name": "sequential", "phases": [*phases, {"schedule": draw(anything)}]}
+    own = draw(st.none() | st.floats(0.1, 10).map(lambda times: lr * times))
+    last = st.one_of(*_table(lr if own is None else own).values())
+    return {"name": "sequential", "phases": [*phases, {"schedule": draw(last), "lr": own}]}
+
+
+@st.composite
+def _products(draw: st.DrawFn, lr: float, per: str) -> Parts:
+    anything = st.one_of(*_table(lr).values())
+    schedules = draw(st.lists(anything, min_size=2, max_size=3))
+    return {"name": "product", "schedules": [{**one, "per": per} for one in schedules]}
 
 
 @st.composite
@@ -118,13 +139,15 @@ def _warmups(draw: st.DrawFn) -> Parts:
     rounding = st.sampled_from(["floor", "ceil", "round"])
     length = draw(
         st.fixed_dictionaries({"steps": st.integers(0, 60)})
+        | st.fixed_dictionaries({"updates": st.integers(0, 60)})
+        | st.fixed_dictionaries({"epochs": st.integers(0, 9)})
         | st.fixed_dictionaries({"proportion": st.floats(0, 0.99), "rounding": rounding})
     )
     return {
         **length,
         "start": draw(st.just(0.0) | below_one),
         "shape": draw(st.sampled_from(["linear", "cosine", "one_minus_sqrt"])),
-        "counted": draw(st.sampled_from(["inside", "before"])),
+        "counted": draw(st.sampled_from(["inside", "before", "over", "times"])),
     }
 
 
@@ -133,13 +156,19 @@ def parts(draw: st.DrawFn, names: tuple[str, ...] = NAMES, updates: int = 200) -
     """The keywords of any spec with a schedule of these names. It need not fit its sizes."""
     lr = draw(st.floats(1e-9, 1e3))
     name = draw(st.sampled_from(names))
-    schedule = draw(_sequences(lr) if name == "sequential" else _table(lr)[name])
-    first = schedule["phases"][0]["schedule"] if name == "sequential" else schedule
-    rises_alone = first["name"] in ("noam", "one_cycle")
+    per = draw(st.sampled_from(["update", "epoch"]))
+    if name == "sequential":
+        schedule = draw(_sequences(lr))
+    else:
+        schedule = draw(_products(lr, per) if name == "product" else _table(lr)[name])
+    first = [phase["schedule"] for phase in schedule.get("phases", [])[:1]]
+    alone = [schedule, *first, *schedule.get("schedules", [])]
+    rises_alone = any(one["name"] in ("noam", "one_cycle") for one in alone)
     return {
         "optimizer": {"name": "adamw", "lr": lr},
-        "schedule": {**schedule, "per": draw(st.sampled_from(["update", "epoch"]))},
+        "schedule": {**schedule, "per": per},
         "duration": {"updates": draw(st.integers(1, updates))},
         "warmup": None if rises_alone else draw(st.none() | _warmups()),
-        "horizon": draw(st.none() | st.integers(1, updates + 100)),
+        "horizon": draw(st.none() | st.integers(1, updates + 100) | _epochs),
+        "shift": draw(st.just(0) | st.integers(-9, 9)),
     }

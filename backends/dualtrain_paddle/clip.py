@@ -47,22 +47,37 @@ class StepClipper(Clipper, ClipGradBase):
         return global_norm([g for _, g in gradients if g is not None])
 
     def by_global_norm(self, gradients: Any, c: float) -> Any:
-        """Paddle's classes do not tell the norms they compute."""
+        """Paddle's classes do not tell the norms they compute, and have their own rule alone."""
+        if self.added:
+            norm = self.norm if self.measure else self.joint_norm(gradients)
+            return gradients if norm is None else [self._times(pair, norm, c) for pair in gradients]
         return paddle.nn.ClipGradByGlobalNorm(c)(gradients)
 
     def by_norm(self, gradients: Any, c: float) -> Any:
         """Paddle's kernel has no float64; the formula stands in for it there."""
+        if self.added:
+            return [
+                pair if pair[1] is None else self._times(pair, norm(pair[1]), c)
+                for pair in gradients
+            ]
         native: Any = paddle.nn.ClipGradByNorm(c)
         if not any(g is not None and g.dtype == paddle.float64 for _, g in gradients):
             return native(gradients)
         clipped: list[tuple[Any, Any]] = []
         for parameter, gradient in gradients:
             if gradient is not None and gradient.dtype == paddle.float64:
-                factor = c / paddle.clip(norm(gradient), min=c)
-                clipped.append((parameter, gradient * factor))
+                clipped.append(self._times((parameter, gradient), norm(gradient), c))
             else:
                 clipped += native([(parameter, gradient)])
         return clipped
+
+    def _times(self, pair: tuple[Any, Any], norm: Any, c: float) -> tuple[Any, Any]:
+        """A parameter, and its gradient times c / max(norm + e, c)."""
+        parameter, gradient = pair
+        if gradient is None:
+            return pair
+        factor = c / paddle.clip(norm + self.added, min=c)
+        return parameter, gradient * factor.astype(gradient.dtype)
 
     def by_value(self, gradients: Any, c: float) -> Any:
         """Below and above at once."""

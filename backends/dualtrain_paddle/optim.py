@@ -67,6 +67,7 @@ def trial(optimizer: Any, model: Any) -> Trial:
             twin._grad_clip = None
             twin._accumulators, twin._accumulators_holder = defaultdict(dict), {}
             twin._opti_name_list = []
+            twin.steps = {}  # of one that computes by the core's rule
             twin._already_create_accumulator = set()
             twin._already_create_accumulater = set()  # as Paddle 2.6 spells it
             twin.step()

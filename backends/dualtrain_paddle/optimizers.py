@@ -1,4 +1,5 @@
-"""The native optimizer of each update rule, told by the ledger what to do with each parameter.
+"""The native optimizer of each update rule, told by the ledger what to do with each parameter, and
+the core's own where Paddle has none.
 
 The rules are in `dualtrain.optimizers`, which of Paddle's classes says what in `dualtrain.native`.
 """
@@ -15,10 +16,12 @@ import paddle
 from paddle.regularizer import L2Decay
 
 from dualtrain.ledger import LedgerRow
-from dualtrain.optimizers import UpdateRule
+from dualtrain.native.optimizers import driving_row, words_of
+from dualtrain.optimizers import Arithmetic, UpdateRule
 from dualtrain_paddle._compat import native_call
+from dualtrain_paddle.clip import norm
 
-__all__ = ["native_optimizer"]
+__all__ = ["ByRule", "native_optimizer"]
 
 
 def native_optimizer(
@@ -30,15 +33,17 @@ def native_optimizer(
     """
     decaying = {p.name: row.decay for p, row in rows if row.decay > 0.0}
     value = max(decaying.values(), default=0.0) if rule.decoupled else None
-    native, arguments = native_call(rule, value)
+    if driving_row("paddle", rule) is None:
+        native, arguments = ByRule, {"learning_rate": words_of(rule)["optimizer.lr"], "rule": rule}
+    else:
+        native, arguments = native_call(rule, value)
     filters: dict[str, Callable[[Any], bool]] = {
         "apply_decay_param_fun": decaying.__contains__,
         "exclude_from_weight_decay_fn": lambda p: p.name not in decaying,
     }
     arguments |= {name: f for name, f in filters.items() if name in signature(native).parameters}
     optimizer = _wired(native)(parameters=[p for p, _ in rows], grad_clip=clip, **arguments)
-    coupled = {} if rule.decoupled else decaying
-    optimizer.tell({p.name: row.lr_multiplier for p, row in rows}, coupled)
+    optimizer.tell({p.name: row.lr_multiplier for p, row in rows}, decaying, rule.decoupled)
     return optimizer
 
 
@@ -58,6 +63,7 @@ class _ByLedger(paddle.optimizer.Optimizer):
 
     _multipliers: Mapping[str, float]
     _coupled: Mapping[str, float]
+    _decoupled: Mapping[str, float]
     loaded_clock: Mapping[str, Any] | None = None
     """The state of a schedule that is yet to be built."""
 
@@ -75,9 +81,12 @@ class _ByLedger(paddle.optimizer.Optimizer):
 
     set_dict = set_state_dict
 
-    def tell(self, multipliers: Mapping[str, float], coupled: Mapping[str, float]) -> None:
-        """Native name -> lr multiplier, and -> weight decay that is added to the gradient."""
-        self._multipliers, self._coupled = multipliers, coupled
+    def tell(
+        self, multipliers: Mapping[str, float], decays: Mapping[str, float], decoupled: bool
+    ) -> None:
+        """Native name -> lr multiplier, and -> weight decay, of those that decay."""
+        self._multipliers = multipliers
+        self._coupled, self._decoupled = ({}, decays) if decoupled else (decays, {})
 
     def _create_param_lr(self: Any, param_and_grad: Any) -> Any:
         multiplier = self._multipliers[param_and_grad[0].name]
@@ -95,7 +104,13 @@ class _ByLedger(paddle.optimizer.Optimizer):
             return super()._create_regularization_of_grad(param, grad, L2Decay(decay))
 
     def _append_optimize_op(self: Any, block: Any, param_and_grad: Any) -> Any:
-        """Momentum's kernel would add the parameter's own regularizer once more."""
+        """Momentum's kernel would add the parameter's own regularizer once more.
+
+        Of decoupled decay Paddle has one value for all: each parameter's stands there in its turn.
+        """
+        own = self._decoupled.get(param_and_grad[0].name)
+        if own is not None and not isinstance(self, ByRule):
+            setattr(self, _held_decay(self), own)
         with _without_regularizer(param_and_grad[0]):
             return super()._append_optimize_op(block, param_and_grad)
 
@@ -103,6 +118,84 @@ class _ByLedger(paddle.optimizer.Optimizer):
         """With names of a fresh process: those of the second optimizer would end in _1."""
         with paddle.utils.unique_name.guard():
             super()._create_accumulators(block, parameters)
+
+
+class ByRule(paddle.optimizer.Optimizer):
+    """An update rule of the core over Paddle's tensors, parameter by parameter.
+
+    Its state has the names that the rule gives it; `steps` are the updates of each parameter, by
+    its native name. What it is to do with each parameter `_ByLedger` tells it.
+    """
+
+    _decoupled: Mapping[str, float]
+    _multipliers: Mapping[str, float]
+
+    def __init__(
+        self, learning_rate: float, parameters: Any, grad_clip: Any, rule: UpdateRule
+    ) -> None:
+        super().__init__(learning_rate, parameters, grad_clip=grad_clip)
+        self.rule, self.steps = rule, dict[str, int]()
+
+    def state_dict(self) -> Any:
+        """With the number of updates."""
+        return {**super().state_dict(), "steps": dict(self.steps)}
+
+    def set_state_dict(self, state_dict: Any) -> None:
+        """Likewise."""
+        self.steps = dict(state_dict.get("steps", {}))
+        super().set_state_dict({n: kept for n, kept in state_dict.items() if n != "steps"})
+
+    def _create_accumulators(self: Any, block: Any, parameters: Any) -> None:
+        for p in parameters:
+            for name in self.rule.state_arrays:
+                if p.name not in self._accumulators[name]:
+                    self._add_accumulator(name, p)
+
+    @paddle.no_grad()
+    def _append_optimize_op(self: Any, block: Any, param_and_grad: Any) -> None:
+        p, g = param_and_grad
+        kept = {name: self._get_accumulator(name, p) for name in self.rule.state_arrays}
+        state, w = self.rule.update(
+            {**kept, "step": self.steps.get(p.name, 0)},
+            p,
+            g,
+            lr=self.get_lr() * self._multipliers[p.name],
+            decay=self._decoupled.get(p.name, 0.0),
+            verbs=VERBS,
+        )
+        self.steps[p.name] = state["step"]
+        for name, tensor in kept.items():
+            paddle.assign(state[name], tensor)
+        paddle.assign(w, p)
+
+
+VERBS = Arithmetic(
+    zeros=paddle.zeros_like,
+    sqrt=paddle.sqrt,
+    abs=paddle.abs,
+    sign=paddle.sign,
+    clip=paddle.clip,
+    where=paddle.where,
+    norm=norm,
+    ratio=lambda a, b: paddle.where((a > 0) & (b > 0), a / b, paddle.ones_like(a)),
+    plus=lambda a, b, s: a + b * s,
+    minus_square=lambda a, x: a - x * x,
+    add_=lambda a, b: a + b,
+    multiply_=lambda a, b: a * b,
+    divide_=lambda a, b: a / b,
+    sqrt_=paddle.sqrt,
+    maximum_=paddle.maximum,
+    plus_=lambda a, b, s: a + b * s,
+    plus_quotient_=lambda a, x, y, s: a + x / y * s,
+    average_=lambda held, rate, x: held * rate + x * (1 - rate),
+)
+"""Each writes into memory of its own."""
+
+
+def _held_decay(optimizer: Any) -> str:
+    """Where AdamW or Lamb holds its decoupled decay: `_coeff` is AdamW's in Paddle 2.6."""
+    names = ("_lamb_weight_decay", "_coeff", "_weight_decay")
+    return next(name for name in names if hasattr(optimizer, name))
 
 
 @contextmanager

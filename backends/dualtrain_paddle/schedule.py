@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from paddle.optimizer.lr import LambdaDecay
 
-from dualtrain.plan import Curve, Plan, clock_of, round_product
+from dualtrain.plan import Curve, Plan, Rise, clock_of, round_product
 from dualtrain.schedules import Linear
 from dualtrain_paddle._compat import native_schedules
 
@@ -106,5 +106,6 @@ class LinearDecayWithWarmup(_ClockedDecay):
             lr=learning_rate,
             warmup=warmup_updates,
             horizon=total_steps,
+            rise=Rise(updates=warmup_updates),
         )
         super().__init__(learning_rate, curve.factor_at, last_epoch, verbose)

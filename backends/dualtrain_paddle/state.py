@@ -14,6 +14,7 @@ from paddle.base.layer_helper import LayerHelper
 from dualtrain.backend import NamedTensor, copied, type_of
 from dualtrain.state import Arrays, TensorState
 from dualtrain_paddle.arrays import to_array
+from dualtrain_paddle.optimizers import ByRule
 from dualtrain_paddle.step import held
 from dualtrain_paddle.verbs import set_array
 
@@ -50,6 +51,13 @@ _STATES: Mapping[str, Mapping[str, str]] = {
     "Rprop": {"prevs": "last_gradient", "learning_rates": "step_size"},
 }
 """Class of the optimizer -> Paddle's name of a state -> the neutral one."""
+
+
+_OWN: Mapping[str, tuple[str, ...]] = {
+    "AdamWTransformers": ("step", "first_moment", "second_moment"),
+    "TorchRMSProp": ("second_moment", "velocity"),
+}
+"""Rule of the core that Paddle is given -> its states, by neutral names already."""
 
 
 class _Power(NamedTuple):
@@ -122,6 +130,8 @@ def load_optimizer(optimizer: Any, parameters: Sequence[NamedTensor], state: Ten
     _created(optimizer).clear()
     optimizer._accumulators.clear()
     optimizer._accumulators_holder = {}
+    if isinstance(optimizer, ByRule):
+        optimizer.steps.clear()
     moved = {p.name: p for p in held(optimizer)}
     block = paddle.static.default_main_program().global_block()
     optimizer.helper = LayerHelper(type(optimizer).__name__)  # Paddle 2.6 makes states with it
@@ -129,6 +139,8 @@ def load_optimizer(optimizer: Any, parameters: Sequence[NamedTensor], state: Ten
     optimizer._create_accumulators(block, [moved[f.tensor.name] for f in found])
     for f in found:
         given = _native(optimizer, f, state.optimizer[f.name])
+        if isinstance(optimizer, ByRule):
+            optimizer.steps[f.tensor.name] = int(state.optimizer[f.name].get("step", 1))
         for native, tensor in _held(optimizer, f.tensor.name).items():
             exact = state.own.get(f"power/{native}/{f.name}")
             if exact is not None or native in given:
@@ -155,15 +167,24 @@ def set_random_states(model: paddle.nn.Layer, states: Arrays) -> None:
 
 def _neutral(optimizer: Any, found: NamedTensor, kept: Mapping[str, Any]) -> Arrays:
     """A parameter's state by neutral name."""
-    names = _STATES[type(optimizer).__name__]
+    names = _names(optimizer)
     arrays = {
         names[native]: _one(tensor) if native == "mu_product" else _canonical(found, tensor)
         for native, tensor in kept.items()
         if native in names and (native != "mean_grad" or optimizer._centered)
     }
+    if "step" in names:
+        arrays["step"] = np.array(optimizer.steps[found.tensor.name], np.int64)
     if _powers(optimizer):
         arrays["step"] = np.array(_step(optimizer, kept), np.int64)
     return arrays
+
+
+def _names(optimizer: Any) -> Mapping[str, str]:
+    """Name of a state of this optimizer -> the neutral one."""
+    if isinstance(optimizer, ByRule):
+        return {name: name for name in _OWN[type(optimizer.rule).__name__]}
+    return _STATES[type(optimizer).__name__]
 
 
 def _step(optimizer: Any, kept: Mapping[str, Any]) -> int:
@@ -176,7 +197,7 @@ def _step(optimizer: Any, kept: Mapping[str, Any]) -> int:
 
 def _native(optimizer: Any, found: NamedTensor, state: Arrays) -> dict[str, NDArray[Any]]:
     """A parameter's state as Paddle has it, its powers computed from the number of updates."""
-    names = {neutral: n for n, neutral in _STATES[type(optimizer).__name__].items()}
+    names = {neutral: n for n, neutral in _names(optimizer).items()}
     arrays = {
         names[neutral]: array if array.ndim == 0 else found.to_native(array)
         for neutral, array in state.items()

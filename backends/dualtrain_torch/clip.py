@@ -50,7 +50,7 @@ def _norms(gradients: Sequence[Any]) -> Any:
 class StepClipper(Clipper):
     """A step pre-hook; the formulas are over all gradients at once, in place.
 
-    torch's own `clip_grad_norm_` divides by norm + 1e-6, and has none for each tensor.
+    torch's own `clip_grad_norm_` has one rule, and none for each tensor.
     """
 
     @torch.no_grad()
@@ -71,12 +71,12 @@ class StepClipper(Clipper):
     def by_global_norm(self, gradients: Any, c: float) -> Any:
         """The norm is the measured one, if there is one."""
         norm = self.norm if self.measure else global_norm(gradients)
-        torch._foreach_mul_(gradients, c / torch.clamp(norm, min=c))
+        torch._foreach_mul_(gradients, c / torch.clamp(norm + self.added, min=c))
         return gradients
 
     def by_norm(self, gradients: Any, c: float) -> Any:
         """Each with its own."""
-        factors = c / torch.clamp(_norms(gradients), min=c)
+        factors = c / torch.clamp(_norms(gradients) + self.added, min=c)
         torch._foreach_mul_(gradients, list(factors.unbind()))
         return gradients
 

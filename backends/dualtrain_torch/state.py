@@ -34,6 +34,7 @@ _STATES: Mapping[str, Mapping[str, str]] = {
     "Adadelta": {"square_avg": "second_moment", "acc_delta": "second_moment_of_updates"},
     "NAdam": {"step": "step", **_MOMENTS, "mu_product": "momentum_product"},
     "RAdam": {"step": "step", **_MOMENTS},
+    "RMSprop": {"square_avg": "second_moment", "momentum_buffer": "velocity"},
     "Rprop": {"prev": "last_gradient", "step_size": "step_size"},
 }
 """Class of the optimizer -> torch's name of a state -> the neutral one.
@@ -42,6 +43,7 @@ _STATES: Mapping[str, Mapping[str, str]] = {
 """
 
 _OWN: Mapping[str, tuple[str, ...]] = {
+    "AdamWTransformers": ("step", "first_moment", "second_moment"),
     "Lamb": ("step", "first_moment", "second_moment"),
     "Adamax": ("step", "first_moment", "largest_gradient"),
     "RMSProp": ("second_moment", "first_moment", "velocity"),

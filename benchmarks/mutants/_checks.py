@@ -100,8 +100,12 @@ _ROOMS: tuple[tuple[str, tuple[str, ...]], ...] = (
 """The beginning of a source's path -> the rooms of tests that may know of it."""
 
 
+OF_MUTANTS = "--ignore=tests/meta/test_mutants.py"
+"""It fails with any fault planted, for it looks for the text that the fault replaces."""
+
+
 def checks_of(file: str) -> list[list[str]]:
     """Arguments of pytest for one run after the other, the narrowest first."""
     near = [tests for part, tests in _NEAR if part in file][:1]
     rooms = next(rooms for begin, rooms in _ROOMS if file.startswith(begin))
-    return [check.split() for check in (*near, *rooms, "tests")]
+    return [[*check.split(), OF_MUTANTS] for check in (*near, *rooms, "tests")]

@@ -16,13 +16,17 @@ __all__ = ["Averages"]
 class Averages:
     """An average of each parameter that trains, a tied one once; at first the parameter itself.
 
+    statistics: of each running statistic, too.
     Of a parameter with a master the master is averaged. Kept in float32 at least. No wait for the
     device.
     """
 
-    def __init__(self, verbs: Verbs, model: Any) -> None:
+    def __init__(self, verbs: Verbs, model: Any, *, statistics: bool = False) -> None:
         self._verbs = verbs
         self._trained = [f.tensor for f in parameters_in(verbs, model) if f.trains]
+        if statistics:
+            found = verbs.named_tensors(model)
+            self._trained += [f.tensor for f in found if not f.is_parameter]
         self._weights = [master_of(tensor) for tensor in self._trained]
         self._averages = [verbs.cast(w.detach().clone(), _wide(w)) for w in self._weights]
 
@@ -34,6 +38,11 @@ class Averages:
         """
         with self._verbs.inference():
             self._verbs.lerp(self._averages, self._weights, 1.0 - decay)
+
+    def clear(self) -> None:
+        """Let them be 0."""
+        with self._verbs.inference():
+            self._verbs.assign(self._averages, [0 * average for average in self._averages])
 
     @contextmanager
     def applied(self) -> Iterator[None]:

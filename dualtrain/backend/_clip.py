@@ -30,6 +30,11 @@ class Clipper(ABC):
     def __init__(self, clip: Clip | None, *, measure: bool) -> None:
         self.clip, self.measure = clip, measure
 
+    @property
+    def added(self) -> float:
+        """e in c / max(norm + e, c): by whose rule the clip is."""
+        return 0.0 if self.clip is None else self.clip.added
+
     def act(self, gradients: Any) -> Any:
         """Measure, clip, measure; gives the clipped gradients."""
         if self.measure:
@@ -58,11 +63,14 @@ class Clipper(ABC):
 
     @abstractmethod
     def by_global_norm(self, gradients: Any, c: float) -> Any:
-        """g c / max(norm, c) for every gradient, one norm over all; norm c changes not a bit."""
+        """g c / max(norm + e, c) for every gradient, one norm over all.
+
+        Without e a norm of c changes not a bit.
+        """
 
     @abstractmethod
     def by_norm(self, gradients: Any, c: float) -> Any:
-        """g c / max(norm, c) for every gradient, each with its own norm."""
+        """g c / max(norm + e, c) for every gradient, each with its own norm."""
 
     @abstractmethod
     def by_value(self, gradients: Any, c: float) -> Any:

@@ -224,8 +224,11 @@ class Backend(Protocol):
         """The object that clips; None where nothing is clipped and nothing measured."""
         ...
 
-    def build_averages(self, model: Any) -> Averages:
-        """The averages of the weights that train; they start as the weights of now."""
+    def build_averages(self, model: Any, *, statistics: bool = False) -> Averages:
+        """The averages of the weights that train; they start as the weights of now.
+
+        statistics: whether running statistics are averaged, too.
+        """
         ...
 
     def build_masters(self, amp: Amp | None, model: Any, optimizer: Any) -> Masters | None:

@@ -164,9 +164,12 @@ class SharedVerbs:
         """
         return self._verbs.StepClipper(clip, measure=measure) if clip or measure else None
 
-    def build_averages(self, model: Any) -> Averages:
-        """The averages of the weights that train; they start as the weights of now."""
-        return Averages(self._verbs, model)
+    def build_averages(self, model: Any, *, statistics: bool = False) -> Averages:
+        """The averages of the weights that train; they start as the weights of now.
+
+        statistics: whether running statistics are averaged, too.
+        """
+        return Averages(self._verbs, model, statistics=statistics)
 
     def build_masters(self, amp: Amp | None, model: Any, optimizer: Any) -> Masters | None:
         """Level O2: cast the model, give its new optimizer float32 masters; None below it.

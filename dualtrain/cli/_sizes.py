@@ -57,13 +57,21 @@ def _in_epochs(spec: Spec) -> str | None:
         return None
     if spec.duration.updates is None:
         return "duration"
+    if spec.warmup is not None and spec.warmup.epochs:
+        return "warmup"
+    if spec.horizon is not None and spec.horizon.epochs:
+        return "horizon"
     return "schedule" if spec.schedule.per == "epoch" else None
 
 
 def _same_for_every_count(spec: Spec) -> bool:
     """Whether the schedule's own length follows from the spec alone."""
     by_epoch = spec.schedule.per == "epoch"
-    return spec.horizon is not None or (spec.duration.epochs is not None) == by_epoch
+    if spec.warmup is not None and spec.warmup.moves_by_update:
+        return False
+    if spec.horizon is not None:
+        return spec.horizon.epochs is None or by_epoch
+    return (spec.duration.epochs is not None) == by_epoch
 
 
 def _counted(spec: Spec) -> int:

@@ -48,6 +48,8 @@ class Dialect:
     """What becomes of the micro-batches that fill no group. `flush`: they are an update of their
     own, divided by their number. `leak`: updates per epoch are floored, and the first update of
     the next epoch takes them in without dividing by more."""
+    part_epochs: Convention[Literal["floor", "ceil"]] | None
+    """How the updates of epochs that are no whole number become one."""
     horizon: Convention[Literal["any", "last update"]]
     """Where a schedule may end."""
     per: Convention[tuple[Literal["update", "epoch"], ...]]

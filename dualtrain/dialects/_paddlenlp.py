@@ -33,6 +33,7 @@ PADDLENLP = Dialect(
     ),
     warmup_rounding=Convention("floor", "LinearDecayWithWarmup"),
     leftovers=None,
+    part_epochs=None,
     horizon=Convention("any", "LinearDecayWithWarmup(total_steps)"),
     per=Convention(("update", "epoch"), "LRScheduler.step"),
     token_mean=None,
@@ -59,6 +60,7 @@ PADDLENLP_TRAINER = Dialect(
     # TrainingArguments.get_warmup_steps takes the ceiling; the Trainer does not call it.
     warmup_rounding=Convention("floor", "Trainer.create_scheduler"),
     leftovers=Convention("leak", "Trainer._inner_training_loop"),
+    part_epochs=Convention("floor", "Trainer.train"),
     horizon=Convention("last update", "Trainer.create_scheduler"),
     per=Convention(("update",), "Trainer._inner_training_loop"),
     token_mean=Convention("never", "Trainer.training_step"),
@@ -73,7 +75,14 @@ PADDLENLP_TRAINER = Dialect(
     labels=Convention("data", "LlamaPretrainingCriterion"),
     optimizers=Convention(("adamw",), "Trainer.get_optimizer_cls_and_kwargs"),
     lacks=Convention(
-        ("lr_multipliers", "layer_decay", "freeze", "ema", "loss.label_smoothing"),
+        (
+            "lr_multipliers",
+            "layer_decay",
+            "weight_decay.values",
+            "freeze",
+            "ema",
+            "loss.label_smoothing",
+        ),
         "TrainingArguments",
     ),
 )

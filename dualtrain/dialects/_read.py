@@ -12,7 +12,7 @@ from typing import Any
 from dualtrain.dialects._dialect import Dialect
 from dualtrain.dialects._native import LibrarySchedule
 from dualtrain.errors import PlanError, SpecError
-from dualtrain.plan import Plan
+from dualtrain.plan import Plan, round_product
 from dualtrain.spec import Spec, Warmup
 
 __all__ = ["Reading", "read", "warmup_fields"]
@@ -76,7 +76,7 @@ def warmup_fields(
 
 def _schedule(spec: Spec, native: LibrarySchedule, changes: Any) -> dict[str, Any]:
     fields = {**spec.schedule.model_dump(), **changes, **native.fixed}
-    warms = spec.warmup is not None and bool(spec.warmup.steps or spec.warmup.proportion)
+    warms = spec.warmup is not None and bool(getattr(spec.warmup, spec.warmup.length))
     if not warms:
         fields.update({n: v for n, v in native.without_warmup.items() if fields[n] is None})
     return fields
@@ -94,7 +94,7 @@ def _reading(
         if not limit.holds(schedule[name]):
             refusal = f"{limit.rule}. Received: {schedule[name]!r}"
             return Reading(dialect=dialect, left_out=left_out, refusal=refusal)
-    fields: dict[str, Any] = spec.model_dump() | {"schedule": schedule}
+    fields: dict[str, Any] = spec.model_dump() | {"schedule": schedule, "shift": 0}
     if dialect.horizon.value == "last update":
         fields["horizon"] = None
     if spec.warmup is not None:
@@ -107,9 +107,17 @@ def _reading(
         if dialect.leftovers.value == "leak":
             accumulate = min(accumulate, micro_batches)  # so says a warning of the Trainer's
             leak = micro_batches % accumulate
-        fields["batch"] |= {"accumulate": accumulate, "tail": "drop" if leak else "flush"}
+        fields["batch"] |= {"accumulate": accumulate, "tail": "leak" if leak else "flush"}
+        if leak:  # such a library counts no targets
+            fields["batch"]["normalise"] = "micro_mean"
     try:
         plan = Plan.of(Spec(**fields), micro_batches_per_epoch=micro_batches)
+        epochs = spec.duration.epochs
+        if epochs is not None and dialect.part_epochs is not None:
+            updates = round_product(epochs, plan.updates_per_epoch, dialect.part_epochs.value)
+            if updates != plan.total_updates:
+                fields["duration"] = {"updates": updates}
+                plan = Plan.of(Spec(**fields), micro_batches_per_epoch=micro_batches)
     except (SpecError, PlanError) as error:
         return Reading(dialect=dialect, left_out=left_out, refusal=str(error))
     return Reading(dialect=dialect, left_out=left_out, plan=plan, leak=leak)

@@ -65,6 +65,11 @@ def _warmup(spec: Spec, dialect: Dialect) -> Iterator[str]:
             yield f"has warmup.{name} {shown}, always; {asked!r} cannot be said"
 
 
+def _shift(spec: Spec, dialect: Dialect) -> Iterator[str]:
+    if spec.shift:
+        yield "steps its schedule after each update: no shift"
+
+
 def _token_mean(spec: Spec, dialect: Dialect) -> Iterator[str]:
     if dialect.token_mean is None:
         return
@@ -78,6 +83,8 @@ def _token_mean(spec: Spec, dialect: Dialect) -> Iterator[str]:
                 "takes token_mean for causal language models only, and counts the targets before "
                 "the shift, so the first label of each sequence too"
             )
+        case "sum", _ if spec.batch.accumulate > 1:
+            yield "divides the loss by the number of micro-batches"
         case "micro_mean", "causal" | "causal, counted before the shift":
             if spec.batch.accumulate > 1:
                 yield "takes token_mean for causal language models, whatever is asked"
@@ -91,8 +98,12 @@ def _clip(spec: Spec, dialect: Dialect) -> Iterator[str]:
     elif spec.clip.global_norm is None:
         if default is not None:
             yield "clips by the global norm only"
-    elif epsilon:
-        yield f"clips by c / (norm + {epsilon:g}), not by c / max(norm, c)"
+    elif epsilon != spec.clip.added:
+        yield f"clips by {_clip_rule(epsilon)}, not by {_clip_rule(spec.clip.added)}"
+
+
+def _clip_rule(added: float) -> str:
+    return f"c / (norm + {added:g})" if added else "c / max(norm, c)"
 
 
 def _loss_scale(spec: Spec, dialect: Dialect) -> Iterator[str]:
@@ -145,6 +156,7 @@ _RULES: tuple[Callable[[Spec, Dialect], Iterator[str]], ...] = (
     _labels,
     _schedule,
     _warmup,
+    _shift,
     _token_mean,
     _clip,
     _loss_scale,

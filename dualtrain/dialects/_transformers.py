@@ -26,6 +26,7 @@ HF4 = Dialect(
     ),
     warmup_rounding=Convention("ceil", "TrainingArguments.get_warmup_steps"),
     leftovers=Convention("flush", "Trainer.set_initial_training_values"),
+    part_epochs=Convention("ceil", "Trainer.set_initial_training_values"),
     horizon=Convention("last update", "Trainer.create_scheduler"),
     per=Convention(("update",), "Trainer._inner_training_loop"),
     token_mean=Convention("causal, counted before the shift", "Trainer._get_num_items_in_batch"),
@@ -41,7 +42,10 @@ HF4 = Dialect(
     labels=Convention("model", "ForCausalLMLoss"),
     # Its other optimizers that the spec has take no argument but the rate.
     optimizers=Convention(("adamw", "sgd"), "Trainer.get_optimizer_cls_and_kwargs"),
-    lacks=Convention(("lr_multipliers", "layer_decay", "freeze", "ema"), "TrainingArguments"),
+    lacks=Convention(
+        ("lr_multipliers", "layer_decay", "weight_decay.values", "freeze", "ema"),
+        "TrainingArguments",
+    ),
 )
 
 HF5 = replace(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dualtrain.explain._concern import AdviceRules
 from dualtrain.plan import Plan, decay_note
+from dualtrain.spec import WeightDecay
 
 __all__ = ["PARAMETER_RULES"]
 
@@ -12,7 +13,12 @@ PARAMETER_RULES = AdviceRules()
 
 
 def _decays(plan: Plan) -> bool:
-    return plan.spec.weight_decay is not None and plan.spec.weight_decay.value > 0
+    decay = plan.spec.weight_decay
+    return decay is not None and any(v > 0 for v in (decay.value, *_own(decay)))
+
+
+def _own(decay: WeightDecay) -> list[float]:
+    return [rule.value for rule in decay.values]
 
 
 def _excludes(plan: Plan) -> bool:
@@ -21,7 +27,9 @@ def _excludes(plan: Plan) -> bool:
         decay.exclude
         or decay.exclude_patterns
         or decay.exclude_substrings
+        or decay.exclude_regex
         or decay.exclude_below_ndim
+        or 0.0 in _own(decay)
     )
 
 
@@ -82,6 +90,16 @@ def _lamb_spares_some(plan: Plan) -> str | None:
 
 
 @PARAMETER_RULES.note(
+    "optimizer.name",
+    "both frameworks' own AdamW, `adamw`, adds eps after bias correction, by which it counts 32 "
+    "times less in the first update, and decays before the step",
+)
+def _adamw_is_the_old_one(plan: Plan) -> str | None:
+    name, is_old = plan.spec.optimizer.name, plan.spec.optimizer.decays_after
+    return f"{name}: eps stands before bias correction" if is_old else None
+
+
+@PARAMETER_RULES.note(
     "optimizer.name", "it is added to the gradient and divided by its size; AdamW's is not"
 )
 def _coupled_decay_in_adam(plan: Plan) -> str | None:
@@ -93,8 +111,18 @@ def _coupled_decay_in_adam(plan: Plan) -> str | None:
     "weight_decay.value", "its exclusions are checked against the model all the same"
 )
 def _decays_nothing(plan: Plan) -> str | None:
+    return "value 0" if plan.spec.weight_decay is not None and not _decays(plan) else None
+
+
+@PARAMETER_RULES.warning(
+    "weight_decay.values", "it says what holds without it: leave it out, or write another value"
+)
+def _value_is_the_usual_one(plan: Plan) -> str | None:
     decay = plan.spec.weight_decay
-    return "value 0" if decay is not None and not decay.value else None
+    if decay is None or decay.value not in _own(decay):
+        return None
+    rule = next(rule for rule in decay.values if rule.value == decay.value)
+    return f"{rule.role or rule.pattern} decays by {rule.value:g}, as all others do"
 
 
 @PARAMETER_RULES.note(
@@ -109,8 +137,9 @@ def _floor_is_multiplied(plan: Plan) -> str | None:
     if not rate:
         return None
     for part in spec.lr_multipliers:
-        if part.multiplier != 1.0:
-            return f"{name} {rate:.3g} is {rate * part.multiplier:.3g} for {part.pattern}"
+        times = part.over(spec.optimizer.lr)
+        if times != 1.0:
+            return f"{name} {rate:.3g} is {rate * times:.3g} for {part.pattern}"
     if spec.layer_decay is not None and spec.layer_decay.rate != 1.0:
         return f"{name} {rate:.3g} is {rate * spec.layer_decay.rate:.3g} one layer below the head"
     return None

@@ -25,6 +25,21 @@ def _end(plan: Plan) -> int:
     return -(-plan.total_updates // unit) * unit
 
 
+@RATE_RULES.warning(
+    "shift",
+    "a schedule that begins at its begin and is stepped after each update is not shifted; "
+    "last_epoch=0, or a step before the optimizer's, puts it one update ahead",
+)
+def _clock_is_shifted(plan: Plan) -> str | None:
+    shift = plan.curve.shift
+    if not shift:
+        return None
+    rate = f"{plan.lr_at(0):.3g}"
+    if shift > 0:
+        return f"the first update has the rate of t = {shift}, {rate}"
+    return f"updates 0 to {-shift} have the first rate, {rate}"
+
+
 @RATE_RULES.warning("duration", "they cost time and move no weight")
 def _last_updates_are_idle(plan: Plan) -> str | None:
     found = moving(plan)

@@ -53,17 +53,18 @@ def spans(plan: Plan) -> tuple[Span, ...]:
 def _all_turns(plan: Plan) -> Iterator[tuple[int, str]]:
     """From t = 0 on, in updates: warmup, the schedule, its turns, and what follows the horizon."""
     schedule = plan.spec.schedule
-    if plan.warmup_updates:
+    start, end = plan.curve.begin, plan.curve.end
+    if start:
         yield 0, "warmup"
-    begin, what = plan.warmup_updates, schedule.begins_as
-    last = plan.horizon if schedule.ends else math.inf
+    begin, what = start, schedule.begins_as
+    last = end if schedule.ends else math.inf
     for turn in plan.curve.turns():
         if turn.at >= min(last, plan.total_updates):
             break
-        if turn.at > plan.warmup_updates:
+        if turn.at > start:
             yield begin, what
         # what turns during warmup is not seen till its end
         begin, what = max(begin, turn.at), turn.what
     yield begin, what
     if schedule.ends:
-        yield plan.horizon, "past the horizon"
+        yield end, "past the horizon"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dualtrain.explain._concern import AdviceRules
-from dualtrain.plan import Plan
+from dualtrain.plan import Plan, start_left
 
 __all__ = ["UPDATE_RULES"]
 
@@ -29,6 +29,35 @@ def _tail_is_dropped(plan: Plan) -> str | None:
     return f"{rest} of {plan.micro_batches_per_epoch} micro-batches of each epoch are not used"
 
 
+@UPDATE_RULES.warning(
+    "batch.tail",
+    "gradients that nothing cleared: write flush, unless an old run is to be made again",
+)
+def _tail_leaks(plan: Plan) -> str | None:
+    batch, rest = plan.spec.batch, _rest(plan)
+    if not rest or batch.tail != "leak" or plan.total_updates <= plan.updates_per_epoch:
+        return None
+    found = (
+        f"the first update of each epoch has {batch.accumulate + rest} micro-batches, {rest} of "
+        "them from the end of the one before"
+    )
+    if batch.normalise == "sum":
+        return found
+    return f"{found}, and all are divided by {batch.accumulate}"
+
+
+@UPDATE_RULES.warning(
+    "batch.normalise",
+    "loops that forget to divide the loss do this: micro_mean is the mean; Adam's own step does "
+    "not see the difference, but the clip, coupled decay and SGD do",
+)
+def _losses_are_summed(plan: Plan) -> str | None:
+    batch = plan.spec.batch
+    if batch.normalise != "sum" or batch.accumulate == 1:
+        return None
+    return f"gradients are up to {batch.accumulate} times as large as those of the mean"
+
+
 @UPDATE_RULES.warning("batch.accumulate", "every update is a short group, divided by its real size")
 def _group_is_the_epoch(plan: Plan) -> str | None:
     count, accumulate = plan.micro_batches_per_epoch, plan.spec.batch.accumulate
@@ -43,12 +72,28 @@ def _group_is_the_epoch(plan: Plan) -> str | None:
 def _averages_are_young(plan: Plan) -> str | None:
     """The first weights' share of the averages is the product of all d; d^T without warm-up."""
     ema = plan.spec.ema
-    if ema is None or ema.warmup:
+    if ema is None or ema.start not in ("initial", "first"):
         return None
-    share = ema.decay**plan.total_updates
+    later = int(ema.start == "first")
+    share = start_left(ema, plan.total_updates) / (start_left(ema, later) or 1.0)
     if share <= 0.1:
         return None
-    return f"after {plan.total_updates} updates the averages are {share:.0%} initial weights"
+    whose = "the first update's" if later else "initial"
+    return f"after {plan.total_updates} updates the averages are {share:.0%} {whose} weights"
+
+
+@UPDATE_RULES.warning(
+    "ema.start",
+    "start: debiased divides by what is missing; initial and first have nothing to miss",
+)
+def _averages_are_too_small(plan: Plan) -> str | None:
+    ema = plan.spec.ema
+    if ema is None or ema.start != "zero":
+        return None
+    share = start_left(ema, plan.total_updates)
+    if share <= 0.001:
+        return None
+    return f"after {plan.total_updates} updates the averages are {share:.1%} too small"
 
 
 @UPDATE_RULES.warning(
@@ -69,9 +114,23 @@ def _tail_is_short(plan: Plan) -> str | None:
     if not rest or batch.tail != "flush" or plan.updates_per_epoch == 1:
         return None
     how = f"the last update of each epoch has {rest} of {batch.accumulate} micro-batches"
-    if batch.normalise == "token_mean":
+    if batch.normalise != "micro_mean":
         return how
     return f"{how}: each counts {batch.accumulate / rest:.3g} times as much as the others"
+
+
+@UPDATE_RULES.warning(
+    "clip.rule",
+    "torch's 1e-6 is there against 0 / 0 and not meant to shrink anything: write paddle, whose "
+    "rule needs none, or a limit above 1e-4",
+)
+def _clip_shrinks_more(plan: Plan) -> str | None:
+    clip = plan.spec.clip
+    limit = None if clip is None else clip.global_norm or clip.norm
+    if clip is None or limit is None or clip.added < 0.01 * limit:
+        return None
+    share = clip.added / (limit + clip.added)
+    return f"at the limit {limit:g} gradients are {share:.2g} smaller than it says"
 
 
 @UPDATE_RULES.note("amp.on_skip", "the Trainers of PaddleNLP and Hugging Face hold it")

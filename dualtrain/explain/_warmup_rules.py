@@ -38,7 +38,7 @@ def _product(plan: Plan) -> tuple[float, int, str] | None:
     warmup, curve = plan.spec.warmup, plan.curve
     if warmup is None or warmup.proportion is None:
         return None
-    length = curve.horizon - curve.origin
+    length = curve.horizon
     found = {rule: round_product(warmup.proportion, length, rule) for rule in _ROUNDINGS}
     if found["floor"] == found["ceil"]:
         return None
@@ -86,13 +86,15 @@ def _first_updates_are_idle(plan: Plan) -> str | None:
 
 @WARMUP_RULES.warning(
     "warmup.counted",
-    "counted inside, the schedule counts from t = 0, and where it is at the end of "
+    "counted inside or over, the schedule counts from t = 0, and where it is at the end of "
     "warmup the rate jumps to; before, it begins there, as in Paddle's LinearWarmup",
 )
 def _rate_jumps_after_warmup(plan: Plan) -> str | None:
-    warmup, base = plan.warmup_updates, plan.spec.optimizer.lr
+    warmup, base = plan.curve.begin, plan.spec.optimizer.lr
     if not 0 < warmup < plan.total_updates or plan.spec.schedule.needs_metric:
         return None
+    if plan.curve.rise.counted == "times":
+        return None  # the schedule is there from the start
     rate = plan.lr_at(warmup)
     if math.isclose(rate, base, rel_tol=1e-9):
         return None

@@ -2,10 +2,11 @@
 
 `_part.py` is the base of every part of a spec, with the types of its numbers; `_problems.py` says
 what is wrong in the words of the file, `_positions.py` where it stands, `_cures.py` with
-`_cure_table.py` and `_trainer_words.py` what to write instead, `_by_name.py` how such tables are
-written.
+`_cure_table.py` and `_trainer_words.py` what to write instead, `_beyond.py` what no spec says,
+`_by_name.py` how such tables are written.
 """
 
+from dualtrain.fields._beyond import BEYOND as BEYOND
 from dualtrain.fields._by_name import by_name as by_name
 from dualtrain.fields._part import LARGEST_COUNT as LARGEST_COUNT
 from dualtrain.fields._part import Count as Count

@@ -7,6 +7,7 @@ part does not have is looked up at the top, "", and is written beside the part.
 
 from __future__ import annotations
 
+from dualtrain.fields._beyond import BEYOND
 from dualtrain.fields._by_name import by_name
 from dualtrain.fields._trainer_words import NOT_HERE, TRAINERS
 
@@ -22,6 +23,11 @@ _CROSS_ENTROPY = (
 _CURES: dict[str, dict[str, str]] = {
     "": {
         **TRAINERS,
+        BEYOND["several_optimizers"]: "optimizers several_optimizers",
+        BEYOND["several_backward_passes"]: "backward_passes several_backward_passes",
+        BEYOND["batches_in_tokens"]: "max_tokens batch_tokens batches_in_tokens",
+        BEYOND["target_networks"]: "target_network target_networks",
+        BEYOND["rate_by_processes"]: "scale_lr auto_scale_lr rate_by_processes",
         _CROSS_ENTROPY: "criterion loss_fn loss_function",
         "write amp: {..., float32_operators: VALUE}": "amp_custom_black_list",
         "write optimizer: {..., lr: VALUE}": "lr learning_rate base_lr max_lr peak_lr",
@@ -47,8 +53,7 @@ _CURES: dict[str, dict[str, str]] = {
         "write warmup: {steps: VALUE}": "warmup_steps num_warmup_steps warmup_updates warmup_iters",
         "write warmup: {proportion: VALUE, rounding: ceil}": "warmup_ratio",
         "write warmup: {proportion: VALUE}": "warmup_proportion",
-        "write warmup: {steps: ...} in updates, or in epochs beside "
-        "schedule: {..., per: epoch}": "warmup_epochs",
+        "write warmup: {epochs: VALUE}": "warmup_epochs warmup_epoch",
         "write duration: {epochs: VALUE}": "epochs num_train_epochs num_epochs max_epochs n_epochs",
         "write duration: {updates: VALUE}": """
             updates steps max_steps num_training_steps total_steps train_steps max_iters
@@ -127,15 +132,13 @@ _CURES: dict[str, dict[str, str]] = {
         "write scale_per: cycle or scale_per: update": "scale_mode",
         "write per: update or per: epoch": "interval by_epoch unit",
         NOT_HERE: "last_epoch verbose",
-        "write sequential or piecewise: a spec holds no code": "lr_lambda",
+        "write name: table, multipliers: [...]; a spec holds no code": "lr_lambda",
     },
     "warmup": {
         "write proportion: VALUE, rounding: ceil": "ratio warmup_ratio",
         "write proportion: VALUE": "fraction share warmup_proportion",
-        "write steps: VALUE": "updates warmup_steps num_steps num_warmup_steps iters",
-        "write steps: ... in updates, or in epochs beside schedule: {..., per: epoch}": """
-            epochs warmup_epochs
-        """,
+        "write steps: VALUE": "warmup_steps num_steps num_warmup_steps iters",
+        "write epochs: VALUE": "warmup_epochs warmup_epoch",
         "write start: VALUE": "start_factor",
         "write start: start_lr divided by optimizer.lr": "start_lr",
         "write shape: VALUE": "type mode",
@@ -144,10 +147,13 @@ _CURES: dict[str, dict[str, str]] = {
         "write value: VALUE": "weight_decay wd decay rate coeff",
         "write kind: decoupled or kind: coupled": "type mode",
         "write exclude: [bias, norm]": "no_decay exclude_roles apply_decay_param_fun",
+        "write values: [{role: norm, value: VALUE}]": "norm_decay norm_weight_decay",
+        "write values: [{role: bias, value: VALUE}]": "bias_decay",
+        "write exclude_regex: [VALUE]": "regex exclude_re",
     },
     "lr_multipliers": {
         "write pattern: VALUE": "name params parameters parameter",
-        "write multiplier: that rate divided by optimizer.lr": "lr learning_rate",
+        "write lr: VALUE": "learning_rate base_lr",
         "write multiplier: VALUE": "factor scale lr_mult lr_ratio",
     },
     "clip": {
@@ -199,6 +205,7 @@ NAMES = by_name(
     {
         # optimizers
         "adamw": "adamwtorch adamwtorchfused adamwhf adamwapexfused",
+        "adamw_transformers": "bertadam oldadamw pytorchtransformersadamw",
         "momentum": "sgdm sgdmomentum",
         # schedules
         "linear": "lineardecaywithwarmup getlinearschedulewithwarmup lineardecay linearwarmup",
@@ -219,6 +226,8 @@ NAMES = by_name(
         "reduce_on_plateau": "reducelronplateau plateau",
         "warmup_stable_decay": "wsd",
         "sequential": "sequentiallr",
+        "table": "lambdalr lambdadecay lambda custom",
+        "product": "chainedscheduler chained",
         # mixed precision
         "float16": "fp16 half f16 16",
         "bfloat16": "bf16 brain",
@@ -227,6 +236,8 @@ NAMES = by_name(
         "bias": "biases",
         "coupled": "l2",
         "token_mean": "token tokens",
+        "sum": "summed add",
+        "leak": "leaks carry",
         "micro_mean": "micro microbatch",
         "update": "step steps iteration batch",
         "ceil": "up",

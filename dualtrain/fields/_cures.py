@@ -69,9 +69,7 @@ def of_key(steps: Steps, value: object, own: Mapping[str, str]) -> str | None:
     if "updates: VALUE" in cure and isinstance(value, int) and value < 0:
         return "leave it out"  # max_steps -1 of the trainers means none
     if "epochs: VALUE" in cure and isinstance(value, float):
-        if not value.is_integer():
-            return _fractional_epochs(value)
-        value = int(value)
+        value = _whole(value)
     if "amp:" in cure and isinstance(value, str):
         cure = cure.replace("float16", _meant(value, ("float16", "bfloat16")) or "float16")
     if "name: VALUE" in cure and isinstance(value, str):
@@ -141,8 +139,6 @@ def of_number(steps: Steps, value: object) -> str | None:
             return f"write {float(value.strip()[:-1]) / 100:g}"
         case float() if not math.isfinite(value):
             return None
-        case float() if field == "duration.epochs" and not value.is_integer():
-            return _fractional_epochs(value)
         case float() if field == "warmup.steps" and 0 < value < 1:
             return f"write warmup: {{proportion: {written(value)}}}"
         case float() if value.is_integer():
@@ -199,10 +195,6 @@ def written(value: object) -> str:
 def off(value: object) -> bool:
     """Whether a value says that something is not wanted."""
     return value is False or (isinstance(value, str) and _letters(value) in OFF)
-
-
-def _fractional_epochs(epochs: float) -> str:
-    return f"write duration: {{updates: ...}} with {epochs:g} times the updates of an epoch"
 
 
 def _field(steps: Steps) -> str:

@@ -10,9 +10,9 @@ from dualtrain.ledger._facts import THE_MODEL, Facts, check_facts, own_decay
 from dualtrain.ledger._layers import Place, check_placed, places
 from dualtrain.ledger._parameter import Parameter, roles_of
 from dualtrain.ledger._rules import ParameterRule, first, nothing_matched
-from dualtrain.spec import BatchStats, LayerDecay, Role, Spec, WeightDecay
+from dualtrain.spec import BatchStats, DecayValue, LayerDecay, Role, Spec, WeightDecay
 
-__all__ = ["DEFAULT", "Ledger", "LedgerRow", "decide", "exclusions"]
+__all__ = ["DEFAULT", "Ledger", "LedgerRow", "decay_rules", "decide"]
 
 DEFAULT = "default"
 """What is given as the rule where none fired."""
@@ -64,7 +64,8 @@ def decide(parameters: Iterable[Parameter], spec: Spec) -> Ledger:
     """Apply the spec's parameter rules to a model's parameters.
 
     decay: the model's own where it has one and decay is coupled (`Facts`); else 0 by the first
-    exclusion that holds, in the order of the spec's fields and of each list; else the spec's value.
+    exclusion that holds, in the order of the spec's fields and of each list; else by the first of
+    the values that holds; else the spec's value.
     lr multiplier: that of the first pattern that fits, times layer_decay^(layers above, see
     `places`), times the model's own, in float64. frozen: by the first pattern that fits.
 
@@ -79,15 +80,17 @@ def decide(parameters: Iterable[Parameter], spec: Spec) -> Ledger:
     """
     in_model_order = list(parameters)
     in_name_order = sorted(in_model_order, key=lambda p: p.name)
-    excluding = exclusions(spec.weight_decay)
+    decays = decay_rules(spec.weight_decay)
     multipliers = {
-        ParameterRule(f"lr_multipliers[{index}].pattern", "pattern", part.pattern): part.multiplier
+        ParameterRule(f"lr_multipliers[{index}].pattern", "pattern", part.pattern): part.over(
+            spec.optimizer.lr
+        )
         for index, part in enumerate(spec.lr_multipliers)
     }
     patterns = spec.freeze.patterns if spec.freeze is not None else ()
     freezing = [ParameterRule("freeze.patterns", "pattern", pattern) for pattern in patterns]
     below, above = _sides(spec.layer_decay)
-    rules = [*excluding, *multipliers, *freezing, *below, *above]
+    rules = [*decays, *multipliers, *freezing, *below, *above]
     silent = nothing_matched(rules, in_name_order, spec)
     if silent:
         raise LedgerError("\n".join(silent))
@@ -96,7 +99,7 @@ def decide(parameters: Iterable[Parameter], spec: Spec) -> Ledger:
     decay = spec.weight_decay.value if spec.weight_decay is not None else 0.0
     rows = []
     for parameter in in_name_order:
-        excluded, frozen = first(excluding, parameter), first(freezing, parameter)
+        named, frozen = first(decays, parameter), first(freezing, parameter)
         own = own_decay(parameter.facts, spec)
         lr_rule, lr_multiplier = _rate(
             first(multipliers, parameter),
@@ -111,10 +114,10 @@ def decide(parameters: Iterable[Parameter], spec: Spec) -> Ledger:
                 roles=roles_of(parameter),
                 rule=THE_MODEL
                 if own is not None
-                else excluded.text_for(parameter)
-                if excluded
+                else named.text_for(parameter)
+                if named
                 else DEFAULT,
-                decay=own if own is not None else 0.0 if excluded else decay,
+                decay=own if own is not None else decays[named] if named else decay,
                 lr_rule=lr_rule,
                 lr_multiplier=lr_multiplier,
                 freeze_rule=str(frozen or (DEFAULT if parameter.trainable else THE_MODEL)),
@@ -129,12 +132,12 @@ def decide(parameters: Iterable[Parameter], spec: Spec) -> Ledger:
     return Ledger(tuple(rows), spec.freeze.batch_stats if spec.freeze is not None else "train")
 
 
-def exclusions(spec: WeightDecay | None) -> list[ParameterRule]:
-    """The rules by which weight decay leaves parameters out, in the order in which they hold."""
+def decay_rules(spec: WeightDecay | None) -> dict[ParameterRule, float]:
+    """What gives parameters another decay than the usual one, in the order in which it holds."""
     if spec is None:
-        return []
+        return {}
     below = spec.exclude_below_ndim
-    return [
+    excluding = [
         *(ParameterRule("weight_decay.exclude", "role", role) for role in spec.exclude),
         *(
             ParameterRule("weight_decay.exclude_patterns", "pattern", p)
@@ -144,8 +147,21 @@ def exclusions(spec: WeightDecay | None) -> list[ParameterRule]:
             ParameterRule("weight_decay.exclude_substrings", "substring", s)
             for s in spec.exclude_substrings
         ),
+        *(ParameterRule("weight_decay.exclude_regex", "regex", r) for r in spec.exclude_regex),
         *([] if below is None else [ParameterRule(_BELOW, "ndim below", str(below))]),
     ]
+    return {
+        **dict.fromkeys(excluding, 0.0),
+        **{_rule_of(index, part): part.value for index, part in enumerate(spec.values)},
+    }
+
+
+def _rule_of(index: int, part: DecayValue) -> ParameterRule:
+    field = f"weight_decay.values[{index}]"
+    if part.role is not None:
+        return ParameterRule(f"{field}.role", "role", part.role)
+    assert part.pattern is not None, "a value has a role or a pattern"
+    return ParameterRule(f"{field}.pattern", "pattern", part.pattern)
 
 
 def _sides(spec: LayerDecay | None) -> tuple[list[ParameterRule], list[ParameterRule]]:

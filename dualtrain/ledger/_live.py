@@ -30,6 +30,8 @@ RATE = 2.0**80
 LARGE, LARGE_RATE = 2.0**40, 2.0**60
 """Of a trial of decoupled decay, weight and rate: what decay adds to them is no rounding, and no
 more than float32 holds."""
+SMALL_RATE = 2.0**-60
+"""Of a trial of a rule by which the step decays too: here it does not."""
 GRADIENT = 2.0**10
 """Beside which no eps counts."""
 NEAR = 1e-5
@@ -55,7 +57,7 @@ def live_multiplier(wiring: Wiring, trial: Trial) -> dict[str, float]:
     base rate. Where that is what was decided but for rounding, it is the decided number itself.
     """
     rule, decided = wiring.rule, wiring.ledger.lr_multiplier()
-    rate = _rate(rule)
+    rate = SMALL_RATE if rule.decays_after else _rate(rule)
     w, g = np.zeros(1), np.full(1, GRADIENT)
     _, expected = rule.update(rule.new_state(w), w, g, lr=rate)
     return {
@@ -71,6 +73,8 @@ def live_decay(wiring: Wiring, trial: Trial) -> dict[str, float]:
     weight of 1 with the gradient -c stands still, for then decay is c; found between steps of 4 %
     where it is none of the decided ones. Of what does not move at all it is the decided one.
     """
+    if wiring.rule.decays_after:
+        return _after(wiring.rule, wiring.ledger.decay(), trial)
     measure = _decoupled if wiring.rule.decoupled else _coupled
     return measure(wiring.rule, wiring.ledger.decay(), trial)
 
@@ -86,6 +90,22 @@ def _decoupled(rule: UpdateRule, decisions: Mapping[str, float], trial: Trial) -
         else:
             decay = float((decaying / bare - 1.0) * -unit[0] / LARGE)
             decays[name] = _as_decided(decay, decisions, name)
+    return decays
+
+
+def _after(rule: UpdateRule, decisions: Mapping[str, float], trial: Trial) -> dict[str, float]:
+    """Of a large weight without a gradient 1 - lr wd is left, and as much of the step of one of 0:
+    -lr wd of the first, and then lr of the second."""
+    w, g = np.array([LARGE, 0.0]), np.array([0.0, GRADIENT])
+    _, unit = rule.update(rule.new_state(w[1:]), w[1:], g[1:], lr=1.0)
+    decays = {}
+    for name, after in trial(w, g, LARGE_RATE).items():
+        left = after[0] / LARGE
+        rate = after[1] / unit[0] / left
+        if rate == 0.0:
+            decays[name] = decisions[name]
+        else:
+            decays[name] = _as_decided(float((1.0 - left) / rate), decisions, name)
     return decays
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dualtrain.ledger._decide import DEFAULT, LedgerRow, exclusions
+from dualtrain.ledger._decide import DEFAULT, LedgerRow, decay_rules
 from dualtrain.ledger._facts import THE_MODEL
 from dualtrain.ledger._rules import ParameterRule
 from dualtrain.spec import Spec
@@ -42,8 +42,10 @@ def _of_decay(row: LedgerRow, spec: Spec) -> Dispute | None:
             return "of decoupled weight decay the model decides nothing", f"the rule {row.rule!r}"
         return None
     rule = row.rule.removesuffix(" (assumed)")
-    value = 0.0 if spec.weight_decay is None or rule != DEFAULT else spec.weight_decay.value
-    return _of_rule(exclusions(spec.weight_decay), rule, row) or (
+    rules = decay_rules(spec.weight_decay)
+    value = 0.0 if spec.weight_decay is None else spec.weight_decay.value
+    value = {str(one): own for one, own in rules.items()}.get(rule, value)
+    return _of_rule([*rules], rule, row) or (
         None
         if row.decay == value
         else (f"by the rule {rule} the decay is {value:g}", f"{row.decay:g}")
@@ -54,7 +56,7 @@ def _of_rate(row: LedgerRow, spec: Spec) -> Dispute | None:
     rules = [ParameterRule("lr_multipliers", "pattern", m.pattern) for m in spec.lr_multipliers]
     named = [rule for rule in rules if f"{row.lr_rule}, ".startswith(f"{rule}, ")]
     rule = max(named, key=lambda one: len(one.value), default=None)
-    base = 1.0 if rule is None else spec.lr_multipliers[rules.index(rule)].multiplier
+    base = 1.0 if rule is None else spec.lr_multipliers[rules.index(rule)].over(spec.optimizer.lr)
     others = row.lr_rule if rule is None else row.lr_rule.removeprefix(str(rule))
     disputed = _of_rule(rules, DEFAULT if rule is None else str(rule), row)
     if disputed is not None or others.endswith(THE_MODEL):
@@ -94,7 +96,7 @@ def _of_rule(rules: Sequence[ParameterRule], recorded: str, row: LedgerRow) -> D
     received = f"the rule {recorded!r}"
     for rule in rules:
         fits = rule.value in row.roles if rule.kind == "role" else rule.holds(row.parameter)
-        if recorded == str(rule) and (fits or rule.kind in ("pattern", "substring")):
+        if recorded == str(rule) and (fits or rule.kind in ("pattern", "substring", "regex")):
             return None
         if fits:
             return f"the first rule that fits it is {str(rule)!r}", received

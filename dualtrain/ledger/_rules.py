@@ -21,7 +21,7 @@ class ParameterRule:
 
     field: str
     """The spec field it stands in."""
-    kind: Literal["role", "pattern", "substring", "ndim below"]
+    kind: Literal["role", "pattern", "substring", "regex", "ndim below"]
     """How it names parameters."""
     value: str
     """What it names them by."""
@@ -44,6 +44,8 @@ class ParameterRule:
             case "substring":
                 names = (parameter.structured, *parameter.structured_aliases)
                 return any(self.value in name for name in names)
+            case "regex":
+                return any(re.search(self.value, name) for name in parameter.names)
             case "ndim below":
                 return len(parameter.shape) < int(self.value)
 

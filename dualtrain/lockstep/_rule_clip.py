@@ -79,13 +79,15 @@ def _products(
         factor = _factor([(move.handed[n], move.clipped[n]) for n in norms], scale)
         joint = math.hypot(*norms.values()) if move.norm is None else move.norm
         unit = max((precision_of(move.handed[n]).unit for n in norms), default=1.0)
-        yield from _coefficient(factor, clip.global_norm, joint, unit, side)
-        factors = dict.fromkeys(norms, None if joint * _JUST < clip.global_norm else factor)
+        yield from _coefficient(factor, clip.global_norm, joint + clip.added, unit, side)
+        acts = joint * _JUST + clip.added >= clip.global_norm
+        factors = dict.fromkeys(norms, factor if acts else None)
     elif clip is not None and clip.norm is not None:
         for name, own in norms.items():
             factors[name] = _factor([(move.handed[name], move.clipped[name])], scale)
-            yield from _own_norm(factors[name], clip.norm, own, move.handed[name], name, side)
-            if own * (1.0 + _slack(move.handed[name])) < clip.norm:
+            longer = own + clip.added
+            yield from _own_norm(factors[name], clip.norm, longer, move.handed[name], name, side)
+            if longer * (1.0 + _slack(move.handed[name])) < clip.norm:
                 factors[name] = None
     for name in norms:
         given, used = sampled(move.handed[name]), sampled(move.clipped[name])
@@ -135,7 +137,7 @@ def _found(factor: float, of: Precision) -> Rounded:
 def _coefficient(
     factor: float, limit: float, norm: float, unit: float, side: str
 ) -> Iterator[Reading]:
-    """The joint factor against the limit over the side's own norm."""
+    """The joint factor against the limit over the side's own norm, with what the rule adds."""
     expected = limit / max(norm, limit)
     value = abs(factor / expected - 1.0) / unit
     yield rule_reading(

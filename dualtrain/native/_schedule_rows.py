@@ -11,7 +11,7 @@ from dualtrain.native._call import Argument, Fixed, Row, Words, at_default
 
 __all__: list[str] = []
 
-LAMBDA = "holds Python code; a spec holds none"
+LAMBDA = "holds Python code; a spec holds none: write its factors as a `table`"
 BASE = "the base class of the others; it has no rate of its own"
 RECURSIVE = "each rate is computed from the last one, so its rounding adds up"
 WHOLE_RATE = "computes the rate as a whole; the plan multiplies the base rate by a factor"

@@ -239,7 +239,7 @@ _ROWS = [
     *TORCH.cosine_annealing({}, "CosineAnnealingLR"),
     TORCH.refused(
         "ChainedScheduler",
-        "multiplies schedules with each other; the spec puts them one after the other",
+        "changes one rate by several schedules; where each multiplies it, write a `product`",
     ),
     TORCH.exact("ReduceLROnPlateau", "reduce_on_plateau", says.plateau("eps")),
     *_with_momentum(

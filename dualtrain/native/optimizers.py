@@ -37,6 +37,7 @@ from dualtrain.optimizers import (
     RAdam,
     RMSProp,
     Rprop,
+    TorchRMSProp,
     UpdateRule,
 )
 
@@ -261,15 +262,14 @@ _ROWS = (
     _PADDLE.row("RAdam", RAdam, 1e-3, _BETAS_OF_PADDLE),
     _TORCH.row(
         "RMSprop",
-        RMSProp,
+        TorchRMSProp,
         1e-2,
         {
             "alpha": ("rho", 0.99),
             "eps": ("eps", 1e-8),
             "momentum": ("momentum", 0),
-            "centered": ("centered", False),
         },
-        different="adds eps outside the root, and the rate multiplies b, not what enters it",
+        fixed={"centered": False},
     ),
     _PADDLE.row(
         "RMSProp",

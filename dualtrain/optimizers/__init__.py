@@ -15,10 +15,12 @@ from dualtrain.optimizers._adagrad import Adagrad as Adagrad
 from dualtrain.optimizers._adam import Adam as Adam
 from dualtrain.optimizers._adam import AdamW as AdamW
 from dualtrain.optimizers._adamax import Adamax as Adamax
+from dualtrain.optimizers._adamw_transformers import AdamWTransformers as AdamWTransformers
 from dualtrain.optimizers._lamb import Lamb as Lamb
 from dualtrain.optimizers._nadam import NAdam as NAdam
 from dualtrain.optimizers._radam import RAdam as RAdam
 from dualtrain.optimizers._rmsprop import RMSProp as RMSProp
+from dualtrain.optimizers._rmsprop import TorchRMSProp as TorchRMSProp
 from dualtrain.optimizers._rprop import Rprop as Rprop
 from dualtrain.optimizers._rule import UpdateRule as UpdateRule
 from dualtrain.optimizers._sgd import SGD as SGD
@@ -41,6 +43,7 @@ Optimizer = Annotated[
     | Momentum
     | Adam
     | AdamW
+    | AdamWTransformers
     | Lamb
     | Adagrad
     | Adadelta
@@ -48,6 +51,7 @@ Optimizer = Annotated[
     | NAdam
     | RAdam
     | RMSProp
+    | TorchRMSProp
     | Rprop,
     Field(discriminator="name"),
     BeforeValidator(_not_asgd),

@@ -47,6 +47,8 @@ class UpdateRule(Part):
     """Whether weight decay acts on the weight; elsewhere it is added to the gradient."""
     shrinks: ClassVar[bool] = False
     """Whether decay multiplies the weight by 1 - lr wd, which may be 1 in float32."""
+    decays_after: ClassVar[bool] = False
+    """Whether what decays is the weight that the step has left, not the one before it."""
     trust_ratio: ClassVar[bool] = False
     """Whether the step of a parameter that decays, and of no other, is scaled by its norm."""
     like_adam: ClassVar[bool] = False

@@ -193,4 +193,4 @@ def _clipped(update: Update, clip: Clip | None, *, told: bool) -> float | None:
         return norm
     if clip.global_norm is None:
         return clipped
-    return norm * clip.global_norm / max(norm, clip.global_norm)
+    return norm * clip.global_norm / max(norm + clip.added, clip.global_norm)

@@ -178,14 +178,14 @@ def updates_made(*runs: Trace) -> list[Measure]:
 
 
 def tail_only(a: Trace, accumulated: Sequence[Measure]) -> bool:
-    """Whether what adds up differs in groups shorter than `batch.accumulate` and nowhere else.
+    """Whether what adds up differs in groups of another size than `batch.accumulate` alone.
 
     Without a spec the longest group says how long they are meant to be.
     """
     differing = {m.update for m in accumulated if m.parity == "different"}
     spec, sizes = a.header.spec, [len(update.micro_losses) for update in a.updates]
     full = max(sizes, default=0) if spec is None else spec.batch.accumulate
-    return bool(differing) and all(size < full for n, size in enumerate(sizes) if n in differing)
+    return bool(differing) and all(size != full for n, size in enumerate(sizes) if n in differing)
 
 
 def _text(name: str, update: Update, left: float | None, right: float | None) -> str:

@@ -60,7 +60,7 @@ def _moment(stage: Stage, finding: Finding) -> tuple[int, int, int]:
 def explained(findings: Findings, a: Trace, accumulated: Sequence[Measure]) -> Findings:
     """The findings, with what only several of them together can tell.
 
-    - What adds up differs in short groups only: that is `batch.tail`.
+    - What adds up differs in groups of another size only: that is `batch.tail`.
     - The losses of update 0 part although the initial output agrees: the loss is computed
       otherwise.
     - The losses part at update t > 0, nothing else did before, and the weights end apart: update
@@ -69,7 +69,7 @@ def explained(findings: Findings, a: Trace, accumulated: Sequence[Measure]) -> F
     """
     result = dict(findings)
     if during.tail_only(a, accumulated):
-        tail = "only in groups shorter than batch.accumulate"
+        tail = "only in groups of another size than batch.accumulate"
         result[ACCUMULATION] = _adding(result[ACCUMULATION], tail, knob="batch.tail")
     if _first(result) == LOSS:
         t = result[LOSS].first_update

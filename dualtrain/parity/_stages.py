@@ -36,7 +36,7 @@ BATCHES = Stage("batches", ("task", "batch.size", "seed"))
 DECAY = Stage("decay", ("weight_decay", "lr_multipliers", "layer_decay", "freeze"))
 INITIAL_WEIGHTS = Stage("initial weights", ("task.model", "seed"))
 INITIAL_OUTPUT = Stage("initial output", ("task.model",))
-LEARNING_RATE = Stage("learning rate", ("optimizer.lr", "schedule", "warmup", "horizon"))
+LEARNING_RATE = Stage("learning rate", ("optimizer.lr", "schedule", "warmup", "horizon", "shift"))
 GRADIENTS = Stage("gradients", ("task.model", "loss", "batch", "amp", "seed"), "")
 RULE = Stage(
     "rule",
@@ -45,6 +45,7 @@ RULE = Stage(
         "schedule",
         "warmup",
         "horizon",
+        "shift",
         "weight_decay",
         "lr_multipliers",
         "layer_decay",

@@ -7,6 +7,7 @@ though its spec says so. Pure Python and numpy.
 """
 
 from dualtrain.plan._averages import decay_at as decay_at
+from dualtrain.plan._averages import start_left as start_left
 from dualtrain.plan._clock import clock_of as clock_of
 from dualtrain.plan._curves import Curve as Curve
 from dualtrain.plan._loss_scale import Scaling as Scaling
@@ -15,3 +16,4 @@ from dualtrain.plan._notes import warmup_note as warmup_note
 from dualtrain.plan._plan import Plan as Plan
 from dualtrain.plan._plan import round_product as round_product
 from dualtrain.plan._plateau import Plateau as Plateau
+from dualtrain.plan._warmup import Rise as Rise

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dualtrain.plan._warmup import rise
+from dualtrain.plan._warmup import Rise
 from dualtrain.schedules import Bounds, Floats, Schedule, Turn
-from dualtrain.spec import RampShape
 
 __all__ = ["Ahead", "Curve"]
 
@@ -29,35 +28,43 @@ class Curve:
     lr: float
     """The base rate."""
     warmup: int
-    """W, the count at which the schedule takes over from the rise."""
+    """What the schedule has of the warmup, in counts: W counted `inside`, else 0."""
     horizon: int
-    """H, the count at which the schedule ends, if it does."""
-    start: float = 0.0
-    """The factor at t = 0, if there is a rise."""
-    shape: RampShape = "linear"
-    """Of the rise."""
-    origin: int = 0
-    """The count from which the schedule counts: 0, or W with warmup counted `before`."""
+    """The count at which the schedule ends, if it does; with warmup counted `before`, from W on."""
+    rise: Rise
+    """The warmup, in updates."""
     updates_per_count: int = 1
     """Updates for which the rate holds."""
+    shift: int = 0
+    """Updates by which the clock of rise and schedule is ahead."""
 
     @property
     def plain(self) -> bool:
         """Whether it rises in a line from 0 and counts updates, as the libraries' classes do."""
-        risen = not self.warmup or (self.start == 0.0 and self.shape == "linear")
-        return risen and self.updates_per_count == 1
+        return self.rise.plain and self.updates_per_count == 1 and not self.shift
+
+    @property
+    def begin(self) -> int:
+        """The update at which the schedule takes over from the rise."""
+        return max(0, self.rise.updates - self.shift)
+
+    @property
+    def end(self) -> int:
+        """The update at which the schedule ends, if it does."""
+        return max(0, self._origin + self.horizon * self.updates_per_count - self.shift)
 
     def factors(self, t: Floats) -> Floats:
         """factor(t) for ascending whole updates t >= 0: float64, shape (n,) in and out.
 
-        >>> curve = Curve(schedule=Linear(name="linear"), lr=0.1, warmup=2, horizon=4)
+        >>> rise = Rise(updates=2)
+        >>> curve = Curve(schedule=Linear(name="linear"), lr=0.1, warmup=2, horizon=4, rise=rise)
         >>> curve.factors(np.arange(6.0)).tolist()
         [0.0, 0.5, 1.0, 0.5, 0.0, 0.0]
         """
         out = np.empty_like(t)
         for start in range(0, len(t), _BLOCK):
             block = slice(start, start + _BLOCK)
-            out[block] = self._block(self._counts(t[block]))
+            out[block] = self._block(np.maximum(0.0, t[block] + self.shift))
         return out
 
     def factor_at(self, t: int) -> float:
@@ -66,32 +73,39 @@ class Curve:
 
     def momenta(self, t: Floats) -> Floats | None:
         """The momentum at ascending whole updates t >= 0; None when it is not cycled."""
-        s = np.maximum(0.0, self._counts(t) - self.origin)
-        return self.schedule.momenta(s, self.horizon - self.origin)
+        return self.schedule.momenta(self._counts(t + self.shift), self.horizon)
 
     def turns(self) -> Iterator[Turn]:
         """Where the schedule turns after its begin, in updates; it may never stop."""
-        inside, horizon = self.warmup - self.origin, self.horizon - self.origin
-        for turn in self.schedule.turns(warmup=inside, horizon=horizon):
-            yield turn._replace(at=(turn.at + self.origin) * self.updates_per_count)
+        for turn in self.schedule.turns(warmup=self.warmup, horizon=self.horizon):
+            at = self._origin + turn.at * self.updates_per_count - self.shift
+            yield turn._replace(at=max(0, at))
+
+    @property
+    def _origin(self) -> int:
+        """The update from which the schedule counts."""
+        return self.rise.updates if self.rise.counted == "before" else 0
 
     def _counts(self, t: Floats) -> Floats:
-        """Updates or epochs before update t."""
-        return t if self.updates_per_count == 1 else np.floor(t / self.updates_per_count)
+        """Updates or epochs of the schedule before update t."""
+        since = np.maximum(0.0, t - self._origin)
+        return since if self.updates_per_count == 1 else np.floor(since / self.updates_per_count)
 
     def _block(self, t: Floats) -> Floats:
-        peak = int(np.searchsorted(t, self.warmup))  # index of the first count past the rise
-        if peak == 0:
-            return self._past_the_rise(t)
-        risen = rise(t[:peak], self.warmup, self.start, self.shape)
-        if peak == len(t):
-            return risen
-        return np.concatenate([risen, self._past_the_rise(t[peak:])])
+        peak = int(np.searchsorted(t, self.rise.updates))  # index of the first past the rise
+        parts = []
+        if peak:
+            risen = self.rise.factors(t[:peak])
+            below = self.rise.counted == "times"
+            parts.append(risen * self._of_the_schedule(t[:peak]) if below else risen)
+        if peak < len(t):
+            parts.append(self._of_the_schedule(t[peak:]))
+        return np.concatenate(parts)
 
-    def _past_the_rise(self, t: Floats) -> Floats:
-        """factor(t) from t = W on."""
-        bounds = Bounds(lr=self.lr, warmup=self.warmup, horizon=self.horizon, origin=self.origin)
-        return self.schedule.factors(t, bounds)
+    def _of_the_schedule(self, t: Floats) -> Floats:
+        """What the schedule's own formula gives."""
+        bounds = Bounds(lr=self.lr, warmup=self.warmup, horizon=self.horizon)
+        return self.schedule.factors(self._counts(t), bounds)
 
 
 class Ahead:

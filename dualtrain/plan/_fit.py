@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dualtrain.errors import PlanError
-from dualtrain.plan._in_updates import in_updates
 from dualtrain.schedules import Window
-from dualtrain.spec import Spec
+from dualtrain.spec import Counted, Spec
 
 __all__ = ["RunCounts", "check_fit"]
 
@@ -17,7 +16,7 @@ class RunCounts:
     """What a schedule has to fit into, in what it counts: updates, or epochs of `unit` updates."""
 
     spec: Spec
-    warmup: int
+    warmup_updates: int
     """W."""
     horizon: int
     """H, without a warmup that is counted before it."""
@@ -29,9 +28,9 @@ class RunCounts:
         return self.spec.schedule.per
 
     @property
-    def before(self) -> bool:
-        """Whether the schedule begins when warmup ends."""
-        return self.spec.warmup is not None and self.spec.warmup.counted == "before"
+    def counted(self) -> Counted:
+        """How warmup and schedule go together."""
+        return "inside" if self.spec.warmup is None else self.spec.warmup.counted
 
     @property
     def longer(self) -> str:
@@ -41,9 +40,7 @@ class RunCounts:
     @property
     def field(self) -> tuple[str, str]:
         """The field that says how long warmup is."""
-        warmup = self.spec.warmup
-        by_share = warmup is not None and warmup.proportion is not None
-        return "warmup", "proportion" if by_share else "steps"
+        return "warmup", "steps" if self.spec.warmup is None else self.spec.warmup.length
 
 
 def check_fit(counts: RunCounts) -> None:
@@ -51,11 +48,22 @@ def check_fit(counts: RunCounts) -> None:
 
     Raises `PlanError` with the field, its place, and what to write instead.
     """
-    spec = counts.spec
-    if counts.warmup >= counts.horizon and not counts.before:
+    spec, counted = counts.spec, counts.counted
+    if counts.warmup_updates >= counts.horizon * counts.unit and counted != "before":
         raise _warmup_too_long(counts)
+    warmup, rest = divmod(counts.warmup_updates, counts.unit)
+    if rest and counted == "inside":
+        raise PlanError(
+            spec.problem(
+                *counts.field,
+                rule="counted inside, warmup must be whole epochs, as the schedule counts them",
+                cure="write counted: over, so that it takes the place of the schedule's first "
+                "updates, or counted: before",
+                received=f"{counts.warmup_updates} updates, {counts.unit} an epoch",
+            )
+        )
     window = Window(
-        warmup=0 if counts.before else counts.warmup,
+        warmup=warmup if counted == "inside" else 0,
         horizon=counts.horizon,
         per=counts.per,
         share=None if spec.warmup is None else spec.warmup.proportion,
@@ -71,23 +79,28 @@ def check_fit(counts: RunCounts) -> None:
 
 
 def _warmup_too_long(counts: RunCounts) -> PlanError:
-    spec, longest = counts.spec, counts.horizon - 1
-    rule, cure = "must be shorter than the schedule", _shorter(counts, longest)
+    spec, unit = counts.spec, counts.unit
+    per = "update" if counts.field[1] in ("updates", "epochs") else counts.per
+    warmup, horizon = counts.warmup_updates, counts.horizon * unit
+    if per == "epoch":
+        warmup, horizon = warmup // unit, counts.horizon
+    rule, cure = "must be shorter than the schedule", _shorter(counts, per, horizon - 1)
     if counts.per == "epoch" and counts.field[1] == "steps":
-        rule = f"counts epochs, as every count does under per: epoch, and {rule}"
-        said = in_updates(spec, counts.unit)
-        if said is not None and counts.warmup < counts.horizon * counts.unit:
-            cure = f"for {counts.warmup} updates of warmup {said}"
-    received = f"{counts.warmup} warmup {counts.per}s, horizon {counts.horizon}"
+        rule = f"counts epochs, as the schedule does, and {rule}"
+        if warmup < horizon * unit:
+            cure = f"for {warmup} updates of warmup write updates: {warmup}, counted: over"
+    received = f"{warmup} warmup {per}s, horizon {horizon}"
     return PlanError(spec.problem(*counts.field, rule=rule, received=received, cure=cure))
 
 
-def _shorter(counts: RunCounts, longest: int) -> str:
+def _shorter(counts: RunCounts, per: str, longest: int) -> str:
     """How to get a warmup of at most so many counts."""
     if longest < 1:
-        return f"leave warmup out: there is no {counts.per} for it"
+        return f"leave warmup out: there is no {per} for it"
     warmup = counts.spec.warmup
     if warmup is None or warmup.proportion is None:
+        if counts.field[1] == "epochs":
+            return f"write fewer, or {counts.longer}"
         return f"write at most {longest}, or {counts.longer}"
     if warmup.rounding != "floor" and int(warmup.proportion * counts.horizon) <= longest:
         return f"write rounding: floor, or steps: {longest}"

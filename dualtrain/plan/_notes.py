@@ -28,7 +28,7 @@ def decay_note(plan: Plan) -> str | None:
         return None
     falls = plan.spec.schedule.needs_metric  # from the base rate, unknown when
     highest = plan.spec.optimizer.lr if falls else float(plan.lr_curve().max())
-    product = highest * decay.value
+    product = highest * max(decay.value, *(rule.value for rule in decay.values), 0.0)
     if product == 0 or product >= INEXACT:
         return None
     told = f"lr x weight_decay.value is at most {product:.2g}"
@@ -49,7 +49,7 @@ def warmup_note(plan: Plan) -> str | None:
     warmup = plan.spec.warmup
     if warmup is None or not warmup.proportion or plan.warmup_updates:
         return None
-    length = plan.curve.horizon - plan.curve.origin
+    length = plan.curve.horizon
     counted = f"{length} {plan.spec.schedule.per}{'' if length == 1 else 's'}"
     return (
         f"there will be no warmup: {warmup.proportion:g} x {counted} is "

@@ -16,6 +16,7 @@ from dualtrain.native import Call, Refusal, flat
 from dualtrain.native.schedules import NATIVE_SCHEDULES
 from dualtrain.plan._curves import Ahead, Curve
 from dualtrain.plan._fit import RunCounts, check_fit
+from dualtrain.plan._warmup import Rise
 from dualtrain.schedules import Floats
 from dualtrain.spec import LARGEST_COUNT, Rounding, Spec, Warmup
 
@@ -45,7 +46,7 @@ class Plan:
     world_size: int
     """Processes that share each micro-batch."""
     updates_per_epoch: int
-    """ceil(M / accumulate) with tail `flush`, floor with `drop`."""
+    """ceil(M / accumulate) with tail `flush`, floor with `drop` and `leak`."""
     total_updates: int
     """T."""
     horizon: int
@@ -148,7 +149,7 @@ class Plan:
             return None
 
     def epoch_groups(self) -> list[range]:
-        """The accumulation groups of an epoch: for each update, its micro-batches' indices.
+        """The accumulation groups of the first epoch: for each update, its micro-batches' indices.
 
         >>> Plan.of(spec, micro_batches_per_epoch=5).epoch_groups()  # accumulate 2, tail flush
         [range(0, 2), range(2, 4), range(4, 5)]
@@ -156,10 +157,31 @@ class Plan:
         return [self.group(index) for index in range(self.updates_per_epoch)]
 
     def group(self, index: int) -> range:
-        """The micro-batches' indices of update `index`, counted from 0 over all epochs."""
-        step, epoch = self.spec.batch.accumulate, self.micro_batches_per_epoch
-        start = index % self.updates_per_epoch * step
-        return range(start, min(start + step, epoch))
+        """The micro-batches' indices of update `index`, counted from 0 over all epochs.
+
+        Those below 0 are the last of the epoch before, which leak: see `place`.
+        """
+        batch, epoch = self.spec.batch, self.micro_batches_per_epoch
+        start = index % self.updates_per_epoch * batch.accumulate
+        end = min(start + batch.accumulate, epoch)
+        leaks = batch.tail == "leak" and start == 0 and index > 0
+        return range(-(epoch % batch.accumulate) if leaks else start, end)
+
+    def place(self, epoch: int, index: int) -> tuple[int, int]:
+        """The epoch of a micro-batch and its place in it; below 0 it is of the epoch before."""
+        return (epoch, index) if index >= 0 else (epoch - 1, self.micro_batches_per_epoch + index)
+
+    def divisor(self, group: range) -> int:
+        """By what the sum of the mean losses of a group is divided, unless targets are counted.
+
+        >>> plan = Plan.of(spec, micro_batches_per_epoch=5)  # accumulate 2, tail flush
+        >>> [plan.divisor(group) for group in plan.epoch_groups()]
+        [2, 2, 1]
+        """
+        batch = self.spec.batch
+        if batch.normalise == "sum":
+            return 1
+        return batch.accumulate if batch.tail == "leak" else len(group)
 
     def updates(self) -> Iterator[tuple[int, range]]:
         """(epoch, micro-batches' indices) for each of the T updates, in order."""
@@ -179,17 +201,23 @@ class Plan:
     @cached_property
     def curve(self) -> Curve:
         """The schedule with its whole numbers."""
-        unit = _updates_per_count(self.spec, self.updates_per_epoch)
-        form, warmup = self.spec.warmup or Warmup(steps=0), self.warmup_updates // unit
+        unit, warmup = _updates_per_count(self.spec, self.updates_per_epoch), self.warmup_updates
+        form = self.spec.warmup or Warmup(steps=0)
+        before = form.counted == "before"
         return Curve(
             schedule=self.spec.schedule,
             lr=self.spec.optimizer.lr,
-            warmup=warmup,
-            horizon=self.horizon // unit,
-            start=form.start,
-            shape=form.shape,
-            origin=warmup if form.counted == "before" else 0,
+            warmup=warmup // unit if form.counted == "inside" else 0,
+            horizon=(self.horizon - warmup if before else self.horizon) // unit,
+            rise=Rise(
+                updates=warmup,
+                start=form.start,
+                shape=form.shape,
+                counted=form.counted,
+                unit=1 if form.moves_by_update else unit,
+            ),
             updates_per_count=unit,
+            shift=self.spec.shift * unit,
         )
 
     @cached_property
@@ -259,18 +287,16 @@ def _resolve(
     per_epoch = _updates_per_epoch(spec, micro_batches_per_epoch)
     total = _total_updates(spec, per_epoch)
     unit = _updates_per_count(spec, per_epoch)
-    length = spec.horizon if spec.horizon is not None else -(-total // unit)
-    counts = RunCounts(
-        spec=spec, warmup=_warmup_counts(spec.warmup, length), horizon=length, unit=unit
-    )
-    warmup, before = counts.warmup, counts.before
-    if max(warmup, length) * unit > LARGEST_COUNT:
+    length = _horizon_counts(spec, total, unit=unit, per_epoch=per_epoch)
+    warmup = _warmup_updates(spec.warmup, length, unit=unit, per_epoch=per_epoch)
+    counts = RunCounts(spec=spec, warmup_updates=warmup, horizon=length, unit=unit)
+    if max(warmup, length * unit) > LARGEST_COUNT:
         raise PlanError(
             spec.problem(
                 *_longest(counts),
                 rule=f"the schedule must end within {LARGEST_COUNT:.0e} updates",
                 cure=f"write at most {LARGEST_COUNT // unit}",
-                received=f"{max(warmup, length)} epochs of {unit} updates",
+                received=f"{max(warmup // unit, length)} epochs of {unit} updates",
             )
         )
     check_fit(counts)
@@ -280,8 +306,8 @@ def _resolve(
         world_size=world_size,
         updates_per_epoch=per_epoch,
         total_updates=total,
-        horizon=(warmup + length if before else length) * unit,
-        warmup_updates=warmup * unit,
+        horizon=(warmup if counts.counted == "before" else 0) + length * unit,
+        warmup_updates=warmup,
         ledger=None if parameters is None else decide(parameters, spec),
     )
 
@@ -294,7 +320,7 @@ def _size(name: str, given: int) -> int:
 
 
 def _updates_per_epoch(spec: Spec, micro_batches: int) -> int:
-    """ceil(M / accumulate) with tail `flush`, floor with `drop`; at least 1."""
+    """ceil(M / accumulate) with tail `flush`, floor with `drop` and `leak`; at least 1."""
     batch = spec.batch
     full, rest = divmod(micro_batches, batch.accumulate)
     count = full + 1 if rest and batch.tail == "flush" else full
@@ -303,8 +329,8 @@ def _updates_per_epoch(spec: Spec, micro_batches: int) -> int:
             spec.problem(
                 "batch",
                 "accumulate",
-                rule="there is no update to make: with tail 'drop' an epoch needs at least "
-                "batch.accumulate micro-batches",
+                rule=f"there is no update to make: with tail {batch.tail!r} an epoch needs at "
+                "least batch.accumulate micro-batches",
                 cure=f"write at most {micro_batches}, or tail: flush",
                 received=f"{micro_batches} micro-batches, accumulate {batch.accumulate}",
             )
@@ -325,17 +351,25 @@ def _total_updates(spec: Spec, per_epoch: int) -> int:
                 "epochs",
                 rule=f"there must be at most {LARGEST_COUNT:.0e} updates",
                 cure=f"write at most {LARGEST_COUNT // per_epoch}",
-                received=str(epochs * per_epoch),
+                received=f"{epochs * per_epoch:.16g}",
             )
         )
-    return epochs * per_epoch
+    return math.ceil(epochs * per_epoch)
 
 
 def _longest(counts: RunCounts) -> tuple[str, ...]:
     """The field that makes a schedule as long as it is."""
-    if counts.warmup > counts.horizon:
+    if counts.warmup_updates > counts.horizon * counts.unit:
         return counts.field
     return ("horizon",) if counts.spec.horizon is not None else ("duration",)
+
+
+def _horizon_counts(spec: Spec, total: int, *, unit: int, per_epoch: int) -> int:
+    """H in what the schedule counts, without a warmup that is counted before it."""
+    horizon = spec.horizon
+    if horizon is None:
+        return -(-total // unit)
+    return horizon.counts or (horizon.epochs or 0) * (per_epoch // unit)
 
 
 def _updates_per_count(spec: Spec, updates_per_epoch: int) -> int:
@@ -343,13 +377,15 @@ def _updates_per_count(spec: Spec, updates_per_epoch: int) -> int:
     return updates_per_epoch if spec.schedule.per == "epoch" else 1
 
 
-def _warmup_counts(warmup: Warmup | None, horizon: int) -> int:
-    """W: `steps`, or the binary product proportion x horizon, rounded once."""
+def _warmup_updates(warmup: Warmup | None, horizon: int, *, unit: int, per_epoch: int) -> int:
+    """W: as it is given, or the binary product proportion x horizon, rounded once."""
     if warmup is None:
         return 0
-    if warmup.proportion is None:
-        return warmup.steps or 0
-    return round_product(warmup.proportion, horizon, warmup.rounding or "floor")
+    if warmup.proportion is not None:
+        return unit * round_product(warmup.proportion, horizon, warmup.rounding or "floor")
+    if warmup.updates is not None:
+        return warmup.updates
+    return (warmup.epochs or 0) * per_epoch + (warmup.steps or 0) * unit
 
 
 def round_product(proportion: float, total: int, rounding: Rounding) -> int:

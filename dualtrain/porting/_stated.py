@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 import math
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from dualtrain.reading import Function, Known, Library, ListValue, Made, Unknown, Value
 from dualtrain.recipes import Recipe
-from dualtrain.recipes._driving import driving, rate
+from dualtrain.recipes._driving import driving
 
 __all__ = ["NotStated", "stated_rates"]
 
@@ -65,20 +66,21 @@ def stated_rates(recipe: Recipe, micro_batches: int, updates: int, accumulate: i
     step = recipe["scheduler_step"].value
     if step not in ("per_batch", "per_update", "per_epoch", "never"):
         raise NotStated(f"the schedule is stepped {step or 'where that is not known'}")
-    native, read = _native(held, _Numbers(micro_batches), recipe, rate(seen))
+    numbers = _Numbers(micro_batches)
+    native, read = _native(held, numbers, recipe)
     per_epoch = max(1, -(-micro_batches // accumulate))
     rates: list[float] = []
     for update in range(updates):
         rates.append(float(read()))
+        if numbers.optimizer is not None:
+            numbers.optimizer.step()  # torch warns of a schedule that is ahead of it
         moves = step in ("per_batch", "per_update") or (update + 1) % per_epoch == 0
         if step != "never" and moves:
             native.step()
     return rates
 
 
-def _native(
-    held: Made, numbers: _Numbers, recipe: Recipe, base: Value | None
-) -> tuple[Any, Callable[[], float]]:
+def _native(held: Made, numbers: _Numbers, recipe: Recipe) -> tuple[Any, Callable[[], float]]:
     """The object, and how its rate is read."""
     if held.path.startswith("paddle"):
         made = numbers.made(held)
@@ -88,7 +90,6 @@ def _native(
     lr = recipe["lr"].value
     if lr is None:
         raise NotStated("the rate is not known")
-    del base
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=float(lr))
     numbers.optimizer = optimizer
     return numbers.made(held), lambda: optimizer.param_groups[0]["lr"]
@@ -105,7 +106,9 @@ class _Numbers:
         """A library's object, made by the library."""
         module, _, name = held.path.rpartition(".")
         try:
-            factory = getattr(importlib.import_module(module), name)
+            with warnings.catch_warnings():  # what a library says of others as it is loaded
+                warnings.simplefilter("ignore")
+                factory = getattr(importlib.import_module(module), name)
         except (ImportError, AttributeError) as fault:
             raise NotStated(f"{held.path} is not installed here: {fault}") from None
         arguments = [self.value(one) for one in held.args]

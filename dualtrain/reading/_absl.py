@@ -13,6 +13,7 @@ from dualtrain.reading._values import (
     Library,
     ListValue,
     Origin,
+    Unknown,
     Value,
 )
 
@@ -48,9 +49,9 @@ def _define(machine: Machine, event: Event) -> Value | None:
         value = _typed(KINDS[event.name], value)
     if given and KINDS[event.name].startswith("many"):
         items = {"items": tuple(map(Item, given)), "open": False}
-        value = ListValue("list", items, given[0].origin)
+        value = ListValue("list", items, Origin("command line", event.place, flag))
     elif given:
-        value = _typed(KINDS[event.name], given[-1])
+        value = given[-1]
     for module in MODULES:
         cells = _attributes.of_libraries(machine)
         machine.write(cells, (f"{module}.FLAGS", str(name.value)), value)
@@ -58,7 +59,7 @@ def _define(machine: Machine, event: Event) -> Value | None:
     return DictValue(held, Origin("computed", event.place), attributes=True)
 
 
-def _given(machine: Machine, name: str, kind: str) -> list[Known]:
+def _given(machine: Machine, name: str, kind: str) -> list[Value]:
     """What the command gives for a flag, the last counts."""
     words = _argparse.words_of(machine, None) or []
     found: list[Known] = []
@@ -75,8 +76,7 @@ def _given(machine: Machine, name: str, kind: str) -> list[Known]:
             found.append(Known(True, origin))
         elif key == name and at + 1 < len(words):
             found.append(Known(str(words[at + 1].value), origin))
-    of = {"many int": int, "many float": float}.get(kind)
-    return [Known(of(one.value), one.origin) for one in found] if of else found
+    return [_typed(kind.removeprefix("many "), one) for one in found]
 
 
 def _typed(kind: str, text: Known) -> Value:
@@ -89,8 +89,15 @@ def _typed(kind: str, text: Known) -> Value:
         items = tuple(Item(Known(one.strip(), text.origin)) for one in value.split(",") if one)
         return ListValue("list", {"items": items, "open": False}, text.origin)
     if kind in ("int", "float"):
-        return Known(int(value, 0) if kind == "int" else float(value), text.origin)
+        return _number(kind, text)
     return text
+
+
+def _number(kind: str, text: Known) -> Value:
+    try:
+        return Known(int(text.value, 0) if kind == "int" else float(text.value), text.origin)
+    except ValueError:
+        return Unknown(f"{text.value!r} is no {kind}", text.origin, kind, (text,))
 
 
 def _run(machine: Machine, event: Event) -> Value | None:

@@ -25,7 +25,7 @@ from dualtrain.reading._values import (
     plain,
 )
 
-__all__ = ["MODELS", "argument_of", "parse", "word_of", "words_of"]
+__all__ = ["MODELS", "argument_of", "parse", "word_of", "words_in_order", "words_of"]
 
 ARGUMENTS, DEFAULTS, OPTIONS, INNER, DEST = (
     "<arguments>",
@@ -134,7 +134,7 @@ def _parse_args(machine: Machine, event: Event) -> Value | None:
     space = event.args[1] if len(event.args) > 1 else event.kwargs.get("namespace")
     words = words_of(machine, given)
     split_, made = parse(machine, event.receiver, words, event.place, space)
-    rest = [word_of(words or [], one) for one in split_.strangers]
+    rest = words_in_order(words or [], split_.strangers)
     if not known_only:
         for one in rest:
             stranger(machine, one, event.place)
@@ -159,11 +159,22 @@ def words_of(machine: Machine, given: Value | None) -> list[Known] | None:
 
 
 def word_of(words: Sequence[Known], text: str, option: str | None = None) -> Known:
-    """The word of the command with this text."""
-    for one in words:
+    """The word of the command with this text, behind its option where there is one."""
+    options = [at for at, one in enumerate(words) if option and one.value == option]
+    for one in (*(words[options[-1] :] if options else ()), *words):
         if one.value == text or (option and one.value == f"{option}={text}"):
             return Known(text, Origin("command line", one.origin.place, one.origin.name))
     return Known(text, Origin("command line", words[0].origin.place if words else None))
+
+
+def words_in_order(words: Sequence[Known], texts: Sequence[str]) -> list[Known]:
+    """The words of the command with these texts, each behind the one before."""
+    found, at = list[Known](), 0
+    for text in texts:
+        here = next((i for i in range(at, len(words)) if words[i].value == text), None)
+        found.append(word_of(words if here is None else words[here:], text))
+        at = at if here is None else here + 1
+    return found
 
 
 def _tree(of: Value | None) -> Parser:

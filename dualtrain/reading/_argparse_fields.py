@@ -124,7 +124,7 @@ def _from_words(
     if not isinstance(parser, Made):
         return None
     found, space = _argparse.parse(machine, parser, words, event.place)
-    rest = [_argparse.word_of(words or [], one) for one in found.strangers]
+    rest = _argparse.words_in_order(words or [], found.strangers)
     types: Sequence[Value] = parser.cells.get(TYPES, ())  # type: ignore[assignment]
     library: dict[str, Value] = {}
     if any(_open(one) for one in types):

@@ -12,6 +12,9 @@ from dualtrain.reading._values import Known, Value, plain
 
 __all__ = ["CONST", "Argument", "Heard", "Parser", "Split", "split"]
 
+MOST = 1000
+"""Words of one flag, at most."""
+
 CONST = object()
 """Stands for a flag's `const`."""
 
@@ -126,8 +129,8 @@ class _Listener(argparse.Action):
 def split(parser: Parser, words: Sequence[str]) -> Split:
     """The words, each with the argument that it belongs to, as argparse tells them apart."""
     found = Split([], [], [parser])
-    real = _Quiet(**{"add_help": False, **parser.options})
     try:
+        real = _Quiet(**{"add_help": False, **parser.options})
         _build(real, parser, found)
         _, found.strangers = real.parse_known_args(list(words))
     except (_Refused, argparse.ArgumentError, ValueError, TypeError) as fault:
@@ -164,7 +167,7 @@ def _add(real: argparse.ArgumentParser, one: Argument, found: Split) -> None:
         names += [f"--no-{name[2:]}" for name in one.names if name.startswith("--")]
     words: dict[str, Any] = {"default": argparse.SUPPRESS, "const": CONST}
     nargs = 0 if action in (*NO_WORDS, "boolean") else one.word("nargs")
-    if nargs is not None:
+    if nargs is not None and not (isinstance(nargs, int) and nargs > MOST):
         words["nargs"] = nargs
     if not one.positional or not names:
         words["dest"] = one.dest

@@ -63,6 +63,8 @@ def get(machine: Machine, of: Value, name: str, place: Place) -> Value:
             return _method(machine, found, of, kind, place)
         case Known(value=str(text)) if path_attribute(text, name) is not None:
             return Known(path_attribute(text, name), Origin("computed", place), name, (of,))
+        case Known(value=str()) if name == "value":  # an enumeration's word stands for its member
+            return of
         case Unknown(op="if") if few(of):
             test, a, b = of.operands
             return either(test, get(machine, a, name, place), get(machine, b, name, place))
@@ -168,9 +170,8 @@ def item(machine: Machine, of: Value, index: Value, place: Place) -> Value:
             return of.cells[at]
         exact = isinstance(of, ListValue) and not of.open and isinstance(at, int)
         if exact and isinstance(of, ListValue) and -len(of.items) <= at < len(of.items):
-            return of.items[at].value
-        if isinstance(of, Made) and ("[]", at) in of.cells and _hashable(at):
-            return of.cells["[]", at]  # type: ignore[index]
+            inside: Value = of.items[at].value
+            return inside
         if isinstance(of, Known):
             return compute("item", lambda a, b: a[b], (of, index), place)
         if isinstance(of, Instance):

@@ -6,6 +6,7 @@ import ast
 import builtins
 
 from dualtrain.reading import _attributes, _methods, _statements
+from dualtrain.reading._flags import read
 from dualtrain.reading._machine import Frame, Machine, either
 from dualtrain.reading._place import Place
 from dualtrain.reading._values import (
@@ -142,6 +143,8 @@ def _function(
                 args, kwargs = [], {str(k): v for k, v in given.cells.items()}
     obstacle = machine.obstacle(function)
     if obstacle:
+        for one in (*args, *kwargs.values()):
+            read(machine, one, place)
         return Unknown(obstacle, Origin("computed", place))
     cells = _bound(machine, function, args, kwargs, place)
     frame = Frame(cells, function.module, function.scopes, function)

@@ -167,7 +167,7 @@ def _group(machine: Machine, event: Event) -> Value | None:
 
 def _join_group(machine: Machine, event: Event) -> Value | None:
     """@group.command()."""
-    decorator, (function, *_) = event.receiver, event.args
+    decorator, (function,) = event.receiver, event.first(1)
     group = decorator.receiver if isinstance(decorator, Made) else None
     if (
         isinstance(group, Function)

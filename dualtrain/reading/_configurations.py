@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from dualtrain.reading import _methods
 from dualtrain.reading._data_text import json_node, yaml_node
 from dualtrain.reading._files import text_of
+from dualtrain.reading._flags import flags_of
 from dualtrain.reading._machine import Event, Machine, Model
 from dualtrain.reading._node import Node
 from dualtrain.reading._place import Place
@@ -89,10 +91,27 @@ def load(
         return text
     file = text.origin.place.file if text.origin.place else place.file
     try:
-        return of_node(READERS[kind](text.value, file), attributes=attributes)
+        found = of_node(READERS[kind](text.value, file), attributes=attributes)
+        if kind == "yaml" and machine.context.real:
+            flags_of(machine).text_numbers += _text_numbers(found)
+        return found
     except SourceError as fault:
         machine.note(str(fault))
         return Unknown(str(fault), Origin("configuration", text.origin.place), "file", (text,))
+
+
+def _text_numbers(value: Value) -> list[Known]:
+    """What YAML 1.1 reads as text although it is a number to anyone else."""
+    if isinstance(value, DictValue):
+        return [each for one in value.cells.values() for each in _text_numbers(one)]
+    if isinstance(value, ListValue):
+        return [each for one in value.values for each in _text_numbers(one)]
+    if isinstance(value, Known) and isinstance(value.value, str):
+        return [value] if NUMBER.match(value.value) else []
+    return []
+
+
+NUMBER = re.compile(r"^[-+]?\d+(?:\.\d*)?[eE][-+]?\d+$")
 
 
 def _is_text(source: Value) -> bool:

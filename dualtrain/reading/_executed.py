@@ -47,21 +47,20 @@ def _exec(machine: Machine, event: Event) -> Value | None:
     space = spaces[0].cells if spaces and isinstance(spaces[0], DictValue) else around.cells
     executed = machine.state.setdefault(EXECUTED, {})
     inner = Module(around.name, file, space)
-    before, since = executed.get(file), machine.mark()
+    since = machine.mark()
     try:
         body = tree(text.value, file).body
     except SourceError as fault:
         machine.note(str(fault))
         return Known(None)
-    if file in executed and len(executed) > 5:
+    if file in executed:
+        machine.note(f"{event.place}: {file} executes itself")
         return Known(None)
     executed[file] = inner
     try:
         _statements.block(machine, body, Frame(space, inner))
     finally:
         executed.pop(file)
-        if before is not None:
-            executed[file] = before
     for change in machine.changes(since):
         if change.cells is space and isinstance(change.new, (Known, Unknown, ListValue)):
             named = _configured(change.new, file, str(change.key))
@@ -92,8 +91,6 @@ def _compile(machine: Machine, event: Event) -> Value | None:
 
 
 def _globals(machine: Machine, event: Event) -> Value | None:
-    if event.path == "builtins.locals" and machine.calls:
-        return None
     module = module_of(machine, event.place.file)
     return None if module is None else DictValue(module.cells, Origin("computed", event.place))
 

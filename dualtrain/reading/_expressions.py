@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from dualtrain.reading import _attributes, _calls
-from dualtrain.reading._flags import labelled, read
+from dualtrain.reading._flags import enclosed, labelled, passed, read, uses_by_name
 from dualtrain.reading._machine import Frame, Machine, either
 from dualtrain.reading._operators import (
     BINARY,
@@ -58,6 +58,16 @@ def _constant(machine: Machine, node: ast.Constant, frame: Frame, place: Place) 
 
 
 def _name(machine: Machine, node: ast.Name, frame: Frame, place: Place) -> Value:
+    value = _named_value(machine, node, frame, place)
+    a = frame.function.node.args if frame.function is not None else None
+    parameters = (*a.posonlyargs, *a.args, *a.kwonlyargs) if a is not None else ()
+    handed = any(one.arg == node.id for one in parameters)
+    if isinstance(value, Function) and value.scopes:
+        enclosed(machine, value)
+    return read(machine, value, place) if handed else value
+
+
+def _named_value(machine: Machine, node: ast.Name, frame: Frame, place: Place) -> Value:
     if node.id not in frame.globals:
         for cells in (frame.cells, *frame.around):
             if node.id in cells:
@@ -83,6 +93,8 @@ def _attribute(machine: Machine, node: ast.Attribute, frame: Frame, place: Place
 def _call(machine: Machine, node: ast.Call, frame: Frame, place: Place) -> Value:
     if isinstance(node.func, ast.Name) and node.func.id == "super" and not node.args:
         return _calls.super_of(frame)
+    if isinstance(node.func, ast.Name) and node.func.id in ("locals", "vars") and not node.args:
+        return DictValue(dict(frame.cells), Origin("computed", place))
     callee = evaluate(machine, node.func, frame)
     args: list[Value] = []
     kwargs: dict[str, Value] = {}
@@ -94,23 +106,46 @@ def _call(machine: Machine, node: ast.Call, frame: Frame, place: Place) -> Value
             else:
                 kwargs["*"] = spread
         else:
-            args.append(evaluate(machine, one, frame))
+            args.append(_argument(machine, one, frame, callee))
     for keyword in node.keywords:
-        value = evaluate(machine, keyword.value, frame)
+        value = _argument(machine, keyword.value, frame, callee)
         if keyword.arg is not None:
             kwargs[keyword.arg] = value
             continue
         entries = _attributes.entries(value)
         if entries is not None:
-            if isinstance(callee, (Function, Class)):
+            if isinstance(callee, (Function, Class)) or not getattr(value, "attributes", False):
                 for entry in entries.values():
                     read(machine, entry, place)
             kwargs |= {key: one for key, one in entries.items() if isinstance(key, str)}
         if entries is None or (isinstance(value, DictValue) and value.open):
             kwargs["**"] = value
+    if isinstance(callee, Library) and callee.path == "builtins.locals" and frame.function:
+        return DictValue(dict(frame.cells), Origin("computed", place))
     if isinstance(callee, Library) and callee.path == "builtins.eval" and args:
         return _evaluated(machine, args[0], frame, place)
     return _calls.call(machine, callee, args, kwargs, place)
+
+
+def _argument(machine: Machine, node: ast.expr, frame: Frame, callee: Value) -> Value:
+    """An argument; a flag that a function of the program's own is handed is not used thereby."""
+    handed = isinstance(node, (ast.Name, ast.Attribute)) or (
+        isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant)
+    )
+    if not handed or not uses_by_name(callee):
+        return evaluate(machine, node, frame)
+    machine.burn()
+    place = Place(frame.module.file, node.lineno)
+    if isinstance(node, ast.Name):
+        value = _named_value(machine, node, frame, place)
+    elif isinstance(node, ast.Attribute):
+        of = evaluate(machine, node.value, frame)
+        value = _attributes.get(machine, of, node.attr, place)
+    else:
+        assert isinstance(node, ast.Subscript)
+        of, index = (evaluate(machine, one, frame) for one in (node.value, node.slice))
+        value = _attributes.item(machine, of, index, place)
+    return passed(machine, value, place)
 
 
 def _evaluated(machine: Machine, text: Value, frame: Frame, place: Place) -> Value:
@@ -261,7 +296,9 @@ def _subscript(machine: Machine, node: ast.Subscript, frame: Frame, place: Place
 
 
 def _lambda(machine: Machine, node: ast.Lambda, frame: Frame, place: Place) -> Value:
-    return make_function(machine, node, frame, ())
+    made = make_function(machine, node, frame, ())
+    enclosed(machine, made)
+    return made
 
 
 def make_function(
@@ -410,23 +447,24 @@ def element(over: Value, place: Place) -> Value:
         if over.path == "builtins.zip" and over.args:
             each = tuple(Item(element(one, place)) for one in over.args)
             return ListValue("tuple", {"items": each, "open": False}, origin)
-        if over.path in WRAPPERS and over.args:
+        if over.path.rpartition(".")[2] in WRAPPERS and over.args:
             return element(over.args[0], place)
     return Unknown("", origin, "element", (over,))
 
 
 WRAPPERS = frozenset(
-    {
-        "tqdm.tqdm",
-        "tqdm.auto.tqdm",
-        "tqdm.notebook.tqdm",
-        "tqdm.trange",
-        "builtins.iter",
-        "builtins.list",
-        "builtins.reversed",
-        "builtins.sorted",
-        "builtins.tuple",
-    }
+    (
+        "tqdm",
+        "tqdm_notebook",
+        "master_bar",
+        "progress_bar",
+        "track",
+        "iter",
+        "list",
+        "reversed",
+        "sorted",
+        "tuple",
+    )
 )
 """What gives the elements of its first argument."""
 

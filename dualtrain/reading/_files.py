@@ -16,7 +16,7 @@ from dualtrain.reading._values import Known, Made, Origin, Unknown, Value
 
 __all__ = ["MODELS", "find", "path_attribute", "text_of"]
 
-LARGEST = 1_000_000
+LARGEST = 200_000
 """Bytes of a file that is read, at most."""
 
 OPENERS = ("builtins.open", "io.open", "codecs.open", "os.fdopen")
@@ -27,9 +27,12 @@ def find(machine: Machine, path: str) -> Path | None:
     entry: Path = machine.state.get("entry", machine.root)
     run_from: Path = machine.state.get("folder", machine.root)
     for base in (run_from, machine.root, entry, *machine.paths):
-        found = (base / path).resolve()
-        if found.is_file() and found.is_relative_to(machine.root):
-            return found
+        try:
+            found = (base / path).resolve()
+            if found.is_relative_to(machine.root) and found.is_file():
+                return found
+        except (OSError, ValueError, RuntimeError):  # no path, too long, or a loop of links
+            continue
     return None
 
 
@@ -54,6 +57,7 @@ def text_of(machine: Machine, source: Value, place: Place) -> Known | Unknown:
         return Unknown(f"{name}: cannot be read: {fault.strerror}", origin, "file", (source,))
     if len(data) > LARGEST:
         return Unknown(f"{name} is too large to be read", origin, "file", (source,))
+    machine.burn(len(data) // 50)
     text = decoded(data).removeprefix("\ufeff")
     return Known(text, Origin("configuration", Place(name, 1)), "file", (source,))
 
@@ -91,7 +95,8 @@ def _there(machine: Machine, event: Event) -> Value | None:
 
 
 def _environment(machine: Machine, event: Event) -> Value | None:
-    name, *default = event.args
+    name = event.args[0] if event.args else event.kwargs.get("key", Known(None))
+    default = [*event.args[1:], *(event.kwargs[one] for one in event.kwargs if one == "default")]
     shown = name.value if isinstance(name, Known) else "?"
     why = f"the environment variable {shown} decides"
     return Unknown(why, Origin("computed", event.place), "environment", (name, *default))

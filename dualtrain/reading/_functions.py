@@ -156,7 +156,7 @@ def _typed(function: Function, name: str, kind: str, place: Place) -> Argument:
 
 def _typer_command(machine: Machine, event: Event) -> Value | None:
     """@app.command(): the app's one command."""
-    decorator, function = event.receiver, event.args[0]
+    decorator, (function,) = event.receiver, event.first(1)
     app = decorator.receiver if isinstance(decorator, Made) else None
     machine.state.setdefault("typer", {})[id(app)] = function
     return None
@@ -164,13 +164,14 @@ def _typer_command(machine: Machine, event: Event) -> Value | None:
 
 def _of_class(machine: Machine, event: Event) -> Value | None:
     """tyro.cli(Class), or Class().parse_args() of one that derives from Tap."""
-    of = event.args[0] if event.args else event.receiver
+    tyro = event.path.startswith("tyro")
+    of = event.first(1)[0] if tyro else event.receiver
     kind = of.of if isinstance(of, Instance) else of
     if not isinstance(kind, Class):
         return None
-    given = None if event.receiver is None or not event.args else event.args[0]
+    given = event.kwargs.get("args", None if tyro else event.first(1)[0])
     words = _argparse.words_of(machine, given)
-    options = arguments(machine, kind, hyphens=event.path.startswith("tyro"))
+    options = arguments(machine, kind, hyphens=tyro)
     space, _ = filled(machine, options, words, event.place)
     made = of if isinstance(of, Instance) else Instance(kind, event.place)
     return construct(machine, made, {str(k): v for k, v in space.cells.items()}, event.place)

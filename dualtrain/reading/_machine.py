@@ -70,6 +70,10 @@ class Event:
         """The last part of the path."""
         return self.path.rpartition(".")[2]
 
+    def first(self, count: int) -> list[Value]:
+        """As many arguments, None's value for one that is not there."""
+        return [*self.args[:count], *[Known(None)] * (count - len(self.args))]
+
 
 @dataclass(slots=True, eq=False)
 class Frame:
@@ -317,7 +321,7 @@ class Machine:
                 self.write(change.cells, change.key, _choice(now, condition, sides))
 
 
-def _choice(now: Any, condition: Value, sides: tuple[Value, Value]) -> Value:
+def _choice(now: Known | Unknown, condition: Value, sides: tuple[Value, Value]) -> Value:
     if now in sides and same(*sides):
         return now
     return replace(now, op="if", operands=(condition, *sides))

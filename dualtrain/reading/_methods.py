@@ -130,9 +130,9 @@ LISTS: dict[str, Callable[[Machine, ListValue, list[Value], Place], Value]] = {
 
 
 def _dict_init(machine: Machine, event: Event) -> Value | None:
-    of, *args = event.args
+    (of,) = event.first(1)
     if isinstance(of, DictValue):
-        return _update(machine, of, args, dict(event.kwargs), event.place)
+        return _update(machine, of, list(event.args[1:]), dict(event.kwargs), event.place)
     return None
 
 
@@ -141,7 +141,8 @@ def _get(
 ) -> Value:
     key = args[0] if args else Known(None)
     if isinstance(key, Known) and key.value in of.cells:
-        return of.cells[key.value]
+        found = of.cells[key.value]
+        return read(machine, found, place) if key.origin.how == "literal" else found
     if isinstance(key, Known) and not of.open:
         return args[1] if len(args) > 1 else kwargs.get("default", Known(None))
     return _attributes.item(machine, of, key, place)
@@ -238,7 +239,7 @@ def _pure(op: str, function: Callable[..., Any]) -> Callable[[Machine, Event], V
 
 
 def _len(machine: Machine, event: Event) -> Value:
-    (of,) = event.args or (Known(None),)
+    (of,) = event.first(1)
     if isinstance(of, ListValue) and not of.open:
         return Known(len(of.items), Origin("computed", event.place), "len", (of,))
     if isinstance(of, DictValue) and not of.open:
@@ -254,7 +255,7 @@ def _len(machine: Machine, event: Event) -> Value:
 def _any_or_all(op: str) -> Callable[[Machine, Event], Value]:
     def model(machine: Machine, event: Event) -> Value:
         origin = Origin("computed", event.place)
-        (over,) = event.args or (Known(None),)
+        (over,) = event.first(1)
         if not isinstance(over, ListValue):
             return Unknown("", origin, op, event.args)
         known = [truth(one) for one in over.values]
@@ -311,7 +312,7 @@ def _dict(machine: Machine, event: Event) -> Value:
 
 
 def _getattr(machine: Machine, event: Event) -> Value | None:
-    of, name, *default = event.args
+    of, name, *default = [*event.first(2), *event.args[2:]]
     if isinstance(name, Known) and isinstance(name.value, str):
         found = _attributes.get(machine, of, name.value, event.place)
         absent = isinstance(found, Unknown) and found.op == "attr" and found.operands[0] is of
@@ -338,7 +339,7 @@ def _setattr(machine: Machine, event: Event) -> Value | None:
 
 
 def _hasattr(machine: Machine, event: Event) -> Value | None:
-    of, name = (*event.args, Known(None))[:2]
+    of, name = event.first(2)
     if isinstance(name, Known) and isinstance(name.value, str):
         found = _attributes.get(machine, of, name.value, event.place)
         absent = isinstance(found, Unknown) and found.op == "attr" and found.operands[0] is of
@@ -351,7 +352,7 @@ def _hasattr(machine: Machine, event: Event) -> Value | None:
 
 
 def _isinstance(machine: Machine, event: Event) -> Value | None:
-    of, kind = (*event.args, Known(None))[:2]
+    of, kind = event.first(2)
     kinds = kind.values if isinstance(kind, ListValue) else [kind]
     types = {
         "builtins.int": int,

@@ -9,6 +9,7 @@ from typing import Any
 
 from dualtrain.reading import _attributes, _calls, _imports
 from dualtrain.reading import _expressions as expressions
+from dualtrain.reading._flags import overwrites
 from dualtrain.reading._machine import Change, Event, Frame, Machine, either
 from dualtrain.reading._operators import RAISES, binary, truth
 from dualtrain.reading._place import Place
@@ -91,6 +92,8 @@ ENDS = frozenset({"sys.exit", "builtins.exit", "builtins.quit", "os._exit"})
 def _assign(machine: Machine, node: ast.Assign, frame: Frame) -> None:
     value = expressions.evaluate(machine, node.value, frame)
     for target in node.targets:
+        if isinstance(target, ast.Name) and frame.function is None:
+            overwrites(machine, target.id, frame.cells.get(target.id), value)
         expressions.bind(machine, target, value, frame)
 
 

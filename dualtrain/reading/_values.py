@@ -148,12 +148,13 @@ class ListValue(Value):
     @property
     def items(self) -> tuple[Item, ...]:
         """The elements."""
-        return self.cells["items"]
+        found: tuple[Item, ...] = self.cells["items"]
+        return found
 
     @property
     def open(self) -> bool:
         """Whether there may be others."""
-        return self.cells["open"]
+        return bool(self.cells["open"])
 
     @property
     def values(self) -> list[Value]:

@@ -2,6 +2,7 @@
 
 from dualtrain.recipes._as_spec import Entry, Untold, entries
 from dualtrain.recipes._given import given_by_command, given_by_data
+from dualtrain.recipes._hazard_table import HAZARDS, HazardKind
 from dualtrain.recipes._recipe import RecipeError, read_recipe
 from dualtrain.recipes._record import FIELDS, Certainty, Found, Hazard, Recipe
 from dualtrain.recipes._releases import release_of
@@ -10,10 +11,12 @@ from dualtrain.recipes._trainers import trainer_recipe
 
 __all__ = [
     "FIELDS",
+    "HAZARDS",
     "Certainty",
     "Entry",
     "Found",
     "Hazard",
+    "HazardKind",
     "Recipe",
     "RecipeError",
     "Untold",

@@ -26,18 +26,19 @@ from dualtrain.recipes._seen import Part, Seen, inside
 __all__ = ["amp_part"]
 
 PADDLE = ("enable", "custom_white_list", "custom_black_list", "level", "dtype", "use_promote")
+DEVICE = ("device_type", "dtype", "enabled", "cache_enabled")
 CASTS: Mapping[str, Sequence[str]] = {
+    "paddle.amp.autocast": DEVICE,
     "paddle.amp.auto_cast": PADDLE,
     "paddle.amp.amp_guard": PADDLE,
     "paddle.fluid.dygraph.amp_guard": PADDLE,
     "paddle.fluid.dygraph.amp.amp_guard": PADDLE,
-    "paddle.amp.autocast": PADDLE,
     "torch.cuda.amp.autocast": ("enabled", "dtype", "cache_enabled"),
     "torch.cuda.amp.autocast_mode.autocast": ("enabled", "dtype", "cache_enabled"),
     "torch.cpu.amp.autocast": ("enabled", "dtype", "cache_enabled"),
-    "torch.autocast": ("device_type", "dtype", "enabled", "cache_enabled"),
-    "torch.amp.autocast": ("device_type", "dtype", "enabled", "cache_enabled"),
-    "torch.amp.autocast_mode.autocast": ("device_type", "dtype", "enabled", "cache_enabled"),
+    "torch.autocast": DEVICE,
+    "torch.amp.autocast": DEVICE,
+    "torch.amp.autocast_mode.autocast": DEVICE,
 }
 """What enters mixed precision, and its parameters in their order."""
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from dualtrain.reading import Event, Instance, Known, ListValue, Made, Unknown, Value
-from dualtrain.recipes._clock import Clock, clock_of, same_tree, unwrapped
+from dualtrain.recipes._clock import Clock, clock_of, names_of, same_tree, unwrapped
 from dualtrain.recipes._configured import configured, of_processes, own_names, settings
 from dualtrain.recipes._found import found, implied, with_why
 from dualtrain.recipes._record import Found, Hazard
@@ -79,7 +79,8 @@ def batches_part(seen: Seen) -> Part:
     value, tokens = size
     part.fields["batch_size"] = value if isinstance(value, Found) else batch_size_of(value)
     place = clock.loop.place
-    if tokens:
+    named = set() if isinstance(value, Found) else names_of(value)
+    if tokens or any("token" in name for name in named):
         part.hazards.append(Hazard("batch_in_tokens", place, "a batch is counted in tokens"))
     divided = not isinstance(value, Found) and _divided(value, clock)
     if divided:
@@ -168,6 +169,10 @@ def _held(value: Value) -> Iterator[Value]:
                 queue += [one.over] if one.over is not None else []
             case Unknown(op="if"):
                 queue += one.operands[1:]
+            case Unknown(
+                op="item", operands=(Made(path=path, args=args), Known(value=int(at)))
+            ) if path.endswith((".prepare", ".setup", ".setup_dataloaders")) and at < len(args):
+                queue.append(args[at])
             case Unknown(op="element" | "item" | "attr" | "index"):
                 queue.append(one.operands[0])
 

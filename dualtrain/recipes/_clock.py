@@ -21,7 +21,20 @@ from dualtrain.recipes._seen import Seen
 
 __all__ = ["Clock", "Gate", "clock_of", "counted", "deep", "first_of", "same_tree", "unwrapped"]
 
-WRAPPERS = ("enumerate", "tqdm", "trange", "iter", "list", "islice", "cycle", "chain")
+WRAPPERS = (
+    "enumerate",
+    "tqdm",
+    "tqdm_notebook",
+    "trange",
+    "master_bar",
+    "progress_bar",
+    "track",
+    "iter",
+    "list",
+    "islice",
+    "cycle",
+    "chain",
+)
 """Functions around what a loop goes over that change nothing of its elements."""
 
 
@@ -202,14 +215,15 @@ def _gate(test: Value, holds: bool) -> tuple[Value, int | None, bool, bool] | No
 
 def _is_last(test: Value) -> bool:
     """Whether a test may hold at the last batch of an epoch."""
-    if isinstance(test, Unknown) and test.op in ("==", ">="):
-        count, end = test.operands
-        behind = 0
-        if isinstance(end, Unknown) and end.op == "-" and isinstance(end.operands[1], Known):
-            end, behind = end.operands[0], end.operands[1].value
-        first = first_of(count)
-        if isinstance(end, Unknown) and end.op == "len" and first is not None:
-            return first == 1 - behind
+    if not (isinstance(test, Unknown) and test.op in ("==", ">=")):
+        return True
+    count, end = test.operands
+    behind: Value = Known(0)
+    if isinstance(end, Unknown) and end.op == "-":
+        end, behind = end.operands
+    first = first_of(count)
+    if isinstance(end, Unknown) and end.op == "len" and isinstance(behind, Known):
+        return first is None or bool(first == 1 - behind.value)
     return True
 
 

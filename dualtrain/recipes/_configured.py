@@ -8,8 +8,18 @@ from collections.abc import Iterator
 from dualtrain.reading import Known, Library, Made, Unknown, Value, leaves
 from dualtrain.reading._operators import truth
 from dualtrain.recipes._clock import names_of, same_tree
+from dualtrain.recipes._found import found
+from dualtrain.recipes._record import Found
 
-__all__ = ["configured", "of_processes", "own_names", "reached", "settings", "settled"]
+__all__ = [
+    "configured",
+    "of_processes",
+    "own_names",
+    "reached",
+    "setting_of",
+    "settings",
+    "settled",
+]
 
 PROCESSES = re.compile(
     r"(^|_)rank$|world_size|device_count|nranks|(^|_)n_?gpus?(_|$)|num_gpus|num_devices|"
@@ -17,6 +27,8 @@ PROCESSES = re.compile(
     r"^is_initialized$"
 )
 """Names of what says how many processes or devices there are, or which one this is."""
+
+ACCUMULATION = re.compile(r"accum|update_freq|gradient_merge|iter_size")
 
 
 def of_processes(value: Value) -> bool:
@@ -47,7 +59,7 @@ def configured(value: Value) -> Value:
     match value.op, value.operands:
         case (("int" | "float" | "ceil" | "floor" | "round"), (inner, *_)):
             return configured(inner)
-        case (("//" | "/"), (inner, _)) if _is_named(value, inner):
+        case (("//" | "/"), (inner, by)) if _is_share(by):
             return configured(inner)
         case (("*" | "+" | "max" | "min"), operands):
             kept = [one for one in operands if not of_processes(one) and not _is_unit(one)]
@@ -57,9 +69,9 @@ def configured(value: Value) -> Value:
     return value
 
 
-def _is_named(value: Known | Unknown, inner: Value) -> bool:
-    """Whether what is divided is a setting, or the divisor says how many processes there are."""
-    return of_processes(value.operands[1]) or bool(names_of(inner))
+def _is_share(by: Value) -> bool:
+    """Whether a divisor is the number of processes, or of micro-batches an update."""
+    return of_processes(by) or any(map(ACCUMULATION.search, names_of(by)))
 
 
 def _is_unit(value: Value) -> bool:
@@ -103,7 +115,18 @@ def settled(value: Value, pattern: re.Pattern[str]) -> Value:
     itself where there is none, or where there are several."""
     named = [one for one in settings(value) if any(map(pattern.search, own_names(one)))]
     values = {repr(one.value) for one in named}
-    return named[0] if len(values) == 1 else configured(value)
+    if len(values) == 1 and named[0].value is not None:
+        return named[0]
+    return configured(value)
+
+
+def setting_of(value: Value) -> Found:
+    """The field that a configured number gives; a None that something replaces is not known."""
+    made = found(value)
+    if made.certainty == "stated" and made.value is None:
+        why = "it is None by default, and what replaces that cannot be told"
+        return Found(None, "unknown", made.place, "", made.flag, why)
+    return made
 
 
 def settings(value: Value) -> Iterator[Known]:

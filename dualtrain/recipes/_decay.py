@@ -26,7 +26,7 @@ def decay_part(seen: Seen) -> Part:
     """decay_exclude and decay_match, with what is wrong about them."""
     part = Part()
     event = seen.optimizer
-    signature = None if event is None else signature_of(event.path)
+    signature = None if event is None else signature_of(event)
     if event is None or signature is None:
         return part
     values = given(event, signature)

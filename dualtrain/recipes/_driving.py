@@ -8,7 +8,7 @@ from dualtrain.reading import Event, Instance, Known, Made, Unknown, Value, alte
 from dualtrain.recipes._schedule_names import is_schedule_path
 from dualtrain.recipes._seen import Seen, inside
 
-__all__ = ["built", "constructed", "drives", "driving", "is_schedule", "rate", "writes"]
+__all__ = ["beside", "built", "constructed", "drives", "driving", "is_schedule", "rate", "writes"]
 
 HOLDS = ("_learning_rate", "_lr_scheduler", "lr_scheduler")
 """Attributes of an optimizer, or of a Trainer, that hold its schedule."""
@@ -70,11 +70,26 @@ def driving(seen: Seen) -> Value | None:
     candidates = built(seen)
     attached = [(e, made) for e, made in candidates if _of_optimizer(seen, e)]
     others = [(e, made) for e, made in candidates if not _of_another(seen, e)]
-    for event, made in reversed(attached or others):
-        if event.context.real:
-            return made
-    entered = seen.optimizer is not None and seen.optimizer.context.real
-    return None if entered or not attached else attached[-1][1]
+    entered = [one for one in attached or others if one[0].context.real]
+    if entered:
+        outermost = min(len(event.context.loops) for event, _ in entered)
+        return [made for e, made in entered if len(e.context.loops) == outermost][-1]
+    trains = seen.optimizer is not None and seen.optimizer.context.real
+    return None if trains or not attached else attached[-1][1]
+
+
+def beside(seen: Seen, held: Value) -> list[tuple[Event, Value]]:
+    """Schedules of the same optimizer that are built elsewhere and stepped too."""
+    stepped = [one.receiver for one in seen.calls("step") if one.context.real]
+    mine = next((e.place for e, made in built(seen) if made is held), None)
+    return [
+        (e, made)
+        for e, made in built(seen)
+        if e.context.real
+        and e.place != mine
+        and _of_optimizer(seen, e)
+        and any(made is other for one in stepped if one is not None for other in alternatives(one))
+    ]
 
 
 def _reached(seen: Seen, value: Value) -> bool:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
+from dualtrain.reading import Known, Unknown
+from dualtrain.recipes._clock import deep
+from dualtrain.recipes._driving import driving, rate, writes
 from dualtrain.recipes._record import Hazard
 from dualtrain.recipes._seen import Part, Seen
 
@@ -30,16 +34,50 @@ def flags_part(seen: Seen) -> Part:
     part = Part()
     for flag in seen.program.flags.declared.values():
         name = flag.name.strip("-").replace("-", "_").lower()
-        if flag.reads or not TRAINING.search(name) or OTHER.search(name):
+        if flag.reads or not _trains(flag.name):
             continue
         given = ", and the command gives it" if flag.given else ""
-        text = f"{flag.name} is declared and nothing reads it{given}"
+        does = (
+            f"handed on at {flag.passes[0]}, and nothing uses" if flag.passes else "nothing reads"
+        )
+        text = f"{flag.name} is declared, {does} it{given}"
         part.hazards.append(Hazard("dead_flag", flag.place, text))
         if SEED.search(name):
             part.hazards.append(
                 Hazard("seed_unused", flag.place, f"{text}: no seed is set", "seed")
             )
+    part.hazards += _overwritten(seen)
     for word in seen.program.flags.strangers:
         text = f"the command gives {word.value!r}, which the script's parser refuses"
         part.hazards.append(Hazard("cli_flag_unknown", word.origin.place, text))
+    for one in seen.program.flags.text_numbers:
+        if _trains(one.origin.name):
+            text = f"{one.origin.name}: {one.value} is text to a reader of YAML 1.1"
+            part.hazards.append(Hazard("text_number_in_yaml", one.origin.place, text))
+    for name, old, new in seen.program.flags.overwritten:
+        if _trains(name):
+            text = f"{name} is {old.value} at {old.origin.place}, and {new.value} from here on"
+            part.hazards.append(Hazard("constants_reassigned", new.origin.place, text))
     return part
+
+
+def _trains(name: str) -> bool:
+    """Whether a flag or key of this name decides a training."""
+    last = name.rpartition(".")[2].strip("-").replace("-", "_").lower()
+    return bool(TRAINING.search(last)) and not OTHER.search(last)
+
+
+def _overwritten(seen: Seen) -> Iterator[Hazard]:
+    """A rate that the optimizer is given and that the loop replaces before anything uses it."""
+    given = rate(seen)
+    flag = given.origin.name if isinstance(given, Known) else ""
+    written = [one for one in writes(seen) if one.context.loops and one.args]
+    if not flag or not written or driving(seen) is not None:
+        return
+    for one in written:
+        for value in deep(one.args[0]):
+            kept = isinstance(value, Unknown) and value.op in ("item", "attr", "element", "carried")
+            if kept or (isinstance(value, Known) and value.origin.name == flag):
+                return
+    text = f"{flag} reaches the optimizer, and the loop writes another rate before the first update"
+    yield Hazard("dead_flag", written[0].place, text)

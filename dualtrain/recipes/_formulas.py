@@ -20,6 +20,9 @@ CLOSE = 1e-9
 MOST = 48
 """Numbers of a rule that are tried as its warmup and length, at most."""
 
+TRIES = 200_000
+"""Curves that are tried, at most: half a second."""
+
 FRACTIONS = (0.05, 0.21, 0.37, 0.5, 0.68, 0.83, 0.97)
 """Where between two times a rule is asked."""
 
@@ -54,6 +57,8 @@ class _Trial:
     scale: int
     """Steps of the clock in a unit of the rule's time."""
     known: dict[int, float] = field(default_factory=dict)
+    tried: int = 0
+    """Curves that have been tried."""
 
     def at(self, t: int) -> float:
         """The rate at a step of the clock."""
@@ -183,7 +188,9 @@ def _rises(trial: _Trial, warmup: float, peak: float) -> bool:
     """Whether the rate rises in a line until then, to the peak."""
     if warmup == 0:
         return True
-    times = sorted({0, math.ceil(warmup) - 1, *(int(warmup * f) for f in FRACTIONS)})
+    last = math.ceil(warmup) - 1
+    times = sorted({0, last, *(int(warmup * f) for f in FRACTIONS)})
+    times = sorted({*times, *_near_counts(trial, 0, warmup)})
     rates = [trial.at(t) for t in times]
     if len(times) == 1:
         return rates[0] < peak
@@ -223,6 +230,7 @@ def _inverse_root(trial: _Trial) -> Formula | None:
             continue
         for ahead in (1, 0):
             times = [int(warmup * k) + 1 for k in (1, 2, 5, 23)]
+            times += _near_counts(trial, warmup + 1, 30 * warmup)
             scale = trial.at(times[0]) * math.sqrt(times[0] + ahead)
             if not scale or not all(
                 _near(trial.at(t) * math.sqrt(t + ahead), scale) for t in times
@@ -287,25 +295,24 @@ def _curve_of(
         return None
     begin = 0 if counted == "from zero" else warmup
     times = [math.ceil(warmup + (end - warmup) * f) for f in FRACTIONS]
-    times += _near_counts(trial, warmup, end)
-    rates = [trial.at(t) for t in times]
-    if all(_close(r, rates[0]) for r in rates):
+    first, middle, last = (trial.at(times[at]) for at in (0, 2, 4))
+    if _close(first, last):
         return None
-    ps = [(t - begin) / (end - begin) for t in times]
     for schedule, name, value, shape in _shapes(trial):
-        g = [shape(p) for p in ps]
-        if abs(g[0] - g[4]) < 1e-12:
+        trial.tried += 1
+        if trial.tried > TRIES:
+            raise NotANumber
+        a, b, c = (shape((times[at] - begin) / (end - begin)) for at in (0, 2, 4))
+        if abs(a - c) < 1e-12:
             continue
-        span = (rates[0] - rates[4]) / (g[0] - g[4])
-        low = rates[0] - span * g[0]
+        span = (first - last) / (a - c)
+        low = first - span * a
         peak = low + span
-        if (
-            span <= 0
-            or peak <= 0
-            or any(
-                abs(low + span * a - r) > CLOSE * abs(peak) for a, r in zip(g, rates, strict=True)
-            )
-        ):
+        if peak <= 0 or abs(low + span * b - middle) > CLOSE * peak:
+            continue
+        times += _near_counts(trial, warmup, end)
+        bent = (low + span * shape((t - begin) / (end - begin)) - trial.at(t) for t in times)
+        if any(abs(off) > CLOSE * peak for off in bent):
             continue
         if abs(low) < 1e-6 * peak:
             low = _end(trial, end, peak)
@@ -366,7 +373,8 @@ def _steps(trial: _Trial) -> Formula | None:
         size = int(count)
         if size < 2 or peak is None or size_value is None:
             continue
-        times = (size - 1, size, 2 * size + 1, 5 * size - 1, 7 * size)
+        times = [size - 1, size, 2 * size + 1, 5 * size - 1, 7 * size]
+        times += _near_counts(trial, 0, 8 * size)
         for gamma_value, gamma in _gammas(trial):
             if all(_near(trial.at(t), first * gamma ** (t // size)) for t in times):
                 numbers = {"peak": peak, "step_size": size_value, "gamma": gamma_value}
@@ -379,21 +387,24 @@ def _exponential(trial: _Trial) -> Formula | None:
     peak = _peak(trial, first)
     for gamma_value, gamma in _gammas(trial):
         if peak is not None and all(
-            _near(trial.at(t), first * gamma ** (t / trial.scale)) for t in (1, 2, 5, 9, 30)
+            _near(trial.at(t), first * gamma ** (t / trial.scale))
+            for t in (1, 2, 5, 9, 30, *_near_counts(trial, 0, 10_000))
         ):
             return Formula("exponential", {"peak": peak, "gamma": gamma_value}, 1.0)
     return None
 
 
 def _piecewise(trial: _Trial) -> Formula | None:
-    counts = sorted({int(t) for _, t in _counts(trial, whole=True) if t < 10**7})
+    whole = {int(t) for _, t in _counts(trial, whole=True) if t < 10**7}
+    counts = sorted(whole | {t + 1 for t in whole})
     breaks = [t for t in counts if not _close(trial.at(t - 1), trial.at(t))]
     if not breaks:
         return None
     edges = [0, *breaks, breaks[-1] * 3 + 10]
     values: list[float] = []
     for low, high in pairwise(edges):
-        rates = [trial.at(low + int((high - 1 - low) * f)) for f in (0.0, *FRACTIONS, 1.0)]
+        times = [low + int((high - 1 - low) * f) for f in (0.0, *FRACTIONS, 1.0)]
+        rates = [trial.at(t) for t in times + _near_counts(trial, low, high)]
         if not all(_close(r, rates[0]) for r in rates):
             return None
         values.append(rates[0])

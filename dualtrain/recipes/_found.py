@@ -21,7 +21,7 @@ from dualtrain.reading import (
     leaves,
     plain,
 )
-from dualtrain.recipes._record import Found
+from dualtrain.recipes._record import Certainty, Found
 
 __all__ = ["described", "found", "implied", "number", "stated"]
 
@@ -40,7 +40,8 @@ def implied(value: Any, library: str, place: Place | None = None) -> Found:
 
 
 def found(value: Value) -> Found:
-    """The field that a value gives: stated where it is known to the last element."""
+    """The field that a value gives: stated where it is known to the last element, or implied
+    where a library's default is all that it comes from."""
     try:
         known = plain(value)
     except ValueError:
@@ -52,7 +53,8 @@ def found(value: Value) -> Found:
     if source is None:
         return Found(_listed(known), "stated")
     origin = source.origin
-    return Found(_listed(known), "stated", origin.place, origin.how, origin.name or None)
+    certainty: Certainty = "implied" if origin.how.startswith("library default") else "stated"
+    return Found(_listed(known), certainty, origin.place, origin.how, origin.name or None)
 
 
 def _listed(known: Any) -> Any:

@@ -8,16 +8,30 @@ from dualtrain.recipes._found import described
 from dualtrain.recipes._record import Found
 from dualtrain.recipes._seen import Part, Seen
 
-__all__ = ["freeze_part"]
+__all__ = ["freeze_part", "frozen_part"]
 
 STILL = {".stop_gradient": True, ".trainable": False, ".requires_grad": False}
 
 
+ADAPTERS = frozenset(
+    {
+        "get_peft_model",
+        "mark_only_lora_as_trainable",
+        "mark_only_prefix_as_trainable",
+        "prepare_model_for_kbit_training",
+    }
+)
+"""Calls after which all stands still but what they add."""
+
+
 def freeze_part(seen: Seen) -> Part:
     """freeze."""
+    return Part() if seen.optimizer is None else frozen_part(seen)
+
+
+def frozen_part(seen: Seen) -> Part:
+    """freeze, whoever trains."""
     part = Part()
-    if seen.optimizer is None:
-        return part
     frozen: list[str] = []
     place = None
     for event in seen.program.events:
@@ -28,6 +42,13 @@ def freeze_part(seen: Seen) -> Part:
         if text not in frozen:
             frozen.append(text)
     part.fields["freeze"] = Found(frozen, "stated", place)
+    adapters = [one for one in seen.calls(*ADAPTERS) if one.context.real]
+    if adapters:
+        name, place = adapters[0].name, adapters[0].place
+        why = f"{name} lets all stand still but what it adds, where it is called"
+        sure = all(one.taken for one in adapters[0].context.conditions)
+        kept = Found([f"all but what {name} adds"], "stated", place, why=why)
+        part.fields["freeze"] = kept if sure else Found(None, "unknown", place, why=why)
     return part
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dualtrain.reading import DictValue, Event, Known, Made, Value
+from dualtrain.reading import DictValue, Event, Known, ListValue, Made, Value
 from dualtrain.recipes._batches import batch_size_of, sizes_of
 from dualtrain.recipes._configured import configured
 from dualtrain.recipes._driving import driving, is_schedule, rate
@@ -107,7 +107,8 @@ def _amp(seen: Seen, fit: Event) -> Found:
     if prepare is not None:
         words = {**dict(zip(PREPARE, prepare.args, strict=False)), **prepare.kwargs}
     given = words.get("amp_configs")
-    if given is None or (isinstance(given, Known) and given.value in (None, "O0")):
+    inputs = isinstance(given, ListValue)  # of an old release, which has no precision
+    if given is None or inputs or (isinstance(given, Known) and given.value in (None, "O0")):
         return Found(
             "off", "stated", fit.place, "computed", None, "prepare() is given no precision"
         )

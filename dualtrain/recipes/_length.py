@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from dualtrain.reading import Event, Known, Library, Loop, Made, Unknown, Value, leaves
 from dualtrain.recipes._clock import Clock, counted, names_of, unwrapped
-from dualtrain.recipes._configured import configured, settled
+from dualtrain.recipes._configured import configured, own_names, setting_of, settings, settled
 from dualtrain.recipes._driving import driving, rate
-from dualtrain.recipes._found import found
+from dualtrain.recipes._found import found, with_why
 from dualtrain.recipes._record import Found
 from dualtrain.recipes._source_lines import ends_inside, line_of
 
-__all__ = ["LIMIT", "lengths", "stops"]
+__all__ = ["LIMIT", "arguments", "forever", "lengths", "limits", "stops"]
 
 ENDS = ("sys.exit", "builtins.exit", "builtins.quit", "os._exit")
 
 LIMIT = re.compile(r"^(?!.*warm)(?:max|total|num|train|n)_?\w*(?:step|iter|update)")
 """Names of a number of steps at which training ends."""
 
-EPOCHS = re.compile("epoch", re.IGNORECASE)
+NONE = (None, "None", "none", "")
+EPOCHS = re.compile(
+    r"^(?!.*(load|start|begin|resume|warm|dec_|decay|eval|save|init|last|per_|freeze|log))\w*epoch",
+    re.IGNORECASE,
+)
+"""Names of how many epochs there are."""
 
 
 def lengths(clock: Clock) -> dict[str, Found]:
     """`epochs` and `max_steps`, of those that are there."""
     fields: dict[str, Found] = {}
     loops = [*clock.around[: len(clock.around) - (clock.inner is not None)]]
+    if _says_epochs(clock, clock.update_loop) and _rounds(clock.update_loop) is not None:
+        loops = [clock.update_loop]
     if not loops:
         fields |= _only(clock)
     counting = [(loop, n) for loop in reversed(loops) if (n := _rounds(loop)) is not None]
@@ -35,25 +42,63 @@ def lengths(clock: Clock) -> dict[str, Found]:
         if _is_limit(rounds, clock, loop):
             fields.setdefault("max_steps", found(configured(rounds)))
     epochs = [(loop, n) for loop, n in counting if not _is_limit(n, clock, loop)]
-    named = [n for loop, n in epochs if EPOCHS.search(line_of(clock.seen.program, loop.place))]
+    named = [n for loop, n in epochs if _says_epochs(clock, loop)]
     plain = [n for _, n in epochs if not (isinstance(n, Unknown) and n.op == "len")]
     for rounds in [*named, *plain][:1]:
         if not _without_end(rounds):
-            fields["epochs"] = found(settled(rounds, EPOCHS))
+            fields["epochs"] = setting_of(settled(rounds, EPOCHS))
     limit = _limit(clock)
-    if limit is not None and not (isinstance(limit, Known) and limit.value is None):
+    if limit is not None and not _is_none(limit):
         fields["max_steps"] = found(configured(limit))
+    if not fields and not forever(clock):
+        fields["epochs"] = _asked_for(clock)
     return fields
 
 
+def _is_none(limit: Value) -> bool:
+    """Whether a limit is not given: None, or None until the program computes it from epochs."""
+    if isinstance(limit, Known):
+        return limit.value in NONE
+    named = [one for one in settings(limit) if any(map(LIMIT.search, own_names(one)))]
+    return bool(named) and all(one.value in NONE for one in named)
+
+
+def forever(clock: Clock) -> Loop | None:
+    """A loop of the training that nothing ends."""
+    for loop in (*clock.around, clock.loop):
+        test = loop.test
+        always = isinstance(test, Known) and bool(test.value) and not test.operands
+        if always and not any(loop in one.context.loops for one in stops(clock)):
+            return loop
+    return None
+
+
+def _asked_for(clock: Clock) -> Found:
+    """Epochs that something is given which no loop counts, such as what makes the batches."""
+    named: dict[str, Known] = {}
+    for one in clock.seen.program.events:
+        for value in (*one.args, *one.kwargs.values()):
+            for setting in settings(value):
+                name = next(iter(own_names(setting)), "")
+                if re.search(r"(^|_)epochs?$", name) and "warm" not in name:
+                    named[name] = setting
+    if len(named) == 1:
+        return with_why(setting_of(*named.values()), "no loop counts them")
+    why = "how often the data are gone through is decided by what gives the batches"
+    return Found(None, "unknown", clock.loop.place, why=why)
+
+
 def _only(clock: Clock) -> dict[str, Found]:
-    """The length of a loop that stands alone: of steps, or of epochs that are one batch each."""
+    """The length of a loop of steps that stands alone."""
     rounds = _rounds(clock.update_loop)
     if rounds is None:
         return {}
-    line = line_of(clock.seen.program, clock.update_loop.place)
-    name = "epochs" if "epoch" in line.lower() else "max_steps"
-    return {name: found(configured(rounds))}
+    return {"max_steps": found(configured(rounds))}
+
+
+def _says_epochs(clock: Clock, loop: Loop) -> bool:
+    """Whether a loop counts epochs, as its text says."""
+    return "epoch" in line_of(clock.seen.program, loop.place).lower()
 
 
 def _without_end(rounds: Value) -> bool:
@@ -136,28 +181,46 @@ def stops(clock: Clock) -> Iterator[Event]:
 
 def _limit(clock: Clock) -> Value | None:
     """The number of steps at which training stops, or which lengthens its epochs."""
-    for one in stops(clock):
-        for condition in reversed(clock.own(one)):
-            limit = _compared(clock, condition.test, condition.place)
-            if limit is not None:
-                return limit
-    for value in _shaping(clock):
-        limit = _asked(value)
-        if limit is not None:
-            return limit
-    return None
+    stop, epochs, schedule = limits(clock)
+    return stop or epochs or schedule
+
+
+def limits(clock: Clock) -> tuple[Value | None, Value | None, Value | None]:
+    """The number of steps that ends training, that lengthens its epochs, that shapes the
+    schedule."""
+    tests = (c for one in stops(clock) for c in reversed(clock.own(one)))
+    found_in = (_compared(clock, one.test, one.place) for one in tests)
+    stop = next((one for one in found_in if one is not None), None)
+    rounds = [n for n in map(_rounds, clock.around) if n is not None]
+    return stop, _first(map(_asked, rounds)), _first(map(_asked, arguments(clock)))
+
+
+def _tests(test: Value) -> Iterator[Known | Unknown]:
+    """What a test is put together from."""
+    if isinstance(test, (Known, Unknown)) and test.op in ("and", "or", "not"):
+        for one in test.operands:
+            yield from _tests(one)
+    elif isinstance(test, (Known, Unknown)):
+        yield test
+
+
+def _first(values: Iterable[Value | None]) -> Value | None:
+    return next((one for one in values if one is not None), None)
 
 
 def _compared(clock: Clock, test: Value, place: Any) -> Value | None:
     words = re.findall(r"\w+", line_of(clock.seen.program, place).lower())
-    for one in leaves(test):
-        if not isinstance(one, (Known, Unknown)) or one.op not in ("<", "<=", ">", ">=", "=="):
+    for bare in _tests(test):
+        if isinstance(bare, Known) and any(map(LIMIT.search, own_names(bare))):
+            return bare
+    for one in _tests(test):
+        if one.op not in ("<", "<=", ">", ">=", "==") or len(one.operands) != 2:
             continue
         for a, b in (one.operands, one.operands[::-1]):
             limit = settled(b, LIMIT)
             named = any(LIMIT.search(name) for name in names_of(limit))
             if counted(a) and not counted(b) and not isinstance(a, Known):
-                plain = isinstance(limit, Known) and not limit.origin.name
+                plain = isinstance(limit, Known) and not any(settings(limit))
                 if named or (plain and any(map(LIMIT.search, words))):
                     return limit
             if named and isinstance(a, Known) and a.value in (0, -1, None):
@@ -165,16 +228,7 @@ def _compared(clock: Clock, test: Value, place: Any) -> Value | None:
     return None
 
 
-def _shaping(clock: Clock) -> Iterator[Value]:
-    """Values that a limit of steps may go into: the epochs, the schedule's length."""
-    for loop in clock.around:
-        rounds = _rounds(loop)
-        if rounds is not None:
-            yield rounds
-    yield from _arguments(clock)
-
-
-def _arguments(clock: Clock) -> Iterator[Value]:
+def arguments(clock: Clock) -> Iterator[Value]:
     """What the schedule is made from."""
     for one in (driving(clock.seen), rate(clock.seen)):
         if isinstance(one, Made):

@@ -8,16 +8,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from dualtrain.reading import Known, Made, Unknown, Value
+from dualtrain.recipes._base_rate import followed
 from dualtrain.recipes._found import described, found, number
 from dualtrain.recipes._numeric import NotANumber, Numbers, key, parts
 from dualtrain.recipes._record import ABSENT, Found
 from dualtrain.recipes._seen import Seen, inside
 
-__all__ = ["base_rate", "epochs_of", "in_epochs", "length_of", "warmup_of"]
+__all__ = ["epochs_of", "in_epochs", "length_of", "warmup_of"]
 
 ACCUMULATION = re.compile(r"accum|update_freq|grad_acc|ACCUM", re.I)
 BATCH = re.compile(r"batch|\bbs\b", re.I)
-RATE = re.compile(r"(^|[._\-])(b?lr|base_?lr|learning_?rate|rate)($|[_\-])|lr$", re.I)
 
 
 def names_of(value: Value) -> Iterator[str]:
@@ -170,9 +170,9 @@ def _part_of(value: Value, total: Value | None) -> Found | None:
     """The fraction of the total that a warmup is computed as."""
     if total is None or not isinstance(value, (Known, Unknown)) or not value.op:
         return None
-    value = _followed(value)
-    wanted = key(_followed(total))
-    at = next((one for one in parts(value) if key(_followed(one)) == wanted), None)
+    value = followed(value)
+    wanted = key(followed(total))
+    at = next((one for one in parts(value) if key(followed(one)) == wanted), None)
     if at is None or at is value:
         return None
     if isinstance(at, Known) and not (at.op or at.origin.name):
@@ -197,15 +197,12 @@ def _opened(value: Value, at: object) -> Value:
     return value
 
 
-def _followed(value: Value) -> Value:
-    """The side of a choice that the text tells is taken."""
-    while isinstance(value, Unknown) and value.op == "if" and isinstance(value.operands[0], Known):
-        value = value.operands[1 if value.operands[0].value else 2]
-    return value
-
-
 def _ratio(value: Value, ratio: float, of: str) -> Found | None:
     """The constant of a tree that a ratio is, or the inverse of."""
+    if ratio == 0:
+        none = [one for one in parts(value) if number(one) == 0 and one is not value]
+        named = [one for one in none if isinstance(one, Known) and one.origin.name]
+        return found((named or none)[0]) if none else None
     for one in parts(value):
         if not isinstance(one, Known) or isinstance(one.value, bool):
             continue
@@ -221,7 +218,7 @@ def _ratio(value: Value, ratio: float, of: str) -> Found | None:
 
 def epochs_of(value: Value) -> Found | None:
     """The epochs that a number of updates is computed from: 5 of `5 * len(loader)`."""
-    value = _followed(value)
+    value = followed(value)
     if not lengths_in(value):
         return None
     numbers = Numbers(1)
@@ -266,21 +263,3 @@ def in_epochs(values: list[Value]) -> list[Found] | None:
     """Times in epochs, of times that are each epochs times the same updates of an epoch."""
     each = [epochs_of(one) for one in values]
     return [one for one in each if one] if all(each) else None
-
-
-def base_rate(value: Value) -> Found:
-    """The rate as it is configured, before it is multiplied by batches or processes."""
-    stated = found(value)
-    if stated.certainty != "unknown":
-        return stated
-    known = [
-        one
-        for one in parts(_followed(value))
-        if isinstance(one, Known) and isinstance(one.value, (int, float)) and one.value
-    ]
-    known = [one for one in known if not isinstance(one.value, bool)]
-    named = [one for one in known if one.origin.name and RATE.search(one.origin.name)]
-    rates = named or [one for one in known if isinstance(one.value, float) and one.value < 1]
-    if {one.value for one in rates} and len({one.value for one in rates}) == 1:
-        return replace(found(rates[0]), why=f"scaled at run time: {described(value)}")
-    return stated

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dualtrain.reading import ListValue, Unknown
 from dualtrain.recipes._clock import Clock, clock_of, counted
-from dualtrain.recipes._configured import configured
-from dualtrain.recipes._found import found, stated
+from dualtrain.recipes._configured import configured, setting_of
+from dualtrain.recipes._found import stated
 from dualtrain.recipes._length import lengths
 from dualtrain.recipes._loop_hazards import hazards
 from dualtrain.recipes._record import Found
@@ -52,11 +52,11 @@ def _drops(clock: Clock) -> bool:
 
 def _accumulate(clock: Clock) -> Found:
     if clock.size is not None:
-        return found(configured(clock.size))
+        return setting_of(configured(clock.size))
     for made in clock.seen.calls("Accelerator"):
         steps = made.kwargs.get("gradient_accumulation_steps")
         if steps is not None:
-            return found(configured(steps))
+            return setting_of(configured(steps))
     updates = clock.updates
     place = updates[0].place if updates else clock.loop.place
     odd = [

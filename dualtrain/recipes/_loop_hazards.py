@@ -9,7 +9,8 @@ from dualtrain.reading import DictValue, Event, Instance, Known, Made, Place, Un
 from dualtrain.recipes._clock import Clock, deep, names_of, same_tree
 from dualtrain.recipes._configured import configured, of_processes, reached
 from dualtrain.recipes._driving import driving, rate
-from dualtrain.recipes._length import stops
+from dualtrain.recipes._found import described
+from dualtrain.recipes._length import LIMIT, arguments, forever, limits
 from dualtrain.recipes._record import Hazard
 from dualtrain.recipes._schedule_clock import STEPS, schedule_steps
 from dualtrain.recipes._seen import inside
@@ -24,6 +25,7 @@ def hazards(clock: Clock) -> list[Hazard]:
     """All that are seen."""
     rules = (
         _off_by_one,
+        _bits,
         _not_divided,
         _tail,
         _clips_each,
@@ -32,6 +34,7 @@ def hazards(clock: Clock) -> list[Hazard]:
         _several_optimizers,
         _schedule,
         _endless,
+        _limits,
         _scaled,
     )
     return [one for rule in rules for one in rule(clock)]
@@ -52,6 +55,20 @@ def _off_by_one(clock: Clock) -> Iterator[Hazard]:
         f"instead of n{given}"
     )
     yield Hazard("accum_off_by_one", gate.condition.place, text)
+
+
+def _bits(clock: Clock) -> Iterator[Hazard]:
+    """A step's bits, where its remainder was meant."""
+    for update in clock.updates:
+        for condition in clock.own(update):
+            bits = [v for v in deep(condition.test) if isinstance(v, Unknown) and v.op == "&"]
+            if bits:
+                text = (
+                    f"an update waits for {described(bits[0])}: the bits that two numbers share, "
+                    "not the remainder, so updates do not come in groups of one size"
+                )
+                yield Hazard("accum_condition_bits", condition.place, text, "batch.accumulate")
+                return
 
 
 def _not_divided(clock: Clock) -> Iterator[Hazard]:
@@ -231,19 +248,33 @@ def _before(clock: Clock, steps: list[Event]) -> Iterator[Hazard]:
         return
     if events.index(first) < min(events.index(one) for one in updates):
         text = "the schedule is stepped before the update: the first update has the second rate"
-        yield Hazard("sched_before_optimizer", first.place, text, "schedule.shift")
+        yield Hazard("sched_before_optimizer", first.place, text, "shift")
 
 
 # The run
 
 
 def _endless(clock: Clock) -> Iterator[Hazard]:
-    for loop in (*clock.around, clock.loop):
-        test = loop.test
-        forever = isinstance(test, Known) and bool(test.value) and not test.operands
-        if forever and not any(loop in one.context.loops for one in stops(clock)):
-            yield Hazard("endless_loop", loop.place, "nothing ends this loop")
-            return
+    loop = forever(clock)
+    if loop is not None:
+        yield Hazard("endless_loop", loop.place, "nothing ends this loop")
+
+
+def _limits(clock: Clock) -> Iterator[Hazard]:
+    stop, epochs, schedule = limits(clock)
+    place = clock.loop.place
+    if schedule is not None and stop is None and epochs is None and clock.epoch_loop is not None:
+        text = "the limit of steps shapes the schedule only: training goes on through its epochs"
+        yield Hazard("max_steps_not_a_stop", place, text, "duration")
+    if stop is not None and schedule is None and _of_epochs(clock):
+        text = "the limit of steps ends the run, and the schedule is laid out over all epochs"
+        yield Hazard("max_steps_not_in_schedule", place, text, "horizon")
+
+
+def _of_epochs(clock: Clock) -> bool:
+    """Whether the schedule's length comes from epochs alone."""
+    names = {name for value in arguments(clock) for name in names_of(value)}
+    return any("epoch" in name for name in names) and not any(map(LIMIT.search, names))
 
 
 def _scaled(clock: Clock) -> Iterator[Hazard]:

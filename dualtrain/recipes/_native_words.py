@@ -31,7 +31,7 @@ RUNS = (1_000_003, 2_000_003)
 def optimizer_words(recipe: Recipe) -> dict[str, Any]:
     """The words of the optimizer, its rate and decay left out; none where its class has no row."""
     event = None if recipe.training is None else recipe.training.optimizer
-    signature = None if event is None else signature_of(event.path)
+    signature = None if event is None else signature_of(event)
     if event is None or signature is None:
         return {}
     values = {k: v for k, v in given(event, signature).items() if k not in OF_PARAMETERS}

@@ -13,9 +13,9 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from dualtrain.reading import Instance, Known, Library, ListValue, Made, Unknown, Value
+from dualtrain.reading import Known, Library, ListValue, Made, Unknown, Value
 
-__all__ = ["Key", "NotANumber", "Numbers", "Rule", "called", "is_attribute", "key", "parts"]
+__all__ = ["Key", "NotANumber", "Numbers", "Rule", "called", "key", "parts"]
 
 Key = bytes
 
@@ -324,11 +324,3 @@ def called(rule: Rule, t: Any) -> Any:
     if isinstance(found, complex):
         raise NotANumber
     return found
-
-
-def is_attribute(value: Value, *names: str) -> bool:
-    """Whether a value is an attribute of one of these names, of an object of the program."""
-    if not (isinstance(value, Unknown) and value.op == "attr"):
-        return False
-    of, name = value.operands
-    return isinstance(of, Instance) and isinstance(name, Known) and name.value in names

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import replace
 
 from dualtrain.reading import Event, Known, ListValue, Made, Unknown, Value, alternatives, leaves
+from dualtrain.recipes._base_rate import SCALED, base_rate
 from dualtrain.recipes._decay import regularized
 from dualtrain.recipes._found import described, found, implied, number
 from dualtrain.recipes._groups import Group, groups_of
@@ -23,7 +22,7 @@ def optimizer_part(seen: Seen) -> Part:
     event = seen.optimizer
     if event is None:
         return part
-    signature = signature_of(event.path)
+    signature = signature_of(event)
     if signature is None:
         part.fields["optimizer"] = Found(seen.class_name, "stated", event.place, "literal")
         return part
@@ -74,7 +73,7 @@ def _own_rates(seen: Seen) -> Event | None:
 
 def _scaled(fields: Mapping[str, Found]) -> bool:
     """Whether the rate is multiplied at run time."""
-    return "lr" in fields and fields["lr"].why.startswith("times what the run decides")
+    return "lr" in fields and fields["lr"].why.startswith(SCALED)
 
 
 def _name(seen: Seen, event: Event, values: Mapping[str, Value]) -> Found:
@@ -101,7 +100,7 @@ def _numbers(event: Event, signature: Signature, values: Mapping[str, Value]) ->
     if rate not in values and rate in signature.defaults:
         fields["lr"] = implied(signature.defaults[rate], signature.library, event.place)
     elif rate in values and not _schedule(values[rate]):
-        fields["lr"] = _base_rate(values[rate])
+        fields["lr"] = base_rate(values[rate])
     for field, names in ONE.items():
         for name in names:
             if name in values:
@@ -116,30 +115,6 @@ def _numbers(event: Event, signature: Signature, values: Mapping[str, Value]) ->
     if betas is not None:
         fields["betas"] = betas
     return fields
-
-
-def _base_rate(value: Value) -> Found:
-    """A rate, or of one that is multiplied by what only a run knows the rate that is."""
-    rate = found(value)
-    if rate.certainty != "unknown":
-        return rate
-    for one in alternatives(value):
-        factors = _factors(one)
-        named = [f for f in factors if isinstance(f, Known) and RATE.search(f.origin.name)]
-        if len(named) == 1 and len(factors) > 1:
-            why = f"times what the run decides: {described(one)}"
-            return replace(found(named[0]), why=why)
-    return rate
-
-
-def _factors(value: Value) -> list[Value]:
-    """What is multiplied or divided."""
-    if isinstance(value, (Known, Unknown)) and value.op in ("*", "/", "float") and value.operands:
-        return [one for part in value.operands for one in _factors(part)]
-    return [value]
-
-
-RATE = re.compile(r"(^|[-_.])b?(lr|learning_?rate)$", re.IGNORECASE)
 
 
 def _schedule(value: Value) -> bool:
@@ -175,7 +150,7 @@ def _decay(
     params = values.get("parameters" if signature.library == "paddle" else signature.names[0])
     name = "lamb_weight_decay" if "lamb_weight_decay" in signature.names else "weight_decay"
     grouped = [one.values["weight_decay"] for one in groups if "weight_decay" in one.values]
-    outer = values.get(name)
+    outer = values.get(name, event.kwargs.get("regularization"))  # Paddle 1's word
     grouped = [side for one in grouped for side in alternatives(one)]
     if grouped:
         decays = [one for one in map(found, grouped) if one.value != 0]
@@ -184,7 +159,7 @@ def _decay(
         if not decays:
             return found(grouped[0])
         return _by_flag(decays)
-    if _hidden(params):
+    if params is not None and _hidden(params):
         why = (
             f"the parameters are {described(params)}, which may be groups with decays of their own"
         )
@@ -192,6 +167,13 @@ def _decay(
     if outer is None:
         return _default(signature, name, event)
     return _regularizer(outer, event, signature)
+
+
+def _penalty(event: Event) -> bool:
+    """Whether the decay is an object of a penalty, which says that it is part of the loss."""
+    given = (*event.args, *event.kwargs.values())
+    names = [one.path.rpartition(".")[2] for one in given if isinstance(one, Made)]
+    return any(one.startswith(("L2Decay", "L1Decay")) for one in names)
 
 
 def _by_flag(decays: list[Found]) -> Found:
@@ -219,9 +201,9 @@ def _default(signature: Signature, name: str, event: Event) -> Found:
     return implied(decay, signature.library, event.place) if decay else ABSENT
 
 
-def _hidden(params: Value | None) -> bool:
+def _hidden(params: Value) -> bool:
     """Whether what is handed over may be groups that the text does not show."""
-    if params is None or isinstance(params, Known):
+    if isinstance(params, Known):
         return False
     if isinstance(params, ListValue):
         return params.open and not params.items
@@ -250,12 +232,14 @@ def _decay_hazards(
             "all that the filter keeps"
         )
         hazards.append(Hazard("framework_default_decay", event.place, text, "weight_decay.value"))
-    if seen.class_name in ("adam", "nadam", "radam", "adamax") and decay.value:
+    if (
+        seen.class_name in ("adam", "nadam", "radam", "adamax")
+        and decay.value
+        and not _penalty(event)
+    ):
         text = (
             f"weight_decay {decay.value} of Adam is added to the gradient (coupled), and divided "
             "by the root of the second moment like it; AdamW's is not"
         )
-        hazards.append(
-            Hazard("coupled_decay", decay.place or event.place, text, "weight_decay.kind")
-        )
+        hazards.append(Hazard("coupled_decay", decay.place or event.place, text, "optimizer.name"))
     return hazards

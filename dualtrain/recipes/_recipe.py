@@ -34,10 +34,13 @@ from dualtrain.recipes._hapi import hapi_part
 from dualtrain.recipes._loop import loop_part
 from dualtrain.recipes._optimizer import optimizer_part
 from dualtrain.recipes._order_hazards import order_part
-from dualtrain.recipes._record import FIELDS, Found, Hazard, Recipe
+from dualtrain.recipes._record import ABSENT, FIELDS, Found, Hazard, Recipe
 from dualtrain.recipes._schedules import schedule_part
 from dualtrain.recipes._seen import Part, Seen, see
+from dualtrain.recipes._signatures import is_copied
+from dualtrain.recipes._trainer_models import trainer_models
 from dualtrain.recipes._trainer_part import trainer_of, trainer_part
+from dualtrain.recipes._trainer_tree import trainer_tree
 from dualtrain.recipes.vision import vision_recipe
 
 __all__ = ["RecipeError", "read_recipe"]
@@ -123,7 +126,8 @@ def read_recipe(
     command = _command(script, sources.pages, top, run, overrides or {})
     argv = _argv(command, overrides or {})
     folder = working_folder(command, _within(script, top)) if command is not None else None
-    program = read_program(script, top, argv=argv, folder=folder)
+    models = trainer_models(top.resolve(), _within(script.parent, top))
+    program = read_program(script, top, argv=argv, folder=folder, models=models)
     if trees and command is None:
         more = _config_words(program, trees[0], top)
         if more:
@@ -138,7 +142,9 @@ def read_recipe(
             if isinstance(value, Function) and STARTS.match(name)
         ]
         if uncalled:
-            program = read_program(script, top, argv=argv, uncalled=uncalled, folder=folder)
+            program = read_program(
+                script, top, argv=argv, uncalled=uncalled, folder=folder, models=models
+            )
             seen = see(program)
             called = [one for one in program.called if not _installed(top, one)]
             if seen.optimizer is not None and called:
@@ -201,6 +207,9 @@ def _of_tree(path: Path, root: Path, run: str | None, overrides: Mapping[str, ob
         told = ("-o", f"{name}={value}") if "." in name else (f"--{name}", str(value))
         words += [Node(word, Place("the command line", 0)) for word in told]
     found = vision_recipe(tree, lambda name: _code(root / name), words)
+    trained = trainer_tree(tree, root, _within(path.parent, root)) if found is None else None
+    if trained is not None:
+        return trained
     if found is None:
         raise RecipeError(
             f"{path}: a configuration of no repository that is known; give the script that reads "
@@ -295,6 +304,11 @@ def _recipe(seen: Seen, root: Path, command: Command | None, hazards: list[Hazar
     if seen.optimizer is None and trainer is None:
         why = f"no optimizer is seen in {program.entry.file}"
         fields = {name: Found(None, "unknown", why=why) for name in FIELDS} | fields
+    elif seen.optimizer is not None and is_copied(seen.optimizer):
+        why = "a class of the program's own, which may move its rate by itself"
+        for name in ("schedule", "warmup", "warmup_unit", "length"):
+            if fields.get(name, ABSENT).value in (None, "none"):
+                fields[name] = Found(None, "unknown", seen.optimizer.place, why=why)
     elif trainer is None and not seen.updates:
         why = "the loop that steps the optimizer is not seen"
         fields |= {n: Found(None, "unknown", why=why) for n in LOOP if n not in fields}

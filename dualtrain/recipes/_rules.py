@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from dualtrain.reading import (
+    Class,
     Event,
     Function,
     Instance,
@@ -17,16 +19,17 @@ from dualtrain.reading import (
     Unknown,
     Value,
 )
+from dualtrain.recipes._base_rate import base_rate
 from dualtrain.recipes._clock import same_tree
 from dualtrain.recipes._formulas import Formula, recognised
 from dualtrain.recipes._found import described, found, number
-from dualtrain.recipes._lengths import base_rate, length_of, lengths_in, warmup_of
+from dualtrain.recipes._lengths import length_of, lengths_in, warmup_of
 from dualtrain.recipes._numeric import Key, key, parts
 from dualtrain.recipes._record import Found
 from dualtrain.recipes._seen import Seen, inside
 from dualtrain.recipes._stepping import stepped_per_epoch
 
-__all__ = ["NUMBERS", "SHARE", "of_class", "of_function", "of_writes", "unknown"]
+__all__ = ["CODE", "NUMBERS", "SHARE", "of_class", "of_function", "of_writes", "unknown"]
 
 CODE = ("warmup", "warmup_unit", "warmup_start", "end_lr", "length")
 """Fields that code decides too, where its formula is not known."""
@@ -88,7 +91,13 @@ def of_class(seen: Seen, value: Instance) -> Fields:
             fixed[key(one)] = BASE
     formula = None if moved else recognised(gives, clocks, fixed, state=[value])
     unit = "epochs" if stepped_per_epoch(seen) else "steps"
-    return _fields(seen, formula, _place(method) or place, unit, False)
+    fields = _fields(seen, formula, _place(method) or place, unit, True)
+    if formula is not None and _base(formula.numbers.get("peak", CLOCK)):
+        del fields["lr"]
+    elif formula is None and not any(map(_base, parts(gives))):
+        why = f"{value.of.name} computes its rates from numbers of its own"
+        fields |= unknown(("lr",), place, why)
+    return fields
 
 
 def of_writes(seen: Seen, stores: Sequence[Event]) -> Fields:
@@ -99,7 +108,7 @@ def of_writes(seen: Seen, stores: Sequence[Event]) -> Fields:
     clocks, epoch, unit = _clocks(seen, event, value)
     state = [] if seen.made is None else [seen.made]
     formula: Formula | None = None
-    if clocks:
+    if clocks and not _sometimes(event) and not _may_return(seen, event):
         for one in dict.fromkeys((unit, "steps")):
             formula = recognised(
                 value, clocks, {}, epoch, one == "epochs" and epoch is not None, state
@@ -107,12 +116,55 @@ def of_writes(seen: Seen, stores: Sequence[Event]) -> Fields:
             if formula is not None:
                 unit = one
                 break
-    return _fields(seen, formula, event.place, unit, True)
+    return _fields(seen, formula, event.place, unit, True, _first(value))
+
+
+def _first(value: Value) -> int:
+    """The number of the first round, where the rate depends on one such number alone."""
+    starts = {
+        one.operands[1].value
+        for one in parts(value)
+        if isinstance(one, Unknown) and one.op == "index" and isinstance(one.operands[1], Known)
+    }
+    (first,) = starts if len(starts) == 1 else (0,)
+    return first if isinstance(first, int) else 0
 
 
 def unknown(names: Sequence[str], place: Place | None, why: str) -> Fields:
     """These fields, of which nothing is known."""
     return {name: Found(None, "unknown", place, why=why) for name in names}
+
+
+def _sometimes(event: Event) -> bool:
+    """Whether the rate is written in some rounds only, which the clock decides: `if epoch > 9`.
+
+    Every n-th round is no such case: the rate stays near what the rule gives.
+    """
+    for condition in event.context.conditions:
+        tree = list(parts(condition.test))
+        moving = any(isinstance(one, Unknown) and one.op in ("index", "carried") for one in tree)
+        nth = any(isinstance(one, Unknown) and one.op == "%" for one in tree)
+        if condition.taken is None and moving and not nth:
+            return True
+    return False
+
+
+def _may_return(seen: Seen, event: Event) -> bool:
+    """Whether the function that writes the rate may return before it does."""
+    modules = [one for one in seen.program.modules.values() if one.file == event.place.file]
+    cells = [value for module in modules for value in module.cells.values()]
+    cells += [one for value in cells if isinstance(value, Class) for one in value.cells.values()]
+    line = event.place.line
+    around = [
+        one.node
+        for one in cells
+        if isinstance(one, Function) and one.node.lineno <= line <= (one.node.end_lineno or 0)
+    ]
+    return any(
+        isinstance(one, ast.Return) and one.lineno < line
+        for node in around
+        for one in ast.walk(node)
+    )
 
 
 def _itself(epoch: int) -> Callable[[int], int]:
@@ -211,11 +263,17 @@ def _behind(length: Value, warmup: Value | None) -> Value | None:
 
 
 def _fields(
-    seen: Seen, formula: Formula | None, place: Place | None, unit: str, holds_lr: bool
+    seen: Seen,
+    formula: Formula | None,
+    place: Place | None,
+    unit: str,
+    holds_lr: bool,
+    first: int = 0,
 ) -> Fields:
     """A recognised formula as fields.
 
     holds_lr: the rule gives the rate itself, not a factor of it.
+    first: the number of the first round, from which milestones are counted.
     """
     if formula is None:
         why = "code that is none of the formulas known; write its rates as a table"
@@ -251,6 +309,7 @@ def _fields(
             fields["warmup_counted"] = Found("before", "stated", place, "computed")
     if formula.milestones:
         times = [int(one) if float(one).is_integer() else one for one in formula.milestones]
+        times = [one - first for one in times]
         fields["milestones"] = Found(times, "stated", place, "computed")
         if holds_lr:
             fields["values"] = Found(list(formula.values), "stated", place, "computed")

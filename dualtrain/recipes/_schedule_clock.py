@@ -81,12 +81,19 @@ def _when(clock: Clock, step: Event) -> str:
     if clock.within(step):
         if plateau:
             return "on_eval"
-        return "per_update" if clock.gated(step) and clock.size is not None else "per_batch"
+        gated = clock.gated(step) is not None and clock.size is not None
+        return "per_update" if gated or accumulates(clock) else "per_batch"
     if clock.inner is not None and clock.update_loop in step.context.loops:
         return "per_update"
     if any(loop in step.context.loops for loop in clock.around):
         return "on_eval" if plateau else "per_epoch"
     return ""
+
+
+def accumulates(clock: Clock) -> bool:
+    """Whether accelerate holds updates and schedule back: `with accelerator.accumulate(model)`."""
+    managers = [value for one in clock.inside() for value in one.context.managers]
+    return any(isinstance(one, Made) and one.path.endswith(".accumulate") for one in managers)
 
 
 def _path(schedule: Value | None) -> str:

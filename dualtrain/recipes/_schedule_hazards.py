@@ -79,7 +79,7 @@ def _offset(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
         last = schedule.defaults.get("last_epoch")
     if last == 0:
         text = "built with last_epoch=0, which steps once: the first update has the rate of 1"
-        yield Hazard("sched_last_epoch_offset", event.place, text, "schedule.shift")
+        yield Hazard("sched_last_epoch_offset", event.place, text, "shift")
         return
     if "Plateau" in event.path:
         return
@@ -91,7 +91,7 @@ def _offset(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
                 f"stepped with a number of its own, {described(move.args[0])}, after the update: "
                 "the first two rates are not those of 0 and 1"
             )
-            yield Hazard("sched_last_epoch_offset", move.place, text, "schedule.shift")
+            yield Hazard("sched_last_epoch_offset", move.place, text, "shift")
             return
 
 
@@ -117,7 +117,7 @@ def _not_subtracted(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]
             f"the warmup goes before {described(inner)}, whose times do not take it off: each "
             f"comes {late} later, and what lies beyond the end of training is never reached"
         )
-        yield Hazard("sched_warmup_not_subtracted", event.place, text, "schedule.counted")
+        yield Hazard("sched_warmup_not_subtracted", event.place, text, "warmup.counted")
 
 
 def _last(value: Value | None) -> Value | None:
@@ -146,7 +146,7 @@ def _timed(inner: Made) -> list[Value]:
 def _jumps(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
     if fields["schedule"].why.startswith("the curve counts from the first update"):
         text = "after its warmup the curve goes on as if there had been none: the rate jumps"
-        yield Hazard("sched_jump_after_warmup", fields["schedule"].place, text, "schedule.counted")
+        yield Hazard("sched_jump_after_warmup", fields["schedule"].place, text, "warmup.counted")
         return
     event = _construction(seen, held)
     schedule = None if event is None else library_schedule(event.path)
@@ -156,7 +156,7 @@ def _jumps(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
     lr = fields["lr"].value
     if peak is not None and isinstance(lr, (int, float)) and peak != lr:
         text = f"warmup ends at {peak} and the schedule behind it begins at {lr}"
-        yield Hazard("sched_jump_after_warmup", event.place, text, "schedule.warmup")
+        yield Hazard("sched_jump_after_warmup", event.place, text, "warmup")
 
 
 def _shadowed(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
@@ -183,14 +183,16 @@ def _full_wave(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
         cycles = given_to(event).get("num_cycles")
         if cycles is None or (isinstance(cycles, Known) and cycles.value is None):
             text = "paddlenlp's cosine is a whole wave by default: it ends at its peak"
-            yield Hazard("sched_cosine_full_wave_option", event.place, text, "schedule.cycles")
+            yield Hazard("sched_cosine_full_wave_option", event.place, text, "schedule.half_waves")
         return
     for module in seen.program.modules.values():
         for value in module.cells.values():
             path = value.path if isinstance(value, Library) else ""
             if path.startswith(("paddlenlp", "paddleformers")) and path.endswith(f".{FULL_WAVE}"):
                 text = f"{module.file} can build {path}, which is a whole wave by default"
-                yield Hazard("sched_cosine_full_wave_option", event.place, text, "schedule.cycles")
+                yield Hazard(
+                    "sched_cosine_full_wave_option", event.place, text, "schedule.half_waves"
+                )
                 return
 
 
@@ -217,7 +219,7 @@ def _longer(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
         laid = over.value if over is not None else None
     if isinstance(laid, (int, float)) and laid > trained:
         text = f"laid out over {laid} epochs, and training ends after {trained}"
-        yield Hazard("sched_longer_than_training", event.place, text, "schedule.total")
+        yield Hazard("sched_longer_than_training", event.place, text, "horizon")
 
 
 def _epochs(seen: Seen) -> int | None:
@@ -253,9 +255,7 @@ def _unit(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
             continue
         if all(isinstance(one, (int, float)) and 0 < one <= LIKE_EPOCHS for one in times):
             text = f"{name} {value} reads like epochs, and the schedule is stepped per batch"
-            yield Hazard(
-                "sched_unit_suspect", event.place if event else None, text, "schedule.step"
-            )
+            yield Hazard("sched_unit_suspect", event.place if event else None, text, "schedule.per")
 
 
 RULES: tuple[Callable[[Seen, Value, Fields], Iterator[Hazard]], ...] = (

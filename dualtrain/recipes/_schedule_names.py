@@ -177,10 +177,10 @@ FLUID = {
         "lr=learning_rate length=decay_steps end_lr=end_learning_rate power",
     ),
     "cosine_decay": LibrarySchedule(
-        "custom", "learning_rate, step_each_epoch, epochs", "lr=learning_rate"
+        "cosine", "learning_rate, step_each_epoch, epochs", "lr=learning_rate"
     ),
     "CosineDecay": LibrarySchedule(
-        "custom", "learning_rate, step_each_epoch, epochs", "lr=learning_rate"
+        "cosine", "learning_rate, step_each_epoch, epochs", "lr=learning_rate"
     ),
     "exponential_decay": LibrarySchedule(
         "custom",

@@ -17,11 +17,21 @@ from dualtrain.reading import (
     Value,
     alternatives,
 )
-from dualtrain.recipes._driving import built, constructed, driving, is_schedule, rate, writes
+from dualtrain.recipes._base_rate import base_rate
+from dualtrain.recipes._driving import (
+    beside,
+    built,
+    constructed,
+    driving,
+    is_schedule,
+    rate,
+    writes,
+)
 from dualtrain.recipes._found import described, found, implied, number
-from dualtrain.recipes._lengths import base_rate, in_epochs, length_of, warmup_of
-from dualtrain.recipes._record import Found
-from dualtrain.recipes._rules import NUMBERS, SHARE, of_class, of_function, of_writes, unknown
+from dualtrain.recipes._lengths import in_epochs, length_of, warmup_of
+from dualtrain.recipes._numeric import parts
+from dualtrain.recipes._record import ABSENT, Found
+from dualtrain.recipes._rules import CODE, NUMBERS, SHARE, of_class, of_function, of_writes, unknown
 from dualtrain.recipes._schedule_hazards import schedule_hazards
 from dualtrain.recipes._schedule_names import (
     SCHEDULES,
@@ -53,6 +63,9 @@ BERT_ADAM = {
 }
 """Schedules inside an optimizer of pytorch_pretrained_bert."""
 
+RATES = ("lr", "end_lr", "warmup_start")
+"""Fields that may be scaled at run time, as the rate is."""
+
 Fields = dict[str, Found]
 
 
@@ -66,16 +79,33 @@ def schedule_part(seen: Seen) -> Part:
     if len(choices) > 1:
         part.fields["schedule"] = _undecided(seen, choices)
     elif held is not None:
-        part.fields.update(_of(seen, held))
+        part.fields.update(_of_all(seen, held))
     else:
         part.fields.update(_none(seen))
     kind = part.fields.get("schedule")
     if kind is not None and kind.certainty == "unknown":
         part.fields.update(unknown(NUMBERS, kind.place, kind.why))
+    part.fields.setdefault("length", ABSENT)
     _start(seen, part.fields)
     if len(choices) < 2:
         part.hazards += schedule_hazards(seen, held, part.fields)
     return part
+
+
+def _of_all(seen: Seen, held: Value) -> Fields:
+    """Of the schedule that drives the rate, with a warmup that is an object of its own."""
+    fields = _of(seen, held)
+    for event, made in beside(seen, held):
+        more = _of(seen, made)
+        rises = more["schedule"].value == "constant" and "warmup" in more
+        if not rises or "warmup" in fields:
+            why = f"{described(held)} and {described(made)} both move the rate"
+            return {"schedule": Found(None, "unknown", event.place, why=why)}
+        unit = more["warmup_unit"]
+        if not more["warmup"].why and unit.value in ("steps", "epochs"):
+            unit = replace(unit, value="epochs" if stepped_per_epoch(seen, made) else "steps")
+        fields |= {"warmup": more["warmup"], "warmup_unit": unit}
+    return fields
 
 
 def _start(seen: Seen, fields: Fields) -> None:
@@ -172,11 +202,13 @@ def _of_instance(seen: Seen, value: Instance) -> Fields:
     own = [one for one in value.of.line if {"get_lr", "step", "_get_lr"} & set(one.cells)]
     if schedule is not None and not own and event is not None:
         return _of_library(seen, path, schedule, given_to(event), value)
+    if schedule is not None and event is not None and path.endswith("Plateau"):
+        return _of_library(seen, path, schedule, given_to(event), value)
     fields = of_class(seen, value)
     if schedule is not None and event is not None:
         base = _of_library(seen, path, schedule, given_to(event), value)
-        kept = {"lr", "end_lr", "gamma"} & set(base)
-        fields = {**{name: base[name] for name in kept}, **fields}
+        kept = ({"lr", "end_lr", "gamma"} & set(base)) - ({"lr"} & set(fields))
+        fields = {**fields, **{name: base[name] for name in kept}}
     elif event is not None:
         lr = event.kwargs.get("learning_rate", event.args[0] if event.args else None)
         if lr is not None and path.startswith("paddle") and "lr" not in fields:
@@ -210,7 +242,7 @@ def _of_library(
         if field in ("warmup", "length", "d_model", "restarts", "name"):
             continue
         if name in given:
-            fields[field] = base_rate(given[name]) if field == "lr" else found(given[name])
+            fields[field] = base_rate(given[name]) if field in RATES else found(given[name])
         elif open_:
             fields[field] = Found(None, "unknown", place, why=f"{name} comes out of what is spread")
         elif schedule.defaults.get(name) is not None:
@@ -233,6 +265,8 @@ def _times(
     seen: Seen, path: str, values: Mapping[str, Value], fields: Fields, per_epoch: bool | None
 ) -> None:
     """Length, warmup, milestones and step size, each in the unit that the program has it in."""
+    if path.endswith(("cosine_decay", "CosineDecay")):
+        fields["length"] = Found("epochs", "stated", fields["schedule"].place, "computed")
     if "length" in values:
         fields["length"] = length_of(seen, values["length"], per_epoch)
     unit = "epochs" if per_epoch else "steps"
@@ -279,8 +313,6 @@ def _noam(values: Mapping[str, Value], fields: Fields) -> None:
     width, warmup = values.get("d_model"), number(values.get("warmup"))
     if not isinstance(width, Known) or not width.op or not warmup:
         return
-    from dualtrain.recipes._numeric import parts
-
     for one in parts(width):
         n = number(one)
         if n and one is not width and abs(width.value * warmup * n * n - 1) < 1e-9:
@@ -385,13 +417,18 @@ def _lambda(seen: Seen, values: Mapping[str, Value], value: Value) -> Fields:
     """A function of the program that gives the rate's factor."""
     rule = values.get("rule")
     if isinstance(rule, ListValue) and rule.values:
-        rule = rule.values[0]
+        same = {id(getattr(one, "node", one)) for one in rule.values}
+        rule = rule.values[0] if len(same) == 1 else rule
     lr = {"lr": base_rate(values["lr"])} if "lr" in values else {}
     partial = isinstance(rule, Made) and rule.path == "functools.partial"
     if rule is None or not (partial or isinstance(rule, (Function, Instance))):
         why = f"its rule is {described(rule) if rule is not None else 'not given'}"
         place = getattr(value, "place", None)
-        return {"schedule": Found("custom", "stated", place, why=why), **lr}
+        return {
+            "schedule": Found("custom", "stated", place, why=why),
+            **unknown(CODE, place, why),
+            **lr,
+        }
     return {**of_function(seen, rule, value), **lr}
 
 

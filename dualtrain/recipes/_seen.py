@@ -16,7 +16,7 @@ from dualtrain.reading import (
     Unknown,
     Value,
 )
-from dualtrain.recipes._optimizer_names import optimizer_class
+from dualtrain.recipes._optimizer_names import OPTIMIZERS, optimizer_class
 from dualtrain.recipes._record import Found, Hazard
 
 __all__ = ["Part", "Seen", "inside", "see"]
@@ -84,7 +84,18 @@ class Seen:
 
 def _class_of(event: Event) -> str | None:
     path = event.path.removesuffix(".__init__")
+    if path in BASES and isinstance(event.receiver, Instance):
+        return OPTIMIZERS.get(event.receiver.of.name.lower())
     return optimizer_class(path)
+
+
+BASES = (
+    "torch.optim.Optimizer",
+    "torch.optim.optimizer.Optimizer",
+    "paddle.optimizer.Optimizer",
+    "paddle.optimizer.optimizer.Optimizer",
+)
+"""Of an optimizer's class that the program has a copy of, under the name that it is known by."""
 
 
 def inside(value: Value, depth: int = 0) -> Iterator[Value]:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dualtrain.reading import Event, Known, Value
+from dualtrain.reading import DictValue, Event, Instance, Known, Value
 
-__all__ = ["Signature", "given", "signature_of"]
+__all__ = ["Signature", "given", "is_copied", "signature_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +129,9 @@ OLD_ADAMW = Signature(
     ("params", "lr", "betas", "eps", "weight_decay", "correct_bias"),
     {"lr": 0.001, "betas": (0.9, 0.999), "eps": 1e-6, "weight_decay": 0.0},
 )
+COPIED = Signature(
+    "the program", ("params", "lr", "betas", "eps", "weight_decay", "momentum", "nesterov"), {}
+)
 BERT_ADAM = Signature(
     "pytorch_pretrained_bert",
     tuple(
@@ -149,8 +152,26 @@ BERT_ADAM = Signature(
 )
 
 
-def signature_of(path: str) -> Signature | None:
-    """Of the optimizer's class at a path; None where it is not known."""
+def signature_of(event: Event) -> Signature | None:
+    """Of the optimizer's class that an event constructs; None where it is not known."""
+    if isinstance(event.receiver, Instance) and _copied(event) is not None:
+        return BERT_ADAM if event.receiver.of.name == "BertAdam" else COPIED
+    return _of_path(event.path)
+
+
+def is_copied(event: Event) -> bool:
+    """Whether an optimizer's class is the program's own."""
+    return isinstance(event.receiver, Instance) and _copied(event) is not None
+
+
+def _copied(event: Event) -> DictValue | None:
+    """What a class of the program hands to its base: `super().__init__(params, defaults)`."""
+    base = event.path.endswith("ptimizer.__init__")
+    handed = event.args[1] if len(event.args) > 1 else event.kwargs.get("defaults")
+    return handed if base and isinstance(handed, DictValue) else None
+
+
+def _of_path(path: str) -> Signature | None:
     package, _, name = path.removesuffix(".__init__").rpartition(".")
     if name == "BertAdam":
         return BERT_ADAM
@@ -165,6 +186,10 @@ def given(event: Event, signature: Signature) -> dict[str, Value]:
     """What a constructor is given, by name."""
     values = dict(zip(signature.names, event.args, strict=False))
     values.update(event.kwargs)
+    copied = _copied(event)
+    if copied is not None:
+        handed = {key: one for key, one in copied.cells.items() if isinstance(key, str)}
+        return {"params": values.get("params", event.args[0]), **handed}
     return values
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dualtrain.reading import Event
+from dualtrain.reading import Event, Value, alternatives
 from dualtrain.recipes._clock import clock_of
 from dualtrain.recipes._driving import drives
 from dualtrain.recipes._seen import Seen
@@ -22,11 +22,20 @@ def steps(seen: Seen) -> list[Event]:
     ]
 
 
-def stepped_per_epoch(seen: Seen) -> bool | None:
-    """Whether the schedule is stepped in a loop around that of the batches; None if nowhere."""
+def _of(event: Event, schedule: Value) -> bool:
+    receiver = event.receiver
+    return receiver is not None and any(one is schedule for one in alternatives(receiver))
+
+
+def stepped_per_epoch(seen: Seen, other: Value | None = None) -> bool | None:
+    """Whether the schedule is stepped in a loop around that of the batches; None if nowhere.
+
+    other: another schedule than the one that drives the rate.
+    """
     clock = clock_of(seen)
     batch = None if clock is None else clock.update_loop
-    looped = [one for one in steps(seen) if one.context.loops]
+    moves = steps(seen) if other is None else [e for e in seen.calls("step") if _of(e, other)]
+    looped = [one for one in moves if one.context.loops]
     real = [one for one in looped if one.context.real] or looped
     if not real or batch is None:
         return None

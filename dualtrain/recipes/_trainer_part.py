@@ -12,16 +12,22 @@ from dualtrain.reading import (
     Known,
     ListValue,
     Made,
+    Node,
     Place,
+    SourceError,
     Unknown,
     Value,
+    read_data,
 )
+from dualtrain.reading._files import find
 from dualtrain.recipes._clip import clip_part
 from dualtrain.recipes._decay import decay_part
 from dualtrain.recipes._found import described, found
+from dualtrain.recipes._freeze import frozen_part
 from dualtrain.recipes._optimizer import optimizer_part
 from dualtrain.recipes._record import Found
 from dualtrain.recipes._releases import release_of
+from dualtrain.recipes._schedule_hazards import schedule_hazards
 from dualtrain.recipes._schedules import schedule_fields
 from dualtrain.recipes._seen import Part, Seen, inside
 from dualtrain.recipes._trainer_defaults import DEFAULTS
@@ -34,6 +40,8 @@ SCHEDULE = (
     "schedule", "warmup", "warmup_unit", "warmup_start", "num_cycles", "power", "end_lr", "gamma",
     "step_size", "milestones", "values", "length",
 )  # fmt: skip
+OF_A_CURVE = ("sched_last_epoch_offset", "sched_name_shadowed", "sched_lambda")
+"""Hazards of a schedule, whoever steps it."""
 OPTIMIZER = (
     "optimizer", "betas", "eps", "weight_decay", "decay_exclude", "decay_match", "param_groups",
 )  # fmt: skip
@@ -128,25 +136,40 @@ def trainer_part(seen: Seen, trainer: Event, root: Path) -> Part:
     family = OURS.get(first, first)
     near = trainer.place.file.rpartition("/")[0]
     part = Part()
-    own, schedule = _handed(seen, trainer), _schedule(trainer)
+    own, schedule = _handed(seen, trainer), _taken(_schedule(trainer))
     if own is not None:
         for one in (optimizer_part(seen), decay_part(seen), clip_part(seen)):
             part.fields |= one.fields
             part.hazards += one.hazards
+    given = _given(trainer, family)
     fields, hazards = trainer_recipe(
         family,
         release_of(root, family, near),
-        _given(trainer, family),
+        given,
         own_optimizer=own,
         own_schedule=trainer.place if schedule is not None else None,
         own_groups=_groups(seen, trainer),
+        deepspeed=_data(seen, given.get("deepspeed"), root),
     )
+    fields |= frozen_part(seen).fields
     if schedule is not None:
         own_curve = schedule_fields(seen, schedule)
-        fields |= {name: one for name, one in own_curve.items() if name in SCHEDULE}
+        fields |= {name: one for name, one in own_curve.items() if name in (*SCHEDULE, "lr")}
+        odd = schedule_hazards(seen, schedule, own_curve)
+        part.hazards += [one for one in odd if one.code in OF_A_CURVE]
     part.fields = {**fields, **part.fields, **_own_way(trainer)}
     part.hazards += hazards
     return part
+
+
+def _data(seen: Seen, named: Found | None, root: Path) -> Node | None:
+    """The file of data that an argument names; None where it is not there, or is none."""
+    path = named.value if named is not None else None
+    file = find(seen.program.machine, path) if isinstance(path, str) else None
+    try:
+        return read_data(file, root) if file is not None else None
+    except SourceError:
+        return None
 
 
 def _given(trainer: Event, family: str) -> dict[str, Found]:
@@ -169,7 +192,8 @@ def _given(trainer: Event, family: str) -> dict[str, Found]:
             why = f"the Trainer's arguments are {described(arguments)}, which is not known"
             doubt = Found(None, "unknown", trainer.place, why=why)
             return dict.fromkeys(DEFAULTS[family], doubt)
-    return {name: found(value) for name, value in given.items()}
+    read = {name: found(value) for name, value in given.items()}
+    return {name: one for name, one in read.items() if one.certainty != "implied"}
 
 
 def _taken(value: Value | None) -> Value | None:

@@ -49,7 +49,7 @@ def _updates(plan: Plan, counted: bool) -> Iterator[str]:
     spec, total = plan.spec, plan.total_updates
     batch = spec.batch
     if spec.duration.epochs is not None:
-        epochs = _count(spec.duration.epochs, "epoch")
+        epochs = _epochs(spec.duration.epochs)
         yield f"T = {total}: {epochs} of {_count(plan.updates_per_epoch, 'update')}."
     else:
         yield f"T = {total}, however many epochs that takes."
@@ -68,7 +68,12 @@ def _updates(plan: Plan, counted: bool) -> Iterator[str]:
 _NORMALISE = {
     "micro_mean": "Its loss is the mean of their mean losses.",
     "token_mean": "Its loss is the sum of all their losses over the number of counted targets.",
+    "sum": "Its loss is the sum of their mean losses, not divided.",
 }
+
+
+def _epochs(number: float) -> str:
+    return _count(number, "epoch") if isinstance(number, int) else f"{number:g} epochs"
 
 
 def _tail(plan: Plan) -> str:
@@ -79,7 +84,12 @@ def _tail(plan: Plan) -> str:
         if rest == 1:
             return "The last micro-batch of each epoch is left out."
         return f"The last {rest} micro-batches of each epoch are left out."
-    return f"The last update of an epoch has {_count(rest, 'micro-batch', 'es')}, as its divisor."
+    if plan.spec.batch.tail == "leak":
+        size = _count(rest + plan.spec.batch.accumulate, "micro-batch", "es")
+        return f"The first update of an epoch has {size}, {rest} of them left by the one before."
+    size = _count(rest, "micro-batch", "es")
+    divided = "" if plan.spec.batch.normalise == "sum" else ", as its divisor"
+    return f"The last update of an epoch has {size}{divided}."
 
 
 def _rate(plan: Plan, spans: tuple[Span, ...]) -> Iterator[str]:
@@ -91,6 +101,9 @@ def _rate(plan: Plan, spans: tuple[Span, ...]) -> Iterator[str]:
         yield "No warmup: W = 0."
     else:
         yield f"Warmup: W = {plan.warmup_updates} ({_fields(spec.warmup)})."
+    if spec.shift:
+        ahead = "ahead" if spec.shift > 0 else "behind"
+        yield f"Its clock is {_count(abs(spec.shift), spec.schedule.per)} {ahead}."
     if spec.schedule.ends:
         yield f"The schedule ends at H = {plan.horizon}."
     else:
@@ -149,7 +162,9 @@ def _parameters(spec: Spec) -> Iterator[str]:
     decay = spec.weight_decay
     yield "Nothing decays." if decay is None else f"Weight decay {_fields(decay)}."
     for multiplier in spec.lr_multipliers:
-        yield f"Rate x {multiplier.multiplier:g} for {multiplier.pattern}."
+        times = multiplier.over(spec.optimizer.lr)
+        own = "" if multiplier.lr is None else f", base rate {multiplier.lr:g},"
+        yield f"Rate x {times:g}{own} for {multiplier.pattern}."
     if spec.layer_decay is not None:
         yield f"Rate x {spec.layer_decay.rate:g} for each layer above a parameter."
         for side in ("below", "above"):
@@ -180,6 +195,8 @@ def _fields(part: BaseModel) -> str:
     name = told.pop("name", None)
     if told.get("per") == "update":
         del told["per"]
+    if told.get("rule") == "paddle":
+        del told["rule"]
     listed = [
         f"{key} {_shown(value)}"
         for key, value in told.items()

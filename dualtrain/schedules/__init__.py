@@ -2,10 +2,11 @@
 
 `_record.py` has what a schedule is asked; `_decays.py` and `_stable_decay.py` have those that end,
 `_steps.py` those that count on, `_one_cycle.py` and `_cycles.py` those that rise again,
-`_plateau.py` the one that looks at a metric, `_sequence.py` the one that is made of others;
-`_registry.py` lists them. Formulas are in float64, in the libraries' own arithmetic, operation by
-operation, so that equal means equal to the last bit; the closed form is the definition, where their
-classes multiply rate by rate. Nothing whose default differs between the frameworks has a default.
+`_table.py` the one that is written down, `_plateau.py` the one that looks at a metric,
+`_sequence.py` and `_product.py` those that are made of others; `_registry.py` lists them. Formulas
+are in float64, in the libraries' own arithmetic, operation by operation, so that equal means equal
+to the last bit; the closed form is the definition, where their classes multiply rate by rate.
+Nothing whose default differs between the frameworks has a default.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from dualtrain.schedules._floats import cos as cos
 from dualtrain.schedules._momentum import CycledMomentum as CycledMomentum
 from dualtrain.schedules._one_cycle import *  # noqa: F403
 from dualtrain.schedules._plateau import ReduceOnPlateau as ReduceOnPlateau
+from dualtrain.schedules._product import Product as Product
 from dualtrain.schedules._record import Bounds as Bounds
 from dualtrain.schedules._record import Misfit as Misfit
 from dualtrain.schedules._record import ScheduleRecord as ScheduleRecord
@@ -33,8 +35,9 @@ from dualtrain.schedules._sequence import PhaseSchedule as PhaseSchedule
 from dualtrain.schedules._sequence import Sequential as Sequential
 from dualtrain.schedules._stable_decay import *  # noqa: F403
 from dualtrain.schedules._steps import *  # noqa: F403
+from dualtrain.schedules._table import Table as Table
 
-SCHEDULES: tuple[type[ScheduleRecord], ...] = (*PHASES, ReduceOnPlateau, Sequential)
+SCHEDULES: tuple[type[ScheduleRecord], ...] = (*PHASES, ReduceOnPlateau, Sequential, Product)
 """Every schedule."""
 
 if TYPE_CHECKING:

@@ -29,7 +29,6 @@ class Cyclic(ScheduleRecord):
     c = 1, 2, ...; scale is 1, 1 / 2^(c - 1) or gamma^s, by `mode`. It has no end.
     """
 
-    counts: ClassVar[tuple[str, ...] | None] = ("up", "down")
     awaited: ClassVar[Literal["no", "first", "all"]] = "first"
     begins: ClassVar[str] = "up 1"
     with_momentum: ClassVar[bool] = True
@@ -68,8 +67,8 @@ class Cyclic(ScheduleRecord):
 
     def factors(self, t: Floats, bounds: Bounds) -> Floats:
         """(lr + (max_lr - lr) height scale) / lr."""
-        lr, s = bounds.lr, t - bounds.origin
-        return (lr + (self.max_lr - lr) * self._height(s) * self._scale(s)) / lr
+        lr = bounds.lr
+        return (lr + (self.max_lr - lr) * self._height(t) * self._scale(t)) / lr
 
     def momenta(self, s: Floats, horizon: int) -> Floats | None:
         """The mirror of the rate: high - (high - low) height scale."""
@@ -124,7 +123,6 @@ class CosineAnnealingWarmRestarts(ScheduleRecord):
     """
 
     below: ClassVar[tuple[str, ...]] = ("min_lr",)
-    counts: ClassVar[tuple[str, ...] | None] = ("first",)
     restarts: ClassVar[bool] = True
 
     name: Literal["cosine_annealing_warm_restarts"]
@@ -141,7 +139,7 @@ class CosineAnnealingWarmRestarts(ScheduleRecord):
     def factors(self, t: Floats, bounds: Bounds) -> Floats:
         """(min_lr + (lr - min_lr) (1 + cos(pi i / n)) / 2) / lr."""
         lr, low = bounds.lr, self.min_lr
-        since, length = self._cycles(t - bounds.origin)
+        since, length = self._cycles(t)
         return (low + (lr - low) * (1 + cos(pi * since / length)) / 2) / lr
 
     def turns(self, *, warmup: int, horizon: int) -> Iterator[Turn]:

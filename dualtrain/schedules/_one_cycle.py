@@ -28,7 +28,6 @@ class OneCycle(ScheduleRecord):
     rises: ClassVar[bool] = True
     begins: ClassVar[str] = "rise"
     below: ClassVar[tuple[str, ...]] = ("start_lr", "end_lr")
-    counts: ClassVar[tuple[str, ...] | None] = None
     with_momentum: ClassVar[bool] = True
 
     name: Literal["one_cycle"]
@@ -63,8 +62,8 @@ class OneCycle(ScheduleRecord):
 
     def factors(self, t: Floats, bounds: Bounds) -> Floats:
         """Between start_lr, lr and end_lr, over lr."""
-        lr, horizon = bounds.lr, bounds.horizon - bounds.origin
-        return self._between(t - bounds.origin, horizon, self.start_lr, lr, self.end_lr) / lr
+        lr = bounds.lr
+        return self._between(t, bounds.horizon, self.start_lr, lr, self.end_lr) / lr
 
     def momenta(self, s: Floats, horizon: int) -> Floats | None:
         """The mirror of the rate: from high to low and back."""

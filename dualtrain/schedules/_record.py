@@ -3,7 +3,8 @@
 A schedule is one record: its fields, the formula, where it ends and turns, what it asks of the
 base rate and of the counts that a run leaves it. Whoever needs to know something of a schedule asks
 the record; nobody else knows it by its name. All is counted in what the schedule counts, updates or
-epochs; s is t, or t - W with warmup counted `before`.
+epochs, from where the schedule counts: t = 0, or t = W with warmup counted
+`before`, which then has no part in it.
 """
 
 from __future__ import annotations
@@ -35,8 +36,6 @@ class Bounds:
     """W, the count at which the schedule takes over from the rise."""
     horizon: int
     """H, the count at which it ends, if it does."""
-    origin: int = 0
-    """The count from which it counts: 0, or W with warmup counted `before`."""
 
     @property
     def span(self) -> int:
@@ -100,8 +99,6 @@ class ScheduleRecord(Part):
     """Whether it rises by itself, so that a warmup beside it is refused."""
     below: ClassVar[tuple[str, ...]] = ()
     """Fields that are rates below the base rate; the last is the one that it ends at."""
-    counts: ClassVar[tuple[str, ...] | None] = ()
-    """Fields that are counts; None where scaling its counts does not keep the curve."""
     awaited: ClassVar[Literal["no", "first", "all"]] = "no"
     """Which of its turns a run should live to see."""
     restarts: ClassVar[bool] = False
@@ -187,22 +184,6 @@ class ScheduleRecord(Part):
     def floors(self) -> Iterator[tuple[str, float]]:
         """The fields that name a rate below the base rate, and the rates; that of the end first."""
         return ((name, getattr(self, name)) for name in reversed(self.below))
-
-    def in_updates(self, unit: int, where: str = "") -> list[str] | None:
-        """Its counts of epochs as `unit` updates each: ["every: 300"]; None if that cannot be."""
-        if self.counts is None:
-            return None
-        told = ((name, getattr(self, name)) for name in self.counts)
-        return [
-            f"{where}{name}: "
-            f"{[one * unit for one in count] if isinstance(count, tuple) else count * unit}"
-            for name, count in told
-            if count is not None
-        ]
-
-    def restated(self, unit: int) -> str | None:
-        """What is, per update, this one per epoch of `unit` updates, where that is another."""
-        return None
 
 
 def check_size(rates: tuple[float, ...], lr: float, where: str) -> None:

@@ -5,7 +5,7 @@ A new one is a record in one of the files beside, and its line here.
 
 from __future__ import annotations
 
-from dualtrain.schedules import _cycles, _decays, _one_cycle, _stable_decay, _steps
+from dualtrain.schedules import _cycles, _decays, _one_cycle, _stable_decay, _steps, _table
 from dualtrain.schedules._record import ScheduleRecord
 
 __all__ = ["PHASES"]
@@ -31,5 +31,6 @@ PHASES: tuple[type[ScheduleRecord], ...] = (
     _one_cycle.OneCycle,
     _cycles.Cyclic,
     _cycles.CosineAnnealingWarmRestarts,
+    _table.Table,
 )
 """Those that can be a phase of a sequence: their rate follows from the clock alone."""

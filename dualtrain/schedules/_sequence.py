@@ -12,7 +12,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, field_serializer, fie
 
 from dualtrain.fields import Count, Part, Per
 from dualtrain.schedules._floats import Floats
-from dualtrain.schedules._record import Bounds, Misfit, ScheduleRecord, Turn, Window
+from dualtrain.schedules._record import Bounds, Misfit, ScheduleRecord, Turn, Window, check_size
 from dualtrain.schedules._registry import PHASES
 
 __all__ = ["Phase", "PhaseSchedule", "Sequential"]
@@ -29,6 +29,9 @@ class Phase(Part):
 
     schedule: PhaseSchedule
     """Its clock starts at 0 with the phase, and its horizon is the phase's length."""
+    lr: Annotated[float, Field(gt=0, le=1e300)] | None = None
+    """The base rate of the phase; absent means optimizer.lr. The first phase has none of its own:
+    warmup rises to its base rate."""
     updates: Count | None = None
     """The phase's length, in epochs with `per: epoch`; the last phase has none, it lasts to the
     horizon of the spec."""
@@ -58,7 +61,8 @@ class Sequential(ScheduleRecord):
     name: Literal["sequential"]
     """torch's `SequentialLR`, whose milestones are the sums of the lengths so far."""
     phases: Annotated[tuple[Phase, ...], Field(strict=False)]
-    """Any schedules but reduce_on_plateau and sequential; all but the last have `updates`."""
+    """Any schedules but reduce_on_plateau, sequential and product; all but the last have
+    `updates`."""
     per: Per = "update"
 
     @field_validator("phases")
@@ -69,6 +73,11 @@ class Sequential(ScheduleRecord):
             raise ValueError(
                 "must be two or more; each but the last has updates, and the last has none. "
                 f"Received: updates {lengths}"
+            )
+        if phases[0].lr is not None:
+            raise ValueError(
+                "must begin with optimizer.lr: leave lr out of the first. "
+                f"Received: lr {phases[0].lr!r}"
             )
         return phases
 
@@ -104,15 +113,11 @@ class Sequential(ScheduleRecord):
 
     def factors(self, t: Floats, bounds: Bounds) -> Floats:
         """Each stretch by its own formula."""
-        s = t - bounds.origin
-        inside, length = bounds.warmup - bounds.origin, bounds.horizon - bounds.origin
-        parts = [*self._stretches(warmup=inside, horizon=length)]
-        ends = np.searchsorted(s, [part.begin for part in parts[1:]])
+        parts = [*self._stretches(warmup=bounds.warmup, horizon=bounds.horizon)]
+        ends = np.searchsorted(t, [part.begin for part in parts[1:]])
         factors = [
-            part.schedule.factors(
-                counts - part.begin, Bounds(lr=bounds.lr, warmup=part.warmup, horizon=part.length)
-            )
-            for part, counts in zip(parts, np.split(s, ends), strict=True)
+            part.factors(counts, bounds.lr)
+            for part, counts in zip(parts, np.split(t, ends), strict=True)
             if len(counts)
         ]
         return np.concatenate(factors)
@@ -126,7 +131,9 @@ class Sequential(ScheduleRecord):
     def check_rates(self, lr: float, where: str = "") -> None:
         """Those of each phase."""
         for index, phase in enumerate(self.phases):
-            phase.schedule.check_rates(lr, f"{where}phases[{index}].schedule.")
+            base = lr if phase.lr is None else phase.lr
+            check_size((base,), lr, f"{where}phases[{index}].")
+            phase.schedule.check_rates(base, f"{where}phases[{index}].schedule.")
 
     def misfit(self, window: Window, where: tuple[str | int, ...] = ("schedule",)) -> Misfit | None:
         """The last phase has no room, warmup is longer than the first, or one does not fit."""
@@ -149,7 +156,7 @@ class Sequential(ScheduleRecord):
                     received=f"{part.warmup} warmup {per}s, {part.length} in the phase",
                 )
             own = replace(window, warmup=part.warmup, horizon=part.length)
-            found = part.schedule.misfit(own, (*where, "phases", index, "schedule"))
+            found = part.phase.schedule.misfit(own, (*where, "phases", index, "schedule"))
             if found is not None:
                 return found
         return None
@@ -158,25 +165,13 @@ class Sequential(ScheduleRecord):
         """Those of each phase."""
         return (floor for phase in self.phases for floor in phase.schedule.floors())
 
-    def in_updates(self, unit: int, where: str = "") -> list[str] | None:
-        """The lengths of its phases, and the counts within."""
-        fields = []
-        for index, phase in enumerate(self.phases):
-            within = phase.schedule.in_updates(unit, f"{where}phases[{index}].schedule.")
-            if within is None:
-                return None
-            if phase.updates is not None:
-                fields.append(f"{where}phases[{index}].updates: {phase.updates * unit}")
-            fields += within
-        return fields
-
     def _stretches(self, *, warmup: int, horizon: int) -> Iterator[_Stretch]:
         """Each phase; the last has what the others leave of the horizon, at least 1 in a plan."""
         begin = 0
         for phase in self.phases:
             length = horizon - begin if phase.updates is None else phase.updates
             inside = warmup if begin == 0 else 0
-            yield _Stretch(schedule=phase.schedule, begin=begin, length=length, warmup=inside)
+            yield _Stretch(phase=phase, begin=begin, length=length, warmup=inside)
             begin += length
 
 
@@ -184,8 +179,15 @@ class Sequential(ScheduleRecord):
 class _Stretch:
     """A phase in whole numbers, counted from where the sequence starts."""
 
-    schedule: ScheduleRecord
+    phase: Phase
     begin: int
     length: int
     warmup: int
     """Of the warmup, what lies inside: it belongs to the first phase."""
+
+    def factors(self, t: Floats, lr: float) -> Floats:
+        """The phase's rate over the base rate `lr`."""
+        own = lr if self.phase.lr is None else self.phase.lr
+        bounds = Bounds(lr=own, warmup=self.warmup, horizon=self.length)
+        found = self.phase.schedule.factors(t - self.begin, bounds)
+        return found if own == lr else found * own / lr

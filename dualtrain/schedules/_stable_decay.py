@@ -26,7 +26,6 @@ class WarmupStableDecay(ScheduleRecord):
 
     begins: ClassVar[str] = "stable"
     below: ClassVar[tuple[str, ...]] = ("min_lr",)
-    counts: ClassVar[tuple[str, ...] | None] = ("stable", "decay")
     awaited: ClassVar[Literal["no", "first", "all"]] = "all"
 
     name: Literal["warmup_stable_decay"]

@@ -43,7 +43,6 @@ Counts = Annotated[tuple[Count, ...], Field(strict=False), AfterValidator(ascend
 class Step(ScheduleRecord):
     """lr gamma^floor(s / every): at s = every the rate is the lower one already."""
 
-    counts: ClassVar[tuple[str, ...] | None] = ("every",)
     awaited: ClassVar[Literal["no", "first", "all"]] = "first"
 
     name: Literal["step"]
@@ -56,7 +55,7 @@ class Step(ScheduleRecord):
 
     def factors(self, t: Floats, bounds: Bounds) -> Floats:
         """gamma^floor(s / every)."""
-        return powers(self.gamma, np.floor((t - bounds.origin) / self.every))
+        return powers(self.gamma, np.floor(t / self.every))
 
     def turns(self, *, warmup: int, horizon: int) -> Iterator[Turn]:
         """Each fall."""
@@ -66,7 +65,6 @@ class Step(ScheduleRecord):
 class MultiStep(ScheduleRecord):
     """lr gamma^k, k the number of milestones m <= s."""
 
-    counts: ClassVar[tuple[str, ...] | None] = ("milestones",)
     awaited: ClassVar[Literal["no", "first", "all"]] = "all"
 
     name: Literal["multistep"]
@@ -80,7 +78,7 @@ class MultiStep(ScheduleRecord):
 
     def factors(self, t: Floats, bounds: Bounds) -> Floats:
         """gamma^k, k milestones m <= s."""
-        past = np.searchsorted(self.milestones, t - bounds.origin, side="right")
+        past = np.searchsorted(self.milestones, t, side="right")
         return powers(self.gamma, past.astype(np.float64))
 
     def turns(self, *, warmup: int, horizon: int) -> Iterator[Turn]:
@@ -91,7 +89,6 @@ class MultiStep(ScheduleRecord):
 class Piecewise(ScheduleRecord):
     """values[k], k the number of boundaries b <= s."""
 
-    counts: ClassVar[tuple[str, ...] | None] = ("boundaries",)
     awaited: ClassVar[Literal["no", "first", "all"]] = "all"
 
     name: Literal["piecewise"]
@@ -113,7 +110,7 @@ class Piecewise(ScheduleRecord):
 
     def factors(self, t: Floats, bounds: Bounds) -> Floats:
         """values[k] / lr, k boundaries b <= s."""
-        past = np.searchsorted(self.boundaries, t - bounds.origin, side="right")
+        past = np.searchsorted(self.boundaries, t, side="right")
         return np.array(self.values, np.float64)[past] / bounds.lr
 
     def turns(self, *, warmup: int, horizon: int) -> Iterator[Turn]:
@@ -133,8 +130,6 @@ class Piecewise(ScheduleRecord):
 class Exponential(ScheduleRecord):
     """lr gamma^s."""
 
-    counts: ClassVar[tuple[str, ...] | None] = None
-
     name: Literal["exponential"]
     """`ExponentialDecay`, `ExponentialLR`."""
     gamma: Fall
@@ -143,17 +138,11 @@ class Exponential(ScheduleRecord):
 
     def factors(self, t: Floats, bounds: Bounds) -> Floats:
         """gamma^s."""
-        return powers(self.gamma, t - bounds.origin)
-
-    def restated(self, unit: int) -> str:
-        """What falls once an epoch is a step."""
-        return f"{{name: step, every: {unit}, gamma: {self.gamma:g}}}"
+        return powers(self.gamma, t)
 
 
 class NaturalExp(ScheduleRecord):
     """lr exp(-gamma s)."""
-
-    counts: ClassVar[tuple[str, ...] | None] = None
 
     name: Literal["natural_exp"]
     """Paddle's `NaturalExpDecay`; torch has none."""
@@ -163,13 +152,11 @@ class NaturalExp(ScheduleRecord):
 
     def factors(self, t: Floats, bounds: Bounds) -> Floats:
         """exp(-gamma s)."""
-        return exp(-1 * self.gamma * (t - bounds.origin))
+        return exp(-1 * self.gamma * t)
 
 
 class InverseTime(ScheduleRecord):
     """lr / (1 + gamma s)."""
-
-    counts: ClassVar[tuple[str, ...] | None] = None
 
     name: Literal["inverse_time"]
     """Paddle's `InverseTimeDecay`; torch has none."""
@@ -179,7 +166,7 @@ class InverseTime(ScheduleRecord):
 
     def factors(self, t: Floats, bounds: Bounds) -> Floats:
         """1 / (1 + gamma s)."""
-        return 1 / (1 + self.gamma * (t - bounds.origin))
+        return 1 / (1 + self.gamma * t)
 
 
 class Noam(ScheduleRecord):
@@ -190,7 +177,6 @@ class Noam(ScheduleRecord):
 
     rises: ClassVar[bool] = True
     begins: ClassVar[str] = "rise"
-    counts: ClassVar[tuple[str, ...] | None] = ("warmup_steps",)
     awaited: ClassVar[Literal["no", "first", "all"]] = "all"
 
     name: Literal["noam"]
@@ -203,8 +189,7 @@ class Noam(ScheduleRecord):
 
     def factors(self, t: Floats, bounds: Bounds) -> Floats:
         """d_model^-1/2 min(max(1, s)^-1/2, warmup_steps^-3/2 s)."""
-        s = t - bounds.origin
-        fall, climb = power(np.maximum(1.0, s), -0.5), math.pow(self.warmup_steps, -1.5) * s
+        fall, climb = power(np.maximum(1.0, t), -0.5), math.pow(self.warmup_steps, -1.5) * t
         return math.pow(self.d_model, -0.5) * np.minimum(fall, climb)
 
     def turns(self, *, warmup: int, horizon: int) -> Iterator[Turn]:
@@ -214,8 +199,6 @@ class Noam(ScheduleRecord):
 
 class InverseSqrt(ScheduleRecord):
     """lr sqrt(timescale / (t - W + timescale)) after warmup; it has no end."""
-
-    counts: ClassVar[tuple[str, ...] | None] = ("timescale",)
 
     name: Literal["inverse_sqrt"]
     """transformers' `get_inverse_sqrt_schedule`."""

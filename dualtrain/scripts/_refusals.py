@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from dualtrain.errors import SpecError
+from dualtrain.fields import Steps
+from dualtrain.native.optimizers import driving_row
 from dualtrain.scripts._said import unknown_words
 from dualtrain.spec import Spec
 
@@ -16,12 +18,14 @@ _MASTERS = {
     "torch": "torch has no O2: float32 master weights are code of one's own",
     "paddle": "Paddle's master weights begin as the rounded ones",
 }
+_RULES = {"torch": ("lamb", "adamax", "rmsprop"), "paddle": ()}
+"""Backend -> the rules that its scripts have where the framework has no class."""
 _CURE = "leave it out, or train with dualtrain itself"
 
 
 def check_writable(spec: Spec, backend: str) -> None:
     """Raise `SpecError` that names every word of the spec that the script would not say."""
-    found = {steps: _UNKNOWN for steps in unknown_words(spec)}
+    found: dict[Steps, str] = {steps: _UNKNOWN for steps in unknown_words(spec)}
     found |= {steps: why for steps, why in _unwritten(spec, backend)}
     problems = tuple(
         spec.problem(
@@ -36,22 +40,24 @@ def check_writable(spec: Spec, backend: str) -> None:
         raise SpecError(problems)
 
 
-def _received(spec: Spec, steps: tuple[str, ...]) -> str:
+def _received(spec: Spec, steps: Steps) -> str:
     value: Any = spec
     for step in steps:
-        value = getattr(value, step)
+        value = value[step] if isinstance(step, int) else getattr(value, step)
     told = value.model_dump(exclude_unset=True) if hasattr(value, "model_dump") else value
     return repr(told)
 
 
-def _unwritten(spec: Spec, backend: str) -> Iterator[tuple[tuple[str, ...], str]]:
-    schedule = spec.schedule
+def _unwritten(spec: Spec, backend: str) -> Iterator[tuple[Steps, str]]:
+    rule, schedule = spec.optimizer, spec.schedule
+    if driving_row(backend, rule) is None and rule.name not in _RULES[backend]:
+        yield ("optimizer", "name"), f"{backend} has no class of it"
     if schedule.needs_metric:
         yield from _beside_a_metric(spec, backend)
     yield from _mixed_precision(spec, backend)
 
 
-def _beside_a_metric(spec: Spec, backend: str) -> Iterator[tuple[tuple[str, ...], str]]:
+def _beside_a_metric(spec: Spec, backend: str) -> Iterator[tuple[Steps, str]]:
     metric = "beside a schedule that waits for a metric "
     if spec.warmup is not None:
         yield ("warmup",), f"{metric}no native object rises first"
@@ -62,7 +68,7 @@ def _beside_a_metric(spec: Spec, backend: str) -> Iterator[tuple[tuple[str, ...]
         yield ("schedule", "cooldown"), "Paddle looks at no metric while it cools down"
 
 
-def _mixed_precision(spec: Spec, backend: str) -> Iterator[tuple[tuple[str, ...], str]]:
+def _mixed_precision(spec: Spec, backend: str) -> Iterator[tuple[Steps, str]]:
     amp = spec.amp
     if amp is None:
         return

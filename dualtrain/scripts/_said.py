@@ -8,29 +8,32 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from dualtrain.fields import Steps
 from dualtrain.spec import Spec
 
 __all__ = ["unknown_words"]
 
-Steps = tuple[str, ...]
-
 SAID: Mapping[str, tuple[str, ...]] = {
     "duration": ("epochs", "updates"),
-    "warmup": ("steps", "proportion", "rounding", "start", "shape", "counted"),
-    "horizon": (),
+    "warmup": (
+        *("steps", "proportion", "updates", "epochs"),
+        *("rounding", "start", "shape", "counted"),
+    ),
+    "horizon": ("epochs",),
+    "shift": (),
     "weight_decay": (
         *("value", "kind", "exclude", "exclude_patterns", "exclude_substrings"),
-        "exclude_below_ndim",
+        *("exclude_below_ndim", "exclude_regex"),
     ),
-    "lr_multipliers": ("pattern", "multiplier"),
+    "lr_multipliers": ("pattern", "multiplier", "lr"),
     "layer_decay": ("rate", "below", "above"),
     "freeze": ("patterns", "batch_stats"),
-    "clip": ("global_norm", "norm", "value"),
+    "clip": ("global_norm", "norm", "value", "rule"),
     "batch": ("size", "accumulate", "micro_batches_per_epoch", "normalise", "tail"),
     "loss": ("label_smoothing", "shift_labels"),
     "ema": ("decay", "warmup"),
     "batch_norm": (),
-    "amp": ("dtype", "level", "float32_operators", "loss_scale", "on_skip"),
+    "amp": ("dtype", "level", "loss_scale", "on_skip"),
     "seed": (),
     "device": (),
 }
@@ -39,10 +42,11 @@ SAID: Mapping[str, tuple[str, ...]] = {
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "warmup.rounding": ("floor", "ceil", "round"),
     "warmup.shape": ("linear", "cosine", "one_minus_sqrt"),
-    "warmup.counted": ("inside", "before"),
+    "warmup.counted": ("inside", "before", "over", "times"),
     "weight_decay.exclude": ("bias", "norm", "embedding", "one_dimensional"),
-    "batch.normalise": ("micro_mean", "token_mean"),
-    "batch.tail": ("flush", "drop"),
+    "batch.normalise": ("micro_mean", "token_mean", "sum"),
+    "batch.tail": ("flush", "drop", "leak"),
+    "clip.rule": ("paddle", "torch"),
     "freeze.batch_stats": ("keep", "train"),
     "amp.dtype": ("float16", "bfloat16"),
     "amp.level": ("O1", "O2"),
@@ -52,6 +56,9 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
 
 CYCLED = ("cyclic", "one_cycle")
 """Schedules whose momentum `schedules/momentum.py.j2` has."""
+
+PHASE = ("schedule", "updates", "lr")
+"""Fields of a phase."""
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -65,22 +72,35 @@ def unknown_words(spec: Spec) -> Iterator[Steps]:
     for part, value in values.items():
         if part not in SAID:
             yield (part,)
-            continue
-        for within in value if isinstance(value, (list, tuple)) else [value]:
-            for field, said in within.items() if isinstance(within, dict) else ():
-                choices = CHOICES.get(f"{part}.{field}")
-                given = said if isinstance(said, (list, tuple)) else [said]
-                if field not in SAID[part] or (choices and not set(given) <= set(choices)):
-                    yield (part, field)
+        elif isinstance(value, (list, tuple)):
+            for index, within in enumerate(value):
+                yield from ((part, index, *steps) for steps in _unknown_within(part, within))
+        else:
+            yield from ((part, *steps) for steps in _unknown_within(part, value))
+
+
+def _unknown_within(part: str, within: Any) -> Iterator[Steps]:
+    for field, said in within.items() if isinstance(within, dict) else ():
+        choices = CHOICES.get(f"{part}.{field}")
+        given = said if isinstance(said, (list, tuple)) else [said]
+        if field not in SAID[part] or (choices and not set(given) <= set(choices)):
+            yield (field,)
 
 
 def _unknown_of_schedule(schedule: Mapping[str, Any]) -> Iterator[Steps]:
     if schedule["name"] == "reduce_on_plateau":
         return
     if schedule["name"] == "sequential":
-        for phase in schedule["phases"]:
-            if [*_unknown_of_schedule(phase["schedule"])]:
-                yield ("schedule", "phases")
+        for index, phase in enumerate(schedule["phases"]):
+            where = ("schedule", "phases", index)
+            for _, *steps in _unknown_of_schedule(phase["schedule"]):
+                yield (*where, "schedule", *steps)
+            yield from ((*where, field) for field in phase if field not in PHASE)
+        return
+    if schedule["name"] == "product":
+        for index, one in enumerate(schedule["schedules"]):
+            for _, *steps in _unknown_of_schedule(one):
+                yield ("schedule", "schedules", index, *steps)
         return
     said = _fields(schedule["name"])
     if said is None:

@@ -12,7 +12,14 @@ from dualtrain.native.schedules import NATIVE_SCHEDULES
 from dualtrain.scripts._source import source
 from dualtrain.spec import Spec
 
-__all__ = ["NativeSchedule", "native_schedule", "phases_of", "whole_numbers"]
+__all__ = [
+    "NativeSchedule",
+    "alone",
+    "by_update",
+    "native_schedule",
+    "phases_of",
+    "whole_numbers",
+]
 
 _SHOWN = {"warmup.steps": "warmup", "horizon": "horizon"}
 """What an argument says that a script computes -> its variable."""
@@ -40,12 +47,14 @@ def native_schedule(spec: Spec, modules: Sequence[str]) -> NativeSchedule | None
     """The schedule of one of these modules whose rates are the plan's own, to the last bit.
 
     modules: beginnings of dotted names, the preferred one first. None where only the formula says
-    it: a rise that is no straight line from 0, a schedule that counts from the end of warmup, one
-    whose native object goes on past the horizon in its own way.
+    it: a rise that is no straight line from 0, a schedule that counts from elsewhere, one whose
+    native object goes on past the horizon in its own way.
     """
     warmup = spec.warmup
+    if spec.shift or by_update(spec):
+        return None
     if warmup is not None and (
-        warmup.start or warmup.shape != "linear" or warmup.counted == "before"
+        warmup.start or warmup.shape != "linear" or warmup.counted != "inside"
     ):
         return None
     schedule = spec.schedule.model_dump(exclude_defaults=True)
@@ -90,37 +99,78 @@ def _written(row: Row, words: Mapping[str, Any], module: str) -> NativeSchedule 
     return NativeSchedule(module=module, name=row.name.rpartition(".")[2], arguments=shown)
 
 
+def by_update(spec: Spec) -> bool:
+    """Whether a schedule that counts epochs is stepped at each update, for its warmup's sake."""
+    warmup = spec.warmup
+    return spec.schedule.per == "epoch" and warmup is not None and warmup.moves_by_update
+
+
 def phases_of(spec: Spec) -> list[dict[str, Any]]:
-    """Of a sequence, each phase with where it begins and ends; no end of the last one."""
+    """Of a sequence, each phase with where it begins and ends; no end of the last one.
+
+    `lr` is a base rate of its own as source text, or nothing.
+    """
     phases = getattr(spec.schedule, "phases", ())
     lengths = [phase.updates for phase in phases]
     ends = [*accumulate(lengths[:-1]), None]
     begins = [0, *ends[:-1]]
+    base = spec.optimizer.lr
     return [
-        {"schedule": phase.schedule, "begin": begin, "end": end}
+        {
+            "schedule": phase.schedule,
+            "begin": begin,
+            "end": end,
+            "lr": "" if phase.lr in (None, base) else source(phase.lr),
+        }
         for phase, begin, end in zip(phases, begins, ends, strict=False)
     ]
 
 
+def alone(spec: Spec) -> str:
+    """The schedule as a function of its own, called where the rise and it have separate clocks.
+
+    Empty where one text says both.
+    """
+    warmup, counts = spec.warmup, by_update(spec)
+    if warmup is None or not (counts or warmup.counted in ("over", "times")):
+        return ""
+    epochs = " // updates_per_epoch" if counts else ""
+    match warmup.counted:
+        case "inside":
+            return f"curve(t{epochs}, warmup{epochs}, horizon)"
+        case "before":
+            return f"curve((t - warmup){epochs}, 0, horizon)"
+    return f"curve(t{epochs}, 0, horizon)"
+
+
 def whole_numbers(spec: Spec) -> dict[str, str]:
-    """`horizon` and `warmup` as source text, in what the schedule counts."""
+    """`horizon` and `warmup` as source text, in what the schedule counts.
+
+    The warmup is in updates where it moves the rate at each.
+    """
     epochs, per_epoch = spec.duration.epochs, spec.schedule.per == "epoch"
-    if spec.horizon is not None:
-        horizon = repr(spec.horizon)
+    total = "TOTAL_UPDATES" if epochs is None else "total_updates"
+    if spec.horizon is not None and spec.horizon.epochs is None:
+        horizon = repr(spec.horizon.counts)
+    elif spec.horizon is not None:
+        horizon = f"{spec.horizon.epochs}{'' if per_epoch else ' * updates_per_epoch'}"
     elif not per_epoch:
-        horizon = "TOTAL_UPDATES" if epochs is None else "total_updates"
-    elif epochs is not None:
+        horizon = total
+    elif epochs is not None and epochs % 1 == 0:
         horizon = "EPOCHS"
     else:
-        horizon = "math.ceil(TOTAL_UPDATES / updates_per_epoch)"
+        horizon = f"math.ceil({total} / updates_per_epoch)"
     warmup = spec.warmup
     if warmup is None:
         return {"horizon": horizon, "warmup": "0", "length": horizon}
-    if warmup.proportion is None:
-        steps = repr(warmup.steps)
-    else:
+    if warmup.proportion is not None:
         rounding = {"ceil": "math.ceil", "round": "round"}.get(warmup.rounding or "", "int")
-        steps = f"{rounding}({warmup.proportion!r} * {horizon})"
-    inside = warmup.counted == "inside" or steps == "0"
-    length = horizon if inside else f"warmup + {horizon}"
+        share = f"({horizon})" if " * " in horizon else horizon
+        steps = f"{rounding}({warmup.proportion!r} * {share})"
+    elif warmup.epochs:
+        steps = f"{warmup.epochs} * updates_per_epoch"
+    else:
+        steps = repr(warmup.steps or warmup.updates or 0)
+    moved = warmup.counted == "before" and steps != "0" and not by_update(spec)
+    length = f"warmup + {horizon}" if moved else horizon
     return {"horizon": horizon, "warmup": steps, "length": length}

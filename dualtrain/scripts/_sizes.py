@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from dualtrain.scripts._schedule import NativeSchedule, whole_numbers
+from dualtrain.scripts._schedule import NativeSchedule, by_update, whole_numbers
 from dualtrain.spec import Spec
 
 __all__ = ["rate_lines"]
@@ -18,25 +18,63 @@ def rate_lines(
 
     `setup`: lines that compute the sizes of the run; `schedule_arguments`: of the native schedule;
     `factor`, `momentum`: the formulas, functions of t and of the sizes that they read;
-    `factor_call`: what the schedule is made of; `momentum_call`: at the schedule's clock.
+    `factor_call`: what the schedule is made of; `momentum_call`: at the schedule's clock, which the
+    lines `counted` compute where it is not the native one.
     """
     numbers = whole_numbers(spec)
     read = {name for name in _NAMES if native is not None and name in native.arguments.values()}
     rate, cycled = _reads(factor), _reads(momentum)
-    sizes = {"warmup": _warmup(numbers), "horizon": numbers["length"]}
+    sizes = {
+        "warmup": _warmup(numbers),
+        "horizon": numbers["length"],
+        "updates_per_epoch": "updates_per_epoch",
+    }
+    clock = _clock(spec, "t")
+    computed = "horizon" in {*rate, *cycled} and re.search(r"[(*]", numbers["length"])
+    named = ["horizon"] if computed else []
+    sizes |= {name: name for name in named}
     given = "".join(f", {sizes[name]}" for name in rate)
+    factor_call = f"lambda t: factor({clock}{given})" if rate or clock != "t" else "factor"
+    counted = _counted(spec) if momentum else []
+    now = "now" if counted else "scheduler.last_epoch"
+    read |= {*rate, *cycled}
+    if re.search(r"\bwarmup\b", " ".join(counted)):
+        read.add("warmup")
+    setup = _setup(spec, numbers, read, " ".join([factor_call if factor else "", *counted]))
     return {
-        "setup": _setup(spec, numbers, read | {*rate, *cycled}),
+        "setup": [*setup, *(f"{name} = {numbers['length']}" for name in named)],
         "schedule_arguments": _arguments(native, numbers),
         "factor": _with_arguments(factor, rate),
-        "factor_call": f"lambda t: factor(t{given})" if rate else "factor",
+        "factor_call": factor_call,
         "momentum": _with_arguments(momentum, cycled),
-        "momentum_call": ", ".join(["scheduler.last_epoch", *(sizes[name] for name in cycled)]),
+        "counted": counted,
+        "momentum_call": ", ".join([now, *(sizes[name] for name in cycled)]),
     }
 
 
-_NAMES = ("warmup", "horizon")
-_ALL = "(t, warmup, horizon):"
+_NAMES = ("warmup", "horizon", "updates_per_epoch")
+_ALL = "(t, *sizes):"
+
+
+def _clock(spec: Spec, t: str) -> str:
+    """The clock of a schedule, which may be ahead or behind."""
+    if not spec.shift:
+        return t
+    unit = " * updates_per_epoch" if by_update(spec) else ""
+    sign = "-" if spec.shift < 0 else "+"
+    moved = f"{t} {sign} {abs(spec.shift)}{unit}"
+    return moved if spec.shift > 0 else f"max(0, {moved})"
+
+
+def _counted(spec: Spec) -> list[str]:
+    """Lines that compute `now`, what the schedule has counted; none where it is its own clock."""
+    lines = [f"now = {_clock(spec, 'scheduler.last_epoch')}"] if spec.shift else []
+    if by_update(spec):
+        now = "now" if lines else "scheduler.last_epoch"
+        before = spec.warmup is not None and spec.warmup.counted == "before"
+        since = f"max(0, {now} - warmup)" if before else now
+        lines.append(f"now = {since} // updates_per_epoch")
+    return lines
 
 
 def _reads(function: str) -> list[str]:
@@ -62,9 +100,13 @@ def _warmup(numbers: dict[str, str]) -> str:
     return "0" if numbers["warmup"] == "0" else "warmup"
 
 
-def _setup(spec: Spec, numbers: dict[str, str], read: set[str]) -> list[str]:
+def _setup(spec: Spec, numbers: dict[str, str], read: set[str], calls: str) -> list[str]:
     lines = []
-    needed = " ".join([numbers["warmup"] if "warmup" in read else "", *_ends(numbers, read)])
+    texts = [numbers["warmup"] if "warmup" in read else "", calls]
+    if "horizon" in read:
+        texts += [numbers["length"], numbers["horizon"]]
+    partly = spec.duration.epochs is not None and spec.duration.epochs % 1 != 0
+    needed = " ".join([*texts, "total_updates" if partly else ""])
     batch = spec.batch
     count = "len(batches(0))" if batch.micro_batches_per_epoch is None else "MICRO_BATCHES"
     if batch.micro_batches_per_epoch is not None:
@@ -75,13 +117,10 @@ def _setup(spec: Spec, numbers: dict[str, str], read: set[str]) -> list[str]:
         count = flush if batch.tail == "flush" else f"{count} // ACCUMULATE"
     if "updates_per_epoch" in needed:
         lines.append(f"updates_per_epoch = {count}")
+        count = "updates_per_epoch"
     if "total_updates" in needed:
-        product = f"({count})" if "//" in count else count
-        lines.append(f"total_updates = EPOCHS * {product}")
+        product = f"EPOCHS * {f'({count})' if '//' in count else count}"
+        lines.append(f"total_updates = {f'math.ceil({product})' if partly else product}")
     if "warmup" in read and _warmup(numbers) == "warmup":
         lines.append(f"warmup = {numbers['warmup']}")
     return lines
-
-
-def _ends(numbers: dict[str, str], read: set[str]) -> list[str]:
-    return [numbers["length"], numbers["horizon"]] if "horizon" in read else []

@@ -14,7 +14,7 @@ from dualtrain.errors import DualtrainError
 from dualtrain.plan import Plan
 from dualtrain.scripts._optimizer import native_optimizer
 from dualtrain.scripts._refusals import check_writable
-from dualtrain.scripts._schedule import native_schedule, phases_of
+from dualtrain.scripts._schedule import alone, by_update, native_schedule, phases_of
 from dualtrain.scripts._sizes import rate_lines
 from dualtrain.scripts._source import call, listed, shown, source
 from dualtrain.spec import LossScale, Spec, WeightDecay
@@ -32,7 +32,7 @@ SCRIPT_BACKENDS = tuple(_SCHEDULES)
 
 _COUNTS_UP = (
     *("step", "multistep", "piecewise", "exponential", "natural_exp", "inverse_time", "noam"),
-    *("one_cycle", "cyclic", "cosine_annealing_warm_restarts"),
+    *("one_cycle", "cyclic", "cosine_annealing_warm_restarts", "table"),
 )
 """Schedules whose formula reads how many counts there have been, not where the horizon is."""
 
@@ -112,6 +112,7 @@ def _facts(spec: Spec, backend: str, model: str | None) -> dict[str, Any]:
     is_flat = schedule.name == "constant" and warmup is None
     known = not (is_flat or schedule.needs_metric)
     native = native_schedule(spec, _SCHEDULES[backend]) if known else None
+    by_name = decay is not None and any(_names(decay))
     facts = {
         "spec": spec,
         "source": model,
@@ -120,7 +121,8 @@ def _facts(spec: Spec, backend: str, model: str | None) -> dict[str, Any]:
         "native": native,
         "formula": known and native is None,
         "has_schedule": not is_flat,
-        "steps_each_update": not (is_flat or schedule.needs_metric or schedule.per == "epoch"),
+        "steps_each_update": known and (schedule.per == "update" or by_update(spec)),
+        "whole_epochs": spec.duration.epochs is not None and spec.duration.epochs % 1 == 0,
         "rule": spec.optimizer,
         "optimizer": native_optimizer(spec.optimizer, backend),
         "decay": decay,
@@ -128,10 +130,8 @@ def _facts(spec: Spec, backend: str, model: str | None) -> dict[str, Any]:
         "patterns": _patterns(spec),
         "has_rates": bool(spec.lr_multipliers or spec.layer_decay),
         "layer": {"torch": "module", "paddle": "layer"}[backend],
-        "reads_full_names": decay is not None
-        and bool(decay.exclude_patterns or decay.exclude_substrings),
-        "reads_names": decay is not None
-        and bool("bias" in decay.exclude or decay.exclude_patterns or decay.exclude_substrings),
+        "reads_full_names": by_name,
+        "reads_names": by_name or (decay is not None and "bias" in decay.exclude),
         "mends_variance": "batch_norm" in spec.model_fields_set and spec.batch_norm != backend,
         "scale": (amp.loss_scale or LossScale()) if amp and amp.dtype == "float16" else None,
         "squared": spec.task is not None and spec.task.name == "regression",
@@ -139,7 +139,8 @@ def _facts(spec: Spec, backend: str, model: str | None) -> dict[str, Any]:
         "shift": spec.loss is not None and spec.loss.shift_labels,
     }
     facts["cycles"] = cycles = schedule.cycled is not None
-    holds = amp is not None and amp.on_skip == "hold" and facts["steps_each_update"]
+    holds = amp is not None and amp.on_skip == "hold" and known and schedule.per == "update"
+    facts["holds"] = holds and facts["scale"] is not None
     facts["reads_skipped"] = spec.ema is not None or holds
     by_layer = decay is not None and {"norm", "embedding"} & set(decay.exclude)
     facts["needs_nn"] = bool(by_layer) or facts["mends_variance"]
@@ -181,8 +182,8 @@ def _paddle_arguments(spec: Spec, facts: Mapping[str, Any]) -> list[str]:
     elif decay and not spares:
         arguments.append("weight_decay=WEIGHT_DECAY")
     clip = spec.clip
-    if clip is not None:
-        kind, c = next((k, v) for k, v in clip.model_dump().items() if v is not None)
+    if clip is not None and clip.rule == "paddle":
+        kind, c = next((k, v) for k in _CLIPS if (v := getattr(clip, k)) is not None)
         arguments.append(f"grad_clip=paddle.nn.{_CLIPS[kind]}({c!r})")
     return arguments
 
@@ -205,17 +206,24 @@ def _formula(spec: Spec, name: str) -> str:
         .render(
             schedule=spec.schedule,
             counts=f"{spec.schedule.per}s",
+            clock="updates" if by_update(spec) else f"{spec.schedule.per}s",
             phases=phases_of(spec),
+            factors=getattr(spec.schedule, "schedules", ()),
+            alone=alone(spec),
             rise=warmup,
-            before=warmup is not None and warmup.counted == "before",
+            before=warmup is not None and warmup.counted == "before" and not by_update(spec),
             counts_up=spec.schedule.name in _COUNTS_UP,
         )
     )
 
 
 def _exclusions(decay: WeightDecay) -> Iterator[Any]:
-    yield from (decay.exclude, decay.exclude_patterns)
-    yield from (decay.exclude_substrings, decay.exclude_below_ndim)
+    yield from (decay.exclude, decay.exclude_below_ndim, *_names(decay))
+
+
+def _names(decay: WeightDecay) -> Iterator[Any]:
+    """The exclusions by a parameter's name."""
+    yield from (decay.exclude_patterns, decay.exclude_substrings, decay.exclude_regex)
 
 
 def _patterns(spec: Spec) -> list[str]:

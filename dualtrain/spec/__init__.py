@@ -14,10 +14,12 @@ from dualtrain.schedules import Schedule as Schedule
 from dualtrain.spec._amp import Amp as Amp
 from dualtrain.spec._amp import Float32Operator as Float32Operator
 from dualtrain.spec._amp import LossScale as LossScale
+from dualtrain.spec._horizon import Horizon as Horizon
 from dualtrain.spec._load import load_spec as load_spec
 from dualtrain.spec._load import read_document as read_document
 from dualtrain.spec._loss import Loss as Loss
 from dualtrain.spec._parameters import BatchStats as BatchStats
+from dualtrain.spec._parameters import DecayValue as DecayValue
 from dualtrain.spec._parameters import Freeze as Freeze
 from dualtrain.spec._parameters import LayerDecay as LayerDecay
 from dualtrain.spec._parameters import LrMultiplier as LrMultiplier
@@ -30,5 +32,6 @@ from dualtrain.spec._update import BatchNormRule as BatchNormRule
 from dualtrain.spec._update import Clip as Clip
 from dualtrain.spec._update import Duration as Duration
 from dualtrain.spec._update import Ema as Ema
+from dualtrain.spec._warmup import Counted as Counted
 from dualtrain.spec._warmup import Rounding as Rounding
 from dualtrain.spec._warmup import Warmup as Warmup

@@ -33,7 +33,7 @@ def load_spec(path: str | os.PathLike[str]) -> Spec:
         raise SpecError((problem,)) from None
     found = _repeated(positions, file)
     try:
-        spec = Spec.model_validate(data)
+        spec = Spec.model_validate(data, context={"folder": path.parent})
     except ValidationError as error:
         raise _all(found + problems_of(error, Spec, file=file, positions=positions)) from None
     if found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -10,6 +11,7 @@ from dualtrain.fields import Count, Part, Positive, distinct
 
 __all__ = [
     "BatchStats",
+    "DecayValue",
     "Freeze",
     "LayerDecay",
     "LayerDecayOrRate",
@@ -24,18 +26,56 @@ Pattern = Annotated[str, Field(min_length=1)]
 Patterns = Annotated[tuple[Pattern, ...], Field(strict=False), AfterValidator(distinct)]
 
 
+def _regular(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise ValueError(f"must be a regular expression of Python's: {error}") from error
+    return pattern
+
+
+Expressions = Annotated[
+    tuple[Annotated[Pattern, AfterValidator(_regular)], ...],
+    Field(strict=False),
+    AfterValidator(distinct),
+]
+
+
+class DecayValue(Part):
+    """The parameters of a role or of a pattern decay by a value of their own."""
+
+    role: Role | None = None
+    """A role, e.g. `norm`; likewise:"""
+    pattern: Pattern | None = None
+    """Glob (`*`, `?`, `[...]`, case-sensitive) over canonical names, e.g. `embeddings.*`."""
+    value: Annotated[float, Field(ge=0)]
+    """wd for them."""
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> DecayValue:
+        if (self.role is None) == (self.pattern is None):
+            raise ValueError("give either role or pattern")
+        return self
+
+
+def _distinct_values(rules: tuple[DecayValue, ...]) -> tuple[DecayValue, ...]:
+    distinct(tuple(str(rule.role or rule.pattern) for rule in rules))
+    return rules
+
+
 class WeightDecay(Part):
     """How much the weights shrink at each update, and which parameters do not.
 
-    A parameter decays unless one of the exclusions names it; the ledger shows which one did. An
-    exclusion that names no parameter of the model is an error.
+    A parameter decays unless one of the exclusions names it, by `value` or by the first of `values`
+    that names it; the ledger shows which rule did. One that names no parameter of the model is an
+    error.
     """
 
     value: Annotated[float, Field(ge=0)]
     """wd in the optimizer's update rule, for the parameters that decay."""
     kind: Literal["decoupled", "coupled"] = "decoupled"
-    """What the optimizer can do: `decoupled` (adamw, lamb) acts on the weight itself, `coupled`
-    (all others) is added to the gradient after clipping: g + value x w."""
+    """What the optimizer can do: `decoupled` (adamw, adamw_transformers, lamb) acts on the weight
+    itself, `coupled` (all others) is added to the gradient after clipping: g + value x w."""
     exclude: Annotated[tuple[Role, ...], Field(strict=False), AfterValidator(distinct)] = ()
     """Roles that do not decay, found from what the module that owns the parameter is, not from
     what it is called. A vector that is a norm's or a layer scale's, and nothing tells which, counts
@@ -46,18 +86,56 @@ class WeightDecay(Part):
     exclude_substrings: Patterns = ()
     """The rule of old recipes, `any(s in name for s in [...])`: case-sensitive, over the
     framework's own structured names. On Hugging Face names "norm" misses every `LayerNorm`."""
+    exclude_regex: Expressions = ()
+    """Regular expressions of Python's, found anywhere in a canonical name (`re.search`): `^` holds
+    one at its start, as `re.match` does, e.g. `(bias|norm\\d*\\.weight)$`."""
     exclude_below_ndim: Count | None = None
     """Parameters with fewer dimensions do not decay; 2 is the rule of timm: biases and the
     scales of norms, by their shape alone. Absent means none."""
+    values: Annotated[
+        tuple[DecayValue, ...], Field(strict=False), AfterValidator(_distinct_values)
+    ] = ()
+    """Decay of its own for a role or a pattern: PaddleDetection's `norm_decay` is `[{role: norm,
+    value: 0.0}]`. The first that fits counts, after the exclusions."""
+
+    @model_validator(mode="after")
+    def _values_are_reached(self) -> WeightDecay:
+        for rule in self.values:
+            if rule.role in self.exclude or rule.pattern in self.exclude_patterns:
+                raise ValueError(
+                    f"values must not name what is excluded: leave {rule.role or rule.pattern} out "
+                    "of one of the two"
+                )
+        return self
 
 
 class LrMultiplier(Part):
-    """The parameters of a pattern learn at `multiplier` times the rate of the schedule."""
+    """The parameters of a pattern learn at a multiple of the schedule's rate, or a rate of their
+    own that the schedule's factor multiplies: one of the two."""
 
     pattern: Pattern
     """Glob (`*`, `?`, `[...]`, case-sensitive) over canonical names, e.g. `classifier.*`."""
-    multiplier: Positive
+    multiplier: Positive | None = None
     """Times the rate of every update, decay included. To keep a parameter still, freeze it."""
+    lr: Positive | None = None
+    """In its place a base rate of their own, as parameter groups have: `lr` / `optimizer.lr`."""
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> LrMultiplier:
+        if (self.multiplier is None) == (self.lr is None):
+            raise ValueError("give either multiplier or lr")
+        return self
+
+    def over(self, base: float) -> float:
+        """The multiplier, with this base rate.
+
+        >>> LrMultiplier(pattern="head.*", lr=0.5).over(0.125)
+        4.0
+        """
+        if self.multiplier is not None:
+            return self.multiplier
+        assert self.lr is not None, "a rule has one of the two"
+        return self.lr / base
 
 
 def _distinct_patterns(rules: tuple[LrMultiplier, ...]) -> tuple[LrMultiplier, ...]:

@@ -10,10 +10,11 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, field_validator
 
 from dualtrain.errors import Problem
-from dualtrain.fields import Count, Part, Source, dotted
+from dualtrain.fields import Part, Source, dotted
 from dualtrain.optimizers import Optimizer
 from dualtrain.schedules import Schedule
 from dualtrain.spec._amp import Amp
+from dualtrain.spec._horizon import HorizonOrCount
 from dualtrain.spec._loss import Loss
 from dualtrain.spec._parameters import Freeze, LayerDecayOrRate, LrMultipliers, WeightDecay
 from dualtrain.spec._update import Batch, BatchNormRule, Clip, Duration, Ema
@@ -64,9 +65,14 @@ class Spec(Part):
     """When training ends."""
     warmup: Warmup | None = None
     """The rise; absent means none."""
-    horizon: Count | None = None
+    horizon: HorizonOrCount = None
     """Update at which the schedule ends, when that is not the last one; with `per: epoch` an
-    epoch."""
+    epoch. `{epochs: 360}` says it in epochs for a schedule that counts updates."""
+    shift: Annotated[int, Field(ge=-(10**6), le=10**6)] = 0
+    """Counts by which the clock of warmup and schedule is ahead of the updates: update t has the
+    rate of t + shift. 1 is what `last_epoch=0` makes of a Paddle schedule, and a schedule that is
+    stepped before the optimizer; below 0 the first rate holds for so many updates more. With
+    `per: epoch` it counts epochs."""
     weight_decay: WeightDecay | None = None
     """Absent means none."""
     lr_multipliers: LrMultipliers = ()
@@ -121,7 +127,7 @@ class Spec(Part):
             )
         return schedule
 
-    @field_validator("warmup", "weight_decay", "lr_multipliers", "layer_decay")
+    @field_validator("warmup", "shift", "weight_decay", "lr_multipliers", "layer_decay")
     @classmethod
     def _a_rate_read_once_is_all(cls, value: Any, info: ValidationInfo) -> Any:
         optimizer = info.data.get("optimizer")
@@ -131,6 +137,14 @@ class Spec(Part):
                 f"gives it decay: leave {info.field_name} out"
             )
         return value
+
+    @field_validator("shift")
+    @classmethod
+    def _a_metric_has_no_clock(cls, shift: int, info: ValidationInfo) -> int:
+        schedule = info.data.get("schedule")
+        if shift and schedule is not None and schedule.needs_metric:
+            raise ValueError(f"must be 0: {schedule.name} goes by metrics, not by a clock")
+        return shift
 
     @field_validator("weight_decay")
     @classmethod

@@ -35,4 +35,5 @@ def begins_epoch(record: Update | Evaluation, clock: int, plan: Plan | PlanFacts
 
 def sizes_of_groups(plan: Plan) -> set[int]:
     """How many micro-batches an update may have; where an epoch was left, any group is the next."""
-    return {len(plan.group(index)) for index in (0, plan.updates_per_epoch - 1)}
+    count = plan.updates_per_epoch
+    return {len(plan.group(index)) for index in (0, count - 1, count)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -259,7 +258,7 @@ class Follower:
     def _check_place(self, led: Led) -> None:
         """Refuse an update that does not stand where this side's plan has it."""
         plan, first = self.run.plan, self.run.plan.group(led.attempt).start
-        place = (led.attempt // plan.updates_per_epoch, first)
+        place = plan.place(led.attempt // plan.updates_per_epoch, first)
         if (led.before.epoch, led.before.micro_batch) != place:
             raise PlanError(
                 "a run must be followed with as many micro-batches an epoch, and an update, as it "
@@ -275,15 +274,17 @@ _NOISE = 1e-3
 
 def _groups(plan: Plan, epochs: Epochs, judged: Sequence[int]) -> Iterator[tuple[int, Group]]:
     """(update, its micro-batches) for those that are judged; of other epochs none are drawn."""
-    by_epoch: dict[int, list[int]] = {}
+    drawn = -1
+    coming: Iterator[tuple[int, Any]] = iter(())
     for attempt in judged:
-        by_epoch.setdefault(attempt // plan.updates_per_epoch, []).append(attempt)
-    for epoch, attempts in by_epoch.items():
-        coming = enumerate(epochs.of(epoch))
-        for attempt in attempts:
-            places = plan.group(attempt)
-            taken = islice((pair for pair in coming if pair[0] in places), len(places))
-            yield attempt, Group(epoch, dict(taken))
+        epoch, group = attempt // plan.updates_per_epoch, plan.group(attempt)
+        batches: dict[int, Any] = {}
+        for index in group:
+            of, place = plan.place(epoch, index)
+            if of != drawn:
+                drawn, coming = of, enumerate(epochs.of(of))
+            batches[index] = next(batch for at, batch in coming if at == place)
+        yield attempt, Group(epoch, batches)
 
 
 def _copied(model: Any, backend: Backend) -> tuple[Any, str]:

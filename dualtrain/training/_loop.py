@@ -34,13 +34,16 @@ def make_updates(
     coming: Iterator[Any] = iter(())
     with Journal(run.backend, observers, run.plan.total_updates) as journal:
         for epoch, group in run.plan.updates():
+            batches = {}
             if epoch != current:
                 if current is not None:
                     for observer in observers:
                         observer.epoch_ended()
+                    batches = {index: next(coming) for index in group if index < 0}
                 current, coming = epoch, epochs.of(epoch)
-                run.begin_epoch()
-            batches = {index: next(coming) for index in group}
+                if not batches:
+                    run.begin_epoch()
+            batches |= {index: next(coming) for index in group if index >= 0}
             update = partial(make_update, run, epoch, batches, objective)
             made = update() if leader is None else leader.led(update)
             journal.add(made.applied, made.losses, made.digests)

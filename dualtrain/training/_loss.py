@@ -22,10 +22,13 @@ class MicroLoss:
     """given / targets is the micro-batch's own mean; None where nobody knows."""
 
     @classmethod
-    def of(cls, loss: Any, divisor: float, group_size: int, normalise: str) -> MicroLoss:
-        """Of a loss given to `Run.step`: of a sum nobody says how many targets are its own."""
-        counted = normalise == "micro_mean"
-        return cls(loss.detach(), divisor, divisor / group_size if counted else None)
+    def of(cls, loss: Any, divisor: float, usual: int, normalise: str) -> MicroLoss:
+        """Of a loss given to `Run.step`: of a sum nobody says how many targets are its own.
+
+        usual: what a mean is divided by, `Plan.divisor`.
+        """
+        counted = normalise != "token_mean"
+        return cls(loss.detach(), divisor, divisor / usual if counted else None)
 
 
 def check_loss(loss: Any) -> None:
@@ -41,8 +44,8 @@ def check_loss(loss: Any) -> None:
         )
 
 
-def divisor_of(divisor: float | None, group_size: int, normalise: str) -> float:
-    """The divisor that `Run.step` was given, or the group's size where that is meant."""
+def divisor_of(divisor: float | None, usual: int, normalise: str) -> float:
+    """The divisor that `Run.step` was given, or what a mean is divided by where that is meant."""
     if divisor is not None:
         if not 0 < divisor < math.inf:
             raise PlanError(f"the divisor must be a positive, finite number. Received: {divisor}")
@@ -52,4 +55,4 @@ def divisor_of(divisor: float | None, group_size: int, normalise: str) -> float:
             "with batch.normalise 'token_mean' step() needs the divisor: the number of "
             "counted targets in the whole group. Received: None"
         )
-    return group_size
+    return usual

@@ -16,7 +16,7 @@ from dualtrain.state import Arrays, RunState
 from dualtrain.training._journal import AppliedUpdate, Journal
 from dualtrain.training._loss import MicroLoss, check_loss, divisor_of
 from dualtrain.training._native import wire
-from dualtrain.training._state import restore, state_of
+from dualtrain.training._state import averages_of, restore, state_of
 
 __all__ = ["Run"]
 
@@ -59,7 +59,9 @@ class Run:
         self.schedule = backend.build_schedule(plan, self.optimizer, rate_at=rate_at)
         self._open.callback(backend.use_batch_norm(model, spec.batch_norm))
         self.scaling = Scaling.of(spec.amp)
-        self.averages = backend.build_averages(model) if spec.ema is not None else None
+        self.averages = averages_of(backend, spec, model)
+        if self.averages is not None and spec.ema is not None and spec.ema.start == "zero":
+            self.averages.clear()
         self.averaged_updates = 0
         """Updates that are in the averages."""
         self.shows_averages = False
@@ -71,10 +73,12 @@ class Run:
         self.attempts = 0
         """Updates made or skipped so far."""
         self.groups = plan.epoch_groups()
-        """The places of the micro-batches of each update of an epoch."""
+        """The places of the micro-batches of each update of an epoch, but for those that leak."""
         self.epoch = 0
         self.micro_batch = 0
         """The place of the next one in its epoch."""
+        self.is_inside = False
+        """Whether the gradients of an unfinished group are held."""
         self.journal: Journal | None = None
         """Where `step` puts down what it is given, if anywhere."""
         self.is_traced = False
@@ -137,16 +141,19 @@ class Run:
     def begin_epoch(self) -> None:
         """Let the next micro-batch be an epoch's first: for a loop that leaves one early.
 
-        What an unfinished group has accumulated is dropped. Under a schedule per epoch the next
-        epoch's rate is due, as where a native loop steps its schedule at each epoch's end.
+        What an unfinished group has accumulated is dropped, but for what a whole epoch leaks. Under
+        a schedule per epoch the next epoch's rate is due, as where a native loop steps its schedule
+        at each epoch's end.
         """
+        if self.micro_batch == 0 and self.plan.spec.batch.tail == "leak":
+            return
         self._end_epoch_early()
         self.epoch, self.micro_batch = self.epoch + bool(self.micro_batch), 0
         self.drop_group()
 
     def drop_group(self) -> None:
         """Forget what an unfinished group has accumulated."""
-        self._losses = []
+        self.is_inside, self._losses = False, []
         if self.masters is not None:  # what a backward pass that broke off has left in the model
             self.masters.collect_gradients()
         self.backend.clear_gradients(self.optimizer)
@@ -155,8 +162,9 @@ class Run:
         """Take one micro-batch's loss; make the update when its group is complete.
 
         The gradient of loss / divisor is added to the group's. With `micro_mean` loss is the
-        micro-batch's mean and the divisor, when absent, the group's real size; with `token_mean`
-        loss is the micro-batch's sum and the divisor the group's number of counted targets.
+        micro-batch's mean and the divisor, when absent, the group's real size, with tail `leak`
+        `accumulate`; with `sum` it is 1; with `token_mean` loss is the micro-batch's sum and the
+        divisor the group's number of counted targets.
 
         The loss comes as it is: the run scales it, with a `GradScaler` of yours beside it the
         gradients would be scaled twice. No number is read from the device, so nothing tells of a
@@ -182,7 +190,8 @@ class Run:
         check_loss(loss)
         batch = self.plan.spec.batch
         index = self.micro_batch // batch.accumulate
-        is_dropped = index == len(self.groups)
+        is_left = index == len(self.groups)
+        is_dropped = is_left and (batch.tail == "drop" or self.is_over)
         if self.is_over and not is_dropped:
             raise PlanError(
                 f"a run makes the plan's {self.plan.total_updates} updates and no more, for past "
@@ -194,17 +203,19 @@ class Run:
             self.epoch, self.micro_batch = self.epoch + 1, 0
         if is_dropped:
             return None
-        group = self.groups[index]
-        by = divisor_of(divisor, len(group), batch.normalise)
+        group = range(0) if is_left else self.groups[index]
+        usual = self.plan.divisor(group)
+        by = divisor_of(divisor, usual, batch.normalise)
         if self.journal is not None:
-            self._losses.append(MicroLoss.of(loss, by, len(group), batch.normalise))
+            self._losses.append(MicroLoss.of(loss, by, usual, batch.normalise))
         with self.backend.updating(amp, self.device):
             if self.scaling is not None:
                 loss = self.backend.scaled(loss, self.scaling.scale)
             (loss / by).backward()
             if self.masters is not None:
                 self.masters.collect_gradients()
-            if position != group[-1]:
+            self.is_inside = is_left or position != group[-1]
+            if self.is_inside:
                 return None
             applied = self._update()
         if self.journal is not None:

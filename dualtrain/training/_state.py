@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from dualtrain.backend import Averages, Backend
 from dualtrain.errors import PlanError
+from dualtrain.spec import Spec
 from dualtrain.state import RunState, TensorState
 
 if TYPE_CHECKING:
     from dualtrain.training._run import Run
 
-__all__ = ["restore", "state_of"]
+__all__ = ["averages_of", "restore", "state_of"]
+
+
+def averages_of(backend: Backend, spec: Spec, model: Any) -> Averages | None:
+    """The averages that a spec asks for; they start as the weights of now."""
+    if spec.ema is None:
+        return None
+    return backend.build_averages(model, statistics=spec.ema.statistics)
 
 
 def state_of(run: Run) -> RunState:
     """What `Run.state` gives."""
-    _check_between_updates(run, run.micro_batch)
+    _check_between_updates(run, run.micro_batch, inside=run.is_inside)
     averages = {}
     if run.averages is not None:
         with run.averages.applied():
             weights = run.backend.dump_state(run.model).weights
-        averages = {name: weights[name] for name in _trained(run)}
+        averages = {name: weights[name] for name in _averaged(run)}
     return RunState(
         backend=run.backend.NAME,
         rule=_rule(run),
@@ -47,7 +56,7 @@ def restore(run: Run, state: RunState) -> None:
     if run.averages is not None:
         weights = {**tensors.weights, **state.averages}
         run.backend.load_state(run.model, None, TensorState(weights=weights))
-        run.averages = run.backend.build_averages(run.model)
+        run.averages = averages_of(run.backend, run.plan.spec, run.model)
     run.backend.load_state(run.model, run.optimizer, tensors)
     if run.plateau is not None and state.plateau is not None:
         run.plateau.restore(state.plateau)
@@ -61,11 +70,11 @@ def restore(run: Run, state: RunState) -> None:
         run.set_clock(state.t)
 
 
-def _check_between_updates(run: Run, micro_batch: int) -> None:
+def _check_between_updates(run: Run, micro_batch: int, *, inside: bool) -> None:
     """Raise `PlanError` where there are averages in the model, or gradients of a group."""
-    group, inside = divmod(micro_batch, run.plan.spec.batch.accumulate)
-    if run.shows_averages or (inside and group < len(run.groups)):
-        where = f"{inside} micro-batches after one"
+    if run.shows_averages or inside:
+        batch, count = run.plan.spec.batch, micro_batch or run.plan.micro_batches_per_epoch
+        where = f"{count % batch.accumulate} micro-batches after one"
         raise PlanError(
             "a run has a state between two updates, outside averaged(). "
             f"Received: {'a call in averaged()' if run.shows_averages else where}"
@@ -74,13 +83,16 @@ def _check_between_updates(run: Run, micro_batch: int) -> None:
 
 def _check_fit(run: Run, state: RunState) -> None:
     """Raise `PlanError` for the state of a run that this plan could not have had."""
-    _check_between_updates(run, state.micro_batch)
+    batch = run.plan.spec.batch
+    group, rest = divmod(state.micro_batch, batch.accumulate)
+    inside = rest > 0 and (batch.tail == "leak" or group < len(run.groups))
+    _check_between_updates(run, state.micro_batch, inside=inside)
     trained = _trained(run)
     last = run.plan.micro_batches_per_epoch - 1
     for what, expected, received in (
         ("optimizer", _rule(run), state.rule),
         ("place in the epoch", f"at most {last}", f"at most {max(last, state.micro_batch)}"),
-        ("averages", sorted(trained) if run.averages else [], sorted(state.averages)),
+        ("averages", sorted(_averaged(run)), sorted(state.averages)),
         ("loss scale", run.scaling is not None, state.loss_scale is not None),
         ("plateau of metrics", run.plateau is not None, state.plateau is not None),
         ("parameters that do not train", [], sorted(state.tensors.optimizer.keys() - trained)),
@@ -103,3 +115,13 @@ def _trained(run: Run) -> set[str]:
     """Canonical names of the parameters that train."""
     assert run.plan.ledger is not None, "the plan of a run is made with its parameters"
     return {row.parameter.name for row in run.plan.ledger.rows if row.trains}
+
+
+def _averaged(run: Run) -> set[str]:
+    """Canonical names of what is averaged."""
+    ema = run.plan.spec.ema
+    if ema is None:
+        return set()
+    return _trained(run) | (
+        run.backend.dump_statistics(run.model).keys() if ema.statistics else set()
+    )

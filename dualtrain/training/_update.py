@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from dualtrain.data import batch_digest
 from dualtrain.errors import DataError
+from dualtrain.plan import Plan
 from dualtrain.training._batch import micro_batch
 from dualtrain.training._journal import AppliedUpdate
 from dualtrain.training._loss import MicroLoss
@@ -30,19 +31,19 @@ class Made(NamedTuple):
 def make_update(run: Run, epoch: int, group: Mapping[int, Any], objective: Objective) -> Made:
     """Forward and backward of each micro-batch of a group, then the update.
 
-    group: by their place in the epoch.
+    group: by their place in the epoch, as `Plan.group` has it.
     """
     batches, counts = {}, []
     for index, given in group.items():
-        with at(run, epoch, index):
+        with at(run, *run.plan.place(epoch, index)):
             batches[index] = micro_batch(given, run.model)
             counts.append(objective.targets(batches[index]))
     _check_counts(run, counts, epoch, tuple(group))
-    divisors = _divisors(run.plan.spec.batch.normalise, counts)
+    divisors = _divisors(run.plan, counts)
     losses = []
     applied = None
     for (index, batch), divisor, count in zip(batches.items(), divisors, counts, strict=True):
-        with at(run, epoch, index):
+        with at(run, *run.plan.place(epoch, index)):
             with run.autocast():
                 tensors = run.backend.to_device(batch, run.device)
                 loss_sum = objective.loss_sum(run.model, tensors, batch)
@@ -65,7 +66,8 @@ def at(run: Run, epoch: int, *micro_batches: int) -> Iterator[None]:
 
 def _check_counts(run: Run, counts: Sequence[int], epoch: int, group: Sequence[int]) -> None:
     """Raise `DataError` where a mean would be one of nothing; group: the micro-batches' places."""
-    if run.plan.spec.batch.normalise == "token_mean":
+    normalise = run.plan.spec.batch.normalise
+    if normalise == "token_mean":
         if not any(counts):
             with at(run, epoch, *group):
                 raise DataError(
@@ -75,20 +77,21 @@ def _check_counts(run: Run, counts: Sequence[int], epoch: int, group: Sequence[i
         return
     for index, count in zip(group, counts, strict=True):
         if count == 0:
-            with at(run, epoch, index):
+            with at(run, *run.plan.place(epoch, index)):
                 raise DataError(
-                    "with batch.normalise micro_mean a micro-batch, of which the mean is taken, "
+                    f"with batch.normalise {normalise} a micro-batch, of which the mean is taken, "
                     "must have at least one counted target: leave it out, or choose token_mean, "
                     "where it adds 0 to its group. Received: none"
                 )
 
 
-def _divisors(normalise: str, counts: Sequence[int]) -> list[float]:
+def _divisors(plan: Plan, counts: Sequence[int]) -> list[float]:
     """What each micro-batch's loss sum is divided by; the parts add up to the update's loss.
 
-    micro_mean: targets of the micro-batch x size of the group; token_mean: targets of the group,
-    to which a micro-batch without any adds 0.
+    token_mean: targets of the group, to which a micro-batch without any adds 0; else targets of the
+    micro-batch x what the group's means are divided by.
     """
-    if normalise == "token_mean":
+    if plan.spec.batch.normalise == "token_mean":
         return [sum(counts)] * len(counts)
-    return [count * len(counts) for count in counts]
+    by = plan.divisor(range(len(counts)))
+    return [count * by for count in counts]

@@ -1,7 +1,7 @@
 """Which samples an update is made of: sample i has gradient 2**i, so each update names its own.
 
 PaddleNLP's Trainer lets the short group of an epoch leak into the next one, still divided by the
-whole `accumulate`; nothing may do so here.
+whole `accumulate`; here nothing does unless the spec says `tail: leak`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import pytest
 from dualtrain import fit
 from dualtrain.backend import Backend
 from dualtrain.errors import PlanError
+from dualtrain.trace import read_trace
 from dualtrain.training import start
 from tests.builders import spec_of
 
@@ -96,6 +97,67 @@ def test_so_it_is_in_a_loop_of_ones_own(
         if done is not None or run.micro_batch == 0:
             pending = 0
     assert expected == found
+
+
+LEAKING: Samples = [*FIRST[:2], [8, 9, *SECOND[0]], SECOND[1]]
+
+
+@pytest.mark.parametrize(("normalise", "divisor"), [("micro_mean", 4), ("sum", 1)])
+def test_a_tail_leaks_into_the_next_epochs_first_update(
+    backend: Backend, normalise: str, divisor: int, tmp_path: Path
+) -> None:
+    """As in a loop that steps at `(i + 1) % 4 == 0`; what the last epoch leaves is not used."""
+    batch = {"accumulate": 4, "tail": "leak", "normalise": normalise}
+    spec, trace = spec_of(batch=batch, duration={"epochs": 2}), tmp_path / "trace.jsonl"
+    updates = fit(spec, backend.build_linear(1, 1), epoch, loss=loss, trace=trace)
+    found = [named(round((update.grad_norm or 0.0) * divisor, 1)) for update in updates]
+    assert found == LEAKING
+    assert [len(update.batches) for update in updates] == [4, 4, 6, 4]
+    means = [sum(update.micro_losses) / divisor for update in updates]
+    assert [update.loss for update in updates] == pytest.approx(means)
+    read_trace(trace)
+
+
+@pytest.mark.parametrize(("normalise", "divisor"), [("micro_mean", 4), ("sum", 1)])
+def test_so_it_leaks_in_a_loop_of_ones_own(backend: Backend, normalise: str, divisor: int) -> None:
+    """It may say where epochs begin: a whole one leaves its tail all the same."""
+    spec = spec_of(
+        batch={"accumulate": 4, "tail": "leak", "normalise": normalise}, duration={"epochs": 2}
+    )
+    run = start(spec, backend.build_linear(1, 1), micro_batches_per_epoch=PER_EPOCH, measure=True)
+    found: Samples = []
+    for number in range(2):
+        run.begin_epoch()
+        for part in epoch(number):
+            done = run.step(loss(run.model, backend.to_device(part, run.device)))
+            if done is not None:
+                (norm,) = backend.numbers([done.grad_norm])
+                found.append(named(round(norm * divisor, 1)))
+    assert found == LEAKING
+
+
+def test_an_epoch_left_early_leaks_nothing(backend: Backend) -> None:
+    spec = spec_of(batch={"accumulate": 4, "tail": "leak"}, duration={"epochs": 2})
+    run = start(spec, backend.build_linear(1, 1), micro_batches_per_epoch=PER_EPOCH, measure=True)
+    found: Samples = []
+    for parts in (epoch(0)[:9], epoch(1)[:4]):
+        run.begin_epoch()
+        for part in parts:
+            done = run.step(loss(run.model, backend.to_device(part, run.device)))
+            if done is not None:
+                found.append(named(4 * backend.numbers([done.grad_norm])[0]))
+    assert found == [*FIRST[:2], SECOND[0]]
+
+
+@pytest.mark.parametrize("micro_batches", [9, 10])
+def test_a_tail_that_leaks_is_in_no_state(backend: Backend, micro_batches: int) -> None:
+    """Its gradients would be lost, within the epoch and at its end."""
+    spec = spec_of(batch={"accumulate": 4, "tail": "leak"}, duration={"epochs": 2})
+    run = start(spec, backend.build_linear(1, 1), micro_batches_per_epoch=PER_EPOCH)
+    for part in epoch(0)[:micro_batches]:
+        run.step(loss(run.model, backend.to_device(part, run.device)))
+    with pytest.raises(PlanError, match=rf"Received: {micro_batches - 8} micro-batches after one"):
+        run.state()
 
 
 def test_a_dropped_tail_needs_one_whole_group(backend: Backend) -> None:

@@ -72,6 +72,37 @@ def test_the_average_after_each_update_is_the_formulas(
             np.testing.assert_allclose(average, expected[name], rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("start_at", ["first", "zero", "debiased"])
+@pytest.mark.parametrize("warmup", [False, True])
+def test_the_average_starts_where_the_spec_says(
+    backend: Backend, linear: Any, start_at: str, warmup: bool
+) -> None:
+    """After the first update, at 0, or at 0 and divided by 1 - d_0 d_1 ... d_k."""
+    spec = spec_of(ema={"decay": 0.8, "warmup": warmup, "start": start_at})
+    run = start(spec, linear, micro_batches_per_epoch=1)
+    held = {name: 0.0 * array.astype(np.float64) for name, array in INITIAL.items()}
+    product = 1.0
+    for k in range(12):
+        step(run, seed=k)
+        d = min(0.8, (1 + k) / (10 + k)) if warmup else 0.8
+        product *= d
+        trained = backend.dump_weights(run.model)
+        found = averages_of(run)
+        for name, weight in trained.items():
+            held[name] = d * held[name] + (1 - d) * weight
+            if start_at == "first" and k == 0:
+                held[name] = weight.astype(np.float64)
+            wanted = held[name] / (1 - product if start_at == "debiased" else 1.0)
+            np.testing.assert_allclose(found[name], wanted, rtol=1e-5, atol=1e-6)
+        if k == 5:
+            state = run.state()
+    run.restore(state)
+    for k in range(6, 12):
+        step(run, seed=k)
+    for name, average in averages_of(run).items():
+        np.testing.assert_array_equal(average, found[name])
+
+
 def test_the_trained_weights_come_back_to_the_bit(backend: Backend, linear: Any) -> None:
     """And training goes on as if nobody had looked, also after an error."""
     other = backend.build_linear(3, 2)

@@ -26,7 +26,11 @@ def gradients(scale: float = 1.0) -> Gradients:
 
 
 def updated(
-    backend: Backend, given: Gradients, clip: dict[str, float] | None, **changes: Any
+    backend: Backend,
+    given: Gradients,
+    clip: dict[str, Any] | None,
+    measure: bool = True,
+    **changes: Any,
 ) -> tuple[Gradients, AppliedUpdate]:
     """The weights after one update with these gradients, and what was measured.
 
@@ -36,7 +40,7 @@ def updated(
     spec = spec_of(optimizer=optimizer, duration={"updates": 1}, clip=clip, **changes)
     model = backend.build_linear(3, 2)
     backend.load_weights(model, {"weight": WEIGHT, "bias": BIAS})
-    run = start(spec, model, micro_batches_per_epoch=1, measure=True)
+    run = start(spec, model, micro_batches_per_epoch=1, measure=measure)
     outputs = given["weight"].T
     arrays = {"x": np.eye(3, dtype=np.float32), "outputs": outputs.copy()}
     arrays["bias"] = given["bias"] - outputs.sum(0)
@@ -81,6 +85,34 @@ def test_the_optimizer_gets_what_the_formula_says(backend: Backend, kind: str, c
     measured = backend.numbers([done.grad_norm, done.clipped_norm])
     norms = [joint_norm(given), joint_norm(clipped(given, kind, c))]
     assert measured == pytest.approx(norms, rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["global_norm", "norm"])
+@pytest.mark.parametrize("c", [2e-6, 0.02, 7.0, 5.0 + 5e-7])
+@pytest.mark.parametrize("measure", [True, False])
+def test_by_torchs_rule_the_gradients_are_those_of_clip_grad_norm_(
+    backend: Backend, kind: str, c: float, measure: bool
+) -> None:
+    """min(1, c / (norm + 1e-6)) in numpy; torch's own function is asked in `tests/parity`.
+
+    At norm 5 and 5.0000005 it acts, though the norm is below the limit.
+    """
+    given = gradients()
+    clip = {kind: c, "rule": "torch"}
+    after, done = updated(backend, given, clip, measure=measure)
+    norms = {n: float(np.linalg.norm(g.astype(np.float64))) for n, g in given.items()}
+    if kind == "global_norm":
+        norms = dict.fromkeys(norms, joint_norm(given))
+    by_hand = {
+        n: (g * min(1.0, c / (norms[n] + 1e-6))).astype(np.float32) for n, g in given.items()
+    }
+    expected, _ = updated(backend, by_hand, None)
+    for name in after:
+        np.testing.assert_allclose(after[name], expected[name], rtol=1e-6)
+    if measure:
+        assert backend.numbers([done.clipped_norm]) == pytest.approx(
+            [joint_norm(by_hand)], rel=1e-6
+        )
 
 
 @pytest.mark.parametrize(("kind", "c"), [("global_norm", 5.0), ("norm", 5.0), ("value", 4.0)])

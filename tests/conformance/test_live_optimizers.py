@@ -17,7 +17,9 @@ from tests.conformance.test_optimizers import (
     spec_of,
     started,
     step,
+    weights,
 )
+from tests.oracle.optimizers import Reference
 
 
 def test_reading_back_leaves_the_run_as_it_is(backend: Backend, case: str) -> None:
@@ -57,6 +59,30 @@ def test_a_number_of_any_size_is_read_back_to_the_last_bit(
     assert decay == {"weight": value, "bias": 0.0}
     multiplier = backend.effective_lr_multiplier(run.optimizer, run.model)
     assert multiplier == {"weight": value, "bias": 1.0}
+
+
+@pytest.mark.parametrize("name", ["adamw", "lamb", "adam", "sgd"])
+def test_each_decays_by_its_own_value(backend: Backend, name: str) -> None:
+    """`values`, and a base rate of its own; the updates are those of the rule."""
+    pass_by_what_is_refused(backend, name)
+    kind = "decoupled" if name in ("adamw", "lamb") else "coupled"
+    own = [{"role": "bias", "value": 0.0625}]
+    spec = spec_of(
+        name,
+        weight_decay={"value": 0.5, "kind": kind, "values": own},
+        lr_multipliers=[{"pattern": "bias", "lr": 0.5 * spec_of(name).optimizer.lr}],
+    )
+    run = started(backend, spec)
+    decays = {"weight": 0.5, "bias": 0.0625}
+    assert backend.effective_decay(run.optimizer, run.model) == decays
+    rates = backend.effective_lr_multiplier(run.optimizer, run.model)
+    assert rates == {"weight": 1.0, "bias": 0.5}
+    rules = {n: Reference(spec.optimizer.model_dump(), w, decays[n]) for n, w in weights().items()}
+    for t, gradient in enumerate(gradients(5)):
+        got = step(backend, run, gradient)
+        for n, rule in rules.items():
+            wanted = rule.update(gradient[n], run.plan.lr_at(t) * rates[n])
+            np.testing.assert_allclose(got[n], wanted, rtol=3e-6, atol=3e-6)
 
 
 def test_what_the_optimizer_does_is_read_and_not_what_it_was_told(backend: Backend) -> None:

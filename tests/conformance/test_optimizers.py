@@ -40,6 +40,11 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
     "adamw": ({"name": "adamw", **BETAS, "eps": 0.01}, None),
     "adamw, decay": ({"name": "adamw", **BETAS, "eps": 0.01}, DECOUPLED),
     "adamw, amsgrad": ({"name": "adamw", **BETAS, "eps": 0.01, "amsgrad": True}, DECOUPLED),
+    "adamw_transformers": ({"name": "adamw_transformers", **BETAS, "eps": 0.01}, None),
+    "adamw_transformers, decay": (
+        {"name": "adamw_transformers", **BETAS, "eps": 0.01, "correct_bias": False},
+        DECOUPLED,
+    ),
     "lamb": ({"name": "lamb", **BETAS, "eps": 0.01}, None),
     "lamb, decay": ({"name": "lamb", **BETAS, "eps": 0.01}, DECOUPLED),
     "adagrad": ({"name": "adagrad", "eps": 0.01, "initial_accumulator": 0.2}, None),
@@ -56,6 +61,11 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
     "rmsprop, decay": ({"name": "rmsprop", "rho": 0.8, "eps": 0.01}, COUPLED),
     "rmsprop, momentum": ({"name": "rmsprop", "rho": 0.8, "eps": 0.01, "momentum": 0.7}, COUPLED),
     "rmsprop, centered": ({"name": "rmsprop", "rho": 0.8, "eps": 0.01, "centered": True}, None),
+    "rmsprop_torch": ({"name": "rmsprop_torch", "rho": 0.8, "eps": 0.01}, COUPLED),
+    "rmsprop_torch, momentum": (
+        {"name": "rmsprop_torch", "rho": 0.8, "eps": 0.01, "momentum": 0.7},
+        COUPLED,
+    ),
     "rprop": ({"name": "rprop", "etas": [0.4, 1.3], "step_sizes": [0.06, 0.2]}, None),
 }
 UPDATES = 12

@@ -109,15 +109,15 @@ def test_a_dropped_tail_leaves_no_gradient(backend: Backend, linear: Any) -> Non
         assert backend.numbers([done.grad_norm]) == pytest.approx([float(expected)], rel=1e-5)
 
 
-@pytest.mark.parametrize("normalise", ["micro_mean", "token_mean"])
+@pytest.mark.parametrize("normalise", ["micro_mean", "token_mean", "sum"])
 def test_the_accumulated_gradient_is_that_of_the_formula(
     backend: Backend, linear: Any, normalise: str, tmp_path: Path
 ) -> None:
-    """Micro-batches of 5 and of 2 samples: the mean of means, or the mean over all 7."""
+    """Micro-batches of 5 and of 2 samples: the mean or the sum of means, or the mean over all 7."""
     parts = [batch(5, seed=1), batch(2, seed=2)]
     spec = spec_of(batch={"accumulate": 2, "normalise": normalise}, duration={"updates": 1})
     (update,) = fit(spec, linear, parts, loss=classify(backend), trace=tmp_path / "trace.jsonl")
-    divisors = {"micro_mean": (10, 4), "token_mean": (7, 7)}[normalise]
+    divisors = {"micro_mean": (10, 4), "token_mean": (7, 7), "sum": (5, 2)}[normalise]
     expected = sum(gradient(p, d) for p, d in zip(parts, divisors, strict=True))
     assert update.grad_norm == pytest.approx(float(np.linalg.norm(expected)), rel=1e-5)
     sums = [loss_sum(part) for part in parts]

@@ -43,6 +43,11 @@ SCHEDULES = [
     {"name": "cyclic", "max_lr": 3e-4, "up": 2, "down": 3, "mode": "exp_range", "gamma": 0.99},
     {"name": "cosine_annealing_warm_restarts", "first": 3, "multiplier": 2, "min_lr": 1e-6},
     {"name": "polynomial", "power": 2, "end_lr": 1e-7, "cycle": True},
+    {"name": "table", "multipliers": [1.0, 0.3, 2.0], "at": [0, 3, 8], "between": "linear"},
+    {
+        "name": "product",
+        "schedules": [{"name": "linear"}, {"name": "step", "every": 3, "gamma": 0.7}],
+    },
 ]
 
 # These rise by themselves, or their counts do not fit into each of the sizes.
@@ -84,6 +89,8 @@ WARMUPS = [
     {"proportion": 0.29, "shape": "one_minus_sqrt", "start": 0.1},
     {"steps": 7, "counted": "before"},
     {"steps": 50, "counted": "before", "shape": "cosine", "start": 0.01},
+    {"updates": 7, "counted": "over", "start": 0.01},
+    {"epochs": 3, "counted": "times", "shape": "cosine"},
 ]
 
 SIZES = [

@@ -48,6 +48,8 @@ def test_check_plan_and_the_others_decide_alike(
     told = {command: run(capsys, command, str(path), *options) for command in COMMANDS}
     spec = Spec(**values)
     in_updates = spec.duration.updates is not None and spec.schedule.per == "update"
+    in_updates &= spec.warmup is None or not spec.warmup.epochs
+    in_updates &= spec.horizon is None or not spec.horizon.epochs
     known = count is not None or in_updates
     if not known:
         status, _, err = told["check"]

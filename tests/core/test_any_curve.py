@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dualtrain.errors import PlanError
 from dualtrain.plan import Plan
 from dualtrain.schedules import Cyclic, OneCycle
-from dualtrain.spec import Duration, Spec, Warmup
+from dualtrain.spec import Duration, Horizon, Spec, Warmup
 from tests.schedules import NAMES, parts
 
 U = 3
@@ -42,14 +42,24 @@ FALLING = (
     "linear_annealing",
     "cosine_annealing",
 )
-BEGINNING_AT_1 = tuple(name for name in NAMES if name not in ("one_cycle", "noam", "sequential"))
-ABOVE_1 = ("piecewise", "cyclic", "sequential")
+MADE = ("sequential", "product", "table")
+BEGINNING_AT_1 = tuple(name for name in NAMES if name not in ("one_cycle", "noam", *MADE))
+ABOVE_1 = ("piecewise", "cyclic", *MADE)
 
 
 @st.composite
-def plans(draw: st.DrawFn, names: tuple[str, ...] = NAMES) -> Plan:
-    """Any plan of up to 200 updates with a schedule of these names."""
-    return planned(draw(parts(names)))
+def plans(draw: st.DrawFn, names: tuple[str, ...] = NAMES, *, joined: bool = False) -> Plan:
+    """Any plan of up to 200 updates with a schedule of these names.
+
+    joined: the schedule begins where the rise ends, at the update that says so.
+    """
+    values = draw(parts(names))
+    if joined:
+        warmup = values["warmup"]
+        if warmup is not None and warmup["counted"] in ("over", "times"):
+            warmup["counted"] = "before"
+        values["shift"] = 0
+    return planned(values)
 
 
 def planned(values: dict[str, Any]) -> Plan:
@@ -86,7 +96,7 @@ def test_a_rate_does_not_depend_on_when_training_ends(plan: Plan, t: int) -> Non
     before = form is not None and form.counted == "before"
     length = plan.horizon - (plan.warmup_updates if before else 0)
     longer = plan.spec.model_copy(
-        update={"duration": Duration(updates=401), "horizon": length // unit}
+        update={"duration": Duration(updates=401), "horizon": Horizon(counts=length // unit)}
     )
 
     assert Plan.of(longer, micro_batches_per_epoch=U).lr_at(t) == plan.lr_at(t)
@@ -122,7 +132,7 @@ def test_a_cycle_stays_between_its_rates(plan: Plan, t: int) -> None:
     assert lr * (1 - 2**-50) <= at <= schedule.max_lr * (1 + 2**-50)
 
 
-@given(plan=plans(BEGINNING_AT_1))
+@given(plan=plans(BEGINNING_AT_1, joined=True))
 def test_warmup_rises_to_the_base_rate(plan: Plan) -> None:
     """From `start`, never down; and the schedule takes over where the rise ends, or the count."""
     peak = plan.warmup_updates
@@ -135,7 +145,7 @@ def test_warmup_rises_to_the_base_rate(plan: Plan) -> None:
         assert plan.factor_at(peak) == pytest.approx(1, rel=2**-51)
 
 
-@given(plan=plans(FALLING))
+@given(plan=plans(FALLING, joined=True))
 def test_some_never_rise_after_warmup(plan: Plan) -> None:
     """But for the last bits, where rates are divided by the base rate."""
     fall = [plan.factor_at(t) for t in range(plan.warmup_updates, plan.horizon + 2)]
@@ -143,7 +153,7 @@ def test_some_never_rise_after_warmup(plan: Plan) -> None:
     assert all(b <= a + 2**-51 for a, b in pairwise(fall))
 
 
-@given(plan=plans((*ENDING, "polynomial")), past=st.integers(1, 10**9))
+@given(plan=plans((*ENDING, "polynomial"), joined=True), past=st.integers(1, 10**9))
 def test_some_stay_where_they_end(plan: Plan, past: int) -> None:
     if getattr(plan.spec.schedule, "cycle", False):
         reject()
@@ -151,7 +161,7 @@ def test_some_stay_where_they_end(plan: Plan, past: int) -> None:
     assert plan.lr_at(plan.horizon + past) == plan.lr_at(plan.horizon)
 
 
-@given(plan=plans(("one_cycle", "cosine", "cosine_with_min_lr", "linear", "cyclic")))
+@given(plan=plans(("one_cycle", "cosine", "cosine_with_min_lr", "linear", "cyclic"), joined=True))
 def test_no_rate_jumps(plan: Plan) -> None:
     """The largest step is one of 1 / the shortest stretch, times a cosine's steepest slope."""
     schedule, unit = plan.spec.schedule, U if plan.spec.schedule.per == "epoch" else 1
@@ -159,7 +169,8 @@ def test_no_rate_jumps(plan: Plan) -> None:
     span = (plan.horizon - plan.warmup_updates) / unit
     shortest = span
     if isinstance(schedule, OneCycle):
-        shortest = min(schedule.rise * span - 1, (1 - schedule.rise) * span)
+        falls = (1 - schedule.rise * (2 if schedule.three_phase else 1)) * span
+        shortest = min(schedule.rise * span - 1, falls)
     if isinstance(schedule, Cyclic):
         top = schedule.max_lr / plan.spec.optimizer.lr
         shortest = min(schedule.up, schedule.down)
@@ -173,29 +184,69 @@ def test_no_rate_jumps(plan: Plan) -> None:
 @given(values=parts(), steps=st.integers(0, 40), t=st.integers(0, 300))
 def test_warmup_before_only_moves_the_schedule(values: dict[str, Any], steps: int, t: int) -> None:
     """To the last bit."""
-    first = values["schedule"].get("phases", [values])[0]["schedule"]["name"]
-    if first in ("one_cycle", "noam"):
+    schedule = values["schedule"]
+    first = schedule.get("phases", [values])[0]["schedule"]
+    if any(one["name"] in ("one_cycle", "noam") for one in [first, *first.get("schedules", [])]):
         reject()
-    alone = planned(values | {"warmup": None})
-    moved = planned(values | {"warmup": {"steps": steps, "counted": "before"}})
+    alone = planned(values | {"warmup": None, "shift": 0})
+    moved = planned(values | {"warmup": {"steps": steps, "counted": "before"}, "shift": 0})
 
     assert moved.lr_at(t + moved.warmup_updates) == alone.lr_at(t)
+
+
+@given(values=parts(), t=st.integers(0, 300), counted=st.sampled_from(["over", "times"]))
+def test_a_schedule_that_knows_no_warmup(values: dict[str, Any], t: int, counted: str) -> None:
+    """It is what it is without one, to the last bit, and the rise what it is before a constant."""
+    if values["warmup"] is None:
+        reject()
+    form = values["warmup"] | {"counted": counted}
+    constant = {"name": "constant", "per": values["schedule"]["per"]}
+    both = planned(values | {"warmup": form})
+    alone = planned(values | {"warmup": None})
+    rise = planned(values | {"schedule": constant, "warmup": form})
+    risen = both.spec.shift * both.curve.updates_per_count + t >= both.warmup_updates
+
+    if counted == "times":
+        assert both.factor_at(t) == rise.factor_at(t) * alone.factor_at(t)
+    else:
+        assert both.factor_at(t) == (alone if risen else rise).factor_at(t)
+
+
+@given(values=parts(), t=st.integers(0, 300))
+def test_a_shift_moves_the_clock(values: dict[str, Any], t: int) -> None:
+    """To the last bit; the first rate holds before there is another."""
+    shifted, plain = planned(values), planned(values | {"shift": 0})
+    unit = U if plain.spec.schedule.per == "epoch" else 1
+    assert shifted.lr_at(t) == plain.lr_at(max(0, t + shifted.spec.shift * unit))
 
 
 @given(values=parts(), t=st.integers(0, 300))
 def test_per_epoch_is_the_same_curve_held_for_an_epoch(values: dict[str, Any], t: int) -> None:
     """To the last bit."""
-    values |= {"horizon": values["horizon"] or 50}
-    held = planned(values | {"schedule": values["schedule"] | {"per": "epoch"}})
-    plain = planned(values | {"schedule": values["schedule"] | {"per": "update"}})
+    values |= {"horizon": counts(values) or 50}
+    if values["warmup"] is not None and values["warmup"].keys() & {"updates", "epochs"}:
+        reject()  # which rise at every update
+    held = planned(values | {"schedule": counting(values["schedule"], "epoch")})
+    plain = planned(values | {"schedule": counting(values["schedule"], "update")})
 
     assert held.lr_at(t) == plain.lr_at(t // U)
+
+
+def counts(values: dict[str, Any]) -> int | None:
+    """The horizon, if it is in what the schedule counts."""
+    return horizon if isinstance(horizon := values["horizon"], int) else None
+
+
+def counting(schedule: dict[str, Any], per: str) -> dict[str, Any]:
+    """The schedule by updates or epochs; of a product each of its schedules."""
+    within = [one | {"per": per} for one in schedule.get("schedules", [])]
+    return schedule | {"per": per} | ({"schedules": within} if within else {})
 
 
 @given(values=parts(("sequential",)), t=st.integers(0, 300))
 def test_a_phase_is_the_schedule_alone(values: dict[str, Any], t: int) -> None:
     """With the phase's length as its horizon, to the last bit."""
-    values |= {"warmup": None, "horizon": values["horizon"] or 200}
+    values |= {"warmup": None, "horizon": counts(values) or 200, "shift": 0}
     values["schedule"] |= {"per": "update"}
     whole = planned(values)
     begin, phases = 0, values["schedule"]["phases"]
@@ -206,9 +257,16 @@ def test_a_phase_is_the_schedule_alone(values: dict[str, Any], t: int) -> None:
     phase, length = phases[-len(lengths)], lengths[0]
     if phase["schedule"]["name"] == "piecewise":
         reject()  # alone it must begin with the base rate
-    alone = planned(values | {"schedule": phase["schedule"], "horizon": length})
+    own = phase.get("lr") or values["optimizer"]["lr"]
+    optimizer = values["optimizer"] | {"lr": own}
+    alone = planned(
+        values | {"schedule": phase["schedule"], "horizon": length, "optimizer": optimizer}
+    )
 
-    assert whole.lr_at(t) == alone.lr_at(t - begin)
+    if own == values["optimizer"]["lr"]:
+        assert whole.lr_at(t) == alone.lr_at(t - begin)
+    else:  # its factor is over another base rate
+        assert whole.lr_at(t) == pytest.approx(alone.lr_at(t - begin), rel=2**-50)
 
 
 @given(parts())

@@ -38,10 +38,36 @@ GOOD = "optimizer: {name: adamw, lr: 5e-5}\nschedule: {name: linear}\nduration: 
             "lr_multipliers[0].multiplier: must be > 0. Received: 0",
         ),
         (
-            "lr_multipliers: [{pattern: a, lr: 5e-5}]",
-            "lr_multipliers[0].multiplier: is required. Received: nothing\n"
-            "spec.yaml:4: lr_multipliers[0]: unknown key 'lr'; "
-            "write multiplier: that rate divided by optimizer.lr",
+            "lr_multipliers: [{pattern: a, lr: 5e-5, multiplier: 2}]",
+            "lr_multipliers[0]: give either multiplier or lr. Received: {'pattern': 'a', 'lr': "
+            "5e-05, 'multiplier': 2}",
+        ),
+        (
+            "lr_multipliers: [{pattern: a, learning_rate: 5e-5}]",
+            "lr_multipliers[0]: unknown key 'learning_rate'; write lr: 5e-05",
+        ),
+        (
+            "weight_decay: {value: 0.1, exclude_regex: ['(a']}",
+            "weight_decay.exclude_regex[0]: must be a regular expression of Python's: missing ), "
+            "unterminated subpattern at position 0. Received: '(a'",
+        ),
+        (
+            "weight_decay: {value: 0.1, values: [{value: 0.2}]}",
+            "weight_decay.values[0]: give either role or pattern. Received: {'value': 0.2}",
+        ),
+        (
+            "weight_decay: {value: 0.1, norm_decay: 0.0}",
+            "weight_decay: unknown key 'norm_decay'; write values: [{role: norm, value: 0.0}]",
+        ),
+        (
+            "weight_decay: {value: 0.1, exclude: [norm], values: [{role: norm, value: 0.2}]}",
+            "weight_decay.values: must not name what is excluded: leave norm out of one of the "
+            "two. Received: {'value': 0.1, 'exclude': ['norm'], 'values': [{'role': 'norm', "
+            "'value': 0.2}]}",
+        ),
+        (
+            "weight_decay: {value: 0.1, values: [{pattern: a, value: 0}, {pattern: a, value: 1}]}",
+            "weight_decay.values: must not repeat 'a'. Received: ['a', 'a']",
         ),
         (
             "lr_multipliers: [{pattern: a, multiplier: 2}, {pattern: a, multiplier: 3}]",

@@ -311,9 +311,25 @@ TOO_LONG = {
     ),
     "warmup in epochs": (
         "schedule: {name: linear, per: epoch}\nwarmup: {steps: 20}",
-        "spec.yaml:4: warmup.steps: counts epochs, as every count does under per: epoch, and "
-        "must be shorter than the schedule; for 20 updates of warmup leave per: epoch out, so "
-        "that the rate moves at every update. Received: 20 warmup epochs, horizon 20",
+        "spec.yaml:4: warmup.steps: counts epochs, as the schedule does, and "
+        "must be shorter than the schedule; for 20 updates of warmup write updates: 20, counted: "
+        "over. Received: 20 warmup epochs, horizon 20",
+    ),
+    "warmup in updates that end within an epoch": (
+        "schedule: {name: linear, per: epoch}\nwarmup: {updates: 7}",
+        "spec.yaml:4: warmup.updates: counted inside, warmup must be whole epochs, as the schedule "
+        "counts them; write counted: over, so that it takes the place of the schedule's first "
+        "updates, or counted: before. Received: 7 updates, 5 an epoch",
+    ),
+    "warmup in updates, longer than the run": (
+        "schedule: {name: linear, per: epoch}\nwarmup: {updates: 101, counted: over}",
+        "spec.yaml:4: warmup.updates: must be shorter than the schedule; write at most 99, or a "
+        "longer duration. Received: 101 warmup updates, horizon 100",
+    ),
+    "warmup in epochs under a rate per update": (
+        "schedule: {name: linear}\nwarmup: {epochs: 20}",
+        "spec.yaml:4: warmup.epochs: must be shorter than the schedule; write fewer, or a longer "
+        "duration. Received: 100 warmup updates, horizon 100",
     ),
     "epochs of warmup that float64 cannot count": (
         "schedule: {name: linear, per: epoch}\nwarmup: {steps: 1000000000000000, counted: before}",

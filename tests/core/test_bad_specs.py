@@ -19,15 +19,16 @@ GOOD = {
     "duration": "{updates: 100}",
 }
 KEYS = (
-    "'optimizer', 'schedule', 'duration', 'warmup', 'horizon', 'weight_decay', 'lr_multipliers', "
-    "'layer_decay', 'freeze', 'clip', 'batch', 'loss', 'ema', 'batch_norm', 'amp', 'seed', "
-    "'device', 'task'"
+    "'optimizer', 'schedule', 'duration', 'warmup', 'horizon', 'shift', 'weight_decay', "
+    "'lr_multipliers', 'layer_decay', 'freeze', 'clip', 'batch', 'loss', 'ema', 'batch_norm', "
+    "'amp', 'seed', 'device', 'task'"
 )
 SCHEDULES = (
     "'constant', 'linear', 'cosine', 'cosine_with_restarts', 'polynomial', 'inverse_sqrt', 'step', "
     "'multistep', 'piecewise', 'exponential', 'natural_exp', 'inverse_time', 'noam', "
     "'cosine_with_min_lr', 'linear_annealing', 'cosine_annealing', 'warmup_stable_decay', "
-    "'one_cycle', 'cyclic', 'cosine_annealing_warm_restarts', 'reduce_on_plateau', 'sequential'"
+    "'one_cycle', 'cyclic', 'cosine_annealing_warm_restarts', 'table', 'reduce_on_plateau', "
+    "'sequential', 'product'"
 )
 
 
@@ -311,7 +312,7 @@ updates = 100
 update = 1
 """,
         """\
-spec.toml:1: horizon: must be >= 1. Received: 0
+spec.toml:1: horizon.counts: must be >= 1. Received: 0
 spec.toml:4: optimizer.lr: must be > 0. Received: -5e-05
 spec.toml:7: optimizer.betas[1]: must be < 1. Received: 1.5
 spec.toml:14: duration: unknown key 'update'; did you mean 'updates'?""",
@@ -460,7 +461,8 @@ unknown key 'warmpu'; did you mean 'warmup'?"""
 
     def test_a_rule_about_the_part_as_a_whole(self) -> None:
         with pytest.raises(
-            SpecError, match=r"^give either steps or proportion\. Received: \{'steps': None\}$"
+            SpecError,
+            match=r"^give one of steps, proportion, updates, epochs\. Received: \{'steps': None\}$",
         ):
             Warmup(steps=None)
 
@@ -484,7 +486,7 @@ unknown key 'warmpu'; did you mean 'warmup'?"""
         }
         expected = f"""\
 optimizer: must be a mapping of keys to values. Received: \
-Clip(global_norm=1.0, norm=None, value=None)
+Clip(global_norm=1.0, norm=None, value=None, rule='paddle')
 schedule.name: must be one of {SCHEDULES}. \
 Received: AdamW(name='adamw', lr=0.1, betas=(0.9, 0.999), eps=1e-08, \
 amsgrad=False)

@@ -29,6 +29,11 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         {"batch_norm": "unbiased"},
         "batch_norm: must be one of 'paddle', 'torch'. Received: 'unbiased'",
     ),
+    "a rule of norms beside a value": (
+        {"clip": {"value": 1.0, "rule": "torch"}},
+        "clip: rule is about norms: leave it out beside value. Received: {'value': 1.0, 'rule': "
+        "'torch'}",
+    ),
     "no kind of clip": (
         {"clip": {}},
         "clip: give one of global_norm, norm, value. Received: {}",
@@ -40,6 +45,12 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     "a threshold beyond float32": (
         {"clip": {"value": 1e40}},
         "clip.value: must be <= 1e+30. Received: 1e+40",
+    ),
+    "a tail that leaks into counted targets": (
+        {"batch": {"tail": "leak", "normalise": "token_mean"}},
+        "batch: tail leak excludes normalise token_mean: the targets of the next epoch's first "
+        "group are not known when a tail is divided. Write micro_mean or sum, or tail: flush. "
+        "Received: {'tail': 'leak', 'normalise': 'token_mean'}",
     ),
     "all of a target smoothed away": (
         {"loss": {"label_smoothing": 1}},

@@ -64,6 +64,18 @@ def test_commands_and_options_are_these() -> None:
         ],
         "diff": ["--floor", "--micro-batches", "--plan", "--report", "a", "b"],
         "twins": ["--output", "a", "b"],
+        "read": ["--config", "--format", "--output", "--root", "--run", "-o", "paths"],
+        "port": [
+            "--config",
+            "--micro-batches",
+            "--output",
+            "--root",
+            "--run",
+            "--set",
+            "--to",
+            "-o",
+            "paths",
+        ],
     }
     assert [option for p in commands.params for option in p.opts] == ["--version"]
 
@@ -115,7 +127,7 @@ def test_check_refuses_what_no_number_of_micro_batches_mends(run: Run, spec: Wri
     )
     status, out, err = run("check", path)
     assert (status, out) == (2, "")
-    assert err.startswith(f"{path}:3: warmup.steps: counts epochs, as every count does")
+    assert err.startswith(f"{path}:3: warmup.steps: counts epochs, as the schedule does")
 
 
 def test_check_goes_on_after_a_bad_spec_and_exits_with_2(

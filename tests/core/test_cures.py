@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from dualtrain import load_spec
 from dualtrain.errors import SpecError
+from dualtrain.fields import BEYOND
 from dualtrain.fields._cure_table import KEYS, NAMES
 from dualtrain.fields._problems import _options
 from dualtrain.spec import Spec
@@ -203,10 +204,6 @@ FIRST: dict[str, str | None] = {
     "warmup: {proportion: 100}": "write steps: 100 for so many updates",
     "warmup: {steps: 0.1}": "write warmup: {proportion: 0.1}",
     "warmup: {steps: 10.0}": "write 10",
-    "duration: {epochs: 3.0}": "write 3",
-    "duration: {epochs: 1.5}": (
-        "write duration: {updates: ...} with 1.5 times the updates of an epoch"
-    ),
     "duration: {updates: -1}": "write duration: {epochs: ...}",
     "batch: {accumulate: 2.5}": None,
     "duration: {updates: 1_000}": "write 1000",
@@ -225,7 +222,14 @@ FIRST: dict[str, str | None] = {
     "fp16: false": "leave it out: that is off without it",
     "mixed_precision: no": "leave it out: that is off without it",
     "adafactor: false": "leave it out: that is off without it",
-    "optimizer: {name: sgd, lr: 1, rho: 0.9}": ("sgd has none; of adadelta, rmsprop it is one"),
+    "optimizers: 2": BEYOND["several_optimizers"],
+    "backward_passes: 2": BEYOND["several_backward_passes"],
+    "max_tokens: 4096": BEYOND["batches_in_tokens"],
+    "target_network: true": BEYOND["target_networks"],
+    "auto_scale_lr: true": BEYOND["rate_by_processes"],
+    "optimizer: {name: sgd, lr: 1, rho: 0.9}": (
+        "sgd has none; of adadelta, rmsprop, rmsprop_torch it is one"
+    ),
     "schedule: {name: linear, every: 3}": "linear has none; of step it is one",
     "schedule: {name: linear, gamma: 0.1}": (
         "linear has none; of step, multistep, exponential, natural_exp, inverse_time, cyclic it is "
@@ -236,9 +240,7 @@ FIRST: dict[str, str | None] = {
     "bf16: true": "write amp: {dtype: bfloat16}",
     "no_cuda: true": "write device: cpu",
     "num_train_epochs: 3.0": "write duration: {epochs: 3}",
-    "num_train_epochs: 1.5": (
-        "write duration: {updates: ...} with 1.5 times the updates of an epoch"
-    ),
+    "num_train_epochs: 1.5": "write duration: {epochs: 1.5}",
     "max_steps: -1": "leave it out",
     "lr_scheduler_type: constant_with_warmup": "write schedule: {name: constant}",
     "optim: adamw_torch": "write optimizer: {name: adamw, ...}",

@@ -332,7 +332,25 @@ class TestUpdates:
         assert [range(0, 4), range(4, 8)] == plan.epoch_groups()
         assert (plan.updates_per_epoch, plan.total_updates) == (2, 4)
 
-    @pytest.mark.parametrize("tail", ["flush", "drop"])
+    def test_leak(self) -> None:
+        plan = self.plan(batch=Batch(accumulate=4, tail="leak"))
+
+        expected = [
+            (0, range(0, 4)),
+            (0, range(4, 8)),
+            (1, range(-2, 4)),  # two of the epoch before
+            (1, range(4, 8)),
+        ]
+        assert expected == list(plan.updates())
+        assert [plan.place(1, index) for index in (-2, -1, 0)] == [(0, 8), (0, 9), (1, 0)]
+        assert [plan.divisor(group) for _, group in expected] == [4, 4, 4, 4]
+
+    def test_sums_are_not_divided(self) -> None:
+        plan = self.plan(batch=Batch(accumulate=4, normalise="sum"))
+
+        assert [plan.divisor(group) for group in plan.epoch_groups()] == [1, 1, 1]
+
+    @pytest.mark.parametrize("tail", ["flush", "drop", "leak"])
     def test_no_tail(self, tail: str) -> None:
         plan = self.plan(8, batch=Batch(accumulate=4, tail=tail))  # type: ignore[arg-type]
 

@@ -45,6 +45,19 @@ def test_the_four_dialects() -> None:
     assert expected == {one.reading.dialect.name: sizes(one) for one in compared(plan_of())}
 
 
+def test_epochs_that_are_no_whole_number() -> None:
+    """2.5 of 3 updates are 7.5, of the Trainer's 2 they are 5; whole ones are whole."""
+    expected = {"paddlenlp": 8, "paddlenlp-trainer": 5, "hf4": 8, "hf5": 8}
+    plan = plan_of(duration={"epochs": 2.5})
+    assert expected == {one.reading.dialect.name: sizes(one)[0] for one in compared(plan)}
+    (trainer,) = compared(plan_of(duration={"epochs": 1.25}), "paddlenlp-trainer")
+    assert sizes(trainer)[0] == 2  # 2.5, rounded down
+    assert plan_of(duration={"epochs": 2.0}) == plan_of()
+    assert (
+        plan_of().spec.model_dump_json() == plan_of(duration={"epochs": 2.0}).spec.model_dump_json()
+    )
+
+
 def test_what_differs_from_the_spec() -> None:
     """Rates of the spec: 0 .1 .08 .06 .04 .02; of hf4: 0 .05 .1 .075 .05 .025."""
     paddlenlp, trainer, hf4, _ = compared(plan_of())
@@ -90,6 +103,13 @@ def test_paddlenlps_trainer_shrinks_accumulate_to_the_epoch() -> None:
     (one,) = compared(plan_of(3, warmup=None), "paddlenlp-trainer")
     assert sizes(one) == (2, 1, 0)
     assert "accumulate becomes 3: an epoch has no more micro-batches" in one.remarks
+
+
+def test_a_tail_that_the_spec_leaks_is_an_update_in_hf() -> None:
+    plan = plan_of(batch={"accumulate": 4, "tail": "leak"})
+    assert plan.total_updates == 4
+    assert sizes(compared(plan, "hf4")[0])[0] == 6
+    assert sizes(compared(plan, "paddlenlp-trainer")[0])[0] == 4
 
 
 def test_a_tail_that_the_spec_drops_is_an_update_in_hf() -> None:
@@ -195,6 +215,11 @@ AMP = {"dtype": "float16", "on_skip": "advance"}
             {"clip": {"global_norm": 1.0}},
             "clips by c / (norm + 1e-06), not by c / max(norm, c)",
         ),
+        (
+            "paddlenlp-trainer",
+            {"clip": {"global_norm": 1.0, "rule": "torch"}},
+            "clips by c / max(norm, c), not by c / (norm + 1e-06)",
+        ),
         ("hf5", {"clip": {"value": 1.0}}, "clips by the global norm only"),
         (
             "paddlenlp-trainer",
@@ -226,6 +251,11 @@ AMP = {"dtype": "float16", "on_skip": "advance"}
             "hf5",
             {"batch": {"normalise": "token_mean"}},
             "takes token_mean for causal language models only",
+        ),
+        (
+            "hf5",
+            {"batch": {"accumulate": 4, "normalise": "sum"}},
+            "divides the loss by the number of micro-batches",
         ),
         ("hf5", {}, "takes token_mean for causal language models, whatever is asked"),
         (
@@ -283,3 +313,6 @@ def test_nothing_is_remarked_that_does_not_apply() -> None:
     plan = plan_of(12, clip={"global_norm": 1.0}, batch={"accumulate": 1})
     (one,) = compared(plan, "hf5")
     assert one.remarks == ("clips by c / (norm + 1e-06), not by c / max(norm, c)",)
+    plan = plan_of(12, clip={"global_norm": 1.0, "rule": "torch"}, batch={"accumulate": 1})
+    (one,) = compared(plan, "hf5")
+    assert one.remarks == ()

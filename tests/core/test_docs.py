@@ -16,3 +16,8 @@ def test_the_reference_is_up_to_date() -> None:
 def test_the_dialects_are_up_to_date() -> None:
     page = runpy.run_path(str(DOCS / "make_dialects.py"))["page"]
     assert (DOCS / "dialects.md").read_text(encoding="utf-8") == page()
+
+
+def test_the_hazards_are_up_to_date() -> None:
+    page = runpy.run_path(str(DOCS / "make_hazard_table.py"))["page"]
+    assert (DOCS / "port.md").read_text(encoding="utf-8") == page()

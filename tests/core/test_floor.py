@@ -155,7 +155,7 @@ def test_what_the_floor_allows_is_not_blamed_on_the_tail() -> None:
     for floor, knob in ((None, "batch.tail"), ((again, weights), None)):
         comparison = compare(a, b, weights=(weights, weights), floors=[floor] if floor else [])
         (finding,) = (f for f in comparison.findings if f.stage == "accumulation")
-        assert ("only in groups shorter" in finding.detail) == (floor is None)
+        assert ("only in groups of another size" in finding.detail) == (floor is None)
         assert knob == (comparison.first.knob if comparison.first else None)
 
 

@@ -131,6 +131,12 @@ def test_roles_decide() -> None:
         ({"exclude_patterns": ("*.bias", "*Norm*")}, "pattern *.bias"),
         ({"exclude_substrings": ("Norm",), "exclude_patterns": ("*Norm*",)}, "pattern *Norm*"),
         ({"exclude_substrings": ("Norm", "bias")}, "substring Norm"),
+        (
+            {"exclude_regex": (r"bias$",), "exclude_substrings": ("Norm",)},
+            "substring Norm",
+        ),
+        ({"exclude_regex": (r"Nor.\.", "bias$")}, r"regex Nor.\."),
+        ({"exclude_regex": (r"^block\.L",), "exclude_below_ndim": 2}, r"regex ^block\.L"),
     ],
 )
 def test_the_first_exclusion_that_holds_is_named(fields: dict[str, Any], rule: str) -> None:
@@ -159,6 +165,51 @@ def test_patterns_are_case_sensitive_globs() -> None:
     ledger = decaying(MODEL, WeightDecay(value=0.1, exclude_patterns=("block.[a-z]*.weight",)))
 
     assert [r.parameter.name for r in ledger.rows if r.decay == 0.0] == ["block.dense.weight"]
+
+
+def test_a_regular_expression_is_found_anywhere_in_a_name() -> None:
+    """`re.search`: what a recipe gives to `re.match` begins with ^ here."""
+    anywhere = decaying(MODEL, WeightDecay(value=0.1, exclude_regex=(r"dense\.|Norm\.w",)))
+    anchored = decaying(MODEL, WeightDecay(value=0.1, exclude_regex=(r"^(word|LayerNorm)",)))
+
+    assert [r.parameter.name for r in anywhere.rows if r.decay == 0.0] == [
+        "block.LayerNorm.weight",
+        "block.dense.bias",
+        "block.dense.weight",
+    ]
+    assert [r.parameter.name for r in anchored.rows if r.decay == 0.0] == ["word.weight"]
+
+
+def test_roles_and_patterns_may_have_a_decay_of_their_own() -> None:
+    """The first that fits, after the exclusions."""
+    values: Any = (
+        {"pattern": "block.dense.*", "value": 0.3},
+        {"role": "norm", "value": 0.0},
+        {"pattern": "block.*", "value": 0.2},
+    )
+    ledger = decaying(MODEL, WeightDecay(value=0.1, exclude=("bias",), values=values))
+
+    assert outcome(ledger) == {
+        "block.LayerNorm.bias": ("role bias", 0.0),
+        "block.LayerNorm.weight": ("role norm", 0.0),
+        "block.dense.bias": ("role bias", 0.0),
+        "block.dense.weight": ("pattern block.dense.*", 0.3),
+        "word.weight": ("default", 0.1),
+    }
+
+
+def test_a_value_that_fits_nothing_is_an_error() -> None:
+    values: Any = ({"pattern": "head.*", "value": 0.3},)
+    with pytest.raises(LedgerError, match=r"^weight_decay\.values\[0\]\.pattern: pattern 'head"):
+        decaying(MODEL, WeightDecay(value=0.1, values=values))
+    with pytest.raises(LedgerError, match=r"^weight_decay\.exclude_regex: regex '\^Layer' matches"):
+        decaying(MODEL, WeightDecay(value=0.1, exclude_regex=("^Layer",)))
+
+
+def test_a_base_rate_of_their_own_is_a_multiple_of_the_specs() -> None:
+    spec = spec_of(lr_multipliers=[{"pattern": "word.*", "lr": 0.05}])
+
+    assert decide(MODEL, spec).lr_multiplier()["word.weight"] == 0.05 / 0.1
 
 
 def test_a_frozen_parameter_has_a_row_but_no_decay() -> None:

@@ -123,7 +123,7 @@ def test_explain_tells_every_part_of_a_spec(run: Run) -> None:
         "  Counted as below the layers: stem.*.",
         "  Counted as above the layers: out.*, last.",
         "  Frozen: patterns [bert.*], batch_stats keep.",
-        "  Then the averages that evaluation takes: decay 0.9.",
+        "  Then the averages that evaluation takes: decay 0.9, start initial.",
         "  Seed 42; device cuda.",
     ):
         assert line in out.splitlines()
@@ -136,6 +136,16 @@ def test_explain_tells_of_a_single_micro_batch_that_is_left_out(run: Run) -> Non
     dropped = SPEC.replace("accumulate: 4", "accumulate: 4, tail: drop")
     _, out, _ = run("explain", dropped, "--micro-batches", 9)
     assert "  The last micro-batch of each epoch is left out.\n" in out
+
+
+def test_explain_tells_of_a_tail_that_leaks_and_of_losses_that_are_summed(run: Run) -> None:
+    leaking = SPEC.replace("accumulate: 4", "accumulate: 4, tail: leak, normalise: sum")
+    _, out, _ = run("explain", leaking, "--micro-batches", 9)
+    assert "4 micro-batches make an update. Its loss is the sum of their mean losses, not" in out
+    assert "  The first update of an epoch has 5 micro-batches, 1 of them left by the one" in out
+    flushed = SPEC.replace("accumulate: 4", "accumulate: 4, normalise: sum")
+    _, out, _ = run("explain", flushed, "--micro-batches", 9)
+    assert "  The last update of an epoch has 1 micro-batch.\n" in out
 
 
 def test_explain_tells_how_the_momentum_moves(run: Run) -> None:

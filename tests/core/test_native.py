@@ -81,8 +81,8 @@ def test_what_a_library_can_say_it_says_back(values: dict[str, Any]) -> None:
     warmup = {} if spec.warmup is None else spec.warmup.model_dump(exclude_defaults=True)
     words |= flat({"warmup": warmup}) | beside
     counts = spec.schedule.reads_horizon or "warmup.proportion" in words
-    if counts and spec.horizon is not None and spec.horizon != plan.total_updates:
-        words["horizon"] = spec.horizon
+    if counts and spec.horizon is not None and plan.curve.horizon != plan.total_updates:
+        words["horizon"] = plan.curve.horizon
     for library in LIBRARIES:
         try:
             written = NATIVE_SCHEDULES.write(words, library)

@@ -17,6 +17,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "momentum": {"momentum": 0.75, "nesterov": True},
     "adam": {"betas": (0.75, 0.9375), "eps": 2.0**-10, "amsgrad": True},
     "adamw": {"betas": (0.75, 0.9375), "eps": 2.0**-10, "amsgrad": True},
+    "adamw_transformers": {"betas": (0.75, 0.9375), "eps": 2.0**-10, "correct_bias": False},
     "lamb": {"betas": (0.75, 0.9375), "eps": 2.0**-10},
     "adagrad": {"eps": 2.0**-10, "initial_accumulator": 0.25},
     "adadelta": {"rho": 0.75, "eps": 2.0**-10},
@@ -24,6 +25,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "nadam": {"betas": (0.75, 0.9375), "eps": 2.0**-10, "momentum_decay": 2.0**-4},
     "radam": {"betas": (0.75, 0.9375), "eps": 2.0**-10},
     "rmsprop": {"rho": 0.75, "eps": 2.0**-10, "momentum": 0.5, "centered": True},
+    "rmsprop_torch": {"rho": 0.75, "eps": 2.0**-10, "momentum": 0.5},
     "rprop": {"etas": (0.5, 1.25), "step_sizes": (2.0**-10, 0.25)},
 }
 """Nothing at a default, and numbers that float32 holds."""
@@ -59,15 +61,18 @@ def test_a_call_with_nothing_said_has_the_native_defaults(row: Row) -> None:
     assert ("weight_decay.value" in words) == (rule_for(row).decoupled)
 
 
-def test_every_rule_has_a_row_for_paddle_and_torch_lacks_three() -> None:
-    """Those are computed by their own formula."""
+def test_what_the_frameworks_lack() -> None:
+    """It is computed by its own formula."""
     names = {name: rule_of({"name": name, "lr": 0.1, **s}) for name, s in SETTINGS.items()}
     assert {type(rule) for rule in names.values()} == set(RULES)
     lacking = {
         library: [name for name, rule in names.items() if driving_row(library, rule) is None]
         for library in ("torch", "paddle")
     }
-    assert lacking == {"torch": ["lamb", "adamax", "rmsprop"], "paddle": []}
+    assert lacking == {
+        "torch": ["adamw_transformers", "lamb", "adamax", "rmsprop"],
+        "paddle": ["adamw_transformers", "rmsprop_torch"],
+    }
 
 
 def test_one_class_of_torch_means_two_rules() -> None:
@@ -122,7 +127,9 @@ def test_what_a_rule_says_of_itself() -> None:
     """Data that other rooms ask for."""
     momentum = Momentum(name="momentum", lr=0.1, momentum=0.9)
     assert (momentum.cycled_momentum, AdamW(name="adamw", lr=0.1).cycled_momentum) == (0.9, None)
-    assert [rule.__name__ for rule in RULES if rule.decoupled] == ["AdamW", "Lamb"]
+    assert [rule.__name__ for rule in RULES if rule.decoupled] == [
+        *("AdamW", "AdamWTransformers", "Lamb")
+    ]
     assert [rule.__name__ for rule in RULES if rule.reads_rate_once] == ["Rprop"]
     heavy = RMSProp(name="rmsprop", lr=0.1, rho=0.9, eps=1e-6, centered=True)
     assert heavy.state_arrays == ("second_moment", "first_moment", "velocity")

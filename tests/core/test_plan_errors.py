@@ -50,6 +50,13 @@ BAD = {
         "batch.accumulate micro-batches; write at most 3, or tail: flush. Received: 3 "
         "micro-batches, accumulate 4",
     ),
+    "tail leak leaves nothing": (
+        spec_of(batch=Batch(accumulate=4, tail="leak")),
+        {"micro_batches_per_epoch": 3},
+        "batch.accumulate: there is no update to make: with tail 'leak' an epoch needs at least "
+        "batch.accumulate micro-batches; write at most 3, or tail: flush. Received: 3 "
+        "micro-batches, accumulate 4",
+    ),
     "another epoch than the spec's": (
         spec_of(batch=Batch(micro_batches_per_epoch=4)),
         {"micro_batches_per_epoch": 3},

@@ -36,6 +36,15 @@ PARTS: dict[str, dict[str, Any]] = {
     "roles": {"weight_decay": {"value": 0.01, "exclude": ["bias", "norm", "embedding"]}},
     "a tied name": {"weight_decay": {"value": 0.01, "exclude_patterns": ["head.*", "*.bias"]}},
     "substrings": {"weight_decay": {"value": 0.01, "exclude_substrings": ["dense", "norm"]}},
+    "expressions": {"weight_decay": {"value": 0.01, "exclude_regex": ["^head", "[.]bias$"]}},
+    "values": {
+        "weight_decay": {
+            "value": 0.01,
+            "exclude": ["embedding"],
+            "values": [{"role": "norm", "value": 0.5}, {"pattern": "*.dense.*", "value": 0.0}],
+        }
+    },
+    "rates": {"lr_multipliers": [{"pattern": "classifier.*", "lr": 0.3}]},
     "dimensions": {"weight_decay": {"value": 0.01, "exclude_below_ndim": 2}},
     "multipliers": {
         "lr_multipliers": [
@@ -74,6 +83,18 @@ def row_of(name: str, part: str) -> LedgerRow:
 @pytest.mark.parametrize(
     ("part", "name", "change", "dispute"),
     [
+        (
+            "values",
+            "encoder.layer.0.dense.bias",
+            {"decay": 0.01},
+            ("by the rule pattern *.dense.* the decay is 0", "0.01"),
+        ),
+        (
+            "values",
+            "embeddings.norm.weight",
+            {"rule": "default", "decay": 0.01},
+            ("the first rule that fits it is 'role norm'", "the rule 'default'"),
+        ),
         (
             "roles",
             "classifier.weight",

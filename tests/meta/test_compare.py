@@ -231,7 +231,7 @@ CASES = {
     "tail divided by the full group": Case(
         "accumulation",
         "update 2, gradient norm: 0.6666667 against 0.3333333; "
-        "only in groups shorter than batch.accumulate",
+        "only in groups of another size than batch.accumulate",
         "batch.tail",
         lambda trace: update(5, grad_norm=1 / 6)(update(2, grad_norm=1 / 3)(trace)),
         first_update=2,

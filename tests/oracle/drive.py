@@ -174,11 +174,11 @@ def _loop(case: Case, spec: Spec, model: Any, own: Any, verbs: Backend, record: 
 
 def _token_divisors(spec: Spec, counts: list[int]) -> dict[int, float] | None:
     """Position -> what its sum is divided by, which is the caller's affair with token_mean."""
-    if spec.batch.normalise == "micro_mean":
+    if spec.batch.normalise != "token_mean":
         return None
     found: dict[int, float] = {}
     for group in groups(spec.batch.model_dump(), len(counts)):
-        parts = divisors("token_mean", [counts[i] for i in group])
+        parts = divisors(spec.batch.model_dump(), [counts[i] for i in group])
         found |= {i: float(part) for i, part in zip(group, parts, strict=True)}
     return found
 

@@ -23,7 +23,15 @@ from tests.oracle.optimizers import Reference, rule_of
 from tests.oracle.parameters import Decision, decide
 from tests.oracle.schedules import Plateau, momentum, rate, sizes
 from tests.oracle.specs import Case
-from tests.oracle.update import LossScale, average_decay, clipped, divisors, groups, joint_norm
+from tests.oracle.update import (
+    LossScale,
+    average_decay,
+    clipped,
+    divisors,
+    groups,
+    joint_norm,
+    leaked,
+)
 
 __all__ = ["Difference", "Verdict", "judge"]
 
@@ -119,30 +127,41 @@ class _Judge:
             plateau = Plateau(spec, self.sizes)
         amp = spec["amp"]
         scaling = LossScale(amp["loss_scale"]) if amp is not None else None
-        averages = {n: w for n, w in micros[0].weights.items() if n in self.trained()}
+        ema = spec["ema"] or {"start": "initial", "statistics": False}
+        kept = {*self.trained(), *(statistics(self.case.architecture) if ema["statistics"] else ())}
+        held = {n: w for n, w in micros[0].weights.items() if n in kept}
+        if ema["start"] in ("zero", "debiased"):
+            held = {n: 0 * w for n, w in held.items()}
+        averages, left = held, 1.0
+        if ema["start"] == "debiased":  # until something is averaged
+            averages = {n: micros[0].weights[n] for n in held}
         t = averaged = 0
         for (epoch, group, batches), made in zip(self.updates(), self.record.made, strict=True):
-            if plateau is not None and epoch and group == self.groups[0]:
+            if plateau is not None and epoch and group[-1] == self.groups[0][-1]:
                 plateau.report(self.case.metric(epoch - 1), t)
             lr = rate(spec, self.sizes, t) if plateau is None else plateau.rate(t)
             beta = momentum(spec, self.sizes, t)
             self.check_settings(made, t, lr, beta, scaling)
             scale = scaling.scale if scaling is not None else 1.0
             first = self.position(epoch, group[0])
-            gradients = self.check_gradients(first, group, batches, made, scale)
+            gradients = self.check_gradients(first, batches[: len(group)], made, scale)
             finite = all(np.isfinite(g).all() for g in gradients.values())
             if scaling is not None:
                 scaling.update(finite)
             self.equal("skipped", "", float(not finite), float(made.skipped))
-            self.check_statistics(first, len(group), batches, group)
+            self.check_statistics(first, batches)
             before, after = micros[first].weights, self.weights(first + len(group))
             if finite:
                 self.check_clip(gradients, made)
                 self.check_weights(before, after, gradients, lr, beta)
                 if spec["ema"] is not None:
                     d = average_decay(spec["ema"], averaged)
-                    averages = {n: d * a + (1 - d) * after[n] for n, a in averages.items()}
-                    averaged += 1
+                    held = {n: d * a + (1 - d) * after[n] for n, a in held.items()}
+                    if ema["start"] == "first" and averaged == 0:
+                        held = {n: after[n] for n in held}
+                    averaged, left = averaged + 1, left * d
+                    by = 1 - left if ema["start"] == "debiased" else 1.0
+                    averages = {n: a / by for n, a in held.items()}
             else:
                 self.verdict.skipped += 1
                 self.check_still(before, after, self.decisions)
@@ -159,21 +178,30 @@ class _Judge:
         self.verdict.updates = self.u
 
     def updates(self) -> Iterator[tuple[int, list[int], list[dict[str, NDArray[Any]]]]]:
-        """(epoch, micro-batches' indices, the epoch's batches) of each update."""
+        """(epoch, micro-batches' indices, their batches) of each update; of a tail that a loop of
+        one's own passes and drops, the batches come last."""
+        left = leaked(self.spec["batch"], self.case.micro_batches)
         epoch = 0
+        before: list[dict[str, NDArray[Any]]] = []
         while True:
             batches = self.case.batches(epoch)
-            for group in self.groups:
-                if epoch * len(self.groups) + self.groups.index(group) >= self.sizes.updates:
+            for n, own in enumerate(self.groups):
+                if epoch * len(self.groups) + n >= self.sizes.updates:
                     return
-                yield epoch, group, batches
+                group = [*range(-len(before), 0), *own]
+                given = [*before, *(batches[i] for i in own)]
+                before = []
+                if self.case.through == "step" and own == self.groups[-1] and not left:
+                    given += batches[own[-1] + 1 :]
+                yield epoch, group, given
+            before = batches[len(batches) - left :]
             epoch += 1
 
     def position(self, epoch: int, index: int) -> int:
         """Of a micro-batch among all forward passes: a loop of one's own runs a tail that is
         dropped, `fit` does not."""
         seen = self.case.micro_batches
-        if self.case.through == "fit":
+        if self.case.through == "fit" and self.spec["batch"]["tail"] != "leak":
             seen = sum(map(len, self.groups))
         return epoch * seen + index
 
@@ -193,8 +221,8 @@ class _Judge:
             return
         for word, number in {
             "total_updates": run.updates,
-            "warmup_updates": run.warmup * run.unit,
-            "horizon": run.horizon * run.unit,
+            "warmup_updates": run.warmup,
+            "horizon": run.horizon * run.unit + run.moved,
             "updates_per_epoch": run.updates_per_epoch,
         }.items():
             self.equal("sizes", word, number, header[word])
@@ -214,32 +242,29 @@ class _Judge:
     def check_gradients(
         self,
         first: int,
-        group: list[int],
         batches: list[dict[str, NDArray[Any]]],
         made: Made,
         scale: float,
     ) -> dict[str, Array]:
         """Each micro-batch's against the model by hand; gives those of the product, added up."""
         settings, architecture = self.spec["loss"], self.case.architecture
-        counts = [losses.count(settings, batches[i]["labels"], architecture.classes) for i in group]
-        parts = divisors(self.spec["batch"]["normalise"], counts)
+        counts = [losses.count(settings, b["labels"], architecture.classes) for b in batches]
+        parts = divisors(self.spec["batch"], counts)
         total = room = 0.0
         added: dict[str, NDArray[Any]] = {}
-        for offset, (i, part) in enumerate(zip(group, parts, strict=True)):
+        for offset, (batch, part) in enumerate(zip(batches, parts, strict=True)):
             micro = self.record.micros[first + offset]
             if offset:
                 self.check_still(self.record.micros[first].weights, micro.weights, self.decisions)
-            value, right, done = self.by_hand(micro.weights, batches[i], part)
-            shadows = [
-                self.by_hand(micro.weights, batches[i], part, self.rounded) for _ in range(2)
-            ]
+            value, right, done = self.by_hand(micro.weights, batch, part)
+            shadows = [self.by_hand(micro.weights, batch, part, self.rounded) for _ in range(2)]
             off = max(abs(other - value) for other, _, _ in shadows)
             size = 1.0 + float(np.abs(done.logits).max())
             unit = self.unit if self.case.own_loss else UNIT["float32"]
             room = 64 * unit * size + 16 * off / counts[offset]
             if made.micro_losses is not None:
                 mean = value / counts[offset]
-                self.close("micro loss", str(i), mean, made.micro_losses[offset], room)
+                self.close("micro loss", str(offset), mean, made.micro_losses[offset], room)
             total += value / part
             noise = room / part * self.random.choice([-1.0, 1.0], done.logits.shape)
             sent = backward(architecture, micro.weights, done, noise)
@@ -250,10 +275,10 @@ class _Judge:
             borne = joint_norm(right) * self.unit * 64 + joint_norm(sent) + 16 * apart
             for name, g in micro.gradients.items():
                 if np.isfinite(g).all():
-                    self.arrays("gradient", f"{i} {name}", right[name], g / scale, 4 * borne)
+                    self.arrays("gradient", f"{offset} {name}", right[name], g / scale, 4 * borne)
                 added[name] = g if name not in added else added[name] + g
         if made.loss is not None:
-            self.close("loss", "", total, made.loss, room * len(group))
+            self.close("loss", "", total, made.loss, room * len(batches))
         expected = sorted(self.trained())
         if sorted(added) != expected:
             self.differ("gradient", f"of {sorted(set(added) ^ set(expected))}", 1.0, 0.0, 0.0)
@@ -279,23 +304,15 @@ class _Judge:
         """The same but for the last bit: what becomes of it is how the model magnifies rounding."""
         return x * (1 + self.unit * self.random.choice([-1.0, 1.0], x.shape))
 
-    def check_statistics(
-        self, first: int, length: int, batches: list[dict[str, Any]], group: list[int]
-    ) -> None:
+    def check_statistics(self, first: int, batches: list[dict[str, Any]]) -> None:
         names = statistics(self.case.architecture)
         if not names:
             return
-        positions = [(first + k, group[k]) for k in range(length)]
-        if self.case.through == "step" and group == self.groups[-1]:
-            positions += [
-                (first + length + k, i)
-                for k, i in enumerate(range(group[-1] + 1, self.case.micro_batches))
-            ]
-        for position, i in positions:
+        for position, batch in enumerate(batches, first):
             if position >= len(self.record.micros):
                 break
             w = self.record.micros[position].weights
-            architecture, tokens = self.case.architecture, batches[i]["tokens"]
+            architecture, tokens = self.case.architecture, batch["tokens"]
             rule = self.spec["batch_norm"]
             done = forward(architecture, w, tokens, self.still, rule=rule)
             noisy = forward(architecture, w, tokens, self.still, self.rounded, rule)

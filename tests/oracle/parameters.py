@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -39,18 +40,29 @@ def decide(spec: Values, architecture: Architecture, still: tuple[str, ...]) -> 
 def _decay(rules: Values | None, name: str, dimensions: int) -> float:
     if rules is None:
         return 0.0
-    excluded = (
+    excluded = bool(
         set(rules["exclude"]) & roles(name)
         or any(fnmatchcase(name, pattern) for pattern in rules["exclude_patterns"])
         or any(part in name for part in rules["exclude_substrings"])
+        or any(re.search(pattern, name) for pattern in rules["exclude_regex"])
         or dimensions < (rules["exclude_below_ndim"] or 0)
     )
-    return 0.0 if excluded else rules["value"]
+    if excluded:
+        return 0.0
+    own = [
+        rule["value"]
+        for rule in rules["values"]
+        if rule["role"] in roles(name) or fnmatchcase(name, rule["pattern"] or "")
+    ]
+    decay: float = [*own, rules["value"]][0]
+    return decay
 
 
 def _multiplier(spec: Values, name: str) -> float:
-    fitting = [m["multiplier"] for m in spec["lr_multipliers"] if fnmatchcase(name, m["pattern"])]
-    own: float = fitting[0] if fitting else 1.0
+    fitting = [m for m in spec["lr_multipliers"] if fnmatchcase(name, m["pattern"])]
+    own: float = 1.0
+    if fitting:
+        own = fitting[0]["multiplier"] or fitting[0]["lr"] / spec["optimizer"]["lr"]
     decay = spec["layer_decay"]
     if decay is None:
         return own

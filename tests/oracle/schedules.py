@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil, cos, exp, floor, inf, pi, sqrt
+from math import ceil, cos, exp, floor, inf, pi, prod, sqrt
 from typing import Any
 
 __all__ = ["Plateau", "Sizes", "momentum", "rate", "sizes"]
@@ -27,9 +27,11 @@ class Sizes:
     unit: int
     """Updates that the schedule counts as one."""
     warmup: int
-    """W, in counts."""
+    """W, in updates."""
     horizon: int
-    """H, in counts: W more where warmup is counted before."""
+    """H, in counts of the schedule, from where it starts to count."""
+    moved: int
+    """Updates before it starts to count."""
 
 
 def sizes(spec: Values, micro_batches: int) -> Sizes:
@@ -37,37 +39,51 @@ def sizes(spec: Values, micro_batches: int) -> Sizes:
     batch, warmup = spec["batch"], spec["warmup"] or {}
     groups = Fraction(micro_batches, batch["accumulate"])
     per_epoch = ceil(groups) if batch["tail"] == "flush" else floor(groups)
-    updates = spec["duration"]["updates"] or spec["duration"]["epochs"] * per_epoch
+    duration = spec["duration"]
+    updates = duration["updates"] or ceil(Fraction(duration["epochs"]) * per_epoch)
     unit = per_epoch if spec["schedule"]["per"] == "epoch" else 1
     length = spec["horizon"] or ceil(Fraction(updates, unit))
-    counts = warmup.get("steps") or 0
+    if isinstance(length, Mapping):
+        length = length["epochs"] * per_epoch // unit
+    given = {name: warmup.get(name) or 0 for name in ("steps", "updates", "epochs")}
+    risen = given["steps"] * unit + given["updates"] + given["epochs"] * per_epoch
     if warmup.get("proportion") is not None:
         product = warmup["proportion"] * length  # the binary product, rounded once
         whole = {"floor": floor(product), "ceil": ceil(product), "round": round(product)}
-        counts = whole[warmup["rounding"] or "floor"]
+        risen = whole[warmup["rounding"] or "floor"] * unit
     return Sizes(
         updates_per_epoch=per_epoch,
         updates=updates,
         unit=unit,
-        warmup=counts,
-        horizon=length + counts if warmup.get("counted") == "before" else length,
+        warmup=risen,
+        horizon=length,
+        moved=risen if warmup.get("counted") == "before" else 0,
     )
 
 
 def rate(spec: Values, run: Sizes, t: int) -> float:
     """The rate of update t, where no metric decides."""
     schedule, lr, form = spec["schedule"], spec["optimizer"]["lr"], spec["warmup"] or {}
-    n = t // run.unit
-    if n < run.warmup:
-        left = {
-            "linear": 1 - n / run.warmup,
-            "cosine": half_wave(n / run.warmup),
-            "one_minus_sqrt": sqrt(1 - n / run.warmup),
-        }[form["shape"]]
-        return between(lr * form["start"], lr, left)
-    if form.get("counted") == "before":
-        return after_warmup(schedule, lr, n - run.warmup, 0, run.horizon - run.warmup)
-    return after_warmup(schedule, lr, n, run.warmup, run.horizon)
+    counted, t = form.get("counted"), max(0, t + spec["shift"] * run.unit)
+    risen = risen_to(form, run, t) if t < run.warmup else 1.0
+    if t < run.warmup and counted != "times":
+        return float(lr * risen)
+    inside = run.warmup // run.unit if counted == "inside" else 0
+    n = (t - run.warmup if counted == "before" else t) // run.unit
+    after: float = after_warmup(schedule, lr, n, inside, run.horizon)
+    return risen * after
+
+
+def risen_to(form: Values, run: Sizes, t: int) -> float:
+    """From `start` at t = 0 towards 1 at t = W."""
+    held = form.get("updates") is None and form.get("epochs") is None
+    share = Fraction(t - t % run.unit if held else t, run.warmup)
+    left: dict[str, float] = {
+        "linear": float(1 - share),
+        "cosine": half_wave(share),
+        "one_minus_sqrt": sqrt(1 - share),
+    }
+    return between(form["start"], 1.0, left[form["shape"]])
 
 
 def momentum(spec: Values, run: Sizes, t: int) -> float | None:
@@ -77,12 +93,12 @@ def momentum(spec: Values, run: Sizes, t: int) -> float | None:
     if cycled is None:
         return None
     before = (spec["warmup"] or {}).get("counted") == "before"
-    origin = run.warmup if before else 0
     low, high = cycled["low"], cycled["high"]
-    n = max(0, t // run.unit - origin)
+    t = max(0, t + spec["shift"] * run.unit)
+    n = max(0, t - run.warmup if before else t) // run.unit
     if schedule["name"] == "one_cycle":
         mirrored = {**schedule, "start_lr": high, "end_lr": high}
-        return in_cycles(mirrored, low, n, run.horizon - origin)
+        return in_cycles(mirrored, low, n, run.horizon)
     unit = in_cycles({**schedule, "max_lr": 1.0}, 0.0, n, run.horizon)  # height x scale
     return float(high - (high - low) * unit)
 
@@ -98,13 +114,13 @@ class Plateau:
 
     def rate(self, t: int) -> float:
         """The rate of update t."""
-        if t // self._run.unit < self._run.warmup:
+        if t < self._run.warmup:
             return rate(self._spec, self._run, t)
         return self._rate
 
     def report(self, metric: float, t: int) -> None:
         """Take a metric before update t; none is looked at during warmup."""
-        if t // self._run.unit < self._run.warmup:
+        if t < self._run.warmup:
             return
         if self._better(metric):
             self._best, self._bad = metric, 0
@@ -153,8 +169,13 @@ def after_warmup(s: Values, lr: float, n: int, inside: int, horizon: int) -> flo
         for phase, length in zip(s["phases"], lengths, strict=True):
             if n < length or phase is s["phases"][-1]:
                 length = min(length, horizon)
-                return after_warmup(phase["schedule"], lr, n, inside, length)
+                return after_warmup(phase["schedule"], phase.get("lr") or lr, n, inside, length)
             n, horizon, inside = n - length, horizon - length, 0
+    if s["name"] == "product":
+        rates = [after_warmup(one, lr, n, inside, horizon) for one in s["schedules"]]
+        return float(lr * prod(rate / lr for rate in rates))
+    if s["name"] == "table":
+        return float(lr * looked_up(s, n))
     if s["name"] in ("one_cycle", "cyclic", "cosine_annealing_warm_restarts"):
         return in_cycles(s, lr, n, horizon)
     if s["name"] == "inverse_sqrt":
@@ -166,6 +187,20 @@ def after_warmup(s: Values, lr: float, n: int, inside: int, horizon: int) -> flo
     return to_the_horizon(s, lr, n, inside, horizon)
 
 
+def looked_up(s: Values, n: int) -> float:
+    """What a table has at n, or between its points."""
+    at = s["at"] or range(len(s["multipliers"]))
+    last, value = 0, 0.0
+    for point, multiplier in zip(at, s["multipliers"], strict=True):
+        if point > n:
+            if s["between"] == "linear":
+                share = float(Fraction(n - last, point - last))
+                return value + (float(multiplier) - value) * share
+            break
+        last, value = point, float(multiplier)
+    return value
+
+
 def _given(s: Values) -> Values:
     return {name: value for name, value in s.items() if value is not None}
 
@@ -175,7 +210,7 @@ def to_the_horizon(s: Values, lr: float, n: int, warmup: int, horizon: int) -> f
     n = min(n, horizon) if not s.get("cycle") else n
     share = Fraction(n - warmup, horizon - warmup)
     match s["name"]:
-        case "constant":
+        case "constant" | "reduce_on_plateau":
             return lr
         case "linear":
             return float(lr * (1 - share))

@@ -150,8 +150,10 @@ class _Draw:
         )
 
     def spec(self, architecture: Architecture, micro_batches: int, scaled: bool) -> Values:
-        optimizer_name = list(OPTIMIZERS)[(self.index + self.index // len(OPTIMIZERS)) % 12]
-        schedule_name = [*SCHEDULES, "reduce_on_plateau", "sequential"][self.index % 22]
+        optimizer_name = list(OPTIMIZERS)[
+            (self.index + self.index // len(OPTIMIZERS)) % len(OPTIMIZERS)
+        ]
+        schedule_name = NAMES[self.index % len(NAMES)]
         if schedule_name in ("one_cycle", "cyclic") and self.chance(0.3):
             optimizer_name = "momentum"  # the one whose momentum they cycle
         if schedule_name == "constant" and self.chance(0.3):
@@ -160,17 +162,17 @@ class _Draw:
             optimizer_name = self.one(*OPTIMIZERS)
             schedule_name = "constant" if optimizer_name == "rprop" else schedule_name
         optimizer = {"name": optimizer_name, **OPTIMIZERS[optimizer_name](self)}
-        updates = self.one({"updates": self.one(1, 2, 3, 7, 12)}, {"epochs": self.one(1, 2, 3)})
+        updates = self.one({"updates": self.one(1, 2, 3, 7, 12)}, {"epochs": self.one(1, 2, 2.5)})
         spec: Values = {
             "optimizer": optimizer,
             "schedule": self.schedule(schedule_name, optimizer, scaled),
             "duration": updates,
             "batch": self.batch(micro_batches),
         }
-        rises = schedule_name in ("one_cycle", "noam") or (
-            schedule_name == "sequential"
-            and spec["schedule"]["phases"][0]["schedule"]["name"] in ("one_cycle", "noam")
-        )
+        made = spec["schedule"]
+        first = [phase["schedule"] for phase in made.get("phases", [])[:1]]
+        alone = [made, *first, *made.get("schedules", [])]
+        rises = any(one["name"] in ("one_cycle", "noam") for one in alone)
         if optimizer_name != "rprop":
             if not rises and self.chance(0.6):
                 spec["warmup"] = self.warmup(spec, micro_batches)
@@ -180,19 +182,28 @@ class _Draw:
                 spec["lr_multipliers"] = self.multipliers()
             if not architecture.tied and self.chance(0.25):
                 spec["layer_decay"] = self.one(0.5, 0.75, 1.0)
+        if schedule_name != "reduce_on_plateau" and optimizer_name != "rprop" and self.chance(0.2):
+            spec["shift"] = self.one(1, -1, 3)
         if self.chance(0.25):
-            spec["horizon"] = self.one(1, 2, 5, 9, 30)
+            spec["horizon"] = self.one(1, 2, 5, 9, 30, {"epochs": 3})
         if self.chance(0.3):
             spec["freeze"] = self.freeze()
         if self.chance(0.7):
             c = self.one(1e-4, 0.03125, 1.0, 1e6)
             spec["clip"] = {self.one("global_norm", "global_norm", "norm", "value"): c}
+            if "value" not in spec["clip"] and self.chance(0.3):
+                spec["clip"]["rule"] = "torch"
         if architecture.per_token and self.chance(0.5):
             spec["loss"] = {"label_smoothing": self.one(0.0, 0.125), "shift_labels": True}
         elif self.chance(0.3):
             spec["loss"] = {"label_smoothing": self.one(0.125, 0.75)}
         if self.chance(0.5):
-            spec["ema"] = {"decay": self.one(0.0, 0.5, 0.9375), "warmup": self.chance(0.5)}
+            spec["ema"] = {
+                "decay": self.one(0.0, 0.5, 0.9375),
+                "warmup": self.chance(0.5),
+                "start": self.one("initial", "first", "zero", "debiased"),
+                "statistics": self.chance(0.5),
+            }
         if scaled:
             spec["amp"] = self.amp()
         if architecture.norm == "batch":
@@ -203,6 +214,10 @@ class _Draw:
         accumulate = self.one(1, 1, 2, 3, 6)
         tail = "drop" if accumulate <= micro_batches and self.chance(0.5) else "flush"
         normalise = self.one("micro_mean", "token_mean")
+        if self.chance(0.25):
+            normalise = "sum"
+        if accumulate <= micro_batches and normalise != "token_mean" and self.chance(0.5):
+            tail = "leak"
         stated = {"micro_batches_per_epoch": micro_batches} if self.index % 3 == 0 else {}
         return {"accumulate": accumulate, "tail": tail, "normalise": normalise, **stated}
 
@@ -210,35 +225,52 @@ class _Draw:
         run = sizes(_filled(spec), micro_batches)
         last = max(0, -(-run.updates // run.unit) - 1)
         form: Values = {"steps": self.one(0, 1, 2, last, last)}
+        if self.chance(0.3):
+            form = self.one({"updates": self.one(0, 1, 2, 3)}, {"epochs": self.one(0, 1)})
         if self.chance(0.4):
             form = {
                 "proportion": self.one(0.0, 0.29, 0.5, 0.75),
                 "rounding": self.one("floor", "ceil", "round"),
             }
-            rounded = sizes(_filled({**spec, "warmup": form}), micro_batches).warmup
-            if rounded == 0:
+            if not sizes(_filled({**spec, "warmup": form}), micro_batches).warmup:
                 form["proportion"] = 0.0
         form["start"] = self.one(0.0, 0.0, 0.25)
         form["shape"] = self.one("linear", "linear", "cosine", "one_minus_sqrt")
-        form["counted"] = self.one("inside", "inside", "before")
+        form["counted"] = self.one("inside", "inside", "before", "over", "times")
         return form
 
     def weight_decay(self, optimizer: str) -> Values:
         decay: Values = {
             "value": self.one(0.0, 0.015625, 0.5),
-            "kind": "decoupled" if optimizer in ("adamw", "lamb") else "coupled",
+            "kind": "decoupled"
+            if optimizer in ("adamw", "adamw_transformers", "lamb")
+            else "coupled",
             "exclude": self.some("bias", "norm", "embedding", "one_dimensional"),
             "exclude_patterns": self.some("encoder.layer.?.dense.weight", "*.[b]ias"),
             "exclude_substrings": self.some("LayerNorm", "norm", "bias"),
         }
+        if self.chance(0.3):
+            decay["exclude_regex"] = self.some(r"^encoder\.layer\.\d\.norm\.", r"dense\.(bias|w)")
         if self.chance(0.2):
             decay["exclude_below_ndim"] = self.one(2, 3)
+        if self.chance(0.4):
+            own = [{"pattern": "embeddings.*"}, {"pattern": "encoder.*.weight"}, {"role": "norm"}]
+            decay["values"] = [
+                {**rule, "value": self.one(0.0, 0.25, 1.0)}
+                for rule in self.some(*own)
+                if rule.get("role") not in decay["exclude"]
+            ]
         return decay
 
     def multipliers(self) -> list[Values]:
         patterns = self.some("classifier.bias", "*.bias", "encoder.layer.0.*", "embeddings.*")
         patterns = patterns or ["encoder.layer.1.dense.*"]
-        return [{"pattern": p, "multiplier": self.one(0.25, 0.5, 2.0, 4.0)} for p in patterns]
+        return [
+            {"pattern": p, "lr": self.one(0.03125, 2.0)}
+            if self.chance(0.2)
+            else {"pattern": p, "multiplier": self.one(0.25, 0.5, 2.0, 4.0)}
+            for p in patterns
+        ]
 
     def freeze(self) -> Values:
         patterns = ["embeddings.*", "*.dense.bias", "classifier.bias", "*.bias"]
@@ -270,8 +302,14 @@ class _Draw:
                 {"schedule": self.named(self.one(*SCHEDULES), optimizer), "updates": length}
                 for length in (self.one(1, 2), self.one(2, 3))[: self.one(1, 2)]
             ]
-            phases.append({"schedule": self.named(self.one(*SCHEDULES), optimizer)})
+            other = {"lr": optimizer["lr"] / 4} if self.chance(0.4) else {}
+            lower = {**optimizer, "lr": other.get("lr", optimizer["lr"])}
+            phases.append({"schedule": self.named(self.one(*SCHEDULES), lower), **other})
             return {"name": name, "phases": phases, "per": per}
+        if name == "product":
+            two = [self.one(*SCHEDULES), self.one("linear", "table", "step")]
+            schedules = [{**self.named(one, optimizer), "per": per} for one in two]
+            return {"name": name, "schedules": schedules, "per": per}
         made = plateau(self, optimizer["lr"]) if name == "reduce_on_plateau" else None
         made = made or self.named(name, optimizer)
         if name in ("one_cycle", "cyclic") and optimizer["name"] == "momentum":
@@ -285,7 +323,13 @@ class _Draw:
 def _filled(spec: Values) -> Values:
     """What the whole numbers of a run are made from."""
     absent = {"epochs": None, "updates": None}
-    return {"warmup": None, "horizon": None, **spec, "duration": absent | spec["duration"]}
+    return {
+        "warmup": None,
+        "horizon": None,
+        "shift": 0,
+        **spec,
+        "duration": absent | spec["duration"],
+    }
 
 
 def fits(spec: Values, micro_batches: int) -> bool:
@@ -294,9 +338,11 @@ def fits(spec: Values, micro_batches: int) -> bool:
     run = sizes(_filled(spec), micro_batches)
     if run.updates > 15:
         return False
-    before = (spec.get("warmup") or {}).get("counted") == "before"
-    inside, length = (0, run.horizon - run.warmup) if before else (run.warmup, run.horizon)
-    return run.updates > 0 and inside < length and _room(spec["schedule"], inside, length)
+    counted = (spec.get("warmup") or {}).get("counted")
+    if counted != "before" and run.warmup >= run.horizon * run.unit:
+        return False
+    inside, rest = divmod(run.warmup, run.unit) if counted == "inside" else (0, 0)
+    return run.updates > 0 and not rest and _room(spec["schedule"], inside, run.horizon)
 
 
 def _room(schedule: Values, warmup: int, horizon: int) -> bool:
@@ -307,6 +353,8 @@ def _room(schedule: Values, warmup: int, horizon: int) -> bool:
             return bool(warmup + (schedule["stable"] or 0) + schedule["decay"] <= horizon)
         case "one_cycle":
             return bool(schedule["rise"] * horizon > 1)
+        case "product":
+            return all(_room(one, warmup, horizon) for one in schedule["schedules"])
         case "sequential":
             for phase in schedule["phases"]:
                 length = phase.get("updates", horizon)
@@ -372,6 +420,7 @@ OPTIMIZERS: dict[str, Callable[[_Draw], Values]] = {
     },
     "adam": _adam,
     "adamw": _adam,
+    "adamw_transformers": lambda d: {**_by_moments(d), "correct_bias": d.chance(0.7)},
     "lamb": _by_moments,
     "adagrad": lambda d: {
         "lr": _rate(d),
@@ -387,6 +436,7 @@ OPTIMIZERS: dict[str, Callable[[_Draw], Values]] = {
     "nadam": lambda d: {**_by_moments(d), "momentum_decay": d.one(0.0, 2.0**-8, 1.0)},
     "radam": _by_moments,
     "rmsprop": _rmsprop,
+    "rmsprop_torch": lambda d: {n: v for n, v in _rmsprop(d).items() if n != "centered"},
     "rprop": lambda d: {
         "lr": d.one(2.0**-7, 2.0**-10),
         "etas": [0.5, d.one(1.25, 4.0)],
@@ -434,6 +484,16 @@ def _piecewise(d: _Draw, lr: float) -> Values:
     return {"boundaries": [d.one(1, 2), d.one(3, 12)], "values": [lr, d.one(lr, 0.0), lr * 2]}
 
 
+def _table(d: _Draw, lr: float) -> Values:
+    """Points at each update, or at some."""
+    if d.chance(0.3):
+        return {"multipliers": [0.5, 1.0, 0.0, 0.25], "at": None, "between": "hold"}
+    at = d.one([0, 3], [0, 1, 7], [0])
+    return {"multipliers": [1.0, 0.125, 2.0][: len(at)], "at": at} | {
+        "between": d.one("hold", "linear")
+    }
+
+
 SCHEDULES: dict[str, Callable[[_Draw, float], Values]] = {
     "constant": lambda d, lr: {},
     "linear": lambda d, lr: {},
@@ -463,5 +523,9 @@ SCHEDULES: dict[str, Callable[[_Draw, float], Values]] = {
         "multiplier": d.one(1, 2),
         "min_lr": _below(d, lr),
     },
+    "table": _table,
 }
-"""Name -> its fields, given the base rate; all but reduce_on_plateau and sequential."""
+"""Name -> its fields, given the base rate; all that can be a phase."""
+
+NAMES = [*SCHEDULES, "reduce_on_plateau", "sequential", "product"]
+"""Every schedule."""

@@ -11,11 +11,11 @@ from tests.oracle.specs import draw
 
 RUN = """
 import sys
-from dualtrain.plan import _curves
+from dualtrain.plan import _warmup
 from tests.oracle.__main__ import main
 
 if sys.argv[2:]:
-    _curves.rise = lambda t, *rest: t * 0.0 + 0.5
+    _warmup.Rise.factors = lambda self, t: t * 0.0 + 0.5
 sys.exit(main(["--seed", "6", "--first", sys.argv[1], "--count", "1", "--backend", "torch"]))
 """
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import pytest
 
 from tests.oracle.check import check, words
-from tests.oracle.specs import OPTIMIZERS, SCHEDULES, Case, draw
+from tests.oracle.specs import NAMES, OPTIMIZERS, Case, draw
+from tests.oracle.update import leaked
 
 # Paddle's batch norm says so in every forward pass.
 pytestmark = pytest.mark.filterwarnings("ignore:When training, we now always track")
 
-SEED, COUNT, CHUNK = 6, 80, 16
+SEED, COUNT, CHUNK = 34, 96, 16
 CASES = [draw(SEED, index) for index in range(COUNT)]
 
 
@@ -35,7 +36,8 @@ def test_a_case_follows_from_its_seed_and_number() -> None:
 
 CHOICES = {
     "optimizer.name": OPTIMIZERS,
-    "schedule.name": [*SCHEDULES, "reduce_on_plateau", "sequential"],
+    "schedule.name": NAMES,
+    "schedule.between": ["hold", "linear"],
     "schedule.per": ["update", "epoch"],
     "schedule.mode": ["triangular", "triangular2", "exp_range", "min", "max"],
     "schedule.scale_per": ["cycle", "update"],
@@ -45,32 +47,54 @@ CHOICES = {
     "schedule.threshold_mode": ["rel", "abs"],
     "warmup.rounding": ["floor", "ceil", "round"],
     "warmup.shape": ["linear", "cosine", "one_minus_sqrt"],
-    "warmup.counted": ["inside", "before"],
+    "warmup.counted": ["inside", "before", "over", "times"],
     "weight_decay.kind": ["coupled", "decoupled"],
     "weight_decay.exclude": ["bias", "norm", "embedding", "one_dimensional"],
-    "batch.normalise": ["micro_mean", "token_mean"],
-    "batch.tail": ["flush", "drop"],
+    "weight_decay.exclude_regex": [r"^encoder\.layer\.\d\.norm\.", r"dense\.(bias|w)"],
+    "weight_decay.values.role": ["norm"],
+    "weight_decay.values.pattern": ["embeddings.*", "encoder.*.weight"],
+    "clip.rule": ["paddle", "torch"],
+    "batch.normalise": ["micro_mean", "token_mean", "sum"],
+    "batch.tail": ["flush", "drop", "leak"],
     "freeze.batch_stats": ["keep", "train"],
     "ema.warmup": [True, False],
+    "ema.start": ["initial", "first", "zero", "debiased"],
+    "ema.statistics": [True, False],
     "batch_norm": ["paddle", "torch"],
     "loss.shift_labels": [True, False],
     "amp.on_skip": ["hold", "advance"],
     "optimizer.amsgrad": [True, False],
     "optimizer.nesterov": [True, False],
     "optimizer.centered": [True, False],
+    "optimizer.correct_bias": [True, False],
 }
 FIELDS = [
     *(
         "horizon",
+        "horizon.epochs",
+        "shift",
         "layer_decay.rate",
         "lr_multipliers.multiplier",
+        "lr_multipliers.lr",
         "duration.epochs",
         "duration.updates",
         "batch.micro_batches_per_epoch",
     ),
     *("clip.global_norm", "clip.norm", "clip.value", "loss.label_smoothing", "ema.decay"),
-    *("warmup.steps", "warmup.proportion", "warmup.start", "weight_decay.exclude_below_ndim"),
-    *("schedule.momentum.low", "schedule.phases.updates", "amp.loss_scale.init"),
+    *(
+        "warmup.steps",
+        "warmup.proportion",
+        "warmup.updates",
+        "warmup.epochs",
+        "warmup.start",
+        "weight_decay.exclude_below_ndim",
+    ),
+    *(
+        "schedule.momentum.low",
+        "schedule.phases.updates",
+        "schedule.phases.lr",
+        "amp.loss_scale.init",
+    ),
 ]
 
 
@@ -93,6 +117,8 @@ def spans(case: Case) -> dict[str, bool]:
         "a tail": case.micro_batches % batch["accumulate"] > 0 and batch["tail"] == "flush",
         "a tail that is dropped": case.micro_batches % batch["accumulate"] > 0
         and batch["tail"] == "drop",
+        "a tail that leaks into the next epoch": leaked(batch, case.micro_batches) > 0
+        and (case.spec["duration"].get("epochs") or 1) > 1,
         "betas of 0": 0.0 in case.spec["optimizer"].get("betas", []),
         "no decay at all": (case.spec.get("weight_decay") or {}).get("value") == 0.0,
         "averages that keep nothing": (case.spec.get("ema") or {}).get("decay") == 0.0,

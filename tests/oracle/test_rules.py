@@ -96,6 +96,7 @@ def test_the_shift_gives_a_position_the_next_ones_label() -> None:
     [
         ({"accumulate": 2, "tail": "flush"}, [[0, 1], [2, 3], [4]]),
         ({"accumulate": 2, "tail": "drop"}, [[0, 1], [2, 3]]),
+        ({"accumulate": 2, "tail": "leak"}, [[0, 1], [2, 3]]),
         ({"accumulate": 9, "tail": "flush"}, [[0, 1, 2, 3, 4]]),
     ],
 )
@@ -103,11 +104,27 @@ def test_groups(batch: dict[str, object], expected: list[list[int]]) -> None:
     assert expected == update.groups(batch, 5)
 
 
+@pytest.mark.parametrize(
+    ("batch", "expected"),
+    [
+        ({"normalise": "micro_mean", "tail": "flush"}, [9, 3, 6]),
+        ({"normalise": "micro_mean", "tail": "leak", "accumulate": 2}, [6, 2, 4]),
+        ({"normalise": "sum", "tail": "leak"}, [3, 1, 2]),
+        ({"normalise": "token_mean", "tail": "drop"}, [6, 6, 6]),
+    ],
+)
+def test_divisors(batch: dict[str, object], expected: list[int]) -> None:
+    assert expected == update.divisors(batch, [3, 1, 2])
+
+
 def test_clipping() -> None:
     g = {"a": np.array([3.0, 0.0]), "b": np.array([0.0, -4.0])}
     kinds = {"global_norm": None, "norm": None, "value": None}
     found = {
-        kind: {n: c.tolist() for n, c in update.clipped({**kinds, kind: 2.5}, g).items()}
+        kind: {
+            n: c.tolist()
+            for n, c in update.clipped({**kinds, kind: 2.5, "rule": "paddle"}, g).items()
+        }
         for kind in kinds
     }
     assert found == {

@@ -6,17 +6,17 @@ import pytest
 
 from benchmarks.mistakes.slips import other_rule
 from tests.oracle.silent import run, silent
-from tests.oracle.specs import draw
+from tests.oracle.specs import OPTIMIZERS, draw
 
 pytestmark = pytest.mark.filterwarnings("ignore:When training, we now always track")
 
 
 def test_clean_specs_are_silent() -> None:
-    tally = run(seed=0, first=0, cases=24)
+    tally = run(seed=0, first=0, cases=30)
     assert tally.troubles == []
     assert tally.updates > 100
     assert max(share for share, _ in tally.nearest.values()) < 1
-    assert len(tally.cases) == 12, "each optimizer"
+    assert len(tally.cases) == len(OPTIMIZERS), "each optimizer"
 
 
 def test_one_word_otherwise_is_not() -> None:

@@ -8,28 +8,38 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LossScale", "average_decay", "clipped", "divisors", "groups", "joint_norm"]
+__all__ = ["LossScale", "average_decay", "clipped", "divisors", "groups", "joint_norm", "leaked"]
 
 Array = NDArray[np.float64]
 Values = Mapping[str, Any]
 
 
 def groups(batch: Values, micro_batches: int) -> list[list[int]]:
-    """The micro-batches of each update of an epoch."""
+    """The micro-batches of each update of an epoch, but for those that leak into it."""
     size, every = batch["accumulate"], range(micro_batches)
     found = [list(every[start : start + size]) for start in range(0, micro_batches, size)]
     return [group for group in found if batch["tail"] == "flush" or len(group) == size]
 
 
-def divisors(normalise: str, counts: Sequence[int]) -> list[int]:
+def leaked(batch: Values, micro_batches: int) -> int:
+    """How many micro-batches an epoch leaves to the next one's first update."""
+    return micro_batches % batch["accumulate"] if batch["tail"] == "leak" else 0
+
+
+def divisors(batch: Values, counts: Sequence[int]) -> list[int]:
     """What each micro-batch's summed loss is divided by, of those of one update.
 
-    >>> divisors("micro_mean", [31, 3]), divisors("token_mean", [31, 3])
-    ([62, 6], [34, 34])
+    >>> divisors({"normalise": "micro_mean", "tail": "flush"}, [31, 3])
+    [62, 6]
+    >>> divisors({"normalise": "token_mean", "tail": "flush"}, [31, 3])
+    [34, 34]
     """
-    if normalise == "micro_mean":
-        return [count * len(counts) for count in counts]
-    return [sum(counts) for _ in counts]
+    if batch["normalise"] == "token_mean":
+        return [sum(counts) for _ in counts]
+    if batch["normalise"] == "sum":
+        return [*counts]
+    size = batch["accumulate"] if batch["tail"] == "leak" else len(counts)
+    return [count * size for count in counts]
 
 
 def joint_norm(gradients: Mapping[str, Array]) -> float:
@@ -41,17 +51,23 @@ def joint_norm(gradients: Mapping[str, Array]) -> float:
 
 
 def clipped(clip: Values | None, gradients: Mapping[str, Array]) -> dict[str, Array]:
-    """c / max(norm, c) over all gradients or each, or all elements within -c and c."""
+    """c / max(norm, c) over all gradients or each, or torch's c / (norm + 1e-6) if that is below
+    1; or all elements within -c and c."""
     if clip is None:
         return dict(gradients)
     if clip["value"] is not None:
         return {n: np.clip(g, -clip["value"], clip["value"]) for n, g in gradients.items()}
     if clip["norm"] is not None:
-        c = clip["norm"]
-        return {n: g * (c / max(joint_norm({n: g}), c)) for n, g in gradients.items()}
-    c = clip["global_norm"]
-    factor = c / max(joint_norm(gradients), c)
+        return {
+            n: g * _factor(clip, clip["norm"], joint_norm({n: g})) for n, g in gradients.items()
+        }
+    factor = _factor(clip, clip["global_norm"], joint_norm(gradients))
     return {n: g * factor for n, g in gradients.items()}
+
+
+def _factor(clip: Values, c: float, norm: float) -> float:
+    factor: float = min(1.0, c / (norm + 1e-6)) if clip["rule"] == "torch" else c / max(norm, c)
+    return factor
 
 
 def average_decay(ema: Values, k: int) -> float:

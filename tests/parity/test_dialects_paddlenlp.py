@@ -265,6 +265,7 @@ def test_left_over_micro_batches_leak_into_the_next_epoch(tmp_path: Path) -> Non
     ).train()
     assert reading.plan is not None
     assert [len(samples) for samples in run.samples] == [4, 4, 4 + reading.leak, 4]
+    assert [len(group) for _, group in reading.plan.updates()] == [4, 4, 6, 4]
     assert (reading.leak, run.used) == (2, curve_of(reading))
     # The last update's successor has rate 0; four digits are kept.
     after = [*run.used[1:], reading.plan.lr_at(4)]

@@ -159,11 +159,11 @@ def test_warmup_is_rounded_as_the_trainer_does(proportion: float, updates: int) 
 @given(
     count=st.integers(1, 60),
     accumulate=st.integers(1, 20),
-    epochs=st.integers(1, 5),
+    epochs=st.integers(1, 5) | st.floats(0.01, 5),
     tail=st.sampled_from(["flush", "drop"]),
 )
 def test_updates_are_counted_as_the_trainer_does(
-    count: int, accumulate: int, epochs: int, tail: str
+    count: int, accumulate: int, epochs: float, tail: str
 ) -> None:
     batch = {"accumulate": accumulate, "tail": tail}
     spec = spec_of({"name": "linear"}, None, batch=batch, duration={"epochs": epochs})
@@ -173,7 +173,7 @@ def test_updates_are_counted_as_the_trainer_does(
     assert (found[1], found[-1]) == (reading.plan.updates_per_epoch, reading.plan.total_updates)
 
 
-def initial_values(count: int, accumulate: int, epochs: int) -> Any:
+def initial_values(count: int, accumulate: int, epochs: float) -> Any:
     arguments = SimpleNamespace(
         max_steps=-1, gradient_accumulation_steps=accumulate, num_train_epochs=float(epochs)
     )

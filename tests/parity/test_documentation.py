@@ -133,6 +133,13 @@ def of_parity(said: Said) -> None:
     assert {("gradients", "rounding", "agrees"), ("rule", "rounding", "agrees")} <= {*judged}
 
 
+def of_port(said: Said) -> None:
+    reads = [printed for command, printed in said.items() if command.startswith("dualtrain read")]
+    assert [block.text for block in blocks("docs/port.md", "yaml")] == reads
+    ported = said["dualtrain port examples/port/paddle_fine_tuning.py --to torch -o ported"]
+    assert [block.text for block in blocks("docs/port.md", "")] == [ported]
+
+
 def of_tasks(said: Said) -> None:
     *_, table = said.values()
     assert "torch and paddle agree" in table
@@ -154,6 +161,7 @@ EXPECTED: dict[str, Callable[[Said], None]] = {
     "CONTRIBUTING.md": of_contributing,
     "README.md": of_readme,
     "docs/parity.md": of_parity,
+    "docs/port.md": of_port,
     "docs/tasks.md": of_tasks,
     "docs/twins.md": of_twins,
     "docs/write.md": of_write,

@@ -164,6 +164,7 @@ KINDS: dict[str, dict[str, Any]] = {
         "batch_norm": "paddle",
     },
     "tail": {"batch": {"accumulate": 4, "tail": "drop"}},
+    "leak": {"batch": {"accumulate": 4, "tail": "leak", "normalise": "sum"}},
     "frozen": {},
 }
 

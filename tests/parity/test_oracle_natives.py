@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from typing import Any
 
@@ -71,6 +72,32 @@ def test_the_plateau_is_the_native_ones(name: str, mode: str, threshold_mode: st
 
 BETAS: dict[str, Any] = {"betas": (0.75, 0.9375), "eps": 2.0**-10}
 
+
+class OldAdamW(torch.optim.Optimizer):
+    """AdamW by the words of transformers' documentation up to release 4: no release that has it is
+    installed."""
+
+    def __init__(self, params: Any, lr: float, wd: float, correct_bias: bool) -> None:
+        super().__init__(params, {"lr": lr, "weight_decay": wd})
+        self.correct_bias = correct_bias
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:
+        (group,) = self.param_groups
+        (p,) = group["params"]
+        state = self.state[p] or {"k": 0, "m": torch.zeros_like(p), "v": torch.zeros_like(p)}
+        b1, b2 = BETAS["betas"]
+        k = state["k"] + 1
+        m = b1 * state["m"] + (1 - b1) * p.grad
+        v = b2 * state["v"] + (1 - b2) * p.grad**2
+        self.state[p] = {"k": k, "m": m, "v": v}
+        size = group["lr"]
+        if self.correct_bias:
+            size = size * math.sqrt(1 - b2**k) / (1 - b1**k)
+        p -= size * m / (v.sqrt() + BETAS["eps"])
+        p -= group["lr"] * group["weight_decay"] * p
+
+
 # name -> fields beside lr; torch's own optimizer, and Paddle's, as a user makes them
 OPTIMIZERS: dict[str, tuple[dict[str, Any], Any, Any]] = {
     "sgd": (
@@ -105,6 +132,12 @@ OPTIMIZERS: dict[str, tuple[dict[str, Any], Any, Any]] = {
         lambda p, lr, wd: paddle.optimizer.AdamW(
             lr, 0.75, 0.9375, 2.0**-10, parameters=p, weight_decay=wd
         ),
+    ),
+    "adamw_transformers": (BETAS, lambda p, lr, wd: OldAdamW(p, lr, wd, True), None),
+    "adamw_transformers, uncorrected": (
+        {**BETAS, "correct_bias": False},
+        lambda p, lr, wd: OldAdamW(p, lr, wd, False),
+        None,
     ),
     "lamb": (
         BETAS,
@@ -148,6 +181,16 @@ OPTIMIZERS: dict[str, tuple[dict[str, Any], Any, Any]] = {
         {"rho": 0.75, "eps": 2.0**-10, "momentum": 0.5, "centered": True},
         None,
         lambda p, lr, wd: paddle.optimizer.RMSProp(lr, 0.75, 2.0**-10, 0.5, True, p, wd),
+    ),
+    "rmsprop_torch": (
+        {"rho": 0.75, "eps": 2.0**-10, "momentum": 0.5},
+        lambda p, lr, wd: torch.optim.RMSprop(p, lr, 0.75, 2.0**-10, wd, 0.5),
+        None,
+    ),
+    "rmsprop_torch, no momentum": (
+        {"rho": 0.75, "eps": 2.0**-10},
+        lambda p, lr, wd: torch.optim.RMSprop(p, lr, 0.75, 2.0**-10, wd),
+        None,
     ),
     "rprop": (
         {"etas": (0.5, 1.25), "step_sizes": (2.0**-10, 0.25)},
@@ -240,7 +283,8 @@ def test_the_clip_is_paddles(kind: str, c: float) -> None:
     parameters = [paddle.create_parameter([3, 2], "float32") for _ in given]
     pairs = [(p, paddle.to_tensor(g)) for p, g in zip(parameters, given.values(), strict=True)]
     kinds = {"global_norm": None, "norm": None, "value": None}
-    right = update.clipped({**kinds, kind: c}, {n: g.astype(np.float64) for n, g in given.items()})
+    clip = {**kinds, kind: c, "rule": "paddle"}
+    right = update.clipped(clip, {n: g.astype(np.float64) for n, g in given.items()})
     for (_, found), expected in zip(native(pairs), right.values(), strict=True):
         np.testing.assert_allclose(found.numpy(), expected, rtol=1e-6)
 

@@ -6,18 +6,21 @@ order of operations differs. Models are the oracle's, of each architecture; so a
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from dualtrain import write_script
 from tests.builders import spec_of
-from tests.oracle.specs import OPTIMIZERS, SCHEDULES, Case, draw
+from tests.oracle.specs import OPTIMIZERS, SCHEDULES, Case, draw, fits
 from tests.scripts import by_fit, by_script, filled, writable
 
 SEED, COUNT, CHUNK = 11, 66, 11
@@ -38,7 +41,17 @@ def case_of(seed: int, index: int, backend: str) -> Case:
     case = replace(
         draw(seed, index), own_loss=False, labels="hard", dtype="float32", still=(), through="fit"
     )
-    return replace(case, spec=writable(case.spec, backend))
+    return replace(case, spec=writable(_bounded(case.spec), backend))
+
+
+def _bounded(spec: dict[str, Any]) -> dict[str, Any]:
+    """Without quotients that know no bound: they make much of a rounding."""
+    optimizer = dict(spec["optimizer"])
+    if 0.0 in optimizer.get("betas", [])[1:]:
+        optimizer["betas"] = [optimizer["betas"][0], 0.5]
+    if optimizer["name"] == "rmsprop_torch":
+        optimizer["eps"] = 0.125
+    return {**spec, "optimizer": optimizer}
 
 
 def difference(case: Case, backend: str, fitted: Case | None = None) -> str | None:
@@ -72,38 +85,49 @@ def test_a_script_trains_as_fit_does(backend: str, first: int) -> None:
     assert [text for text in found if text is not None] == []
 
 
-@pytest.mark.parametrize("index", [128, 216])
-def test_a_momentum_that_a_cycle_moves(backend: str, index: int) -> None:
-    case = case_of(SEED, index, backend)
-
-    assert case.spec["schedule"]["name"] == "cyclic" and case.spec["schedule"]["momentum"]
-    assert difference(case, backend) is None
+def first_of(backend: str, holds: Callable[[dict[str, Any]], bool]) -> list[Case]:
+    """The first two cases of which it holds."""
+    cases = (case_of(SEED, index, backend) for index in itertools.count())
+    return [*itertools.islice((case for case in cases if holds(case.spec)), 2)]
 
 
-@pytest.mark.parametrize("index", [152, 284])
-def test_a_metric_is_one_of_the_averages(backend: str, index: int) -> None:
-    case = case_of(SEED, index, backend)
+def test_a_momentum_that_a_cycle_moves(backend: str) -> None:
+    for case in first_of(backend, lambda spec: bool(spec["schedule"].get("momentum"))):
+        assert difference(case, backend) is None
 
-    assert case.spec["schedule"]["name"] == "reduce_on_plateau"
-    assert case.spec["ema"] and case.spec["duration"]["epochs"] > 1  # it is read between two
-    assert difference(case, backend) is None
+
+def test_a_metric_is_one_of_the_averages(backend: str) -> None:
+    def is_read(spec: dict[str, Any]) -> bool:  # between two epochs
+        several = spec["duration"].get("epochs", 1) > 1
+        return several and "ema" in spec and spec["schedule"]["name"] == "reduce_on_plateau"
+
+    for case in first_of(backend, is_read):
+        assert difference(case, backend) is None
 
 
 def test_every_optimizer_and_schedule_is_there(backend: str) -> None:
     specs = [case_of(SEED, index, backend).spec for index in range(COUNT)]
 
-    assert {spec["optimizer"]["name"] for spec in specs} == set(OPTIMIZERS)
+    named = {spec["optimizer"]["name"] for spec in specs}
+    assert named == set(OPTIMIZERS) - LACKED[backend]
     assert {spec["schedule"]["name"] for spec in specs} == {
         *SCHEDULES,
         "reduce_on_plateau",
         "sequential",
+        "product",
     }
+
+
+LACKED = {"torch": {"adamw_transformers"}, "paddle": {"adamw_transformers", "rmsprop_torch"}}
+"""Optimizers that are refused."""
 
 
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(index=st.integers(COUNT, 10**6))
 def test_so_does_any_script(backend: str, index: int) -> None:
-    assert difference(case_of(SEED, index, backend), backend) is None
+    case = case_of(SEED, index, backend)
+    assume(fits(case.spec, case.micro_batches))  # without what is refused
+    assert difference(case, backend) is None
 
 
 LAYERS = ["embeddings.weight", "encoder.layer.0.dense.weight", "encoder.layer.1.dense.weight"]

@@ -77,7 +77,9 @@ def halve_coupled_decay(patch: Patch) -> None:
     patch.setattr(
         _ByLedger,
         "tell",
-        lambda self, rates, decays: tell(self, rates, {n: d / 2 for n, d in decays.items()}),
+        lambda self, rates, decays, decoupled: tell(
+            self, rates, {n: d / 2 for n, d in decays.items()}, decoupled
+        ),
     )
 
 

@@ -13,14 +13,14 @@ MUTANTS = (
         name="torch: clip by torch's utility",
         breaks="the norm is max / (norm + 1e-6) of what it was: 1e-6 short",
         file=f"{_AT}clip.py",
-        old="c / torch.clamp(norm, min=c))\n        return gradients",
+        old="c / torch.clamp(norm + self.added, min=c))\n        return gradients",
         new="torch.clamp(c / (norm + 1e-6), max=1.0))\n        return gradients",
     ),
     Mutant(
         name="torch: the joint norm for each tensor",
         breaks="`clip.norm` clips every tensor by the joint norm",
         file=f"{_AT}clip.py",
-        old="factors = c / torch.clamp(_norms(gradients), min=c)",
+        old="factors = c / torch.clamp(_norms(gradients) + self.added, min=c)",
         new="factors = c / torch.clamp(global_norm(gradients).repeat(len(gradients)), min=c)",
     ),
     Mutant(

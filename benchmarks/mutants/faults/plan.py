@@ -26,9 +26,23 @@ MUTANTS = (
     Mutant(
         name="warmup counted inside",
         breaks="`warmup.counted: before` does not move the schedule",
+        file=f"{_PLAN}_curves.py",
+        old='return self.rise.updates if self.rise.counted == "before" else 0',
+        new="return 0",
+    ),
+    Mutant(
+        name="a clock that is not ahead",
+        breaks="`shift` moves no rate",
         file=f"{_PLAN}_plan.py",
-        old='origin=warmup if form.counted == "before" else 0,',
-        new="origin=0,",
+        old="shift=self.spec.shift * unit,",
+        new="shift=0,",
+    ),
+    Mutant(
+        name="a ramp that replaces",
+        breaks="`warmup.counted: times` is `over`",
+        file=f"{_PLAN}_curves.py",
+        old='below = self.rise.counted == "times"',
+        new="below = False",
     ),
     Mutant(
         name="a skip holds the epochs",
@@ -103,16 +117,16 @@ MUTANTS = (
     Mutant(
         name="a step that forgets warmup",
         breaks="with warmup counted before, a step schedule counts it, too",
-        file=f"{_SCHEDULES}_steps.py",
-        old="np.floor((t - bounds.origin) / self.every)",
-        new="np.floor(t / self.every)",
+        file=f"{_PLAN}_curves.py",
+        old="since = np.maximum(0.0, t - self._origin)",
+        new="since = t",
     ),
     Mutant(
         name="milestones one update late",
         breaks="at a milestone the rate is that before it",
         file=f"{_SCHEDULES}_steps.py",
-        old='np.searchsorted(self.milestones, t - bounds.origin, side="right")',
-        new='np.searchsorted(self.milestones, t - bounds.origin, side="left")',
+        old='np.searchsorted(self.milestones, t, side="right")',
+        new='np.searchsorted(self.milestones, t, side="left")',
     ),
     Mutant(
         name="momentum of one height",
@@ -125,8 +139,8 @@ MUTANTS = (
         name="a phase one update late",
         breaks="the first update of a phase has the rate of the one before",
         file=f"{_SCHEDULES}_sequence.py",
-        old="ends = np.searchsorted(s, [part.begin for part in parts[1:]])",
-        new='ends = np.searchsorted(s, [part.begin for part in parts[1:]], side="right")',
+        old="ends = np.searchsorted(t, [part.begin for part in parts[1:]])",
+        new='ends = np.searchsorted(t, [part.begin for part in parts[1:]], side="right")',
     ),
     Mutant(
         name="a one-cycle that is not held",

@@ -13,14 +13,14 @@ MUTANTS = (
         name="a mean over the group's targets",
         breaks="`micro_mean` is `token_mean`",
         file=f"{_AT}_update.py",
-        old="return [count * len(counts) for count in counts]",
+        old="return [count * by for count in counts]",
         new="return [sum(counts) for count in counts]",
     ),
     Mutant(
         name="a tail divided by the full group",
         breaks="in a loop of one's own an epoch's last group is too small",
         file=f"{_AT}_run.py",
-        old="by = divisor_of(divisor, len(group), batch.normalise)",
+        old="by = divisor_of(divisor, usual, batch.normalise)",
         new="by = divisor_of(divisor, batch.accumulate, batch.normalise)",
     ),
     Mutant(
@@ -55,8 +55,8 @@ MUTANTS = (
         name="a tail of 2 divided by 3 in bfloat16",
         breaks="with amp in bfloat16 short groups count for less",
         file=f"{_AT}_update.py",
-        old="divisors = _divisors(run.plan.spec.batch.normalise, counts)\n",
-        new="divisors = _divisors(run.plan.spec.batch.normalise, counts)\n"
+        old="divisors = _divisors(run.plan, counts)\n",
+        new="divisors = _divisors(run.plan, counts)\n"
         "    amp, full = run.plan.spec.amp, run.plan.spec.batch.accumulate\n"
         "    if amp is not None and amp.dtype == 'bfloat16':\n"
         "        divisors = [divisor * full / len(counts) for divisor in divisors]\n",

@@ -17,7 +17,8 @@ from tests.core.reading.readings import COMMAND, reading
 def namespace(program: Program) -> dict[str, Any]:
     value = program.entry.cells["args"]
     assert isinstance(value, DictValue)
-    return plain(value)
+    found: dict[str, Any] = plain(value)
+    return found
 
 
 def value_of(program: Program, name: str) -> Any:
@@ -202,6 +203,14 @@ def test_a_value_knows_its_flag_and_the_line_that_decides(tmp_path: Path) -> Non
     assert amp.origin == Origin("command line", Place(COMMAND, 2), "--amp")
 
 
+def test_a_value_that_stands_twice_has_the_place_behind_its_own_flag(tmp_path: Path) -> None:
+    flags = "parser.add_argument('--a', type=int)\nparser.add_argument('--b', type=int)\n"
+    text = f"import argparse\nparser = argparse.ArgumentParser()\n{flags}"
+    program = reading(tmp_path, f"{text}args = parser.parse_args()\n", "--a 1 --b 1")
+
+    assert [value_of(program, name).origin.place.line for name in "ab"] == [2, 4]
+
+
 def test_what_is_required_and_not_given_is_unknown_and_says_which(tmp_path: Path) -> None:
     text = "import argparse\np = argparse.ArgumentParser()\np.add_argument('--lr', required=True)\n"
     program = reading(tmp_path, text + "args = p.parse_args()\n")
@@ -253,6 +262,43 @@ def test_where_flags_are_read(tmp_path: Path) -> None:
         "--never": [],
         "--listed": [],
     }
+
+
+HANDED = """
+import argparse, yaml
+parser = argparse.ArgumentParser()
+for name in ("lr", "wd", "steps", "clip", "warmup", "scale"):
+    parser.add_argument("--" + name, default=1)
+args = parser.parse_args()
+config = yaml.safe_load(open("a.yaml"))
+def build(lr, steps, wd, max_steps, power, warmup):
+    def rate(step):
+        return step / steps
+    def other(step):
+        return step / warmup
+    return lib.make(lr, inner(wd), power, other)
+def inner(decay):
+    return decay * 2
+def some(*everything, **more):
+    pass
+class Trainer:
+    def __init__(self, clip, scale):
+        self.clip = clip
+power = config["power"]
+build(args.lr, args.steps, args.wd, config["max_steps"], power, args.warmup)
+Trainer(args.clip, scale=args.scale)
+some(some=args.clip)
+"""
+
+
+def test_a_flag_that_is_handed_on_and_used_by_nothing_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("max_steps: 3\npower: 2\nother: 1\n")
+    flags = reading(tmp_path, HANDED).flags.declared
+    dead = {
+        name: [place.line for place in one.passes] for name, one in flags.items() if not one.reads
+    }
+    assert dead == {"--steps": [22], "max_steps": [22], "--scale": [23]}
+    assert str(flags["max_steps"].place) == "a.yaml:1"
 
 
 PASSED = """

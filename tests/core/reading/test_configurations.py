@@ -98,6 +98,24 @@ config = {k: globals()[k] for k in keys}
 total = eval("steps * 2")
 """
 
+LOCALS = """
+class Base:
+    def __init__(self, lr, factor, patience=3):
+        self.kept = (lr, factor, patience)
+class Own(Base):
+    def __init__(self, lr, factor=0.5, more=1):
+        self.more = more
+        given = locals()
+        given.pop("self")
+        given.pop("__class__", None)
+        given.pop("more")
+        super().__init__(**given)
+own = Own(0.1, factor=0.8)
+kept = own.kept
+lr = 3
+same = locals()["lr"]
+"""
+
 IMPORTS = """
 import importlib, importlib.util, sys
 sys.path.insert(0, ".")
@@ -143,6 +161,7 @@ def running(folder: Path, text: str, words: str, names: list[str]) -> dict[str, 
         (EXECUTES, "", "lr steps name config total"),
         (EXECUTES, "conf/small.py --lr=0.25 --name=b --decay=False", "lr steps config total"),
         (IMPORTS, "", "lr total again"),
+        (LOCALS, "", "kept same"),
     ],
 )
 def test_names_have_the_values_that_running_gives(
@@ -180,6 +199,30 @@ def test_a_file_that_is_not_in_the_folder_is_not_read(folder: Path, path: str) -
     config = reading(folder, text).entry.cells["config"]
     assert isinstance(config, Unknown)
     assert config.why == f"{path} is not there"
+
+
+def test_a_file_that_executes_itself_is_read_once(folder: Path) -> None:
+    text = "import sys\nn = 1\nexec(open('train.py').read())\nexec(open('own.py').read())\nlr = 2\n"
+    program = reading(folder, text, own="steps = 3\nexec(open('own.py').read())\nlr = 0.5\n")
+    assert (name_of(program, "lr"), name_of(program, "steps")) == (2, 3)
+    assert list(program.notes) == [
+        "train.py:3: train.py executes itself",
+        "own.py:2: own.py executes itself",
+    ]
+
+
+@pytest.mark.parametrize("path", ["a\0b", "x" * 5000, "loop/a.yaml", ""])
+def test_a_path_that_is_none_is_not_there(folder: Path, path: str) -> None:
+    (folder / "loop").symlink_to("loop")
+    program = reading(folder, f"import yaml\nconfig = yaml.safe_load(open({path!r}))\n")
+    assert isinstance(program.entry.cells["config"], Unknown)
+
+
+def test_a_link_out_of_the_folder_is_not_followed(folder: Path) -> None:
+    (folder.parent / "secret.yaml").write_text("lr: 1\n")
+    (folder / "link.yaml").symlink_to(folder.parent / "secret.yaml")
+    program = reading(folder, "import yaml\nconfig = yaml.safe_load(open('link.yaml'))\n")
+    assert isinstance(program.entry.cells["config"], Unknown)
 
 
 def test_yaml_that_is_none_is_unknown_and_said(folder: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dualtrain.reading._values import Instance
+from dualtrain.reading._values import Instance, Known
 from tests.core.reading.readings import name_of, python, reading
 
 FIELDS = """
@@ -122,6 +122,7 @@ def test_a_class_of_a_library_gets_what_is_given_and_the_defaults_changed(tmp_pa
     ]
     assert program.flags.strangers == []
     rate = args.cells["learning_rate"]
+    assert isinstance(rate, Known)
     assert (rate.origin.name, str(rate.origin.place)) == ("--learning_rate", "the command:4")
 
 
@@ -146,5 +147,6 @@ def test_a_file_that_the_command_names(tmp_path: Path) -> None:
     assert isinstance(args, Instance)
     rate = args.cells["learning_rate"]
     assert python(rate) == 3e-05
+    assert isinstance(rate, Known)
     assert (rate.origin.how, str(rate.origin.place)) == ("configuration", "sft.json:3")
     assert name_of(program, "data") == {"path": "z"}

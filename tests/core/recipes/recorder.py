@@ -105,7 +105,7 @@ class Loader:
 def torch_of(run: Run) -> dict[str, ModuleType]:
     """Modules that stand in for torch's."""
     names = "torch torch.nn torch.nn.utils torch.optim torch.optim.lr_scheduler torch.utils "
-    names += "torch.utils.data torch.cuda torch.cuda.amp"
+    names += "torch.utils.data torch.cuda torch.cuda.amp tqdm"
     made = {name: ModuleType(name) for name in names.split()}
     for name, module in made.items():
         parent, _, last = name.rpartition(".")
@@ -127,6 +127,7 @@ def torch_of(run: Run) -> dict[str, ModuleType]:
             "DataLoader": lambda data, batch_size=1, shuffle=False: Loader(run, batch_size)
         },
         "torch.cuda.amp": {"autocast": autocast},
+        "tqdm": {"tqdm": lambda over: over},
     }
     for name, values in put.items():
         for key, value in values.items():

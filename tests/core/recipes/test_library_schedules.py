@@ -248,6 +248,39 @@ def test_a_test_left_open_decides_nothing(reading: Reading) -> None:
     assert "CosineAnnealingDecay" in recipe["schedule"].why
 
 
+WARM = """
+import torch
+model, epochs = torch.nn.Linear(2, 2), 3
+loader = torch.utils.data.DataLoader(data())
+optimizer = torch.optim.SGD(model.parameters(), lr=0.02)
+schedule = torch.optim.lr_scheduler.StepLR(optimizer, 3)
+for epoch in range(epochs):
+    if epoch == 0:
+        warm = {warm}
+    for batch in loader:
+        model(batch).backward()
+        optimizer.step()
+        warm.step()
+    schedule.step()
+"""
+
+
+def test_a_warmup_may_be_an_object_of_its_own(reading: Reading) -> None:
+    warm = "torch.optim.lr_scheduler.LinearLR(optimizer, 0.001, total_iters=500)"
+    recipe = reading(WARM.format(warm=warm))
+    wanted = {"schedule": "step", "step_size": 3, "warmup": 500, "warmup_unit": "steps"}
+    assert told(recipe, wanted) == wanted
+    two = reading(WARM.format(warm="torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.9)"))
+    assert two["schedule"].certainty == "unknown"
+    assert "both move the rate" in two["schedule"].why
+
+
+def test_a_warmup_of_nothing_keeps_its_unit(reading: Reading) -> None:
+    total, warmup = "total = len(loader) * args.epochs", "int(total * 0.0)"
+    recipe = reading(FLAGS.format(total=total, warmup=warmup))
+    assert (recipe["warmup"].value, recipe["warmup_unit"].value) == (0.0, "fraction")
+
+
 def test_the_schedule_of_another_optimizer_is_not_taken(reading: Reading) -> None:
     recipe = reading(
         """

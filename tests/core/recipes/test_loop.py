@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from tests.core.recipes.recorder import BATCHES, Run, run_script
 HEAD = """
 import argparse
 import torch
+from tqdm import tqdm
 from torch.optim.lr_scheduler import StepLR
 from torch.utils.data import DataLoader
 
@@ -58,6 +60,24 @@ GATES = {
 }
 
 
+def _indented(body: str, by: str = "    ") -> str:
+    return "\n".join(by + line for line in body.splitlines())
+
+
+AROUND: dict[str, Callable[[str], str]] = {
+    "module": lambda body: body,
+    "tqdm": lambda body: body,
+    "function": lambda body: f"def train():\n{_indented(body)}\n\n\ntrain()",
+    "guard": lambda body: (
+        f"def main(args):\n{_indented(body)}\n\n\nif __name__ == '__main__':\n    main(args)"
+    ),
+    "method": lambda body: (
+        f"class Trainer:\n    def run(self):\n{_indented(body, '        ')}\n\n\nTrainer().run()"
+    ),
+}
+LOADERS = {"tqdm": "in tqdm(loader):"}
+
+
 @dataclass(frozen=True)
 class Choice:
     """A loop, word by word."""
@@ -72,6 +92,8 @@ class Choice:
     accum: int
     number: int
     batch: int
+    around: str
+    limit: int
 
     @property
     def text(self) -> str:
@@ -102,10 +124,24 @@ class Choice:
             lines.append("        scheduler.step()")
         if self.count == "own late":
             lines.append("        seen += 1")
+        if self.stops:
+            lines += ["        total += 1", "        if total >= args.max_steps > 0:"]
+            lines.append("            done = True")
+            lines.append("            break")
         if self.schedule == "epoch":
             lines.append("    scheduler.step()")
-        head = HEAD.format(epochs=self.number, accum=self.accum, batch=self.batch, max_steps=-1)
-        return head + "\n".join(lines) + "\n"
+        if self.stops:
+            lines = ["total = 0", "done = False", *lines, "    if done:", "        break"]
+        head = HEAD.format(
+            epochs=self.number, accum=self.accum, batch=self.batch, max_steps=self.limit
+        )
+        body = "\n".join(lines).replace("in loader:", LOADERS.get(self.around, "in loader:"))
+        return head + AROUND[self.around](body) + "\n"
+
+    @property
+    def stops(self) -> bool:
+        """Whether a limit of steps ends it."""
+        return self.limit != -1
 
 
 CHOICES = st.builds(
@@ -120,6 +156,8 @@ CHOICES = st.builds(
     st.sampled_from([1, 2, 3]),
     st.integers(2, 4),
     st.integers(1, 9),
+    st.sampled_from(list(AROUND)),
+    st.sampled_from([-1, 4, 1000]),
 )
 
 
@@ -148,12 +186,16 @@ def test_loops_are_read_as_they_run(tmp_path_factory: pytest.TempPathFactory, on
     run = run_script(one.text)
     fields, codes = read(one.text, tmp_path_factory.mktemp("loop"))
     gated = one.gate != "none"
-    assert value(fields, "epochs") == run.count("epoch")
+    if one.limit != 4:
+        assert value(fields, "epochs") == run.count("epoch")
+    assert value(fields, "max_steps") == (one.limit if one.stops else None)
     assert value(fields, "batch_size") == dict(e for e in run.events if len(e) == 2)["batch_size"]
     assert value(fields, "seed") == 7
     sizes = [len(group) for group in run.groups]
     assert value(fields, "accumulate") == (one.accum if gated else 1)
     _check_schedule(one, run, value(fields, "scheduler_step"), gated)
+    assert ("sched_before_optimizer" in codes) is (one.schedule == "before")
+    assert ("sched_never_stepped" in codes) is (one.schedule == "never")
     if not gated:
         assert not codes & {"accum_off_by_one", "accum_tail_leaks", "accum_loss_not_divided"}
         return
@@ -161,6 +203,8 @@ def test_loops_are_read_as_they_run(tmp_path_factory: pytest.TempPathFactory, on
         assert ("accum_off_by_one" in codes) is (sizes[0] != one.accum)
         second = next((g for g in run.groups if any(epoch == 2 for epoch, _ in g)), [])
         mixed = len({epoch for epoch, _ in second}) > 1
+        if one.limit == 4:
+            return
         left = BATCHES % one.accum
         if mixed:
             assert "accum_tail_leaks" in codes

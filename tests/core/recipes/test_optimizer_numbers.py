@@ -38,6 +38,11 @@ LOOP = """
             {"optimizer": "adamw", "betas": [0.8, 0.999], "eps": 1e-8, "weight_decay": 0.01},
         ),
         (
+            "paddle.fluid.optimizer.Adam(1e-3, parameter_list=model.parameters(), regularization="
+            "paddle.fluid.regularizer.L2DecayRegularizer(regularization_coeff=1e-4))",
+            {"optimizer": "adam", "weight_decay": 1e-4},
+        ),
+        (
             "paddle.optimizer.Momentum(0.1, parameters=model.parameters(), "
             "weight_decay=paddle.regularizer.L2Decay(1e-4))",
             {"optimizer": "momentum", "momentum": 0.9, "weight_decay": 1e-4},
@@ -69,3 +74,17 @@ def test_stated_and_implied_are_told_apart(reading: Reading) -> None:
     assert (lr.value, lr.certainty, lr.how, lr.flag) == (3e-5, "stated", "command line", "--lr")
     assert (eps.value, eps.certainty, eps.how) == (1e-8, "implied", "library default of torch")
     assert {one.code for one in recipe.hazards} >= {"framework_default_decay"}
+
+
+@pytest.mark.parametrize(
+    ("decay", "hazards"),
+    [("1e-4", ["coupled_decay"]), ("paddle.regularizer.L2Decay(1e-4)", [])],
+)
+def test_a_penalty_is_not_taken_for_the_decay_of_adamw(
+    reading: Reading, decay: str, hazards: list[str]
+) -> None:
+    made = f"paddle.optimizer.Adam(1e-3, parameters=model.parameters(), weight_decay={decay})"
+    text = f"import paddle\nmodel = f()\noptimizer = {made}\n{inspect.cleandoc(LOOP)}"
+    recipe = reading(text)
+    assert recipe["weight_decay"].value == 1e-4
+    assert [one.code for one in recipe.hazards if one.code == "coupled_decay"] == hazards

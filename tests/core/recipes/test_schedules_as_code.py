@@ -84,6 +84,21 @@ RISE = {"warmup": 40, "warmup_unit": "steps", "length": "epochs"}
          {"schedule": "noam", "warmup": 4000, "length": None}),
         ("f = lambda t: min(t / 4000, (4000 / max(t, 1)) ** 0.5)",
          {"schedule": "custom", "warmup": 4000, "length": None}),
+        ("f = lambda t: (1 - t / 9000) * (1.0 - 0.01) + 0.01",
+         {"schedule": "linear", "end_lr": 0.01, "length": "fixed_steps"}),
+        ("f = lambda t: ((1 - math.cos(t * math.pi / 9000)) / 2) * (0.2 - 1) + 1",
+         {"schedule": "cosine", "end_lr": 0.2, "length": "fixed_steps"}),
+        ("""
+         def f(t):
+             if t < warmup:
+                 return (t + 1) / warmup
+             p = (t - warmup) / max(1, total - warmup)
+             return 0.5 * (1.0 + math.cos(math.pi * min(1.0, p)))
+         """, {"schedule": "cosine", **RISE}),
+        ("f = lambda t: max(0.5 ** (t / 300), 0.01)", {"schedule": "custom"}),
+        ("f = lambda t: 0.9 ** max(t + 1 - 4, 0.0)", {"schedule": "custom"}),
+        ("f = lambda t: min(t / 300, 1.0 - (t - 300) / (9000 - 300))",
+         {"schedule": "linear", "warmup": 300, "length": "fixed_steps"}),
         ("f = lambda t: t / 500 if t < 500 else math.exp((500 - t) / 9000)",
          {"schedule": "custom", "warmup": 500, "length": None}),
         ("f = lambda t: abs(math.sin(t / 30)) + 0.1", {"schedule": "custom"}),
@@ -174,6 +189,10 @@ def move(value):
          {"schedule": "cosine", "length": "epoch_units"}),
         ("pass", "move(lr * (1 - (epoch * len(loader) + i) / (epochs * len(loader))) ** 0.9)",
          {"schedule": "polynomial", "power": 0.9, "length": "epochs"}),
+        ("move(lr if epoch < 20 else lr * 0.5 if epoch < 40 else lr * 0.1)", "pass",
+         {"schedule": "piecewise", "milestones": [20, 40], "values": [1e-3, 5e-4, 1e-4]}),
+        ("move(lr if epoch <= 20 else lr * 0.1)", "pass",
+         {"schedule": "piecewise", "milestones": [21]}),
         ("pass", "move(at(i / len(loader) + epoch))",
          {"schedule": "cosine", "warmup": 5, "warmup_unit": "epochs", "end_lr": 1e-5,
           "length": "epoch_units"}),
@@ -195,6 +214,34 @@ def test_a_rate_written_by_the_loop(
     assert told(recipe, wanted) == wanted
     assert recipe["lr"].value == 1e-3
     assert "sched_in_loop" in {one.code for one in recipe.hazards}
+
+
+@pytest.mark.parametrize(
+    "epoch",
+    [
+        "epoch in (20, 40) and move(optimizer.param_groups[0]['lr'] * 0.1)",
+        "move(lr * asked(epoch))",
+        "move(rates[epoch])",
+    ],
+)
+def test_a_rate_that_is_written_and_not_recognised(reading: Reading, epoch: str) -> None:
+    recipe = reading(WRITES.format(helper=SET, epoch=epoch, batch="pass"))
+    assert recipe["schedule"].value == "custom"
+    assert recipe["warmup"].certainty == recipe["length"].certainty == "unknown"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "if epoch >= 10:\n    move(lr * (1 - epoch / epochs))",
+        "if epoch < 10:\n    return\n"
+        "for group in optimizer.param_groups:\n    group['lr'] = lr * (1 - epoch / epochs)",
+    ],
+)
+def test_a_rate_written_in_some_rounds_only_is_not_the_rule(reading: Reading, body: str) -> None:
+    helper = SET + "def later(epoch):\n" + textwrap.indent(body, "    ")
+    recipe = reading(WRITES.format(helper=helper, epoch="later(epoch)", batch="pass"))
+    assert recipe["schedule"].value == "custom"
 
 
 def test_a_wrapper_that_counts_by_itself(reading: Reading) -> None:
@@ -258,14 +305,17 @@ for batch in loader():
         ("return self.base_lr * 0.5 * (1 + math.cos(math.pi * self.last_epoch / self.total))",
          {"schedule": "cosine", "length": "fixed_steps"}),
         ("return self.base_lr * self.ask()", {"schedule": "custom"}),
+        ("return 2e-3 * min(self.last_epoch / 100, (100 / max(self.last_epoch, 1)) ** 0.5)",
+         {"schedule": "custom", "warmup": 100, "length": None, "lr": 2e-3}),
+        ("return self.rates[self.last_epoch]", {"schedule": "custom", "lr": None}),
     ],
 )  # fmt: skip
 def test_a_class_with_a_rule_of_its_own(
     reading: Reading, body: str, wanted: dict[str, Any]
 ) -> None:
     recipe = reading(PADDLE_CLASS.format(body=body))
+    wanted = {"lr": 3e-4, **wanted}
     assert told(recipe, wanted) == wanted
-    assert recipe["lr"].value == 3e-4
 
 
 # Numbers of trees

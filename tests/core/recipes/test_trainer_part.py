@@ -75,11 +75,22 @@ def test_a_schedule_of_its_own_is_the_one_that_is_handed(tmp_path: Path) -> None
     found = recipe(
         tmp_path,
         "python tools/train.py --learning_rate 1e-4",
-        handed="optimizers=(None, LinearDecayWithWarmup(args.learning_rate, 1000, 50))",
+        handed="optimizers=(None, LinearDecayWithWarmup(3e-4, 1000, 50, last_epoch=0))",
     )
 
     assert (found["schedule"].value, found["warmup"].value) == ("linear", 50)
     assert (found["length"].value, found["optimizer"].value) == ("fixed_steps", "adamw")
+    assert found["lr"].value == 3e-4
+    assert "sched_last_epoch_offset" in [one.code for one in found.hazards]
+
+
+def test_a_value_that_stands_twice_has_its_own_line(tmp_path: Path) -> None:
+    found = recipe(
+        tmp_path,
+        "python tools/train.py --bf16 True \\\n --fp16 True \\\n --seed 1 \\\n --max_steps 1",
+    )
+
+    assert (str(found["seed"].place), str(found["max_steps"].place)) == ("run.sh:3", "run.sh:4")
 
 
 def test_a_method_of_its_own_leaves_what_it_decides_unknown(tmp_path: Path) -> None:
@@ -91,3 +102,66 @@ def test_a_method_of_its_own_leaves_what_it_decides_unknown(tmp_path: Path) -> N
     )  # fmt: skip
     assert found["optimizer"].why == "Own.create_optimizer decides it: look there"
     assert found["schedule"].value == "linear"
+
+
+def test_a_default_of_the_release_decides_what_is_tested(tmp_path: Path) -> None:
+    own = "LinearDecayWithWarmup(args.learning_rate, 1000, 50)"
+    handed = f"optimizers=(None, {own} if args.lr_scheduler_type.value == 'linear' else other())"
+    found = recipe(tmp_path, "python tools/train.py --seed 3", handed=handed)
+
+    assert (found["schedule"].value, found["warmup"].value) == ("linear", 50)
+    assert (found["lr"].value, found["lr"].certainty) == (5e-5, "implied")
+
+
+def test_a_default_that_an_optimizer_is_given_is_implied(tmp_path: Path) -> None:
+    handed = (
+        "optimizers=(paddle.optimizer.AdamW(args.learning_rate, parameters=p, epsilon=1e-6), None)"
+    )
+    found = recipe(tmp_path, "python tools/train.py", inside="import paddle\n", handed=handed)
+
+    assert (found["lr"].value, found["lr"].certainty, found["lr"].how) == (
+        5e-5, "implied", "library default of paddlenlp 2.8.1",
+    )  # fmt: skip
+    assert (found["eps"].value, found["eps"].certainty) == (1e-6, "stated")
+
+
+def test_what_stands_still_under_a_trainer(tmp_path: Path) -> None:
+    freezing = "for p in model.embeddings.parameters():\n        p.stop_gradient = True"
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    none = recipe(tmp_path / "a", "python tools/train.py")
+    text = HEAD.replace("model = build()", f"model = build()\n    {freezing}")
+    script = tmp_path / "b/train.py"
+    script.write_text("import sys\n" + text.format(inside="", handed=""), encoding="utf-8")
+    some = read_recipe(script, root=tmp_path / "b")
+
+    assert none["freeze"].value == []
+    assert len(some["freeze"].value) == 1
+
+
+def test_adapters_let_the_rest_stand_still(tmp_path: Path) -> None:
+    text = HEAD.replace("model = build()", "model = get_peft_model(build(), config())")
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import sys\nfrom peft import get_peft_model\n" + text.format(inside="", handed=""),
+        encoding="utf-8",
+    )
+    found = read_recipe(script, root=tmp_path)
+
+    assert found["freeze"].value == ["all but what get_peft_model adds"]
+
+
+def test_a_deepspeed_file_is_read_where_it_is_there(tmp_path: Path) -> None:
+    (tmp_path / "ds.json").write_text('{"scheduler": {"type": "WarmupLR"}}', encoding="utf-8")
+    script = tmp_path / "train.py"
+    script.write_text(
+        "from transformers import Trainer, TrainingArguments\n"
+        "args = TrainingArguments('out', learning_rate=3e-5, deepspeed='ds.json')\n"
+        "Trainer(build(), args).train()\n",
+        encoding="utf-8",
+    )
+    found = read_recipe(script, root=tmp_path)
+
+    assert (found["schedule"].certainty, found["optimizer"].value) == ("unknown", "adamw")
+    assert found["schedule"].why.startswith("DeepSpeed's WarmupLR applies")
+    assert (found["lr"].value, str(found["schedule"].place)) == (3e-5, "ds.json:1")

@@ -1,0 +1,56 @@
+"""Flags without effect, words that are refused, text that looks like a number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dualtrain.recipes import Recipe
+
+LOOP = """
+import argparse, yaml, torch
+parser = argparse.ArgumentParser()
+parser.add_argument("--lr", type=float, default=0.1)
+parser.add_argument("--max_steps", type=int, default=7)
+parser.add_argument("--warmup", type=int, default=0)
+args = parser.parse_args()
+momentum = 0.9
+exec(open("own.py").read())
+config = yaml.safe_load(open("a.yaml"))
+def build(parameters, lr, warmup):
+    decay = float(config["decay"])
+    return torch.optim.SGD(parameters, lr=lr, momentum=momentum, weight_decay=decay)
+model = torch.nn.Linear(2, 2)
+optimizer = build(model.parameters(), args.lr, args.warmup)
+for epoch in range(3):
+    for batch in loader:
+        loss = model(batch).sum()
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+"""
+
+
+def test_what_the_flags_of_a_program_show(reading: Callable[..., Recipe]) -> None:
+    files = {"a.yaml": "decay: 1e-4\nlog_steps: 1e3\nname: 1e\n", "own.py": "momentum = 0.5\n"}
+    recipe = reading(LOOP, files, run="python train.py --lr 0.5 --epochs 3")
+    found = {(one.code, str(one.place), one.text) for one in recipe.hazards}
+    assert recipe["lr"].value == 0.5
+    assert recipe["momentum"].value == 0.5
+    assert recipe["weight_decay"].value == 1e-4
+    expected = {
+        ("dead_flag", "train.py:5", "--max_steps is declared, nothing reads it"),
+        (
+            "dead_flag",
+            "train.py:6",
+            "--warmup is declared, handed on at train.py:15, and nothing uses it",
+        ),
+        ("text_number_in_yaml", "a.yaml:1", "decay: 1e-4 is text to a reader of YAML 1.1"),
+        (
+            "constants_reassigned",
+            "own.py:1",
+            "momentum is 0.9 at train.py:8, and 0.5 from here on",
+        ),
+    }
+    mine = {code for code, _, _ in expected}
+    assert {(c, p.rpartition("/")[2], t) for c, p, t in found if c in mine} == expected
+    assert "cli_flag_unknown" in {code for code, _, _ in found}
