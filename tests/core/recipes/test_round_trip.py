@@ -120,9 +120,9 @@ WHOLE: dict[str, dict[str, Any]] = {
 """Specs of which each word comes back."""
 
 UNKNOWN = {
-    ("torch", "lamb"): "optimizer.name",
-    ("torch", "adamax"): "optimizer.name",
-    ("torch", "rmsprop"): "optimizer.name",
+    ("torch", "lamb"): "batch.accumulate",
+    ("torch", "adamax"): "batch.accumulate",
+    ("torch", "rmsprop"): "batch.accumulate",
     ("torch", "inverse_sqrt"): "",
     ("torch", "natural_exp"): "schedule",
     ("torch", "multistep"): "schedule",
