@@ -13,6 +13,7 @@ from dualtrain.reading import (
     alternatives,
     leaves,
 )
+from dualtrain.recipes._clock import Clock, clock_of
 from dualtrain.recipes._found import described, found
 from dualtrain.recipes._record import Found, Hazard
 from dualtrain.recipes._seen import Part, Seen
@@ -49,7 +50,7 @@ def clip_part(seen: Seen) -> Part:
     if attached is not None:
         part.fields["clip"] = _of_object(attached, part)
     else:
-        part.fields["clip"] = _of_calls(calls, event)
+        part.fields["clip"] = _of_calls(calls, event, clock_of(seen))
         by_hand = _by_hand(seen)
         if part.fields["clip"].value == "none" and by_hand is not None:
             part.fields["clip"] = _of_hand(by_hand)
@@ -156,8 +157,10 @@ def _said(kind: str, value: Value | None, place: object) -> Found:
     return Found(said, "stated", limit.place, limit.how, limit.flag)
 
 
-def _of_calls(calls: list[Event], optimizer: Event) -> Found:
+def _of_calls(calls: list[Event], optimizer: Event, clock: Clock | None) -> Found:
     entered = [one for one in calls if one.context.real]
+    if clock is not None:  # in a training that waits for a flag
+        entered += [one for one in calls if clock.within(one) and clock.entered(one)]
     if not entered:
         name = optimizer.path.rpartition(".")[2]
         if name == "BertAdam":

@@ -312,6 +312,11 @@ def _recipe(seen: Seen, root: Path, command: Command | None, hazards: list[Hazar
     elif trainer is None and not seen.updates:
         why = "the loop that steps the optimizer is not seen"
         fields |= {n: Found(None, "unknown", why=why) for n in LOOP if n not in fields}
+        for name in ("clip", "schedule"):
+            if fields.get(name, ABSENT).value in (None, "none"):
+                fields[name] = Found(
+                    None, "unknown", seen.optimizer and seen.optimizer.place, why=why
+                )
     files = {
         one.place.file
         for one in fields.values()
