@@ -180,8 +180,7 @@ def _warmup(recipe: Recipe) -> Iterator[Told]:
     elif unit.value == "steps" or recipe["scheduler_step"].value == "per_epoch":
         yield Entry(("warmup", "steps"), int(found.value), found)
     else:
-        yield Untold(("warmup",), f"{found.value} epochs, under a rate per update", found)
-        return
+        yield Entry(("warmup", "epochs"), found.value, found)
     yield from _rise(recipe)
 
 
@@ -196,6 +195,9 @@ def _rise(recipe: Recipe) -> Iterator[Told]:
         yield Entry(("warmup", "start"), round(start.value / lr.value, 12), start)
     if counted.value:
         yield Entry(("warmup", "counted"), counted.value, counted)
+    elif recipe.training is None and recipe["schedule"].value not in ("none", "constant", "linear"):
+        why = "from where the curve counts is decided by the repository's code"
+        yield Untold(("warmup", "counted"), why, recipe["schedule"])
 
 
 def _horizon(recipe: Recipe) -> Iterator[Told]:
@@ -305,6 +307,8 @@ def _clip(recipe: Recipe) -> Iterator[Told]:
         yield Untold(("clip",), clip.why, clip)
     elif isinstance(clip.value, dict):
         yield Entry(("clip", clip.value["kind"]), clip.value["value"], clip)
+        if recipe["clip_rule"].value == "torch":
+            yield Entry(("clip", "rule"), "torch", recipe["clip_rule"])
 
 
 def _batch(recipe: Recipe) -> Iterator[Told]:

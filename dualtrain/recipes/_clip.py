@@ -51,6 +51,10 @@ def clip_part(seen: Seen) -> Part:
         part.fields["clip"] = _of_object(attached, part)
     else:
         part.fields["clip"] = _of_calls(calls, event, clock_of(seen))
+        of_torch = part.fields["clip"].value
+        if isinstance(of_torch, dict) and of_torch["kind"] == "global_norm":
+            place = part.fields["clip"].place
+            part.fields["clip_rule"] = Found("torch", "stated", place, "clip_grad_norm_")
         by_hand = _by_hand(seen)
         if part.fields["clip"].value == "none" and by_hand is not None:
             part.fields["clip"] = _of_hand(by_hand)

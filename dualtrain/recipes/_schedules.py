@@ -357,6 +357,8 @@ def _wrapped(seen: Seen, values: Mapping[str, Value], value: Value) -> Fields:
     inner = values.get("inner")
     if inner is not None and is_schedule(inner):
         fields = _of(seen, inner)
+        if not _shortened(_inner_length(inner)):
+            fields["warmup_counted"] = Found("before", "stated", place, "literal")
     elif isinstance(inner, Unknown) and any(is_schedule(one) for one in alternatives(inner)):
         return {"schedule": _undecided(seen, list(alternatives(inner)))}
     else:
@@ -372,6 +374,11 @@ def _wrapped(seen: Seen, values: Mapping[str, Value], value: Value) -> Fields:
     if "warmup_start" in values:
         fields["warmup_start"] = found(values["warmup_start"])
     return fields
+
+
+def _shortened(length: Value | None) -> bool:
+    """Whether the warmup is taken off the length, so that the curve ends where training does."""
+    return isinstance(length, (Known, Unknown)) and length.op == "-"
 
 
 def _inner_length(inner: Value | None) -> Value | None:
