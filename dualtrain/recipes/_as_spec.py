@@ -258,15 +258,29 @@ def _decay(recipe: Recipe) -> Iterator[Told]:
         return
     if "ndim1" in kinds:
         yield _vectors(match)
-    if "substring" in kinds:
-        yield Entry(("weight_decay", "exclude_substrings"), strings, exclude)
-    elif "exact" in kinds or "suffix" in kinds:
-        starred = [f"*{one}" for one in strings]
-        yield Entry(("weight_decay", "exclude_patterns"), starred, exclude)
-    elif strings:
-        yield Untold(
-            ("weight_decay", "exclude_patterns"), f"{match.value}: {', '.join(strings)}", exclude
-        )
+    if not strings:
+        return
+    of_texts = [one for one in kinds if one != "ndim1"]
+    words = WORDS.get(of_texts[0]) if len(of_texts) == 1 else None
+    if any(one.code == "decay_internal_names" for one in recipe.hazards):
+        why = f"{match.value} over Paddle's internal names: {', '.join(strings)}"
+        yield Untold(("weight_decay", "exclude_patterns"), why, exclude)
+    elif words is None:
+        why = f"{match.value}: {', '.join(strings)}"
+        yield Untold(("weight_decay", "exclude_patterns"), why, exclude)
+    else:
+        word, written = words
+        yield Entry(("weight_decay", word), [written.format(one) for one in strings], exclude)
+
+
+WORDS = {
+    "substring": ("exclude_substrings", "{}"),
+    "regex": ("exclude_regex", "{}"),
+    "exact": ("exclude_patterns", "{}"),
+    "suffix": ("exclude_patterns", "*{}"),
+    "prefix": ("exclude_patterns", "{}*"),
+}
+"""Kind of a filter -> the word of a spec that says it, and how its texts are written there."""
 
 
 def _vectors(match: Found) -> Entry:

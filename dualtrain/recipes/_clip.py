@@ -179,4 +179,13 @@ def _of_calls(calls: list[Event], optimizer: Event, clock: Clock | None) -> Foun
     if value is None:
         rest = event.args[1:] if len(event.args) > 1 else event.args
         value = rest[0] if rest else None
-    return _said(CALLS[event.name], value, event.place)
+    kind = "norm" if CALLS[event.name] == "global_norm" and _one(event) else CALLS[event.name]
+    return _said(kind, value, event.place)
+
+
+def _one(event: Event) -> bool:
+    """Whether the parameters of a call are one of a loop's: each is clipped by itself."""
+    of = event.args[0] if event.args else event.kwargs.get("parameters")
+    while isinstance(of, ListValue) and len(of.items) == 1 and not of.open:
+        of = of.values[0]
+    return isinstance(of, Unknown) and of.op in ("element", "item") and bool(event.context.loops)

@@ -309,14 +309,13 @@ def _recipe(seen: Seen, root: Path, command: Command | None, hazards: list[Hazar
         for name in ("schedule", "warmup", "warmup_unit", "length"):
             if fields.get(name, ABSENT).value in (None, "none"):
                 fields[name] = Found(None, "unknown", seen.optimizer.place, why=why)
-    elif trainer is None and not seen.updates:
+    elif trainer is None and not seen.updates and fields.get("epochs", ABSENT).value is None:
         why = "the loop that steps the optimizer is not seen"
-        fields |= {n: Found(None, "unknown", why=why) for n in LOOP if n not in fields}
-        for name in ("clip", "schedule"):
+        unseen = Found(None, "unknown", why=why)
+        fields |= {name: unseen for name in LOOP if name not in fields}
+        for name in ("clip", "schedule"):  # what such a loop may do
             if fields.get(name, ABSENT).value in (None, "none"):
-                fields[name] = Found(
-                    None, "unknown", seen.optimizer and seen.optimizer.place, why=why
-                )
+                fields[name] = unseen
     files = {
         one.place.file
         for one in fields.values()

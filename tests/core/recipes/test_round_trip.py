@@ -31,6 +31,8 @@ LEFT_OUT = {
     "loss": "a recipe has no field for it",
     "lr_multipliers": "named by the hazard param_groups",
     "layer_decay": "named by the hazard param_groups",
+    "shift": "the rates say it",
+    "clip.rule": "Paddle's where nothing says torch's",
     "device": "a recipe has no field for it",
     "freeze": "named as unknown: a script chooses by ownership, which names alone do not tell",
 }
