@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from dualtrain.reading import Event, Known
 from dualtrain.recipes._filters import ONE_DIMENSIONAL
 from dualtrain.recipes._native_words import optimizer_words, schedule_words
 from dualtrain.recipes._record import Found, Recipe
@@ -55,11 +56,22 @@ def _told(path: tuple[str, ...], found: Found, value: Any = None) -> Told:
 
 def _optimizer(recipe: Recipe) -> Iterator[Told]:
     name = recipe["optimizer"]
-    yield _told(("optimizer", "name"), name)
-    yield _told(("optimizer", "lr"), recipe["lr"])
+    words = optimizer_words(recipe)
     kind = name.value
+    old = _old(recipe)
+    if old is not None and old.name == "BertAdam":
+        why = "BertAdam: no bias correction, and the decay inside the step; no word says it"
+        yield Untold(("optimizer", "name"), why, name)
+    elif old is not None:
+        yield Entry(("optimizer", "name"), "adamw_transformers", name)
+        corrects = old.kwargs.get("correct_bias")
+        if isinstance(corrects, Known) and corrects.value is False:
+            yield Entry(("optimizer", "correct_bias"), False, name)
+    else:
+        yield _told(("optimizer", "name"), name, words.get("name"))
+    yield _told(("optimizer", "lr"), recipe["lr"])
     fields = ("name", "lr", "betas", "eps", "momentum", "nesterov")
-    for word, value in optimizer_words(recipe).items():
+    for word, value in words.items():
         beyond = word not in fields or (word == "momentum" and kind == "rmsprop")
         if beyond and value is not None:
             yield Entry(("optimizer", word), value, name)
@@ -71,6 +83,19 @@ def _optimizer(recipe: Recipe) -> Iterator[Told]:
         yield _told(("optimizer", "momentum"), recipe["momentum"])
         if recipe["nesterov"].value:
             yield _told(("optimizer", "nesterov"), recipe["nesterov"])
+
+
+OLD = ("transformers.", "pytorch_transformers.", "pytorch_pretrained_bert.")
+
+
+def _old(recipe: Recipe) -> Event | None:
+    """Where its AdamW is transformers' own: decay after the step, eps before the correction."""
+    event: Event | None = None if recipe.training is None else recipe.training.optimizer
+    if event is None or recipe["optimizer"].value != "adamw":
+        return None
+    own = event.receiver is not None and getattr(event.receiver, "of", None) is not None
+    copied = own and event.receiver.of.name == "BertAdam"  # type: ignore[union-attr]
+    return event if copied or event.path.startswith(OLD) else None
 
 
 def _schedule(recipe: Recipe) -> Iterator[Told]:
@@ -109,6 +134,14 @@ def _plain(name: str) -> Callable[[Recipe, Found], Iterator[Told]]:
         yield Entry(("schedule", "name"), name, found)
 
     return make
+
+
+def _linear(recipe: Recipe, found: Found) -> Iterator[Told]:
+    end = recipe["end_lr"]
+    floor = bool(end.value) or end.certainty == "unknown"
+    yield Entry(("schedule", "name"), "linear_annealing" if floor else "linear", found)
+    if floor:
+        yield _told(("schedule", "min_lr"), end)
 
 
 def _cosine(recipe: Recipe, found: Found) -> Iterator[Told]:
@@ -151,7 +184,7 @@ def _exponential(recipe: Recipe, found: Found) -> Iterator[Told]:
 
 
 SCHEDULES: dict[str, Callable[[Recipe, Found], Iterator[Told]]] = {
-    "linear": _plain("linear"),
+    "linear": _linear,
     "constant": _plain("constant"),
     "inverse_sqrt": _plain("inverse_sqrt"),
     "cosine": _cosine,
@@ -177,6 +210,9 @@ def _warmup(recipe: Recipe) -> Iterator[Told]:
         return
     if unit.value == "fraction":
         yield Entry(("warmup", "proportion"), float(found.value), found)
+    elif not float(found.value).is_integer():
+        yield Untold(("warmup",), f"{found.value} {unit.value} is no whole number", found)
+        return
     elif unit.value == "steps" or recipe["scheduler_step"].value == "per_epoch":
         yield Entry(("warmup", "steps"), int(found.value), found)
     else:
@@ -209,7 +245,7 @@ def _horizon(recipe: Recipe) -> Iterator[Told]:
         )
         yield Untold(("horizon",), why, found)
         return
-    number = re.search(r"(\d+)$", found.why)
+    number = re.search(r"(?<![\d.])(\d+(?:\.\d+)?)$", found.why)
     ours = {"fixed_steps": False, "epoch_units": True}.get(str(found.value))
     named = recipe["schedule"].value in READ_THE_LENGTH or schedule_words(recipe)
     if number is None or ours is None or not named:
@@ -217,8 +253,10 @@ def _horizon(recipe: Recipe) -> Iterator[Told]:
     run = recipe["epochs" if per_epoch else "max_steps"]
     if ours is not per_epoch:
         yield Untold(("horizon",), f"{found.why} {found.value} in another clock", found)
-    elif run.value != int(number[1]):
-        yield Entry(("horizon",), int(number[1]), found)
+    elif not float(number[1]).is_integer() or float(number[1]) < 1:
+        yield Untold(("horizon",), f"{found.why} is no number of updates", found)
+    elif run.value != int(float(number[1])):
+        yield Entry(("horizon",), int(float(number[1])), found)
 
 
 def _in_micro_batches(recipe: Recipe) -> bool:

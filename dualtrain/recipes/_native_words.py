@@ -44,7 +44,12 @@ def optimizer_words(recipe: Recipe) -> dict[str, Any]:
         return {}
     words = _of("optimizer", found.words)
     words.pop("lr", None)
-    return words if words.get("name") == recipe["optimizer"].value else {}
+    kind = recipe["optimizer"].value
+    return words if words.get("name") in (kind, BY_RULE.get(kind)) else {}
+
+
+BY_RULE = {"rmsprop": "rmsprop_torch"}
+"""A class's name -> the optimizer that is its rule in one of the frameworks."""
 
 
 def schedule_words(recipe: Recipe) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from dualtrain.reading import (
     Class,
@@ -291,6 +292,10 @@ def _fields(
         why = "it falls with the inverse square root of the time after its warmup"
         fields["schedule"] = Found("custom", "stated", place, "computed", why=why)
     fields.update(_numbers(numbers))
+    end = numbers.get("end_lr")
+    share = not holds_lr and end is not None and getattr(end, "op", "") != "/"
+    if share and fields.get("end_lr") is not None:
+        fields["end_lr"] = replace(fields["end_lr"], how=SHARE)
     length = numbers.get("length")
     rest = None if length is None or formula.jumps else _behind(length, numbers.get("warmup"))
     if length is not None:
@@ -307,6 +312,8 @@ def _fields(
             fields["warmup_start"] = Found(formula.start, "stated", place, SHARE)
         if rest is not None or not formula.shortened:
             fields["warmup_counted"] = Found("before", "stated", place, "computed")
+        elif formula.jumps:
+            fields["warmup_counted"] = Found("over", "stated", place, "computed")
     if formula.milestones:
         times = [int(one) if float(one).is_integer() else one for one in formula.milestones]
         times = [one - first for one in times]
