@@ -9,6 +9,8 @@ PYTHONS ?= $(shell for version in 3.10 3.11 3.12; do \
 	for python in "python$$version" "$$HOME"/.pyenv/versions/$$version.*/bin/python; do \
 	"$$python" -c '' 2>/dev/null && command -v "$$python" && break; done; done)
 EXAMPLE := examples/text_classification
+# The tests that need both frameworks in one process: about half of the time of all.
+HALF := tests/parity
 # The sides share the cores, and one thread keeps the order of every sum.
 export OMP_NUM_THREADS := 1
 
@@ -21,8 +23,13 @@ help: ## list the targets
 demo: $(VENV)/ready $(EXAMPLE)/data/train.csv ## the main job: one spec, both frameworks, proved alike
 	$(VENV)/bin/dualtrain parity $(EXAMPLE)/spec.yaml --report report
 
+# Two processes, of about the same length; what the first one says is printed behind the other's.
 test: $(VENV)/ready $(EXAMPLE)/data/train.csv ## all tests
-	$(VENV)/bin/python -m pytest
+	@log=$$(mktemp); \
+	$(VENV)/bin/python -m pytest $(HALF) > "$$log" 2>&1 & half=$$!; \
+	$(VENV)/bin/python -m pytest $(HALF:%=--ignore=%); other=$$?; \
+	wait $$half; half=$$?; cat "$$log"; rm -f "$$log"; \
+	exit $$(( half > other ? half : other ))
 
 test-pythons: ## the main job and all tests with each Python 3.10-3.12 that is found
 	@test -n "$(PYTHONS)" || { echo "no Python 3.10, 3.11 or 3.12 found; name some: PYTHONS='a/bin/python b/bin/python'"; exit 2; }
