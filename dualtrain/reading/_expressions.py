@@ -187,26 +187,18 @@ def _unary(machine: Machine, node: ast.UnaryOp, frame: Frame, place: Place) -> V
 
 def _boolean(machine: Machine, node: ast.BoolOp, frame: Frame, place: Place) -> Value:
     op = "and" if isinstance(node.op, ast.And) else "or"
-    values: list[Value] = []
+    open_ones: list[Value] = []
+    last: Value = Known(op == "and")
     for one in node.values:
-        value = evaluate(machine, one, frame)
-        known = truth(value)
+        last = evaluate(machine, one, frame)
+        known = truth(last)
+        if known is None or known is (op == "or"):
+            open_ones.append(last)
         if known is (op == "or"):
-            if not values:
-                return value
-            values.append(value)
             break
-        if known is None:
-            values.append(value)
-        last = value
-    else:
-        if not values:
-            return last
-    if len(values) == 1:
-        known_last = truth(last) if node.values else None
-        if known_last is None and values[0] is last:
-            return last
-    return Unknown("", Origin("computed", place), op, tuple(values))
+    if not open_ones or open_ones[0] is last:
+        return last
+    return Unknown("", Origin("computed", place), op, tuple(open_ones))
 
 
 def _compare(machine: Machine, node: ast.Compare, frame: Frame, place: Place) -> Value:
@@ -440,13 +432,15 @@ def element(over: Value, place: Place) -> Value:
             start = over.args[0] if len(over.args) > 1 else Known(0)
             return Unknown("", origin, "index", (over, start))
         if over.path == "builtins.enumerate" and over.args:
-            start = over.kwargs.get("start", over.args[1] if len(over.args) > 1 else Known(0))
-            index = Unknown("", origin, "index", (over.args[0], start))
-            pair = (Item(index), Item(element(over.args[0], place)))
+            counted = over.args[1] if len(over.args) > 1 else Known(0)
+            start = over.kwargs.get("start", counted)
+            inner = next(iter(over.args))
+            index = Unknown("", origin, "index", (inner, start))
+            pair = (Item(index), Item(element(inner, place)))
             return ListValue("tuple", {"items": pair, "open": False}, origin)
         if over.path == "builtins.zip" and over.args:
-            each = tuple(Item(element(one, place)) for one in over.args)
-            return ListValue("tuple", {"items": each, "open": False}, origin)
+            each = [Item(element(one, place)) for one in over.args]
+            return ListValue("tuple", {"items": tuple(each), "open": False}, origin)
         if over.path.rpartition(".")[2] in WRAPPERS and over.args:
             return element(over.args[0], place)
     return Unknown("", origin, "element", (over,))

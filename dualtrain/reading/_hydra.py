@@ -102,9 +102,11 @@ def _override(machine: Machine, config: DictValue, word: Known, folder: str, pla
     *path, last = key.split(".")
     into = config
     for part in path:
-        if not isinstance(into.cells.get(part), DictValue):
-            machine.write(into.cells, part, DictValue({}, origin, attributes=True))
-        into = into.cells[part]  # type: ignore[assignment]
+        inner = into.cells.get(part)
+        if not isinstance(inner, DictValue):
+            inner = DictValue({}, origin, attributes=True)
+            machine.write(into.cells, part, inner)
+        into = inner
     if isinstance(into.cells.get(last), DictValue) and re.match(r"^\w+$", text):
         machine.remove(into.cells, last)
         _group(machine, config, folder, key, text, place)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dualtrain.reading import Event, Known
 from dualtrain.recipes._filters import ONE_DIMENSIONAL
 from dualtrain.recipes._native_words import optimizer_words, schedule_words
 from dualtrain.recipes._record import Found, Recipe
+from dualtrain.recipes._rules import SHARE
 
 __all__ = ["Entry", "Told", "Untold", "entries"]
 
@@ -136,8 +137,18 @@ def _plain(name: str) -> Callable[[Recipe, Found], Iterator[Told]]:
     return make
 
 
+def _end(recipe: Recipe) -> Found:
+    """The rate at the end; a factor's is a share of the whole rate."""
+    end, lr = recipe["end_lr"], recipe["lr"].value
+    if end.how != SHARE or not end.value:
+        return end
+    if not isinstance(lr, (int, float)):
+        return Found(None, "unknown", end.place, why=f"{end.value} of a rate that is not known")
+    return replace(end, value=end.value * lr)
+
+
 def _linear(recipe: Recipe, found: Found) -> Iterator[Told]:
-    end = recipe["end_lr"]
+    end = _end(recipe)
     floor = bool(end.value) or end.certainty == "unknown"
     yield Entry(("schedule", "name"), "linear_annealing" if floor else "linear", found)
     if floor:
@@ -145,7 +156,7 @@ def _linear(recipe: Recipe, found: Found) -> Iterator[Told]:
 
 
 def _cosine(recipe: Recipe, found: Found) -> Iterator[Told]:
-    cycles, end = recipe["num_cycles"], recipe["end_lr"]
+    cycles, end = recipe["num_cycles"], _end(recipe)
     floor = bool(end.value)
     yield Entry(("schedule", "name"), "cosine_with_min_lr" if floor else "cosine", found)
     waves = 2 * cycles.value if cycles.value else 1.0
@@ -157,7 +168,7 @@ def _cosine(recipe: Recipe, found: Found) -> Iterator[Told]:
 def _polynomial(recipe: Recipe, found: Found) -> Iterator[Told]:
     yield Entry(("schedule", "name"), "polynomial", found)
     yield _told(("schedule", "power"), recipe["power"], recipe["power"].value or 1.0)
-    end = recipe["end_lr"]
+    end = _end(recipe)
     yield _told(("schedule", "end_lr"), end, 0.0 if end.value is None else None)
 
 
@@ -290,7 +301,7 @@ def _decay(recipe: Recipe) -> Iterator[Told]:
         yield Untold(("weight_decay", "exclude_substrings"), match.why, match)
         return
     kinds = str(match.value or "").split("_or_")
-    strings = list(exclude.value or ())
+    strings: list[str] = list(exclude.value or ())
     if {"role", "glob", "below"} & set(kinds):
         yield from _by_kind(strings, kinds, match, exclude)
         return

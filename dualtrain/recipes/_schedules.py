@@ -109,16 +109,15 @@ def _of_all(seen: Seen, held: Value) -> Fields:
 
 
 def _start(seen: Seen, fields: Fields) -> None:
-    """Rates of which a factor tells the share of the whole rate alone."""
+    """The rate at the first update, of which only the share of the whole rate is known."""
+    start = fields.get("warmup_start")
+    if start is None or start.how != SHARE:
+        return
     lr = fields.get("lr") or base_rate(rate(seen) or Known(None))
-    for name in ("warmup_start", "end_lr"):
-        share = fields.get(name)
-        if share is None or share.how != SHARE or not isinstance(share.value, (int, float)):
-            continue
-        if isinstance(lr.value, (int, float)):
-            fields[name] = replace(share, value=share.value * lr.value, how="computed")
-        else:
-            fields[name] = Found(None, "unknown", share.place, why="of a rate not known")
+    if isinstance(lr.value, (int, float)):
+        fields["warmup_start"] = replace(start, value=start.value * lr.value, how="computed")
+    else:
+        fields["warmup_start"] = Found(None, "unknown", start.place, why="of a rate not known")
 
 
 def schedule_fields(seen: Seen, schedule: Value) -> dict[str, Found]:

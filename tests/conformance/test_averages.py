@@ -82,6 +82,7 @@ def test_the_average_starts_where_the_spec_says(
     run = start(spec, linear, micro_batches_per_epoch=1)
     held = {name: 0.0 * array.astype(np.float64) for name, array in INITIAL.items()}
     product = 1.0
+    state, found = run.state(), averages_of(run)
     for k in range(12):
         step(run, seed=k)
         d = min(0.8, (1 + k) / (10 + k)) if warmup else 0.8

@@ -84,7 +84,7 @@ class OldAdamW(torch.optim.Optimizer):
         self.correct_bias = correct_bias
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:
+    def step(self, closure: Any = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         (group,) = self.param_groups
         (p,) = group["params"]
         state = self.state[p] or {"k": 0, "m": torch.zeros_like(p), "v": torch.zeros_like(p)}

@@ -56,7 +56,8 @@ def test_the_decay_rule_is_that_of_the_installed_transformers() -> None:
             self.norm = torch.nn.Linear(2, 2, bias=False)
 
     model = Model()
-    theirs = transformers.Trainer.get_decay_parameter_names(None, model)
+    trainer: Any = None
+    theirs = transformers.Trainer.get_decay_parameter_names(trainer, model)
     patterns = default("transformers", transformers.__version__, "decay_exclude").value
     ours = [
         name

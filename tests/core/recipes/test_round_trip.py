@@ -197,8 +197,11 @@ def test_what_is_told_of_any_script_is_right(index: int, backend: str, tmp_path:
         _same_rates(spec, again, case.micro_batches)
 
 
+NO_CHECK: Any = list(HealthCheck)
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
-@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=NO_CHECK)
 @given(values=parts())
 def test_what_is_told_of_any_schedule_is_right(backend: str, values: dict[str, Any]) -> None:
     try:
