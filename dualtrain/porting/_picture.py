@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from dualtrain.aside import write_aside
 from dualtrain.extras import needed_for
-
-if TYPE_CHECKING:
-    from dualtrain.porting._port import Ported
+from dualtrain.porting._ported import Ported
 
 __all__ = ["draw"]
 

@@ -3,81 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
-
-import numpy as np
 
 from dualtrain.aside import write_aside
 from dualtrain.errors import DualtrainError, SpecError
 from dualtrain.outputs import check_folder
 from dualtrain.plan import Plan
+from dualtrain.porting._ported import Ported
 from dualtrain.porting._report import report
 from dualtrain.porting._stated import NotStated, stated_rates
 from dualtrain.porting._written import written_rates
-from dualtrain.recipes import Entry, Recipe, Untold, entries, read_recipe, recipe_yaml
+from dualtrain.recipes import Recipe, read_recipe, recipe_yaml
 from dualtrain.scripts import write_script
-from dualtrain.spec import Spec, load_spec
+from dualtrain.spec import load_spec
 
-__all__ = ["Ported", "port"]
+__all__ = ["port"]
 
 
 FILES = ("spec.yaml", "train.py", "report.md", "lr.png")
 """What a port writes; none of it is written over."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ported:
-    """What became of a recipe."""
-
-    recipe: Recipe
-    to: str
-    spec: Spec | None = None
-    """None where what is unknown has to be told first."""
-    missing: str = ""
-    """What is to be told, where there is no spec or no script."""
-    told: Mapping[str, Any] = field(default_factory=dict)
-    """What the caller told of it."""
-    stated: Sequence[float] = ()
-    """Rates of the native objects that the recipe states, by update."""
-    written: Sequence[float] = ()
-    """Those of the script that was written."""
-    micro_batches: int = 0
-    """In an epoch, for which the rates are compared."""
-    no_proof: str = ""
-    """Why the two were not compared; empty where they were."""
-
-    @property
-    def source(self) -> str:
-        """The framework of the recipe."""
-        return self.recipe.framework or ("paddle" if self.to == "torch" else "torch")
-
-    @property
-    def entries(self) -> list[Entry]:
-        """The fields that were taken across."""
-        return [one for one in entries(self.recipe) if isinstance(one, Entry)]
-
-    @property
-    def untold(self) -> list[Untold]:
-        """Those that were not, in the order of the recipe's lines."""
-        found = [one for one in entries(self.recipe) if isinstance(one, Untold)]
-        told = [one for one in found if ".".join(one.path) not in self.told]
-
-        def line(one: Untold) -> tuple[str, int]:
-            place = one.found.place if one.found is not None else None
-            return (place.file, place.line) if place is not None else ("", 0)
-
-        return sorted(told, key=line)
-
-    @property
-    def largest(self) -> float | None:
-        """The largest difference of the rates, in ULP of float64; None where none were compared."""
-        if not self.written or not self.stated:
-            return None
-        a, b = np.asarray(self.stated), np.asarray(self.written)
-        gap = np.abs(a - b) / np.spacing(np.maximum(np.abs(a), np.abs(b)))
-        return float(gap.max()) if len(a) == len(b) else float("inf")
 
 
 def port(
@@ -114,6 +59,10 @@ def port(
 
 
 def _ported(recipe: Recipe, to: str, out: Path, told: dict[str, Any], micro_batches: int) -> Ported:
+    asked = Ported(recipe, to, told=told).asked
+    if asked:
+        missing = f"{', '.join(asked)}: the recipe decides it, and its text does not tell what"
+        return Ported(recipe, to, missing=missing, told=told, no_proof="there is no spec yet")
     try:
         spec = load_spec(out / "spec.yaml")
     except SpecError as fault:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from dualtrain.files import read_bytes
+from dualtrain.porting._ported import Ported
 from dualtrain.reading import Place
-
-if TYPE_CHECKING:
-    from dualtrain.porting._port import Ported
 
 __all__ = ["report"]
 

@@ -69,6 +69,18 @@ def test_what_is_unknown_is_asked_for_and_can_be_told(tmp_path: Path) -> None:
     assert (tmp_path / "b" / "train.py").exists()
 
 
+def test_a_field_that_a_spec_may_lack_is_asked_for_too(tmp_path: Path) -> None:
+    """A clip that is not known is not left out in silence."""
+    script = tmp_path / "train.py"
+    script.write_text(SCRIPT.replace("paddle.nn.ClipGradByGlobalNorm(1.0)", "clip_of(data)"))
+    ported = dualtrain.port(script, "torch", tmp_path / "a")
+    assert (ported.asked, ported.spec) == (["clip"], None)
+    assert ported.missing.startswith("clip: ")
+    assert sorted(p.name for p in (tmp_path / "a").iterdir()) == ["report.md", "spec.yaml"]
+    told = dualtrain.port(script, "torch", tmp_path / "b", told={"clip.global_norm": 1.0})
+    assert (told.asked, told.missing) == ([], "")
+
+
 def test_rates_that_are_not_the_recipes_are_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

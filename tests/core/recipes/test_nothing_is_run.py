@@ -95,6 +95,39 @@ def ends(path: Path, root: Path) -> Recipe | DualtrainError:
         assert time.perf_counter() - began < 5
 
 
+LARGE = """
+import resource, sys, time
+from dualtrain.recipes import read_recipe
+began = time.perf_counter()
+rate = read_recipe(sys.argv[1], root=sys.argv[2])["lr"].value
+print(rate, time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the peak has another unit")
+def test_a_script_of_20_000_lines(tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    functions = [
+        f"def f{i}(a, b=1):\n    x = [a, b, {i}]\n    y = {{'k': x}}\n    if a > {i}:\n"
+        f"        return y\n    return x\nv{i} = f{i}({i})"
+        for i in range(2_856)
+    ]
+    training = textwrap.dedent(HOSTILE).replace('config["lr"]', "0.25")
+    script.write_text("\n".join([*functions, training]))
+    assert len(script.read_text().splitlines()) > 20_000
+    done = subprocess.run(
+        [sys.executable, "-c", LARGE, str(script), str(tmp_path)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    rate, seconds, kibibytes = map(float, done.stdout.split())
+    assert rate == 0.25
+    assert seconds < 5
+    assert kibibytes < 500 * 1024
+
+
 BASE = Path(__file__).parents[2] / "core" / "recipes" / "test_decay_filters.py"
 WORDS = ["(", ")", ":", "\n", "    ", "lambda", "if x:", "=", "0", "'", '"""', "@", "*", "\\", "é"]
 
