@@ -411,8 +411,12 @@ def copied(value: Value) -> Value:
         items = tuple(Item(copied(one.value), one.context) for one in value.items)
         return ListValue(value.kind, {"items": items, "open": value.open}, value.origin)
     if isinstance(value, Instance):
-        return Instance(value.of, value.place, dict(value.cells))
+        return Instance(value.of, value.place, {**value.cells, COPIED: Known(True)})
     return value
+
+
+COPIED = "<a copy>"
+"""A cell of an object that is a copy of another."""
 
 
 def _deepcopy(machine: Machine, event: Event) -> Value | None:

@@ -169,10 +169,13 @@ def _by_groups(event: Event, groups: list[Group], part: Part) -> None:
     others = [one for one in groups if not _zero(one)]
     if not still or not others:
         return
-    rules = [one.rule() for one in still]
-    rules += [one.rule(picks=False) for one in others]
-    said = [one for one in rules if one is not None and one.atoms]
-    if said:
+    out = [rule for one in still if (rule := one.rule()) is not None and rule.atoms]
+    rest = [rule for one in others if (rule := one.rule(picks=False)) is not None and rule.atoms]
+    said = [*out, *rest]
+    if out and rest and not any(set(a.atoms) == set(b.atoms) for a in out for b in rest):
+        why = f"groups by other tests than what decays: {out[0].match} {', '.join(out[0].strings)}"
+        _unknown(part, event.place, why)
+    elif said:
         straight = [one for one in said if not one.inverted]
         _says(part, (straight or said)[0], event.place)
         _misses(part, (straight or said)[0], event.place, TORCH_NORMS)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dualtrain.reading import Condition, Event, Known, Unknown, Value, leaves
+from dualtrain.reading import Condition, Event, Instance, Known, Made, Unknown, Value, leaves
+from dualtrain.reading._methods import COPIED
 from dualtrain.recipes._filters import rule_of
 from dualtrain.recipes._found import described
 from dualtrain.recipes._record import Found
@@ -53,7 +54,7 @@ def frozen_part(seen: Seen) -> Part:
 
 
 def _freezes(event: Event) -> bool:
-    if event.receiver is None:
+    if event.receiver is None or any(_of_copy(one) for one in leaves(event.receiver)):
         return False
     if event.kind == "store" and event.path in STILL:
         value = event.args[0]
@@ -64,6 +65,12 @@ def _freezes(event: Event) -> bool:
         off = [*event.args, *event.kwargs.values()]
         return any(isinstance(one, Known) and one.value is False for one in off)
     return False
+
+
+def _of_copy(value: Value) -> bool:
+    """Whether something is taken of a copy of a model, as averages have one."""
+    receiver = value.receiver if isinstance(value, Made) else value
+    return isinstance(receiver, Instance) and COPIED in receiver.cells
 
 
 def _parameter(value: Value, in_constructor: bool) -> bool:

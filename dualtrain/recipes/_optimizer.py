@@ -34,6 +34,10 @@ def optimizer_part(seen: Seen) -> Part:
     )
     part.fields["optimizer"] = _name(seen, event, values)
     part.fields.update(_numbers(event, signature, values))
+    of_groups = [one.values["lr"] for one in groups if "lr" in one.values]
+    taken = part.fields.get("lr")
+    if len(of_groups) == len(groups) > 0 and taken is not None and taken.certainty == "implied":
+        part.fields["lr"] = base_rate(of_groups[0])  # no group takes the library's
     part.fields["weight_decay"] = _decay(event, signature, values, groups)
     each = regularized(seen)
     if each is not None and not part.fields["weight_decay"].value:

@@ -279,7 +279,7 @@ def _fields(
     if formula is None:
         why = "code that is none of the formulas known; write its rates as a table"
         return {
-            "schedule": Found("custom", "stated", place, "computed", why=why),
+            "schedule": Found("custom", "unknown", place, "computed", why=why),
             **unknown(CODE, place, why),
         }
     numbers = formula.numbers
