@@ -9,7 +9,19 @@ import typer
 
 from dualtrain.spec import Spec
 
-__all__ = ["AsJson", "Backend", "Device", "MicroBatches", "SpecFile", "TaskFile", "on_device"]
+__all__ = [
+    "AsJson",
+    "Backend",
+    "Config",
+    "Device",
+    "MicroBatches",
+    "RecipeFiles",
+    "Root",
+    "RunAs",
+    "SpecFile",
+    "TaskFile",
+    "on_device",
+]
 
 SpecFile = Annotated[Path, typer.Argument(metavar="SPEC", help="YAML, TOML or JSON.")]
 TaskFile = Annotated[Path, typer.Argument(metavar="SPEC", help="YAML, TOML or JSON, with a task.")]
@@ -21,6 +33,19 @@ MicroBatches = Annotated[
     int | None,
     typer.Option(min=1, help="In one epoch, over all processes; else from the data or the spec."),
 ]
+RecipeFiles = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="PATH...",
+        help="The script that trains, or a configuration; beside a script also the shell files and "
+        "pages that have its command.",
+    ),
+]
+RunAs = Annotated[
+    str | None, typer.Option("--run", help='The command, such as "python train.py --lr 1e-4".')
+]
+Config = Annotated[Path | None, typer.Option(help="The configuration that the script is given.")]
+Root = Annotated[Path | None, typer.Option(help="The repository's folder; found if absent.")]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 

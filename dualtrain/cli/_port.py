@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from dualtrain.cli._options import Config, RecipeFiles, Root, RunAs
 from dualtrain.errors import DualtrainError
 from dualtrain.files import parse_json
 from dualtrain.printable import escaped
@@ -15,27 +16,14 @@ __all__ = ["port"]
 
 
 def port(
-    paths: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="PATH...",
-            help="The script that trains, or a configuration; beside a script also the shell "
-            "files and pages that have its command.",
-        ),
-    ],
+    paths: RecipeFiles,
     to: Annotated[str, typer.Option(metavar="torch|paddle", help="The framework to port to.")],
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Folder for spec, script, report and picture.")
     ],
-    run: Annotated[
-        str | None, typer.Option(help='The command, such as "python train.py --lr 1e-4".')
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="The configuration that the script is given.")
-    ] = None,
-    root: Annotated[
-        Path | None, typer.Option(help="The repository's folder; found if absent.")
-    ] = None,
+    run: RunAs = None,
+    config: Config = None,
+    root: Root = None,
     told: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="FIELD=VALUE", help="A field of the spec; repeatable."),

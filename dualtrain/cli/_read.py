@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from dualtrain.aside import write_aside
+from dualtrain.cli._options import Config, RecipeFiles, Root, RunAs
 from dualtrain.outputs import check_file
 from dualtrain.recipes import Recipe, read_recipe, recipe_json, recipe_yaml
 
@@ -25,23 +26,10 @@ class Format(str, Enum):
 
 
 def read(
-    paths: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="PATH...",
-            help="The script that trains, or a configuration; beside a script also the shell "
-            "files and pages that have its command.",
-        ),
-    ],
-    run: Annotated[
-        str | None, typer.Option(help='The command, such as "python train.py --lr 1e-4".')
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="The configuration that the script is given.")
-    ] = None,
-    root: Annotated[
-        Path | None, typer.Option(help="The repository's folder; found if absent.")
-    ] = None,
+    paths: RecipeFiles,
+    run: RunAs = None,
+    config: Config = None,
+    root: Root = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write it there, not to the terminal.")
     ] = None,

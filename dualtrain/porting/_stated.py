@@ -3,47 +3,22 @@
 from __future__ import annotations
 
 import importlib
-import math
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from dualtrain.reading import Function, Known, Library, ListValue, Made, Unknown, Value
 from dualtrain.recipes import Recipe
 from dualtrain.recipes._driving import driving
+from dualtrain.recipes._numeric import BINARY, FUNCTIONS
+from dualtrain.recipes._optimizer_names import optimizer_class
+from dualtrain.recipes._schedule_names import library_schedule
 
 __all__ = ["NotStated", "stated_rates"]
 
 
 class NotStated(Exception):
     """The native object cannot be made from what the recipe says: no proof."""
-
-
-OPERATIONS: Mapping[str, Callable[..., Any]] = {
-    "+": lambda *a: a[0] + a[1] if len(a) == 2 else +a[0],
-    "-": lambda *a: a[0] - a[1] if len(a) == 2 else -a[0],
-    "*": lambda a, b: a * b,
-    "/": lambda a, b: a / b,
-    "//": lambda a, b: a // b,
-    "%": lambda a, b: a % b,
-    "**": lambda a, b: a**b,
-    ">": lambda a, b: a > b,
-    ">=": lambda a, b: a >= b,
-    "<": lambda a, b: a < b,
-    "<=": lambda a, b: a <= b,
-    "==": lambda a, b: a == b,
-    "!=": lambda a, b: a != b,
-    "not": lambda a: not a,
-    "int": int,
-    "float": float,
-    "round": round,
-    "abs": abs,
-    "max": max,
-    "min": min,
-    "ceil": math.ceil,
-    "floor": math.floor,
-    "if": lambda test, then, other: then if test else other,
-}
 
 
 def stated_rates(recipe: Recipe, micro_batches: int, updates: int, accumulate: int) -> list[float]:
@@ -103,7 +78,13 @@ class _Numbers:
         self.optimizer: Any = None
 
     def made(self, held: Made) -> Any:
-        """A library's object, made by the library."""
+        """A library's object, made by the library: of a schedule that reading knows, nothing else.
+
+        What a recipe names is not called for its name's sake: a library has functions that run what
+        they are given.
+        """
+        if library_schedule(held.path) is None:
+            raise NotStated(f"{held.path} is no schedule that is known")
         module, _, name = held.path.rpartition(".")
         try:
             with warnings.catch_warnings():  # what a library says of others as it is loaded
@@ -128,26 +109,18 @@ class _Numbers:
                 return tuple(items) if value.kind == "tuple" else items
             case Unknown(op="len"):
                 return self._batches
-            case Unknown() if value.op in OPERATIONS:
-                if value.op == "if":
-                    test, then, other = value.operands
-                    return self.value(then if self.value(test) else other)
-                return OPERATIONS[value.op](*(self.value(one) for one in value.operands))
-            case Made(path=path) if _optimizer(path) and self.optimizer is not None:
+            case Unknown(op="if", operands=(test, then, other)):
+                return self.value(then if self.value(test) else other)
+            case Unknown(op="not", operands=(inner,)):
+                return not self.value(inner)
+            case Unknown(op=op, operands=(a, b)) if op in BINARY:
+                return BINARY[op](self.value(a), self.value(b))
+            case Unknown(op=op) if op in FUNCTIONS:
+                return FUNCTIONS[op](*(self.value(one) for one in value.operands))
+            case Made(path=path) if optimizer_class(path) and self.optimizer is not None:
                 return self.optimizer
-            case Made(path=path) if path.startswith(LIBRARIES):
+            case Made():
                 return self.made(value)
             case Library() | Function():
                 raise NotStated("it is given a function")
         raise NotStated("it is given what only a run knows")
-
-
-LIBRARIES = ("paddle.optimizer.lr.", "paddlenlp.", "torch.optim.lr_scheduler.", "transformers.")
-
-
-def _optimizer(path: str) -> bool:
-    return (
-        path.startswith(("torch.optim.", "transformers."))
-        and ".lr_scheduler." not in path
-        and ("Adam" in path or "SGD" in path or path.count(".") == 2)
-    )

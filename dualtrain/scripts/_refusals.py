@@ -20,6 +20,18 @@ _MASTERS = {
 }
 _RULES = {"torch": ("adamw_transformers", "lamb", "adamax", "rmsprop"), "paddle": ()}
 """Backend -> the rules that its scripts have where the framework has no class."""
+_BESIDE_A_METRIC: dict[str, dict[Steps, str]] = {
+    "torch": dict.fromkeys(
+        (("lr_multipliers",), ("layer_decay",)),
+        "torch cuts each group by itself, against min_lr too",
+    ),
+    "paddle": {("schedule", "cooldown"): "Paddle looks at no metric while it cools down"},
+}
+"""Backend -> what its own schedule does not do beside a metric."""
+_ON_CPU = {"paddle": "on the CPU Paddle's auto_cast does nothing, and trains in float32"}
+"""Backend -> why there is no mixed precision on the CPU."""
+_AT_ONCE = {"torch": "torch's scale falls at once"}
+"""Backend -> why its loss scale waits for no second bad update."""
 _CURE = "leave it out, or train with dualtrain itself"
 
 
@@ -61,22 +73,22 @@ def _beside_a_metric(spec: Spec, backend: str) -> Iterator[tuple[Steps, str]]:
     metric = "beside a schedule that waits for a metric "
     if spec.warmup is not None:
         yield ("warmup",), f"{metric}no native object rises first"
-    for word in ("lr_multipliers", "layer_decay"):
-        if backend == "torch" and getattr(spec, word):
-            yield (word,), f"{metric}torch cuts each group by itself, against min_lr too"
-    if backend == "paddle" and getattr(spec.schedule, "cooldown", None):
-        yield ("schedule", "cooldown"), "Paddle looks at no metric while it cools down"
+    for steps, why in _BESIDE_A_METRIC[backend].items():
+        section = spec if len(steps) == 1 else getattr(spec, str(steps[0]))
+        if getattr(section, str(steps[-1]), None):
+            yield steps, f"{metric}{why}"
 
 
 def _mixed_precision(spec: Spec, backend: str) -> Iterator[tuple[Steps, str]]:
     amp = spec.amp
     if amp is None:
         return
-    if backend == "paddle" and spec.device == "cpu":
-        yield ("amp",), "on the CPU Paddle's auto_cast does nothing, and trains in float32"
+    if backend in _ON_CPU and spec.device == "cpu":
+        yield ("amp",), _ON_CPU[backend]
     if amp.float32_operators:
         yield ("amp", "float32_operators"), "the frameworks name operators in their own way"
     if amp.level == "O2":
         yield ("amp", "level"), _MASTERS[backend]
-    if amp.loss_scale is not None and amp.loss_scale.backoff_interval > 1 and backend == "torch":
-        yield ("amp", "loss_scale", "backoff_interval"), "torch's scale falls at once"
+    waits = amp.loss_scale is not None and amp.loss_scale.backoff_interval > 1
+    if waits and backend in _AT_ONCE:
+        yield ("amp", "loss_scale", "backoff_interval"), _AT_ONCE[backend]

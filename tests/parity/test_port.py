@@ -81,6 +81,23 @@ def test_a_field_that_a_spec_may_lack_is_asked_for_too(tmp_path: Path) -> None:
     assert (told.asked, told.missing) == ([], "")
 
 
+def test_a_library_is_not_called_for_what_a_recipe_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A library has functions that run what they are given; only schedules are made."""
+    import transformers
+
+    called: list[object] = []
+    monkeypatch.setattr(transformers, "pipeline", called.append, raising=False)
+    script = tmp_path / "train.py"
+    hostile = SCRIPT.replace("args.learning_rate, len", "transformers.pipeline('folder'), len")
+    script.write_text(f"import transformers\n{hostile}")
+    told = {"optimizer.lr": 1e-3}
+    ported = dualtrain.port(script, "torch", tmp_path / "out", told=told, micro_batches=3)
+    assert "transformers.pipeline is no schedule that is known" in ported.no_proof
+    assert called == []
+
+
 def test_rates_that_are_not_the_recipes_are_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
