@@ -9,10 +9,10 @@ from typing import Any
 
 from dualtrain.reading import Function, Known, Library, ListValue, Made, Unknown, Value
 from dualtrain.recipes import Recipe
-from dualtrain.recipes._driving import driving
-from dualtrain.recipes._numeric import BINARY, FUNCTIONS
 from dualtrain.recipes._optimizer_names import optimizer_class
-from dualtrain.recipes._schedule_names import library_schedule
+from dualtrain.recipes.schedules._driving import driving
+from dualtrain.recipes.schedules._names import library_schedule
+from dualtrain.recipes.schedules._numeric import BINARY, FUNCTIONS
 
 __all__ = ["NotStated", "stated_rates"]
 

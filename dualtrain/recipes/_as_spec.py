@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dualtrain.reading import Event, Known
-from dualtrain.recipes._filters import ONE_DIMENSIONAL
 from dualtrain.recipes._native_words import optimizer_words, schedule_words
 from dualtrain.recipes._record import Found, Recipe
-from dualtrain.recipes._rules import SHARE
+from dualtrain.recipes.parameters._filters import ONE_DIMENSIONAL
+from dualtrain.recipes.schedules._rules import SHARE
 
 __all__ = ["Entry", "Told", "Untold", "entries"]
 

@@ -9,10 +9,10 @@ from dualtrain.native import Call, Refusal
 from dualtrain.native.optimizers import NATIVE_OPTIMIZERS
 from dualtrain.native.schedules import NATIVE_SCHEDULES
 from dualtrain.reading import Known, Made, Value, plain
-from dualtrain.recipes._driving import driving
 from dualtrain.recipes._record import Recipe
-from dualtrain.recipes._schedule_names import given_to
 from dualtrain.recipes._signatures import given, signature_of
+from dualtrain.recipes.schedules._driving import driving
+from dualtrain.recipes.schedules._names import given_to
 
 __all__ = ["optimizer_words", "schedule_words"]
 

@@ -24,23 +24,23 @@ from dualtrain.reading import (
 )
 from dualtrain.reading._data_files import read_data
 from dualtrain.reading._source import decoded
-from dualtrain.recipes._amp import amp_part
-from dualtrain.recipes._batches import batches_part
-from dualtrain.recipes._clip import clip_part
-from dualtrain.recipes._decay import decay_part
-from dualtrain.recipes._flag_hazards import flags_part
-from dualtrain.recipes._freeze import freeze_part
-from dualtrain.recipes._hapi import hapi_part
-from dualtrain.recipes._loop import loop_part
-from dualtrain.recipes._optimizer import optimizer_part
-from dualtrain.recipes._order_hazards import order_part
 from dualtrain.recipes._record import ABSENT, FIELDS, Found, Hazard, Recipe
-from dualtrain.recipes._schedules import schedule_part
 from dualtrain.recipes._seen import Part, Seen, see
 from dualtrain.recipes._signatures import is_copied
-from dualtrain.recipes._trainer_models import trainer_models
-from dualtrain.recipes._trainer_part import trainer_of, trainer_part
-from dualtrain.recipes._trainer_tree import trainer_tree
+from dualtrain.recipes.loops._amp import amp_part
+from dualtrain.recipes.loops._batches import batches_part
+from dualtrain.recipes.loops._clip import clip_part
+from dualtrain.recipes.loops._flag_hazards import flags_part
+from dualtrain.recipes.loops._hapi import hapi_part
+from dualtrain.recipes.loops._loop import loop_part
+from dualtrain.recipes.loops._order_hazards import order_part
+from dualtrain.recipes.parameters._decay import decay_part
+from dualtrain.recipes.parameters._freeze import freeze_part
+from dualtrain.recipes.parameters._optimizer import optimizer_part
+from dualtrain.recipes.schedules._part import schedule_part
+from dualtrain.recipes.trainers._models import trainer_models
+from dualtrain.recipes.trainers._part import trainer_of, trainer_part
+from dualtrain.recipes.trainers._tree import trainer_tree
 from dualtrain.recipes.vision import vision_recipe
 
 __all__ = ["RecipeError", "read_recipe"]

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from dualtrain.recipes._amp import CASTS, SCALERS
-from dualtrain.recipes._batches import POSITIONS, SEEDS
-from dualtrain.recipes._hapi import FIT, PREPARE
+from dualtrain.recipes.loops._amp import CASTS, SCALERS
+from dualtrain.recipes.loops._batches import POSITIONS, SEEDS
+from dualtrain.recipes.loops._hapi import FIT, PREPARE
 
 
 def resolved(path: str) -> Any:

@@ -14,7 +14,7 @@ import torch.optim.lr_scheduler
 import transformers.optimization as transformers
 
 from dualtrain.recipes import read_recipe
-from dualtrain.recipes._schedule_names import PADDLE, PADDLENLP, TORCH, TRANSFORMERS
+from dualtrain.recipes.schedules._names import PADDLE, PADDLENLP, TORCH, TRANSFORMERS
 
 NATIVE: dict[str, tuple[Any, Any]] = {
     f"{library.__name__}.{name}": (table[name], getattr(library, name))

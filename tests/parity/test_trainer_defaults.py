@@ -11,7 +11,7 @@ import pytest
 import torch
 import transformers
 
-from dualtrain.recipes._trainer_defaults import DEFAULTS, default
+from dualtrain.recipes.trainers._defaults import DEFAULTS, default
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from dualtrain.reading import Unknown, read_program
-from dualtrain.recipes._formulas import Formula, recognised
-from dualtrain.recipes._numeric import Numbers, key
+from dualtrain.recipes.schedules._formulas import Formula, recognised
+from dualtrain.recipes.schedules._numeric import Numbers, key
 
 CLOCK = Unknown(op="clock")
 SLOW = settings(

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dualtrain.reading import read_program
-from dualtrain.recipes._amp import amp_part
-from dualtrain.recipes._batches import batches_part
-from dualtrain.recipes._loop import loop_part
 from dualtrain.recipes._record import Found
 from dualtrain.recipes._seen import see
+from dualtrain.recipes.loops._amp import amp_part
+from dualtrain.recipes.loops._batches import batches_part
+from dualtrain.recipes.loops._loop import loop_part
 from tests.core.recipes.recorder import BATCHES, Run, run_script
 
 HEAD = """

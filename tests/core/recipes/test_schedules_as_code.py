@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dualtrain.reading import Known, Unknown, Value
 from dualtrain.recipes import Recipe
-from dualtrain.recipes._numeric import Numbers, called, key
+from dualtrain.recipes.schedules._numeric import Numbers, called, key
 from tests.core.recipes.conftest import Reading
 
 LAMBDA = """

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from dualtrain.reading import Known, Unknown, Value
-from dualtrain.recipes._numeric import Key, NotANumber, Numbers, Rule, called, parts
+from dualtrain.recipes.schedules._numeric import Key, NotANumber, Numbers, Rule, called, parts
 
 __all__ = ["Formula", "recognised"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dualtrain.reading import DictValue, Item, ListValue, Value, plain
-from dualtrain.recipes._filters import Rule, rule_of, tests_of
+from dualtrain.recipes.parameters._filters import Rule, rule_of, tests_of
 
 __all__ = ["Group", "groups_of"]
 

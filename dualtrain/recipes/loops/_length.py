@@ -9,10 +9,10 @@ from typing import Any
 from dualtrain.reading import Event, Known, Library, Loop, Made, Unknown, Value, leaves
 from dualtrain.recipes._clock import Clock, counted, names_of, unwrapped
 from dualtrain.recipes._configured import configured, own_names, setting_of, settings, settled
-from dualtrain.recipes._driving import driving, rate
 from dualtrain.recipes._found import found, with_why
 from dualtrain.recipes._record import Found
 from dualtrain.recipes._source_lines import ends_inside, line_of
+from dualtrain.recipes.schedules._driving import driving, rate
 
 __all__ = ["LIMIT", "arguments", "forever", "lengths", "limits", "stops"]
 

@@ -20,18 +20,18 @@ from dualtrain.reading import (
     read_data,
 )
 from dualtrain.reading._files import find
-from dualtrain.recipes._clip import clip_part
-from dualtrain.recipes._decay import decay_part
 from dualtrain.recipes._found import described, found
-from dualtrain.recipes._freeze import frozen_part
-from dualtrain.recipes._optimizer import optimizer_part
 from dualtrain.recipes._record import Found
-from dualtrain.recipes._releases import release_of
-from dualtrain.recipes._schedule_hazards import schedule_hazards
-from dualtrain.recipes._schedules import schedule_fields
 from dualtrain.recipes._seen import Part, Seen, inside
-from dualtrain.recipes._trainer_defaults import DEFAULTS
-from dualtrain.recipes._trainers import trainer_recipe
+from dualtrain.recipes.loops._clip import clip_part
+from dualtrain.recipes.parameters._decay import decay_part
+from dualtrain.recipes.parameters._freeze import frozen_part
+from dualtrain.recipes.parameters._optimizer import optimizer_part
+from dualtrain.recipes.schedules._hazards import schedule_hazards
+from dualtrain.recipes.schedules._part import schedule_fields
+from dualtrain.recipes.trainers._defaults import DEFAULTS
+from dualtrain.recipes.trainers._releases import release_of
+from dualtrain.recipes.trainers._trainers import trainer_recipe
 
 __all__ = ["trainer_of", "trainer_part"]
 

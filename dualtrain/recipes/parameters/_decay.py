@@ -12,12 +12,12 @@ from dualtrain.reading import (
     Value,
     leaves,
 )
-from dualtrain.recipes._filters import ONE_DIMENSIONAL, Rule, rule_of, tests_of
 from dualtrain.recipes._found import described
-from dualtrain.recipes._groups import Group, groups_of
 from dualtrain.recipes._record import Found, Hazard
 from dualtrain.recipes._seen import Part, Seen
 from dualtrain.recipes._signatures import given, signature_of
+from dualtrain.recipes.parameters._filters import ONE_DIMENSIONAL, Rule, rule_of, tests_of
+from dualtrain.recipes.parameters._groups import Group, groups_of
 
 __all__ = ["decay_part", "regularized"]
 

@@ -22,13 +22,13 @@ from dualtrain.reading import (
 )
 from dualtrain.recipes._base_rate import base_rate
 from dualtrain.recipes._clock import same_tree
-from dualtrain.recipes._formulas import Formula, recognised
 from dualtrain.recipes._found import described, found, number
-from dualtrain.recipes._lengths import length_of, lengths_in, warmup_of
-from dualtrain.recipes._numeric import Key, key, parts
 from dualtrain.recipes._record import Found
 from dualtrain.recipes._seen import Seen, inside
-from dualtrain.recipes._stepping import stepped_per_epoch
+from dualtrain.recipes.schedules._formulas import Formula, recognised
+from dualtrain.recipes.schedules._lengths import length_of, lengths_in, warmup_of
+from dualtrain.recipes.schedules._numeric import Key, key, parts
+from dualtrain.recipes.schedules._stepping import stepped_per_epoch
 
 __all__ = ["CODE", "NUMBERS", "SHARE", "of_class", "of_function", "of_writes", "unknown"]
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from dualtrain.reading import Event, Instance, Known, Made, Unknown, Value, leaves
 from dualtrain.recipes._clock import Clock, clock_of, unwrapped
-from dualtrain.recipes._driving import driving
-from dualtrain.recipes._length import stops
 from dualtrain.recipes._record import Hazard
 from dualtrain.recipes._seen import Part, Seen, inside
+from dualtrain.recipes.loops._length import stops
+from dualtrain.recipes.schedules._driving import driving
 
 __all__ = ["order_part"]
 

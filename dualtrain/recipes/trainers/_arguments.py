@@ -8,7 +8,7 @@ from typing import Any
 
 from dualtrain.files import parse_json
 from dualtrain.recipes._record import Found, Hazard
-from dualtrain.recipes._trainer_defaults import KINDS, default
+from dualtrain.recipes.trainers._defaults import KINDS, default
 
 __all__ = ["Arguments"]
 

@@ -18,7 +18,10 @@ from dualtrain.reading import (
     alternatives,
 )
 from dualtrain.recipes._base_rate import base_rate
-from dualtrain.recipes._driving import (
+from dualtrain.recipes._found import described, found, implied, number
+from dualtrain.recipes._record import ABSENT, Found
+from dualtrain.recipes._seen import Part, Seen
+from dualtrain.recipes.schedules._driving import (
     beside,
     built,
     constructed,
@@ -27,20 +30,25 @@ from dualtrain.recipes._driving import (
     rate,
     writes,
 )
-from dualtrain.recipes._found import described, found, implied, number
-from dualtrain.recipes._lengths import in_epochs, length_of, warmup_of
-from dualtrain.recipes._numeric import parts
-from dualtrain.recipes._record import ABSENT, Found
-from dualtrain.recipes._rules import CODE, NUMBERS, SHARE, of_class, of_function, of_writes, unknown
-from dualtrain.recipes._schedule_hazards import schedule_hazards
-from dualtrain.recipes._schedule_names import (
+from dualtrain.recipes.schedules._hazards import schedule_hazards
+from dualtrain.recipes.schedules._lengths import in_epochs, length_of, warmup_of
+from dualtrain.recipes.schedules._names import (
     SCHEDULES,
     LibrarySchedule,
     given_to,
     library_schedule,
 )
-from dualtrain.recipes._seen import Part, Seen
-from dualtrain.recipes._stepping import stepped_per_epoch
+from dualtrain.recipes.schedules._numeric import parts
+from dualtrain.recipes.schedules._rules import (
+    CODE,
+    NUMBERS,
+    SHARE,
+    of_class,
+    of_function,
+    of_writes,
+    unknown,
+)
+from dualtrain.recipes.schedules._stepping import stepped_per_epoch
 
 __all__ = ["schedule_fields", "schedule_part"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from dualtrain.reading import Node
-from dualtrain.recipes._given import given_by_data
 from dualtrain.recipes._record import Found, Recipe
-from dualtrain.recipes._releases import release_of
-from dualtrain.recipes._trainer_defaults import DEFAULTS
-from dualtrain.recipes._trainers import trainer_recipe
+from dualtrain.recipes.trainers._defaults import DEFAULTS
+from dualtrain.recipes.trainers._given import given_by_data
+from dualtrain.recipes.trainers._releases import release_of
+from dualtrain.recipes.trainers._trainers import trainer_recipe
 
 __all__ = ["trainer_tree"]
 

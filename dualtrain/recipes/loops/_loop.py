@@ -6,11 +6,11 @@ from dualtrain.reading import ListValue, Unknown
 from dualtrain.recipes._clock import Clock, clock_of, counted
 from dualtrain.recipes._configured import configured, setting_of
 from dualtrain.recipes._found import stated
-from dualtrain.recipes._length import lengths
-from dualtrain.recipes._loop_hazards import hazards
 from dualtrain.recipes._record import Found
-from dualtrain.recipes._schedule_clock import scheduler_step
 from dualtrain.recipes._seen import Part, Seen
+from dualtrain.recipes.loops._hazards import hazards
+from dualtrain.recipes.loops._length import lengths
+from dualtrain.recipes.schedules._counting import scheduler_step
 
 __all__ = ["loop_part"]
 

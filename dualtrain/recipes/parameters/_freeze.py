@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dualtrain.reading import Condition, Event, Instance, Known, Made, Unknown, Value, leaves
 from dualtrain.reading._methods import COPIED
-from dualtrain.recipes._filters import rule_of
 from dualtrain.recipes._found import described
 from dualtrain.recipes._record import Found
 from dualtrain.recipes._seen import Part, Seen
+from dualtrain.recipes.parameters._filters import rule_of
 
 __all__ = ["freeze_part", "frozen_part"]
 

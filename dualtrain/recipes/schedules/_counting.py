@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from dualtrain.reading import Event, Instance, Made, Value, alternatives
 from dualtrain.recipes._clock import Clock
-from dualtrain.recipes._driving import drives, driving, is_schedule, rate, writes
 from dualtrain.recipes._found import stated
 from dualtrain.recipes._record import Found
+from dualtrain.recipes.schedules._driving import drives, driving, is_schedule, rate, writes
 
 __all__ = ["STEPS", "schedule_steps", "scheduler_step"]
 

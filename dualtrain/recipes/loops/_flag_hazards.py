@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from dualtrain.reading import Known, Unknown
 from dualtrain.recipes._clock import deep
-from dualtrain.recipes._driving import driving, rate, writes
 from dualtrain.recipes._record import Hazard
 from dualtrain.recipes._seen import Part, Seen
+from dualtrain.recipes.schedules._driving import driving, rate, writes
 
 __all__ = ["flags_part"]
 

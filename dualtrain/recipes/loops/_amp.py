@@ -19,9 +19,9 @@ from dualtrain.reading import (
 from dualtrain.recipes._clock import Clock, clock_of, deep
 from dualtrain.recipes._configured import configured
 from dualtrain.recipes._found import found, number, stated
-from dualtrain.recipes._hardware import holds, preferred
 from dualtrain.recipes._record import Found, Hazard
 from dualtrain.recipes._seen import Part, Seen, inside
+from dualtrain.recipes.loops._hardware import holds, preferred
 
 __all__ = ["amp_part"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from dualtrain.reading import DictValue, Event, Known, ListValue, Made, Value
-from dualtrain.recipes._batches import batch_size_of, sizes_of
 from dualtrain.recipes._configured import configured
-from dualtrain.recipes._driving import driving, is_schedule, rate
 from dualtrain.recipes._found import found, implied, number, stated
 from dualtrain.recipes._record import ABSENT, Found, Hazard
 from dualtrain.recipes._seen import Part, Seen, inside
+from dualtrain.recipes.loops._batches import batch_size_of, sizes_of
+from dualtrain.recipes.schedules._driving import driving, is_schedule, rate
 
 __all__ = ["hapi_part"]
 

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from dualtrain.reading import DictValue, Event, Instance, Known, Made, Place, Unknown, Value
 from dualtrain.recipes._clock import Clock, deep, names_of, same_tree
 from dualtrain.recipes._configured import configured, of_processes, reached
-from dualtrain.recipes._driving import driving, rate
 from dualtrain.recipes._found import described
-from dualtrain.recipes._length import LIMIT, arguments, forever, limits
 from dualtrain.recipes._record import Hazard
-from dualtrain.recipes._schedule_clock import STEPS, schedule_steps
 from dualtrain.recipes._seen import inside
 from dualtrain.recipes._source_lines import function_at
+from dualtrain.recipes.loops._length import LIMIT, arguments, forever, limits
+from dualtrain.recipes.schedules._counting import STEPS, schedule_steps
+from dualtrain.recipes.schedules._driving import driving, rate
 
 __all__ = ["hazards"]
 

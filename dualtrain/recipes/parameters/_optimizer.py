@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 from dualtrain.reading import Event, Known, ListValue, Made, Unknown, Value, alternatives, leaves
 from dualtrain.recipes._base_rate import SCALED, base_rate
-from dualtrain.recipes._decay import regularized
 from dualtrain.recipes._found import described, found, implied, number
-from dualtrain.recipes._groups import Group, groups_of
 from dualtrain.recipes._record import ABSENT, Found, Hazard
 from dualtrain.recipes._seen import Part, Seen
 from dualtrain.recipes._signatures import Signature, given, signature_of
+from dualtrain.recipes.parameters._decay import regularized
+from dualtrain.recipes.parameters._groups import Group, groups_of
 
 __all__ = ["optimizer_part"]
 

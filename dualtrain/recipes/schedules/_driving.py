@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dualtrain.reading import Event, Instance, Known, Made, Unknown, Value, alternatives
-from dualtrain.recipes._schedule_names import is_schedule_path
 from dualtrain.recipes._seen import Seen, inside
+from dualtrain.recipes.schedules._names import is_schedule_path
 
 __all__ = ["beside", "built", "constructed", "drives", "driving", "is_schedule", "rate", "writes"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dualtrain.reading import Event, Value, alternatives
 from dualtrain.recipes._clock import clock_of
-from dualtrain.recipes._driving import drives
 from dualtrain.recipes._seen import Seen
+from dualtrain.recipes.schedules._driving import drives
 
 __all__ = ["stepped_per_epoch", "steps"]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from dualtrain.reading import Event, Instance, Known, Made, Origin, Value
 from dualtrain.reading._machine import Machine, Model
-from dualtrain.recipes._releases import release_of
-from dualtrain.recipes._trainer_defaults import DEFAULTS, default
+from dualtrain.recipes.trainers._defaults import DEFAULTS, default
+from dualtrain.recipes.trainers._releases import release_of
 
 __all__ = ["trainer_models"]
 

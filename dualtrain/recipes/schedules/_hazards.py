@@ -16,14 +16,14 @@ from dualtrain.reading import (
     Value,
     alternatives,
 )
-from dualtrain.recipes._driving import constructed, is_schedule, rate, writes
 from dualtrain.recipes._found import described, number
-from dualtrain.recipes._lengths import epochs_of
-from dualtrain.recipes._numeric import parts
 from dualtrain.recipes._record import Found, Hazard
-from dualtrain.recipes._schedule_names import SCHEDULES, given_to, library_schedule
 from dualtrain.recipes._seen import Seen, inside
-from dualtrain.recipes._stepping import stepped_per_epoch, steps
+from dualtrain.recipes.schedules._driving import constructed, is_schedule, rate, writes
+from dualtrain.recipes.schedules._lengths import epochs_of
+from dualtrain.recipes.schedules._names import SCHEDULES, given_to, library_schedule
+from dualtrain.recipes.schedules._numeric import parts
+from dualtrain.recipes.schedules._stepping import stepped_per_epoch, steps
 
 __all__ = ["schedule_hazards"]
 

@@ -10,9 +10,9 @@ from dataclasses import replace
 from dualtrain.reading import Known, Made, Unknown, Value
 from dualtrain.recipes._base_rate import followed
 from dualtrain.recipes._found import described, found, number
-from dualtrain.recipes._numeric import NotANumber, Numbers, key, parts
 from dualtrain.recipes._record import ABSENT, Found
 from dualtrain.recipes._seen import Seen, inside
+from dualtrain.recipes.schedules._numeric import NotANumber, Numbers, key, parts
 
 __all__ = ["epochs_of", "in_epochs", "length_of", "warmup_of"]
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dualtrain.reading import Node, Place
-from dualtrain.recipes._deepspeed import under_deepspeed
 from dualtrain.recipes._record import Found, Hazard
-from dualtrain.recipes._trainer_arguments import Arguments
+from dualtrain.recipes.trainers._arguments import Arguments
+from dualtrain.recipes.trainers._deepspeed import under_deepspeed
 
 __all__ = ["trainer_recipe"]
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dualtrain.recipes._releases import numbers
+from dualtrain.recipes.trainers._releases import numbers
 
 __all__ = ["DEFAULTS", "KINDS", "RELEASES", "Default", "default"]
 

@@ -1,0 +1,1 @@
+"""The loop that a recipe writes out: batches, length, precision, clipping, and its order."""

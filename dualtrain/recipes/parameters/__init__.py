@@ -1,0 +1,1 @@
+"""What is trained, and how: optimizer, decay, groups, freezing."""

@@ -1,0 +1,1 @@
+"""Trainers of libraries: arguments, and the defaults of the release."""
