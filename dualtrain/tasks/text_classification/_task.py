@@ -46,6 +46,7 @@ class TextClassification(Task):
     model: AnyModel
     """A fresh model, or `{path: folder}` to start from a checkpoint."""
 
+    measures: ClassVar[tuple[str, ...]] = ("loss", "accuracy")
     files: ClassVar[tuple[str, ...]] = (
         "*.bin",
         "*.index.json",
