@@ -90,10 +90,6 @@ class End:
     """File of the initial weights, relative to the trace's folder."""
     weights_digest: str | None = None
     """Of the final weights: tells when another run has replaced the file."""
-    best: str | None = None
-    """File of the weights of the best evaluation, relative to the trace's folder; None without."""
-    best_digest: str | None = None
-    """Of these."""
     averages: str | None = None
     """File of the final averages of the weights, relative to the trace's folder; None without."""
     averages_digest: str | None = None

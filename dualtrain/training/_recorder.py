@@ -105,7 +105,8 @@ class Recorder(Observer):
         if self._run.averages is not None:
             with self._run.averaged():
                 averages, averages_digest = self._relative(AVERAGES), self._save(AVERAGES)
-        best = self._save(BEST, self._run.best) if self._run.best else None
+        if self._run.best:
+            self._save(BEST, self._run.best)
         self._publish()
         if self._writer is not None:
             end = End(
@@ -114,8 +115,6 @@ class Recorder(Observer):
                 weights=self._relative(FINAL_WEIGHTS),
                 initial_weights=self._relative(INITIAL_WEIGHTS),
                 weights_digest=digest,
-                best=None if best is None else self._relative(BEST),
-                best_digest=best,
                 averages=averages,
                 averages_digest=averages_digest,
             )
