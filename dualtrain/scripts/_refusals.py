@@ -18,7 +18,10 @@ _MASTERS = {
     "torch": "torch has no O2: float32 master weights are code of one's own",
     "paddle": "Paddle's master weights begin as the rounded ones",
 }
-_RULES = {"torch": ("adamw_transformers", "lamb", "adamax", "rmsprop"), "paddle": ()}
+_RULES = {
+    "torch": ("adamw_transformers", "lamb", "adamax", "rmsprop"),
+    "paddle": ("adamw_transformers", "rmsprop_torch"),
+}
 """Backend -> the rules that its scripts have where the framework has no class."""
 _BESIDE_A_METRIC: dict[str, dict[Steps, str]] = {
     "torch": dict.fromkeys(
