@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dualtrain.fields import Steps
+from dualtrain.native.operators import OPERATORS
 from dualtrain.spec import Spec
 
 __all__ = ["unknown_words"]
@@ -33,7 +34,7 @@ SAID: Mapping[str, tuple[str, ...]] = {
     "loss": ("label_smoothing", "shift_labels"),
     "ema": ("decay", "warmup", "start", "statistics"),
     "batch_norm": (),
-    "amp": ("dtype", "level", "loss_scale", "on_skip"),
+    "amp": ("dtype", "level", "float32_operators", "loss_scale", "on_skip"),
     "seed": (),
     "device": (),
 }
@@ -52,6 +53,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "freeze.batch_stats": ("keep", "train"),
     "amp.dtype": ("float16", "bfloat16"),
     "amp.level": ("O1", "O2"),
+    "amp.float32_operators": tuple(OPERATORS["torch"]),
     "amp.on_skip": ("hold", "advance"),
 }
 """Word -> what it may be."""

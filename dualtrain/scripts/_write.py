@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from dualtrain.errors import DualtrainError
+from dualtrain.native.operators import HIDDEN, OPERATORS
 from dualtrain.plan import Plan
 from dualtrain.scripts._averages import averaging
 from dualtrain.scripts._optimizer import native_optimizer
@@ -18,7 +19,7 @@ from dualtrain.scripts._refusals import check_writable
 from dualtrain.scripts._schedule import alone, by_update, native_schedule, phases_of
 from dualtrain.scripts._sizes import rate_lines
 from dualtrain.scripts._source import call, listed, shown, source
-from dualtrain.spec import LossScale, Spec, WeightDecay
+from dualtrain.spec import Amp, LossScale, Spec, WeightDecay
 
 __all__ = ["SCRIPT_BACKENDS", "write_script"]
 
@@ -145,11 +146,17 @@ def _facts(spec: Spec, backend: str, model: str | None) -> dict[str, Any]:
         "smoothing": spec.loss.label_smoothing if spec.loss else 0.0,
         "shift": spec.loss is not None and spec.loss.shift_labels,
     }
+    operators = amp.float32_operators if amp else ()
+    facts["masters"] = amp is not None and amp.level == "O2"
+    facts["operators"] = sorted({own for one in operators for own in OPERATORS[backend][one]})
+    facts["hiding"] = sorted(name for name, hidden in HIDDEN.items() if hidden & {*operators})
+    facts["autocast"] = _autocast(amp) if amp else []
     facts["cycles"] = cycles = schedule.cycled is not None
     holds = amp is not None and amp.on_skip == "hold" and known and schedule.per == "update"
     facts["holds"] = holds and facts["scale"] is not None
     facts["reads_skipped"] = spec.ema is not None or holds
-    facts["needs_nn"] = bool({"norm", "embedding"} & roles) or facts["mends_variance"]
+    layers = bool({"norm", "embedding"} & roles) or facts["masters"]
+    facts["needs_nn"] = layers or facts["mends_variance"]
     facts["own_class"] = not facts["optimizer"]["native"] or (
         bool(values) and spec.optimizer.decoupled
     )
@@ -208,6 +215,12 @@ def _paddle_decay(spec: Spec, facts: Mapping[str, Any]) -> Iterator[str]:
             yield f"apply_decay_param_fun={fits}"
     elif decay and not spares and not values:
         yield "weight_decay=WEIGHT_DECAY"
+
+
+def _autocast(amp: Amp) -> list[str]:
+    """Arguments of Paddle's `auto_cast`."""
+    kept = ["custom_black_list=FLOAT32"] if amp.float32_operators else []
+    return [f"dtype={source(amp.dtype)}", f"level={source(amp.level)}", *kept]
 
 
 _CLIPS = {

@@ -24,8 +24,6 @@ HALF = {"dtype": "float16"}
         ("torch", "warmup", {"schedule": PLATEAU, "warmup": {"steps": 1}}),
         ("paddle", "warmup", {"schedule": PLATEAU, "warmup": {"steps": 1}}),
         ("paddle", "schedule.cooldown", {"schedule": PLATEAU | {"cooldown": 2}}),
-        ("torch", "amp.level", {"amp": {"dtype": "bfloat16", "level": "O2"}}),
-        ("torch", "amp.float32_operators", {"amp": HALF | {"float32_operators": ["exp"]}}),
         (
             "torch",
             "amp.loss_scale.backoff_interval",
@@ -46,13 +44,14 @@ def test_a_word_that_no_script_says_is_named(
 
 
 def test_all_of_them_at_once() -> None:
-    spec = spec_of(schedule=PLATEAU, warmup={"steps": 1}, amp=HALF | {"level": "O2"})
+    scale = {"loss_scale": {"backoff_interval": 2}}
+    spec = spec_of(schedule=PLATEAU, warmup={"steps": 1}, amp=HALF | scale)
 
     with pytest.raises(SpecError) as refusal:
         write_script(spec, "torch")
 
     named = [problem.where for problem in refusal.value.problems]
-    assert named == ["warmup", "amp.level"]
+    assert named == ["warmup", "amp.loss_scale.backoff_interval"]
 
 
 def test_an_unknown_framework() -> None:

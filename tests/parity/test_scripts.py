@@ -147,6 +147,21 @@ def test_decays_of_their_own(backend: str, name: str) -> None:
         assert difference(case, backend) is None
 
 
+@pytest.mark.parametrize(
+    "roles", [("bias", "norm", "embedding"), ("one_dimensional", "bias"), ("embedding", "norm")]
+)
+@pytest.mark.parametrize("name", ["adamw", "adam"])
+def test_decays_of_roles(backend: str, name: str, roles: tuple[str, ...]) -> None:
+    kind = "decoupled" if name == "adamw" else "coupled"
+    decay = {
+        **{"value": 0.25, "kind": kind, "exclude_patterns": ["classifier.bias"]},
+        "values": [{"role": role, "value": 1.0 / (1 + i)} for i, role in enumerate(roles)],
+    }
+    (case, _) = first_of(backend, lambda spec: spec["optimizer"]["name"] == name)
+    spec = {key: value for key, value in case.spec.items() if key != "freeze"}
+    assert difference(replace(case, spec=spec | {"weight_decay": decay}), backend) is None
+
+
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(index=st.integers(COUNT, 10**6))
 def test_so_does_any_script(backend: str, index: int) -> None:
