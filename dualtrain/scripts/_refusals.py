@@ -14,8 +14,6 @@ from dualtrain.spec import Spec
 __all__ = ["check_writable"]
 
 _UNKNOWN = "it is not among the words that a script can say"
-_MASTERS = {"paddle": "Paddle's master weights begin as the rounded ones"}
-"""Backend -> why it has no O2."""
 _RULES = {
     "torch": ("adamw_transformers", "lamb", "adamax", "rmsprop"),
     "paddle": ("adamw_transformers", "rmsprop_torch"),
@@ -86,8 +84,6 @@ def _mixed_precision(spec: Spec, backend: str) -> Iterator[tuple[Steps, str]]:
         return
     if backend in _ON_CPU and spec.device == "cpu":
         yield ("amp",), _ON_CPU[backend]
-    if amp.level == "O2" and backend in _MASTERS:
-        yield ("amp", "level"), _MASTERS[backend]
     waits = amp.loss_scale is not None and amp.loss_scale.backoff_interval > 1
     if waits and backend in _AT_ONCE:
         yield ("amp", "loss_scale", "backoff_interval"), _AT_ONCE[backend]

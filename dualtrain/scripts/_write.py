@@ -89,7 +89,7 @@ def _is_name(part: str) -> bool:
 
 def _standard(body: str) -> list[str]:
     """The imports from the standard library that a script needs, sorted."""
-    names = ("bisect", "itertools", "math", "re")
+    names = ("bisect", "copy", "itertools", "math", "re")
     found = [f"import {name}" for name in names if re.search(rf"\b{name}\.", body)]
     return [*found, "from fnmatch import fnmatchcase"] if "fnmatchcase" in body else found
 
@@ -179,11 +179,12 @@ def _torch_arguments(spec: Spec, facts: Mapping[str, Any]) -> list[str]:
 
 def _paddle_arguments(spec: Spec, facts: Mapping[str, Any]) -> list[str]:
     """Of a Paddle optimizer."""
+    trained = "trained" if spec.freeze else "model.parameters()"
     rate = "scheduler" if facts["has_schedule"] else "LR"
     arguments = [
         f"learning_rate={rate}",
         *facts["optimizer"]["arguments"],
-        f"parameters={'trained' if spec.freeze else 'model.parameters()'}",
+        f"parameters={'moved' if facts['masters'] else trained}",
     ]
     arguments += _paddle_decay(spec, facts)
     clip = spec.clip

@@ -30,7 +30,6 @@ HALF = {"dtype": "float16"}
             {"amp": HALF | {"loss_scale": {"backoff_interval": 2}}},
         ),
         ("paddle", "amp", {"amp": HALF}),
-        ("paddle", "amp.level", {"device": "cuda", "amp": HALF | {"level": "O2"}}),
     ],
 )
 def test_a_word_that_no_script_says_is_named(
