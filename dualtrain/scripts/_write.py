@@ -11,15 +11,16 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from dualtrain.errors import DualtrainError
-from dualtrain.native.operators import HIDDEN, OPERATORS
 from dualtrain.plan import Plan
 from dualtrain.scripts._averages import averaging
+from dualtrain.scripts._decay import decay_facts, decay_of
 from dualtrain.scripts._optimizer import native_optimizer
+from dualtrain.scripts._precision import precision
 from dualtrain.scripts._refusals import check_writable
 from dualtrain.scripts._schedule import alone, by_update, native_schedule, phases_of
 from dualtrain.scripts._sizes import rate_lines
 from dualtrain.scripts._source import call, listed, shown, source
-from dualtrain.spec import Amp, LossScale, Spec, WeightDecay
+from dualtrain.spec import Spec
 
 __all__ = ["SCRIPT_BACKENDS", "write_script"]
 
@@ -110,15 +111,10 @@ def _templates() -> Environment:
 
 def _facts(spec: Spec, backend: str, model: str | None) -> dict[str, Any]:
     schedule, warmup, amp = spec.schedule, spec.warmup, spec.amp
-    decay = _decay(spec)
-    values = decay.values if decay else ()
-    spares = decay is not None and any(_exclusions(decay))
     is_flat = schedule.name == "constant" and warmup is None
     known = not (is_flat or schedule.needs_metric)
     native = native_schedule(spec, _SCHEDULES[backend]) if known else None
-    by_name = decay is not None and any(_names(decay))
-    roles = {*(decay.exclude if decay else ()), *(rule.role for rule in values)}
-    facts = {
+    facts: dict[str, Any] = {
         "spec": spec,
         "source": model,
         "backend": backend,
@@ -130,36 +126,24 @@ def _facts(spec: Spec, backend: str, model: str | None) -> dict[str, Any]:
         "whole_epochs": spec.duration.epochs is not None and spec.duration.epochs % 1 == 0,
         "rule": spec.optimizer,
         "optimizer": native_optimizer(spec.optimizer, backend),
-        "decay": decay,
-        "spares": spares,
-        "has_values": bool(values),
-        "decay_patterns": [rule.pattern for rule in values if rule.pattern is not None],
-        "decayed_roles": roles,
+        **decay_facts(decay_of(spec)),
         "patterns": _patterns(spec),
         "has_rates": bool(spec.lr_multipliers or spec.layer_decay),
         "layer": {"torch": "module", "paddle": "layer"}[backend],
-        "reads_full_names": by_name,
-        "reads_names": by_name or (decay is not None and "bias" in decay.exclude),
         "mends_variance": "batch_norm" in spec.model_fields_set and spec.batch_norm != backend,
-        "scale": (amp.loss_scale or LossScale()) if amp and amp.dtype == "float16" else None,
+        **precision(amp, backend),
         "squared": spec.task is not None and spec.task.name == "regression",
         "smoothing": spec.loss.label_smoothing if spec.loss else 0.0,
         "shift": spec.loss is not None and spec.loss.shift_labels,
     }
-    operators = amp.float32_operators if amp else ()
-    facts["masters"] = amp is not None and amp.level == "O2"
-    facts["operators"] = sorted({own for one in operators for own in OPERATORS[backend][one]})
-    facts["hiding"] = sorted(name for name, hidden in HIDDEN.items() if hidden & {*operators})
-    facts["autocast"] = _autocast(amp) if amp else []
     facts["cycles"] = cycles = schedule.cycled is not None
     holds = amp is not None and amp.on_skip == "hold" and known and schedule.per == "update"
     facts["holds"] = holds and facts["scale"] is not None
     facts["reads_skipped"] = spec.ema is not None or holds
-    layers = bool({"norm", "embedding"} & roles) or facts["masters"]
-    facts["needs_nn"] = layers or facts["mends_variance"]
-    facts["own_class"] = not facts["optimizer"]["native"] or (
-        bool(values) and spec.optimizer.decoupled
-    )
+    by_layer = bool({"norm", "embedding"} & facts["decayed_roles"])
+    facts["needs_nn"] = by_layer or facts["masters"] or facts["mends_variance"]
+    one_value = not (facts["has_values"] and spec.optimizer.decoupled)
+    facts["own_class"] = not (facts["optimizer"]["native"] and one_value)
     facts["optimizer_arguments"] = _ARGUMENTS[backend](spec, facts)
     facts |= averaging(spec.ema)
     factor = _formula(spec, "factor") if facts["formula"] else ""
@@ -218,12 +202,6 @@ def _paddle_decay(spec: Spec, facts: Mapping[str, Any]) -> Iterator[str]:
         yield "weight_decay=WEIGHT_DECAY"
 
 
-def _autocast(amp: Amp) -> list[str]:
-    """Arguments of Paddle's `auto_cast`."""
-    kept = ["custom_black_list=FLOAT32"] if amp.float32_operators else []
-    return [f"dtype={source(amp.dtype)}", f"level={source(amp.level)}", *kept]
-
-
 _CLIPS = {
     "global_norm": "ClipGradByGlobalNorm",
     "norm": "ClipGradByNorm",
@@ -253,26 +231,10 @@ def _formula(spec: Spec, name: str) -> str:
     )
 
 
-def _decay(spec: Spec) -> WeightDecay | None:
-    """The weight decay, if anything decays."""
-    decay = spec.weight_decay
-    decays = decay is not None and (decay.value or any(rule.value for rule in decay.values))
-    return decay if decays else None
-
-
-def _exclusions(decay: WeightDecay) -> Iterator[Any]:
-    yield from (decay.exclude, decay.exclude_below_ndim, *_names(decay))
-
-
-def _names(decay: WeightDecay) -> Iterator[Any]:
-    """The exclusions by a parameter's name."""
-    yield from (decay.exclude_patterns, decay.exclude_substrings, decay.exclude_regex)
-
-
 def _patterns(spec: Spec) -> list[str]:
     """The script's constants that hold patterns, as source text."""
     found = []
-    decay = _decay(spec)
+    decay = decay_of(spec)
     if decay and decay.exclude_patterns:
         found.append("NO_DECAY_PATTERNS")
     if decay and any(rule.pattern is not None for rule in decay.values):
