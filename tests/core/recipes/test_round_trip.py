@@ -27,6 +27,7 @@ LEFT_OUT = {
     "batch_norm": "a recipe has no field for it: hooks of the script do it",
     "amp.on_skip": "a recipe has no field for it",
     "amp.loss_scale": "a recipe has the first scale alone",
+    "amp.float32_operators": "a recipe has no field for it",
     "ema": "a recipe has no field for averages",
     "loss": "a recipe has no field for it",
     "lr_multipliers": "named by the hazard param_groups",
@@ -178,6 +179,20 @@ def test_the_spec_comes_back(name: str, backend: str, tmp_path: Path) -> None:
         return
     assert unknown(recipe) == {"batch.size"}
     assert Spec(**told(recipe)) == spec
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("level", ["O1", "O2"])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_level_is_never_another(backend: str, level: str, dtype: str, tmp_path: Path) -> None:
+    """torch has no word for O2: its masters are code."""
+    amp = {"dtype": dtype, "level": level}
+    _, recipe = read_again({**BASE, "device": "cuda", "amp": amp}, backend, tmp_path)
+
+    if (backend, level) == ("torch", "O2"):
+        assert "amp" in unknown(recipe)
+        return
+    assert {**told(recipe)["amp"], "loss_scale": None} == {**amp, "loss_scale": None}
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
