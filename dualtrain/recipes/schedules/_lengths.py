@@ -14,7 +14,7 @@ from dualtrain.recipes._record import ABSENT, Found
 from dualtrain.recipes._seen import Seen, inside
 from dualtrain.recipes.schedules._numeric import NotANumber, Numbers, key, parts
 
-__all__ = ["epochs_of", "in_epochs", "length_of", "warmup_of"]
+__all__ = ["epochs_of", "in_epochs", "length_of", "lengths_of", "warmup_of"]
 
 ACCUMULATION = re.compile(r"accum|update_freq|grad_acc|ACCUM", re.I)
 BATCH = re.compile(r"batch|\bbs\b", re.I)
@@ -107,6 +107,16 @@ def length_of(seen: Seen, value: Value, per_epoch: bool | None = None) -> Found:
     else:
         kind = "epochs_over_accumulate" if over else "epochs"
     return Found(kind, "stated", place, "computed", why=rule)
+
+
+def lengths_of(seen: Seen, value: Value, per_epoch: bool | None = None) -> dict[str, Found]:
+    """`length` and, where the schedule states a number of its own, `horizon`."""
+    length = length_of(seen, value, per_epoch)
+    counted = length.value in ("epochs", "epochs_over_accumulate", "examples")
+    own = epochs_of(value) if counted else None
+    if length.value in ("fixed_steps", "epoch_units"):
+        own = replace(length, value=number(value))
+    return {"length": length, **({} if own is None else {"horizon": own})}
 
 
 def _chooses(value: Value) -> bool:

@@ -31,7 +31,7 @@ from dualtrain.recipes.schedules._driving import (
     writes,
 )
 from dualtrain.recipes.schedules._hazards import schedule_hazards
-from dualtrain.recipes.schedules._lengths import in_epochs, length_of, warmup_of
+from dualtrain.recipes.schedules._lengths import in_epochs, lengths_of, warmup_of
 from dualtrain.recipes.schedules._names import (
     SCHEDULES,
     LibrarySchedule,
@@ -276,7 +276,7 @@ def _times(
     if path.endswith(("cosine_decay", "CosineDecay")):
         fields["length"] = Found("epochs", "stated", fields["schedule"].place, "computed")
     if "length" in values:
-        fields["length"] = length_of(seen, values["length"], per_epoch)
+        fields.update(lengths_of(seen, values["length"], per_epoch))
     unit = "epochs" if per_epoch else "steps"
     if "warmup" in values:
         whole = values.get("length")
@@ -460,7 +460,7 @@ def _bert_adam(seen: Seen, event: Event) -> Fields:
         why = "BertAdam without t_total keeps its rate"
         return {"schedule": Found("none", "stated", event.place, why=why)}
     fields: Fields = {"schedule": Found(BERT_ADAM[text], "stated", event.place, "literal")}
-    fields["length"] = length_of(seen, total)
+    fields.update(lengths_of(seen, total))
     if warmup is not None and number(warmup) != -1:
         fields["warmup"] = found(warmup)
         fields["warmup_unit"] = Found("fraction", "stated", event.place)

@@ -26,7 +26,7 @@ from dualtrain.recipes._found import described, found, number
 from dualtrain.recipes._record import Found
 from dualtrain.recipes._seen import Seen, inside
 from dualtrain.recipes.schedules._formulas import Formula, recognised
-from dualtrain.recipes.schedules._lengths import length_of, lengths_in, warmup_of
+from dualtrain.recipes.schedules._lengths import lengths_in, lengths_of, warmup_of
 from dualtrain.recipes.schedules._numeric import Key, key, parts
 from dualtrain.recipes.schedules._stepping import stepped_per_epoch
 
@@ -300,7 +300,7 @@ def _fields(
     rest = None if length is None or formula.jumps else _behind(length, numbers.get("warmup"))
     if length is not None:
         length = rest or length
-        fields["length"] = length_of(seen, length, unit == "epochs")
+        fields.update(lengths_of(seen, length, unit == "epochs"))
         if formula.jumps:
             why = f"the curve counts from the first update: {described(length)}"
             fields["schedule"] = Found(formula.schedule, "stated", place, "computed", why=why)
