@@ -113,8 +113,10 @@ def _schedule(recipe: Recipe) -> Iterator[Told]:
     if stepped.value == "per_batch" and (recipe["accumulate"].value or 1) > 1:
         yield Untold(at, f"{found.value}, stepped once a micro-batch under accumulation", found)
         return
-    maker = SCHEDULES.get(str(found.value))
-    words = schedule_words(recipe) if maker is None else {}
+    words = schedule_words(recipe)
+    own = words.get("name") in RISE_ALONE or found.why.startswith("one cycle")
+    maker = None if own else SCHEDULES.get(str(found.value))
+    words = words if maker is None else {}
     if maker is None and not words:
         yield Untold(at, f"{found.value}: {found.why or 'a rule of its own'}", found)
         return
@@ -223,7 +225,8 @@ def _warmup(recipe: Recipe) -> Iterator[Told]:
     if found.certainty == "unknown" or unit.certainty == "unknown":
         yield Untold(("warmup",), found.why or unit.why, found)
         return
-    if not found.value or schedule_words(recipe).get("name") in RISE_ALONE:
+    one_cycle = recipe["schedule"].why.startswith("one cycle")
+    if not found.value or one_cycle or schedule_words(recipe).get("name") in RISE_ALONE:
         return
     if unit.value == "fraction":
         yield Entry(("warmup", "proportion"), float(found.value), found)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from dualtrain.reading import Known, Made, Unknown, Value
+from dualtrain.reading import Known, ListValue, Made, Unknown, Value
 from dualtrain.recipes._base_rate import followed
 from dualtrain.recipes._found import described, found, number
 from dualtrain.recipes._record import ABSENT, Found
@@ -18,6 +18,8 @@ __all__ = ["epochs_of", "in_epochs", "length_of", "lengths_of", "warmup_of"]
 
 ACCUMULATION = re.compile(r"accum|update_freq|grad_acc|ACCUM", re.I)
 BATCH = re.compile(r"batch|\bbs\b", re.I)
+GIVES = re.compile(r"load|iter|batch|sampler|prepare|split", re.I)
+"""Functions that may give batches, and not samples."""
 
 
 def names_of(value: Value) -> Iterator[str]:
@@ -66,9 +68,22 @@ def lengths_in(value: Value) -> list[Value]:
 def _samples(value: Value) -> bool:
     """Whether a tree counts batches from the number of samples."""
     for divided, by in divides(value):
-        if lengths_in(divided) and any(BATCH.search(name) for name in names_of(by)):
+        counted = lengths_in(divided)
+        if counted and any(BATCH.search(name) for name in names_of(by)):
+            return True
+        plain = isinstance(by, Known) and not any(map(ACCUMULATION.search, names_of(by)))
+        if counted and plain and by.value != 1 and all(map(_no_loader, counted)):
             return True
     return any(_of_samples(one) for one in lengths_in(value))
+
+
+def _no_loader(length: Value) -> bool:
+    """Whether a `len` is that of a list, a table or a data set: nothing that gives batches."""
+    of = length.operands[0] if isinstance(length, Unknown) else length
+    while isinstance(of, Unknown) and of.op == "slice":
+        of = of.operands[0]
+    unseen = isinstance(of, Made) and (of.path == "?" or GIVES.search(of.path))
+    return isinstance(of, (ListValue, Made)) and not unseen
 
 
 def _of_samples(length: Value) -> bool:

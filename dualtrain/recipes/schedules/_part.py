@@ -71,6 +71,8 @@ BERT_ADAM = {
 }
 """Schedules inside an optimizer of pytorch_pretrained_bert."""
 
+ONE_CYCLE = "one cycle: from start_lr up and down to end_lr"
+
 RATES = ("lr", "end_lr", "warmup_start")
 """Fields that may be scaled at run time, as the rate is."""
 
@@ -262,7 +264,32 @@ def _of_library(
     if schedule.schedule == "noam":
         _noam(values, fields)
     _restarts(given, fields)
+    if path.endswith("OneCycleLR"):
+        fields |= _straight(path, schedule, given, fields["schedule"])
     return fields
+
+
+def _straight(
+    path: str, schedule: LibrarySchedule, given: Mapping[str, Value], found_: Found
+) -> Fields:
+    """One cycle of straight lines, which is a warmup and a linear fall; {} of another."""
+    lines, phases = given.get("anneal_strategy"), given.get("three_phase")
+    if not (isinstance(lines, Known) and lines.value == "linear") or (
+        phases is not None and not (isinstance(phases, Known) and not phases.value)
+    ):
+        return {}
+    name = "phase_pct" if "phase_pct" in schedule.defaults else "pct_start"
+    part = given.get(name)
+    rise = (
+        found(part)
+        if part is not None
+        else implied(schedule.defaults[name], _library(path), found_.place)
+    )
+    return {
+        "schedule": replace(found_, value="linear", why=ONE_CYCLE),
+        "warmup": rise,
+        "warmup_unit": Found("fraction", "stated", rise.place, rise.how),
+    }
 
 
 def _library(path: str) -> str:
