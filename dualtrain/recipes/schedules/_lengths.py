@@ -71,8 +71,8 @@ def _samples(value: Value) -> bool:
         counted = lengths_in(divided)
         if counted and any(BATCH.search(name) for name in names_of(by)):
             return True
-        plain = isinstance(by, Known) and not any(map(ACCUMULATION.search, names_of(by)))
-        if counted and plain and by.value != 1 and all(map(_no_loader, counted)):
+        plain = number(by) not in (None, 1) and not any(map(ACCUMULATION.search, names_of(by)))
+        if counted and plain and all(map(_no_loader, counted)):
             return True
     return any(_of_samples(one) for one in lengths_in(value))
 
