@@ -247,13 +247,7 @@ def test_what_is_told_of_any_schedule_is_right(backend: str, values: dict[str, A
 
 
 def _same_rates(spec: Spec, schedule: dict[str, Any], micro_batches: int) -> None:
-    """Whatever the words are called: the rates of the run are the same.
-
-    Not of a horizon in epochs of its own, which reading takes for the run's; `port` compares the
-    rates themselves and finds it.
-    """
-    if spec.horizon is not None and spec.horizon.epochs is not None:
-        return
+    """Whatever the words are called: the rates of the run are the same."""
     values = spec.model_dump(exclude_unset=True)
     for name in ("schedule", "warmup", "horizon"):
         values.pop(name, None)
