@@ -70,6 +70,13 @@ PADDLE = {
         **{**BETAS, "epsilon": 1e-6},
         lamb_weight_decay=0.01,
     ),
+    "LarsMomentum": _paddle(
+        "learning_rate momentum lars_coeff lars_weight_decay parameter_list regularization "
+        "grad_clip name exclude_from_weight_decay epsilon multi_precision rescale_grad",
+        lars_coeff=0.001,
+        lars_weight_decay=0.0005,
+        epsilon=0,
+    ),
     "Adagrad": _paddle(
         "learning_rate epsilon parameters weight_decay grad_clip", epsilon=1e-6, weight_decay=0.0
     ),
