@@ -50,7 +50,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
     "lamb": ({"name": "lamb", "lr": 1e-3, "eps": 1e-6}, None),
     "lamb, decay": ({"name": "lamb", "lr": 1e-3, "eps": 1e-6}, DECOUPLED),
     "lars": (LARS, None),
-    "lars, decay": (LARS, DECOUPLED),
+    "lars, decay": (LARS, {"value": 0.1}),
     "adagrad": ({"name": "adagrad", "lr": 1e-2, "eps": 1e-6}, None),
     "adagrad, decay": ({"name": "adagrad", "lr": 1e-2, "eps": 1e-10}, COUPLED),
     "adadelta": ({"name": "adadelta", "lr": 1.0, "rho": 0.95}, None),

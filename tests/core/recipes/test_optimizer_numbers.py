@@ -43,6 +43,16 @@ LOOP = """
             {"optimizer": "adam", "weight_decay": 1e-4},
         ),
         (
+            "paddle.incubate.optimizer.LarsMomentumOptimizer(0.1, 0.8, lars_weight_decay=1e-4, "
+            "parameter_list=model.parameters(), exclude_from_weight_decay=['bn', '.b_0'])",
+            {"optimizer": "lars", "lr": 0.1, "momentum": 0.8, "weight_decay": 1e-4,
+             "decay_exclude": ["bn", ".b_0"], "decay_match": "substring"},
+        ),
+        (
+            "paddle.fluid.optimizer.LarsMomentum(0.1, 0.9)",
+            {"optimizer": "lars", "momentum": 0.9, "weight_decay": 5e-4, "decay_exclude": None},
+        ),
+        (
             "paddle.optimizer.Momentum(0.1, parameters=model.parameters(), "
             "weight_decay=paddle.regularizer.L2Decay(1e-4))",
             {"optimizer": "momentum", "momentum": 0.9, "weight_decay": 1e-4},

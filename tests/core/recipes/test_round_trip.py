@@ -118,11 +118,16 @@ WHOLE: dict[str, dict[str, Any]] = {
         "optimizer": {"name": "lamb", "lr": 0.001, "betas": [0.9, 0.99], "eps": 1e-06},
         "weight_decay": {"value": 0.01},
     },
+    "lars": {
+        "optimizer": {"name": "lars", "lr": 0.5, "momentum": 0.75, "coefficient": 0.01},
+        "weight_decay": {"value": 0.01},
+    },
 }
 """Specs of which each word comes back."""
 
 UNKNOWN = {
     ("torch", "lamb"): "batch.accumulate",
+    ("torch", "lars"): "batch.accumulate",
     ("torch", "adamax"): "batch.accumulate",
     ("torch", "rmsprop"): "batch.accumulate",
     ("torch", "inverse_sqrt"): "",
@@ -257,7 +262,7 @@ def _unsaid(spec: Spec, path: str) -> bool:
     """Whether a word changes nothing, so that no script says it."""
     if path == "batch.tail":
         return spec.batch.accumulate == 1
-    if path == "weight_decay.kind" and spec.optimizer.name in ("adamw", "lamb"):
+    if path == "weight_decay.kind" and spec.optimizer.name in ("adamw", "lamb", "lars"):
         return True  # it is theirs
     decays = spec.weight_decay is not None and spec.weight_decay.value
     return path.startswith("weight_decay") and not decays
