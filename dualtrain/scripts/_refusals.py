@@ -18,10 +18,11 @@ _MASTERS = {
     "torch": "torch has no O2: float32 master weights are code of one's own",
     "paddle": "Paddle's master weights begin as the rounded ones",
 }
-_RULES = {"torch": ("adamw_transformers", "lamb", "lars", "adamax", "rmsprop"), "paddle": ()}
+_RULES = {
+    "torch": ("adamw_transformers", "lamb", "lars", "adamax", "rmsprop"),
+    "paddle": ("adamw_transformers", "rmsprop_torch"),
+}
 """Backend -> the rules that its scripts have where the framework has no class."""
-_UNWRITTEN = {"paddle": {"lars": "Paddle's leaves parameters out by parts of their names alone"}}
-"""Backend -> the rules of which its own class does not say what the spec does."""
 _BESIDE_A_METRIC: dict[str, dict[Steps, str]] = {
     "torch": dict.fromkeys(
         (("lr_multipliers",), ("layer_decay",)),
@@ -66,8 +67,13 @@ def _unwritten(spec: Spec, backend: str) -> Iterator[tuple[Steps, str]]:
     rule, schedule = spec.optimizer, spec.schedule
     if driving_row(backend, rule) is None and rule.name not in _RULES[backend]:
         yield ("optimizer", "name"), f"{backend} has no class of it"
-    elif why := _UNWRITTEN.get(backend, {}).get(rule.name):
-        yield ("optimizer", "name"), why
+    if (
+        rule.name == "lars"
+        and backend == "paddle"
+        and spec.weight_decay
+        and spec.weight_decay.values
+    ):
+        yield ("weight_decay", "values"), "Paddle's LARS has one value for all"
     if schedule.needs_metric:
         yield from _beside_a_metric(spec, backend)
     yield from _mixed_precision(spec, backend)

@@ -23,7 +23,7 @@ SAID: Mapping[str, tuple[str, ...]] = {
     "shift": (),
     "weight_decay": (
         *("value", "kind", "exclude", "exclude_patterns", "exclude_substrings"),
-        *("exclude_below_ndim", "exclude_regex"),
+        *("exclude_below_ndim", "exclude_regex", "values"),
     ),
     "lr_multipliers": ("pattern", "multiplier", "lr"),
     "layer_decay": ("rate", "below", "above"),
@@ -44,6 +44,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "warmup.shape": ("linear", "cosine", "one_minus_sqrt"),
     "warmup.counted": ("inside", "before", "over", "times"),
     "weight_decay.exclude": ("bias", "norm", "embedding", "one_dimensional"),
+    "weight_decay.values": ("bias", "norm", "embedding", "one_dimensional"),
     "batch.normalise": ("micro_mean", "token_mean", "sum"),
     "ema.start": ("initial", "first", "zero", "debiased"),
     "batch.tail": ("flush", "drop", "leak"),
@@ -83,9 +84,17 @@ def unknown_words(spec: Spec) -> Iterator[Steps]:
 def _unknown_within(part: str, within: Any) -> Iterator[Steps]:
     for field, said in within.items() if isinstance(within, dict) else ():
         choices = CHOICES.get(f"{part}.{field}")
-        given = said if isinstance(said, (list, tuple)) else [said]
-        if field not in SAID[part] or (choices and not set(given) <= set(choices)):
+        if field not in SAID[part] or (choices and not set(_chosen(said)) <= set(choices)):
             yield (field,)
+
+
+def _chosen(said: Any) -> Iterator[Any]:
+    """What is chosen: itself, each of several, and of a rule with a role the role."""
+    for one in said if isinstance(said, (list, tuple)) else [said]:
+        if not isinstance(one, dict):
+            yield one
+        elif "role" in one:
+            yield one["role"]
 
 
 def _unknown_of_schedule(schedule: Mapping[str, Any]) -> Iterator[Steps]:

@@ -96,6 +96,20 @@ def test_a_momentum_that_a_cycle_moves(backend: str) -> None:
         assert difference(case, backend) is None
 
 
+@pytest.mark.parametrize("spared", [False, True])
+def test_lars_spares_what_the_spec_does(backend: str, spared: bool) -> None:
+    """By a class of its own in torch, and in Paddle where some do not decay."""
+
+    def is_lars(spec: dict[str, Any]) -> bool:
+        decay = spec.get("weight_decay") or {}
+        return spec["optimizer"]["name"] == "lars" and bool(decay.get("value"))
+
+    for case in first_of(backend, is_lars):
+        decay = {"value": 0.25, "exclude": ["bias"] if spared else []}
+        case = replace(case, spec={**case.spec, "weight_decay": decay})
+        assert difference(case, backend) is None
+
+
 def test_a_metric_is_one_of_the_averages(backend: str) -> None:
     def is_read(spec: dict[str, Any]) -> bool:  # between two epochs
         several = spec["duration"].get("epochs", 1) > 1
@@ -115,8 +129,7 @@ def test_running_statistics_are_averaged(backend: str) -> None:
 def test_every_optimizer_and_schedule_is_there(backend: str) -> None:
     specs = [case_of(SEED, index, backend).spec for index in range(COUNT)]
 
-    named = {spec["optimizer"]["name"] for spec in specs}
-    assert named == set(OPTIMIZERS) - LACKED[backend]
+    assert {spec["optimizer"]["name"] for spec in specs} == set(OPTIMIZERS)
     assert {spec["schedule"]["name"] for spec in specs} == {
         *SCHEDULES,
         "reduce_on_plateau",
@@ -125,8 +138,27 @@ def test_every_optimizer_and_schedule_is_there(backend: str) -> None:
     }
 
 
-LACKED: dict[str, set[str]] = {"torch": set(), "paddle": {"adamw_transformers", "rmsprop_torch"}}
-"""Optimizers that are refused."""
+@pytest.mark.parametrize("on", [True, False])
+@pytest.mark.parametrize(
+    ("name", "word"), [("adamw_transformers", "correct_bias"), ("rmsprop_torch", "momentum")]
+)
+def test_a_rule_that_one_of_the_two_lacks(backend: str, name: str, word: str, on: bool) -> None:
+    def is_it(spec: dict[str, Any]) -> bool:
+        optimizer, decay = spec["optimizer"], spec.get("weight_decay", {})
+        return optimizer["name"] == name and bool(optimizer[word]) is on and decay.get("value")
+
+    for case in first_of(backend, is_it):
+        assert difference(case, backend) is None
+
+
+@pytest.mark.parametrize("name", ["adamw", "lamb", "adamw_transformers", "momentum"])
+def test_decays_of_their_own(backend: str, name: str) -> None:
+    def is_it(spec: dict[str, Any]) -> bool:
+        values = spec.get("weight_decay", {}).get("values", [])
+        return spec["optimizer"]["name"] == name and any(one["value"] for one in values)
+
+    for case in first_of(backend, is_it):
+        assert difference(case, backend) is None
 
 
 @settings(max_examples=25, deadline=None, derandomize=True)

@@ -100,6 +100,13 @@ WHOLE: dict[str, dict[str, Any]] = {
             **{"momentum": 0.5, "centered": True},
         },
     },
+    "adamw_transformers": {
+        "optimizer": {"name": "adamw_transformers", "lr": 0.001, **MOMENTS, "correct_bias": False},
+        "weight_decay": {"value": 0.01},
+    },
+    "rmsprop_torch": {
+        "optimizer": {"name": "rmsprop_torch", "lr": 0.001, "rho": 0.75, "eps": 1e-05},
+    },
     "sgd": {"optimizer": {"name": "sgd", "lr": 0.5}},
     "inverse_sqrt": {
         "schedule": {"name": "inverse_sqrt", "timescale": 20},
@@ -126,6 +133,9 @@ WHOLE: dict[str, dict[str, Any]] = {
 """Specs of which each word comes back."""
 
 UNKNOWN = {
+    ("torch", "adamw_transformers"): "optimizer.name",
+    ("paddle", "adamw_transformers"): "optimizer.name",
+    ("paddle", "rmsprop_torch"): "optimizer.name",
     ("torch", "lamb"): "batch.accumulate",
     ("torch", "lars"): "batch.accumulate",
     ("torch", "adamax"): "batch.accumulate",
