@@ -117,7 +117,7 @@ def _facts(spec: Spec, backend: str, model: str | None) -> dict[str, Any]:
     native = native_schedule(spec, _SCHEDULES[backend]) if known else None
     by_name = decay is not None and any(_names(decay))
     roles = {*(decay.exclude if decay else ()), *(rule.role for rule in values)}
-    facts = {
+    facts: dict[str, Any] = {
         "spec": spec,
         "source": model,
         "backend": backend,

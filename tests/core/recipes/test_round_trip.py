@@ -192,7 +192,7 @@ def test_what_is_told_of_any_script_is_right(index: int, backend: str, tmp_path:
     spec, recipe = read_again(writable(case.spec, backend), backend, tmp_path)
 
     found, want = told(recipe), _words(spec)
-    schedule = {name: found.pop(name, None) for name in ("schedule", "warmup", "horizon")}
+    schedule = {name: found.pop(name, None) for name in OF_RATES}
     for section, said in found.items():
         assert _same(said, want[section]), (section, said, want[section])
     missing = unknown(recipe) | {*LEFT_OUT}
@@ -212,6 +212,8 @@ def test_what_is_told_of_any_script_is_right(index: int, backend: str, tmp_path:
         _same_rates(spec, again, case.micro_batches)
 
 
+OF_RATES = ("schedule", "warmup", "horizon", "shift")
+"""Whatever reading makes of them together; a shift may be in the rates that it finds."""
 NO_CHECK: Any = list(HealthCheck)
 
 
@@ -229,7 +231,7 @@ def test_what_is_told_of_any_schedule_is_right(backend: str, values: dict[str, A
 
     found = told(recipe)
     if not any(one.startswith(("schedule", "warmup", "horizon")) for one in unknown(recipe)):
-        again = {k: v for k, v in found.items() if k in ("schedule", "warmup", "horizon")}
+        again = {k: v for k, v in found.items() if k in OF_RATES}
         try:
             _same_rates(spec, again, 7)
         except PlanError:  # of a run that is all warmup: no plan of it is made, so none is wrong
@@ -245,7 +247,7 @@ def _same_rates(spec: Spec, schedule: dict[str, Any], micro_batches: int) -> Non
     if spec.horizon is not None and spec.horizon.epochs is not None:
         return
     values = spec.model_dump(exclude_unset=True)
-    for name in ("schedule", "warmup", "horizon"):
+    for name in OF_RATES:
         values.pop(name, None)
     plans = [
         Plan.of(one, micro_batches_per_epoch=micro_batches)
@@ -274,7 +276,10 @@ def _unsaid(spec: Spec, path: str) -> bool:
         return spec.batch.accumulate == 1
     if path == "weight_decay.kind" and spec.optimizer.name in ("adamw", "lamb", "lars"):
         return True  # it is theirs
-    decays = spec.weight_decay is not None and spec.weight_decay.value
+    decay = spec.weight_decay
+    decays = decay is not None and decay.value
+    if path == "weight_decay.exclude" and decay is not None and decay.exclude_below_ndim:
+        return decay.exclude == ("one_dimensional",)
     return path.startswith("weight_decay") and not decays
 
 
