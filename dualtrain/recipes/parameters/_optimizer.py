@@ -83,6 +83,12 @@ def _name(seen: Seen, event: Event, values: Mapping[str, Value]) -> Found:
         if momentum is None:
             return Found(None, "unknown", event.place, why="SGD with a momentum that is not known")
         name = "momentum" if momentum else "sgd"
+    apart = values.get("decoupled_weight_decay", Known(False))
+    if not isinstance(apart, Known) or (apart.value and name != "adam"):
+        why = f"{name} whose decay is decoupled, or may be: no word says it"
+        return Found(None, "unknown", event.place, why=why)
+    if apart.value:
+        name = "adamw"
     return Found(name, "stated", event.place, "literal")
 
 

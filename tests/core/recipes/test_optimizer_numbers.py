@@ -24,6 +24,18 @@ LOOP = """
             {"optimizer": "adamw", "lr": 1e-3, "betas": [0.9, 0.98], "eps": 1e-6,
              "weight_decay": 0.01},
         ),
+        (
+            "torch.optim.Adam(model.parameters(), weight_decay=0.1, decoupled_weight_decay=True)",
+            {"optimizer": "adamw", "weight_decay": 0.1},
+        ),
+        (
+            "torch.optim.NAdam(model.parameters(), 1e-3, decoupled_weight_decay=True)",
+            {"optimizer": None, "lr": 1e-3},
+        ),
+        (
+            "torch.optim.NAdam(model.parameters(), 1e-3, decoupled_weight_decay=False)",
+            {"optimizer": "nadam"},
+        ),
         ("torch.optim.SGD(model.parameters(), lr=0.1)", {"optimizer": "sgd", "momentum": None}),
         (
             "torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, nesterov=True)",
