@@ -277,10 +277,10 @@ def _unsaid(spec: Spec, path: str) -> bool:
     if path == "weight_decay.kind" and spec.optimizer.name in ("adamw", "lamb", "lars"):
         return True  # it is theirs
     decay = spec.weight_decay
-    decays = decay is not None and decay.value
-    if path == "weight_decay.exclude" and decay is not None and decay.exclude_below_ndim:
-        return decay.exclude == ("one_dimensional",)
-    return path.startswith("weight_decay") and not decays
+    if decay is None or not decay.value:
+        return path.startswith("weight_decay")
+    within = decay.exclude_below_ndim and decay.exclude == ("one_dimensional",)
+    return path == "weight_decay.exclude" and bool(within)
 
 
 def _flat(values: dict[str, Any], at: str = "") -> dict[str, Any]:
