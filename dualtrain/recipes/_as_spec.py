@@ -16,7 +16,7 @@ from dualtrain.recipes.schedules._rules import SHARE
 
 __all__ = ["Entry", "Told", "Untold", "entries"]
 
-DECOUPLED = ("adamw", "lamb")
+DECOUPLED = ("adamw", "lamb", "lars")
 HAVE_BETAS = ("adam", "adamw", "adamax", "nadam", "radam", "lamb")
 
 

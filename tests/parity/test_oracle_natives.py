@@ -146,6 +146,18 @@ OPTIMIZERS: dict[str, tuple[dict[str, Any], Any, Any]] = {
         None,
         lambda p, lr, wd: paddle.optimizer.Lamb(lr, wd, 0.75, 0.9375, 2.0**-10, parameters=p),
     ),
+    "lars": (
+        {"momentum": 0.75, "coefficient": 0.25, "eps": 2.0**-10},
+        None,
+        lambda p, lr, wd: paddle.incubate.optimizer.LarsMomentumOptimizer(
+            lr, 0.75, 0.25, wd, p, epsilon=2.0**-10
+        ),
+    ),
+    "lars, no eps": (
+        {"momentum": 0.0, "coefficient": 2.0**-6},
+        None,
+        lambda p, lr, wd: paddle.incubate.optimizer.LarsMomentumOptimizer(lr, 0.0, 2.0**-6, wd, p),
+    ),
     "adagrad": (
         {"eps": 2.0**-10, "initial_accumulator": 0.25},
         lambda p, lr, wd: torch.optim.Adagrad(
