@@ -157,7 +157,7 @@ def _ahead(run: _Run) -> str:
 
 def _ends_high(run: _Run) -> str:
     """The rate of the last update."""
-    words = {}
+    words: dict[str, Any] = {}
     if run.hazard.code == "sched_longer_than_training" and not run.recipe.fields.get("horizon"):
         if run.hazard.epochs is None:
             return ""
