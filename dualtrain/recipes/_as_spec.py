@@ -14,7 +14,7 @@ from dualtrain.recipes.parameters._filters import ONE_DIMENSIONAL
 from dualtrain.recipes.schedules._driving import driving
 from dualtrain.recipes.schedules._rules import SHARE
 
-__all__ = ["Entry", "Told", "Untold", "entries"]
+__all__ = ["Entry", "Told", "Untold", "counts_micro_batches", "entries"]
 
 DECOUPLED = ("adamw", "lamb", "lars")
 HAVE_BETAS = ("adam", "adamw", "adamax", "nadam", "radam", "lamb")
@@ -260,7 +260,7 @@ def _horizon(recipe: Recipe) -> Iterator[Told]:
     """The length of a schedule that is a number of its own, where the run has another."""
     found, own = recipe["length"], recipe["horizon"]
     per_epoch = recipe["scheduler_step"].value == "per_epoch"
-    if _in_micro_batches(recipe):
+    if counts_micro_batches(recipe):
         why = (
             f"{found.why or 'its length'} counts micro-batches, and each update steps the schedule"
         )
@@ -316,7 +316,7 @@ def _turns(recipe: Recipe) -> float | None:
     return float(run / own)
 
 
-def _in_micro_batches(recipe: Recipe) -> bool:
+def counts_micro_batches(recipe: Recipe) -> bool:
     """Whether a loop's schedule is as long as its micro-batches, and goes by updates."""
     limited = isinstance(recipe["max_steps"].value, int) and recipe["max_steps"].value > 0
     unknown = recipe["accumulate"].certainty == "unknown"

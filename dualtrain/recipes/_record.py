@@ -90,6 +90,10 @@ class Hazard:
     """What it is, and its effect, in numbers where they are known."""
     mends: str = ""
     """The field of the spec that mends it; empty where none does."""
+    ahead: int = 0
+    """Of a clock that is shifted: by how many counts, where that is the same at every update."""
+    epochs: float | None = None
+    """Of a schedule longer than the run: the epochs over which it is laid out."""
 
 
 @dataclass(frozen=True, slots=True)
