@@ -39,6 +39,7 @@ def report(ported: Ported, root: Path | None) -> str:
         missing=ported.missing,
         largest=ported.largest,
         no_proof=ported.no_proof,
+        heir=ported.heir,
         updates=len(ported.written),
         micro_batches=ported.micro_batches,
         converters=CONVERTERS[ported.to],

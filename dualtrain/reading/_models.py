@@ -16,6 +16,7 @@ from dualtrain.reading import (
     _files,
     _functions,
     _hydra,
+    _ini,
     _methods,
 )
 from dualtrain.reading._machine import Model
@@ -37,6 +38,7 @@ ALL_MODELS: Mapping[str, Model] = {
         _functions,
         _absl,
         _hydra,
+        _ini,
     )
     for name, model in module.MODELS.items()
 }

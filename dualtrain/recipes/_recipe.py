@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from dualtrain.files import read_bytes
@@ -278,6 +279,28 @@ def _config_words(program: Program, tree: Path, root: Path) -> list[Known]:
     return [Known(text, origin)]
 
 
+NUMBERS = (
+    "lr",
+    "eps",
+    "momentum",
+    "weight_decay",
+    "warmup",
+    "epochs",
+    "max_steps",
+    "accumulate",
+    "seed",
+    "batch_size",
+)
+
+
+def _text(number: Found) -> Found:
+    """A number that stays text, as that of a flag without a type does, is none."""
+    if not isinstance(number.value, str):
+        return number
+    why = f"{number.value!r} is text where a number is needed: its flag or key has no type"
+    return replace(number, value=None, certainty="unknown", why=why)
+
+
 def _recipe(seen: Seen, root: Path, command: Command | None, hazards: list[Hazard]) -> Recipe:
     program = seen.program
     fields: dict[str, Found] = {}
@@ -291,6 +314,7 @@ def _recipe(seen: Seen, root: Path, command: Command | None, hazards: list[Hazar
     for made in made_by:
         fields |= {name: one for name, one in made.fields.items() if name not in fields}
         found += made.hazards
+    fields |= {name: _text(fields[name]) for name in NUMBERS if name in fields}
     if seen.optimizer is None and trainer is None:
         why = f"no optimizer is seen in {program.entry.file}"
         fields = {name: Found(None, "unknown", why=why) for name in FIELDS} | fields

@@ -39,8 +39,10 @@ FIELDS = (
     "milestones",
     "values",
     "length",  # of the schedule: epochs epochs_over_accumulate max_steps_or_epochs fixed_steps ...
+    "horizon",  # that length as a number: updates of fixed_steps, epochs of the others
     "epochs",
     "max_steps",  # -1: no limit
+    "overrun",  # updates between max_steps and where the loop ends
     "accumulate",
     "tail",  # drop: micro-batches too few for an update at an epoch's end are left out
     "clip",  # {"kind": global_norm | norm | value, "value": c} or "none"

@@ -115,8 +115,7 @@ def test_running_statistics_are_averaged(backend: str) -> None:
 def test_every_optimizer_and_schedule_is_there(backend: str) -> None:
     specs = [case_of(SEED, index, backend).spec for index in range(COUNT)]
 
-    named = {spec["optimizer"]["name"] for spec in specs}
-    assert named == set(OPTIMIZERS) - LACKED[backend]
+    assert {spec["optimizer"]["name"] for spec in specs} == set(OPTIMIZERS)
     assert {spec["schedule"]["name"] for spec in specs} == {
         *SCHEDULES,
         "reduce_on_plateau",
@@ -125,8 +124,42 @@ def test_every_optimizer_and_schedule_is_there(backend: str) -> None:
     }
 
 
-LACKED: dict[str, set[str]] = {"torch": set(), "paddle": {"adamw_transformers", "rmsprop_torch"}}
-"""Optimizers that are refused."""
+@pytest.mark.parametrize("on", [True, False])
+@pytest.mark.parametrize(
+    ("name", "word"), [("adamw_transformers", "correct_bias"), ("rmsprop_torch", "momentum")]
+)
+def test_a_rule_that_one_of_the_two_lacks(backend: str, name: str, word: str, on: bool) -> None:
+    def is_it(spec: dict[str, Any]) -> bool:
+        optimizer, decay = spec["optimizer"], spec.get("weight_decay", {})
+        return optimizer["name"] == name and bool(optimizer[word]) is on and decay.get("value")
+
+    for case in first_of(backend, is_it):
+        assert difference(case, backend) is None
+
+
+@pytest.mark.parametrize("name", ["adamw", "lamb", "adamw_transformers", "momentum"])
+def test_decays_of_their_own(backend: str, name: str) -> None:
+    def is_it(spec: dict[str, Any]) -> bool:
+        values = spec.get("weight_decay", {}).get("values", [])
+        return spec["optimizer"]["name"] == name and any(one["value"] for one in values)
+
+    for case in first_of(backend, is_it):
+        assert difference(case, backend) is None
+
+
+@pytest.mark.parametrize(
+    "roles", [("bias", "norm", "embedding"), ("one_dimensional", "bias"), ("embedding", "norm")]
+)
+@pytest.mark.parametrize("name", ["adamw", "adam"])
+def test_decays_of_roles(backend: str, name: str, roles: tuple[str, ...]) -> None:
+    kind = "decoupled" if name == "adamw" else "coupled"
+    decay = {
+        **{"value": 0.25, "kind": kind, "exclude_patterns": ["classifier.bias"]},
+        "values": [{"role": role, "value": 1.0 / (1 + i)} for i, role in enumerate(roles)],
+    }
+    (case, _) = first_of(backend, lambda spec: spec["optimizer"]["name"] == name)
+    spec = {key: value for key, value in case.spec.items() if key != "freeze"}
+    assert difference(replace(case, spec=spec | {"weight_decay": decay}), backend) is None
 
 
 @settings(max_examples=25, deadline=None, derandomize=True)

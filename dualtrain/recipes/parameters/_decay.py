@@ -169,12 +169,18 @@ def _by_groups(event: Event, groups: list[Group], part: Part) -> None:
     others = [one for one in groups if not _zero(one)]
     if not still or not others:
         return
-    out = [rule for one in still if (rule := one.rule()) is not None and rule.atoms]
-    rest = [rule for one in others if (rule := one.rule(picks=False)) is not None and rule.atoms]
+    of_still = [rules for one in still if (rules := one.rules())]
+    of_others = [rules for one in others if (rules := one.rules(picks=False))]
+    decides = _shared(of_still, of_others)
+    out = [decides] if decides else [rules[0] for rules in of_still]
+    rest = [decides] if decides else [rules[0] for rules in of_others]
     said = [*out, *rest]
-    if out and rest and not any(set(a.atoms) == set(b.atoms) for a in out for b in rest):
+    several = not decides and any(len(rules) > 1 for rules in (*of_still, *of_others))
+    if out and rest and (several or not any(_alike(a, b) for a in out for b in rest)):
         why = f"groups by other tests than what decays: {out[0].match} {', '.join(out[0].strings)}"
         _unknown(part, event.place, why)
+    elif not out and any(tests_of(one.items) for one in still):
+        _unknown(part, event.place, "what does not decay is picked by what is no test of names")
     elif said:
         straight = [one for one in said if not one.inverted]
         _says(part, (straight or said)[0], event.place)
@@ -192,6 +198,19 @@ def _by_groups(event: Event, groups: list[Group], part: Part) -> None:
             "and its parameters never train"
         )
         part.hazards.append(Hazard("params_lost", event.place, text, "weight_decay.exclude"))
+
+
+def _shared(still: list[list[Rule]], others: list[list[Rule]]) -> Rule | None:
+    """The rule that all that does not decay is picked by, and none of the rest: groups may be of
+    modules too, each of them in two."""
+    for one in still[0] if still and others else ():
+        if all(any(_alike(one, r) for r in group) for group in (*still, *others)):
+            return one
+    return None
+
+
+def _alike(one: Rule, other: Rule) -> bool:
+    return set(one.atoms) == set(other.atoms) and one.inverted is other.inverted
 
 
 def _decided_inside(group: Group) -> tuple[Value, bool] | None:

@@ -37,7 +37,11 @@ def optimizer_part(seen: Seen) -> Part:
     of_groups = [one.values["lr"] for one in groups if "lr" in one.values]
     taken = part.fields.get("lr")
     if len(of_groups) == len(groups) > 0 and taken is not None and taken.certainty == "implied":
-        part.fields["lr"] = base_rate(of_groups[0])  # no group takes the library's
+        plain = [one for one in of_groups if isinstance(one, Known) and not one.op]
+        same = len({one.value for one in plain}) == 1  # of `lr * 2` beside `lr`
+        part.fields["lr"] = base_rate(
+            plain[0] if same else of_groups[0]
+        )  # no group takes the library's
     part.fields["weight_decay"] = _decay(event, signature, values, groups)
     each = regularized(seen)
     if each is not None and not part.fields["weight_decay"].value:
