@@ -136,6 +136,8 @@ def _less(stop: Value, start: Value) -> Value:
     """stop - start, where one of them is a small number that the other one has too."""
     start, ahead = _ahead(start)
     stop, more = _ahead(stop)
+    if isinstance(start, Known) and start.value in (-1, 1):  # such as last_epoch + 1
+        ahead += start.value
     if ahead == more or not isinstance(start, Known):
         return stop
     if isinstance(stop, Known) and isinstance(stop.value, (int, float)):
