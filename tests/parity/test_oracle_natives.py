@@ -73,6 +73,7 @@ def test_the_plateau_is_the_native_ones(name: str, mode: str, threshold_mode: st
 
 
 BETAS: dict[str, Any] = {"betas": (0.75, 0.9375), "eps": 2.0**-10}
+LARS_EPS: dict[str, Any] = {"epsilon": 2.0**-10}  # the stubs say int
 
 
 class OldAdamW(torch.optim.Optimizer):
@@ -150,7 +151,7 @@ OPTIMIZERS: dict[str, tuple[dict[str, Any], Any, Any]] = {
         {"momentum": 0.75, "coefficient": 0.25, "eps": 2.0**-10},
         None,
         lambda p, lr, wd: paddle.incubate.optimizer.LarsMomentumOptimizer(
-            lr, 0.75, 0.25, wd, p, epsilon=2.0**-10
+            lr, 0.75, 0.25, wd, p, **LARS_EPS
         ),
     ),
     "lars, no eps": (
