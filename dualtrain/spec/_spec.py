@@ -167,8 +167,9 @@ class Spec(Part):
         fits = "decoupled" if optimizer.decoupled else "coupled"
         if decay.kind != fits:
             given = "" if "kind" in decay.model_fields_set else "none, which is "
+            why = f": {optimizer.coupled_since}" if fits == "coupled" else ""
             raise ValueError(
-                f"kind must be {fits!r} with {optimizer.name}. Received: {given}{decay.kind!r}"
+                f"kind must be {fits!r} with {optimizer.name}{why}. Received: {given}{decay.kind!r}"
             )
         return decay
 

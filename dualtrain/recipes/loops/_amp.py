@@ -51,6 +51,7 @@ SCALERS: Mapping[str, Sequence[str]] = {
     "torch.amp.GradScaler": ("device", "init_scale"),
     "torch.amp.grad_scaler.GradScaler": ("device", "init_scale"),
 }
+LOW = ("float16", "bfloat16")
 ENABLED = ("enable", "enabled")
 SCALE = ("init_loss_scaling", "init_scale")
 APEX = "apex.amp.initialize"
@@ -72,6 +73,11 @@ def amp_part(seen: Seen) -> Part:
         return part
     casts = list(_casts(clock))
     part.hazards += _hazards(clock)
+    lowered = next(_lowered(clock), None)
+    if casts and lowered is not None:
+        text = "beside autocast the program's own code holds parameters in a low type"
+        part.fields["amp"] = Found(None, "unknown", lowered.place, why=text)
+        return part
     apex = next((one for one in seen.calls("initialize") if one.path == APEX), None)
     if not casts and apex is None:
         part.fields["amp"] = _without(clock)
@@ -96,6 +102,16 @@ def amp_part(seen: Seen) -> Part:
         if not on:
             part.fields["amp_if_enabled"] = stated(setting, place, "computed")
     return part
+
+
+def _lowered(clock: Clock) -> Iterator[Event]:
+    """Where a tensor's data are replaced by themselves in a low type."""
+    for one in clock.seen.program.events:
+        if one.kind == "store" and one.path == ".data" and isinstance(one.result, Made):
+            name = one.result.path.rpartition(".")[2]
+            types = [_dtype(given) for given in one.result.args if isinstance(given, Library)]
+            if name in ("half", "bfloat16") or (name == "to" and {*types} & {*LOW}):
+                yield one
 
 
 def _without(clock: Clock) -> Found:

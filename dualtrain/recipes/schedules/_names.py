@@ -282,7 +282,9 @@ TORCH = {
     ),
     "OneCycleLR": LibrarySchedule(
         "custom",
-        "optimizer, max_lr, total_steps=None, epochs=None, steps_per_epoch=None, pct_start=0.3",
+        "optimizer, max_lr, total_steps=None, epochs=None, steps_per_epoch=None, pct_start=0.3, "
+        "anneal_strategy='cos', cycle_momentum=True, base_momentum=0.85, max_momentum=0.95, "
+        "div_factor=25.0, final_div_factor=10000.0, three_phase=False, last_epoch=-1",
         "lr=max_lr length=total_steps",
     ),
     "CosineAnnealingWarmRestarts": LibrarySchedule(

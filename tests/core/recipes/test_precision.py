@@ -185,3 +185,34 @@ def test_prepare_says_the_precision(reading: Reading, prepare: str, amp: object)
 def test_fit_does_not_divide_an_accumulated_loss(reading: Reading) -> None:
     recipe = reading(HAPI.format(prepare="", fit="accumulate_grad_batches=4"))
     assert "accum_loss_not_divided" in {one.code for one in recipe.hazards}
+
+
+LOWERED = """
+import torch
+model = torch.nn.Linear(2, 2)
+for parameter in model.parameters():
+    parameter.data = parameter.data.{cast}
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for batch in torch.utils.data.DataLoader(data, batch_size=4):
+    with torch.autocast("cuda", dtype=torch.bfloat16):
+        loss = model(batch)
+    loss.backward()
+    optimizer.step()
+"""
+
+
+@pytest.mark.parametrize(
+    ("cast", "known"),
+    [
+        ("half()", False),
+        ("bfloat16()", False),
+        ("to(torch.float16)", False),
+        ("to(torch.float32)", True),
+        ("clone()", True),
+    ],
+)
+def test_parameters_that_are_cast_beside_autocast(cast: str, known: bool, reading: Reading) -> None:
+    found = reading(LOWERED.format(cast=cast))["amp"]
+
+    assert (found.certainty != "unknown") is known
+    assert known or "in a low type" in found.why

@@ -36,7 +36,7 @@ def test_nothing_said_is_implied_and_says_of_which_release() -> None:
         "lr": 5e-5, "weight_decay": 0.0, "betas": [0.9, 0.999], "eps": 1e-8,
         "clip": {"kind": "global_norm", "value": 1.0}, "optimizer": "adamw",
         "decay_exclude": None, "decay_match": "norm_class_or_bias",
-        "schedule": "linear", "warmup": 0.0, "warmup_unit": "fraction",
+        "schedule": "linear", "warmup": 0, "warmup_unit": "steps",
         "length": "max_steps_or_epochs_over_accumulate", "epochs": 3.0, "max_steps": -1,
         "accumulate": 1, "amp": "off", "seed": 42, "batch_size": 8, "scheduler_step": "per_update",
         "amp_if_enabled": {"dtype": "float16", "level": "O1", "init_loss_scaling": None},
@@ -63,7 +63,7 @@ WARMUPS = {
     "--warmup_steps 100 --warmup_ratio 0.1": (100, "steps"),
     "--warmup_steps 0 --warmup_ratio 0.1": (0.1, "fraction"),
     "--warmup_ratio 0.06": (0.06, "fraction"),
-    "--warmup_steps 0": (0.0, "fraction"),
+    "--warmup_steps 0": (0, "steps"),
     "--lr_scheduler_type constant_with_warmup --warmup_steps 7": (7, "steps"),
     "--lr_scheduler_type constant --warmup_steps 7": (None, None),
 }
@@ -125,7 +125,7 @@ def test_hugging_face_without_a_release_is_known_but_for_what_changed() -> None:
     unknown = {name for name, found in fields.items() if found.certainty == "unknown"}
 
     assert unknown == {"decay_exclude", "decay_match"}
-    assert (fields["warmup"].value, fields["warmup_unit"].value) == (0.0, "fraction")
+    assert (fields["warmup"].value, fields["warmup_unit"].value) == (0, "steps")
 
 
 def test_a_bound_from_below_is_said() -> None:
