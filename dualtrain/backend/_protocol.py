@@ -22,6 +22,7 @@ from dualtrain.plan import Plan
 from dualtrain.spec import Amp, BatchNormRule, Clip
 from dualtrain.state import Arrays, Scalars, TensorState
 from dualtrain.tasks import ModelConfig
+from dualtrain.world import World
 
 __all__ = ["Backend"]
 
@@ -55,6 +56,26 @@ class Backend(Protocol):
 
     def place(self, model: Any, device: Any) -> Any:
         """The model, on the device."""
+        ...
+
+    def join(self, world: World, device: Any) -> bool:
+        """Be one of several processes; whether the group was made here, and is to be left."""
+        ...
+
+    def leave(self) -> None:
+        """End the group of processes."""
+        ...
+
+    def spread(self, model: Any, device: Any) -> Any:
+        """The model whose backward pass gives every process the mean of all gradients."""
+        ...
+
+    def holding_back(self, spread: Any) -> AbstractContextManager[Any]:
+        """A context whose backward passes add up gradients in this process alone."""
+        ...
+
+    def summed(self, tensor: Any) -> Any:
+        """The sum of a tensor over all processes, in float64."""
         ...
 
     def to_device(self, batch: Mapping[str, NDArray[Any]], device: Any) -> dict[str, Any]:

@@ -16,7 +16,9 @@ from dualtrain.state import Arrays, RunState
 from dualtrain.training._journal import AppliedUpdate, Journal
 from dualtrain.training._loss import MicroLoss, check_loss, divisor_of
 from dualtrain.training._native import wire
+from dualtrain.training._processes import Processes
 from dualtrain.training._state import averages_of, restore, state_of
+from dualtrain.world import ALONE, World
 
 __all__ = ["Run"]
 
@@ -34,7 +36,14 @@ class Run:
     """
 
     def __init__(
-        self, plan: Plan, model: Any, *, backend: Backend, device: Any, measure: bool
+        self,
+        plan: Plan,
+        model: Any,
+        *,
+        backend: Backend,
+        device: Any,
+        measure: bool,
+        world: World = ALONE,
     ) -> None:
         spec = plan.spec
         if plan.ledger is None:
@@ -54,6 +63,8 @@ class Run:
         self.optimizer = wire(backend, spec.optimizer, plan.ledger, model, clip=self.clip)
         backend.clear_gradients(self.optimizer)  # those of an earlier loop that broke off
         self.masters = backend.build_masters(spec.amp, model, self.optimizer)
+        self.processes = Processes(backend, model, device, world)
+        """This process's part; forward passes go through `processes.model`."""
         self.plateau = Plateau(plan) if spec.schedule.needs_metric else None
         rate_at = self.plateau.rate_at if self.plateau is not None else None
         self.schedule = backend.build_schedule(plan, self.optimizer, rate_at=rate_at)
@@ -95,7 +106,7 @@ class Run:
         there the update uses, and if it raises there is none."""
         self._is_closed = False
         self._losses: list[MicroLoss] = []  # of the group, for the journal
-        backend.seed_everything(spec.seed)
+        backend.seed_everything((spec.seed + world.rank) % 2**32)  # dropout masks of its own
 
     def enter(self, context: AbstractContextManager[Any]) -> None:
         """Enter a context, to be left when the run is closed."""
@@ -227,6 +238,8 @@ class Run:
         with self.backend.updating(amp, self.device):
             if self.scaling is not None:
                 loss = self.backend.scaled(loss, self.scaling.scale)
+            if self.processes.weight > 1:
+                loss = loss * self.processes.weight
             (loss / by).backward()
             if self.masters is not None:
                 self.masters.collect_gradients()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,11 +22,13 @@ from dualtrain.training._observer import Observer
 from dualtrain.training._outputs import check_outputs, inputs_of
 from dualtrain.training._plateau import Metric, PlateauMetric, check_metric
 from dualtrain.training._probe import evaluation_logits
+from dualtrain.training._processes import joined
 from dualtrain.training._recorder import recorded
 from dualtrain.training._run import Run
 from dualtrain.training._states import check_states, leading
 from dualtrain.training._task_side import TaskSide, begin_task
 from dualtrain.training._turn import Turn
+from dualtrain.world import World
 
 __all__ = ["task_ledger", "train"]
 
@@ -64,6 +68,9 @@ def train(
     without_randomness: train with nothing random, as a parity run does: masks cannot match across
         frameworks. The model that is saved keeps its dropout.
     """
+    world = World.of(os.environ)
+    if not world.leads:  # the first process writes all files, and speaks for the others
+        trace = output = states = observer = None
     if metric is not None:
         check_metric(spec, metric)
     check_outputs(trace, output, inputs=inputs_of(spec), files=task_of(spec).files)
@@ -75,14 +82,24 @@ def train(
         data=data,
         nudge=nudge,
         without_randomness=without_randomness,
+        world=world,
     )
     start, measure = side.start, trace is not None
-    run = Run(start.plan, start.model, backend=side.backend, device=side.device, measure=measure)
-    objective = side.objective(run, loss)
-    if metric is None and spec.schedule.needs_metric:
-        metric = _held_out_loss(side, run)
-    header = None
-    with run:
+    with ExitStack() as opened:
+        opened.enter_context(joined(side.backend, world, side.device))
+        run = Run(
+            start.plan,
+            start.model,
+            backend=side.backend,
+            device=side.device,
+            measure=measure,
+            world=world,
+        )
+        opened.enter_context(run)
+        objective = side.objective(run, loss)
+        if metric is None and spec.schedule.needs_metric:
+            metric = _held_out_loss(side, run)
+        header = None
         if observer is not None:
             observer.notes(start.notes)
         if trace is not None:

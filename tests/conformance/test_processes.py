@@ -1,0 +1,63 @@
+"""Several processes make the updates of one: the same curve, order and decisions, up to rounding."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from dualtrain.backend import Backend
+from dualtrain.trace import read_trace
+from dualtrain.training import train
+from tests.forked import forked
+from tests.tasks import small_spec, write_task
+
+SIZES = (2, 4)
+WORDS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "token_mean": {"batch": {"size": 8, "accumulate": 3, "normalise": "token_mean"}},
+    "leak": {"batch": {"size": 8, "accumulate": 3, "tail": "leak"}},
+    "fewer rows than processes": {
+        "batch": {"size": 2, "accumulate": 1},
+        "duration": {"updates": 4},
+    },
+    "early stop": {"early_stopping": {"patience": 1, "threshold": 0.3}, "duration": {"epochs": 4}},
+}
+
+
+def trained(backend: Backend, folder: Path, name: str, **words: Any) -> None:
+    spec = small_spec(folder, **words)
+    train(spec, backend.NAME, trace=folder / f"{name}.jsonl", output=folder / name)
+
+
+@pytest.mark.parametrize(
+    ("size", "case"), [*((size, "plain") for size in SIZES), *((3, case) for case in WORDS)]
+)
+def test_the_updates_are_those_of_one_process(
+    backend: Backend, tmp_path: Path, size: int, case: str
+) -> None:
+    words = WORDS[case]
+    write_task(tmp_path)
+    trained(backend, tmp_path, "alone", **words)
+    forked(size, lambda: trained(backend, tmp_path, "shared", **words))
+
+    alone, shared = (read_trace(tmp_path / f"{name}.jsonl") for name in ("alone", "shared"))
+    assert shared.header.plan is not None
+    assert shared.header.plan.world_size == size
+    assert [u.lr for u in shared.updates] == [u.lr for u in alone.updates]
+    assert [u.batches for u in shared.updates] == [u.batches for u in alone.updates]
+    assert shared.outcome == alone.outcome
+    for name in ("loss", "grad_norm", "clipped_norm"):
+        np.testing.assert_allclose(
+            [getattr(u, name) for u in shared.updates],
+            [getattr(u, name) for u in alone.updates],
+            rtol=2e-5,
+        )
+    moved = load_file(tmp_path / "shared" / "model.safetensors")
+    start = load_file(tmp_path / "alone" / "initial.safetensors")
+    for name, weight in load_file(tmp_path / "alone" / "model.safetensors").items():
+        way = max(np.linalg.norm(weight - start[name]), 1e-4)  # a key's bias has no gradient
+        assert np.linalg.norm(moved[name] - weight) <= 1e-3 * way, name
