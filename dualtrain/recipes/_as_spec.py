@@ -437,6 +437,8 @@ def _amp(recipe: Recipe) -> Iterator[Told]:
     elif isinstance(amp.value, dict):
         yield Entry(("amp", "dtype"), amp.value["dtype"], amp)
         yield Entry(("amp", "level"), amp.value["level"], amp)
+        if recipe["float32_operators"].certainty != "absent":
+            yield _told(("amp", "float32_operators"), recipe["float32_operators"])
         if amp.value["dtype"] == "float16":
             yield from _scaled(recipe, amp.value.get("init_loss_scaling"))
 

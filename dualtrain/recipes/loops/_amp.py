@@ -22,6 +22,7 @@ from dualtrain.recipes._found import found, stated
 from dualtrain.recipes._record import Found, Hazard
 from dualtrain.recipes._seen import Part, Seen, inside
 from dualtrain.recipes.loops._hardware import holds, preferred
+from dualtrain.recipes.loops._operators import operators_of
 from dualtrain.recipes.loops._scaler import SCALERS, first_scale, scale_moves, skipped_holds
 
 __all__ = ["amp_part"]
@@ -58,8 +59,8 @@ DTYPES = {
 
 
 def amp_part(seen: Seen) -> Part:
-    """`amp`, and `amp_if_enabled` where a flag or a branch that is off turns it on; of float16
-    `loss_scale` and `on_skip`."""
+    """`amp`, and `amp_if_enabled` where a flag or a branch that is off turns it on; with them
+    `float32_operators`, of float16 `loss_scale` and `on_skip`."""
     part, clock = Part(), clock_of(seen)
     if clock is None:
         return part
@@ -77,6 +78,9 @@ def amp_part(seen: Seen) -> Part:
     if casts:
         on, setting = _of_cast(clock, casts)
         place = casts[0].place
+        operators = operators_of(casts[0], _words(casts[0], CASTS[casts[0].path]))
+        if operators is not None:
+            part.fields["float32_operators"] = operators
     else:
         assert apex is not None
         on, setting = _entered(apex, clock), _of_apex(apex)

@@ -10,6 +10,7 @@ from dualtrain.recipes._found import found, implied, number, stated
 from dualtrain.recipes._record import ABSENT, Found, Hazard
 from dualtrain.recipes._seen import Part, Seen, inside
 from dualtrain.recipes.loops._batches import batch_size_of, sizes_of
+from dualtrain.recipes.loops._operators import operators_of
 from dualtrain.recipes.loops._scaler import moves
 from dualtrain.recipes.schedules._driving import driving, is_schedule, rate
 
@@ -58,7 +59,9 @@ def hapi_part(seen: Seen) -> Part:
     fields["scheduler_step"] = _scheduler_step(seen, words, fit) or ABSENT
     fields["amp"] = _amp(seen, fit)
     if isinstance(fields["amp"].value, dict):
-        fields["loss_scale"] = moves(_scaling(seen)) or ABSENT
+        cells = _amp_cells(seen)
+        fields["loss_scale"] = moves(cells) or ABSENT
+        fields["float32_operators"] = operators_of(fit, cells) or ABSENT
         if fields["scheduler_step"].value == "per_batch":
             fields["on_skip"] = stated("advance", fit.place, "computed")
     steps = number(configured(words["accumulate_grad_batches"])) if _accumulates(words) else None
@@ -114,7 +117,7 @@ def _precision(seen: Seen) -> Value | None:
     return {**dict(zip(PREPARE, prepare.args, strict=False)), **prepare.kwargs}.get("amp_configs")
 
 
-def _scaling(seen: Seen) -> dict[str, Value]:
+def _amp_cells(seen: Seen) -> dict[str, Value]:
     given = _precision(seen)
     cells = given.cells if isinstance(given, DictValue) else {}
     return {key: one for key, one in cells.items() if isinstance(key, str)}

@@ -134,12 +134,13 @@ def test_fit_hands_its_numbers_to_the_scaler(reading: Reading) -> None:
     scheduler = paddle.optimizer.lr.StepDecay(0.1, 10)
     model = paddle.Model(network)
     optimizer = paddle.optimizer.SGD(scheduler, parameters=model.parameters())
-    configs = {"level": "O1", "incr_every_n_steps": 50, "use_dynamic_loss_scaling": True}
+    configs = {"level": "O1", "incr_every_n_steps": 50, "custom_black_list": ["exp"]}
     model.prepare(optimizer, paddle.nn.CrossEntropyLoss(), amp_configs=configs)
     model.fit(data, batch_size=4, epochs=3)
     """
     found = amp_of(reading(script))
     assert found["loss_scale.growth_interval"] == 50 and found["on_skip"] == "advance"
+    assert found["float32_operators"] == ["exp"]
 
 
 @pytest.mark.parametrize("backend", ["torch", "paddle"])

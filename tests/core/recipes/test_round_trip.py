@@ -25,7 +25,7 @@ LEFT_OUT = {
     "batch.micro_batches_per_epoch": "the batches of the user's own are as many",
     "batch.normalise": "a recipe has no field for how the loss is weighed",
     "batch_norm": "a recipe has no field for it: hooks of the script do it",
-    "amp.float32_operators": "a recipe has no field for it",
+    "amp.float32_operators": "torch has no word for it: a mode of the script does it",
     "amp.on_skip": "of a schedule that goes by epochs, which never waits",
     "amp.loss_scale.floor": "a bound that the script keeps by itself: the frameworks have none",
     "amp.loss_scale.ceiling": "a bound that the script keeps by itself: the frameworks have none",
