@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from dualtrain.files import read_bytes
 from dualtrain.porting._ported import Ported
 from dualtrain.reading import Place
+from dualtrain.recipes import MICRO_BATCHES, effect
 
 __all__ = ["report"]
 
@@ -61,7 +62,16 @@ def report(ported: Ported, root: Path | None) -> str:
             }
             for one in ported.untold
         ],
-        hazards=ported.recipe.hazards,
+        hazards=[
+            {
+                "code": one.code,
+                "place": one.place,
+                "text": one.text,
+                "mends": one.mends,
+                "effect": effect(ported.recipe, one, ported.micro_batches or MICRO_BATCHES),
+            }
+            for one in ported.recipe.hazards
+        ],
         notes=ported.recipe.notes,
     )
 

@@ -71,8 +71,9 @@ def _decorated(machine: Machine, event: Event) -> Value | None:
 def _attached(machine: Machine, event: Event) -> Value | None:
     """schedule.attach(engine, event), as ignite's own schedules have it."""
     if event.args and event.receiver is not None:
-        at = event.args[1] if len(event.args) > 1 else Known(None)
-        _add(machine, event.args[0], at, [event.receiver])
+        engine, *rest = event.args
+        at = rest[0] if rest else Known(None)
+        _add(machine, engine, at, [event.receiver])
     return None
 
 

@@ -14,9 +14,9 @@ from dualtrain.recipes.parameters._filters import ONE_DIMENSIONAL
 from dualtrain.recipes.schedules._driving import driving
 from dualtrain.recipes.schedules._rules import SHARE
 
-__all__ = ["Entry", "Told", "Untold", "entries"]
+__all__ = ["Entry", "Told", "Untold", "counts_micro_batches", "entries"]
 
-DECOUPLED = ("adamw", "lamb")
+DECOUPLED = ("adamw", "lamb", "lars")
 HAVE_BETAS = ("adam", "adamw", "adamax", "nadam", "radam", "lamb")
 
 
@@ -260,7 +260,7 @@ def _horizon(recipe: Recipe) -> Iterator[Told]:
     """The length of a schedule that is a number of its own, where the run has another."""
     found, own = recipe["length"], recipe["horizon"]
     per_epoch = recipe["scheduler_step"].value == "per_epoch"
-    if _in_micro_batches(recipe):
+    if counts_micro_batches(recipe):
         why = (
             f"{found.why or 'its length'} counts micro-batches, and each update steps the schedule"
         )
@@ -316,7 +316,7 @@ def _turns(recipe: Recipe) -> float | None:
     return float(run / own)
 
 
-def _in_micro_batches(recipe: Recipe) -> bool:
+def counts_micro_batches(recipe: Recipe) -> bool:
     """Whether a loop's schedule is as long as its micro-batches, and goes by updates."""
     limited = isinstance(recipe["max_steps"].value, int) and recipe["max_steps"].value > 0
     unknown = recipe["accumulate"].certainty == "unknown"
@@ -437,9 +437,24 @@ def _amp(recipe: Recipe) -> Iterator[Told]:
     elif isinstance(amp.value, dict):
         yield Entry(("amp", "dtype"), amp.value["dtype"], amp)
         yield Entry(("amp", "level"), amp.value["level"], amp)
-        scale = amp.value.get("init_loss_scaling")
-        if scale and amp.value["dtype"] == "float16":
-            yield Entry(("amp", "loss_scale", "init"), scale, amp)
+        if recipe["float32_operators"].certainty != "absent":
+            yield _told(("amp", "float32_operators"), recipe["float32_operators"])
+        if amp.value["dtype"] == "float16":
+            yield from _scaled(recipe, amp.value.get("init_loss_scaling"))
+
+
+def _scaled(recipe: Recipe, first: float | None) -> Iterator[Told]:
+    """How the loss is scaled, and what the schedule does at an update that is skipped."""
+    moves, skip = recipe["loss_scale"], recipe["on_skip"]
+    if first:
+        yield Entry(("amp", "loss_scale", "init"), first, recipe["amp"])
+    if moves.certainty == "unknown":
+        yield Untold(("amp", "loss_scale"), moves.why, moves)
+    for word, value in (moves.value or {}).items():
+        if word != "init" or not first:
+            yield Entry(("amp", "loss_scale", word), value, moves)
+    if skip.certainty != "absent":
+        yield _told(("amp", "on_skip"), skip)
 
 
 def _freeze(recipe: Recipe) -> Iterator[Told]:

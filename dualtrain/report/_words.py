@@ -140,7 +140,7 @@ def _on_evaluation(comparison: Comparison) -> Iterator[str]:
     counts = [f"{name} {e.correct} of {e.examples}" for name, e in last if e.correct is not None]
     if counts:
         yield f"Held-out examples classified right: {', '.join(counts)}."
-    else:
+    elif all(e.loss is not None for _, e in last):
         losses = ", ".join(f"{name} {e.loss:.6g} over {e.examples} examples" for name, e in last)
         yield f"Held-out loss: {losses}."
 

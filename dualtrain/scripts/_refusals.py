@@ -15,7 +15,7 @@ __all__ = ["check_writable"]
 
 _UNKNOWN = "it is not among the words that a script can say"
 _RULES = {
-    "torch": ("adamw_transformers", "lamb", "adamax", "rmsprop"),
+    "torch": ("adamw_transformers", "lamb", "lars", "adamax", "rmsprop"),
     "paddle": ("adamw_transformers", "rmsprop_torch"),
 }
 """Backend -> the rules that its scripts have where the framework has no class."""
@@ -63,6 +63,13 @@ def _unwritten(spec: Spec, backend: str) -> Iterator[tuple[Steps, str]]:
     rule, schedule = spec.optimizer, spec.schedule
     if driving_row(backend, rule) is None and rule.name not in _RULES[backend]:
         yield ("optimizer", "name"), f"{backend} has no class of it"
+    if (
+        rule.name == "lars"
+        and backend == "paddle"
+        and spec.weight_decay
+        and spec.weight_decay.values
+    ):
+        yield ("weight_decay", "values"), "Paddle's LARS has one value for all"
     if schedule.needs_metric:
         yield from _beside_a_metric(spec, backend)
     yield from _mixed_precision(spec, backend)

@@ -144,6 +144,8 @@ def _facts(spec: Spec, backend: str, model: str | None) -> dict[str, Any]:
     facts["needs_nn"] = by_layer or facts["masters"] or facts["mends_variance"]
     one_value = not (facts["has_values"] and spec.optimizer.decoupled)
     facts["own_class"] = not (facts["optimizer"]["native"] and one_value)
+    if spec.optimizer.name == "lars":
+        facts["own_class"] = backend == "torch" or facts["spares"]
     facts["optimizer_arguments"] = _ARGUMENTS[backend](spec, facts)
     facts |= averaging(spec.ema)
     factor = _formula(spec, "factor") if facts["formula"] else ""
@@ -165,10 +167,11 @@ def _paddle_arguments(spec: Spec, facts: Mapping[str, Any]) -> list[str]:
     """Of a Paddle optimizer."""
     trained = "trained" if spec.freeze else "model.parameters()"
     rate = "scheduler" if facts["has_schedule"] else "LR"
+    takes = "parameter_list" if spec.optimizer.name == "lars" else "parameters"
     arguments = [
         f"learning_rate={rate}",
         *facts["optimizer"]["arguments"],
-        f"parameters={'moved' if facts['masters'] else trained}",
+        f"{takes}={'moved' if facts['masters'] else trained}",
     ]
     arguments += _paddle_decay(spec, facts)
     clip = spec.clip
@@ -183,6 +186,11 @@ def _paddle_decay(spec: Spec, facts: Mapping[str, Any]) -> Iterator[str]:
     rule, decay = spec.optimizer, facts["decay"]
     spares, values = facts["spares"], facts["has_values"]
     value = "WEIGHT_DECAY" if decay else "0.0"
+    if rule.name == "lars":
+        yield f"lars_weight_decay={value}"
+        if spares:
+            yield "exclude_from_weight_decay=sorted(spared)"
+        return
     if values and rule.decoupled:
         yield "decays=decays"
         if not facts["optimizer"]["native"]:

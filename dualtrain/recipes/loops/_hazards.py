@@ -244,11 +244,17 @@ def _before(clock: Clock, steps: list[Event]) -> Iterator[Hazard]:
     if not called or not updates:
         return
     first = called[0]
-    if clock.update_loop not in first.context.loops:
+    per_epoch = clock.update_loop not in first.context.loops
+    if per_epoch and (clock.epoch_loop not in first.context.loops or first.args):
         return
     if events.index(first) < min(events.index(one) for one in updates):
-        text = "the schedule is stepped before the update: the first update has the second rate"
-        yield Hazard("sched_before_optimizer", first.place, text, "shift")
+        text = (
+            "the schedule is stepped before the updates of its epoch: each epoch has the rate of "
+            "the next"
+            if per_epoch
+            else "the schedule is stepped before the update: the first update has the second rate"
+        )
+        yield Hazard("sched_before_optimizer", first.place, text, "shift", ahead=1)
 
 
 # The run
