@@ -69,7 +69,7 @@ def driving(seen: Seen) -> Value | None:
             return event.args[0]
     candidates = built(seen)
     attached = [(e, made) for e, made in candidates if _of_optimizer(seen, e)]
-    others = [(e, made) for e, made in candidates if not _of_another(seen, e)]
+    others = [(e, made) for e, made in candidates if not _of_another(seen, e, made)]
     entered = [one for one in attached or others if one[0].context.real]
     if entered:
         outermost = min(len(event.context.loops) for event, _ in entered)
@@ -100,11 +100,16 @@ def _of_optimizer(seen: Seen, event: Event) -> bool:
     return any(seen.of_optimizer(one) for one in (*event.args, *event.kwargs.values()))
 
 
-def _of_another(seen: Seen, event: Event) -> bool:
-    """Whether a schedule is that of an optimizer which is not the one that trains."""
+def _of_another(seen: Seen, event: Event, schedule: Value) -> bool:
+    """Whether a schedule is that of an optimizer which is not the one that trains: it was given
+    that optimizer, or that optimizer was given it as its rate."""
     made = [one.result for one in seen.optimizers] + [one.receiver for one in seen.optimizers]
     given = [v for one in (*event.args, *event.kwargs.values()) for v in inside(one)]
-    return any(v is one for v in given for one in made if one is not None)
+    if any(v is one for v in given for one in made if one is not None):
+        return True
+    others = [one for one in seen.optimizers if one is not seen.optimizer]
+    given = [v for one in others for g in (*one.args, *one.kwargs.values()) for v in inside(g)]
+    return any(v is schedule for v in given)
 
 
 def drives(seen: Seen, value: Value | None) -> bool:
