@@ -8,7 +8,17 @@ from dualtrain.reading import Event, Instance, Known, Made, Unknown, Value, alte
 from dualtrain.recipes._seen import Seen, inside
 from dualtrain.recipes.schedules._names import is_schedule_path
 
-__all__ = ["beside", "built", "constructed", "drives", "driving", "is_schedule", "rate", "writes"]
+__all__ = [
+    "beside",
+    "built",
+    "constructed",
+    "drives",
+    "driving",
+    "factors",
+    "is_schedule",
+    "rate",
+    "writes",
+]
 
 HOLDS = ("_learning_rate", "_lr_scheduler", "lr_scheduler")
 """Attributes of an optimizer, or of a Trainer, that hold its schedule."""
@@ -138,6 +148,24 @@ def _writes(seen: Seen, event: Event) -> bool:
     if event.kind == "store" and event.path == ".lr" and event.receiver is not None:
         return any(_groups(seen, one) for one in _bases(event.receiver))
     return event.kind == "call" and event.name == "set_lr" and seen.of_optimizer(event.receiver)
+
+
+def factors(seen: Seen) -> Iterator[Event]:
+    """Where a loop of the training writes Paddle's factor of the rate into each parameter."""
+    outer = {id(one) for update in seen.updates for one in update.context.loops}
+    for event in seen.program.events:
+        looped = event.context.real and any(id(one) in outer for one in event.context.loops)
+        named = event.kind == "store" and event.path == ".learning_rate"
+        if looped and named and _own_attributes(event.receiver):
+            yield event
+
+
+def _own_attributes(value: Value | None) -> bool:
+    """Whether a value is the `optimize_attr` of a parameter."""
+    if not (isinstance(value, Unknown) and value.op == "attr"):
+        return False
+    name = value.operands[1]
+    return isinstance(name, Known) and name.value == "optimize_attr"
 
 
 def _bases(value: Value) -> Iterator[Value]:
