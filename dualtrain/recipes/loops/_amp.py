@@ -18,7 +18,7 @@ from dualtrain.reading import (
 )
 from dualtrain.recipes._clock import Clock, clock_of, deep
 from dualtrain.recipes._configured import configured
-from dualtrain.recipes._found import found, stated
+from dualtrain.recipes._found import found, number, stated
 from dualtrain.recipes._record import Found, Hazard
 from dualtrain.recipes._seen import Part, Seen, inside
 from dualtrain.recipes.loops._hardware import holds, preferred
@@ -85,6 +85,9 @@ def amp_part(seen: Seen) -> Part:
         assert apex is not None
         on, setting = _entered(apex, clock), _of_apex(apex)
         place = apex.place
+        if setting is not None and (scale := setting["init_loss_scaling"]) is not None:
+            still = {"init": scale, "floor": scale, "ceiling": scale}
+            part.fields["loss_scale"] = stated(still, place)
     if setting is None:
         part.fields["amp"] = Found(
             None, "unknown", place, why="its dtype or loss scale cannot be told"
@@ -244,7 +247,20 @@ def _text(given: Value | None) -> str | None:
 
 def _of_apex(event: Event) -> dict[str, Any] | None:
     level = _text(event.kwargs.get("opt_level")) or "O1"
-    return {"dtype": "float16", "level": level, "init_loss_scaling": None}
+    given = event.kwargs.get("loss_scale")
+    text = _text(given)
+    if text is not None and text.replace(".", "", 1).isdecimal():  # a number as text is taken too
+        scale: float | None = float(text)
+    else:
+        scale = number(configured(given)) if given is not None else None
+    if scale is None and given is not None and text != "dynamic" and not _is_none(given):
+        return None
+    first = None if scale is None else float(scale)
+    return {"dtype": "float16", "level": level, "init_loss_scaling": first}
+
+
+def _is_none(given: Value) -> bool:
+    return isinstance(given, Known) and given.value is None
 
 
 # Hazards

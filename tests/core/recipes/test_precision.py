@@ -178,6 +178,24 @@ def test_apex_behind_a_flag(reading: Reading) -> None:
     assert "amp_apex" in {one.code for one in off.hazards}
 
 
+@pytest.mark.parametrize(
+    ("given", "scale"), [('"128.0"', 128.0), ("128", 128.0), ('"dynamic"', None), ("None", None)]
+)
+def test_a_loss_scale_of_apex_that_stands_still(
+    reading: Reading, given: str, scale: float | None
+) -> None:
+    script = APEX.replace('"O2"', f'"O2", loss_scale={given}')
+    recipe = reading(script, run="python train.py --fp16")
+    assert recipe["amp"].value == {**FP16, "level": "O2", "init_loss_scaling": scale}
+    still = scale and {"init": scale, "floor": scale, "ceiling": scale}
+    assert recipe["loss_scale"].value == still
+
+
+def test_a_loss_scale_of_apex_that_the_text_does_not_tell(reading: Reading) -> None:
+    script = APEX.replace('"O2"', '"O2", loss_scale=unknown()')
+    assert reading(script, run="python train.py --fp16")["amp"].certainty == "unknown"
+
+
 HAPI = """
     import paddle
     from paddle.callbacks import LRScheduler
