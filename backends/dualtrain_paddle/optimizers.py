@@ -110,8 +110,9 @@ class _ByLedger(paddle.optimizer.Optimizer):
 
         Of decoupled decay Paddle has one value for all: each parameter's stands there in its turn.
         """
-        if self._decoupled and not isinstance(self, ByRule):
-            own = self._decoupled.get(param_and_grad[0].name, 0.0)
+        unfiltered = 0.0 if hasattr(self, "_lars_weight_decay") else None
+        own = self._decoupled.get(param_and_grad[0].name, unfiltered)
+        if own is not None and not isinstance(self, ByRule):
             setattr(self, _held_decay(self), own)
         with _without_regularizer(param_and_grad[0]):
             return super()._append_optimize_op(block, param_and_grad)

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from dualtrain.files import read_bytes
 from dualtrain.porting._ported import Ported
+from dualtrain.porting._templates import template
 from dualtrain.reading import Place
 from dualtrain.recipes import MICRO_BATCHES, effect
 
@@ -27,14 +26,7 @@ CONVERTERS: Mapping[str, str] = {
 
 def report(ported: Ported, root: Path | None) -> str:
     """The page. root: the folder from which the recipe's places count; None: no lines are shown."""
-    environment = Environment(
-        loader=PackageLoader("dualtrain.porting"),
-        undefined=StrictUndefined,
-        autoescape=False,  # Markdown
-        keep_trailing_newline=True,
-    )
-    page = environment.get_template("report.md.jinja")
-    return page.render(
+    return template("report.md.jinja").render(
         source=ported.source,
         to=ported.to,
         missing=ported.missing,

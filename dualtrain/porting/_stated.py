@@ -8,12 +8,15 @@ from collections.abc import Callable
 from inspect import signature
 from typing import Any
 
+from dualtrain.backend import load_backend
 from dualtrain.reading import Function, Known, Library, ListValue, Made, Unknown, Value
 from dualtrain.recipes import Recipe
 from dualtrain.recipes._optimizer_names import optimizer_class
 from dualtrain.recipes.schedules._driving import driving
 from dualtrain.recipes.schedules._names import library_schedule
 from dualtrain.recipes.schedules._numeric import BINARY, FUNCTIONS
+from dualtrain.spec import Spec
+from dualtrain.training import build_optimizer
 
 __all__ = ["HEIRS", "NotStated", "heir_of", "stated_rates"]
 
@@ -74,14 +77,22 @@ def _native(held: Made, numbers: _Numbers, recipe: Recipe) -> tuple[Any, Callabl
     if held.path.startswith("paddle"):
         made = numbers.made(held)
         return made, made.get_lr
-    import torch
-
     lr = recipe["lr"].value
     if lr is None:
         raise NotStated("the rate is not known")
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=float(lr))
-    numbers.optimizer = optimizer
-    return numbers.made(held), lambda: optimizer.param_groups[0]["lr"]
+    backend = load_backend("torch")
+    numbers.optimizer = optimizer = build_optimizer(_plain(lr), backend.build_linear(1, 1))
+    return numbers.made(held), lambda: backend.learning_rate(optimizer)
+
+
+def _plain(lr: float) -> Spec:
+    """Of an optimizer that a schedule drives: of its numbers the rate alone matters."""
+    parts: dict[str, Any] = {
+        "optimizer": {"name": "sgd", "lr": float(lr)},
+        "schedule": {"name": "constant"},
+        "duration": {"updates": 1},
+    }
+    return Spec(**parts)
 
 
 def heir_of(path: str) -> str | None:

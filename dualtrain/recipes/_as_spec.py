@@ -437,9 +437,24 @@ def _amp(recipe: Recipe) -> Iterator[Told]:
     elif isinstance(amp.value, dict):
         yield Entry(("amp", "dtype"), amp.value["dtype"], amp)
         yield Entry(("amp", "level"), amp.value["level"], amp)
-        scale = amp.value.get("init_loss_scaling")
-        if scale and amp.value["dtype"] == "float16":
-            yield Entry(("amp", "loss_scale", "init"), scale, amp)
+        if recipe["float32_operators"].certainty != "absent":
+            yield _told(("amp", "float32_operators"), recipe["float32_operators"])
+        if amp.value["dtype"] == "float16":
+            yield from _scaled(recipe, amp.value.get("init_loss_scaling"))
+
+
+def _scaled(recipe: Recipe, first: float | None) -> Iterator[Told]:
+    """How the loss is scaled, and what the schedule does at an update that is skipped."""
+    moves, skip = recipe["loss_scale"], recipe["on_skip"]
+    if first:
+        yield Entry(("amp", "loss_scale", "init"), first, recipe["amp"])
+    if moves.certainty == "unknown":
+        yield Untold(("amp", "loss_scale"), moves.why, moves)
+    for word, value in (moves.value or {}).items():
+        if word != "init" or not first:
+            yield Entry(("amp", "loss_scale", word), value, moves)
+    if skip.certainty != "absent":
+        yield _told(("amp", "on_skip"), skip)
 
 
 def _freeze(recipe: Recipe) -> Iterator[Told]:

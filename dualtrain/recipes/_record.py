@@ -47,6 +47,9 @@ FIELDS = (
     "tail",  # drop: micro-batches too few for an update at an epoch's end are left out
     "clip",  # {"kind": global_norm | norm | value, "value": c} or "none"
     "clip_rule",  # torch: c / (norm + 1e-6); c / max(norm, c) where absent
+    "float32_operators",  # that autocast is told to keep in float32, by neutral names
+    "loss_scale",  # how that of float16 moves, where not by default, in the words of a spec
+    "on_skip",  # hold advance: what the schedule does where an update is skipped
     "amp",  # {"dtype", "level", "init_loss_scaling"} or "off"
     "amp_if_enabled",  # the same, where a flag that is off turns it on
     "freeze",  # a list of what stands still

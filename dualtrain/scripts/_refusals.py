@@ -19,6 +19,11 @@ _RULES = {
     "paddle": ("adamw_transformers", "rmsprop_torch"),
 }
 """Backend -> the rules that its scripts have where the framework has no class."""
+_ONE_DECAY: dict[str, dict[str, str]] = {
+    "torch": {},
+    "paddle": {"lars": "Paddle's LARS has one value for all"},
+}
+"""Backend -> the rules of which its class knows one decay, and why."""
 _BESIDE_A_METRIC: dict[str, dict[Steps, str]] = {
     "torch": dict.fromkeys(
         (("lr_multipliers",), ("layer_decay",)),
@@ -63,13 +68,8 @@ def _unwritten(spec: Spec, backend: str) -> Iterator[tuple[Steps, str]]:
     rule, schedule = spec.optimizer, spec.schedule
     if driving_row(backend, rule) is None and rule.name not in _RULES[backend]:
         yield ("optimizer", "name"), f"{backend} has no class of it"
-    if (
-        rule.name == "lars"
-        and backend == "paddle"
-        and spec.weight_decay
-        and spec.weight_decay.values
-    ):
-        yield ("weight_decay", "values"), "Paddle's LARS has one value for all"
+    if spec.weight_decay and spec.weight_decay.values and rule.name in _ONE_DECAY[backend]:
+        yield ("weight_decay", "values"), _ONE_DECAY[backend][rule.name]
     if schedule.needs_metric:
         yield from _beside_a_metric(spec, backend)
     yield from _mixed_precision(spec, backend)

@@ -143,9 +143,8 @@ def _facts(spec: Spec, backend: str, model: str | None) -> dict[str, Any]:
     by_layer = bool({"norm", "embedding"} & facts["decayed_roles"])
     facts["needs_nn"] = by_layer or facts["masters"] or facts["mends_variance"]
     one_value = not (facts["has_values"] and spec.optimizer.decoupled)
-    facts["own_class"] = not (facts["optimizer"]["native"] and one_value)
-    if spec.optimizer.name == "lars":
-        facts["own_class"] = backend == "torch" or facts["spares"]
+    by_parts = spec.optimizer.name == "lars" and facts["spares"]  # its class spares parts of names
+    facts["own_class"] = not (facts["optimizer"]["native"] and one_value) or by_parts
     facts["optimizer_arguments"] = _ARGUMENTS[backend](spec, facts)
     facts |= averaging(spec.ema)
     factor = _formula(spec, "factor") if facts["formula"] else ""

@@ -136,7 +136,7 @@ PADDLE = {
         "base_learning_rate, max_learning_rate, step_size_up, step_size_down=None, "
         "mode='triangular', exp_gamma=1.0, scale_fn=None, scale_mode='cycle', last_epoch=-1, "
         "verbose=False",
-        "lr=base_learning_rate",
+        "lr=max_learning_rate",
     ),
     "LinearLR": LibrarySchedule(
         "ramp",
@@ -278,7 +278,7 @@ TORCH = {
         "gamma=factor end_lr=min_lr",
     ),
     "CyclicLR": LibrarySchedule(
-        "custom", "optimizer, base_lr, max_lr, step_size_up=2000", "lr=base_lr"
+        "custom", "optimizer, base_lr, max_lr, step_size_up=2000", "lr=max_lr"
     ),
     "OneCycleLR": LibrarySchedule(
         "custom",

@@ -26,6 +26,7 @@ from dualtrain.recipes.schedules._driving import (
     built,
     constructed,
     driving,
+    factors,
     is_schedule,
     rate,
     writes,
@@ -180,6 +181,10 @@ def _none(seen: Seen) -> Fields:
     stores = writes(seen)
     if stores:
         return of_writes(seen, stores)
+    factor = next(factors(seen), None)
+    if factor is not None:
+        why = "the loop writes the parameters' own factors of the rate"
+        return {"schedule": Found(None, "unknown", factor.place, why=why)}
     event = seen.optimizer
     assert event is not None
     if event.name in ("BertAdam", "OpenAIAdam"):

@@ -155,6 +155,8 @@ def test_paddle(reading: Reading, schedule: str, wanted: dict[str, Any]) -> None
          "warmup_t=5 * len(loader))",
          {"schedule": "cosine", "warmup": 5, "warmup_unit": "epochs", "end_lr": 1e-6}),
         ("OneCycleLR(optimizer, 0.1, total)", {"schedule": "custom", "lr": 0.1}),
+        ("torch.optim.lr_scheduler.CyclicLR(optimizer, 0.0, 0.2)",
+         {"schedule": "custom", "lr": 0.2}),
         ("OneCycleLR(optimizer, 0.1, total, pct_start=0.05, anneal_strategy='linear')",
          {"schedule": "linear", "lr": 0.1, "warmup": 0.05, "warmup_unit": "fraction"}),
         ("OneCycleLR(optimizer, 0.1, total, anneal_strategy='linear', three_phase=True)",

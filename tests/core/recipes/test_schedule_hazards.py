@@ -167,3 +167,28 @@ def test_a_clip_of_each_tensor_is_not_one_of_each_group(reading: Reading) -> Non
     }
     assert of_torch(reading, clip=inner) & kinds == {"clip_per_tensor"}
     assert of_torch(reading, clip=f"{CLIP}(model.parameters(), 1.0)") & kinds == set()
+
+
+SPARE = """
+import paddle
+
+model = paddle.nn.Linear(2, 2)
+schedule = paddle.optimizer.lr.PolynomialDecay(0.01, decay_steps=1000)
+spare = paddle.optimizer.Momentum(schedule, parameters=model.parameters())
+optimizer = paddle.optimizer.Adam(0.001, parameters=model.parameters())
+for epoch in range(3):
+    for batch in paddle.io.DataLoader(data()):
+        model(batch).backward()
+        {used}.step()
+"""
+
+
+@pytest.mark.parametrize(
+    ("used", "schedule", "lr"), [("optimizer", "none", 0.001), ("spare", "polynomial", 0.01)]
+)
+def test_a_schedule_is_that_of_the_optimizer_it_is_given_to(
+    reading: Reading, used: str, schedule: str, lr: float
+) -> None:
+    recipe = reading(SPARE.format(used=used))
+    assert (recipe["schedule"].value, recipe["lr"].value) == (schedule, lr)
+    assert "sched_not_attached" not in [one.code for one in recipe.hazards]

@@ -300,3 +300,26 @@ def test_a_deepspeed_file_that_is_not_there_leaves_both_unknown() -> None:
     assert unknown == {
         "optimizer", "betas", "eps", "weight_decay", "schedule", "warmup", "warmup_unit",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "scale"),
+    [
+        ('{"fp16": {"loss_scale": 0, "initial_scale_power": 12}}', 4096.0),
+        ('{"fp16": {"initial_scale_power": 12}}', 4096.0),
+        ('{"fp16": {"loss_scale": 128, "initial_scale_power": 12}}', 128),
+        ('{"fp16": {"loss_scale": 0, "initial_scale_power": 100000}}', None),
+        ('{"fp16": {"loss_scale": "auto", "initial_scale_power": 12}}', None),
+        ('{"fp16": {"enabled": "auto"}}', None),
+    ],
+)
+def test_a_deepspeed_file_gives_the_first_loss_scale(text: str, scale: float | None) -> None:
+    [command] = commands("python run.py --fp16 --deepspeed ds.json", "run.sh")
+    given = given_by_command(command)
+    fields, _ = trainer_recipe("transformers", HF, given, deepspeed=json_node(text, "ds.json"))
+    [brain] = commands("python run.py --bf16 --deepspeed ds.json", "run.sh")
+    given = given_by_command(brain)
+    unscaled, _ = trainer_recipe("transformers", HF, given, deepspeed=json_node(text, "ds.json"))
+
+    assert fields["amp"].value == {"dtype": "float16", "level": "O1", "init_loss_scaling": scale}
+    assert unscaled["amp"].value["init_loss_scaling"] is None
