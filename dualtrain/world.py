@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from dualtrain.errors import BackendError
 
-__all__ = ["ALONE", "World"]
+__all__ = ["ALONE", "SHARDS", "Shard", "World", "check_shard"]
+
+Shard = Literal["none", "optimizer", "full"]
+"""What is split between the processes, and not held by each: the optimizer's state; all of it."""
+
+SHARDS: tuple[Shard, ...] = get_args(Shard)
 
 _NAMES = (
     ("RANK", "WORLD_SIZE", "LOCAL_RANK"),
-    ("PADDLE_TRAINER_ID", "PADDLE_TRAINERS_NUM", "PADDLE_RANK_IN_NODE"),
+    ("PADDLE_TRAINER_ID", "PADDLE_TRAINERS_NUM", "PADDLE_LOCAL_RANK"),
 )
 """What torchrun and `python -m paddle.distributed.launch` tell each process, by their own names."""
+
+_OF_A_LAUNCHER = ("TORCHELASTIC_RUN_ID", "PADDLE_LOCAL_SIZE")
+"""What only those two set: their process is the parent, and ends last."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +30,7 @@ class World:
     """A process among all of a run's.
 
     >>> World.of({"RANK": "1", "WORLD_SIZE": "4"})
-    World(rank=1, size=4, local_rank=1)
+    World(rank=1, size=4, local_rank=1, address='127.0.0.1', is_launched=False)
     >>> [World(rank=rank, size=3).rows(7) for rank in range(3)]
     [slice(0, 3, None), slice(3, 5, None), slice(5, 7, None)]
     """
@@ -30,6 +39,10 @@ class World:
     size: int = 1
     local_rank: int = 0
     """Among those of its machine."""
+    address: str = "127.0.0.1"
+    """Of the first process's machine."""
+    is_launched: bool = False
+    """Whether the parent is a launcher, without which no process should go on."""
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> World:
@@ -41,14 +54,19 @@ class World:
             rank, size, local = (environment.get(name) for name in names)
             if rank is None or size is None:
                 continue
-            if not (rank.isdigit() and size.isdigit() and int(rank) < int(size)):
+            if not (rank.isdecimal() and size.isdecimal() and int(rank) < int(size)):
                 raise BackendError(
                     f"{names[0]} and {names[1]} must be a process's number, from 0, and how many "
                     f"there are. Received: {rank!r} and {size!r}"
                 )
-            local = rank if local is None or not local.isdigit() else local
-            return cls(rank=int(rank), size=int(size), local_rank=int(local))
-        return cls()
+            return cls(
+                rank=int(rank),
+                size=int(size),
+                local_rank=int(local if local is not None and local.isdecimal() else rank),
+                address=_address(environment),
+                is_launched=any(name in environment for name in _OF_A_LAUNCHER),
+            )
+        return ALONE
 
     @property
     def leads(self) -> bool:
@@ -61,5 +79,20 @@ class World:
         start = self.rank * share + min(self.rank, more)
         return slice(start, start + share + (self.rank < more))
 
+    def __str__(self) -> str:
+        return f"process {self.rank} of {self.size}"
+
 
 ALONE = World()
+
+
+def check_shard(shard: str) -> None:
+    """Raise `BackendError` for a word that is none of `SHARDS`."""
+    if shard not in SHARDS:
+        raise BackendError(f"shard must be one of {', '.join(SHARDS)}. Received: {shard!r}")
+
+
+def _address(environment: Mapping[str, str]) -> str:
+    """torchrun and Slurm scripts name it, Paddle's launcher has it first among the endpoints."""
+    first = environment.get("PADDLE_TRAINER_ENDPOINTS", "").partition(",")[0]
+    return environment.get("MASTER_ADDR") or first.rpartition(":")[0] or "127.0.0.1"

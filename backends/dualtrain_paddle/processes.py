@@ -1,17 +1,21 @@
-"""Several processes: the group, the model that averages gradients over it, sums over it."""
+"""Several processes: the group, the engine that averages gradients over it, what is said in it."""
 
 from __future__ import annotations
 
+import copy
 import os
 from contextlib import AbstractContextManager
 from typing import Any
 
 import paddle
-from paddle import distributed as dist
+import paddle.distributed as dist
 
-from dualtrain.world import World
+from dualtrain.backend import Spread as CoreSpread
+from dualtrain.errors import BackendError
+from dualtrain.world import Shard, World
+from dualtrain_paddle.step import held
 
-__all__ = ["holding_back", "join", "leave", "spread", "summed"]
+__all__ = ["Spread", "align", "check_shard", "join", "leave", "split", "summed", "told"]
 
 
 def join(world: World, device: Any) -> bool:
@@ -45,15 +49,11 @@ def leave() -> None:
     dist.destroy_process_group()
 
 
-def spread(model: paddle.nn.Layer, device: Any) -> Any:
-    """The model whose backward pass gives every process the mean of all gradients."""
-    return paddle.DataParallel(model, find_unused_parameters=True)
-
-
-def holding_back(spread: Any) -> AbstractContextManager[Any]:
-    """A context whose backward passes add up gradients in this process alone."""
-    context: AbstractContextManager[Any] = spread.no_sync()
-    return context
+def told(value: Any) -> Any:
+    """What the first process gives, an object of Python's."""
+    given = [value]
+    dist.broadcast_object_list(given, src=0)
+    return given[0]
 
 
 def summed(tensor: Any) -> Any:
@@ -61,3 +61,81 @@ def summed(tensor: Any) -> Any:
     total = tensor.detach().astype("float64").clone()
     dist.all_reduce(total)
     return total
+
+
+@paddle.no_grad()
+def align(model: paddle.nn.Layer) -> None:
+    """Let parameters and buffers be those of the first process."""
+    for tensor in (*model.parameters(), *model.buffers()):
+        if tensor._is_initialized():
+            dist.broadcast(tensor, src=0)
+
+
+def check_shard(shard: Shard, device: Any) -> None:
+    """Refuse what Paddle splits on no such device."""
+    if shard == "full" and paddle.get_device() == "cpu":
+        raise BackendError(
+            "Paddle's group_sharded_parallel splits parameters on a GPU alone: choose the shard "
+            f"'optimizer', or 'none'. Received: {shard!r}, on the CPU"
+        )
+
+
+def split(model: paddle.nn.Layer) -> None:
+    """Nothing: `group_sharded_parallel` splits a model together with its optimizer."""
+
+
+class Spread(CoreSpread):
+    """`paddle.DataParallel`; of the optimizer's state fleet's sharding, of all of it its third.
+
+    With the state split each process moves the parameters that fleet has given it, by gradients
+    that are whole everywhere, and gets the others from their processes.
+    """
+
+    def __init__(self, model: Any, optimizer: Any, device: Any, *, shard: Shard) -> None:
+        self._optimizer, self._stage_1 = optimizer, None
+        if shard == "full":
+            from paddle.distributed.sharding import group_sharded_parallel
+
+            self.model, self._optimizer, _ = group_sharded_parallel(model, optimizer, "p_g_os")
+            return
+        if shard == "optimizer":
+            self._stage_1 = _stage_1(optimizer)
+        self.model = paddle.DataParallel(model, find_unused_parameters=True)
+
+    def holding_back(self) -> AbstractContextManager[Any]:
+        """A context whose backward passes add up gradients in this process alone."""
+        context: AbstractContextManager[Any] = self.model.no_sync()
+        return context
+
+    def step(self) -> None:
+        """Each process moves what is its own; of whole states all hold the same."""
+        if self._stage_1 is None:
+            self._optimizer.step()
+            return
+        optimizer, clip, moved = self._optimizer, self._optimizer._grad_clip, held(self._optimizer)
+        if clip is not None:  # by the norm of all, before each process takes its own
+            pairs = [(p, p.grad) for p in moved if p.grad is not None]
+            for parameter, gradient in clip(pairs):
+                parameter.grad = gradient
+        own = self._stage_1._rank2params[dist.get_rank()]
+        optimizer._grad_clip, optimizer._parameter_list = None, own
+        try:
+            optimizer.step()
+        finally:
+            optimizer._grad_clip, optimizer._parameter_list = clip, moved
+        self._stage_1._sharding_sync_parameters()
+
+
+def _stage_1(optimizer: Any) -> Any:
+    """Fleet's, which says whose each parameter is; it is given a copy, whose parameters it takes.
+
+    By their sizes: each goes to the process that has the fewest elements.
+    """
+    from paddle.distributed import fleet
+    from paddle.distributed.fleet.meta_optimizers.dygraph_optimizer import DygraphShardingOptimizer
+
+    strategy = fleet.DistributedStrategy()
+    strategy.hybrid_configs = {"sharding_degree": dist.get_world_size()}
+    fleet.init(is_collective=True, strategy=strategy)
+    group = fleet.get_hybrid_communicate_group()
+    return DygraphShardingOptimizer(copy.copy(optimizer), group)

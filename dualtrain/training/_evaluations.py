@@ -47,7 +47,7 @@ class Evaluations(Turn):
         """Score, tell of it, and let early stopping and the best model know."""
         run = self._run
         with kept_random(run), run.averaged():
-            self._latest = self._scoring()
+            self._latest = run.processes.told(self._scoring())
         self._made = run.attempts
         if self._latest is None:
             return

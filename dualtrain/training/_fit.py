@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,14 @@ from dualtrain.training._observer import Observer
 from dualtrain.training._outputs import check_outputs
 from dualtrain.training._plateau import Metric, PlateauMetric, check_metric
 from dualtrain.training._probe import probe
+from dualtrain.training._processes import check_same_run, device_of, joined
+from dualtrain.training._random import share_random
 from dualtrain.training._recorder import recorded
-from dualtrain.training._start import begin
+from dualtrain.training._start import backend_for, begin
 from dualtrain.training._states import check_states, leading
 from dualtrain.training._turn import Turn
 from dualtrain.training._update import at
+from dualtrain.world import Shard, World
 
 __all__ = ["fit"]
 
@@ -39,6 +44,7 @@ def fit(
     output: Path | str | None = None,
     states: Path | str | None = None,
     every: int = 1,
+    shard: Shard = "none",
 ) -> tuple[Update, ...]:
     """Train a model of yours, a torch or a Paddle one, as the spec says.
 
@@ -67,6 +73,10 @@ def fit(
     states: folder for the state before and after each judged update, and its gradients, from which
         another framework, or this one, can follow.
     every: how many updates from one judged to the next; the first and the last are.
+    shard: what several processes split between them: `none`, the optimizer's state or `full`.
+
+    Under torchrun or Paddle's launcher every process is given all of the micro-batches, takes its
+    rows of each, and returns the same updates; the first writes all files: docs/distributed.md.
 
     Warns (`TrainingWarning`) of the first update whose loss is no finite number, and of a run whose
     every update was skipped.
@@ -76,12 +86,25 @@ def fit(
     """
     check_metric(spec, metric)
     check_evaluate(spec, evaluate)
-    check_outputs(trace, output)
-    check_states(states, every, output=output)
-    epochs = Epochs(batches)
-    run = begin(spec, model, epochs.count, backend=backend, measure=trace is not None)
-    collector, header = _Collector(), None
-    with run:
+    world, verbs = World.of(os.environ), backend_for(model, backend)
+    if world.leads:
+        check_outputs(trace, output)
+        check_states(states, every, output=output, shard=shard)
+    device, collector, header = verbs.open_device(device_of(spec, world)), _Collector(), None
+    with ExitStack() as opened:
+        processes = opened.enter_context(joined(verbs, device, world=world, shard=shard))
+        check_same_run(processes, spec)
+        share_random(processes, model)
+        epochs = Epochs(batches)
+        run = begin(
+            spec,
+            model,
+            epochs.count,
+            backend=backend,
+            measure=trace is not None,
+            processes=processes,
+        )
+        opened.enter_context(run)
         objective = objective_of(run, loss)  # before anything is written
         if trace is not None:
             with at(run, 0, 0):
@@ -91,7 +114,7 @@ def fit(
             header = describe(run, probe=None if loss else probe(run, first))
         with (
             recorded(run, header, collector, trace=trace, output=output) as observers,
-            leading(run, states, every) as leader,
+            leading(run, states if world.leads else None, every) as leader,
         ):
             turns: list[Turn] = [] if metric is None else [PlateauMetric(run, metric)]
             evaluations = None

@@ -43,5 +43,6 @@ def make_updates(
                 if turn.is_due():
                     journal.read()
                     turn.take()
+                    run.processes.meet()
             if run.is_over:
                 break

@@ -10,14 +10,32 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dualtrain.backend import Backend
 from dualtrain.state import Arrays
+from dualtrain.training._processes import Processes
 from dualtrain.training._run import Run
 
-__all__ = ["kept_random", "random_of", "set_random"]
+__all__ = ["kept_random", "random_of", "set_random", "share_random"]
 
 
 def random_of(run: Run) -> dict[str, NDArray[Any]]:
     """The states of now, as arrays that safetensors holds."""
+    return _states(run.backend, run.model)
+
+
+def set_random(run: Run, states: Arrays) -> None:
+    """Go on from states that `random_of` gave; those that are not there stay."""
+    _set(run.backend, run.model, states)
+
+
+def share_random(processes: Processes, model: Any) -> None:
+    """Let every process draw what the first one draws from now on."""
+    if processes.are_several:
+        backend = processes.backend
+        _set(backend, model, processes.told(_states(backend, model)))
+
+
+def _states(backend: Backend, model: Any) -> dict[str, NDArray[Any]]:
     _, keys, *place = np.random.get_state(legacy=True)
     version, internal, gauss = random.getstate()
     return {
@@ -25,12 +43,11 @@ def random_of(run: Run) -> dict[str, NDArray[Any]]:
         "numpy/place": np.array(place, np.float64),  # place, whether a normal number waits, it
         "python/internal": np.array(internal, np.int64),
         "python/place": np.array([version, gauss is not None, gauss or 0.0], np.float64),
-        **{f"framework/{n}": a for n, a in run.backend.random_states(run.model).items()},
+        **{f"framework/{n}": a for n, a in backend.random_states(model).items()},
     }
 
 
-def set_random(run: Run, states: Arrays) -> None:
-    """Go on from states that `random_of` gave; those that are not there stay."""
+def _set(backend: Backend, model: Any, states: Arrays) -> None:
     if "numpy/keys" in states:
         at, waits, number = map(float, states["numpy/place"])
         np.random.set_state(("MT19937", states["numpy/keys"], int(at), int(waits), number))
@@ -39,7 +56,7 @@ def set_random(run: Run, states: Arrays) -> None:
         internal = tuple(map(int, states["python/internal"]))
         random.setstate((int(version), internal, number if waits else None))
     own = {k.partition("/")[2]: a for k, a in states.items() if k.startswith("framework/")}
-    run.backend.set_random_states(run.model, own)
+    backend.set_random_states(model, own)
 
 
 @contextmanager

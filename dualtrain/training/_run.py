@@ -16,9 +16,8 @@ from dualtrain.state import Arrays, RunState
 from dualtrain.training._journal import AppliedUpdate, Journal
 from dualtrain.training._loss import MicroLoss, check_loss, divisor_of
 from dualtrain.training._native import wire
-from dualtrain.training._processes import Processes
+from dualtrain.training._processes import Processes, alone
 from dualtrain.training._state import averages_of, restore, state_of
-from dualtrain.world import ALONE, World
 
 __all__ = ["Run"]
 
@@ -43,7 +42,7 @@ class Run:
         backend: Backend,
         device: Any,
         measure: bool,
-        world: World = ALONE,
+        processes: Processes | None = None,
     ) -> None:
         spec = plan.spec
         if plan.ledger is None:
@@ -60,11 +59,14 @@ class Run:
         self.backend = backend
         self.clip = backend.build_clip(spec.clip, measure=measure)
         self._open = ExitStack()
+        self.processes = processes or alone(backend)
+        """This process's part; forward passes of training go through `processes.forward`."""
+        self.processes.begin(model)
+        self._open.callback(self.processes.release)
         self.optimizer = wire(backend, spec.optimizer, plan.ledger, model, clip=self.clip)
         backend.clear_gradients(self.optimizer)  # those of an earlier loop that broke off
         self.masters = backend.build_masters(spec.amp, model, self.optimizer)
-        self.processes = Processes(backend, model, device, world)
-        """This process's part; forward passes go through `processes.model`."""
+        self.processes.spread(model, self.optimizer, device)
         self.plateau = Plateau(plan) if spec.schedule.needs_metric else None
         rate_at = self.plateau.rate_at if self.plateau is not None else None
         self.schedule = backend.build_schedule(plan, self.optimizer, rate_at=rate_at)
@@ -106,7 +108,7 @@ class Run:
         there the update uses, and if it raises there is none."""
         self._is_closed = False
         self._losses: list[MicroLoss] = []  # of the group, for the journal
-        backend.seed_everything((spec.seed + world.rank) % 2**32)  # dropout masks of its own
+        backend.seed_everything(spec.seed)
 
     def enter(self, context: AbstractContextManager[Any]) -> None:
         """Enter a context, to be left when the run is closed."""
@@ -391,7 +393,7 @@ class Run:
             if not finite:
                 self.backend.skip_step(self.optimizer)
                 return False
-        self.optimizer.step()
+        self.processes.step(self.optimizer)
         if self.masters is not None:
             self.masters.write_back()
         return True

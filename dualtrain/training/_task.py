@@ -22,13 +22,13 @@ from dualtrain.training._observer import Observer
 from dualtrain.training._outputs import check_outputs, inputs_of
 from dualtrain.training._plateau import Metric, PlateauMetric, check_metric
 from dualtrain.training._probe import evaluation_logits
-from dualtrain.training._processes import joined
+from dualtrain.training._processes import check_same_run, joined
 from dualtrain.training._recorder import recorded
 from dualtrain.training._run import Run
 from dualtrain.training._states import check_states, leading
 from dualtrain.training._task_side import TaskSide, begin_task
 from dualtrain.training._turn import Turn
-from dualtrain.world import World
+from dualtrain.world import Shard, World
 
 __all__ = ["task_ledger", "train"]
 
@@ -48,6 +48,7 @@ def train(
     nudge: int = 0,
     without_randomness: bool = False,
     observer: Observer | None = None,
+    shard: Shard = "none",
 ) -> Score | None:
     """Train the spec's task with one backend; its score, or None without an `eval` file.
 
@@ -67,14 +68,19 @@ def train(
         which down follows from this number. 0: do not.
     without_randomness: train with nothing random, as a parity run does: masks cannot match across
         frameworks. The model that is saved keeps its dropout.
+    shard: what several processes split between them: `none`, the optimizer's state or `full`.
+
+    Under torchrun or Paddle's launcher each process trains on its rows of every micro-batch, and
+    the first one writes all files: docs/distributed.md.
     """
     world = World.of(os.environ)
-    if not world.leads:  # the first process writes all files, and speaks for the others
-        trace = output = states = observer = None
+    if not world.leads:
+        observer = None
     if metric is not None:
         check_metric(spec, metric)
-    check_outputs(trace, output, inputs=inputs_of(spec), files=task_of(spec).files)
-    check_states(states, every, output=output, inputs=inputs_of(spec))
+    if world.leads:
+        check_outputs(trace, output, inputs=inputs_of(spec), files=task_of(spec).files)
+        check_states(states, every, output=output, inputs=inputs_of(spec), shard=shard)
     side = begin_task(
         spec,
         backend,
@@ -86,14 +92,17 @@ def train(
     )
     start, measure = side.start, trace is not None
     with ExitStack() as opened:
-        opened.enter_context(joined(side.backend, world, side.device))
+        processes = opened.enter_context(
+            joined(side.backend, side.device, world=world, shard=shard)
+        )
+        check_same_run(processes, spec, side.data.digest)
         run = Run(
             start.plan,
             start.model,
             backend=side.backend,
             device=side.device,
             measure=measure,
-            world=world,
+            processes=processes,
         )
         opened.enter_context(run)
         objective = side.objective(run, loss)
@@ -112,7 +121,7 @@ def train(
             turns: list[Turn] = [evaluations]
             if metric is not None:
                 turns = [PlateauMetric(run, metric), evaluations]
-            with leading(run, states, every) as leader:
+            with leading(run, states if world.leads else None, every) as leader:
                 make_updates(run, side.epochs, objective, observers, leader, turns)
             return evaluations.last()
 

@@ -91,9 +91,7 @@ def begin_task(
     if data is None:  # else whoever prepared it has done so
         check_before(spec, own_model=own_model is not None)
     verbs = load_backend(backend) if own_model is None else backend_for(own_model, backend)
-    device = verbs.open_device(
-        device_of(spec, world)
-    )  # before any work: a missing device stops here
+    device = verbs.open_device(device_of(spec, world))  # before any work: one may be missing
     verbs.check_amp(spec.amp, device)
     data = data if data is not None else task.prepare(spec.folder)
     epochs = Epochs(batches_of_epoch(data, seed=spec.seed, size=size))

@@ -1,7 +1,8 @@
-"""Several processes make the updates of one: the same curve, order and decisions, up to rounding."""
+"""Several processes make the updates of one: the same curve, order and decisions."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ WORDS: dict[str, dict[str, Any]] = {
     "plain": {},
     "token_mean": {"batch": {"size": 8, "accumulate": 3, "normalise": "token_mean"}},
     "leak": {"batch": {"size": 8, "accumulate": 3, "tail": "leak"}},
+    "averages": {"ema": {"decay": 0.9}},
     "fewer rows than processes": {
         "batch": {"size": 2, "accumulate": 1},
         "duration": {"updates": 4},
@@ -28,9 +30,33 @@ WORDS: dict[str, dict[str, Any]] = {
 }
 
 
-def trained(backend: Backend, folder: Path, name: str, **words: Any) -> None:
+def trained(backend: Backend, folder: Path, name: str, shard: Any = "none", **words: Any) -> None:
     spec = small_spec(folder, **words)
-    train(spec, backend.NAME, trace=folder / f"{name}.jsonl", output=folder / name)
+    train(spec, backend.NAME, trace=folder / f"{name}.jsonl", output=folder / name, shard=shard)
+
+
+def check_alike(folder: Path, size: int) -> None:
+    """The run `shared`, of so many processes, against the run `alone`."""
+    alone, shared = (read_trace(folder / f"{name}.jsonl") for name in ("alone", "shared"))
+    assert shared.header.plan is not None
+    assert shared.header.plan.world_size == size
+    assert [u.lr for u in shared.updates] == [u.lr for u in alone.updates]
+    assert [u.batches for u in shared.updates] == [u.batches for u in alone.updates]
+    assert shared.outcome == alone.outcome
+    for name in ("loss", "grad_norm", "clipped_norm"):
+        np.testing.assert_allclose(
+            [getattr(u, name) for u in shared.updates],
+            [getattr(u, name) for u in alone.updates],
+            rtol=2e-5,
+        )
+    start = load_file(folder / "alone" / "initial.safetensors")
+    for file in ("model", "ema"):
+        if not (folder / "alone" / f"{file}.safetensors").exists():
+            continue
+        moved = load_file(folder / "shared" / f"{file}.safetensors")
+        for name, weight in load_file(folder / "alone" / f"{file}.safetensors").items():
+            way = max(np.linalg.norm(weight - start[name]), 1e-4)  # a key's bias has no gradient
+            assert np.linalg.norm(moved[name] - weight) <= 1e-3 * way, name
 
 
 @pytest.mark.parametrize(
@@ -43,21 +69,24 @@ def test_the_updates_are_those_of_one_process(
     write_task(tmp_path)
     trained(backend, tmp_path, "alone", **words)
     forked(size, lambda: trained(backend, tmp_path, "shared", **words))
+    check_alike(tmp_path, size)
 
-    alone, shared = (read_trace(tmp_path / f"{name}.jsonl") for name in ("alone", "shared"))
-    assert shared.header.plan is not None
-    assert shared.header.plan.world_size == size
-    assert [u.lr for u in shared.updates] == [u.lr for u in alone.updates]
-    assert [u.batches for u in shared.updates] == [u.batches for u in alone.updates]
-    assert shared.outcome == alone.outcome
-    for name in ("loss", "grad_norm", "clipped_norm"):
-        np.testing.assert_allclose(
-            [getattr(u, name) for u in shared.updates],
-            [getattr(u, name) for u in alone.updates],
-            rtol=2e-5,
-        )
-    moved = load_file(tmp_path / "shared" / "model.safetensors")
-    start = load_file(tmp_path / "alone" / "initial.safetensors")
-    for name, weight in load_file(tmp_path / "alone" / "model.safetensors").items():
-        way = max(np.linalg.norm(weight - start[name]), 1e-4)  # a key's bias has no gradient
-        assert np.linalg.norm(moved[name] - weight) <= 1e-3 * way, name
+
+SHARDED: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "averages": {"ema": {"decay": 0.9}, "best": {"metric": "loss", "mode": "min"}},
+    "by value": {"clip": {"value": 1e-3}},
+    "by norm": {"clip": {"norm": 1e-3}},
+}
+
+
+@pytest.mark.parametrize("size", [2, 3])
+@pytest.mark.parametrize("case", SHARDED)
+def test_a_sharded_run_makes_the_same_updates(
+    backend: Backend, tmp_path: Path, size: int, case: str
+) -> None:
+    write_task(tmp_path)
+    trained(backend, tmp_path, "alone", **SHARDED[case])
+    shard = {"torch": "full", "paddle": "optimizer"}[backend.NAME]
+    forked(size, lambda: trained(backend, tmp_path, "shared", shard, **SHARDED[case]))
+    check_alike(tmp_path, size)
