@@ -7,9 +7,9 @@ import signal
 import socket
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
-__all__ = ["forked"]
+__all__ = ["forked", "statuses_of"]
 
 LIMIT = 120.0
 """Seconds; a process that hangs must not hang the tests."""
@@ -18,25 +18,45 @@ LIMIT = 120.0
 def forked(size: int, work: Callable[[], object]) -> None:
     """Do the work in as many processes as if torchrun had started them.
 
-    Raises `AssertionError` with the numbers of those that failed, whose errors are printed.
+    Raises `AssertionError` with the statuses of all if one fails; errors are printed.
+    """
+    statuses = statuses_of(size, work)
+    assert not any(statuses), statuses
+
+
+def statuses_of(
+    size: int,
+    work: Callable[[], object],
+    *,
+    limit: float = LIMIT,
+    left: Collection[int] = (),
+    **environment: str,
+) -> list[int | None]:
+    """The status of each process, minus the signal that ended it; None of one that was left.
+
+    limit: seconds after which those that are left are killed. left: processes not waited for.
     """
     port = _port()
-    children = [_child(rank, size, port, work) for rank in range(size)]
-    statuses, end = dict.fromkeys(children, -1), time.monotonic() + LIMIT
-    while -1 in statuses.values() and time.monotonic() < end:
+    children = [_child(rank, size, port, work, environment) for rank in range(size)]
+    statuses: dict[int, int | None] = dict.fromkeys(children)
+    end = time.monotonic() + limit
+    awaited = [child for rank, child in enumerate(children) if rank not in left]
+    while any(statuses[child] is None for child in awaited) and time.monotonic() < end:
         for child, status in statuses.items():
-            if status == -1:
+            if status is None:
                 found, ended = os.waitpid(child, os.WNOHANG)
-                statuses[child] = os.waitstatus_to_exitcode(ended) if found else -1
+                statuses[child] = os.waitstatus_to_exitcode(ended) if found else None
         time.sleep(0.01)
     for child, status in statuses.items():
-        if status == -1:
+        if status is None:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
-    assert not any(statuses.values()), list(statuses.values())
+    return list(statuses.values())
 
 
-def _child(rank: int, size: int, port: int, work: Callable[[], object]) -> int:
+def _child(
+    rank: int, size: int, port: int, work: Callable[[], object], environment: dict[str, str]
+) -> int:
     child = os.fork()
     if child:
         return child
@@ -48,6 +68,7 @@ def _child(rank: int, size: int, port: int, work: Callable[[], object]) -> int:
             LOCAL_RANK=str(rank),
             MASTER_ADDR="127.0.0.1",
             MASTER_PORT=str(port),
+            **environment,
         )
         work()
         status = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import warnings
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -129,13 +130,27 @@ class Spread(CoreSpread):
 def _stage_1(optimizer: Any) -> Any:
     """Fleet's, which says whose each parameter is; it is given a copy, whose parameters it takes.
 
-    By their sizes: each goes to the process that has the fewest elements.
+    By their sizes: each goes to the process that has the fewest elements. Over the group that is
+    there: on the CPU some of those that `fleet.init` makes beside it fail now and then, or hang.
     """
     from paddle.distributed import fleet
     from paddle.distributed.fleet.meta_optimizers.dygraph_optimizer import DygraphShardingOptimizer
 
-    strategy = fleet.DistributedStrategy()
-    strategy.hybrid_configs = {"sharding_degree": dist.get_world_size()}
-    fleet.init(is_collective=True, strategy=strategy)
-    group = fleet.get_hybrid_communicate_group()
-    return DygraphShardingOptimizer(copy.copy(optimizer), group)
+    if not hasattr(fleet.fleet, "_user_defined_strategy"):  # which fleet.init leaves there
+        fleet.fleet._user_defined_strategy = fleet.DistributedStrategy()
+    with warnings.catch_warnings():  # of no NCCL
+        warnings.simplefilter("ignore")
+        return DygraphShardingOptimizer(copy.copy(optimizer), _OneGroup())
+
+
+class _OneGroup:
+    """What fleet's optimizer asks of the groups that share a model between them."""
+
+    def get_sharding_parallel_world_size(self) -> int:
+        return dist.get_world_size()
+
+    def get_sharding_parallel_rank(self) -> int:
+        return dist.get_rank()
+
+    def get_sharding_parallel_group(self) -> Any:
+        return dist.get_group()

@@ -76,13 +76,16 @@ def split(model: torch.nn.Module) -> None:
 
     Each block of a list of them, such as an encoder's layers, is gathered by itself.
     """
+    from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import fully_shard
 
+    device = next(model.parameters()).device
+    mesh = init_device_mesh(device.type, (dist.get_world_size(),))
     lists = (m for m in model.modules() if isinstance(m, torch.nn.ModuleList))
     for block in [block for blocks in lists for block in blocks]:
         if any(True for _ in block.children()):
-            fully_shard(block)
-    fully_shard(model)
+            fully_shard(block, mesh=mesh, reshard_after_forward=True)
+    fully_shard(model, mesh=mesh, reshard_after_forward=True)
 
 
 class Spread(CoreSpread):

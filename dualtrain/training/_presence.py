@@ -29,6 +29,8 @@ SILENCE = 20.0
 """Seconds without any, after which a process counts as one that stands still."""
 GRACE = 10.0
 """Seconds in which a process may end by itself, once another is lost."""
+NOTICE = 1.0
+"""Seconds for the others to hear why a process ends."""
 STATUS = 2
 """Of a process that does not."""
 
@@ -48,6 +50,7 @@ class Presence:
         self._arrived: dict[int, int] = {}
         self._meeting = self._gone_on = 0
         self._lost: str | None = None
+        self._is_sudden = False
         self._changed, self._closed = threading.Condition(), threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -63,6 +66,7 @@ class Presence:
         elif self._lost is None:
             told = "" if kind is None else f"{kind.__name__}: {error}"
             self._lines.say({"ended": printable(told).partition("\n")[0]})
+            time.sleep(NOTICE)  # for a framework may abort those who wait for this process
         self._thread.join(timeout=BEAT)
         self._lines.close()
 
@@ -118,6 +122,7 @@ class Presence:
         self._seen[rank] = time.monotonic()
         if message is None:
             if rank not in self._done:
+                self._is_sudden = True
                 self._lose(rank, "has ended before the run")
             return
         self._who[rank] = message.get("who", self._who[rank])
@@ -158,6 +163,7 @@ class Presence:
 
     def _stop(self, sentence: str) -> None:
         """Let this process end as when it is told to."""
+        print(f"{self._world}: {sentence}", file=sys.stderr, flush=True)
         self._set_lost(sentence)
         os.kill(os.getpid(), signal.SIGTERM)
 
@@ -166,8 +172,9 @@ class Presence:
 
         The framework may abort before its own error is told, so the sentence comes first.
         """
-        if self._closed.wait(BEAT / 8):
+        if self._closed.wait(0.0 if self._is_sudden else NOTICE / 4):
             return
-        print(f"{self._world}: {self._lost}", file=sys.stderr, flush=True)
+        if os.getppid() == self._parent or not self._world.is_launched:
+            print(f"{self._world}: {self._lost}", file=sys.stderr, flush=True)
         if not self._closed.wait(GRACE):
             os._exit(STATUS)

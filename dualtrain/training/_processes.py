@@ -134,6 +134,7 @@ class Processes:
                 f"with several processes {what} must be the same in each: {cure}. Expected, as in "
                 f"process 0: {_short(expected)}. Received: {_short(value)}, in {self.world}"
             )
+        self.meet()
 
     def check_batches(self, epoch: int, digests: tuple[str, ...]) -> None:
         """Look, once an epoch, whether every process has the same micro-batches."""
