@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +21,7 @@ from dualtrain.errors import TrainingWarning
 from dualtrain.ledger import Ledger, LedgerRow, decide
 from dualtrain.printable import escaped
 from dualtrain.spec import Spec, load_spec
+from dualtrain.world import Shard, World
 
 if TYPE_CHECKING:
     from dualtrain.workers import Side
@@ -135,13 +137,29 @@ def train(
     every: Annotated[
         int, typer.Option(min=1, help="States of each so many updates; the first and last too.")
     ] = 1,
+    shard: Annotated[
+        Shard, typer.Option(help="What several processes split: optimizer, its state; full, all.")
+    ] = "none",
     device: Device = None,
 ) -> None:
-    """Train a spec's task with one backend."""
+    """Train a spec's task with one backend, in several processes under torchrun or Paddle's."""
     from dualtrain import training
     from dualtrain.workers import ProgressBars, leave_shown
 
     loaded = on_device(load_spec(spec), device)
+    if not World.of(os.environ).leads:  # the first one says what is to be said
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", TrainingWarning)
+            training.train(
+                loaded,
+                backend,
+                trace=trace,
+                output=output,
+                states=states,
+                every=every,
+                shard=shard,
+            )
+        return
     bars = ProgressBars([backend])
     seen = bars.observer(backend)
     with _interruption_told(lambda: seen.left), bars, _warnings_as_text():
@@ -153,6 +171,7 @@ def train(
             states=states,
             every=every,
             observer=seen,
+            shard=shard,
         )
         seen.left = "the run was done, and has left all that it was to write"
         if states is not None:

@@ -52,8 +52,7 @@ CASES: dict[str, tuple[Callable[[], None], str]] = {
 }
 
 
-@pytest.mark.parametrize("size", [2, 3])
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(("case", "size"), [*((case, 2) for case in CASES), ("killed", 3)])
 def test_the_others_end_and_name_it(
     backend: Backend,
     monkeypatch: pytest.MonkeyPatch,
@@ -64,6 +63,7 @@ def test_the_others_end_and_name_it(
     act, sentence = CASES[case]
     if case == "stopped":
         monkeypatch.setattr(_presence, "SILENCE", 8.0)
+        monkeypatch.setattr(_presence, "GRACE", 2.0)
     begun = time.monotonic()
     left = [1] if case == "stopped" else []
     statuses = statuses_of(size, lambda: fitted(backend, act), limit=LIMIT, left=left)
