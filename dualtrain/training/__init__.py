@@ -40,6 +40,7 @@ from dualtrain.training._outputs import inputs_of as inputs_of
 from dualtrain.training._plateau import Metric as Metric
 from dualtrain.training._run import Run as Run
 from dualtrain.training._save import weights_size as weights_size
+from dualtrain.training._start import resume as resume
 from dualtrain.training._start import start as start
 from dualtrain.training._task import task_ledger as task_ledger
 from dualtrain.training._task import train as train

@@ -25,7 +25,8 @@ def drawn(run: Run, epochs: Epochs) -> Iterator[tuple[int, dict[int, Any]]]:
         if epoch != current:
             if current is not None:
                 batches = {index: next(coming) for index in group if index < 0}
-            run.epoch_random = random_of(run)
+            if not epochs.has_begun(epoch):
+                run.epoch_random = random_of(run)
             current, coming = epoch, epochs.of(epoch)
             if not batches:
                 run.begin_epoch()

@@ -32,7 +32,7 @@ class Evaluations(Turn):
     def __init__(self, run: Run, scoring: Scoring, observers: Sequence[Observer]) -> None:
         self._run, self._scoring, self._observers = run, scoring, observers
         self._every = every_of(run.plan.spec)
-        self._made = -1
+        self._made = run.attempts if self.is_due() else -1  # of a run that goes on from there
         self._latest: Score | None = None
 
     def is_due(self) -> bool:
@@ -56,8 +56,12 @@ class Evaluations(Turn):
 
     def last(self) -> Score | None:
         """The score of the run's end."""
-        if self._made != self._run.attempts:
+        run = self._run
+        if self._made != run.attempts:
             self.take()
+        elif self._latest is None:  # told by the process that the run went on from
+            with kept_random(run), run.averaged():
+                self._latest = self._scoring()
         return self._latest
 
 

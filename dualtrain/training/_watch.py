@@ -41,7 +41,7 @@ class Watch(Observer):
     def ended(self) -> None:
         """Look at what the run has come to."""
         skipped = self._run.skipped
-        if skipped and skipped == self._updates:
+        if skipped and skipped == self._run.attempts:
             _warn(
                 f"no update was made: all {skipped} were skipped, for the gradients were never "
                 f"finite in {self._dtype}, at the last with a loss scale of {self._scale:g}. "
