@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from dualtrain.checkpoints import Checkpoint, Keeper, changed, keeping
 from dualtrain.errors import (
@@ -38,6 +39,8 @@ class Kept:
     """What the trace begins with, of a run that goes on."""
     keeper: Keeper | None = None
     stop: Stop | None = None
+    is_asked: bool = False
+    """Whether it is to go on from the folder, if there is a checkpoint."""
     is_free: bool = False
     """Whether spec and data may be others than those that the run began with."""
 
@@ -49,8 +52,10 @@ class Kept:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a user must know of where the run stands."""
-        if self.keeper is None or self.keeper.path is None or self.resumed is None:
+        if self.keeper is None or not self.is_asked:
             return ()
+        if self.resumed is None:
+            return (f"no checkpoint is in {self.keeper.folder}: the run begins",)
         return (f"goes on after {self.resumed.made} updates, from {self.keeper.path}",)
 
     def stand(self, run: Run) -> Header | None:
@@ -125,7 +130,8 @@ def kept_in(
                     f"Received: a run that goes on after {resumed.made}"
                 )
         place, rows = _trace_of(trace, resumed)
-        yield Kept(trace=place, rows=rows, keeper=keeper, stop=stop, is_free=allow_spec_change)
+        words: dict[str, Any] = {"is_asked": resume, "is_free": allow_spec_change}
+        yield Kept(trace=place, rows=rows, keeper=keeper, stop=stop, **words)
 
 
 def _trace_of(

@@ -74,7 +74,7 @@ class Moves(Observer):
 
     def updated(self, update: Update, total: int) -> None:
         """Move the bar by one update."""
-        self.done += 1
+        self.done = update.attempt + 1
         self.skipped += update.skipped
         self._bars.show(self._name, self.done, total, update.loss)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import random
 import re
 from collections.abc import Callable, Mapping
@@ -13,7 +15,8 @@ import pytest
 
 from dualtrain import fit, resume, start
 from dualtrain.backend import Backend
-from dualtrain.checkpoints import newest
+from dualtrain.checkpoints import _files, keeping, newest
+from dualtrain.errors import CheckpointError, OutputError, SpecError, TrainingWarning
 from dualtrain.spec import Spec
 from dualtrain.state import RunState
 from dualtrain.trace import read_trace
@@ -60,6 +63,10 @@ class Job:
 
         def loss(model: Any, tensors: dict[str, Any]) -> Any:
             noise = float(np.random.rand()) + random.random()
+            if self._spec.amp is not None:  # no forward pass: Paddle has no autocast on the CPU
+                wide = [backend.scaled(p, 1.0) for p in model.parameters()]
+                target = tensors["x"].mean()
+                return sum(((one - target) ** 2).sum() for one in wide) * noise
             return backend.cross_entropy_sum(model(tensors["x"]), tensors["labels"]) * noise
 
         def metric(model: Any) -> float:
@@ -115,10 +122,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "optimizer": {"name": "momentum", "lr": 0.1, "momentum": 0.95, "nesterov": False},
         "schedule": {
             "name": "one_cycle",
-            "start_factor": 0.04,
-            "end_factor": 1e-4,
-            "peak": 0.3,
-            "curve": "cosine",
+            "start_lr": 0.004,
+            "end_lr": 1e-5,
+            "rise": 0.3,
+            "shape": "cosine",
             "momentum": {"low": 0.85, "high": 0.95},
         },
     },
@@ -129,6 +136,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:amp_guard can only be enabled")
 @pytest.mark.usefixtures("without_autocast")
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("made", [1, 4, 7])
@@ -146,3 +154,185 @@ def test_a_run_that_was_left_goes_on_to_the_bit(
     expected = job.held("whole")
     assert len(read_trace(tmp_path / "whole" / "trace.jsonl").updates) > made or "early" in variant
     assert job.held("left") == expected
+
+
+def loader_of(framework: str) -> Any:
+    """A DataLoader that shuffles, from the framework's own random numbers."""
+    data = pytest.importorskip("torch.utils.data" if framework == "torch" else "paddle.io")
+    samples = micro_batches()
+
+    class Samples(data.Dataset):  # type: ignore[misc, name-defined]
+        def __len__(self) -> int:
+            return len(samples)
+
+        def __getitem__(self, index: int) -> Any:
+            return samples[index]
+
+    return data.DataLoader(Samples(), batch_size=1, shuffle=True, collate_fn=lambda one: one[0])
+
+
+@pytest.mark.parametrize("made", [3, 7, 9])
+def test_a_loader_that_shuffles_goes_on_where_it_was(
+    backend: Backend, tmp_path: Path, made: int
+) -> None:
+    spec = spec_of(duration={"epochs": 3}, batch={"accumulate": 2})
+    job = Job(backend, spec, lambda: loader_of(backend.NAME), tmp_path)
+    job("whole")
+    with pytest.raises(SystemExit):
+        job("left", stop=left_after(made))
+    job("left", resume=True)
+    assert job.held("left") == job.held("whole")
+
+
+@pytest.mark.parametrize("made", [3, 4, 12])
+def test_a_task_with_dropout_goes_on_to_the_bit(
+    backend: Backend, tmp_path: Path, made: int
+) -> None:
+    write_task(tmp_path)
+    task = small_spec(tmp_path).model_dump()["task"]
+    task["model"]["dropout"] = 0.5
+    spec = small_spec(tmp_path, task=task, checkpoint={"every": {"updates": 1}, "keep": 3})
+    scores = {}
+
+    def run(name: str, **more: Any) -> None:
+        place = tmp_path / name
+        words = {"trace": place / "t.jsonl", "output": place / "out", "checkpoints": place / "kept"}
+        scores[name] = train(spec, backend.NAME, **words, **more)
+
+    run("whole")
+    if made < 12:
+        with pytest.raises(SystemExit):
+            run("left", stop=left_after(made))
+    else:
+        run("left")
+    run("left", resume=True)
+    assert scores["left"] == scores["whole"]
+    held = {}
+    for name in scores:
+        header, *rows = (tmp_path / name / "t.jsonl").read_text(encoding="utf-8").splitlines()
+        weights = (tmp_path / name / "out" / "model.safetensors").read_bytes()
+        held[name] = (rows, weights, state_of(tmp_path / name / "kept"))
+    assert held["left"] == held["whole"]
+    kept = sorted(path.name for path in (tmp_path / "left" / "kept").glob("update-*"))
+    assert len(kept) == 3
+
+
+def test_a_changed_spec_is_refused_with_its_fields(backend: Backend, tmp_path: Path) -> None:
+    job = Job(backend, spec_of(), micro_batches, tmp_path)
+    with pytest.raises(SystemExit):
+        job("run", stop=left_after(2))
+    other = spec_of(optimizer={"name": "adamw", "lr": 0.2}, seed=7, checkpoint={"keep": 5})
+    changed = Job(backend, other, micro_batches, tmp_path)
+    with pytest.raises(SpecError) as caught:
+        changed("run", resume=True)
+    assert sorted(problem.where for problem in caught.value.problems) == ["optimizer.lr", "seed"]
+    changed("run", resume=True, allow_spec_change=True)
+    assert [u.lr for u in read_trace(tmp_path / "run" / "trace.jsonl").updates] == [
+        *(0.1, 0.1),
+        *(0.2, 0.2),
+    ]
+
+
+def test_what_has_checkpoints_is_gone_on_with_or_left_alone(
+    backend: Backend, tmp_path: Path
+) -> None:
+    job = Job(backend, spec_of(), micro_batches, tmp_path)
+    job("run")
+    with pytest.raises(OutputError, match="go on with it"):
+        job("run")
+    with (
+        keeping(tmp_path / "run" / "kept", resume=True),
+        pytest.raises(OutputError, match="one run at a time"),
+    ):
+        job("run", resume=True)
+
+
+@pytest.mark.parametrize("file", ["state.safetensors", "checkpoint.json"])
+@pytest.mark.parametrize("how", ["cut", "turned", "gone"])
+def test_a_damaged_checkpoint_is_passed_over(
+    backend: Backend, tmp_path: Path, file: str, how: str
+) -> None:
+    spec = spec_of(checkpoint={"every": {"updates": 1}})
+    job = Job(backend, spec, micro_batches, tmp_path)
+    job("whole")
+    with pytest.raises(SystemExit):
+        job("left", stop=left_after(3))
+    folder = tmp_path / "left" / "kept"
+    damaged = folder / "update-00000003" / file
+    content = bytearray(damaged.read_bytes())
+    content[len(content) // 2] ^= 1
+    if how == "gone":
+        damaged.unlink()
+    else:
+        damaged.write_bytes(content[: len(content) // 2] if how == "cut" else content)
+    with pytest.warns(TrainingWarning, match="damaged checkpoint is passed over"):
+        job("left", resume=True)
+    assert job.held("left") == job.held("whole")
+    for path in folder.glob("update-*/state.safetensors"):
+        path.write_bytes(b"")
+    with pytest.raises(CheckpointError, match="must have a whole one"):
+        job("left", resume=True)
+
+
+def test_a_loop_of_ones_own_is_saved_and_gone_on_with(backend: Backend, tmp_path: Path) -> None:
+    spec, batches = spec_of(duration={"epochs": 2}), micro_batches(3)
+
+    def steps(run: Any, until: int) -> None:
+        with run:
+            while not run.is_over and run.attempts < until:
+                batch = backend.to_device(batches[run.micro_batch], run.device)
+                run.step(run.model(batch["x"]).mean() * float(np.random.rand()))
+            run.save(tmp_path / name)
+
+    def model() -> Any:
+        made = backend.build_linear(3, 2)
+        weights = {"weight": np.ones((2, 3), np.float32), "bias": np.zeros(2, np.float32)}
+        backend.load_weights(made, weights)
+        return made
+
+    for name, stops in (("whole", [6]), ("left", [2, 3, 6])):
+        np.random.seed(3)
+        files = {"trace": tmp_path / f"{name}.jsonl"}
+        steps(start(spec, model(), micro_batches_per_epoch=3, **files), stops[0])
+        for stop in stops[1:]:
+            np.random.seed(99)
+            steps(resume(tmp_path / name, model()), stop)
+    assert state_of(tmp_path / "left") == state_of(tmp_path / "whole")
+    rows = [(tmp_path / f"{n}.jsonl").read_text().splitlines()[1:] for n in ("left", "whole")]
+    assert rows[0] == rows[1]
+
+
+def test_a_time_limit_counts_over_resumes(backend: Backend, tmp_path: Path) -> None:
+    spec = spec_of(duration={"updates": 4, "time_limit": 1e-6})
+    Job(backend, spec, micro_batches, tmp_path)("run")
+    trace = read_trace(tmp_path / "run" / "trace.jsonl")
+    assert (len(trace.updates), trace.outcome) == (1, "time limit: 1e-06 s")
+    Job(backend, spec, micro_batches, tmp_path)("run", resume=True)
+    assert len(read_trace(tmp_path / "run" / "trace.jsonl").updates) == 1
+    longer = spec_of(duration={"updates": 4, "time_limit": 1e6})
+    Job(backend, longer, micro_batches, tmp_path)("run", resume=True)
+    Job(backend, spec_of(), micro_batches, tmp_path)("whole")
+    trace = read_trace(tmp_path / "run" / "trace.jsonl")
+    assert trace.updates == read_trace(tmp_path / "whole" / "trace.jsonl").updates
+
+
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EROFS])
+def test_what_cannot_be_written_names_the_last_whole_one(
+    backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int
+) -> None:
+    """The folder is as it was, and the run goes on from it."""
+    spec = spec_of(checkpoint={"every": {"updates": 1}})
+    job, save, count = Job(backend, spec, micro_batches, tmp_path), _files.save_arrays, iter([1, 1])
+
+    def failing(path: Path, arrays: Any) -> None:
+        if next(count, None) is None:
+            raise OSError(error, os.strerror(error), str(path))
+        save(path, arrays)
+
+    monkeypatch.setattr(_files, "save_arrays", failing)
+    with pytest.raises(OutputError, match=r"last whole checkpoint is .*update-00000002"):
+        job("left")
+    monkeypatch.undo()
+    job("left", resume=True)
+    job("whole")
+    assert job.held("left") == job.held("whole")
