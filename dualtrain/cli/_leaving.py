@@ -41,7 +41,10 @@ class Leaving:
 
     def __call__(self) -> BaseException | None:
         """What ends the run once its state is written; None while no signal has come."""
-        self._is_on = True
+        if not self._is_on:
+            for number in self._handlers:  # Paddle's import puts its own in their place
+                signal.signal(number, self._arrived)
+            self._is_on = True
         return None if self._waiting is None else SystemExit(128 + self._waiting)
 
     def _arrived(self, number: int, frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""A run that is left and gone on with is to the bit the run that never was left, on every backend."""
+"""A run that is left and gone on with is to the bit the run that never was left."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ def test_a_task_with_dropout_goes_on_to_the_bit(
     assert scores["left"] == scores["whole"]
     held = {}
     for name in scores:
-        header, *rows = (tmp_path / name / "t.jsonl").read_text(encoding="utf-8").splitlines()
+        _, *rows = (tmp_path / name / "t.jsonl").read_text(encoding="utf-8").splitlines()
         weights = (tmp_path / name / "out" / "model.safetensors").read_bytes()
         held[name] = (rows, weights, state_of(tmp_path / name / "kept"))
     assert held["left"] == held["whole"]
