@@ -12,6 +12,7 @@ from dualtrain.plan._averages import start_left as start_left
 from dualtrain.plan._clock import clock_of as clock_of
 from dualtrain.plan._curves import Curve as Curve
 from dualtrain.plan._loss_scale import Scaling as Scaling
+from dualtrain.plan._monitor import STOPPED_EARLY as STOPPED_EARLY
 from dualtrain.plan._monitor import Monitor as Monitor
 from dualtrain.plan._notes import decay_note as decay_note
 from dualtrain.plan._notes import warmup_note as warmup_note

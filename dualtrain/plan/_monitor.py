@@ -9,7 +9,10 @@ from dualtrain.errors import MetricError
 from dualtrain.spec import EarlyStopping, Measured, Spec
 from dualtrain.state import MetricState
 
-__all__ = ["Monitor"]
+__all__ = ["STOPPED_EARLY", "Monitor"]
+
+STOPPED_EARLY = "early stopping: "
+"""What the reason of such an end begins with."""
 
 
 class Monitor:
@@ -55,7 +58,7 @@ class Monitor:
             best = f"the best after {stops.at} updates"
         evaluations = "evaluation" if stops.bad == 1 else "evaluations"
         return (
-            f"early stopping: {self._stopping.metric} no better for {stops.bad} {evaluations}; "
+            f"{STOPPED_EARLY}{self._stopping.metric} no better for {stops.bad} {evaluations}; "
             f"{best}"
         )
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from dualtrain.backend import kept_modes
 from dualtrain.errors import MetricError
+from dualtrain.plan import Plan
 from dualtrain.spec import Every, Spec
 from dualtrain.tasks import Score
 from dualtrain.training._observer import Observer
@@ -14,7 +15,7 @@ from dualtrain.training._random import kept_random
 from dualtrain.training._run import Run
 from dualtrain.training._turn import Turn
 
-__all__ = ["Evaluate", "Evaluations", "Scoring", "check_evaluate", "scoring_of"]
+__all__ = ["Evaluate", "Evaluations", "Scoring", "check_evaluate", "may_end_after", "scoring_of"]
 
 Evaluate = Callable[[Any], Mapping[str, float]]
 """The model -> metrics by name, numbers that `early_stopping` and `best` may go by."""
@@ -70,6 +71,15 @@ def every_of(spec: Spec) -> Every | None:
     if spec.evaluation is not None:
         return spec.evaluation.every
     return Every(epochs=1) if spec.early_stopping or spec.best else None
+
+
+def may_end_after(plan: Plan) -> Iterator[int]:
+    """After how many updates `early_stopping` may end a run before its last."""
+    every = every_of(plan.spec)
+    if every is not None and plan.spec.early_stopping is not None:
+        for made in range(1, plan.total_updates):
+            if every.is_due(made, plan.updates_per_epoch):
+                yield made
 
 
 def scoring_of(run: Run, evaluate: Evaluate) -> Scoring:

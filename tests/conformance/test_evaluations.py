@@ -92,7 +92,8 @@ def test_the_weights_of_the_best_evaluation_are_kept(backend: Backend, tmp_path:
         seen.clear()
         model = backend.build_linear(3, 2)
         fit(spec, model, batches(), loss=loss, evaluate=evaluate, output=output)
-        return load_file(output / "best.safetensors")
+        kept: dict[str, Any] = load_file(output / "best.safetensors")
+        return kept
 
     for name, metrics, at in (("a", [3.0, 1.0, 2.0, 1.0], 1), ("b", [1.0, 2.0, 3.0, 0.5], 3)):
         kept = best_of(metrics, tmp_path / name)
