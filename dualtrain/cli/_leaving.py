@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -52,4 +53,5 @@ class Leaving:
             raise SystemExit(128 + number)
         self._waiting = number
         name = signal.Signals(number).name
-        print(f"{name}: the run is saved and left after this update", file=sys.stderr)
+        with suppress(OSError, RuntimeError):  # no terminal; amid another print
+            print(f"{name}: the run is saved and left after this update", file=sys.stderr)

@@ -188,7 +188,7 @@ def train(
         if states is not None:
             leave_shown(loaded, backend, states, bars.console)
     if seen.skipped:
-        print(f"{seen.skipped} of {seen.done} updates skipped: their gradients were not finite")
+        print(f"{seen.skipped} of {seen.made} updates skipped: their gradients were not finite")
     if score is not None:
         print(score)
 

@@ -46,8 +46,7 @@ class Evaluations(Turn):
     def take(self) -> None:
         """Score, tell of it, and let early stopping and the best model know."""
         run = self._run
-        with kept_random(run), run.averaged():
-            self._latest = self._scoring()
+        self._latest = self._scored()
         self._made = run.attempts
         if self._latest is None:
             return
@@ -57,13 +56,16 @@ class Evaluations(Turn):
 
     def last(self) -> Score | None:
         """The score of the run's end."""
-        run = self._run
-        if self._made != run.attempts:
+        if self._made != self._run.attempts:
             self.take()
         elif self._latest is None:  # told by the process that the run went on from
-            with kept_random(run), run.averaged():
-                self._latest = self._scoring()
+            self._latest = self._scored()
         return self._latest
+
+    def _scored(self) -> Score | None:
+        run = self._run
+        with kept_random(run), run.averaged():
+            return self._scoring()
 
 
 def every_of(spec: Spec) -> Every | None:

@@ -10,6 +10,7 @@ from dualtrain.spec import Spec
 from dualtrain.trace import Update
 from dualtrain.training._batch import micro_batch
 from dualtrain.training._checkpoints import Stop
+from dualtrain.training._drawn import first_of
 from dualtrain.training._epochs import Batches, Epochs
 from dualtrain.training._evaluations import Evaluate, Evaluations, check_evaluate, scoring_of
 from dualtrain.training._header import describe
@@ -20,7 +21,6 @@ from dualtrain.training._observer import Observer
 from dualtrain.training._outputs import check_outputs
 from dualtrain.training._plateau import Metric, PlateauMetric, check_metric
 from dualtrain.training._probe import probe
-from dualtrain.training._random import random_of
 from dualtrain.training._recorder import recorded
 from dualtrain.training._start import begin
 from dualtrain.training._states import check_states, leading
@@ -93,7 +93,7 @@ def fit(
     check_metric(spec, metric)
     check_evaluate(spec, evaluate)
     check_outputs(trace, output)
-    check_states(states, every, output=output)
+    check_states(spec, states, every, output=output)
     epochs = Epochs(batches)
     with ExitStack() as opened:
         kept = opened.enter_context(
@@ -116,9 +116,8 @@ def fit(
         if kept.resumed is not None:
             header = kept.stand(run)
         elif trace is not None:
-            run.epoch_random = random_of(run)
             with at(run, 0, 0):
-                first = micro_batch(epochs.first(), run.model)
+                first = micro_batch(first_of(run, epochs), run.model)
                 objective.targets(first)  # refuses labels that are none
             # A loss of the user's own may take more than logits: no probe then.
             header = describe(run, probe=None if loss else probe(run, first))

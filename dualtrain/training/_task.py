@@ -14,6 +14,7 @@ from dualtrain.spec import Spec
 from dualtrain.tasks import Score
 from dualtrain.training._before import model_config, task_of
 from dualtrain.training._checkpoints import Stop
+from dualtrain.training._drawn import first_of
 from dualtrain.training._evaluations import Evaluations
 from dualtrain.training._header import describe
 from dualtrain.training._kept import kept_in
@@ -76,7 +77,7 @@ def train(
     if metric is not None:
         check_metric(spec, metric)
     check_outputs(trace, output, inputs=inputs_of(spec), files=task_of(spec).files)
-    check_states(states, every, output=output, inputs=inputs_of(spec))
+    check_states(spec, states, every, output=output, inputs=inputs_of(spec))
     with ExitStack() as opened:
         kept = opened.enter_context(
             kept_in(
@@ -111,7 +112,7 @@ def train(
         if kept.resumed is not None:
             header = kept.stand(run)
         elif measure:
-            logits = evaluation_logits(run, side.epochs.first())
+            logits = evaluation_logits(run, first_of(run, side.epochs))
             notes = [*start.notes, *start.trace_notes]
             header = describe(run, probe=logits, data_digest=side.data.digest, notes=notes)
         files: dict[str, Any] = {"output": output, "save": start.save}

@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from dualtrain import fit, resume, start
+from dualtrain.aside import save_arrays
 from dualtrain.backend import Backend
 from dualtrain.checkpoints import _files, keeping, newest
-from dualtrain.errors import CheckpointError, OutputError, SpecError, TrainingWarning
+from dualtrain.errors import CheckpointError, OutputError, SpecError, TraceError, TrainingWarning
 from dualtrain.spec import Spec
 from dualtrain.state import RunState
 from dualtrain.trace import read_trace
@@ -82,16 +83,14 @@ class Job:
         if self._spec.early_stopping or self._spec.best:
             words["evaluate"] = evaluate
         place = self._folder / name
-        files = {"trace": place / "trace.jsonl", "checkpoints": place / "kept"}
+        words |= {"trace": place / "trace.jsonl", "checkpoints": place / "kept", **more}
         fit(
             self._spec,
             model,
             self._batches(),
             loss=loss,
             output=place / "out",
-            **files,
             **words,
-            **more,
         )
 
     def held(self, name: str) -> dict[str, Any]:
@@ -161,7 +160,7 @@ def loader_of(framework: str) -> Any:
     data = pytest.importorskip("torch.utils.data" if framework == "torch" else "paddle.io")
     samples = micro_batches()
 
-    class Samples(data.Dataset):  # type: ignore[misc, name-defined]
+    class Samples(data.Dataset):  # type: ignore[name-defined]
         def __len__(self) -> int:
             return len(samples)
 
@@ -196,7 +195,11 @@ def test_a_task_with_dropout_goes_on_to_the_bit(
 
     def run(name: str, **more: Any) -> None:
         place = tmp_path / name
-        words = {"trace": place / "t.jsonl", "output": place / "out", "checkpoints": place / "kept"}
+        words: dict[str, Any] = {
+            "trace": place / "t.jsonl",
+            "output": place / "out",
+            "checkpoints": place / "kept",
+        }
         scores[name] = train(spec, backend.NAME, **words, **more)
 
     run("whole")
@@ -213,8 +216,10 @@ def test_a_task_with_dropout_goes_on_to_the_bit(
         weights = (tmp_path / name / "out" / "model.safetensors").read_bytes()
         held[name] = (rows, weights, state_of(tmp_path / name / "kept"))
     assert held["left"] == held["whole"]
-    kept = sorted(path.name for path in (tmp_path / "left" / "kept").glob("update-*"))
-    assert len(kept) == 3
+    kept = tmp_path / "left" / "kept"
+    assert len(list(kept.glob("update-*"))) == 3
+    checkpoint = newest(kept)[1]
+    assert checkpoint.epoch_random.keys() == checkpoint.random.keys()
 
 
 def test_a_changed_spec_is_refused_with_its_fields(backend: Backend, tmp_path: Path) -> None:
@@ -292,8 +297,8 @@ def test_a_loop_of_ones_own_is_saved_and_gone_on_with(backend: Backend, tmp_path
 
     for name, stops in (("whole", [6]), ("left", [2, 3, 6])):
         np.random.seed(3)
-        files = {"trace": tmp_path / f"{name}.jsonl"}
-        steps(start(spec, model(), micro_batches_per_epoch=3, **files), stops[0])
+        trace = tmp_path / f"{name}.jsonl"
+        steps(start(spec, model(), micro_batches_per_epoch=3, trace=trace), stops[0])
         for stop in stops[1:]:
             np.random.seed(99)
             steps(resume(tmp_path / name, model()), stop)
@@ -322,7 +327,7 @@ def test_what_cannot_be_written_names_the_last_whole_one(
 ) -> None:
     """The folder is as it was, and the run goes on from it."""
     spec = spec_of(checkpoint={"every": {"updates": 1}})
-    job, save, count = Job(backend, spec, micro_batches, tmp_path), _files.save_arrays, iter([1, 1])
+    job, save, count = Job(backend, spec, micro_batches, tmp_path), save_arrays, iter([1, 1])
 
     def failing(path: Path, arrays: Any) -> None:
         if next(count, None) is None:
@@ -336,3 +341,56 @@ def test_what_cannot_be_written_names_the_last_whole_one(
     job("left", resume=True)
     job("whole")
     assert job.held("left") == job.held("whole")
+
+
+def test_a_trace_that_was_moved_goes_on_where_it_is(backend: Backend, tmp_path: Path) -> None:
+    job = Job(backend, spec_of(), micro_batches, tmp_path)
+    job("whole")
+    with pytest.raises(SystemExit):
+        job("left", stop=left_after(2))
+    place, moved = tmp_path / "left" / "trace.jsonl", tmp_path / "left" / "moved.jsonl"
+    place.rename(moved)
+    job("left", resume=True, trace=moved)
+    assert not place.exists()
+    moved.rename(place)
+    assert job.held("left") == job.held("whole")
+
+
+def test_a_trace_that_is_gone_is_told_and_the_run_goes_on(backend: Backend, tmp_path: Path) -> None:
+    job = Job(backend, spec_of(), micro_batches, tmp_path)
+    job("whole")
+    with pytest.raises(SystemExit):
+        job("left", stop=left_after(2))
+    (tmp_path / "left" / "trace.jsonl").unlink()
+    with pytest.warns(TrainingWarning, match="is gone: the run goes on without one"):
+        job("left", resume=True, trace=None)
+    assert not (tmp_path / "left" / "trace.jsonl").exists()
+    assert state_of(tmp_path / "left" / "kept") == state_of(tmp_path / "whole" / "kept")
+
+
+@pytest.mark.parametrize("how", ["cut", "other"])
+def test_a_trace_with_other_rows_is_refused(backend: Backend, tmp_path: Path, how: str) -> None:
+    """It would have a gap; nothing is changed."""
+    job = Job(backend, spec_of(), micro_batches, tmp_path)
+    with pytest.raises(SystemExit):
+        job("left", stop=left_after(2))
+    trace = tmp_path / "left" / "trace.jsonl"
+    lines = trace.read_bytes().splitlines(keepends=True)
+    damaged = lines[:2] if how == "cut" else [lines[0], lines[2], lines[1], *lines[3:]]
+    trace.write_bytes(b"".join(damaged))
+    with pytest.raises(TraceError, match="must have what it had when the state was kept"):
+        job("left", resume=True)
+    assert trace.read_bytes() == b"".join(damaged)
+
+
+def test_weights_that_are_no_numbers_are_told_of_once(backend: Backend, tmp_path: Path) -> None:
+    """Not as the fault of the update that comes next."""
+    job = Job(backend, spec_of(optimizer={"name": "adamw", "lr": 1e38}), micro_batches, tmp_path)
+    with pytest.warns(TrainingWarning), pytest.raises(SystemExit):
+        job("left", stop=left_after(3))
+    with pytest.warns(TrainingWarning) as told:
+        job("left", resume=True)
+    assert [str(one.message) for one in told if one.category is TrainingWarning] == [
+        "the run goes on after 3 updates from weights that are no longer numbers: go on from an "
+        "older checkpoint"
+    ]
