@@ -22,9 +22,12 @@ from dualtrain.printable import escaped
 from dualtrain.spec import Spec, load_spec
 
 if TYPE_CHECKING:
+    from dualtrain.loggers import Logger
     from dualtrain.workers import Side
 
 __all__ = ["ledger", "parity", "train"]
+
+_LOGS = "jsonl:FILE, tensorboard:FOLDER, visualdl:FOLDER, wandb:PROJECT, swanlab:PROJECT"
 
 
 def ledger(
@@ -136,12 +139,16 @@ def train(
         int, typer.Option(min=1, help="States of each so many updates; the first and last too.")
     ] = 1,
     device: Device = None,
+    log: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KIND:PLACE", help=f"Log the numbers too, once or more: {_LOGS}."),
+    ] = None,
 ) -> None:
     """Train a spec's task with one backend."""
     from dualtrain import training
     from dualtrain.workers import ProgressBars, leave_shown
 
-    loaded = on_device(load_spec(spec), device)
+    loaded, loggers = on_device(load_spec(spec), device), _loggers(log or [])
     bars = ProgressBars([backend])
     seen = bars.observer(backend)
     with _interruption_told(lambda: seen.left), bars, _warnings_as_text():
@@ -153,6 +160,7 @@ def train(
             states=states,
             every=every,
             observer=seen,
+            callbacks=loggers,
         )
         seen.left = "the run was done, and has left all that it was to write"
         if states is not None:
@@ -161,6 +169,16 @@ def train(
         print(f"{seen.skipped} of {seen.done} updates skipped: their gradients were not finite")
     if score is not None:
         print(score)
+
+
+def _loggers(texts: list[str]) -> list[Logger]:
+    """The loggers that are named."""
+    from dualtrain.loggers import logger_of
+
+    try:
+        return [logger_of(text) for text in texts]
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--log") from None
 
 
 @contextmanager

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from dualtrain.spec import Spec
 from dualtrain.trace import Update
 from dualtrain.training._batch import micro_batch
+from dualtrain.training._callbacks import Callback
 from dualtrain.training._epochs import Batches, Epochs
 from dualtrain.training._evaluations import Evaluate, Evaluations, check_evaluate, scoring_of
 from dualtrain.training._header import describe
@@ -39,6 +41,7 @@ def fit(
     output: Path | str | None = None,
     states: Path | str | None = None,
     every: int = 1,
+    callbacks: Sequence[Callback] = (),
 ) -> tuple[Update, ...]:
     """Train a model of yours, a torch or a Paddle one, as the spec says.
 
@@ -67,6 +70,7 @@ def fit(
     states: folder for the state before and after each judged update, and its gradients, from which
         another framework, or this one, can follow.
     every: how many updates from one judged to the next; the first and the last are.
+    callbacks: yours, and loggers (`dualtrain.loggers`), told of updates and scores as it goes.
 
     Warns (`TrainingWarning`) of the first update whose loss is no finite number, and of a run whose
     every update was skipped.
@@ -90,7 +94,9 @@ def fit(
             # A loss of the user's own may take more than logits: no probe then.
             header = describe(run, probe=None if loss else probe(run, first))
         with (
-            recorded(run, header, collector, trace=trace, output=output) as observers,
+            recorded(
+                run, header, collector, trace=trace, output=output, callbacks=callbacks
+            ) as observers,
             leading(run, states, every) as leader,
         ):
             turns: list[Turn] = [] if metric is None else [PlateauMetric(run, metric)]

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from dualtrain.outputs import check_room, drafted, publish
 from dualtrain.state import Arrays
 from dualtrain.tasks import Score
 from dualtrain.trace import DONE, End, Evaluation, Header, TraceWriter, Update, weights_digest
+from dualtrain.training._callbacks import Callback, called
 from dualtrain.training._observer import Observer
 from dualtrain.training._outputs import AVERAGES, BEST, FINAL_WEIGHTS, INITIAL_WEIGHTS, OUTPUT
 from dualtrain.training._run import Run
@@ -189,21 +190,28 @@ def recorded(
     trace: Path | str | None,
     output: Path | str | None,
     save: Save | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> Iterator[list[Observer]]:
     """All that observe a run, the warnings and the files among them, from its begin to its end.
 
-    header: of the trace, if there is one. Who is left by an error is not told of an end, but by
-    an end from outside, Ctrl-C, of what is left of the run.
+    header: of the trace, if there is one. callbacks: the user's. Who is left by an error is not
+    told of an end, but by an end from outside, Ctrl-C, of what is left of the run.
     """
     with Recorder(run, trace=trace, output=output, save=save) as recorder:
-        told = [Watch(run), *(one for one in observers if one is not None), recorder]
+        told: list[Observer] = [
+            Watch(run),
+            *(one for one in observers if one is not None),
+            recorder,
+        ]
         try:
             if header is not None:
                 for observer in told:
                     observer.ready(header)
-            yield told
-            for observer in told:
-                observer.ended()
+            with called(run, callbacks) as more:
+                told += more  # last: what one of them breaks off is written down
+                yield told
+                for observer in told:
+                    observer.ended()
         except (KeyboardInterrupt, SystemExit):
             for observer in told:
                 observer.interrupted(recorder.left())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from dualtrain.ledger import Ledger, decide
 from dualtrain.spec import Spec
 from dualtrain.tasks import Score
 from dualtrain.training._before import model_config, task_of
+from dualtrain.training._callbacks import Callback
 from dualtrain.training._evaluations import Evaluations
 from dualtrain.training._header import describe
 from dualtrain.training._loop import make_updates
@@ -44,6 +46,7 @@ def train(
     nudge: int = 0,
     without_randomness: bool = False,
     observer: Observer | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> Score | None:
     """Train the spec's task with one backend; its score, or None without an `eval` file.
 
@@ -59,6 +62,7 @@ def train(
         and with `trace` the initial weights, so that the trace can be compared by how far training
         moved the weights. The score is that of the averages.
     states: folder for the states of the run, `every`: of which updates, as for `fit`.
+    callbacks: as for `fit`.
     nudge: move every weight by 1 ULP before training, to measure the chaos floor; which go up and
         which down follows from this number. 0: do not.
     without_randomness: train with nothing random, as a parity run does: masks cannot match across
@@ -90,6 +94,7 @@ def train(
             notes = [*start.notes, *start.trace_notes]
             header = describe(run, probe=logits, data_digest=side.data.digest, notes=notes)
         files: dict[str, Any] = {"trace": trace, "output": output, "save": start.save}
+        files["callbacks"] = callbacks
         with recorded(run, header, observer, **files) as observers:
             evaluations = Evaluations(run, partial(side.score, run), observers)
             turns: list[Turn] = [evaluations]

@@ -44,6 +44,7 @@ def test_commands_and_options_are_these() -> None:
             "--backend",
             "--device",
             "--every",
+            "--log",
             "--output",
             "--states",
             "--trace",
