@@ -100,6 +100,8 @@ def schedule_part(seen: Seen) -> Part:
     _start(seen, part.fields)
     if len(choices) < 2:
         part.hazards += schedule_hazards(seen, held, part.fields)
+    if any(one.code == "sched_not_attached" for one in part.hazards):
+        part.fields.pop("lr", None)  # that of the optimizer
     return part
 
 
@@ -413,6 +415,10 @@ def _wrapped(seen: Seen, values: Mapping[str, Value], value: Value) -> Fields:
         )
     if "warmup_start" in values:
         fields["warmup_start"] = found(values["warmup_start"])
+    peak, lr = found(values["peak"]) if "peak" in values else ABSENT, fields.get("lr", ABSENT).value
+    numbers = isinstance(peak.value, (int, float)) and isinstance(lr, (int, float))
+    if numbers and peak.value != lr:
+        fields["warmup_peak"] = peak
     return fields
 
 
