@@ -13,6 +13,7 @@ from dualtrain.errors import DualtrainError
 from dualtrain.plan import Plan
 from dualtrain.recipes._record import Recipe
 from dualtrain.recipes._told import Entry, Told, Untold
+from dualtrain.recipes.schedules._driving import driving
 from dualtrain.spec import Spec
 
 __all__ = ["CLOCKED", "as_it_moves"]
@@ -29,6 +30,7 @@ def as_it_moves(recipe: Recipe, told: Sequence[Told]) -> list[Told]:
 
     told: the spec of the schedule as it is built, attached, and stepped after each update.
     """
+    told = _begun(told)
     if any(one.code == "sched_not_attached" for one in recipe.hazards):
         return _constant(told, "the schedule reaches no optimizer, which holds a plain rate")
     if recipe["scheduler_step"].value == "never" and recipe["schedule"].value != "none":
@@ -36,6 +38,18 @@ def as_it_moves(recipe: Recipe, told: Sequence[Told]) -> list[Told]:
     told = _peaked(recipe, told)
     at = max((n for n, one in enumerate(told) if one.path[0] in CLOCKED), default=-1) + 1
     return [*told[:at], *_ahead(recipe, told), *told[at:]]
+
+
+def _begun(told: Sequence[Told]) -> list[Told]:
+    """Rates by boundary begin with the rate of the spec, whatever the optimizer was given."""
+    words = {one.path: one.value for one in told if isinstance(one, Entry)}
+    values = words.get(("schedule", "values"))
+    return [
+        replace(one, value=values[0])
+        if values and one.path == ("optimizer", "lr") and isinstance(one, Entry)
+        else one
+        for one in told
+    ]
 
 
 def _constant(told: Sequence[Told], why: str) -> list[Told]:
@@ -52,7 +66,7 @@ def _constant(told: Sequence[Told], why: str) -> list[Told]:
 def _standing(recipe: Recipe, told: Sequence[Told]) -> list[Told]:
     """Every update has the rate of the first one."""
     why = "the schedule is never stepped"
-    first, start, kept = _first_rate(told), recipe["warmup_start"].value, list[Told]()
+    first, start, kept = _first_rate(recipe, told), recipe["warmup_start"].value, list[Told]()
     if first and isinstance(start, float) and isclose(first, start, rel_tol=1e-12):
         first = start
     for one in _constant(told, why):
@@ -70,8 +84,12 @@ def _standing(recipe: Recipe, told: Sequence[Told]) -> list[Told]:
     return kept
 
 
-def _first_rate(told: Sequence[Told]) -> float | None:
+def _first_rate(recipe: Recipe, told: Sequence[Told]) -> float | None:
     """The rate of the first update, which no length decides; None where it cannot be told."""
+    held = None if recipe.training is None else driving(recipe.training)
+    if "Plateau" in getattr(held, "path", ""):
+        lr = recipe["lr"].value
+        return lr if isinstance(lr, float) else None
     tree: dict[str, Any] = {"optimizer": {"name": "sgd"}, "duration": {"updates": LONG}}
     for one in told:
         section, *inner = one.path

@@ -74,6 +74,7 @@ PLACES = ("early", "before", "after", "late")
 
 LINEAR = "LinearDecayWithWarmup(lr, total, 6)"
 NATIVE = "get_linear_schedule_with_warmup(optimizer, 6, total)"
+SEQUENCE = "SequentialLR(optimizer, [LinearLR(optimizer, 0.25, total_iters=5), {}], [5])"
 JUMPS = "LinearWarmup({}, 5, 0.01, 0.5)"
 
 
@@ -177,6 +178,17 @@ def planned(recipe: Recipe) -> np.ndarray:
         (PADDLE, {"schedule": LINEAR, "after": "if epochs > 99: schedule.step()"}),
         (TORCH, {"schedule": "get_linear_schedule_with_warmup(optimizer, 0, total)"}),
         (TORCH, {"schedule": "StepLR(optimizer, 5)"}),
+        (TORCH, {"schedule": "ReduceLROnPlateau(optimizer)"}),
+        # a rise that is an object of its own
+        *((TORCH, {"schedule": one, "after": "schedule.step()"}) for one in (
+            "LinearLR(optimizer, 0.25, total_iters=5)", "LinearLR(optimizer)",
+            "ConstantLR(optimizer, 0.25, total_iters=5)",
+            SEQUENCE.format("CosineAnnealingLR(optimizer, total - 5)"),
+            SEQUENCE.format("CosineAnnealingLR(optimizer, total)"),
+            SEQUENCE.format("StepLR(optimizer, 4)"),
+        )),
+        (PADDLE, {"schedule": "LinearLR(lr, 5)", "after": "schedule.step()"}),
+        (PADDLE, {"schedule": "LinearLR(lr, 5)"}),
         # a warmup that rises to another rate
         *((PADDLE, {"schedule": JUMPS.format(one), "after": "schedule.step()"}) for one in (
             "lr", "StepDecay(lr, 4)", "PiecewiseDecay([4, 9], [0.05, 0.02, 0.01])",
@@ -214,6 +226,10 @@ def test_the_spec_has_the_rates_that_the_script_trains_with(
                  "early": "if epoch > 1: schedule.step(epoch + 1)"}, "shift"),
         (PADDLE, {"schedule": JUMPS.format("CosineAnnealingDecay(lr, total)"),
                   "after": "schedule.step()"}, "warmup"),
+        (TORCH, {"schedule": SEQUENCE.format("StepLR(optimizer, 4)").replace("[5]", "[8]"),
+                 "after": "schedule.step()"}, "schedule"),
+        (PADDLE, {"schedule": "LinearWarmup(LinearWarmup(lr, 3, 0.0, lr), 5, 0.0, lr)",
+                  "after": "schedule.step()"}, "schedule"),
     ],
 )  # fmt: skip
 def test_what_no_word_says_is_left_open(
