@@ -250,7 +250,7 @@ class _Judge:
         settings, architecture = self.spec["loss"], self.case.architecture
         counts = [losses.count(settings, b["labels"], architecture.classes) for b in batches]
         parts = divisors(self.spec["batch"], counts)
-        total = room = 0.0
+        total = borne_by_all = 0.0
         added: dict[str, NDArray[Any]] = {}
         for offset, (batch, part) in enumerate(zip(batches, parts, strict=True)):
             micro = self.record.micros[first + offset]
@@ -266,6 +266,7 @@ class _Judge:
                 mean = value / counts[offset]
                 self.close("micro loss", str(offset), mean, made.micro_losses[offset], room)
             total += value / part
+            borne_by_all += room * counts[offset] / part
             noise = room / part * self.random.choice([-1.0, 1.0], done.logits.shape)
             sent = backward(architecture, micro.weights, done, noise)
             apart = max(
@@ -278,7 +279,7 @@ class _Judge:
                     self.arrays("gradient", f"{offset} {name}", right[name], g / scale, 4 * borne)
                 added[name] = g if name not in added else added[name] + g
         if made.loss is not None:
-            self.close("loss", "", total, made.loss, room * len(batches))
+            self.close("loss", "", total, made.loss, borne_by_all)
         expected = sorted(self.trained())
         if sorted(added) != expected:
             self.differ("gradient", f"of {sorted(set(added) ^ set(expected))}", 1.0, 0.0, 0.0)
