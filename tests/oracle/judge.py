@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from tests.oracle import loss as losses
 from tests.oracle.drive import Made, Record, native
 from tests.oracle.model import LAYERS, Pass, backward, forward, statistics
-from tests.oracle.optimizers import Reference, rule_of
+from tests.oracle.optimizers import Reference
 from tests.oracle.parameters import Decision, decide
 from tests.oracle.schedules import Plateau, momentum, rate, sizes
-from tests.oracle.specs import Case
+from tests.oracle.specs import ALWAYS_DECOUPLED, Case
 from tests.oracle.update import (
     LossScale,
     average_decay,
@@ -354,7 +354,8 @@ class _Judge:
         rules = self.rules.get(name)
         if rules is None:
             optimizer = self.spec["optimizer"]
-            rules = [Reference(optimizer, w, decision.decay) for _ in range(3)]
+            apart = self.decoupled and optimizer["name"] not in ALWAYS_DECOUPLED
+            rules = [Reference(optimizer, w, decision.decay, apart=apart) for _ in range(3)]
             self.rules[name] = rules
         results = []
         terms = np.abs(g) + (0 if self.decoupled else decision.decay * np.abs(w))
@@ -382,7 +383,9 @@ class _Judge:
 
     @property
     def decoupled(self) -> bool:
-        return rule_of(self.spec["optimizer"]).decoupled
+        decay = self.spec["weight_decay"]
+        kind: str = "coupled" if decay is None else decay["kind"]
+        return kind == "decoupled" or self.spec["optimizer"]["name"] in ALWAYS_DECOUPLED
 
     def check_still(self, before: Arrays, after: Arrays, names: Mapping[str, Any]) -> None:
         for name in names:
