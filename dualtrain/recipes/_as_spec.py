@@ -324,7 +324,9 @@ def _decay(recipe: Recipe) -> Iterator[Told]:
     else:
         yield Entry(("weight_decay", "value"), decay.value, decay)
         if recipe["optimizer"].value not in DECOUPLED:
-            yield Entry(("weight_decay", "kind"), "coupled")
+            kind = recipe["decay_kind"]
+            told = _told(("weight_decay", "kind"), kind, kind.value or "coupled")
+            yield told if kind.place else Entry(("weight_decay", "kind"), "coupled")
     exclude, match = recipe["decay_exclude"], recipe["decay_match"]
     if match.certainty == "unknown":
         yield Untold(("weight_decay", "exclude_substrings"), match.why, match)

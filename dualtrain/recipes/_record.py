@@ -24,6 +24,7 @@ FIELDS = (
     "momentum",
     "nesterov",
     "weight_decay",
+    "decay_kind",  # decoupled: the class, which adds it to the gradient, is told not to
     "decay_exclude",  # strings of the filter, as they are written
     "decay_match",  # substring regex regex_inverted exact ndim1 substring_or_ndim1 ...
     "schedule",  # linear cosine polynomial constant step piecewise noam ... custom none
