@@ -265,6 +265,9 @@ def _of_library(
     if fields["schedule"].value == "cosine" and "num_cycles" not in fields:
         cycles = 1.0 if "num_cycles" in schedule.named else 0.5
         fields["num_cycles"] = implied(cycles, _library(path), place)
+    if any(_written_by_a_loop(values.get(one)) for one in ("milestones", "values")):
+        why = "a loop writes its rates; write them as a table"
+        return unknown(("schedule", "lr"), place, why)
     _times(seen, path, values, fields, per_epoch)
     if schedule.schedule == "noam":
         _noam(values, fields)
@@ -272,6 +275,11 @@ def _of_library(
     if path.endswith("OneCycleLR"):
         fields |= _straight(path, schedule, given, fields["schedule"])
     return fields
+
+
+def _written_by_a_loop(rates: Value | None) -> bool:
+    """Whether a list has an element for each round of a loop, as many as are not known."""
+    return isinstance(rates, ListValue) and rates.open
 
 
 def _straight(
