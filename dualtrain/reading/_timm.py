@@ -10,7 +10,7 @@ from dualtrain.reading._values import Module, Value
 
 __all__ = ["MODELS"]
 
-TOLD = '''
+TOLD = """
 import torch
 import timm
 
@@ -112,7 +112,7 @@ class NativeScaler:
                     timm.utils.adaptive_clip_grad(parameters, clip_grad)
             self._scaler.step(optimizer)
             self._scaler.update()
-'''
+"""
 """With the words that timm 0.3 to 1.0 take; what each of them does beyond is not read."""
 
 NAMES = (

@@ -232,7 +232,7 @@ def _command(
     if run is not None:
         found = commands(run, "the command line")
         return choose(found, entry, overrides) or (found[0] if found else None)
-    every = [one for page in pages for one in commands_of(page, _within(page, root))]
+    every = [one for page in pages for one in commands_of(page, _within(page, root), root)]
     return choose(every, entry, overrides)
 
 

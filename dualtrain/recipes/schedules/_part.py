@@ -73,6 +73,8 @@ BERT_ADAM = {
 """Schedules inside an optimizer of pytorch_pretrained_bert."""
 
 ONE_CYCLE = "one cycle: from start_lr up and down to end_lr"
+SHAPES = {"linear": "linear", "cos": "cosine"}
+"""Of the two phases of one cycle, by the libraries' word."""
 
 RATES = ("lr", "end_lr", "warmup_start")
 """Fields that may be scaled at run time, as the rate is."""
@@ -89,6 +91,9 @@ def schedule_part(seen: Seen) -> Part:
     choices = _choices(seen, held)
     if len(choices) > 1:
         part.fields["schedule"] = _undecided(seen, choices)
+        given = rate(seen)
+        if given is not None and any(is_schedule(one) for one in alternatives(given)):
+            part.fields["lr"] = _one_rate(seen, choices, part.fields["schedule"])
     elif held is not None:
         part.fields.update(_of_all(seen, held))
     else:
@@ -176,6 +181,16 @@ def _undecided(seen: Seen, choices: list[Value]) -> Found:
     return Found(None, "unknown", place, why=f"one of {kinds}: by a test that the text leaves open")
 
 
+def _one_rate(seen: Seen, choices: list[Value], undecided: Found) -> Found:
+    """The rate that each of the schedules is built with, where that is the same."""
+    each = [
+        base_rate(one) if isinstance(one, Known) else _of(seen, one).get("lr") or ABSENT
+        for one in choices
+    ]
+    same = len({repr(one.value) for one in each}) == 1 and each[0].certainty == "stated"
+    return each[0] if same else replace(undecided, why=f"that of {undecided.why}")
+
+
 def _none(seen: Seen) -> Fields:
     """Where no object drives the rate: the loop does, the optimizer itself, or nothing."""
     stores = writes(seen)
@@ -183,8 +198,11 @@ def _none(seen: Seen) -> Fields:
         return of_writes(seen, stores)
     factor = next(factors(seen), None)
     if factor is not None:
-        why = "the loop writes the parameters' own factors of the rate"
-        return {"schedule": Found(None, "unknown", factor.place, why=why)}
+        why = "the loop writes the parameters' own factors of the rate; write its rates as a table"
+        return {
+            "schedule": Found("custom", "stated", factor.place, why=why),
+            **unknown(CODE, factor.place, why),
+        }
     event = seen.optimizer
     assert event is not None
     if event.name in ("BertAdam", "OpenAIAdam"):
@@ -260,7 +278,7 @@ def _of_library(
             fields[field] = base_rate(given[name]) if field in RATES else found(given[name])
         elif open_:
             fields[field] = Found(None, "unknown", place, why=f"{name} comes out of what is spread")
-        elif schedule.defaults.get(name) is not None:
+        elif schedule.defaults.get(name) is not None and not _no_floor(field, schedule):
             fields[field] = implied(schedule.defaults[name], _library(path), place)
     if fields["schedule"].value == "cosine" and "num_cycles" not in fields:
         cycles = 1.0 if "num_cycles" in schedule.named else 0.5
@@ -273,8 +291,13 @@ def _of_library(
         _noam(values, fields)
     _restarts(given, fields)
     if path.endswith("OneCycleLR"):
-        fields |= _straight(path, schedule, given, fields["schedule"])
+        fields |= _one_cycle(path, schedule, given, fields["schedule"])
     return fields
+
+
+def _no_floor(field: str, schedule: LibrarySchedule) -> bool:
+    """Whether an end is only how low a rate may fall that waits for a plateau, and is 0."""
+    return field == "end_lr" and schedule.named[field] == "min_lr"
 
 
 def _written_by_a_loop(rates: Value | None) -> bool:
@@ -282,13 +305,14 @@ def _written_by_a_loop(rates: Value | None) -> bool:
     return isinstance(rates, ListValue) and rates.open
 
 
-def _straight(
+def _one_cycle(
     path: str, schedule: LibrarySchedule, given: Mapping[str, Value], found_: Found
 ) -> Fields:
-    """One cycle of straight lines, which is a warmup and a linear fall; {} of another."""
-    lines, phases = given.get("anneal_strategy"), given.get("three_phase")
-    if not (isinstance(lines, Known) and lines.value == "linear") or (
-        phases is not None and not (isinstance(phases, Known) and not phases.value)
+    """One cycle of two phases, which is a warmup and a fall of the same shape; {} of another."""
+    shape = given.get("anneal_strategy", Known(schedule.defaults["anneal_strategy"]))
+    phases = given.get("three_phase", Known(False))
+    if not (isinstance(shape, Known) and shape.value in SHAPES) or (
+        not (isinstance(phases, Known) and not phases.value)
     ):
         return {}
     name = "phase_pct" if "phase_pct" in schedule.defaults else "pct_start"
@@ -299,7 +323,7 @@ def _straight(
         else implied(schedule.defaults[name], _library(path), found_.place)
     )
     return {
-        "schedule": replace(found_, value="linear", why=ONE_CYCLE),
+        "schedule": replace(found_, value=SHAPES[shape.value], why=ONE_CYCLE),
         "warmup": rise,
         "warmup_unit": Found("fraction", "stated", rise.place, rise.how),
     }
