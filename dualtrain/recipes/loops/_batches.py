@@ -257,9 +257,21 @@ def seed_of(seen: Seen, clock: Clock | None) -> Found | None:
             return found(made)
         maybe = maybe or one
     if maybe is None:
-        return None
+        return _of_others(seen)
     text = "set under a condition that the text does not tell"
     return Found(None, "unknown", maybe.place, why=text)
+
+
+def _of_others(seen: Seen) -> Found | None:
+    """Where a seed of the command or configuration reaches the generators of Python and numpy, and
+    the framework's does not."""
+    for one in seen.program.events:
+        seeds = one.path in ("random.seed", "numpy.random.seed") and one.context.real
+        value = configured(one.args[0]) if seeds and one.args else None
+        if isinstance(value, Known) and value.origin.name and not _is_none(value):
+            why = f"{one.path} takes {value.value}, and the framework's generator takes no seed"
+            return Found(None, "unknown", one.place, "", value.origin.name, why)
+    return None
 
 
 def _shared(condition: object, base: tuple[object, ...]) -> bool:
