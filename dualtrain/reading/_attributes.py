@@ -115,6 +115,10 @@ def _of_instance(machine: Machine, of: Instance, name: str, place: Place) -> Val
     for one in of.of.line:
         if name in one.cells:
             return _method(machine, one.cells[name], of, of.of, place)
+    for one in of.of.line:
+        found = one.cells.get("__getattr__")
+        if isinstance(found, Function) and not name.startswith("__"):
+            return _calls.call(machine, found.bind(of), [Known(name)], {}, place)
     return _unknown(of, name, place)
 
 
@@ -173,6 +177,9 @@ def item(machine: Machine, of: Value, index: Value, place: Place) -> Value:
     if isinstance(index, Known):
         at = index.value
         if isinstance(of, DictValue) and _hashable(at) and at in of.cells:
+            return of.cells[at]
+        if isinstance(of, DictValue) and _hashable(at) and of.factory is not None:
+            machine.write(of.cells, at, _calls.call(machine, of.factory, [], {}, place))
             return of.cells[at]
         exact = isinstance(of, ListValue) and not of.open and isinstance(at, int)
         if exact and isinstance(of, ListValue) and -len(of.items) <= at < len(of.items):

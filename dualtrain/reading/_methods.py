@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from dualtrain.reading import _attributes, _calls
@@ -238,6 +239,26 @@ def _pure(op: str, function: Callable[..., Any]) -> Callable[[Machine, Event], V
         return compute(op, function, event.args, event.place)
 
     return model
+
+
+def _default_dict(machine: Machine, event: Event) -> Value:
+    factory, *rest = event.args or (Known(None),)
+    made = _dict(machine, replace(event, args=tuple(rest)))
+    assert isinstance(made, DictValue)
+    known = isinstance(factory, (Function, Class)) or (
+        isinstance(factory, Library) and factory.path.startswith("builtins.")
+    )
+    made.factory, made.open = (factory, made.open) if known else (None, True)
+    return made
+
+
+def _callable(machine: Machine, event: Event) -> Value | None:
+    match event.args:
+        case (Function() | Class() | Library(),):
+            return Known(True, Origin("computed", event.place))
+        case (Known() | ListValue() | DictValue(),):
+            return Known(False, Origin("computed", event.place))
+    return None
 
 
 def _len(machine: Machine, event: Event) -> Value:
@@ -535,7 +556,8 @@ MODELS: dict[str, Callable[[Machine, Event], Value | None]] = {
     "builtins.map": _map,
     "builtins.filter": _filter,
     "collections.OrderedDict": _dict,
-    "collections.defaultdict": lambda machine, event: DictValue({}, Origin(), True),
+    "collections.defaultdict": _default_dict,
+    "builtins.callable": _callable,
     "easydict.EasyDict": _attributes_of,
     "attrdict.AttrDict": _attributes_of,
     "addict.Dict": _attributes_of,
