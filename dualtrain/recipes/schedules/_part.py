@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -18,6 +19,7 @@ from dualtrain.reading import (
     alternatives,
 )
 from dualtrain.recipes._base_rate import base_rate
+from dualtrain.recipes._clock import clock_of, unwrapped
 from dualtrain.recipes._found import described, found, implied, number
 from dualtrain.recipes._record import ABSENT, Found
 from dualtrain.recipes._seen import Part, Seen
@@ -32,14 +34,19 @@ from dualtrain.recipes.schedules._driving import (
     writes,
 )
 from dualtrain.recipes.schedules._hazards import schedule_hazards
-from dualtrain.recipes.schedules._lengths import in_epochs, lengths_of, warmup_of
+from dualtrain.recipes.schedules._lengths import (
+    in_epochs,
+    lengths_of,
+    share_of_epochs,
+    warmup_of,
+)
 from dualtrain.recipes.schedules._names import (
     SCHEDULES,
     LibrarySchedule,
     given_to,
     library_schedule,
 )
-from dualtrain.recipes.schedules._numeric import parts
+from dualtrain.recipes.schedules._numeric import key, parts
 from dualtrain.recipes.schedules._rules import (
     CODE,
     NUMBERS,
@@ -290,6 +297,8 @@ def _of_library(
     if schedule.schedule == "noam":
         _noam(values, fields)
     _restarts(given, fields)
+    if path.endswith("CyclicLR"):
+        fields |= _triangle(seen, given, fields["schedule"])
     if path.endswith("OneCycleLR"):
         fields |= _one_cycle(path, schedule, given, fields["schedule"])
     return fields
@@ -303,6 +312,38 @@ def _no_floor(field: str, schedule: LibrarySchedule) -> bool:
 def _written_by_a_loop(rates: Value | None) -> bool:
     """Whether a list has an element for each round of a loop, as many as are not known."""
     return isinstance(rates, ListValue) and rates.open
+
+
+def _triangle(seen: Seen, given: Mapping[str, Value], found_: Found) -> Fields:
+    """One triangle over the whole run, which is a warmup of half of it and a linear fall; {} of
+    several, and of other shapes."""
+    low = given.get("base_lr", given.get("base_learning_rate"))
+    up = given.get("step_size_up")
+    down = given.get("step_size_down", Known(None))
+    shape = given.get("mode", Known("triangular"))
+    if low is None or up is None or not isinstance(shape, Known) or shape.value != "triangular":
+        return {}
+    even = (isinstance(down, Known) and down.value is None) or key(down) == key(up)
+    rises, epochs = share_of_epochs(up), _epochs(seen)
+    if not even or rises is None or epochs is None or not math.isclose(2 * rises, epochs):
+        return {}
+    return {
+        "schedule": replace(found_, value="linear", why=ONE_CYCLE),
+        "warmup": replace(found_, value=0.5, how="computed", why=f"{described(up)} up, and down"),
+        "warmup_unit": replace(found_, value="fraction", how="computed"),
+        "end_lr": found(low),
+        "length": Found("epochs", "stated", found_.place, "computed"),
+    }
+
+
+def _epochs(seen: Seen) -> float | None:
+    """Rounds of the loop around that of the batches, where they are known."""
+    clock = clock_of(seen)
+    loop = None if clock is None else clock.epoch_loop
+    over = None if loop is None else unwrapped(loop.over)
+    if isinstance(over, Made) and over.path == "builtins.range" and len(over.args) == 1:
+        return number(over.args[0])
+    return None
 
 
 def _one_cycle(
