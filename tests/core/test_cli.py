@@ -41,10 +41,13 @@ def test_commands_and_options_are_these() -> None:
         "write": ["--backend", "--model", "--output", "-o", "spec"],
         "ledger": ["--backend", "--json", "--model", "spec"],
         "train": [
+            "--allow-spec-change",
             "--backend",
+            "--checkpoints",
             "--device",
             "--every",
             "--output",
+            "--resume",
             "--states",
             "--trace",
             "spec",
