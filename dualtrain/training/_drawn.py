@@ -13,7 +13,7 @@ from dualtrain.training._epochs import Epochs
 from dualtrain.training._random import random_of, set_random
 from dualtrain.training._run import Run
 
-__all__ = ["drawn"]
+__all__ = ["drawn", "first_of"]
 
 
 def drawn(run: Run, epochs: Epochs) -> Iterator[tuple[int, dict[int, Any]]]:
@@ -31,7 +31,8 @@ def drawn(run: Run, epochs: Epochs) -> Iterator[tuple[int, dict[int, Any]]]:
             if epoch != current:
                 if current is not None:
                     batches = {index: next(coming) for index in group if index < 0}
-                run.epoch_random = random_of(run)
+                if not epochs.has_begun(epoch):
+                    run.epoch_random = random_of(run)
                 current, coming = epoch, epochs.of(epoch)
                 if not batches:
                     run.begin_epoch()
@@ -63,8 +64,14 @@ class _Drawing:
         own = random_of(self._run)
         set_random(self._run, self._states)
         yield
-        self._states = random_of(self._run)
+        self._states = self._run.drawn_random = random_of(self._run)
         set_random(self._run, own)
+
+
+def first_of(run: Run, epochs: Epochs) -> Any:
+    """The first micro-batch of all, looked at before its epoch is drawn; it draws no other then."""
+    run.epoch_random = random_of(run)
+    return epochs.first()
 
 
 def _begun(run: Run, epochs: Epochs) -> tuple[int | None, Iterator[Any]]:

@@ -13,6 +13,7 @@ import socket
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -49,6 +50,7 @@ class Presence:
         self._done: set[int] = set()
         self._arrived: dict[int, int] = {}
         self._meeting = self._gone_on = 0
+        self._heard: deque[Any] = deque()
         self._lost: str | None = None
         self._is_sudden = False
         self._changed, self._closed = threading.Condition(), threading.Event()
@@ -84,6 +86,22 @@ class Presence:
             while self._gone_on < self._meeting and self._lost is None:
                 self._changed.wait(BEAT)
         self.check()
+
+    def said(self, value: Any) -> Any:
+        """What the first process says next, a value that JSON has.
+
+        Raises `BackendError` if a process is lost.
+        """
+        if self._world.leads:
+            self._lines.say({"said": value})
+            return value
+        with self._changed:
+            while not self._heard and self._lost is None:
+                self._changed.wait(BEAT)
+            if self._heard:
+                return self._heard.popleft()
+        self.check()
+        return value
 
     def check(self, wait: float = 0.0) -> None:
         """Raise `BackendError` if another process is lost; wait: seconds until that is known."""
@@ -136,6 +154,9 @@ class Presence:
             if "met" in message and self._world.leads:
                 self._arrived[rank] = message["met"]
                 self._let_go_on()
+            if "said" in message:
+                self._heard.append(message["said"])
+                self._changed.notify_all()
             if "on" in message:
                 self._gone_on = message["on"]
                 self._changed.notify_all()

@@ -119,6 +119,13 @@ class Processes:
         given: Value = self.backend.told(value)
         return given
 
+    def said(self, value: Value) -> Value:
+        """The first process's, a word or a number, without a wait for the device."""
+        if self._presence is None:
+            return value
+        given: Value = self._presence.said(value)
+        return given
+
     def meet(self) -> None:
         """Wait for the others, after what may take one of them long: frameworks wait less."""
         if self._presence is not None:

@@ -1,19 +1,22 @@
-"""All that random numbers of a process come from: the framework's, numpy's, Python's."""
+"""All that random numbers of a process come from: the frameworks', numpy's, Python's."""
 
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dualtrain.backend import Backend
+from dualtrain.backend import Backend, backend_names, load_backend
 from dualtrain.state import Arrays
 from dualtrain.training._processes import Processes
-from dualtrain.training._run import Run
+
+if TYPE_CHECKING:
+    from dualtrain.training._run import Run
 
 __all__ = ["kept_random", "random_of", "set_random", "share_random"]
 
@@ -43,7 +46,11 @@ def _states(backend: Backend, model: Any) -> dict[str, NDArray[Any]]:
         "numpy/place": np.array(place, np.float64),  # place, whether a normal number waits, it
         "python/internal": np.array(internal, np.int64),
         "python/place": np.array([version, gauss is not None, gauss or 0.0], np.float64),
-        **{f"framework/{n}": a for n, a in backend.random_states(model).items()},
+        **{
+            f"{framework.NAME}/{name}": array
+            for framework in _frameworks(backend)
+            for name, array in framework.random_states(model).items()
+        },
     }
 
 
@@ -55,8 +62,18 @@ def _set(backend: Backend, model: Any, states: Arrays) -> None:
         version, waits, number = map(float, states["python/place"])
         internal = tuple(map(int, states["python/internal"]))
         random.setstate((int(version), internal, number if waits else None))
-    own = {k.partition("/")[2]: a for k, a in states.items() if k.startswith("framework/")}
-    backend.set_random_states(model, own)
+    for framework in _frameworks(backend):
+        start = f"{framework.NAME}/"
+        own = {key[len(start) :]: a for key, a in states.items() if key.startswith(start)}
+        framework.set_random_states(model, own)
+
+
+def _frameworks(own: Backend) -> Iterator[Backend]:
+    """The run's, and others that are loaded: a torch loader may feed a Paddle model."""
+    yield own
+    for name in backend_names():
+        if name != own.NAME and name in sys.modules:
+            yield load_backend(name)
 
 
 @contextmanager
