@@ -8,8 +8,14 @@ import socket
 import time
 import traceback
 from collections.abc import Callable, Collection
+from pathlib import Path
 
-__all__ = ["forked", "statuses_of"]
+import numpy as np
+from safetensors.numpy import load_file
+
+from dualtrain.trace import read_trace
+
+__all__ = ["check_alike", "forked", "statuses_of"]
 
 LIMIT = 120.0
 """Seconds; a process that hangs must not hang the tests."""
@@ -52,6 +58,30 @@ def statuses_of(
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
     return list(statuses.values())
+
+
+def check_alike(folder: Path, size: int) -> None:
+    """The run `shared` against the run `alone`: traces and outputs; size: the last processes."""
+    alone, shared = (read_trace(folder / f"{name}.jsonl") for name in ("alone", "shared"))
+    assert shared.header.plan is not None
+    assert shared.header.plan.world_size == size
+    assert [u.lr for u in shared.updates] == [u.lr for u in alone.updates]
+    assert [u.batches for u in shared.updates] == [u.batches for u in alone.updates]
+    assert shared.outcome == alone.outcome
+    for name in ("loss", "grad_norm", "clipped_norm"):
+        np.testing.assert_allclose(
+            [getattr(u, name) for u in shared.updates],
+            [getattr(u, name) for u in alone.updates],
+            rtol=2e-5,
+        )
+    start = load_file(folder / "alone" / "initial.safetensors")
+    for file in ("model", "ema", "best"):
+        if (folder / "alone" / f"{file}.safetensors").exists():
+            moved = load_file(folder / "shared" / f"{file}.safetensors")
+            for name, weight in load_file(folder / "alone" / f"{file}.safetensors").items():
+                if not name.endswith("key.bias"):  # rounding alone moves it
+                    way = np.linalg.norm(weight - start[name])
+                    assert np.linalg.norm(moved[name] - weight) <= 1e-3 * way, name
 
 
 def _child(

@@ -147,10 +147,12 @@ class _OneGroup:
     """What fleet's optimizer asks of the groups that share a model between them."""
 
     def get_sharding_parallel_world_size(self) -> int:
-        return dist.get_world_size()
+        size: int = dist.get_world_size()
+        return size
 
     def get_sharding_parallel_rank(self) -> int:
-        return dist.get_rank()
+        rank: int = dist.get_rank()
+        return rank
 
     def get_sharding_parallel_group(self) -> Any:
         return dist.get_group()

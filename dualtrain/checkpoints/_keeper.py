@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from dualtrain.checkpoints._checkpoint import Checkpoint
@@ -72,25 +71,15 @@ class Keeper:
         return f"the last whole checkpoint is {self.path}"
 
 
-@dataclass
-class Listed:
+class Listed(Keeper):
     """The keeper of another process, which is the one that writes."""
 
-    folder: Path
-    path: Path | None
-    last: Checkpoint | None
+    def __init__(self, folder: Path, path: Path | None, last: Checkpoint | None) -> None:
+        self.folder, self.path, self.last = folder, path, last
 
-    @property
-    def initial(self) -> Path:
-        """As the keeper has it."""
-        return self.folder / INITIAL
-
-    def write(self, checkpoint: Checkpoint, *, keep: int) -> None:
-        """Nothing."""
-
-    def left(self) -> str:
-        """Nothing, which the other process says."""
-        return ""
+    def write(self, checkpoint: Checkpoint, *, keep: int) -> Path:
+        """Nothing; the folder."""
+        return self.folder
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dualtrain.checkpoints import Checkpoint, Keeper, Listed
+from dualtrain.checkpoints import Checkpoint, Keeper
 from dualtrain.errors import TrainingWarning
 from dualtrain.training._random import random_of, set_random
 from dualtrain.training._turn import Turn
@@ -26,7 +26,7 @@ class Checkpoints(Turn):
     The last of the turns: what another does belongs to the state.
     """
 
-    def __init__(self, run: Run, keeper: Keeper | Listed, stop: Stop | None) -> None:
+    def __init__(self, run: Run, keeper: Keeper, stop: Stop | None) -> None:
         self._run, self._keeper, self._stop = run, keeper, stop
         self._every = run.plan.spec.checkpoint.every
         self._leaving: BaseException | None = None

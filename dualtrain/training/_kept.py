@@ -38,7 +38,7 @@ class Kept:
     """Where its trace is written, if anywhere."""
     rows: TraceMark | None = None
     """What the trace begins with, of a run that goes on."""
-    keeper: Keeper | Listed | None = None
+    keeper: Keeper | None = None
     stop: Stop | None = None
     is_asked: bool = False
     """Whether it is to go on from the folder, if there is a checkpoint."""

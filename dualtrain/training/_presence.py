@@ -85,7 +85,8 @@ class Presence:
             self._let_go_on()
             while self._gone_on < self._meeting and self._lost is None:
                 self._changed.wait(BEAT)
-        self.check()
+        if self._gone_on < self._meeting:
+            self.check()
 
     def said(self, value: Any) -> Any:
         """What the first process says next, a value that JSON has.

@@ -38,7 +38,7 @@ def share_random(processes: Processes, model: Any) -> None:
         _set(backend, model, processes.told(_states(backend, model)))
 
 
-def _states(backend: Backend, model: Any) -> dict[str, NDArray[Any]]:
+def _states(own: Backend, model: Any) -> dict[str, NDArray[Any]]:
     _, keys, *place = np.random.get_state(legacy=True)
     version, internal, gauss = random.getstate()
     return {
@@ -47,14 +47,14 @@ def _states(backend: Backend, model: Any) -> dict[str, NDArray[Any]]:
         "python/internal": np.array(internal, np.int64),
         "python/place": np.array([version, gauss is not None, gauss or 0.0], np.float64),
         **{
-            f"{framework.NAME}/{name}": array
-            for framework in _frameworks(backend)
-            for name, array in framework.random_states(model).items()
+            f"{backend.NAME}/{name}": array
+            for backend in _frameworks(own)
+            for name, array in backend.random_states(model).items()
         },
     }
 
 
-def _set(backend: Backend, model: Any, states: Arrays) -> None:
+def _set(own: Backend, model: Any, states: Arrays) -> None:
     if "numpy/keys" in states:
         at, waits, number = map(float, states["numpy/place"])
         np.random.set_state(("MT19937", states["numpy/keys"], int(at), int(waits), number))
@@ -62,10 +62,10 @@ def _set(backend: Backend, model: Any, states: Arrays) -> None:
         version, waits, number = map(float, states["python/place"])
         internal = tuple(map(int, states["python/internal"]))
         random.setstate((int(version), internal, number if waits else None))
-    for framework in _frameworks(backend):
-        start = f"{framework.NAME}/"
-        own = {key[len(start) :]: a for key, a in states.items() if key.startswith(start)}
-        framework.set_random_states(model, own)
+    for backend in _frameworks(own):
+        start = f"{backend.NAME}/"
+        given = {key[len(start) :]: a for key, a in states.items() if key.startswith(start)}
+        backend.set_random_states(model, given)
 
 
 def _frameworks(own: Backend) -> Iterator[Backend]:

@@ -5,14 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from safetensors.numpy import load_file
 
 from dualtrain.backend import Backend
-from dualtrain.trace import read_trace
 from dualtrain.training import train
-from tests.forked import forked
+from tests.forked import check_alike, forked
 from tests.tasks import small_spec, write_task
 
 SIZES = (2, 4)
@@ -32,30 +29,6 @@ WORDS: dict[str, dict[str, Any]] = {
 def trained(backend: Backend, folder: Path, name: str, shard: Any = "none", **words: Any) -> None:
     spec = small_spec(folder, **words)
     train(spec, backend.NAME, trace=folder / f"{name}.jsonl", output=folder / name, shard=shard)
-
-
-def check_alike(folder: Path, size: int) -> None:
-    """The run `shared`, of so many processes, against the run `alone`."""
-    alone, shared = (read_trace(folder / f"{name}.jsonl") for name in ("alone", "shared"))
-    assert shared.header.plan is not None
-    assert shared.header.plan.world_size == size
-    assert [u.lr for u in shared.updates] == [u.lr for u in alone.updates]
-    assert [u.batches for u in shared.updates] == [u.batches for u in alone.updates]
-    assert shared.outcome == alone.outcome
-    for name in ("loss", "grad_norm", "clipped_norm"):
-        np.testing.assert_allclose(
-            [getattr(u, name) for u in shared.updates],
-            [getattr(u, name) for u in alone.updates],
-            rtol=2e-5,
-        )
-    start = load_file(folder / "alone" / "initial.safetensors")
-    for file in ("model", "ema"):
-        if not (folder / "alone" / f"{file}.safetensors").exists():
-            continue
-        moved = load_file(folder / "shared" / f"{file}.safetensors")
-        for name, weight in load_file(folder / "alone" / f"{file}.safetensors").items():
-            way = max(np.linalg.norm(weight - start[name]), 1e-4)  # a key's bias has no gradient
-            assert np.linalg.norm(moved[name] - weight) <= 1e-3 * way, name
 
 
 @pytest.mark.parametrize(

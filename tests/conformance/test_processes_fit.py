@@ -163,7 +163,7 @@ def test_what_cannot_be_shared_is_refused(
     x = np.ones((4, 3), "float32")
     batch = {"x": x, "labels": np.arange(4) % 2}
     if case == "rows":
-        batch["weight"] = np.float32(1.0)[None]
+        batch["weight"] = np.ones(1, "float32")
     shard: Any = "zero" if case == "shard" else "none"
 
     def fitted() -> None:

@@ -6,14 +6,11 @@ import os
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from safetensors.numpy import load_file
 
 from dualtrain.backend import Backend
-from dualtrain.trace import read_trace
 from dualtrain.training import train
-from tests.forked import forked
+from tests.forked import check_alike, forked
 from tests.tasks import small_spec, write_task
 
 WORDS = {"ema": {"decay": 0.9}, "checkpoint": {"every": {"updates": 2}, "keep": 2}}
@@ -66,18 +63,4 @@ def test_a_run_goes_on_in_another_number_of_processes(
             work()
         else:
             forked(size, work)
-    alone, shared = (read_trace(tmp_path / f"{name}.jsonl") for name in ("alone", "shared"))
-    assert [u.attempt for u in shared.updates] == [u.attempt for u in alone.updates]
-    assert [u.batches for u in shared.updates] == [u.batches for u in alone.updates]
-    for name in ("loss", "grad_norm", "clipped_norm"):
-        np.testing.assert_allclose(
-            [getattr(u, name) for u in shared.updates],
-            [getattr(u, name) for u in alone.updates],
-            rtol=2e-5,
-        )
-    start = load_file(tmp_path / "alone" / "initial.safetensors")
-    for file in ("model", "ema"):
-        moved = load_file(tmp_path / "shared" / f"{file}.safetensors")
-        for name, weight in load_file(tmp_path / "alone" / f"{file}.safetensors").items():
-            way = max(np.linalg.norm(weight - start[name]), 1e-4)
-            assert np.linalg.norm(moved[name] - weight) <= 1e-3 * way, name
+    check_alike(tmp_path, second)
