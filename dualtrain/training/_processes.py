@@ -211,7 +211,15 @@ def joined(
 
 
 def check_same_run(processes: Processes, spec: Spec, data: str | None = None) -> None:
-    """Raise `DataError` where a process has another spec, or other data."""
+    """Raise `DataError` where a process has another spec, or other data.
+
+    And `BackendError` for a spec that is not for a model that is split.
+    """
+    if processes.are_several and processes.shard != "none" and spec.amp and spec.amp.level == "O2":
+        raise BackendError(
+            "amp.level 'O2' keeps masters beside weights that are whole: choose the shard 'none', "
+            f"or level 'O1'. Received: 'O2' and {processes.shard!r}"
+        )
     words = spec.model_dump_json(exclude={"device"})
     processes.check_alike("the spec", words, "give each the same file")
     processes.check_alike("the data", data, "give each machine the same files")

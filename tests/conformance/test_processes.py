@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from dualtrain.backend import Backend
+from dualtrain.lockstep import read_led
 from dualtrain.training import train
 from tests.forked import check_alike, forked
 from tests.tasks import small_spec, write_task
@@ -44,7 +46,32 @@ def test_the_updates_are_those_of_one_process(
     check_alike(tmp_path, size)
 
 
+@pytest.mark.parametrize("size", [2, 3, 4])
+@pytest.mark.parametrize("normalise", ["micro_mean", "token_mean"])
+def test_gradients_are_those_of_one_process(
+    backend: Backend, tmp_path: Path, size: int, normalise: str
+) -> None:
+    """Of the first update, from the same weights, and of the last one of an epoch, of 4 samples."""
+    write_task(tmp_path)
+    words: dict[str, Any] = {
+        "batch": {"size": 8, "accumulate": 3, "normalise": normalise},
+        "duration": {"epochs": 1},
+    }
+    spec = small_spec(tmp_path, **words)
+    train(spec, backend.NAME, states=tmp_path / "alone")
+    forked(size, lambda: train(spec, backend.NAME, states=tmp_path / "shared"))
+    for attempt in (0, 3):
+        alone, shared = (
+            read_led(tmp_path / name, attempt).passed.gradients for name in ("alone", "shared")
+        )
+        assert alone.keys() == shared.keys()
+        apart = np.sqrt(sum(((alone[n] - shared[n]) ** 2).sum() for n in alone))
+        whole = np.sqrt(sum((alone[n] ** 2).sum() for n in alone))
+        assert apart <= (1e-6 if attempt == 0 else 1e-4) * whole
+
+
 SHARDED: dict[str, dict[str, Any]] = {
+    "lamb": {"optimizer": {"name": "lamb", "lr": 5e-3}},
     "plain": {},
     "averages": {"ema": {"decay": 0.9}, "best": {"metric": "loss", "mode": "min"}},
     "by value": {"clip": {"value": 1e-3}},
