@@ -29,8 +29,9 @@ _OF_A_LAUNCHER = ("TORCHELASTIC_RUN_ID", "PADDLE_LOCAL_SIZE")
 class World:
     """A process among all of a run's.
 
-    >>> World.of({"RANK": "1", "WORLD_SIZE": "4"})
-    World(rank=1, size=4, local_rank=1, address='127.0.0.1', is_launched=False)
+    >>> there = {"MASTER_ADDR": "first", "MASTER_PORT": "29500"}
+    >>> World.of({"RANK": "1", "WORLD_SIZE": "4", "LOCAL_RANK": "1", **there}).leads
+    False
     >>> [World(rank=rank, size=3).rows(7) for rank in range(3)]
     [slice(0, 3, None), slice(3, 5, None), slice(5, 7, None)]
     """
@@ -41,6 +42,8 @@ class World:
     """Among those of its machine."""
     address: str = "127.0.0.1"
     """Of the first process's machine."""
+    port: int = 0
+    """On which the group is made there; 0 of one process."""
     is_launched: bool = False
     """Whether the parent is a launcher, without which no process should go on."""
 
@@ -48,7 +51,8 @@ class World:
     def of(cls, environment: Mapping[str, str]) -> World:
         """The world that a launcher has told of; one process where none has.
 
-        Raises `BackendError` for numbers that are none.
+        Raises `BackendError` for numbers that are none, and where nobody says where the first of
+        several processes is.
         """
         for names in _NAMES:
             rank, size, local = (environment.get(name) for name in names)
@@ -59,11 +63,15 @@ class World:
                     f"{names[0]} and {names[1]} must be a process's number, from 0, and how many "
                     f"there are. Received: {rank!r} and {size!r}"
                 )
+            if int(size) == 1:
+                return ALONE
+            address, port = _first(environment)
             return cls(
                 rank=int(rank),
                 size=int(size),
                 local_rank=int(local if local is not None and local.isdecimal() else rank),
-                address=_address(environment),
+                address=address,
+                port=port,
                 is_launched=any(name in environment for name in _OF_A_LAUNCHER),
             )
         return ALONE
@@ -92,7 +100,14 @@ def check_shard(shard: str) -> None:
         raise BackendError(f"shard must be one of {', '.join(SHARDS)}. Received: {shard!r}")
 
 
-def _address(environment: Mapping[str, str]) -> str:
-    """torchrun and Slurm scripts name it, Paddle's launcher has it first among the endpoints."""
-    first = environment.get("PADDLE_TRAINER_ENDPOINTS", "").partition(",")[0]
-    return environment.get("MASTER_ADDR") or first.rpartition(":")[0] or "127.0.0.1"
+def _first(environment: Mapping[str, str]) -> tuple[str, int]:
+    """Address and port of the first process; Paddle's launcher has it first among all."""
+    ends = environment.get("PADDLE_TRAINER_ENDPOINTS", "").partition(",")[0].rpartition(":")
+    address = environment.get("MASTER_ADDR") or ends[0]
+    port = environment.get("MASTER_PORT") or ends[2]
+    if not address or not port.isdecimal():
+        raise BackendError(
+            "MASTER_ADDR and MASTER_PORT must say where the first of several processes is: start "
+            f"them by torchrun, or by Paddle's launcher. Received: {address!r} and {port!r}"
+        )
+    return address, int(port)

@@ -34,8 +34,7 @@ def _endpoints(world: World) -> dict[str, str]:
 
     The addresses begin one behind the port that the launcher's own store has.
     """
-    address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-    ends = [f"{address}:{port + 1 + rank}" for rank in range(world.size)]
+    ends = [f"{world.address}:{world.port + 1 + rank}" for rank in range(world.size)]
     return {
         "PADDLE_TRAINER_ID": str(world.rank),
         "PADDLE_TRAINERS_NUM": str(world.size),

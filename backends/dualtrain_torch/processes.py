@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
@@ -27,6 +28,8 @@ def join(world: World, device: Any) -> bool:
         return False
     if device.type == "cuda":
         torch.cuda.set_device(device)
+    os.environ.setdefault("MASTER_ADDR", world.address)  # under Paddle's launcher
+    os.environ.setdefault("MASTER_PORT", str(world.port))
     dist.init_process_group(
         "nccl" if device.type == "cuda" else "gloo",
         rank=world.rank,
