@@ -119,11 +119,18 @@ def _schedule(recipe: Recipe) -> Iterator[Told]:
         return
     if maker is not None:
         yield from maker(recipe, found)
+    is_plateau = words.get("name") == PLATEAU
+    if is_plateau and stepped.value not in ("per_epoch", "on_eval"):
+        yield Untold(at, f"{PLATEAU}: when it is given a metric cannot be told", found)
+        return
     for word, value in words.items():
-        if value is not None and value is not False:
+        if value is not None and value is not False and word != "horizon":
             yield Entry((*at, word), value, found)
-    if stepped.value == "per_epoch":
+    if stepped.value == "per_epoch" and not is_plateau:
         yield Entry((*at, "per"), "epoch", stepped)
+
+
+PLATEAU = "reduce_on_plateau"
 
 
 def _with(found: Found, why: str) -> Found:
@@ -250,6 +257,10 @@ def _rise(recipe: Recipe) -> Iterator[Told]:
 def _horizon(recipe: Recipe) -> Iterator[Told]:
     """The length of a schedule that is a number of its own, where the run has another."""
     found, per_epoch = recipe["length"], recipe["scheduler_step"].value == "per_epoch"
+    own = schedule_words(recipe).get("horizon")
+    if own is not None and own != recipe["epochs" if per_epoch else "max_steps"].value:
+        yield Entry(("horizon",), own, recipe["schedule"])
+        return
     if _in_micro_batches(recipe):
         why = (
             f"{found.why or 'its length'} counts micro-batches, and each update steps the schedule"
@@ -382,6 +393,45 @@ def _batch(recipe: Recipe) -> Iterator[Told]:
         yield _told(("batch", "accumulate"), accumulate)
         if recipe["tail"].value:
             yield Entry(("batch", "tail"), recipe["tail"].value, recipe["tail"])
+        elif (leak := _hazard(recipe, "accum_tail_leaks")) is not None:
+            yield Entry(("batch", "tail"), "leak", leak)
+    reduction = recipe["loss_reduction"]
+    if reduction.certainty == "unknown":
+        yield Untold(("batch", "normalise"), reduction.why, reduction)
+    elif (accumulate.value or 1) > 1:
+        summed = _hazard(recipe, "accum_loss_not_divided")
+        if summed is not None:
+            yield Entry(("batch", "normalise"), "sum", summed)
+
+
+def _hazard(recipe: Recipe, code: str) -> Found | None:
+    """What a hazard says is so; None where it is not among the recipe's."""
+    met = next((one for one in recipe.hazards if one.code == code), None)
+    return None if met is None else Found(None, "stated", met.place, "computed")
+
+
+def _loss(recipe: Recipe) -> Iterator[Told]:
+    smoothing = recipe["label_smoothing"]
+    if smoothing.certainty == "unknown" or smoothing.value:
+        yield _told(("loss", "label_smoothing"), smoothing)
+
+
+def _ema(recipe: Recipe) -> Iterator[Told]:
+    found = recipe["ema"]
+    if found.certainty == "unknown":
+        yield Untold(("ema",), found.why, found)
+    for word, value in (found.value or {}).items():
+        yield Entry(("ema", word), value, found)
+
+
+def _multipliers(recipe: Recipe) -> Iterator[Told]:
+    """Groups with rates of their own: of which parameters, the names in a spec decide."""
+    groups = recipe["param_groups"]
+    told = groups.value if isinstance(groups.value, list) else []
+    rates = [one for one in told if isinstance(one, dict) and set(one) - {"weight_decay"}]
+    if groups.certainty == "unknown" or rates:
+        why = groups.why or f"groups with numbers of their own: {rates}"
+        yield Untold(("lr_multipliers",), why, groups)
 
 
 def _amp(recipe: Recipe) -> Iterator[Told]:
@@ -428,8 +478,11 @@ SECTIONS: tuple[Callable[[Recipe], Iterator[Told]], ...] = (
     _warmup,
     _horizon,
     _decay,
+    _multipliers,
     _clip,
     _batch,
+    _loss,
+    _ema,
     _amp,
     _freeze,
     _duration,

@@ -47,6 +47,9 @@ FIELDS = (
     "clip_rule",  # torch: c / (norm + 1e-6); c / max(norm, c) where absent
     "amp",  # {"dtype", "level", "init_loss_scaling"} or "off"
     "amp_if_enabled",  # the same, where a flag that is off turns it on
+    "label_smoothing",  # of the cross-entropy that is trained on
+    "loss_reduction",  # what the loss is, where it is no mean: sum or none
+    "ema",  # {"decay", "start", "statistics"} of moving averages of the weights
     "freeze",  # a list of what stands still
     "seed",
     "batch_size",  # as configured, per process
