@@ -29,6 +29,7 @@ Arrays = dict[str, NDArray[Any]]
 COUPLED = {"value": 0.1, "kind": "coupled", "exclude": ["bias"]}
 DECOUPLED = {"value": 0.1, "exclude": ["bias"]}
 MOMENTUM = {"name": "momentum", "lr": 1e-3, "momentum": 0.9}
+LARS = {"name": "lars", "lr": 0.1, "momentum": 0.9}
 ADAMAX = {"name": "adamax", "lr": 1e-3}
 OLD_ADAMW = {"name": "adamw_transformers", "lr": 1e-3, "eps": 1e-6}
 RMSPROP = {"name": "rmsprop", "lr": 1e-3, "rho": 0.95, "eps": 1e-6}
@@ -48,6 +49,8 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
     "adamw_transformers, decay": ({**OLD_ADAMW, "correct_bias": False}, DECOUPLED),
     "lamb": ({"name": "lamb", "lr": 1e-3, "eps": 1e-6}, None),
     "lamb, decay": ({"name": "lamb", "lr": 1e-3, "eps": 1e-6}, DECOUPLED),
+    "lars": (LARS, None),
+    "lars, decay": (LARS, {"value": 0.1}),
     "adagrad": ({"name": "adagrad", "lr": 1e-2, "eps": 1e-6}, None),
     "adagrad, decay": ({"name": "adagrad", "lr": 1e-2, "eps": 1e-10}, COUPLED),
     "adadelta": ({"name": "adadelta", "lr": 1.0, "rho": 0.95}, None),

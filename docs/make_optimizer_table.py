@@ -25,7 +25,7 @@ from benchmarks.recorded_gradients import BARS, CASES, WIDER, Distance, Dtype, d
 from benchmarks.stated import kept
 from dualtrain import Spec, build_optimizer
 from dualtrain.native import REQUIRED, Row
-from dualtrain.native.optimizers import NATIVE_OPTIMIZERS, arguments_for, words_of
+from dualtrain.native.optimizers import NATIVE_OPTIMIZERS, arguments_for, driving_row, words_of
 from dualtrain.optimizers import RULES
 
 PAGE = Path(__file__).with_name("optimizers.md")
@@ -131,8 +131,8 @@ def classes(case: str) -> Iterator[str]:
     own = made.__module__.startswith("dualtrain_torch")
     yield f"{made.__module__ if own else 'torch.optim'}.{made.__name__}"
     made = type(build_optimizer(spec, dualtrain_paddle.build_linear(2, 2)))
-    own = made.__name__ == "ByRule"  # each is a subclass of dualtrain's
-    yield f"{'dualtrain_paddle.optimizers' if own else 'paddle.optimizer'}.{made.__name__}"
+    row = driving_row("paddle", spec.optimizer)  # each is a subclass of dualtrain's
+    yield f"dualtrain_paddle.optimizers.{made.__name__}" if row is None else row.name
 
 
 def defaults(name: str) -> Iterator[str]:

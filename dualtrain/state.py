@@ -12,7 +12,15 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-__all__ = ["Arrays", "LossScaleState", "PlateauState", "RunState", "Scalars", "TensorState"]
+__all__ = [
+    "Arrays",
+    "LossScaleState",
+    "MetricState",
+    "PlateauState",
+    "RunState",
+    "Scalars",
+    "TensorState",
+]
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -69,6 +77,18 @@ class PlateauState:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MetricState:
+    """What early stopping, or the best model, remembers of the evaluations so far."""
+
+    best: float | None
+    """The best metric; None before the first that is a number."""
+    at: int
+    """Updates made or skipped before it."""
+    bad: int
+    """Evaluations since that were no better."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunState:
     """The state of a run: `Run.state` gives it, `Run.restore` takes it.
 
@@ -106,6 +126,12 @@ class RunState:
     """Updates that are in the averages."""
     loss_scale: LossScaleState | None = None
     plateau: PlateauState | None = None
+    stopping: MetricState | None = None
+    """With `spec.early_stopping`."""
+    best: Arrays = field(default_factory=dict)
+    """Canonical name -> weight of the best evaluation, with `spec.best`; empty before the first."""
+    kept: MetricState | None = None
+    """Which evaluation that was, with `spec.best`."""
 
     def misshapen(self) -> list[str]:
         """The parameters of which the optimizer keeps arrays of another shape than theirs."""
@@ -123,12 +149,13 @@ class RunState:
             flat |= {f"optimizer/{what}/{name}": array for what, array in held.items()}
         flat |= {f"own/{name}": array for name, array in self.tensors.own.items()}
         flat |= {f"averages/{name}": array for name, array in self.averages.items()}
+        flat |= {f"best/{name}": array for name, array in self.best.items()}
         return flat
 
     def scalars(self) -> dict[str, Any]:
         """All the rest, as JSON has it: finite numbers, strings, None, and mappings of them."""
         held = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in _ARRAYS}
-        for part in ("loss_scale", "plateau"):
+        for part in _RECORDS:
             held[part] = None if held[part] is None else asdict(held[part])
         return held
 
@@ -143,17 +170,19 @@ class RunState:
                 parts[part].setdefault(name, {})[what] = array
             else:
                 parts[part][name] = array
-        averages = parts.pop("averages")
+        averages, best = parts.pop("averages"), parts.pop("best")
         given = dict(scalars)
-        scale, plateau = given.pop("loss_scale"), given.pop("plateau")
-        return cls(
-            **given,
-            tensors=TensorState(**parts),
-            averages=averages,
-            loss_scale=None if scale is None else LossScaleState(**scale),
-            plateau=None if plateau is None else PlateauState(**plateau),
-        )
+        for part, record in _RECORDS.items():
+            held = given.pop(part, None)
+            given[part] = None if held is None else record(**held)
+        return cls(**given, tensors=TensorState(**parts), averages=averages, best=best)
 
 
-_ARRAYS = ("tensors", "averages")
-_PARTS = ("weights", "optimizer", "own", "averages")
+_ARRAYS = ("tensors", "averages", "best")
+_PARTS = ("weights", "optimizer", "own", "averages", "best")
+_RECORDS: Mapping[str, type[Any]] = {
+    "loss_scale": LossScaleState,
+    "plateau": PlateauState,
+    "stopping": MetricState,
+    "kept": MetricState,
+}

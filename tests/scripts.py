@@ -55,9 +55,6 @@ def writable(values: dict[str, Any], backend: str) -> dict[str, Any]:
     """The spec without the words that are refused."""
     values = dict(values)
     for word in refused_words(Spec(**values), backend):
-        if word == "optimizer.name":
-            values["optimizer"] = _alike(values["optimizer"])
-            continue
         if "[" in word:
             word = word.partition(".")[0].partition("[")[0]
         *around, last = word.split(".")
@@ -69,12 +66,6 @@ def writable(values: dict[str, Any], backend: str) -> dict[str, Any]:
         else:
             part.pop(last, None)  # two of its items may be refused
     return values
-
-
-def _alike(optimizer: dict[str, Any]) -> dict[str, Any]:
-    """The rule of which the frameworks have classes, for one of which they have none."""
-    name = {"adamw_transformers": "adamw", "rmsprop_torch": "rmsprop"}[optimizer["name"]]
-    return {n: v for n, v in optimizer.items() if n != "correct_bias"} | {"name": name}
 
 
 def _model(case: Case, own: Any) -> Any:

@@ -6,6 +6,7 @@ import logging
 import warnings
 from contextlib import suppress
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 # paddlepaddle 2.6.2 carries a zlib with which scipy 1.17 (paddlenlp needs it) fails when it is
@@ -33,15 +34,15 @@ def versions() -> dict[str, str]:
 
 
 def native_call(rule: UpdateRule, decay: float | None) -> tuple[Any, dict[str, Any]]:
-    """The class of `paddle.optimizer` that computes a rule, and the arguments that say it.
+    """The class of Paddle that computes a rule, and the arguments that say it.
 
     Raises `BackendError` where the installed Paddle lacks it, or one of its arguments: NAdam,
     RAdam, Rprop and amsgrad came with Paddle 3.
     """
     row = driving_row("paddle", rule)
     assert row is not None, "others are computed by the rule itself"
-    name = row.name.rpartition(".")[2]
-    native, lacks = getattr(paddle.optimizer, name, None), ""
+    module, _, name = row.name.rpartition(".")
+    native, lacks = getattr(import_module(module), name, None), ""
     if native is not None:
         try:
             return native, arguments_for(native, row, words_of(rule, decay))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -11,6 +11,7 @@ from paddle import _legacy_C_ops
 
 from dualtrain.backend import another_autocast, gradients_by_type
 from dualtrain.errors import BackendError
+from dualtrain.native.operators import OPERATORS
 from dualtrain.spec import Amp
 from dualtrain_paddle.step import held
 
@@ -50,7 +51,9 @@ def autocast(amp: Amp | None, device: Any) -> AbstractContextManager[Any]:
     context: AbstractContextManager[Any] = paddle.amp.auto_cast(
         dtype=amp.dtype,
         level=amp.level,
-        custom_black_list=[own for name in amp.float32_operators for own in _OPERATORS[name]],
+        custom_black_list=[
+            own for name in amp.float32_operators for own in OPERATORS["paddle"][name]
+        ],
     )
     return context
 
@@ -83,36 +86,3 @@ def unscale(optimizer: Any, scale: float) -> bool:
         found.append(paddle.to_tensor([False]))
         operators.check_finite_and_unscale(gradients, divisor, gradients, found[-1])
     return not (found and bool(paddle.concat(found).any()))
-
-
-_ATTENTION = (
-    *("flash_attn", "flash_attn_unpadded", "flash_attn_qkvpacked", "flash_attn_varlen_qkvpacked"),
-    *("flashmask_attention", "fused_dot_product_attention", "memory_efficient_attention"),
-)
-"""Attention in one operator, for which Paddle has no float32 kernel: it then refuses the call."""
-
-_OPERATORS: Mapping[str, Sequence[str]] = {
-    "cross_entropy": ("softmax_with_cross_entropy", "nll_loss"),
-    "exp": ("exp",),
-    "gelu": ("gelu",),
-    "layer_norm": (
-        *("layer_norm", "fused_bias_residual_layernorm", "fused_bias_dropout_residual_layer_norm"),
-    ),
-    "log": ("log",),
-    "log_softmax": ("log_softmax",),
-    "matmul": (
-        *("matmul_v2", "linear_v2", "fused_gemm_epilogue", "bmm", "addmm", "baddbmm", "mv", "dot"),
-        *("einsum", "multi_dot", "matrix_power", "bilinear_tensor_product", "rnn", *_ATTENTION),
-    ),
-    "mean": ("mean", "reduce_mean"),
-    "pow": ("pow", "elementwise_pow"),
-    "softmax": (
-        *("softmax", "gumbel_softmax", "fused_softmax_mask", "fused_softmax_mask_upper_triangle"),
-        *_ATTENTION,
-    ),
-    "sum": ("reduce_sum",),
-}
-"""Neutral name -> the names that Paddle's autocast knows the operators by.
-
-It asks nothing for the forms that write in place: those compute in their tensor's own type.
-"""

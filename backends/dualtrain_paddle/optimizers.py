@@ -42,7 +42,9 @@ def native_optimizer(
         "exclude_from_weight_decay_fn": lambda p: p.name not in decaying,
     }
     arguments |= {name: f for name, f in filters.items() if name in signature(native).parameters}
-    optimizer = _wired(native)(parameters=[p for p, _ in rows], grad_clip=clip, **arguments)
+    takes = "parameters" if "parameters" in signature(native).parameters else "parameter_list"
+    arguments[takes] = [p for p, _ in rows]
+    optimizer = _wired(native)(grad_clip=clip, **arguments)
     optimizer.tell({p.name: row.lr_multiplier for p, row in rows}, decaying, rule.decoupled)
     return optimizer
 
@@ -108,7 +110,8 @@ class _ByLedger(paddle.optimizer.Optimizer):
 
         Of decoupled decay Paddle has one value for all: each parameter's stands there in its turn.
         """
-        own = self._decoupled.get(param_and_grad[0].name)
+        unfiltered = 0.0 if hasattr(self, "_lars_weight_decay") else None
+        own = self._decoupled.get(param_and_grad[0].name, unfiltered)
         if own is not None and not isinstance(self, ByRule):
             setattr(self, _held_decay(self), own)
         with _without_regularizer(param_and_grad[0]):
@@ -193,8 +196,8 @@ VERBS = Arithmetic(
 
 
 def _held_decay(optimizer: Any) -> str:
-    """Where AdamW or Lamb holds its decoupled decay: `_coeff` is AdamW's in Paddle 2.6."""
-    names = ("_lamb_weight_decay", "_coeff", "_weight_decay")
+    """Where AdamW, Lamb or LARS holds its decoupled decay: `_coeff` is AdamW's in Paddle 2.6."""
+    names = ("_lamb_weight_decay", "_lars_weight_decay", "_coeff", "_weight_decay")
     return next(name for name in names if hasattr(optimizer, name))
 
 

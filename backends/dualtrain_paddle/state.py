@@ -35,6 +35,7 @@ _STATES: Mapping[str, Mapping[str, str]] = {
     "Adam": _ADAM,
     "AdamW": _ADAM,
     "Lamb": _MOMENTS,
+    "LarsMomentumOptimizer": {"velocity": "velocity"},
     "Adagrad": {"moment": "sum_of_squares"},
     "Adadelta": {
         "_avg_squared_grad": "second_moment",

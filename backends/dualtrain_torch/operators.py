@@ -1,8 +1,8 @@
-"""`amp.float32_operators`: torch's spellings of each operator, and what keeps them in float32."""
+"""What keeps `amp.float32_operators` in float32, for torch's autocast has no list of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,66 +11,11 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_map
 
 from dualtrain.errors import BackendError
+from dualtrain.native.operators import HIDDEN, OPERATORS
 
 __all__ = ["HIDDEN", "SPELLINGS", "KeepFloat32"]
 
-SPELLINGS: Mapping[str, frozenset[str]] = {
-    "cross_entropy": frozenset(
-        {"cross_entropy", "cross_entropy_loss", "nll_loss", "nll_loss_nd", "nll_loss2d"}
-    ),
-    "exp": frozenset({"exp"}),
-    "gelu": frozenset({"gelu"}),
-    "layer_norm": frozenset({"layer_norm", "native_layer_norm"}),
-    "log": frozenset({"log"}),
-    "log_softmax": frozenset({"log_softmax", "special_log_softmax", "_log_softmax"}),
-    "matmul": frozenset(
-        {
-            *("linear", "bilinear", "matmul", "linalg_matmul", "__matmul__", "__rmatmul__"),
-            *("mm", "bmm", "mv", "dot", "vdot", "inner", "linalg_vecdot", "addmm", "addbmm"),
-            *("addmv", "baddbmm", "chain_matmul", "linalg_multi_dot", "matrix_power"),
-            *("linalg_matrix_power", "einsum", "tensordot"),
-        }
-    ),
-    "mean": frozenset({"mean"}),
-    "pow": frozenset({"pow", "__pow__", "__rpow__"}),
-    "softmax": frozenset({"softmax", "special_softmax", "_softmax", "softmin"}),
-    "sum": frozenset({"sum", "sum_to_size"}),
-}
-"""Neutral name -> the names of torch's functions: as `torch.`, `F.`, method or `torch.ops.aten.`.
-
-exp2, log1p, logsumexp, nansum, square and the like are other operators, as they are in Paddle.
-"""
-
-HIDDEN: Mapping[str, frozenset[str]] = {
-    "_native_multi_head_attention": frozenset({"matmul", "softmax"}),
-    "_transformer_encoder_layer_fwd": frozenset({"gelu", "layer_norm", "matmul", "softmax"}),
-    "cdist": frozenset({"matmul"}),
-    "corrcoef": frozenset({"matmul", "sum"}),
-    "cosine_similarity": frozenset({"sum"}),
-    "cov": frozenset({"matmul", "sum"}),
-    "gaussian_nll_loss": frozenset({"log", "mean", "pow", "sum"}),
-    "gru": frozenset({"matmul"}),
-    "gru_cell": frozenset({"matmul"}),
-    "gumbel_softmax": frozenset({"log", "softmax"}),
-    "linear_cross_entropy": frozenset({"cross_entropy", "matmul"}),
-    "local_response_norm": frozenset({"pow"}),
-    "lp_pool1d": frozenset({"pow"}),
-    "lp_pool2d": frozenset({"pow"}),
-    "lp_pool3d": frozenset({"pow"}),
-    "lstm": frozenset({"matmul"}),
-    "lstm_cell": frozenset({"matmul"}),
-    "multi_head_attention_forward": frozenset({"matmul", "mean", "softmax"}),
-    "multilabel_soft_margin_loss": frozenset({"mean", "sum"}),
-    "rnn_relu": frozenset({"matmul"}),
-    "rnn_relu_cell": frozenset({"matmul"}),
-    "rnn_tanh": frozenset({"matmul"}),
-    "rnn_tanh_cell": frozenset({"matmul"}),
-    "scaled_dot_product_attention": frozenset({"matmul", "softmax"}),
-    "trapezoid": frozenset({"sum"}),
-    "trapz": frozenset({"sum"}),
-    "triplet_margin_with_distance_loss": frozenset({"mean", "sum"}),
-}
-"""torch's functions in which operators are out of reach."""
+SPELLINGS = OPERATORS["torch"]
 
 _LOW = (torch.float16, torch.bfloat16)
 

@@ -45,6 +45,7 @@ _STATES: Mapping[str, Mapping[str, str]] = {
 _OWN: Mapping[str, tuple[str, ...]] = {
     "AdamWTransformers": ("step", "first_moment", "second_moment"),
     "Lamb": ("step", "first_moment", "second_moment"),
+    "Lars": ("velocity",),
     "Adamax": ("step", "first_moment", "largest_gradient"),
     "RMSProp": ("second_moment", "first_moment", "velocity"),
 }

@@ -179,6 +179,14 @@ class Backend(Protocol):
         """Take a state; with None for the optimizer, its weights alone."""
         ...
 
+    def random_states(self, model: Any) -> Arrays:
+        """What the framework's random numbers come from, on the host and on the model's device."""
+        ...
+
+    def set_random_states(self, model: Any, states: Arrays) -> None:
+        """Go on from random states, where they are there."""
+        ...
+
     def dump_gradients(self, model: Any) -> dict[str, NDArray[Any]]:
         """Canonical name -> a copy of the gradient, of a master its own; where there is one."""
         ...

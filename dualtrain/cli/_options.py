@@ -37,8 +37,8 @@ RecipeFiles = Annotated[
     list[Path],
     typer.Argument(
         metavar="PATH...",
-        help="The script that trains, or a configuration; beside a script also the shell files and "
-        "pages that have its command.",
+        help="The script or notebook that trains, its folder, or a configuration; beside a script "
+        "also the shell files and pages that have its command.",
     ),
 ]
 RunAs = Annotated[

@@ -67,10 +67,10 @@ def _excluded_by_substring(plan: Plan) -> str | None:
 
 @PARAMETER_RULES.warning(
     "weight_decay",
-    "the trust ratio is what LAMB adds to Adam, and a parameter without decay has none "
-    "(Paddle's rule; other LAMBs scale all)",
+    "the trust ratio is what LAMB adds to Adam and LARS to momentum, and a parameter without decay "
+    "has none (Paddle's rule; others scale all)",
 )
-def _lamb_is_adam(plan: Plan) -> str | None:
+def _no_trust_ratio(plan: Plan) -> str | None:
     optimizer = plan.spec.optimizer
     if not optimizer.trust_ratio or _decays(plan):
         return None
@@ -79,10 +79,10 @@ def _lamb_is_adam(plan: Plan) -> str | None:
 
 @PARAMETER_RULES.note(
     "weight_decay.exclude",
-    "that is Paddle's rule; with the ratio for all, as other LAMBs have it, an update "
-    "is another by a third",
+    "that is Paddle's rule; with the ratio for all, as others have it, an update of LAMB's is "
+    "another by a third, and one of LARS a thousandth at its usual coefficient",
 )
-def _lamb_spares_some(plan: Plan) -> str | None:
+def _trust_ratio_of_some(plan: Plan) -> str | None:
     optimizer = plan.spec.optimizer
     if not optimizer.trust_ratio or not _decays(plan) or not _excludes(plan):
         return None

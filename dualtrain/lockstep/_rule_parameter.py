@@ -146,7 +146,7 @@ _WORDS = {
     "second_moment": _RATES,
     "largest_second_moment": ("amsgrad", "betas"),
     "largest_gradient": ("betas", "eps"),
-    "velocity": ("momentum", "rho", "eps"),
+    "velocity": ("momentum", "coefficient", "rho", "eps"),
     "sum_of_squares": ("initial_accumulator",),
     "second_moment_of_updates": ("rho", "eps"),
     "step_size": ("etas", "step_sizes"),

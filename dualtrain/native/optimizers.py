@@ -8,7 +8,7 @@ measured in docs/optimizers.md.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import signature
 from typing import Any, get_args
 
@@ -32,6 +32,7 @@ from dualtrain.optimizers import (
     Adamax,
     AdamW,
     Lamb,
+    Lars,
     Momentum,
     NAdam,
     RAdam,
@@ -183,6 +184,8 @@ _PADDLE = _Classes(
     free=("name", "use_multi_tensor"),
 )
 
+_INCUBATE = replace(_PADDLE, module="paddle.incubate.optimizer", free=("name",))
+
 _BETAS = {"betas": ("betas", (0.9, 0.999)), "eps": ("eps", 1e-8)}
 _BETAS_OF_PADDLE = {
     "beta1": ("betas", 0, 0.9),
@@ -232,6 +235,24 @@ _ROWS = (
         decays="lamb_weight_decay",
         decay=0.01,
         fixed={"always_adapt": False, **_PRECISE},
+    ),
+    _INCUBATE.row(
+        "LarsMomentumOptimizer",
+        Lars,
+        REQUIRED,
+        {
+            "momentum": ("momentum", REQUIRED),
+            "lars_coeff": ("coefficient", 1e-3),
+            "epsilon": ("eps", 0),
+        },
+        decays="lars_weight_decay",
+        decay=0.0005,
+        fixed={
+            "regularization": None,
+            "exclude_from_weight_decay": None,
+            "rescale_grad": 1.0,
+            **_PRECISE,
+        },
     ),
     _TORCH.row(
         "Adagrad",

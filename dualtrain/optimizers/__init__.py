@@ -17,6 +17,7 @@ from dualtrain.optimizers._adam import AdamW as AdamW
 from dualtrain.optimizers._adamax import Adamax as Adamax
 from dualtrain.optimizers._adamw_transformers import AdamWTransformers as AdamWTransformers
 from dualtrain.optimizers._lamb import Lamb as Lamb
+from dualtrain.optimizers._lars import Lars as Lars
 from dualtrain.optimizers._nadam import NAdam as NAdam
 from dualtrain.optimizers._radam import RAdam as RAdam
 from dualtrain.optimizers._rmsprop import RMSProp as RMSProp
@@ -45,6 +46,7 @@ Optimizer = Annotated[
     | AdamW
     | AdamWTransformers
     | Lamb
+    | Lars
     | Adagrad
     | Adadelta
     | Adamax

@@ -50,6 +50,7 @@ class Adam(_Adam):
     """`torch.optim.Adam`, `paddle.optimizer.Adam`."""
 
     like_adam: ClassVar[bool] = True
+    coupled_since: ClassVar[str] = "with decoupled decay it is adamw"
 
     def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Arithmetic) -> Any:
         return xp.plus_(w, self._step(state, g, now, xp), -now.lr)

@@ -45,6 +45,8 @@ class UpdateRule(Part):
 
     decoupled: ClassVar[bool] = False
     """Whether weight decay acts on the weight; elsewhere it is added to the gradient."""
+    coupled_since: ClassVar[str] = "Paddle has no class that decouples it"
+    """Why a rule that is not decoupled is not, or which word says it that is."""
     shrinks: ClassVar[bool] = False
     """Whether decay multiplies the weight by 1 - lr wd, which may be 1 in float32."""
     decays_after: ClassVar[bool] = False

@@ -137,12 +137,13 @@ def _apart(run: Trace, nudged: Trace) -> Iterator[_Floor]:
     losses = [(m.update or 0, m.value / MEANS) for m in during.loss(run, nudged)]
     clock = {update.attempt: update.t for update in run.updates}
     for x, y in zip(run.evaluations, nudged.evaluations, strict=False):
-        pairs = [(x.loss, y.loss), *((x.metrics[n], y.metrics.get(n)) for n in x.metrics)]
+        losses_of = [] if x.loss is None else [(x.loss, y.loss)]
+        pairs = [*losses_of, *((x.metrics[n], y.metrics.get(n)) for n in x.metrics)]
         apart = [relative(p, q, floor=LOSS_FLOOR * size) for p, q in pairs]
         trained = [value for update, value in losses if clock[update] < x.t]
         loss = max(reached.relative, *filter(math.isfinite, [*apart, *trained]), 0.0)
         correct = distance(x.correct or 0, y.correct or 0)
-        reached = _Floor(loss, max(reached.correct, correct, loss * x.examples))
+        reached = _Floor(loss, max(reached.correct, correct, loss * (x.examples or 0)))
         yield reached
 
 
@@ -154,7 +155,8 @@ def _evaluation(
     floor: _Floor,
 ) -> Iterator[Measure]:
     if x is None or y is None:
-        text = " against ".join("none" if e is None else f"one of {e.examples}" for e in (x, y))
+        sizes = ["none" if e is None else f"one of {e.examples or 'its own'}" for e in (x, y)]
+        text = " against ".join(sizes)
         yield Measure(math.inf, "examples", detail=f"{place}evaluation: {text}")
         return
     if x.t != y.t:
@@ -162,17 +164,18 @@ def _evaluation(
         yield Measure(distance(x.t, y.t), "updates", detail=text)
     right = f"{place}{_right(x, y)}"
     if x.examples != y.examples:
-        yield Measure(distance(x.examples, y.examples), "examples", detail=right)
+        yield Measure(distance(x.examples or 0, y.examples or 0), "examples", detail=right)
     if x.correct is not None or y.correct is not None:
-        share = bars.allowed.examples * min(x.examples, y.examples)
+        share = bars.allowed.examples * min(x.examples or 0, y.examples or 0)
         bound = Tolerance(max(1.0, share), "examples")
         answers = Measure(distance(x.correct, y.correct), "examples", bound, right)
         yield answers.widened(floor.correct, bars.factor)
-    text = f"{place}evaluation loss {x.loss} against {y.loss}"
-    bound = for_losses(bars.allowed, bars.size)
-    value = relative(x.loss, y.loss, floor=LOSS_FLOOR * bars.size)
-    loss = Measure(value, "relative", bound, text)
-    yield loss.widened(floor.relative, bars.factor)
+    if x.loss is not None or y.loss is not None:
+        text = f"{place}evaluation loss {x.loss} against {y.loss}"
+        bound = for_losses(bars.allowed, bars.size)
+        value = relative(x.loss, y.loss, floor=LOSS_FLOOR * bars.size)
+        loss = Measure(value, "relative", bound, text)
+        yield loss.widened(floor.relative, bars.factor)
     for name in sorted(x.metrics.keys() | y.metrics.keys()):
         p, q = x.metrics.get(name), y.metrics.get(name)
         text = f"{place}{name} {p} against {q}"

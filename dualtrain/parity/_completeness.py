@@ -14,7 +14,7 @@ from dualtrain.parity._finding import Measure
 from dualtrain.parity._stages import Stage
 from dualtrain.parity._weight_set import WeightSet
 from dualtrain.spec import Spec
-from dualtrain.trace import DONE, Trace
+from dualtrain.trace import Trace
 
 __all__ = ["missing"]
 
@@ -72,9 +72,7 @@ _OWED = {
     stages.EVALUATION: _Owed(
         "an evaluation, and the spec has task.eval",
         lambda trace: (
-            _of_a_task(trace)
-            and trace.outcome == DONE
-            and bool((task := _spec(trace).task) and task.eval)
+            _of_a_task(trace) and trace.is_whole and bool((task := _spec(trace).task) and task.eval)
         ),
         lambda trace: bool(trace.evaluations),
     ),

@@ -197,14 +197,16 @@ def _number(value: float | None) -> str:
 
 
 def end(*runs: Trace) -> list[Measure]:
-    """How far each run came and why it ended, unless all were done: the rest is no proof."""
+    """How far each run came and why it ended: no proof, unless all were done or stopped early at
+    the same update for the same reason."""
     ends = list(dict.fromkeys((run.outcome, len(run.updates)) for run in runs))
     counts = [count for _, count in ends]
     if not any(counts):
         return [_not_done(1, "no update is recorded", 0)]
-    if all(outcome == DONE for outcome, _ in ends):
-        return []
     alike = len(ends) < len(runs)
+    done = all(outcome == DONE for outcome, _ in ends)
+    if done or (alike and all(run.is_whole for run in runs)):
+        return []
     text = " against ".join(f"{outcome} after {count} updates" for outcome, count in ends)
     apart = max(1, max(counts) - min(counts))
     return [_not_done(apart, f"{text}{' on both sides' if alike else ''}", min(counts))]

@@ -8,7 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from dualtrain.porting._stated import heir_of
+from dualtrain.reading import Made
 from dualtrain.recipes import Entry, Recipe, Untold, entries
+from dualtrain.recipes.schedules._driving import driving
 from dualtrain.spec import Spec
 
 __all__ = ["Ported"]
@@ -34,6 +37,12 @@ class Ported:
     """In an epoch, for which the rates are compared."""
     no_proof: str = ""
     """Why the two were not compared; empty where they were."""
+
+    @property
+    def heir(self) -> str:
+        """What stood for the recipe's own schedule, which is of a release that is not installed."""
+        held = driving(self.recipe.training) if self.recipe.training and self.stated else None
+        return (heir_of(held.path) or "") if isinstance(held, Made) else ""
 
     @property
     def source(self) -> str:

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from dualtrain.files import read_bytes
 from dualtrain.porting._ported import Ported
+from dualtrain.porting._templates import template
 from dualtrain.reading import Place
+from dualtrain.recipes import MICRO_BATCHES, effect
 
 __all__ = ["report"]
 
@@ -26,19 +26,13 @@ CONVERTERS: Mapping[str, str] = {
 
 def report(ported: Ported, root: Path | None) -> str:
     """The page. root: the folder from which the recipe's places count; None: no lines are shown."""
-    environment = Environment(
-        loader=PackageLoader("dualtrain.porting"),
-        undefined=StrictUndefined,
-        autoescape=False,  # Markdown
-        keep_trailing_newline=True,
-    )
-    page = environment.get_template("report.md.jinja")
-    return page.render(
+    return template("report.md.jinja").render(
         source=ported.source,
         to=ported.to,
         missing=ported.missing,
         largest=ported.largest,
         no_proof=ported.no_proof,
+        heir=ported.heir,
         updates=len(ported.written),
         micro_batches=ported.micro_batches,
         converters=CONVERTERS[ported.to],
@@ -60,7 +54,16 @@ def report(ported: Ported, root: Path | None) -> str:
             }
             for one in ported.untold
         ],
-        hazards=ported.recipe.hazards,
+        hazards=[
+            {
+                "code": one.code,
+                "place": one.place,
+                "text": one.text,
+                "mends": one.mends,
+                "effect": effect(ported.recipe, one, ported.micro_batches or MICRO_BATCHES),
+            }
+            for one in ported.recipe.hazards
+        ],
         notes=ported.recipe.notes,
     )
 

@@ -5,16 +5,33 @@ from __future__ import annotations
 import importlib
 import warnings
 from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
+from dualtrain.backend import load_backend
 from dualtrain.reading import Function, Known, Library, ListValue, Made, Unknown, Value
 from dualtrain.recipes import Recipe
 from dualtrain.recipes._optimizer_names import optimizer_class
 from dualtrain.recipes.schedules._driving import driving
 from dualtrain.recipes.schedules._names import library_schedule
 from dualtrain.recipes.schedules._numeric import BINARY, FUNCTIONS
+from dualtrain.spec import Spec
+from dualtrain.training import build_optimizer
 
-__all__ = ["NotStated", "stated_rates"]
+__all__ = ["HEIRS", "NotStated", "heir_of", "stated_rates"]
+
+HEIRS = {
+    "ConstantLRSchedule": "get_constant_schedule",
+    "WarmupConstantSchedule": "get_constant_schedule_with_warmup",
+    "WarmupLinearSchedule": "get_linear_schedule_with_warmup",
+    "WarmupCosineSchedule": "get_cosine_schedule_with_warmup",
+    "WarmupCosineWithHardRestartsSchedule": "get_cosine_with_hard_restarts_schedule_with_warmup",
+}
+"""Schedule of pytorch_transformers and of the first transformers -> what transformers calls it now.
+
+The same arguments in the same places, and the same rates to the bit: pytorch_transformers 1.2.0
+beside transformers 4.57, 185 curves past their ends.
+"""
 
 
 class NotStated(Exception):
@@ -60,14 +77,47 @@ def _native(held: Made, numbers: _Numbers, recipe: Recipe) -> tuple[Any, Callabl
     if held.path.startswith("paddle"):
         made = numbers.made(held)
         return made, made.get_lr
-    import torch
-
     lr = recipe["lr"].value
     if lr is None:
         raise NotStated("the rate is not known")
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=float(lr))
-    numbers.optimizer = optimizer
-    return numbers.made(held), lambda: optimizer.param_groups[0]["lr"]
+    backend = load_backend("torch")
+    numbers.optimizer = optimizer = build_optimizer(_plain(lr), backend.build_linear(1, 1))
+    return numbers.made(held), lambda: backend.learning_rate(optimizer)
+
+
+def _plain(lr: float) -> Spec:
+    """Of an optimizer that a schedule drives: of its numbers the rate alone matters."""
+    parts: dict[str, Any] = {
+        "optimizer": {"name": "sgd", "lr": float(lr)},
+        "schedule": {"name": "constant"},
+        "duration": {"updates": 1},
+    }
+    return Spec(**parts)
+
+
+def heir_of(path: str) -> str | None:
+    """What stands for an early schedule of transformers where only a later release is installed."""
+    package, _, name = path.rpartition(".")
+    if package.partition(".")[0] not in ("pytorch_transformers", "transformers"):
+        return None
+    if name not in HEIRS:
+        return None
+    try:
+        _imported(path)
+    except NotStated:
+        return f"transformers.{HEIRS[name]}"
+    return None
+
+
+def _imported(path: str) -> Any:
+    """Raises NotStated: it is not installed."""
+    module, _, name = path.rpartition(".")
+    try:
+        with warnings.catch_warnings():  # what a library says of others as it is loaded
+            warnings.simplefilter("ignore")
+            return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as fault:
+        raise NotStated(f"{path} is not installed here: {fault}") from None
 
 
 class _Numbers:
@@ -83,17 +133,16 @@ class _Numbers:
         What a recipe names is not called for its name's sake: a library has functions that run what
         they are given.
         """
-        if library_schedule(held.path) is None:
+        known = library_schedule(held.path)
+        if known is None:
             raise NotStated(f"{held.path} is no schedule that is known")
-        module, _, name = held.path.rpartition(".")
-        try:
-            with warnings.catch_warnings():  # what a library says of others as it is loaded
-                warnings.simplefilter("ignore")
-                factory = getattr(importlib.import_module(module), name)
-        except (ImportError, AttributeError) as fault:
-            raise NotStated(f"{held.path} is not installed here: {fault}") from None
+        heir = heir_of(held.path)
+        factory = _imported(heir or held.path)
         arguments = [self.value(one) for one in held.args]
         words = {key: self.value(one) for key, one in held.kwargs.items()}
+        if heir:  # its parameters have other names
+            theirs = dict(zip(known.parameters, signature(factory).parameters, strict=True))
+            words = {theirs.get(key, key): value for key, value in words.items()}
         try:
             return factory(*arguments, **words)
         except Exception as fault:  # whatever the library says against what the recipe gives it

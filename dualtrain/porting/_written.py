@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from dualtrain.porting._stated import NotStated
+from dualtrain.porting._templates import template
 from dualtrain.scripts import write_script
 from dualtrain.spec import Spec
 
@@ -17,51 +18,6 @@ __all__ = ["written_rates"]
 
 LONGEST = 200_000
 """Updates that are run, at most."""
-
-TWINS = {
-    "torch": """
-import torch
-
-
-class Model(torch.nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.bias = torch.nn.Parameter(torch.zeros(2))
-
-    def forward(self, x):
-        return x + self.bias
-
-
-def build_model():
-    return Model()
-""",
-    "paddle": """
-import paddle
-
-
-class Model(paddle.nn.Layer):
-    def __init__(self):
-        super().__init__()
-        self.bias = self.create_parameter([2], is_bias=True)
-
-    def forward(self, x):
-        return x + self.bias
-
-
-def build_model():
-    return Model()
-""",
-}
-BATCHES = """
-
-def batches(epoch):
-    import numpy as np
-
-    return [
-        {{"x": np.zeros((1, 2), "float32"), "labels": np.zeros(1, "int64")}}
-        for _ in range({count})
-    ]
-"""
 
 LINE = re.compile(r"^update (\d+) lr (\S+) loss ")
 
@@ -79,7 +35,7 @@ def written_rates(spec: Spec, backend: str, micro_batches: int, updates: int) ->
     text = write_script(Spec.model_validate(kept), backend, model="port_twin")
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "train.py").write_text(text, encoding="utf-8")
-        twin = TWINS[backend] + BATCHES.format(count=micro_batches)
+        twin = template(f"{backend}_twin.py.jinja").render(count=micro_batches)
         (Path(folder) / "port_twin.py").write_text(twin, encoding="utf-8")
         done = subprocess.run(
             [sys.executable, "train.py"],

@@ -214,7 +214,7 @@ def put_any(machine: Machine, of: DictValue, value: Value, place: Place) -> Valu
     key = (ANY, str(place))
     if key not in of.cells:
         machine.write(of.cells, key, value)
-    of.open = True
+    of.open = of.open or machine.context.real
     return of.cells[key]
 
 

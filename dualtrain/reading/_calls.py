@@ -28,7 +28,7 @@ from dualtrain.reading._values import (
 
 __all__ = ["BUILTINS", "call", "instantiate", "path_of", "super_of"]
 
-BUILTINS = frozenset(name for name in dir(builtins) if not name.startswith("__"))
+BUILTINS = frozenset(name for name in dir(builtins) if not name.startswith("__")) | {"__import__"}
 
 
 def path_of(value: Value) -> str:

@@ -10,10 +10,11 @@ from pathlib import PurePosixPath
 from dualtrain.reading._launchers import started
 from dualtrain.reading._markdown import blocks
 from dualtrain.reading._node import Node
+from dualtrain.reading._notebooks import shell_of
 from dualtrain.reading._place import Place
 from dualtrain.reading._shell import Shell, Simple, run
 
-__all__ = ["Command", "choose", "commands", "working_folder"]
+__all__ = ["Command", "choose", "commands", "other_work", "working_folder"]
 
 _PAGES = (".md", ".markdown", ".rst", ".mdx", ".txt")
 _OTHER_WORK = re.compile(
@@ -72,8 +73,8 @@ def commands(text: str, file: str, arguments: Sequence[str] | None = None) -> li
     """The Python programs and shell scripts that a text starts, in order.
 
     `file` names the text in places; one that ends as a page does (`README.md`) is read block by
-    block, any other as a script of a shell. `arguments` are those that the script is called with,
-    where that is known.
+    block, of a notebook the lines for a shell, any other as a script of a shell. `arguments` are
+    those that the script is called with, where that is known.
 
     >>> text = "lr=5e-5\\npython -m paddle.distributed.launch --gpus 0 run.py --lr $lr --out $OUT"
     >>> [one] = commands(text, "run.sh")
@@ -81,7 +82,9 @@ def commands(text: str, file: str, arguments: Sequence[str] | None = None) -> li
     (('run.py', '--lr', '5e-5', '--out', '$OUT'), 'run.sh:1', {4: 'the variable OUT is not set in the file'})
     """  # noqa: E501
     shell = Shell()
-    if PurePosixPath(file.lower()).suffix in _PAGES:
+    if file.lower().endswith(".ipynb"):
+        run(shell_of(text, file), 1, arguments, shell)
+    elif PurePosixPath(file.lower()).suffix in _PAGES:
         for block, line in blocks(text):
             run(block, line, arguments, shell)
     else:
@@ -127,7 +130,7 @@ def choose(
     own = [(score, one) for one in found if (score := _runs(one, entry))]
     best = max((score for score, _ in own), default=0)
     those = [one for score, one in own if score == best]
-    training = [one for one in those if not _other_work(one)] or those
+    training = [one for one in those if not other_work(one)] or those
     if not training:
         return None
     most = max(_said(one, overrides or {}) for one in training)
@@ -191,7 +194,8 @@ def _agreement(path: str, entry: str) -> int:
     return count
 
 
-def _other_work(command: Command) -> bool:
+def other_work(command: Command) -> bool:
+    """Whether a command asks for something else than training, such as `--do_eval`."""
     flags = command.flags()
     if any(re.fullmatch(r"--?(?:do_)?train", name) for name in flags):
         train = next(

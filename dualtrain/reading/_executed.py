@@ -5,7 +5,7 @@ from __future__ import annotations
 from dualtrain.reading import _imports, _statements
 from dualtrain.reading._config_nodes import merge
 from dualtrain.reading._configurations import load
-from dualtrain.reading._files import find, text_of
+from dualtrain.reading._files import find, folder, text_of
 from dualtrain.reading._flags import labelled
 from dualtrain.reading._machine import Event, Frame, Machine, Model
 from dualtrain.reading._place import Place
@@ -105,6 +105,19 @@ def _import_module(machine: Machine, event: Event) -> Value | None:
     return _imports.module(machine, text, Frame({}, here), level)
 
 
+def _path_added(machine: Machine, event: Event) -> Value | None:
+    """sys.path.append(folder), insert(0, folder), extend([folders]): of folders that are read."""
+    given = event.args[-1] if event.args else Known(None)
+    added = given.values if isinstance(given, ListValue) else [given]
+    folders = [folder(machine, one.value) for one in added if isinstance(one, Known)]
+    own = [one for one in folders if one is not None and one not in machine.paths]
+    if machine.context.real:
+        machine.paths[:] = (
+            [*machine.paths, *own] if event.name != "insert" else [*own, *machine.paths]
+        )
+    return Known(None)
+
+
 def _of_path(machine: Machine, event: Event, path: Value | None) -> Module | None:
     if not isinstance(path, Known) or not isinstance(path.value, str):
         return None
@@ -173,6 +186,7 @@ MODELS: dict[str, Model] = {
     "builtins.locals": _globals,
     "importlib.import_module": _import_module,
     "builtins.__import__": _import_module,
+    **{f"sys.path.{one}": _path_added for one in ("append", "extend", "insert")},
     "importlib.util.module_from_spec": _from_spec,
     "importlib.machinery.SourceFileLoader.load_module": _load_module,
     **{

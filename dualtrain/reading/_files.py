@@ -14,7 +14,7 @@ from dualtrain.reading._place import Place
 from dualtrain.reading._source import decoded
 from dualtrain.reading._values import Known, Made, Origin, Unknown, Value
 
-__all__ = ["MODELS", "find", "path_attribute", "text_of"]
+__all__ = ["MODELS", "find", "folder", "path_attribute", "text_of"]
 
 LARGEST = 200_000
 """Bytes of a file that is read, at most."""
@@ -24,12 +24,21 @@ OPENERS = ("builtins.open", "io.open", "codecs.open", "os.fdopen")
 
 def find(machine: Machine, path: str) -> Path | None:
     """The file that a path of the program means, if it lies in the folder that is read."""
+    return _found(machine, path, Path.is_file)
+
+
+def folder(machine: Machine, path: object) -> Path | None:
+    """The folder that a path of the program means, if it lies in the one that is read."""
+    return _found(machine, path, Path.is_dir) if isinstance(path, str) else None
+
+
+def _found(machine: Machine, path: str, is_one: Callable[[Path], bool]) -> Path | None:
     entry: Path = machine.state.get("entry", machine.root)
     run_from: Path = machine.state.get("folder", machine.root)
     for base in (run_from, machine.root, entry, *machine.paths):
         try:
             found = (base / path).resolve()
-            if found.is_relative_to(machine.root) and found.is_file():
+            if found.is_relative_to(machine.root) and is_one(found):
                 return found
         except (OSError, ValueError, RuntimeError):  # no path, too long, or a loop of links
             continue

@@ -12,6 +12,7 @@ from dualtrain.reading._place import Place
 from dualtrain.reading._values import (
     Condition,
     Context,
+    DictValue,
     Function,
     Item,
     Known,
@@ -32,12 +33,12 @@ FUEL = 150_000
 """Nodes that are evaluated, at most: two seconds or so."""
 
 AGAIN = 3
-"""How often one function may be inside itself."""
+"""How often one function may be inside itself; once in a branch that is not entered."""
 
 SHARE = FUEL // 3
 """Nodes in one function, over all its calls, beyond which it is not followed again."""
 
-RECURSION = 5_000
+RECURSION = 15_000
 """Nodes that a function may take, from its first entry on, and still be inside itself."""
 
 DEPTH = 40
@@ -150,7 +151,7 @@ class Machine:
             return f"{name} is called too deep inside others"
         inside = sum(one.node is function.node for one in self.calls)
         here = self.burned - self._entered[function.node] if inside else 0
-        if inside >= AGAIN:
+        if inside >= (AGAIN if self.context.real else 1):
             return f"{name} calls itself"
         if here >= RECURSION or self.spent.get(function.node, 0) > SHARE:
             why = f"{name} is called too often to be followed each time"
@@ -336,11 +337,29 @@ def same(a: Value, b: Value) -> bool:
     return False
 
 
+def _alike(a: Value, b: Value) -> bool:
+    """Whether two values are one file's, read twice."""
+    if isinstance(a, Known) and isinstance(b, Known):
+        return same(a, b) and a.origin == b.origin
+    if isinstance(a, ListValue) and isinstance(b, ListValue):
+        return len(a.items) == len(b.items) and all(map(_alike, a.values, b.values))
+    if isinstance(a, DictValue) and isinstance(b, DictValue):
+        return (
+            a.origin.how == "configuration"
+            and a.origin == b.origin
+            and list(a.cells) == list(b.cells)
+            and all(map(_alike, a.cells.values(), b.cells.values()))
+        )
+    return False
+
+
 def either(condition: Value, a: Value, b: Value) -> Value:
     """What is a if the condition holds, else b, where that is not known."""
     if same(a, b):
         return a
     if isinstance(a, ListValue) and isinstance(b, ListValue) and a.cells is b.cells:
+        return a
+    if isinstance(a, DictValue) and isinstance(b, DictValue) and _alike(a, b):
         return a
     return Unknown(
         "depends on a condition that the text does not tell", op="if", operands=(condition, a, b)

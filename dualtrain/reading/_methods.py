@@ -82,6 +82,8 @@ def method(
             return machine.happens(f"pathlib.Path.{name}", args, kwargs, place, receiver=of)
         case ListValue() if name in LISTS:
             return LISTS[name](machine, of, args, place)
+        case DictValue(kind=kind) if kind and f"<{kind}>.{name}" in machine.models:
+            return machine.happens(f"<{kind}>.{name}", args, kwargs, place, receiver=of)
         case DictValue() if name in DICTS:
             return DICTS[name](machine, of, args, kwargs, place)
         case DictValue(attributes=True) if f"<node>.{name}" in machine.models:

@@ -12,10 +12,12 @@ from dualtrain.reading import (
     _config_nodes,
     _configurations,
     _dataclasses,
+    _engines,
     _executed,
     _files,
     _functions,
     _hydra,
+    _ini,
     _methods,
 )
 from dualtrain.reading._machine import Model
@@ -29,6 +31,7 @@ ALL_MODELS: Mapping[str, Model] = {
         _files,
         _argparse,
         _dataclasses,
+        _engines,
         _argparse_fields,
         _configurations,
         _config_nodes,
@@ -37,6 +40,7 @@ ALL_MODELS: Mapping[str, Model] = {
         _functions,
         _absl,
         _hydra,
+        _ini,
     )
     for name, model in module.MODELS.items()
 }

@@ -52,7 +52,7 @@ def decoded(data: bytes) -> str:
 
 
 def parsed(path: Path, name: str) -> ast.Module:
-    """The tree of a file, which is called `name` in messages. Lines keep their numbers.
+    """The tree of a script or a notebook, called `name` in messages. Lines keep their numbers.
 
     Raises SourceError: it cannot be opened or is no Python.
     """
@@ -60,6 +60,10 @@ def parsed(path: Path, name: str) -> ast.Module:
         text = decoded(read_bytes(path))
     except OSError as fault:
         raise SourceError(f"{name}: cannot be read: {fault.strerror}") from fault
+    if path.suffix.lower() == ".ipynb":
+        from dualtrain.reading._notebooks import python_of
+
+        text = python_of(text, name)
     return tree(text, name)
 
 

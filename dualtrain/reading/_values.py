@@ -10,7 +10,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any
+from typing import Any, ClassVar
 
 from dualtrain.reading._place import Place
 
@@ -173,6 +173,8 @@ class DictValue(Value):
     """Whether its keys are attributes too."""
     of: Class | None = None
     """The program's class that it is an object of."""
+    kind: ClassVar[str] = ""
+    """Whose methods it has beside those of a dictionary."""
 
 
 @dataclass(slots=True, eq=False, repr=False)

@@ -1,6 +1,7 @@
 """Training recipes as other people wrote them: what they say, and what they may not have meant."""
 
 from dualtrain.recipes._as_spec import Entry, Untold, entries
+from dualtrain.recipes._effects import MICRO_BATCHES, effect
 from dualtrain.recipes._hazard_table import HAZARDS, HazardKind
 from dualtrain.recipes._recipe import RecipeError, read_recipe
 from dualtrain.recipes._record import FIELDS, Certainty, Found, Hazard, Recipe
@@ -12,6 +13,7 @@ from dualtrain.recipes.trainers._trainers import trainer_recipe
 __all__ = [
     "FIELDS",
     "HAZARDS",
+    "MICRO_BATCHES",
     "Certainty",
     "Entry",
     "Found",
@@ -20,6 +22,7 @@ __all__ = [
     "Recipe",
     "RecipeError",
     "Untold",
+    "effect",
     "entries",
     "given_by_command",
     "given_by_data",

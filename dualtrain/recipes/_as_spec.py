@@ -11,11 +11,12 @@ from dualtrain.reading import Event, Known
 from dualtrain.recipes._native_words import optimizer_words, schedule_words
 from dualtrain.recipes._record import Found, Recipe
 from dualtrain.recipes.parameters._filters import ONE_DIMENSIONAL
+from dualtrain.recipes.schedules._driving import driving
 from dualtrain.recipes.schedules._rules import SHARE
 
-__all__ = ["Entry", "Told", "Untold", "entries"]
+__all__ = ["Entry", "Told", "Untold", "counts_micro_batches", "entries"]
 
-DECOUPLED = ("adamw", "lamb")
+DECOUPLED = ("adamw", "lamb", "lars")
 HAVE_BETAS = ("adam", "adamw", "adamax", "nadam", "radam", "lamb")
 
 
@@ -112,8 +113,10 @@ def _schedule(recipe: Recipe) -> Iterator[Told]:
     if stepped.value == "per_batch" and (recipe["accumulate"].value or 1) > 1:
         yield Untold(at, f"{found.value}, stepped once a micro-batch under accumulation", found)
         return
-    maker = SCHEDULES.get(str(found.value))
-    words = schedule_words(recipe) if maker is None else {}
+    words = schedule_words(recipe)
+    own = words.get("name") in RISE_ALONE or found.why.startswith("one cycle")
+    maker = None if own else SCHEDULES.get(str(found.value))
+    words = words if maker is None else {}
     if maker is None and not words:
         yield Untold(at, f"{found.value}: {found.why or 'a rule of its own'}", found)
         return
@@ -167,7 +170,12 @@ def _cosine(recipe: Recipe, found: Found) -> Iterator[Told]:
     floor = bool(end.value)
     yield Entry(("schedule", "name"), "cosine_with_min_lr" if floor else "cosine", found)
     waves = 2 * cycles.value if cycles.value else 1.0
-    yield _told(("schedule", "half_waves"), cycles, waves)
+    turns = _turns(recipe)
+    if turns is None:
+        yield _told(("schedule", "half_waves"), cycles, waves)
+    else:
+        why = f"past {recipe['length'].why} it climbs again"
+        yield Entry(("schedule", "half_waves"), waves * turns, _with(recipe["horizon"], why))
     if floor:
         yield _told(("schedule", "min_lr"), end)
 
@@ -224,7 +232,8 @@ def _warmup(recipe: Recipe) -> Iterator[Told]:
     if found.certainty == "unknown" or unit.certainty == "unknown":
         yield Untold(("warmup",), found.why or unit.why, found)
         return
-    if not found.value or schedule_words(recipe).get("name") in RISE_ALONE:
+    one_cycle = recipe["schedule"].why.startswith("one cycle")
+    if not found.value or one_cycle or schedule_words(recipe).get("name") in RISE_ALONE:
         return
     if unit.value == "fraction":
         yield Entry(("warmup", "proportion"), float(found.value), found)
@@ -256,32 +265,70 @@ def _rise(recipe: Recipe) -> Iterator[Told]:
 
 def _horizon(recipe: Recipe) -> Iterator[Told]:
     """The length of a schedule that is a number of its own, where the run has another."""
-    found, per_epoch = recipe["length"], recipe["scheduler_step"].value == "per_epoch"
-    own = schedule_words(recipe).get("horizon")
-    if own is not None and own != recipe["epochs" if per_epoch else "max_steps"].value:
-        yield Entry(("horizon",), own, recipe["schedule"])
+    found, own = recipe["length"], recipe["horizon"]
+    per_epoch = recipe["scheduler_step"].value == "per_epoch"
+    in_words = schedule_words(recipe).get("horizon")
+    if in_words is not None:
+        if in_words != recipe["epochs" if per_epoch else "max_steps"].value:
+            yield Entry(("horizon",), in_words, recipe["schedule"])
         return
-    if _in_micro_batches(recipe):
+    if counts_micro_batches(recipe):
         why = (
             f"{found.why or 'its length'} counts micro-batches, and each update steps the schedule"
         )
         yield Untold(("horizon",), why, found)
         return
-    number = re.search(r"(?<![\d.])(\d+(?:\.\d+)?)$", found.why)
-    ours = {"fixed_steps": False, "epoch_units": True}.get(str(found.value))
     named = recipe["schedule"].value in READ_THE_LENGTH or schedule_words(recipe)
-    if number is None or ours is None or not named:
+    if own.value is None or not named:
         return
-    run = recipe["epochs" if per_epoch else "max_steps"]
-    if ours is not per_epoch:
-        yield Untold(("horizon",), f"{found.why} {found.value} in another clock", found)
-    elif not float(number[1]).is_integer() or float(number[1]) < 1:
+    n, run = own.value, _run(recipe)
+    if (found.value == "epoch_units") is not per_epoch:
+        clock = "epochs" if per_epoch else "updates"
+        why = f"{found.why} is {found.value}, and the schedule is stepped by {clock}"
+        yield Untold(("horizon",), why, found)
+    elif not float(n).is_integer() or n < 1:
         yield Untold(("horizon",), f"{found.why} is no number of updates", found)
-    elif run.value != int(float(number[1])):
-        yield Entry(("horizon",), int(float(number[1])), found)
+    elif n != run and _turns(recipe) is None:
+        words = int(n) if per_epoch or found.value == "fixed_steps" else {"epochs": int(n)}
+        if _ends(recipe) or (run is not None and n > run):
+            yield Entry(("horizon",), words, own)
+        else:
+            why = f"past {found.why} the curve turns, and whether the run goes so far is not known"
+            yield Untold(("horizon",), f"{why}; write {words} if it does not", own)
 
 
-def _in_micro_batches(recipe: Recipe) -> bool:
+def _run(recipe: Recipe) -> int | float | None:
+    """The run in the unit of the schedule's own length; None where it is not known."""
+    steps, epochs = recipe["max_steps"].value, recipe["epochs"].value
+    limited = isinstance(steps, int) and steps > 0
+    in_updates = recipe["length"].value == "fixed_steps"
+    if in_updates or limited:
+        return steps + (recipe["overrun"].value or 0) if in_updates and limited else None
+    return epochs if isinstance(epochs, (int, float)) else None
+
+
+def _ends(recipe: Recipe) -> bool:
+    """Whether the rate stays at the end of the schedule, as the spec's does.
+
+    A cosine of torch, Paddle, transformers and paddlenlp climbs again; of one that is code nothing
+    is known past its end.
+    """
+    path = getattr(driving(recipe.training), "path", "") if recipe.training is not None else ""
+    return recipe["schedule"].value != "cosine" or path.startswith("timm")
+
+
+def _turns(recipe: Recipe) -> float | None:
+    """How many descents and ascents a library's cosine goes through in a run that is longer than
+    it; None where it is not longer, or where that cannot be told."""
+    own, run, schedule = recipe["horizon"].value, _run(recipe), recipe["schedule"]
+    before = not recipe["warmup"].value or recipe["warmup_counted"].value == "before"
+    code = schedule.how == "computed"
+    if not own or run is None or run <= own or _ends(recipe) or code or not before:
+        return None
+    return float(run / own)
+
+
+def counts_micro_batches(recipe: Recipe) -> bool:
     """Whether a loop's schedule is as long as its micro-batches, and goes by updates."""
     limited = isinstance(recipe["max_steps"].value, int) and recipe["max_steps"].value > 0
     unknown = recipe["accumulate"].certainty == "unknown"
@@ -441,9 +488,24 @@ def _amp(recipe: Recipe) -> Iterator[Told]:
     elif isinstance(amp.value, dict):
         yield Entry(("amp", "dtype"), amp.value["dtype"], amp)
         yield Entry(("amp", "level"), amp.value["level"], amp)
-        scale = amp.value.get("init_loss_scaling")
-        if scale and amp.value["dtype"] == "float16":
-            yield Entry(("amp", "loss_scale", "init"), scale, amp)
+        if recipe["float32_operators"].certainty != "absent":
+            yield _told(("amp", "float32_operators"), recipe["float32_operators"])
+        if amp.value["dtype"] == "float16":
+            yield from _scaled(recipe, amp.value.get("init_loss_scaling"))
+
+
+def _scaled(recipe: Recipe, first: float | None) -> Iterator[Told]:
+    """How the loss is scaled, and what the schedule does at an update that is skipped."""
+    moves, skip = recipe["loss_scale"], recipe["on_skip"]
+    if first:
+        yield Entry(("amp", "loss_scale", "init"), first, recipe["amp"])
+    if moves.certainty == "unknown":
+        yield Untold(("amp", "loss_scale"), moves.why, moves)
+    for word, value in (moves.value or {}).items():
+        if word != "init" or not first:
+            yield Entry(("amp", "loss_scale", word), value, moves)
+    if skip.certainty != "absent":
+        yield _told(("amp", "on_skip"), skip)
 
 
 def _freeze(recipe: Recipe) -> Iterator[Told]:
@@ -458,7 +520,9 @@ def _freeze(recipe: Recipe) -> Iterator[Told]:
 def _duration(recipe: Recipe) -> Iterator[Told]:
     epochs, steps = recipe["epochs"], recipe["max_steps"]
     if steps.certainty != "unknown" and isinstance(steps.value, int) and steps.value > 0:
-        yield Entry(("duration", "updates"), steps.value, steps)
+        over = recipe["overrun"]
+        updates = steps.value + (over.value or 0)
+        yield Entry(("duration", "updates"), updates, over if over.value else steps)
     elif epochs.certainty in ("unknown", "absent"):
         yield Untold(("duration",), epochs.why or "nothing says when training ends", epochs)
     else:

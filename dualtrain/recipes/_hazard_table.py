@@ -100,6 +100,11 @@ HAZARDS: Mapping[str, HazardKind] = {
         "Training goes on at the last rate, mostly 0.",
         "duration.updates",
     ),
+    "max_steps_off_by_one": HazardKind(
+        "The test that ends the run lets one update more, or fewer, through than max_steps.",
+        "One update is made beyond the schedule's end, mostly at rate 0.",
+        "duration.updates",
+    ),
     "max_steps_not_in_schedule": HazardKind(
         "max_steps ends the run, and the schedule is laid out over all epochs.",
         "The run ends while the rate is still high.",

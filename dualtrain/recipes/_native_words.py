@@ -19,6 +19,7 @@ __all__ = ["optimizer_words", "schedule_words"]
 OF_PARAMETERS = frozenset(
     (
         *("params", "parameters", "grad_clip", "weight_decay", "lamb_weight_decay", "name"),
+        *("parameter_list", "lars_weight_decay", "exclude_from_weight_decay"),
         *("apply_decay_param_fun", "exclude_from_weight_decay_fn"),
     )
 )

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from dualtrain.errors import DualtrainError
-from dualtrain.files import read_bytes, reason
+from dualtrain.files import read_bytes
 from dualtrain.reading import (
     Command,
     Function,
@@ -24,6 +23,14 @@ from dualtrain.reading import (
 )
 from dualtrain.reading._data_files import read_data
 from dualtrain.reading._source import decoded
+from dualtrain.recipes._paths import (
+    RecipeError,
+    commands_of,
+    repository_of,
+    runner_of,
+    script_of,
+    sources_of,
+)
 from dualtrain.recipes._record import ABSENT, FIELDS, Found, Hazard, Recipe
 from dualtrain.recipes._seen import Part, Seen, see
 from dualtrain.recipes._signatures import is_copied
@@ -63,14 +70,6 @@ PARTS: tuple[Callable[[Seen], Part], ...] = (
     flags_part,
 )
 
-SCRIPTS, TREES, PAGES = (
-    (".py",),
-    (".yml", ".yaml", ".json"),
-    (".sh", ".bash", ".md", ".rst", ".txt"),
-)
-MARKS = (".git", "setup.py", "pyproject.toml", "requirements.txt", "README.md", "setup.cfg")
-"""What tells that a folder is a repository's."""
-
 CONFIG = re.compile(r"(^|[-_])(cfg|conf|config|yaml|opt)([-_]?(file|path|name))?$")
 """Flags by which a script is given its configuration."""
 
@@ -80,19 +79,6 @@ STARTS = re.compile(r"^_?(main|run|train|fit|do_train|finetune)", re.IGNORECASE)
 
 LOOP = ("epochs", "accumulate", "amp", "batch_size", "scheduler_step", "length")
 """Fields that a loop has, whatever it is."""
-
-
-class RecipeError(DualtrainError):
-    """What is given is no recipe that can be read."""
-
-
-@dataclass(slots=True)
-class _Sources:
-    """The files that are given, by what they are."""
-
-    scripts: list[Path] = field(default_factory=list)
-    trees: list[Path] = field(default_factory=list)
-    pages: list[Path] = field(default_factory=list)
 
 
 def read_recipe(
@@ -105,8 +91,9 @@ def read_recipe(
 ) -> Recipe:
     """What a training recipe says, with where it says it.
 
-    paths: the script that trains; a configuration in YAML or JSON; beside a script also the shell
-    files and pages that have its command.
+    paths: the script or notebook that trains; a configuration in YAML or JSON; beside a script also
+    the shell files and pages that have its command. A page alone, or a folder, stands for the one
+    script that it starts, or that trains in it.
     run: the command, such as `"python train.py --lr 1e-4"`.
     config: the configuration that the script is given.
     root: the repository's folder; found from the first path if absent.
@@ -116,20 +103,17 @@ def read_recipe(
     Raises RecipeError: nothing there trains; SourceError: a file cannot be read.
     """
     given = [Path(one) for one in ([paths] if isinstance(paths, (str, Path)) else paths)]
-    sources = _sorted(given)
-    top = Path(root) if root is not None else _root(given[0])
+    top = Path(root) if root is not None else repository_of(given[0])
+    sources = sources_of(given)
     if not sources.scripts:
         if sources.trees:
             return _of_tree(sources.trees[0], top, run, overrides or {})
-        raise RecipeError(
-            "a recipe is read from a script or a configuration. "
-            f"Received: {', '.join(map(str, given))}"
-        )
+        sources.scripts.append(script_of(sources.pages, top))
     script = sources.scripts[0]
     trees = [Path(config)] if config is not None else sources.trees
     command = _command(script, sources.pages, top, run, overrides or {})
     argv = _argv(command, overrides or {})
-    folder = working_folder(command, _within(script, top)) if command is not None else None
+    folder = _run_from(command, script, top)
     models = trainer_models(top.resolve(), _within(script.parent, top))
     program = read_program(script, top, argv=argv, folder=folder, models=models)
     if trees and command is None:
@@ -139,7 +123,11 @@ def read_recipe(
             program = read_program(script, top, argv=argv)
     seen = see(program)
     hazards: list[Hazard] = []
-    if seen.optimizer is None and trainer_of(seen) is None:
+    if not _trains(seen) and command is None:
+        other = _runner(script, trees, top, overrides or {})
+        if other is not None:
+            return other
+    if not _trains(seen):
         uncalled = [
             name
             for name, value in program.entry.cells.items()
@@ -157,6 +145,32 @@ def read_recipe(
     return _recipe(seen, top, command, hazards)
 
 
+def _trains(seen: Seen) -> bool:
+    return seen.optimizer is not None or trainer_of(seen) is not None
+
+
+def _runner(
+    script: Path, trees: Sequence[Path], root: Path, overrides: Mapping[str, object]
+) -> Recipe | None:
+    """The recipe of the program that loads a script which trains nothing by itself, as a command
+    says that stands beside it, or in it if it is a notebook; None where there is none."""
+    found = runner_of(script, root, trees)
+    if found is None:
+        return None
+    entry, command = found
+    models = trainer_models(root.resolve(), _within(entry.parent, root))
+    program = read_program(
+        entry,
+        root,
+        argv=_argv(command, overrides),
+        folder=_run_from(command, entry, root),
+        models=models,
+    )
+    seen = see(program)
+    loads = script.suffix.lower() == ".ipynb" or str(script.resolve()) in program.modules
+    return _recipe(seen, root, command, []) if loads and _trains(seen) else None
+
+
 def _installed(root: Path, name: str) -> bool:
     """Whether a command that the package installs calls a function, as its setup says."""
     for one in ("setup.py", "setup.cfg", "pyproject.toml"):
@@ -167,35 +181,6 @@ def _installed(root: Path, name: str) -> bool:
         if re.search(rf"=\s*['\"]?[\w.]+:{re.escape(name)}\b", text):
             return True
     return False
-
-
-def _sorted(paths: Iterable[Path]) -> _Sources:
-    sources = _Sources()
-    for path in paths:
-        end = path.suffix.lower()
-        if path.is_dir():
-            raise RecipeError(
-                f"{path}: is a folder; name the script that trains, or the configuration"
-            )
-        kind = (
-            sources.scripts if end in SCRIPTS else sources.trees if end in TREES else sources.pages
-        )
-        kind.append(path)
-    return sources
-
-
-def _root(path: Path) -> Path:
-    """The repository's folder: the highest of the next five above that looks like one."""
-    folder = path.resolve().parent
-    found = folder
-    for one in (folder, *folder.parents[:5]):
-        if one == Path.home() or one == Path(one.anchor):
-            break
-        if any((one / mark).exists() for mark in MARKS):
-            found = one
-        if (one / ".git").exists():
-            break
-    return found
 
 
 def _of_tree(path: Path, root: Path, run: str | None, overrides: Mapping[str, object]) -> Recipe:
@@ -251,14 +236,20 @@ def _command(
     if run is not None:
         found = commands(run, "the command line")
         return choose(found, entry, overrides) or (found[0] if found else None)
-    every: list[Command] = []
-    for page in pages:
-        try:
-            text = decoded(read_bytes(page))
-        except OSError as fault:
-            raise RecipeError(f"{page}: cannot be read: {reason(fault)}") from None
-        every += commands(text, _within(page, root))
+    every = [one for page in pages for one in commands_of(page, _within(page, root))]
     return choose(every, entry, overrides)
+
+
+def _run_from(command: Command | None, script: Path, root: Path) -> str | None:
+    """The folder below the root that a script is run from; None where nothing tells."""
+    if command is None:
+        return None
+    folder = working_folder(command, _within(script, root))
+    page = (root / command.place.file).parent
+    for base in (page / command.folder, page) if folder is None else ():
+        if (base / command.words[0]).resolve() == script.resolve():
+            return _within(base, root)
+    return folder
 
 
 def _argv(command: Command | None, overrides: Mapping[str, object]) -> list[Known]:
@@ -292,6 +283,28 @@ def _config_words(program: Program, tree: Path, root: Path) -> list[Known]:
     return [Known(text, origin)]
 
 
+NUMBERS = (
+    "lr",
+    "eps",
+    "momentum",
+    "weight_decay",
+    "warmup",
+    "epochs",
+    "max_steps",
+    "accumulate",
+    "seed",
+    "batch_size",
+)
+
+
+def _text(number: Found) -> Found:
+    """A number that stays text, as that of a flag without a type does, is none."""
+    if not isinstance(number.value, str):
+        return number
+    why = f"{number.value!r} is text where a number is needed: its flag or key has no type"
+    return replace(number, value=None, certainty="unknown", why=why)
+
+
 def _recipe(seen: Seen, root: Path, command: Command | None, hazards: list[Hazard]) -> Recipe:
     program = seen.program
     fields: dict[str, Found] = {}
@@ -305,6 +318,7 @@ def _recipe(seen: Seen, root: Path, command: Command | None, hazards: list[Hazar
     for made in made_by:
         fields |= {name: one for name, one in made.fields.items() if name not in fields}
         found += made.hazards
+    fields |= {name: _text(fields[name]) for name in NUMBERS if name in fields}
     if seen.optimizer is None and trainer is None:
         why = f"no optimizer is seen in {program.entry.file}"
         fields = {name: Found(None, "unknown", why=why) for name in FIELDS} | fields

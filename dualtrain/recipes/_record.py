@@ -39,12 +39,17 @@ FIELDS = (
     "milestones",
     "values",
     "length",  # of the schedule: epochs epochs_over_accumulate max_steps_or_epochs fixed_steps ...
+    "horizon",  # that length as a number: updates of fixed_steps, epochs of the others
     "epochs",
     "max_steps",  # -1: no limit
+    "overrun",  # updates between max_steps and where the loop ends
     "accumulate",
     "tail",  # drop: micro-batches too few for an update at an epoch's end are left out
     "clip",  # {"kind": global_norm | norm | value, "value": c} or "none"
     "clip_rule",  # torch: c / (norm + 1e-6); c / max(norm, c) where absent
+    "float32_operators",  # that autocast is told to keep in float32, by neutral names
+    "loss_scale",  # how that of float16 moves, where not by default, in the words of a spec
+    "on_skip",  # hold advance: what the schedule does where an update is skipped
     "amp",  # {"dtype", "level", "init_loss_scaling"} or "off"
     "amp_if_enabled",  # the same, where a flag that is off turns it on
     "label_smoothing",  # of the cross-entropy that is trained on
@@ -91,6 +96,10 @@ class Hazard:
     """What it is, and its effect, in numbers where they are known."""
     mends: str = ""
     """The field of the spec that mends it; empty where none does."""
+    ahead: int = 0
+    """Of a clock that is shifted: by how many counts, where that is the same at every update."""
+    epochs: float | None = None
+    """Of a schedule longer than the run: the epochs over which it is laid out."""
 
 
 @dataclass(frozen=True, slots=True)

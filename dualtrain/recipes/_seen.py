@@ -18,6 +18,7 @@ from dualtrain.reading import (
 )
 from dualtrain.recipes._optimizer_names import OPTIMIZERS, optimizer_class
 from dualtrain.recipes._record import Found, Hazard
+from dualtrain.recipes._static_graphs import runs_of
 
 __all__ = ["Part", "Seen", "inside", "see"]
 
@@ -45,7 +46,8 @@ class Seen:
     optimizer: Event | None
     """The one that trains; None where none is found."""
     updates: Sequence[Event]
-    """Its `step` and `minimize`, through a loss scaler too; in branches not entered too."""
+    """Its `step` and `minimize`, through a loss scaler too; in branches not entered too. Of a
+    static graph the runs of its program."""
     backwards: Sequence[Event]
     framework: str
 
@@ -143,14 +145,16 @@ def see(program: Program) -> Seen:
         if target is not None:
             updates.setdefault(id(target), []).append(one)
     main = _main(optimizers, updates)
-    backwards = [one for one in events if one.name == "backward"]
+    stepped = updates.get(id(main), []) if main is not None else []
+    runs = runs_of(stepped, events)
+    backwards = [one for one in events if one.name == "backward" and not runs]
     framework = "" if main is None else main.path.partition(".")[0]
     framework = "paddle" if framework.startswith("paddle") else "torch" if framework else ""
     return Seen(
         program,
         optimizers,
         main,
-        updates.get(id(main), []) if main is not None else [],
+        runs or stepped,
         backwards,
         framework,
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from dualtrain.reading import DictValue, Event, Instance, Known, Made, Value
 
-__all__ = ["Signature", "given", "given_by", "is_copied", "signature_of"]
+__all__ = ["Signature", "given", "given_by", "is_copied", "parameters_of", "signature_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,13 @@ PADDLE = {
         "exclude_from_weight_decay_fn",
         **{**BETAS, "epsilon": 1e-6},
         lamb_weight_decay=0.01,
+    ),
+    "LarsMomentum": _paddle(
+        "learning_rate momentum lars_coeff lars_weight_decay parameter_list regularization "
+        "grad_clip name exclude_from_weight_decay epsilon multi_precision rescale_grad",
+        lars_coeff=0.001,
+        lars_weight_decay=0.0005,
+        epsilon=0,
     ),
     "Adagrad": _paddle(
         "learning_rate epsilon parameters weight_decay grad_clip", epsilon=1e-6, weight_decay=0.0
@@ -157,6 +164,13 @@ def signature_of(event: Event) -> Signature | None:
     if isinstance(event.receiver, Instance) and _copied(event) is not None:
         return BERT_ADAM if event.receiver.of.name == "BertAdam" else COPIED
     return _of_path(event.path)
+
+
+def parameters_of(signature: Signature, values: Mapping[str, Value]) -> Value | None:
+    """What is handed to an optimizer to move: `parameter_list` in Paddle 1 and its incubator."""
+    if signature.library != "paddle":
+        return values.get(signature.names[0])
+    return values.get("parameters", values.get("parameter_list"))
 
 
 def is_copied(event: Event) -> bool:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from dualtrain.recipes._as_spec import Entry, Told, Untold, entries
+from dualtrain.recipes._effects import effect
 from dualtrain.recipes._record import FIELDS, Found, Recipe
 
 __all__ = ["recipe_json", "recipe_yaml"]
@@ -28,7 +28,9 @@ def recipe_yaml(recipe: Recipe, title: str = "", *, told: Mapping[str, Any] | No
     for hazard in recipe.hazards:
         mends = f" [{hazard.mends}]" if hazard.mends else ""
         at = f" {hazard.place}" if hazard.place else ""
-        lines += _comment(f"hazard {hazard.code},{at}: {hazard.text}{mends}")
+        numbers = effect(recipe, hazard)
+        does = f"{hazard.text}. In numbers: {numbers}" if numbers else hazard.text
+        lines += _comment(f"hazard {hazard.code},{at}: {does}{mends}")
     fields = _with(entries(recipe), told or {})
     for section in dict.fromkeys(one.path[0] for one in fields):
         lines += _section([one for one in fields if one.path[0] == section], 0)
@@ -98,7 +100,13 @@ def recipe_json(recipe: Recipe) -> dict[str, Any]:
         "framework": recipe.framework,
         "fields": {name: _field(recipe[name]) for name in FIELDS},
         "hazards": [
-            {**asdict(one), "place": str(one.place) if one.place else None}
+            {
+                "code": one.code,
+                "place": str(one.place) if one.place else None,
+                "text": one.text,
+                "mends": one.mends,
+                "effect": effect(recipe, one),
+            }
             for one in recipe.hazards
         ],
         "notes": list(recipe.notes),

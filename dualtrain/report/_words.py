@@ -114,6 +114,8 @@ def _on_ends(comparison: Comparison) -> Iterator[str]:
         plan, made = trace.header.plan, len(trace.updates)
         if trace.end is None:
             yield f"The trace of {name} was cut after {made} updates."
+        elif trace.is_whole and trace.end.reason != DONE:
+            yield f"The run of {name} ended after {made} updates by {trace.end.reason}."
         elif trace.end.reason != DONE:
             yield f"The run of {name} was not done after {made} updates ({trace.end.reason})."
         elif plan and made < plan.total_updates and leaves_epochs(trace):
@@ -140,7 +142,7 @@ def _on_evaluation(comparison: Comparison) -> Iterator[str]:
     counts = [f"{name} {e.correct} of {e.examples}" for name, e in last if e.correct is not None]
     if counts:
         yield f"Held-out examples classified right: {', '.join(counts)}."
-    else:
+    elif all(e.loss is not None for _, e in last):
         losses = ", ".join(f"{name} {e.loss:.6g} over {e.examples} examples" for name, e in last)
         yield f"Held-out loss: {losses}."
 

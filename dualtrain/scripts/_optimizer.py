@@ -14,13 +14,13 @@ _SAID_ELSEWHERE = ("optimizer.lr", "weight_decay.value", "weight_decay.kind")
 
 
 def native_optimizer(rule: UpdateRule, library: str) -> dict[str, Any]:
-    """`name` of the class and `arguments` as source text, rate and decay left out.
+    """`name` and `module` of the class and `arguments` as source text, rate and decay left out.
 
     A rule of which the library has no class has its name alone: the script has the rule itself.
     """
     row = driving_row(library, rule)
     if row is None:
-        return {"name": type(rule).__name__, "native": False, "arguments": []}
+        return {"name": type(rule).__name__, "module": "", "native": False, "arguments": []}
     written = row.write(words_of(rule))
     told = {
         name: written[name]
@@ -28,4 +28,5 @@ def native_optimizer(rule: UpdateRule, library: str) -> dict[str, Any]:
         if name in written and not set(argument.words) & set(_SAID_ELSEWHERE)
     }
     arguments = [f"{name}={source(value)}" for name, value in told.items() if value is not False]
-    return {"name": row.name.rpartition(".")[2], "native": True, "arguments": arguments}
+    module, _, name = row.name.rpartition(".")
+    return {"name": name, "module": module, "native": True, "arguments": arguments}

@@ -14,12 +14,16 @@ from dualtrain.spec import Spec
 __all__ = ["check_writable"]
 
 _UNKNOWN = "it is not among the words that a script can say"
-_MASTERS = {
-    "torch": "torch has no O2: float32 master weights are code of one's own",
-    "paddle": "Paddle's master weights begin as the rounded ones",
+_RULES = {
+    "torch": ("adamw_transformers", "lamb", "lars", "adamax", "rmsprop"),
+    "paddle": ("adamw_transformers", "rmsprop_torch"),
 }
-_RULES = {"torch": ("adamw_transformers", "lamb", "adamax", "rmsprop"), "paddle": ()}
 """Backend -> the rules that its scripts have where the framework has no class."""
+_ONE_DECAY: dict[str, dict[str, str]] = {
+    "torch": {},
+    "paddle": {"lars": "Paddle's LARS has one value for all"},
+}
+"""Backend -> the rules of which its class knows one decay, and why."""
 _BESIDE_A_METRIC: dict[str, dict[Steps, str]] = {
     "torch": dict.fromkeys(
         (("lr_multipliers",), ("layer_decay",)),
@@ -64,6 +68,8 @@ def _unwritten(spec: Spec, backend: str) -> Iterator[tuple[Steps, str]]:
     rule, schedule = spec.optimizer, spec.schedule
     if driving_row(backend, rule) is None and rule.name not in _RULES[backend]:
         yield ("optimizer", "name"), f"{backend} has no class of it"
+    if spec.weight_decay and spec.weight_decay.values and rule.name in _ONE_DECAY[backend]:
+        yield ("weight_decay", "values"), _ONE_DECAY[backend][rule.name]
     if schedule.needs_metric:
         yield from _beside_a_metric(spec, backend)
     yield from _mixed_precision(spec, backend)
@@ -85,10 +91,6 @@ def _mixed_precision(spec: Spec, backend: str) -> Iterator[tuple[Steps, str]]:
         return
     if backend in _ON_CPU and spec.device == "cpu":
         yield ("amp",), _ON_CPU[backend]
-    if amp.float32_operators:
-        yield ("amp", "float32_operators"), "the frameworks name operators in their own way"
-    if amp.level == "O2":
-        yield ("amp", "level"), _MASTERS[backend]
     waits = amp.loss_scale is not None and amp.loss_scale.backoff_interval > 1
     if waits and backend in _AT_ONCE:
         yield ("amp", "loss_scale", "backoff_interval"), _AT_ONCE[backend]

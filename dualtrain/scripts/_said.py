@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dualtrain.fields import Steps
+from dualtrain.native.operators import OPERATORS
 from dualtrain.spec import Spec
 
 __all__ = ["unknown_words"]
@@ -23,7 +24,7 @@ SAID: Mapping[str, tuple[str, ...]] = {
     "shift": (),
     "weight_decay": (
         *("value", "kind", "exclude", "exclude_patterns", "exclude_substrings"),
-        *("exclude_below_ndim", "exclude_regex"),
+        *("exclude_below_ndim", "exclude_regex", "values"),
     ),
     "lr_multipliers": ("pattern", "multiplier", "lr"),
     "layer_decay": ("rate", "below", "above"),
@@ -33,7 +34,7 @@ SAID: Mapping[str, tuple[str, ...]] = {
     "loss": ("label_smoothing", "shift_labels"),
     "ema": ("decay", "warmup", "start", "statistics"),
     "batch_norm": (),
-    "amp": ("dtype", "level", "loss_scale", "on_skip"),
+    "amp": ("dtype", "level", "float32_operators", "loss_scale", "on_skip"),
     "seed": (),
     "device": (),
 }
@@ -44,6 +45,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "warmup.shape": ("linear", "cosine", "one_minus_sqrt"),
     "warmup.counted": ("inside", "before", "over", "times"),
     "weight_decay.exclude": ("bias", "norm", "embedding", "one_dimensional"),
+    "weight_decay.values": ("bias", "norm", "embedding", "one_dimensional"),
     "batch.normalise": ("micro_mean", "token_mean", "sum"),
     "ema.start": ("initial", "first", "zero", "debiased"),
     "batch.tail": ("flush", "drop", "leak"),
@@ -51,6 +53,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "freeze.batch_stats": ("keep", "train"),
     "amp.dtype": ("float16", "bfloat16"),
     "amp.level": ("O1", "O2"),
+    "amp.float32_operators": tuple(OPERATORS["torch"]),
     "amp.on_skip": ("hold", "advance"),
 }
 """Word -> what it may be."""
@@ -83,9 +86,17 @@ def unknown_words(spec: Spec) -> Iterator[Steps]:
 def _unknown_within(part: str, within: Any) -> Iterator[Steps]:
     for field, said in within.items() if isinstance(within, dict) else ():
         choices = CHOICES.get(f"{part}.{field}")
-        given = said if isinstance(said, (list, tuple)) else [said]
-        if field not in SAID[part] or (choices and not set(given) <= set(choices)):
+        if field not in SAID[part] or (choices and not set(_chosen(said)) <= set(choices)):
             yield (field,)
+
+
+def _chosen(said: Any) -> Iterator[Any]:
+    """What is chosen: itself, each of several, and of a rule with a role the role."""
+    for one in said if isinstance(said, (list, tuple)) else [said]:
+        if not isinstance(one, dict):
+            yield one
+        elif "role" in one:
+            yield one["role"]
 
 
 def _unknown_of_schedule(schedule: Mapping[str, Any]) -> Iterator[Steps]:

@@ -13,12 +13,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from dualtrain.errors import DualtrainError
 from dualtrain.plan import Plan
 from dualtrain.scripts._averages import averaging
+from dualtrain.scripts._decay import decay_facts, decay_of
 from dualtrain.scripts._optimizer import native_optimizer
+from dualtrain.scripts._precision import precision
 from dualtrain.scripts._refusals import check_writable
 from dualtrain.scripts._schedule import alone, by_update, native_schedule, phases_of
 from dualtrain.scripts._sizes import rate_lines
 from dualtrain.scripts._source import call, listed, shown, source
-from dualtrain.spec import LossScale, Spec, WeightDecay
+from dualtrain.spec import Spec
 
 __all__ = ["SCRIPT_BACKENDS", "write_script"]
 
@@ -88,7 +90,7 @@ def _is_name(part: str) -> bool:
 
 def _standard(body: str) -> list[str]:
     """The imports from the standard library that a script needs, sorted."""
-    names = ("bisect", "itertools", "math", "re")
+    names = ("bisect", "copy", "itertools", "math", "re")
     found = [f"import {name}" for name in names if re.search(rf"\b{name}\.", body)]
     return [*found, "from fnmatch import fnmatchcase"] if "fnmatchcase" in body else found
 
@@ -109,12 +111,10 @@ def _templates() -> Environment:
 
 def _facts(spec: Spec, backend: str, model: str | None) -> dict[str, Any]:
     schedule, warmup, amp = spec.schedule, spec.warmup, spec.amp
-    decay = spec.weight_decay if spec.weight_decay and spec.weight_decay.value else None
     is_flat = schedule.name == "constant" and warmup is None
     known = not (is_flat or schedule.needs_metric)
     native = native_schedule(spec, _SCHEDULES[backend]) if known else None
-    by_name = decay is not None and any(_names(decay))
-    facts = {
+    facts: dict[str, Any] = {
         "spec": spec,
         "source": model,
         "backend": backend,
@@ -126,15 +126,12 @@ def _facts(spec: Spec, backend: str, model: str | None) -> dict[str, Any]:
         "whole_epochs": spec.duration.epochs is not None and spec.duration.epochs % 1 == 0,
         "rule": spec.optimizer,
         "optimizer": native_optimizer(spec.optimizer, backend),
-        "decay": decay,
-        "spares": decay is not None and any(_exclusions(decay)),
+        **decay_facts(decay_of(spec)),
         "patterns": _patterns(spec),
         "has_rates": bool(spec.lr_multipliers or spec.layer_decay),
         "layer": {"torch": "module", "paddle": "layer"}[backend],
-        "reads_full_names": by_name,
-        "reads_names": by_name or (decay is not None and "bias" in decay.exclude),
         "mends_variance": "batch_norm" in spec.model_fields_set and spec.batch_norm != backend,
-        "scale": (amp.loss_scale or LossScale()) if amp and amp.dtype == "float16" else None,
+        **precision(amp, backend),
         "squared": spec.task is not None and spec.task.name == "regression",
         "smoothing": spec.loss.label_smoothing if spec.loss else 0.0,
         "shift": spec.loss is not None and spec.loss.shift_labels,
@@ -143,8 +140,11 @@ def _facts(spec: Spec, backend: str, model: str | None) -> dict[str, Any]:
     holds = amp is not None and amp.on_skip == "hold" and known and schedule.per == "update"
     facts["holds"] = holds and facts["scale"] is not None
     facts["reads_skipped"] = spec.ema is not None or holds
-    by_layer = decay is not None and {"norm", "embedding"} & set(decay.exclude)
-    facts["needs_nn"] = bool(by_layer) or facts["mends_variance"]
+    by_layer = bool({"norm", "embedding"} & facts["decayed_roles"])
+    facts["needs_nn"] = by_layer or facts["masters"] or facts["mends_variance"]
+    one_value = not (facts["has_values"] and spec.optimizer.decoupled)
+    by_parts = spec.optimizer.name == "lars" and facts["spares"]  # its class spares parts of names
+    facts["own_class"] = not (facts["optimizer"]["native"] and one_value) or by_parts
     facts["optimizer_arguments"] = _ARGUMENTS[backend](spec, facts)
     facts |= averaging(spec.ema)
     factor = _formula(spec, "factor") if facts["formula"] else ""
@@ -154,7 +154,7 @@ def _facts(spec: Spec, backend: str, model: str | None) -> dict[str, Any]:
 
 def _torch_arguments(spec: Spec, facts: Mapping[str, Any]) -> list[str]:
     """Of a torch optimizer."""
-    grouped = facts["spares"] or facts["has_rates"]
+    grouped = facts["spares"] or facts["has_rates"] or facts["has_values"]
     parameters = "parameter_groups(model)" if grouped else "model.parameters()"
     arguments = [parameters, "lr=LR", *facts["optimizer"]["arguments"]]
     if not spec.optimizer.reads_rate_once:
@@ -164,30 +164,49 @@ def _torch_arguments(spec: Spec, facts: Mapping[str, Any]) -> list[str]:
 
 def _paddle_arguments(spec: Spec, facts: Mapping[str, Any]) -> list[str]:
     """Of a Paddle optimizer."""
-    rule, decay, spares = spec.optimizer, facts["decay"], facts["spares"]
+    trained = "trained" if spec.freeze else "model.parameters()"
     rate = "scheduler" if facts["has_schedule"] else "LR"
+    takes = "parameter_list" if spec.optimizer.name == "lars" else "parameters"
     arguments = [
         f"learning_rate={rate}",
         *facts["optimizer"]["arguments"],
-        f"parameters={'trained' if spec.freeze else 'model.parameters()'}",
+        f"{takes}={'moved' if facts['masters'] else trained}",
     ]
-    value = "WEIGHT_DECAY" if decay else "0.0"
-    if rule.name == "lamb":
-        arguments.append(f"lamb_weight_decay={value}")
-        left_out = "lambda parameter: " + ("parameter.name in spared" if spares else "True")
-        if spares or not decay:
-            arguments.append(f"exclude_from_weight_decay_fn={left_out}")
-    elif rule.decoupled:
-        arguments.append(f"weight_decay={value}")
-        if spares:
-            arguments.append("apply_decay_param_fun=lambda name: name not in spared")
-    elif decay and not spares:
-        arguments.append("weight_decay=WEIGHT_DECAY")
+    arguments += _paddle_decay(spec, facts)
     clip = spec.clip
     if clip is not None and clip.rule == "paddle":
         kind, c = next((k, v) for k in _CLIPS if (v := getattr(clip, k)) is not None)
         arguments.append(f"grad_clip=paddle.nn.{_CLIPS[kind]}({c!r})")
     return arguments
+
+
+def _paddle_decay(spec: Spec, facts: Mapping[str, Any]) -> Iterator[str]:
+    """Arguments of the decay; those of coupled decay that differ are the parameters' own."""
+    rule, decay = spec.optimizer, facts["decay"]
+    spares, values = facts["spares"], facts["has_values"]
+    value = "WEIGHT_DECAY" if decay else "0.0"
+    if rule.name == "lars":
+        yield f"lars_weight_decay={value}"
+        if spares:
+            yield "exclude_from_weight_decay=sorted(spared)"
+        return
+    if values and rule.decoupled:
+        yield "decays=decays"
+        if not facts["optimizer"]["native"]:
+            return
+    if rule.name == "lamb":
+        yield f"lamb_weight_decay={value}"
+        if spares or values or not decay:
+            spared = "parameter.name in spared" if spares else "True"
+            left_out = "not decays[parameter.name]" if values else spared
+            yield f"exclude_from_weight_decay_fn=lambda parameter: {left_out}"
+    elif rule.decoupled:
+        yield f"weight_decay={value}"
+        if spares or values:
+            fits = "decays.get" if values else "lambda name: name not in spared"
+            yield f"apply_decay_param_fun={fits}"
+    elif decay and not spares and not values:
+        yield "weight_decay=WEIGHT_DECAY"
 
 
 _CLIPS = {
@@ -219,20 +238,14 @@ def _formula(spec: Spec, name: str) -> str:
     )
 
 
-def _exclusions(decay: WeightDecay) -> Iterator[Any]:
-    yield from (decay.exclude, decay.exclude_below_ndim, *_names(decay))
-
-
-def _names(decay: WeightDecay) -> Iterator[Any]:
-    """The exclusions by a parameter's name."""
-    yield from (decay.exclude_patterns, decay.exclude_substrings, decay.exclude_regex)
-
-
 def _patterns(spec: Spec) -> list[str]:
     """The script's constants that hold patterns, as source text."""
     found = []
-    if spec.weight_decay and spec.weight_decay.value and spec.weight_decay.exclude_patterns:
+    decay = decay_of(spec)
+    if decay and decay.exclude_patterns:
         found.append("NO_DECAY_PATTERNS")
+    if decay and any(rule.pattern is not None for rule in decay.values):
+        found.append("DECAY_PATTERNS")
     if spec.lr_multipliers:
         found.append("[*LR_MULTIPLIERS]")
     if spec.layer_decay and spec.layer_decay.below:

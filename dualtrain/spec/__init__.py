@@ -1,9 +1,9 @@
 """Room 1, the spec: what the user wrote. Frozen, validated, holds no code.
 
-`_spec.py` is the whole; `_warmup.py`, `_parameters.py`, `_update.py`, `_loss.py` and `_amp.py` are
-its parts, beside the records of `dualtrain.optimizers`, `dualtrain.schedules` and
-`dualtrain.tasks`. `_load.py` reads files: `_yaml.py`, `_toml.py` and `_json.py` give the data and
-the line of each key; `dualtrain.fields` says what is wrong with them.
+`_spec.py` is the whole; `_warmup.py`, `_parameters.py`, `_update.py`, `_loss.py`, `_amp.py` and
+`_evaluation.py` are its parts, beside the records of `dualtrain.optimizers`,
+`dualtrain.schedules` and `dualtrain.tasks`. `_load.py` reads files: `_yaml.py`, `_toml.py` and
+`_json.py` give the data and the line of each key; `dualtrain.fields` says what is wrong with them.
 """
 
 from dualtrain.fields import LARGEST_COUNT as LARGEST_COUNT
@@ -14,6 +14,11 @@ from dualtrain.schedules import Schedule as Schedule
 from dualtrain.spec._amp import Amp as Amp
 from dualtrain.spec._amp import Float32Operator as Float32Operator
 from dualtrain.spec._amp import LossScale as LossScale
+from dualtrain.spec._evaluation import Best as Best
+from dualtrain.spec._evaluation import EarlyStopping as EarlyStopping
+from dualtrain.spec._evaluation import Evaluation as Evaluation
+from dualtrain.spec._evaluation import Every as Every
+from dualtrain.spec._evaluation import Measured as Measured
 from dualtrain.spec._horizon import Horizon as Horizon
 from dualtrain.spec._load import load_spec as load_spec
 from dualtrain.spec._load import read_document as read_document

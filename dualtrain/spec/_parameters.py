@@ -74,8 +74,8 @@ class WeightDecay(Part):
     value: Annotated[float, Field(ge=0)]
     """wd in the optimizer's update rule, for the parameters that decay."""
     kind: Literal["decoupled", "coupled"] = "decoupled"
-    """What the optimizer can do: `decoupled` (adamw, adamw_transformers, lamb) acts on the weight
-    itself, `coupled` (all others) is added to the gradient after clipping: g + value x w."""
+    """What the optimizer can do: `decoupled` (adamw, adamw_transformers, lamb, lars) is part of the
+    rule itself, `coupled` (all others) is added to its gradient after clipping: g + value x w."""
     exclude: Annotated[tuple[Role, ...], Field(strict=False), AfterValidator(distinct)] = ()
     """Roles that do not decay, found from what the module that owns the parameter is, not from
     what it is called. A vector that is a norm's or a layer scale's, and nothing tells which, counts

@@ -14,6 +14,7 @@ from dualtrain.fields import Part, Source, dotted
 from dualtrain.optimizers import Optimizer
 from dualtrain.schedules import Schedule
 from dualtrain.spec._amp import Amp
+from dualtrain.spec._evaluation import Best, EarlyStopping, Evaluation, Measured
 from dualtrain.spec._horizon import HorizonOrCount
 from dualtrain.spec._loss import Loss
 from dualtrain.spec._parameters import Freeze, LayerDecayOrRate, LrMultipliers, WeightDecay
@@ -102,6 +103,13 @@ class Spec(Part):
     """Of data order, initial weights and dropout."""
     device: Device = "cpu"
     """`cpu`, `cuda` or `cuda:1`, counted within CUDA_VISIBLE_DEVICES."""
+    evaluation: Evaluation | None = None
+    """While the run goes on; absent means at its end only, or at each epoch's where
+    `early_stopping` or `best` goes by it."""
+    early_stopping: EarlyStopping | None = None
+    """Absent means never."""
+    best: Best | None = None
+    """Absent means that the last weights are kept alone."""
     task: AnyTask | None = None
     """Data and model; absent when the caller brings both."""
 
@@ -157,8 +165,9 @@ class Spec(Part):
         fits = "decoupled" if optimizer.decoupled else "coupled"
         if decay.kind != fits:
             given = "" if "kind" in decay.model_fields_set else "none, which is "
+            why = f": {optimizer.coupled_since}" if fits == "coupled" else ""
             raise ValueError(
-                f"kind must be {fits!r} with {optimizer.name}. Received: {given}{decay.kind!r}"
+                f"kind must be {fits!r} with {optimizer.name}{why}. Received: {given}{decay.kind!r}"
             )
         return decay
 
@@ -185,6 +194,23 @@ class Spec(Part):
     def _task_leaves_words_out(cls, task: Task | None, info: ValidationInfo) -> Task | None:
         if task is not None:
             task.check_excluded(info.data)
+        return task
+
+    @field_validator("task")
+    @classmethod
+    def _task_measures_it(cls, task: Task | None, info: ValidationInfo) -> Task | None:
+        for word in ("evaluation", "early_stopping", "best"):
+            asked = info.data.get(word)
+            if task is None or asked is None:
+                continue
+            if task.eval is None:
+                raise ValueError(f"{word} looks at the held-out split: needs eval")
+            if isinstance(asked, Measured) and asked.metric not in task.measures:
+                known = ", ".join(task.measures)
+                raise ValueError(
+                    f"{word}.metric must be one that {task.name} measures: {known}. "
+                    f"Received: {asked.metric!r}"
+                )
         return task
 
     @field_validator("task")

@@ -62,6 +62,8 @@ class Task(Part, ABC):
     excluded: ClassVar[Mapping[str, str]] = {}
     """Words of a spec that mean nothing here, as `loss.shift_labels` -> why."""
 
+    measures: ClassVar[tuple[str, ...]] = ("loss",)
+    """The metrics of a score, by the names that `early_stopping` and `best` have for them."""
     files: ClassVar[tuple[str, ...]] = ()
     """What `save` writes, and what a library would read in its place: names or patterns."""
 

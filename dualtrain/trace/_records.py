@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from dualtrain.plan import STOPPED_EARLY
 from dualtrain.trace._header import Header
 from dualtrain.trace._values import EXACTLY, Number, Position, Size
 
@@ -61,10 +62,10 @@ class Evaluation:
     record: Literal["evaluation"] = "evaluation"
     t: Position
     """The clock: that of the update that follows, or would."""
-    examples: Size
-    """Examples in the split."""
-    loss: Number
-    """Mean loss over them."""
+    examples: Size | None = None
+    """Examples in the split; None of an evaluation of the user's own."""
+    loss: Number | None = None
+    """Mean loss over them; None where an evaluation of the user's own gives none."""
     correct: Position | None = None
     """How many were classified right; None where nothing is classified."""
     metrics: dict[str, Number] = field(default_factory=dict)
@@ -79,9 +80,9 @@ class End:
 
     record: Literal["end"] = "end"
     reason: Annotated[str, Field(min_length=1)]
-    """`done`; `interrupted`; `closed after 3 of 60 updates`, of a loop of one's own; or `error: `
-    and what it said. With a plan, a run that is done has made all its updates, but for a loop of
-    one's own that has left epochs."""
+    """`done`; `early stopping: ` and what it was; `interrupted`; `closed after 3 of 60 updates`, of
+    a loop of one's own; or `error: ` and what it said. With a plan, a run that is done has made all
+    its updates, but for a loop of one's own that has left epochs."""
     skipped: Position | None = None
     """Updates that non-finite gradients stopped."""
     weights: str | None = None
@@ -113,3 +114,10 @@ class Trace:
     def outcome(self) -> str:
         """The reason of the end; `cut` without one."""
         return "cut" if self.end is None else self.end.reason
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it came to its own end: all its updates, or where its spec lets it stop early."""
+        spec = self.header.spec
+        stops = spec is not None and spec.early_stopping is not None
+        return self.outcome == DONE or (stops and self.outcome.startswith(STOPPED_EARLY))

@@ -41,7 +41,7 @@ def in_order(
             attempt += 1
             # A skipped update holds the clock or advances it: `Plan.holds_on_skip`.
             clock = {record.t, record.t + 1} if record.skipped else {record.t + 1}
-        elif record.correct is not None and record.correct > record.examples:
+        elif record.correct is not None and record.correct > (record.examples or 0):
             rule = f"evaluation correct is at most examples, {record.examples}"
             raise error_at(path, number, rule, str(record.correct))
         yield number, record

@@ -4,7 +4,11 @@
 `_loop.py` the one loop over micro-batches, whose updates `_update.py` makes; `_fit.py` gives it to
 a model of the user's and `_task.py` to a whole task, which `_task_side.py` begins; `_start.py`
 begins a loop of the user's own. `_batch.py` and `_epochs.py` take the data as users have them,
-`_objective.py` makes a loss of them.
+`_objective.py` makes a loss of them. `_drawn.py` draws them from where the run stands in the data,
+with the random states of `_random.py`.
+
+Between two updates turns are taken (`_turn.py`): `_evaluations.py` scores the model, `_plateau.py`
+takes a metric, and what they find may end the run.
 
 `_states.py` leaves the states of a run, and `_follow.py` goes on from them, update by update, to
 show what another side makes of each: by `_passes.py` in the run's own types and by `_wide.py` in
@@ -12,7 +16,7 @@ float64.
 
 Whatever else is done with a run observes it (`_observer.py`): `_journal.py` reads the numbers,
 `_recorder.py` writes them down behind what `_header.py` and `_probe.py` describe, `_save.py` the
-weights; `_plateau.py` takes a metric, `_watch.py` warns of a run that trains nothing. `_before.py`
+weights; `_watch.py` warns of a run that trains nothing. `_before.py`
 refuses what needs no framework to be seen, `_memory.py` a model that is too large, `_outputs.py` a
 place where a run must not write; `_native.py` gives the native objects alone, `_nudge.py` moves a
 model's weights for the chaos floor.

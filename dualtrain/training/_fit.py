@@ -9,6 +9,7 @@ from dualtrain.spec import Spec
 from dualtrain.trace import Update
 from dualtrain.training._batch import micro_batch
 from dualtrain.training._epochs import Batches, Epochs
+from dualtrain.training._evaluations import Evaluate, Evaluations, check_evaluate, scoring_of
 from dualtrain.training._header import describe
 from dualtrain.training._loop import make_updates
 from dualtrain.training._objective import LossSum, objective_of
@@ -19,6 +20,7 @@ from dualtrain.training._probe import probe
 from dualtrain.training._recorder import recorded
 from dualtrain.training._start import begin
 from dualtrain.training._states import check_states, leading
+from dualtrain.training._turn import Turn
 from dualtrain.training._update import at
 
 __all__ = ["fit"]
@@ -32,6 +34,7 @@ def fit(
     backend: str | None = None,
     loss: LossSum | None = None,
     metric: Metric | None = None,
+    evaluate: Evaluate | None = None,
     trace: Path | str | None = None,
     output: Path | str | None = None,
     states: Path | str | None = None,
@@ -55,6 +58,9 @@ def fit(
     metric: for the schedule reduce_on_plateau, and only for it; called with the model at the end
         of each epoch that another one follows, with `spec.ema` with the averages in it, and with
         `spec.amp` inside `run.autocast()`, as the forward passes of training are.
+    evaluate: returns metrics of the model by name, as `{"loss": 0.3, "f1": 0.8}`; called when
+        `spec.evaluation` says so and at the end, in evaluation mode, without gradients, with
+        `spec.ema` with the averages in the model. `early_stopping` and `best` go by them.
     trace: file for the trace; the gradient norms are measured too then.
     output: folder for the final weights, with `spec.ema` for their averages and with `trace` for
         the initial weights too, all under canonical names; `dualtrain diff` compares them.
@@ -69,6 +75,7 @@ def fit(
     0.0
     """
     check_metric(spec, metric)
+    check_evaluate(spec, evaluate)
     check_outputs(trace, output)
     check_states(states, every, output=output)
     epochs = Epochs(batches)
@@ -76,7 +83,6 @@ def fit(
     collector, header = _Collector(), None
     with run:
         objective = objective_of(run, loss)  # before anything is written
-        plateau = None if metric is None else PlateauMetric(run, metric)
         if trace is not None:
             with at(run, 0, 0):
                 first = micro_batch(epochs.first(), run.model)
@@ -84,10 +90,17 @@ def fit(
             # A loss of the user's own may take more than logits: no probe then.
             header = describe(run, probe=None if loss else probe(run, first))
         with (
-            recorded(run, header, plateau, collector, trace=trace, output=output) as observers,
+            recorded(run, header, collector, trace=trace, output=output) as observers,
             leading(run, states, every) as leader,
         ):
-            make_updates(run, epochs, objective, observers, leader)
+            turns: list[Turn] = [] if metric is None else [PlateauMetric(run, metric)]
+            evaluations = None
+            if evaluate is not None:
+                evaluations = Evaluations(run, scoring_of(run, evaluate), observers)
+                turns.append(evaluations)
+            make_updates(run, epochs, objective, observers, leader, turns)
+            if evaluations is not None:
+                evaluations.last()
     return tuple(collector.updates)
 
 

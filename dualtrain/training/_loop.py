@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 from dualtrain.backend import train_as_chosen
+from dualtrain.training._drawn import drawn
 from dualtrain.training._epochs import Epochs
 from dualtrain.training._journal import Journal
 from dualtrain.training._objective import Objective
 from dualtrain.training._observer import Observer
 from dualtrain.training._run import Run
 from dualtrain.training._states import Leader
+from dualtrain.training._turn import Turn
 from dualtrain.training._update import make_update
 
 __all__ = ["make_updates"]
@@ -24,26 +25,23 @@ def make_updates(
     objective: Objective,
     observers: Sequence[Observer],
     leader: Leader | None = None,
+    turns: Sequence[Turn] = (),
 ) -> None:
-    """Make all of the plan's updates; observers are told of each, and of each epoch's end.
+    """Make the plan's updates that are left, until the run is over; observers are told of each.
 
-    leader: leaves the states of some of them.
+    leader: leaves the states of some of them. turns: what is done between two.
     """
     train_as_chosen(run.model, run.backend.modules(run.model))
-    current: int | None = None
-    coming: Iterator[Any] = iter(())
+    if run.is_over:  # it goes on from its end
+        return
     with Journal(run.backend, observers, run.plan.total_updates) as journal:
-        for epoch, group in run.plan.updates():
-            batches = {}
-            if epoch != current:
-                if current is not None:
-                    for observer in observers:
-                        observer.epoch_ended()
-                    batches = {index: next(coming) for index in group if index < 0}
-                current, coming = epoch, epochs.of(epoch)
-                if not batches:
-                    run.begin_epoch()
-            batches |= {index: next(coming) for index in group if index >= 0}
+        for epoch, batches in drawn(run, epochs):
             update = partial(make_update, run, epoch, batches, objective)
             made = update() if leader is None else leader.led(update)
             journal.add(made.applied, made.losses, made.digests)
+            for turn in turns:
+                if turn.is_due():
+                    journal.read()
+                    turn.take()
+            if run.is_over:
+                break

@@ -26,9 +26,6 @@ class Observer:
         """Whether each update is to be told before the next one is made; asked after each."""
         return False
 
-    def epoch_ended(self) -> None:
-        """Called at the end of each epoch that another one follows, between two updates."""
-
     def evaluated(self, score: Score) -> None:
         """Called with each score on the held-out split."""
 

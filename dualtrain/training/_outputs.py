@@ -14,6 +14,7 @@ from dualtrain.training._before import task_of
 
 __all__ = [
     "AVERAGES",
+    "BEST",
     "FINAL_WEIGHTS",
     "INITIAL_WEIGHTS",
     "OUTPUT",
@@ -24,6 +25,7 @@ __all__ = [
 INITIAL_WEIGHTS = "initial.safetensors"
 FINAL_WEIGHTS = "model.safetensors"
 AVERAGES = "ema.safetensors"
+BEST = "best.safetensors"
 
 OUTPUT = "the output"
 

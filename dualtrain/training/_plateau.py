@@ -8,8 +8,8 @@ from typing import Any
 from dualtrain.backend import kept_modes
 from dualtrain.errors import MetricError
 from dualtrain.spec import Spec
-from dualtrain.training._observer import Observer
 from dualtrain.training._run import Run
+from dualtrain.training._turn import Turn
 
 __all__ = ["Metric", "PlateauMetric", "check_metric"]
 
@@ -17,13 +17,18 @@ Metric = Callable[[Any], float]
 """The model -> how well it does, a finite number that reduce_on_plateau judges by."""
 
 
-class PlateauMetric(Observer):
+class PlateauMetric(Turn):
     """Reports a metric of the model at the end of each epoch that another one follows."""
 
     def __init__(self, run: Run, metric: Metric) -> None:
         self._run, self._metric = run, metric
 
-    def epoch_ended(self) -> None:
+    def is_due(self) -> bool:
+        """At the end of an epoch, but for the last."""
+        run = self._run
+        return not run.is_over and run.attempts % run.plan.updates_per_epoch == 0
+
+    def take(self) -> None:
         """Take it with the averages in the model, if there are any, and leave the modes alone."""
         run = self._run
         modes = kept_modes(run.model, run.backend.modules(run.model))

@@ -14,10 +14,11 @@ from typing import Any
 from dualtrain.errors import OutputError
 from dualtrain.files import reason
 from dualtrain.outputs import check_room, drafted, publish
+from dualtrain.state import Arrays
 from dualtrain.tasks import Score
 from dualtrain.trace import DONE, End, Evaluation, Header, TraceWriter, Update, weights_digest
 from dualtrain.training._observer import Observer
-from dualtrain.training._outputs import AVERAGES, FINAL_WEIGHTS, INITIAL_WEIGHTS, OUTPUT
+from dualtrain.training._outputs import AVERAGES, BEST, FINAL_WEIGHTS, INITIAL_WEIGHTS, OUTPUT
 from dualtrain.training._run import Run
 from dualtrain.training._save import save_weights, weights_size
 from dualtrain.training._watch import Watch
@@ -104,6 +105,8 @@ class Recorder(Observer):
         if self._run.averages is not None:
             with self._run.averaged():
                 averages, averages_digest = self._relative(AVERAGES), self._save(AVERAGES)
+        if self._run.best:
+            self._save(BEST, self._run.best)
         self._publish()
         if self._writer is not None:
             end = End(
@@ -129,14 +132,17 @@ class Recorder(Observer):
 
     def _reason(self) -> str:
         """Why it ended: a loop of one's own may be left before the plan's last update."""
+        if self._run.ending is not None:
+            return self._run.ending
         plan, made = self._run.plan, self._run.attempts
         return DONE if self._run.is_over else f"closed after {made} of {plan.total_updates} updates"
 
-    def _save(self, file: str) -> str | None:
-        """Write the weights as they are now, if there is a folder for them; their digest."""
+    def _save(self, file: str, weights: Arrays | None = None) -> str | None:
+        """Write weights, absent those of now, if there is a folder for them; their digest."""
         if self._draft is None:
             return None
-        weights = self._run.backend.dump_weights(self._run.model)
+        if weights is None:
+            weights = self._run.backend.dump_weights(self._run.model)
         with self._writing("the weights", self._output):
             save_weights(self._draft / file, weights)
         return weights_digest(weights)
@@ -161,6 +167,7 @@ class Recorder(Observer):
         ledger = self._run.plan.ledger
         assert ledger is not None, "a run has the ledger of its model"
         files = 1 + (self._trace is not None) + (self._run.averages is not None)
+        files += self._run.plan.spec.best is not None
         return files * weights_size(row.parameter.shape for row in ledger.rows)
 
     @contextmanager

@@ -5,13 +5,13 @@ The core counts micro-batches, groups and updates; the backend's verbs do the re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 from dualtrain.backend import Backend
 from dualtrain.errors import MetricError, PlanError
-from dualtrain.plan import Plan, Plateau, Scaling, decay_at
+from dualtrain.plan import Monitor, Plan, Plateau, Scaling, decay_at
 from dualtrain.state import Arrays, RunState
 from dualtrain.training._journal import AppliedUpdate, Journal
 from dualtrain.training._loss import MicroLoss, check_loss, divisor_of
@@ -57,6 +57,11 @@ class Run:
         self.plateau = Plateau(plan) if spec.schedule.needs_metric else None
         rate_at = self.plateau.rate_at if self.plateau is not None else None
         self.schedule = backend.build_schedule(plan, self.optimizer, rate_at=rate_at)
+        self.monitor = Monitor(spec) if spec.early_stopping or spec.best else None
+        self.best: Arrays = {}
+        """The weights of the best evaluation, with `spec.best`."""
+        self.ending: str | None = None
+        """Why the run ends before the plan's last update, if it does."""
         self._open.callback(backend.use_batch_norm(model, spec.batch_norm))
         self.scaling = Scaling.of(spec.amp)
         self.averages = averages_of(backend, spec, model)
@@ -77,6 +82,8 @@ class Run:
         self.epoch = 0
         self.micro_batch = 0
         """The place of the next one in its epoch."""
+        self.epoch_random: Arrays = {}
+        """What random numbers came from when the epoch was begun: see `_random.py`."""
         self.is_inside = False
         """Whether the gradients of an unfinished group are held."""
         self.journal: Journal | None = None
@@ -111,8 +118,12 @@ class Run:
 
     @property
     def is_over(self) -> bool:
-        """Whether all of the plan's T updates were made or skipped."""
-        return max(self.attempts, self.t) >= self.plan.total_updates
+        """Whether all of the plan's T updates were made or skipped, or the run ends before."""
+        return self.ending is not None or max(self.attempts, self.t) >= self.plan.total_updates
+
+    def end(self, reason: str) -> None:
+        """Let there be no further update; the first reason that is given stays."""
+        self.ending = self.ending or reason
 
     def autocast(self) -> AbstractContextManager[Any]:
         """The context for the forward pass and the loss.
@@ -192,6 +203,11 @@ class Run:
         index = self.micro_batch // batch.accumulate
         is_left = index == len(self.groups)
         is_dropped = is_left and (batch.tail == "drop" or self.is_over)
+        if self.ending is not None:
+            raise PlanError(
+                "a run that has ended makes no further update: leave the loop when run.is_over. "
+                f"Received: a step after {self.attempts} updates; {self.ending}"
+            )
         if self.is_over and not is_dropped:
             raise PlanError(
                 f"a run makes the plan's {self.plan.total_updates} updates and no more, for past "
@@ -249,6 +265,27 @@ class Run:
         self.plateau.report(metric, self.t)
         if self.plateau.rate_at(self.t) != before:
             self.set_clock(self.t)
+
+    def evaluated(self, metrics: Mapping[str, float]) -> bool:
+        """Take the metrics of an evaluation for early stopping and the best model.
+
+        The weights of the best are copied: with `spec.ema` the averages. When metrics have stopped
+        improving the run `is_over`, and `ending` says why.
+
+        Returns whether it is the best so far, with `spec.best`. Raises `MetricError` if the spec
+        waits for a metric that is not there.
+        """
+        if self.monitor is None:
+            return False
+        is_best = self.monitor.report(metrics, self.attempts)
+        if is_best and self.shows_averages:
+            self.best = self.backend.dump_weights(self.model)
+        elif is_best:
+            with self.averaged():
+                self.best = self.backend.dump_weights(self.model)
+        if self.monitor.reason is not None:
+            self.end(self.monitor.reason)
+        return is_best
 
     def state(self) -> RunState:
         """All that the next update depends on, as copies, in any framework's terms.

@@ -31,6 +31,7 @@ def state_of(run: Run) -> RunState:
         with run.averages.applied():
             weights = run.backend.dump_state(run.model).weights
         averages = {name: weights[name] for name in _averaged(run)}
+    stopping, kept = (None, None) if run.monitor is None else run.monitor.states()
     return RunState(
         backend=run.backend.NAME,
         rule=_rule(run),
@@ -44,6 +45,9 @@ def state_of(run: Run) -> RunState:
         averaged=run.averaged_updates,
         loss_scale=None if run.scaling is None else run.scaling.state(),
         plateau=None if run.plateau is None else run.plateau.state(),
+        stopping=stopping,
+        best=run.best,
+        kept=kept,
     )
 
 
@@ -62,6 +66,10 @@ def restore(run: Run, state: RunState) -> None:
         run.plateau.restore(state.plateau)
     if run.scaling is not None and state.loss_scale is not None:
         run.scaling = run.scaling.restored(state.loss_scale)
+    if run.monitor is not None:
+        run.monitor.restore(state.stopping, state.kept)
+        run.ending = run.monitor.reason
+    run.best = state.best
     run.skipped, run.attempts = state.skipped, state.attempts
     run.averaged_updates = state.averaged
     run.epoch, run.micro_batch = state.epoch, state.micro_batch

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from dualtrain.errors import OutputError, PlanError
 from dualtrain.files import reason
 from dualtrain.lockstep import FILES, Led, States, led_file, write_led, write_states
 from dualtrain.outputs import check_apart, check_folder, check_room, drafted, publish
+from dualtrain.training._evaluations import may_end_after
 from dualtrain.training._header import describe
 from dualtrain.training._passes import passing
 from dualtrain.training._run import Run
@@ -20,13 +22,15 @@ __all__ = ["Leader", "check_states", "judged_updates", "leading"]
 STATES = "the states"
 
 
-def judged_updates(total: int, every: int) -> tuple[int, ...]:
+def judged_updates(total: int, every: int, ends: Iterable[int] = ()) -> tuple[int, ...]:
     """Every so many of the updates, the last too.
 
-    >>> judged_updates(10, 4)
-    (0, 4, 8, 9)
+    ends: after how many updates the run may end before; the last one of each is judged, too.
+
+    >>> judged_updates(10, 4, [6])
+    (0, 4, 5, 8, 9)
     """
-    return tuple(sorted({*range(0, total, every), total - 1}))
+    return tuple(sorted({*range(0, total, every), *(made - 1 for made in ends), total - 1}))
 
 
 def check_states(
@@ -64,8 +68,9 @@ class Leader:
     """
 
     def __init__(self, run: Run, folder: Path, every: int) -> None:
-        self._run, self._folder, self._every = run, folder, every
-        self._judged = judged_updates(run.plan.total_updates, every)
+        self._run, self._folder = run, folder
+        self._judged = judged_updates(run.plan.total_updates, every, may_end_after(run.plan))
+        self._is_judged = frozenset(self._judged)
         self._draft = folder
 
     @contextmanager
@@ -77,13 +82,17 @@ class Leader:
             with self._writing():
                 write_states(self._draft, states)
             yield self
+            made = self._run.attempts
             with self._writing():
+                if made < total:
+                    judged = tuple(attempt for attempt in self._judged if attempt < made)
+                    write_states(self._draft, replace(states, judged=judged, total=made))
                 publish(self._draft, self._folder)
 
     def led(self, update: Callable[[], Made]) -> Made:
         """Make an update, and write it down if it is one to be judged."""
         run, attempt = self._run, self._run.attempts
-        if attempt % self._every and attempt != self._judged[-1]:
+        if attempt not in self._is_judged:
             return update()
         before = run.state()
         with passing(run) as seen:

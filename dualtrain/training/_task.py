@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from dualtrain.ledger import Ledger, decide
 from dualtrain.spec import Spec
 from dualtrain.tasks import Score
 from dualtrain.training._before import model_config, task_of
+from dualtrain.training._evaluations import Evaluations
 from dualtrain.training._header import describe
 from dualtrain.training._loop import make_updates
 from dualtrain.training._objective import LossSum
@@ -22,6 +24,7 @@ from dualtrain.training._recorder import recorded
 from dualtrain.training._run import Run
 from dualtrain.training._states import check_states, leading
 from dualtrain.training._task_side import TaskSide, begin_task
+from dualtrain.training._turn import Turn
 
 __all__ = ["task_ledger", "train"]
 
@@ -78,7 +81,6 @@ def train(
     objective = side.objective(run, loss)
     if metric is None and spec.schedule.needs_metric:
         metric = _held_out_loss(side, run)
-    plateau = None if metric is None else PlateauMetric(run, metric)
     header = None
     with run:
         if observer is not None:
@@ -88,15 +90,14 @@ def train(
             notes = [*start.notes, *start.trace_notes]
             header = describe(run, probe=logits, data_digest=side.data.digest, notes=notes)
         files: dict[str, Any] = {"trace": trace, "output": output, "save": start.save}
-        with recorded(run, header, plateau, observer, **files) as observers:
+        with recorded(run, header, observer, **files) as observers:
+            evaluations = Evaluations(run, partial(side.score, run), observers)
+            turns: list[Turn] = [evaluations]
+            if metric is not None:
+                turns = [PlateauMetric(run, metric), evaluations]
             with leading(run, states, every) as leader:
-                make_updates(run, side.epochs, objective, observers, leader)
-            with run.averaged():
-                score = side.score(run)
-            if score is not None:
-                for one in observers:
-                    one.evaluated(score)
-    return score
+                make_updates(run, side.epochs, objective, observers, leader, turns)
+            return evaluations.last()
 
 
 def task_ledger(spec: Spec, backend: str) -> Ledger:
@@ -114,6 +115,7 @@ def _held_out_loss(side: TaskSide, run: Run) -> Metric:
     def loss(model: Any) -> float:
         score = side.score(run)
         assert score is not None, "a spec with reduce_on_plateau has an eval file"
+        assert score.loss is not None, "a task's score has a loss"
         return score.loss
 
     return loss

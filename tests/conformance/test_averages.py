@@ -250,6 +250,7 @@ def test_a_task_is_scored_with_the_averages(backend: Backend, tmp_path: Path) ->
             spec = small_spec(tmp_path, ema=ema, optimizer=optimizer, duration={"updates": 6})
             score = train(spec, backend.NAME)
             assert score is not None
+            assert score.loss is not None
             losses.append(score.loss)
     trained, averaged = losses[:2], losses[2:]
     assert averaged[0] == pytest.approx(averaged[1], abs=1e-3)

@@ -88,7 +88,7 @@ def test_the_score_is_by_the_checkpoint_s_labels(backend: Backend, folder: Path)
     note = "the checkpoint's head is kept: 0 is 'river', 1 is 'fruit', 2 is 'metal'"
     saved = json.loads((output / "config.json").read_text(encoding="utf-8"))
 
-    assert score is not None
+    assert score is not None and score.loss is not None
     assert score.correct == count(folder, "river") != count(folder, "fruit")
     assert score.loss < 10  # -log softmax of 5 against -5, or of -5 against 5
     assert prepare(from_checkpoint(folder)).classes == ORDER

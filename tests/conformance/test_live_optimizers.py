@@ -21,6 +21,8 @@ from tests.conformance.test_optimizers import (
 )
 from tests.oracle.optimizers import Reference
 
+DECOUPLED = ("adamw", "lamb", "lars")
+
 
 def test_reading_back_leaves_the_run_as_it_is(backend: Backend, case: str) -> None:
     """Between any two updates, to the bit, and with the names of the state."""
@@ -39,13 +41,15 @@ def test_reading_back_leaves_the_run_as_it_is(backend: Backend, case: str) -> No
 
 
 @pytest.mark.parametrize("value", [1e-9, 3e-5, 0.07, 40.0])
-@pytest.mark.parametrize("name", ["adamw", "lamb", "adam", "sgd", "rmsprop", "adagrad", "radam"])
+@pytest.mark.parametrize(
+    "name", ["adamw", "lamb", "lars", "adam", "sgd", "rmsprop", "adagrad", "radam"]
+)
 def test_a_number_of_any_size_is_read_back_to_the_last_bit(
     backend: Backend, name: str, value: float
 ) -> None:
     """From an update in float32, and at the start of a warmup, where the rate is 0."""
     pass_by_what_is_refused(backend, name)
-    optimizer, kind = spec_of(name), "decoupled" if name in ("adamw", "lamb") else "coupled"
+    optimizer, kind = spec_of(name), "decoupled" if name in DECOUPLED else "coupled"
     spec = spec_of(
         name,
         optimizer={**optimizer.optimizer.model_dump(), "lr": 1e-7},
@@ -61,11 +65,11 @@ def test_a_number_of_any_size_is_read_back_to_the_last_bit(
     assert multiplier == {"weight": value, "bias": 1.0}
 
 
-@pytest.mark.parametrize("name", ["adamw", "lamb", "adam", "sgd"])
+@pytest.mark.parametrize("name", ["adamw", "lamb", "lars", "adam", "sgd"])
 def test_each_decays_by_its_own_value(backend: Backend, name: str) -> None:
     """`values`, and a base rate of its own; the updates are those of the rule."""
     pass_by_what_is_refused(backend, name)
-    kind = "decoupled" if name in ("adamw", "lamb") else "coupled"
+    kind = "decoupled" if name in DECOUPLED else "coupled"
     own = [{"role": "bias", "value": 0.0625}]
     spec = spec_of(
         name,

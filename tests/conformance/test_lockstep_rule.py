@@ -109,7 +109,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("name", ["sgd, decay", "adamw, decay", "lamb, decay"])
+@pytest.mark.parametrize("name", ["sgd, decay", "adamw, decay", "lamb, decay", "lars, decay"])
 def test_what_a_spec_adds(backend: Backend, name: str, variant: str) -> None:
     judge_all(backend, spec_of(name, **VARIANTS[variant]))
 

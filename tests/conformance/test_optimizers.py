@@ -47,6 +47,11 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
     ),
     "lamb": ({"name": "lamb", **BETAS, "eps": 0.01}, None),
     "lamb, decay": ({"name": "lamb", **BETAS, "eps": 0.01}, DECOUPLED),
+    "lars": ({"name": "lars", "momentum": 0.8, "coefficient": 0.3, "eps": 0.01}, None),
+    "lars, decay": (
+        {"name": "lars", "momentum": 0.8, "coefficient": 0.3, "eps": 0.01},
+        DECOUPLED,
+    ),
     "adagrad": ({"name": "adagrad", "eps": 0.01, "initial_accumulator": 0.2}, None),
     "adagrad, decay": ({"name": "adagrad", "eps": 0.01}, COUPLED),
     "adadelta": ({"name": "adadelta", "rho": 0.8, "eps": 0.01}, None),
@@ -174,7 +179,15 @@ def test_every_update_is_the_rules(backend: Backend, case: str) -> None:
 
 def test_lambs_trust_ratio_is_1_for_weights_of_0(backend: Backend) -> None:
     """They decay, so they would have one: |w| / |r| = 0, which would hold them at 0 for ever."""
-    spec = spec_of("lamb, decay")
+    leave_0(backend, spec_of("lamb, decay"))
+
+
+def test_lars_trust_ratio_is_1_for_weights_of_0(backend: Backend) -> None:
+    """Likewise, and for a gradient of 0, of which there would be none without decay."""
+    leave_0(backend, spec_of("lars, decay"))
+
+
+def leave_0(backend: Backend, spec: Spec) -> None:
     run = started(backend, spec)
     zeros = {name: np.zeros_like(w) for name, w in weights().items()}
     backend.load_weights(run.model, zeros)
@@ -191,6 +204,7 @@ MULTIPLIED = [
     ("adamw, decay", [("weight", 0.25), ("*", 3.0)]),
     ("momentum, decay", [("bias", 0.1)]),
     ("lamb, decay", [("*", 0.3)]),
+    ("lars, decay", [("weight", 0.3)]),
 ]
 
 

@@ -58,6 +58,7 @@ KEPT: dict[str, set[str]] = {
     "adamw": {"first_moment", "second_moment", "step"},
     "adamw_transformers": {"first_moment", "second_moment", "step"},
     "lamb": {"first_moment", "second_moment", "step"},
+    "lars": {"velocity"},
     "adagrad": {"sum_of_squares"},
     "adadelta": {"second_moment", "second_moment_of_updates"},
     "adamax": {"first_moment", "largest_gradient", "step"},

@@ -66,14 +66,18 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "decoupled decay where there is none": (
         {"optimizer": {"name": "adam", "lr": 0.1}} | DECAY,
-        "weight_decay: kind must be 'coupled' with adam. Received: none, which is 'decoupled'",
+        "weight_decay: kind must be 'coupled' with adam: with decoupled decay it is adamw. "
+        "Received: none, which is 'decoupled'",
     ),
-    "coupled decay where there is none": (
-        {
-            "optimizer": {"name": "adamw", "lr": 0.1},
-            "weight_decay": {"value": 0.1, "kind": "coupled"},
-        },
-        "weight_decay.kind: must be 'decoupled' with adamw. Received: 'coupled'",
+    "decoupled decay that would change nothing": (
+        {"optimizer": {"name": "sgd", "lr": 0.1}} | DECAY,
+        "weight_decay: kind must be 'coupled' with sgd: decoupled decay would make the same "
+        "update. Received: none, which is 'decoupled'",
+    ),
+    "decoupled decay that one framework has": (
+        {"optimizer": {"name": "nadam", "lr": 0.1}} | DECAY,
+        "weight_decay: kind must be 'coupled' with nadam: Paddle has no class that decouples it. "
+        "Received: none, which is 'decoupled'",
     ),
 }
 

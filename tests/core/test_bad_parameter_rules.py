@@ -43,6 +43,11 @@ GOOD = "optimizer: {name: adamw, lr: 5e-5}\nschedule: {name: linear}\nduration: 
             "5e-05, 'multiplier': 2}",
         ),
         (
+            "lr_multipliers: [{pattern: a, lr: 5e-5, betas: [0.9, 0.99]}]",
+            "lr_multipliers[0]: unknown key 'betas'; leave it out: it is the whole optimizer's, "
+            "one for all parameters",
+        ),
+        (
             "lr_multipliers: [{pattern: a, learning_rate: 5e-5}]",
             "lr_multipliers[0]: unknown key 'learning_rate'; write lr: 5e-05",
         ),

@@ -27,6 +27,7 @@ def split_of(*samples: list[int]) -> TextSplit:
     """Samples of the given token ids, of class 0, 1, 0, 1, ..."""
     return TextSplit(
         ids=np.array([token for sample in samples for token in sample], np.int32),
+        types=np.zeros(sum(map(len, samples)), np.int8),
         offsets=np.cumsum([0, *map(len, samples)], dtype=np.int64),
         labels=np.arange(len(samples), dtype=np.int64) % 2,
     )

@@ -33,6 +33,7 @@ def task(dropout: float) -> dict[str, Any]:
 EPOCH_CUT: dict[str, Any] = {"duration": {"updates": 49}}
 """Five epochs of 10 updates, but for the last update."""
 
+LARS = {"optimizer": {"name": "lars", "lr": 0.1, "momentum": 0.9}}
 LAMB = {"optimizer": {"name": "lamb", "lr": 0.1, "betas": [0.9, 0.999], "eps": 1e-6}}
 
 FIRES: list[tuple[str, dict[str, Any], str]] = [
@@ -305,9 +306,10 @@ FIRES: list[tuple[str, dict[str, Any], str]] = [
         "adam with coupled decay",
     ),
     ("decays-nothing", decay(0.0), "value 0"),
-    ("lamb-is-adam", LAMB, "lamb without weight decay: every trust ratio is 1"),
+    ("no-trust-ratio", LARS, "lars without weight decay: every trust ratio is 1"),
+    ("no-trust-ratio", LAMB, "lamb without weight decay: every trust ratio is 1"),
     (
-        "lamb-spares-some",
+        "trust-ratio-of-some",
         {**LAMB, **decay(exclude=["bias"])},
         "lamb: a parameter that is excluded from decay has the trust ratio 1",
     ),
@@ -447,9 +449,10 @@ SILENT: list[tuple[str, dict[str, Any]]] = [
     ("epochs-move-on-skips", {"amp": {"dtype": "float16"}}),
     ("dropout-in-training", task(0.0)),
     ("decay-is-too-small", {**decay(0.01), **adamw(1e-4)}),
-    ("lamb-is-adam", {**LAMB, **decay()}),
-    ("lamb-is-adam", {}),
-    ("lamb-spares-some", {**LAMB, **decay()}),
+    ("no-trust-ratio", {**LAMB, **decay()}),
+    ("no-trust-ratio", {**LARS, **decay()}),
+    ("no-trust-ratio", {}),
+    ("trust-ratio-of-some", {**LAMB, **decay()}),
     ("everything-decays", decay(exclude_below_ndim=2)),
     ("adamw-is-the-old-one", decay(0.1)),
     ("everything-decays", decay(exclude_regex=["bias"])),

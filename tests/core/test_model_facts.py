@@ -13,7 +13,7 @@ from tests.builders import spec_of
 
 SILENT = Facts()
 RPROP = {"name": "rprop", "lr": 0.1, "etas": [0.5, 1.2], "step_sizes": [1e-6, 50]}
-EPS: dict[str, dict[str, float]] = {"adamw": {}, "lamb": {"eps": 1e-6}}
+EPS: dict[str, dict[str, float]] = {"adamw": {}, "lamb": {"eps": 1e-6}, "lars": {"momentum": 0.9}}
 COUPLED = {"value": 0.1, "kind": "coupled"}
 
 
@@ -65,7 +65,7 @@ def test_the_models_coupled_decay_wins(own: float, decay: dict[str, Any] | None)
     assert (other.decay, other.rule) == (decay["value"] if decay else 0.0, "default")
 
 
-@pytest.mark.parametrize("name", ["adamw", "lamb"])
+@pytest.mark.parametrize("name", ["adamw", "lamb", "lars"])
 def test_no_decay_of_the_models_own_under_decoupled_decay_is_nothing(name: str) -> None:
     made = ledger(
         Facts(decay=0.0),

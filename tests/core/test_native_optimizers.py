@@ -19,6 +19,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "adamw": {"betas": (0.75, 0.9375), "eps": 2.0**-10, "amsgrad": True},
     "adamw_transformers": {"betas": (0.75, 0.9375), "eps": 2.0**-10, "correct_bias": False},
     "lamb": {"betas": (0.75, 0.9375), "eps": 2.0**-10},
+    "lars": {"momentum": 0.75, "coefficient": 2.0**-4, "eps": 2.0**-10},
     "adagrad": {"eps": 2.0**-10, "initial_accumulator": 0.25},
     "adadelta": {"rho": 0.75, "eps": 2.0**-10},
     "adamax": {"betas": (0.75, 0.9375), "eps": 2.0**-10},
@@ -54,8 +55,8 @@ def test_a_call_with_nothing_said_has_the_native_defaults(row: Row) -> None:
     """Where it needs no more than a rate; they are not the spec's."""
     try:
         words = row.read({next(iter(row.arguments)): 0.5})
-    except Refusal:  # SGD(0.5) is no momentum
-        assert row.name == "torch.optim.SGD"
+    except Refusal:  # SGD(0.5) is no momentum, and LARS needs one
+        assert row.means["optimizer.name"] in ("momentum", "lars")
         return
     assert (words["optimizer.lr"], words["optimizer.name"]) == (0.5, row.means["optimizer.name"])
     assert ("weight_decay.value" in words) == (rule_for(row).decoupled)
@@ -70,7 +71,7 @@ def test_what_the_frameworks_lack() -> None:
         for library in ("torch", "paddle")
     }
     assert lacking == {
-        "torch": ["adamw_transformers", "lamb", "adamax", "rmsprop"],
+        "torch": ["adamw_transformers", "lamb", "lars", "adamax", "rmsprop"],
         "paddle": ["adamw_transformers", "rmsprop_torch"],
     }
 
@@ -98,6 +99,11 @@ def test_one_class_of_torch_means_two_rules() -> None:
         ("torch.optim.Adam", {"decoupled_weight_decay": True}, "have another meaning"),
         ("paddle.optimizer.AdamW", {"lazy_mode": True}, "have another meaning"),
         ("paddle.optimizer.Lamb", {"always_adapt": True}, "have another meaning"),
+        (
+            "paddle.incubate.optimizer.LarsMomentumOptimizer",
+            {"exclude_from_weight_decay": ["bn"]},
+            "have another meaning",
+        ),
         ("paddle.optimizer.Adam", {"use_lowprecision_moment": True}, "no word is known for"),
         ("torch.optim.ASGD", {}, "averages weights"),
         ("transformers.Adafactor", {}, "Paddle has none"),
@@ -128,7 +134,7 @@ def test_what_a_rule_says_of_itself() -> None:
     momentum = Momentum(name="momentum", lr=0.1, momentum=0.9)
     assert (momentum.cycled_momentum, AdamW(name="adamw", lr=0.1).cycled_momentum) == (0.9, None)
     assert [rule.__name__ for rule in RULES if rule.decoupled] == [
-        *("AdamW", "AdamWTransformers", "Lamb")
+        *("AdamW", "AdamWTransformers", "Lamb", "Lars")
     ]
     assert [rule.__name__ for rule in RULES if rule.reads_rate_once] == ["Rprop"]
     heavy = RMSProp(name="rmsprop", lr=0.1, rho=0.9, eps=1e-6, centered=True)

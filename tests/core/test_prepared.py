@@ -142,6 +142,7 @@ class TestDigest:
                 tokenizer_config="{}",
                 train=TextSplit(
                     ids=np.array([1, 2, 3], np.int32),
+                    types=np.zeros(3, np.int8),
                     offsets=np.array([0, cut, 3]),
                     labels=np.array([0, 1]),
                 ),

@@ -304,3 +304,13 @@ def test_the_help_says_the_statuses(command: str, capsys: pytest.CaptureFixture[
         main([command, "--help"])
     text = " ".join(capsys.readouterr().out.split())
     assert "Status 0: they agree; 1: they differ; 4: no proof" in text
+
+
+@pytest.mark.parametrize("word", [True, False])
+def test_an_early_stop_is_an_end_where_the_spec_has_one(word: bool) -> None:
+    """On both sides alike; without the word no run may have ended so."""
+    trace = make_trace(early_stopping={"patience": 1}) if word else make_trace()
+    end = End(reason="early stopping: loss no better for 1 evaluation; the best after 1 updates")
+    short = replace(trace, updates=trace.updates[:2], evaluations=(), end=end)
+    ends = [one.agrees for one in compare(short, short).findings if one.stage == "end"]
+    assert False not in ends if word else ends == [False]

@@ -243,7 +243,7 @@ class _Draw:
         decay: Values = {
             "value": self.one(0.0, 0.015625, 0.5),
             "kind": "decoupled"
-            if optimizer in ("adamw", "adamw_transformers", "lamb")
+            if optimizer in ("adamw", "adamw_transformers", "lamb", "lars")
             else "coupled",
             "exclude": self.some("bias", "norm", "embedding", "one_dimensional"),
             "exclude_patterns": self.some("encoder.layer.?.dense.weight", "*.[b]ias"),
@@ -422,6 +422,12 @@ OPTIMIZERS: dict[str, Callable[[_Draw], Values]] = {
     "adamw": _adam,
     "adamw_transformers": lambda d: {**_by_moments(d), "correct_bias": d.chance(0.7)},
     "lamb": _by_moments,
+    "lars": lambda d: {
+        "lr": d.one(1.0, 0.125),
+        "momentum": d.one(0.0, 0.5, 0.9375),
+        "coefficient": d.one(2.0**-10, 0.25),
+        "eps": d.one(0.0, 2.0**-20),
+    },
     "adagrad": lambda d: {
         "lr": _rate(d),
         "eps": _eps(d),

@@ -187,3 +187,23 @@ def test_a_folder_without_what_its_own_side_shows(
     )
     assert ended("lockstep", spec, "--backend", "torch", "--states", str(folder)) == 2
     assert "states.json" in capsys.readouterr().err
+
+
+def test_both_sides_stop_early_at_the_same_update(folder: Path) -> None:
+    """After 6 of 12, by a threshold that nothing reaches; the update before it is judged."""
+    spec = number_spec(
+        folder,
+        evaluation={"every": {"updates": 3}},
+        early_stopping={"patience": 1, "threshold": 1e9},
+    )
+    sides = (Side("one", "torch"), Side("two", "paddle"))
+    comparison = run_parity(spec, report=folder / "report", sides=sides, every=5)
+    assert comparison.agrees, verdict(comparison)
+    assert comparison.lockstep is not None
+    assert [one.attempt for one in comparison.lockstep.updates] == [0, 2, 5]
+    assert comparison.lockstep.total == 6
+    for trace in (comparison.a, comparison.b):
+        assert trace.outcome == (
+            "early stopping: loss no better for 1 evaluation; the best after 3 updates"
+        )
+        assert [evaluation.t for evaluation in trace.evaluations] == [3, 6]

@@ -73,6 +73,7 @@ def test_the_plateau_is_the_native_ones(name: str, mode: str, threshold_mode: st
 
 
 BETAS: dict[str, Any] = {"betas": (0.75, 0.9375), "eps": 2.0**-10}
+LARS_EPS: dict[str, Any] = {"epsilon": 2.0**-10}  # the stubs say int
 
 
 class OldAdamW(torch.optim.Optimizer):
@@ -145,6 +146,18 @@ OPTIMIZERS: dict[str, tuple[dict[str, Any], Any, Any]] = {
         BETAS,
         None,
         lambda p, lr, wd: paddle.optimizer.Lamb(lr, wd, 0.75, 0.9375, 2.0**-10, parameters=p),
+    ),
+    "lars": (
+        {"momentum": 0.75, "coefficient": 0.25, "eps": 2.0**-10},
+        None,
+        lambda p, lr, wd: paddle.incubate.optimizer.LarsMomentumOptimizer(
+            lr, 0.75, 0.25, wd, p, **LARS_EPS
+        ),
+    ),
+    "lars, no eps": (
+        {"momentum": 0.0, "coefficient": 2.0**-6},
+        None,
+        lambda p, lr, wd: paddle.incubate.optimizer.LarsMomentumOptimizer(lr, 0.0, 2.0**-6, wd, p),
     ),
     "adagrad": (
         {"eps": 2.0**-10, "initial_accumulator": 0.25},

@@ -143,6 +143,7 @@ def test_a_text_that_has_it_is_batched_as_transformers_does(family: Family, tmp_
     ids = [encoding.ids for encoding in tokenizer.encode_batch(texts)]
     split = TextSplit(
         ids=np.concatenate(ids).astype(np.int32),
+        types=np.zeros(sum(map(len, ids)), np.int8),
         offsets=np.cumsum([0, *map(len, ids)], dtype=np.int64),
         labels=np.zeros(len(texts), np.int64),
     )

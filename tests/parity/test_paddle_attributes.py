@@ -55,6 +55,12 @@ NATIVE: dict[str, tuple[dict[str, Any], Make]] = {
         {"eps": 1e-6},
         lambda weight_decay, **k: paddle.optimizer.Lamb(LR, weight_decay, **k),
     ),
+    "lars": (
+        {"momentum": 0.9},
+        lambda weight_decay, parameters, **k: paddle.incubate.optimizer.LarsMomentumOptimizer(
+            LR, 0.9, 0.001, weight_decay, parameters, **k
+        ),
+    ),
     "adagrad": ({"eps": 1e-6}, lambda **k: paddle.optimizer.Adagrad(LR, 1e-6, **k)),
     "adadelta": ({}, lambda **k: paddle.optimizer.Adadelta(LR, 1e-6, 0.9, **k)),
     "adamax": ({}, lambda **k: paddle.optimizer.Adamax(LR, **k)),
@@ -79,7 +85,7 @@ ATTRIBUTES: dict[str, dict[str, Any]] = {
 
 def spec_of(name: str = "momentum", **changes: Any) -> Spec:
     settings = NATIVE[name][0] | GIVEN.get(name, {}) if name in NATIVE else {}
-    kind = "decoupled" if name in ("adamw", "lamb") else "coupled"
+    kind = "decoupled" if name in ("adamw", "lamb", "lars") else "coupled"
     usual: dict[str, Any] = {
         "optimizer": {"name": name, "lr": LR, **settings},
         "duration": {"updates": 3},

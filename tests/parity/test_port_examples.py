@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -18,6 +18,7 @@ import transformers
 
 from dualtrain.plan import Plan
 from dualtrain.porting import port
+from dualtrain.porting._stated import HEIRS
 from dualtrain.recipes import Recipe, Untold, entries, read_recipe, recipe_yaml
 from dualtrain.spec import load_spec
 from tests.documents import ROOT
@@ -103,6 +104,8 @@ def test_the_spec_that_is_read_has_the_rates_of_the_run(
         ("paddle_fine_tuning", "", "torch"),
         ("paddle_digits", "--schedule multistep", "torch"),
         ("torch_get_scheduler", "", "paddle"),
+        ("torch_max_steps", "", "paddle"),
+        ("torch_max_steps", "--max_steps 11 --warmup_steps 3", "paddle"),
         ("torch_digits", "--schedule step --per_batch", "paddle"),
     ],
 )
@@ -118,6 +121,53 @@ def test_the_port_has_the_rates_of_the_native_objects(
         "spec.yaml", "train.py", "report.md", "lr.png",
     }  # fmt: skip
     assert "equal to the bit" in (tmp_path / "report.md").read_text(encoding="utf-8")
+
+
+EARLY = """
+import torch
+from pytorch_transformers import AdamW, {name}
+model = torch.nn.Linear(4, 2)
+optimizer = AdamW(model.parameters(), lr=5e-5)
+scheduler = {name}(optimizer{words})
+for _ in range(2):
+    for x, y in torch.utils.data.DataLoader(data):
+        loss = torch.nn.functional.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        scheduler.step()
+        optimizer.zero_grad()
+"""
+
+
+@pytest.mark.parametrize("name", HEIRS)
+def test_an_early_schedule_is_proved_by_its_heir(name: str, tmp_path: Path) -> None:
+    words = ", warmup_steps=3" if name.startswith("Warmup") else ""
+    if "Constant" not in name:
+        words += ", t_total=20"
+    if "Restarts" in name:
+        words += ", cycles=2"
+    (tmp_path / "train.py").write_text(EARLY.format(name=name, words=words), encoding="utf-8")
+    told: dict[str, Any] = {}
+    if "Restarts" in name:
+        told = {"schedule": {"name": "cosine_with_restarts", "cycles": 2}, "warmup.steps": 3}
+    elif "Cosine" in name:  # which climbs again behind its end: the text has no number of batches
+        told = {"horizon": 20}
+    ported = port(
+        tmp_path / "train.py",
+        "paddle",
+        tmp_path / "out",
+        told=told,
+        micro_batches=10,
+    )
+    assert (ported.missing, ported.no_proof, ported.largest) == ("", "", 0)
+    assert ported.heir == f"transformers.{HEIRS[name]}"
+    assert f"`{ported.heir}`" in (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+
+
+def test_what_is_installed_stands_for_itself(tmp_path: Path, early_library: None) -> None:
+    script = EXAMPLES / "torch_max_steps.py"
+    ported = port(script, "paddle", tmp_path, root=EXAMPLES, micro_batches=8)
+    assert (ported.largest, ported.heir) == (0, "")
 
 
 def test_what_cannot_be_told_is_asked_for(tmp_path: Path) -> None:

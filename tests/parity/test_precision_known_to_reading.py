@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from dualtrain.recipes.loops._amp import CASTS, SCALERS
+from dualtrain.recipes.loops._amp import CASTS
 from dualtrain.recipes.loops._batches import POSITIONS, SEEDS
 from dualtrain.recipes.loops._hapi import FIT, PREPARE
+from dualtrain.recipes.loops._scaler import SCALERS
 
 
 def resolved(path: str) -> Any:

@@ -20,14 +20,34 @@ MORE: list[dict[str, Any]] = [
     {},
     {"device": "cuda", **HALF},
     {"device": "cuda", "amp": {"dtype": "bfloat16"}, "batch": {"normalise": "token_mean"}},
+    {"amp": {"dtype": "bfloat16", "level": "O2"}, "clip": {"global_norm": 1.0}},
+    {"amp": {"dtype": "bfloat16", "float32_operators": ["matmul", "softmax", "exp"]}},
+    {
+        "weight_decay": {
+            "value": 0.5,
+            "exclude": ["bias"],
+            "values": [
+                *({"role": role, "value": 1.0} for role in ("norm", "embedding")),
+                {"role": "one_dimensional", "value": 0.0},
+                {"pattern": "classifier.*", "value": 2.0},
+            ],
+        },
+        "optimizer": {"name": "adamw", "lr": 0.5},
+    },
     {"layer_decay": {"rate": 0.5, "below": ["a.*", "b.*"], "above": ["head.*"]}},
 ]
+
+
+WITH_AMP = {"torch": {}, "paddle": {"device": "cuda"}}
+"""Paddle's autocast does nothing on the CPU, which `write` refuses."""
 
 
 def test_scripts_are_clean(tmp_path: Path) -> None:
     for backend in ("torch", "paddle"):
         drawn = [Spec(**writable(draw(11, index).spec, backend)) for index in range(88)]
         for number, spec in enumerate([*drawn, *(spec_of(**changes) for changes in MORE)]):
+            if spec.amp:
+                spec = spec.model_copy(update=WITH_AMP[backend])
             file = tmp_path / f"{backend}_{number}.py"
             file.write_text(write_script(spec, backend), encoding="utf-8")
 

@@ -75,6 +75,10 @@ def case_with(spec: dict[str, Any], *, index: int) -> Case:
     "amp",
     [
         {"dtype": "bfloat16"},
+        {"dtype": "bfloat16", "float32_operators": ["matmul"]},
+        {"dtype": "float16", "float32_operators": ["layer_norm", "mean"]},
+        {"dtype": "bfloat16", "level": "O2"},
+        {"dtype": "float16", "level": "O2"},
         {"dtype": "float16"},
         {
             **{"dtype": "float16", "on_skip": "advance"},
@@ -94,12 +98,16 @@ def test_mixed_precision(amp: dict[str, Any], tmp_path: Path) -> None:
         "duration": {"epochs": 4},
         "batch": {"accumulate": 2},
         "ema": {"decay": 0.5, "warmup": True},
+        "batch_norm": "torch",
         "amp": amp,
     }
     case = case_with(spec, index=0)
 
     script, fitted = by_script(case, "torch", tmp_path), by_fit(case, "torch")
 
+    assert script.averages is not None and fitted.averages is not None
+    for name, average in fitted.averages.items():  # of the masters, at O2
+        np.testing.assert_allclose(script.averages[name], average, rtol=1e-3, atol=1e-4)
     assert fitted.skipped < len(fitted.rates)
     assert bool(fitted.skipped) == (amp["dtype"] == "float16")
     assert script.rates == fitted.rates

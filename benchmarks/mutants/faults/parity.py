@@ -14,9 +14,9 @@ MUTANTS = (
         name="bar: evaluation loss x 100",
         breaks="held-out losses may be 0.1 % apart",
         file=f"{_AT}_after.py",
-        old="    bound = for_losses(bars.allowed, bars.size)\n",
-        new="    bound = for_losses(bars.allowed, bars.size)\n"
-        "    bound = Tolerance(100 * bound.bound, bound.of)\n",
+        old="        bound = for_losses(bars.allowed, bars.size)\n",
+        new="        bound = for_losses(bars.allowed, bars.size)\n"
+        "        bound = Tolerance(100 * bound.bound, bound.of)\n",
     ),
     Mutant(
         name="bar: AMP norms x 10",

@@ -147,9 +147,9 @@ MUTANTS = (
     Mutant(
         name="the score of the weights",
         breaks="a task is evaluated without its averages",
-        file=f"{_AT}_task.py",
-        old="            with run.averaged():\n",
-        new="            if True:\n",
+        file=f"{_AT}_evaluations.py",
+        old="        with kept_random(run), run.averaged():\n",
+        new="        with kept_random(run):\n",
     ),
     Mutant(
         name="one order for all epochs",

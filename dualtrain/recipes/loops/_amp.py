@@ -22,6 +22,8 @@ from dualtrain.recipes._found import found, number, stated
 from dualtrain.recipes._record import Found, Hazard
 from dualtrain.recipes._seen import Part, Seen, inside
 from dualtrain.recipes.loops._hardware import holds, preferred
+from dualtrain.recipes.loops._operators import operators_of
+from dualtrain.recipes.loops._scaler import SCALERS, first_scale, scale_moves, skipped_holds
 
 __all__ = ["amp_part"]
 
@@ -42,17 +44,8 @@ CASTS: Mapping[str, Sequence[str]] = {
 }
 """What enters mixed precision, and its parameters in their order."""
 
-SCALERS: Mapping[str, Sequence[str]] = {
-    "paddle.amp.GradScaler": ("enable", "init_loss_scaling"),
-    "paddle.amp.AmpScaler": ("enable", "init_loss_scaling"),
-    "paddle.fluid.dygraph.AmpScaler": ("enable", "init_loss_scaling"),
-    "torch.cuda.amp.GradScaler": ("init_scale", "growth_factor"),
-    "torch.cuda.amp.grad_scaler.GradScaler": ("init_scale", "growth_factor"),
-    "torch.amp.GradScaler": ("device", "init_scale"),
-    "torch.amp.grad_scaler.GradScaler": ("device", "init_scale"),
-}
+LOW = ("float16", "bfloat16")
 ENABLED = ("enable", "enabled")
-SCALE = ("init_loss_scaling", "init_scale")
 APEX = "apex.amp.initialize"
 DTYPES = {
     "float16": "float16",
@@ -66,12 +59,18 @@ DTYPES = {
 
 
 def amp_part(seen: Seen) -> Part:
-    """`amp`, and `amp_if_enabled` where a flag or a branch that is off turns it on."""
+    """`amp`, and `amp_if_enabled` where a flag or a branch that is off turns it on; with them
+    `float32_operators`, of float16 `loss_scale` and `on_skip`."""
     part, clock = Part(), clock_of(seen)
     if clock is None:
         return part
     casts = list(_casts(clock))
     part.hazards += _hazards(clock)
+    lowered = next(_lowered(clock), None)
+    if casts and lowered is not None:
+        text = "beside autocast the program's own code holds parameters in a low type"
+        part.fields["amp"] = Found(None, "unknown", lowered.place, why=text)
+        return part
     apex = next((one for one in seen.calls("initialize") if one.path == APEX), None)
     if not casts and apex is None:
         part.fields["amp"] = _without(clock)
@@ -79,10 +78,16 @@ def amp_part(seen: Seen) -> Part:
     if casts:
         on, setting = _of_cast(clock, casts)
         place = casts[0].place
+        operators = operators_of(casts[0], _words(casts[0], CASTS[casts[0].path]))
+        if operators is not None:
+            part.fields["float32_operators"] = operators
     else:
         assert apex is not None
         on, setting = _entered(apex, clock), _of_apex(apex)
         place = apex.place
+        if setting is not None and (scale := setting["init_loss_scaling"]) is not None:
+            still = {"init": scale, "floor": scale, "ceiling": scale}
+            part.fields["loss_scale"] = stated(still, place)
     if setting is None:
         part.fields["amp"] = Found(
             None, "unknown", place, why="its dtype or loss scale cannot be told"
@@ -95,7 +100,26 @@ def amp_part(seen: Seen) -> Part:
         part.fields["amp"] = stated(setting if on else "off", place, "computed")
         if not on:
             part.fields["amp_if_enabled"] = stated(setting, place, "computed")
+    if setting is not None and setting["dtype"] == "float16":
+        _scaled(part, clock)
     return part
+
+
+def _lowered(clock: Clock) -> Iterator[Event]:
+    """Where a tensor's data are replaced by themselves in a low type."""
+    for one in clock.seen.program.events:
+        if one.kind == "store" and one.path == ".data" and isinstance(one.result, Made):
+            name = one.result.path.rpartition(".")[2]
+            types = [_dtype(given) for given in one.result.args if isinstance(given, Library)]
+            if name in ("half", "bfloat16") or (name == "to" and {*types} & {*LOW}):
+                yield one
+
+
+def _scaled(part: Part, clock: Clock) -> None:
+    """What float16 has beside its first scale."""
+    for name, said in (("loss_scale", scale_moves(clock)), ("on_skip", skipped_holds(clock))):
+        if said is not None:
+            part.fields[name] = said
 
 
 def _without(clock: Clock) -> Found:
@@ -190,7 +214,7 @@ def _of_cast(clock: Clock, casts: list[Event]) -> tuple[bool | None, dict[str, A
         return on, None
     if dtype == "bfloat16":
         return on, {"dtype": dtype, "level": level, "init_loss_scaling": None}
-    scale = _scale(clock)
+    scale = first_scale(clock)
     if isinstance(scale, Unknown):
         return on, None
     return on, {"dtype": dtype, "level": level, "init_loss_scaling": scale}
@@ -221,24 +245,22 @@ def _text(given: Value | None) -> str | None:
     return given.value if isinstance(given, Known) and isinstance(given.value, str) else None
 
 
-def _scale(clock: Clock) -> float | Unknown | None:
-    """The first loss scale; None where it is the library's default."""
-    for one in clock.seen.program.events:
-        if one.kind == "call" and one.path in SCALERS:
-            words = _words(one, SCALERS[one.path])
-            given = next((words[name] for name in SCALE if name in words), None)
-            value = configured(given) if given is not None else None
-            if isinstance(value, Unknown):
-                return value
-            scale = number(value)
-            if scale is not None:
-                return float(scale)
-    return None
-
-
 def _of_apex(event: Event) -> dict[str, Any] | None:
     level = _text(event.kwargs.get("opt_level")) or "O1"
-    return {"dtype": "float16", "level": level, "init_loss_scaling": None}
+    given = event.kwargs.get("loss_scale")
+    text = _text(given)
+    if text is not None and text.replace(".", "", 1).isdecimal():  # a number as text is taken too
+        scale: float | None = float(text)
+    else:
+        scale = number(configured(given)) if given is not None else None
+    if scale is None and given is not None and text != "dynamic" and not _is_none(given):
+        return None
+    first = None if scale is None else float(scale)
+    return {"dtype": "float16", "level": level, "init_loss_scaling": first}
+
+
+def _is_none(given: Value) -> bool:
+    return isinstance(given, Known) and given.value is None
 
 
 # Hazards

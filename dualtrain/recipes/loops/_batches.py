@@ -206,11 +206,13 @@ def _only_flag(seen: Seen) -> Known | None:
     """The batch size that is given to something, where there is one for training only."""
     named: dict[str, Known] = {}
     for one in seen.program.events:
-        for value in (*one.args, *one.kwargs.values()):
+        converted = [one.result] if one.path == "builtins.int" else []
+        for value in (*one.args, *one.kwargs.values(), *converted):
             if isinstance(value, (Known, Unknown)):
                 for setting in settings(value):
                     name = next(iter(own_names(setting)), "")
-                    if BATCH.search(name) and not ASIDE.search(name):
+                    text = isinstance(setting.value, str)  # before its own conversion
+                    if BATCH.search(name) and not ASIDE.search(name) and not text:
                         named[name] = setting
     return next(iter(named.values())) if len(named) == 1 else None
 

@@ -22,7 +22,7 @@ TRAINING = re.compile(
 
 OTHER = re.compile(
     r"logging|log_|save|eval|test|dev|valid|predict|print|display|report|checkpoint|worker|"
-    r"(^|_)(step_size|num_steps_per)"
+    r"(^|_)(step_size|num_steps_per|adv|start_epoch|start_step|resume)"
 )
 """Names of what is written down or measured beside it."""
 

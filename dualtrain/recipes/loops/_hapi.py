@@ -10,6 +10,8 @@ from dualtrain.recipes._found import found, implied, number, stated
 from dualtrain.recipes._record import ABSENT, Found, Hazard
 from dualtrain.recipes._seen import Part, Seen, inside
 from dualtrain.recipes.loops._batches import batch_size_of, sizes_of
+from dualtrain.recipes.loops._operators import operators_of
+from dualtrain.recipes.loops._scaler import moves
 from dualtrain.recipes.schedules._driving import driving, is_schedule, rate
 
 __all__ = ["hapi_part"]
@@ -48,14 +50,20 @@ def hapi_part(seen: Seen) -> Part:
     words = {**dict(zip(FIT, fit.args, strict=False)), **fit.kwargs}
     fields = part.fields
     for name, word in (("epochs", "epochs"), ("accumulate", "accumulate_grad_batches")):
-        given = words.get(word)
-        fields[name] = implied(1, LIBRARY, fit.place) if given is None else found(configured(given))
+        said = words.get(word)
+        fields[name] = implied(1, LIBRARY, fit.place) if said is None else found(configured(said))
     fields["batch_size"] = _batch_size(words, fit)
     limit = words.get("num_iters", Known(None))
     none = isinstance(limit, Known) and limit.value is None
     fields["max_steps"] = ABSENT if none else found(configured(limit))
     fields["scheduler_step"] = _scheduler_step(seen, words, fit) or ABSENT
     fields["amp"] = _amp(seen, fit)
+    if isinstance(fields["amp"].value, dict):
+        cells = _amp_cells(seen)
+        fields["loss_scale"] = moves(cells) or ABSENT
+        fields["float32_operators"] = operators_of(fit, cells) or ABSENT
+        if fields["scheduler_step"].value == "per_batch":
+            fields["on_skip"] = stated("advance", fit.place, "computed")
     steps = number(configured(words["accumulate_grad_batches"])) if _accumulates(words) else None
     if steps is not None and steps > 1:
         text = f"fit() sums the losses of {steps} batches, it does not divide them"
@@ -101,12 +109,22 @@ def _scheduler_step(seen: Seen, words: dict[str, Value], fit: Event) -> Found | 
     return stated("per_batch", fit.place, "computed", "fit() steps the schedule by itself")
 
 
-def _amp(seen: Seen, fit: Event) -> Found:
+def _precision(seen: Seen) -> Value | None:
+    """What `prepare` is given as `amp_configs`."""
     prepare = _method(seen, "prepare")
-    words: dict[str, Value] = {}
-    if prepare is not None:
-        words = {**dict(zip(PREPARE, prepare.args, strict=False)), **prepare.kwargs}
-    given = words.get("amp_configs")
+    if prepare is None:
+        return None
+    return {**dict(zip(PREPARE, prepare.args, strict=False)), **prepare.kwargs}.get("amp_configs")
+
+
+def _amp_cells(seen: Seen) -> dict[str, Value]:
+    given = _precision(seen)
+    cells = given.cells if isinstance(given, DictValue) else {}
+    return {key: one for key, one in cells.items() if isinstance(key, str)}
+
+
+def _amp(seen: Seen, fit: Event) -> Found:
+    prepare, given = _method(seen, "prepare"), _precision(seen)
     inputs = isinstance(given, ListValue)  # of an old release, which has no precision
     if given is None or inputs or (isinstance(given, Known) and given.value in (None, "O0")):
         return Found(

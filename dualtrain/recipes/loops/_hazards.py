@@ -12,7 +12,7 @@ from dualtrain.recipes._found import described
 from dualtrain.recipes._record import Hazard
 from dualtrain.recipes._seen import inside
 from dualtrain.recipes._source_lines import function_at
-from dualtrain.recipes.loops._length import LIMIT, arguments, forever, limits
+from dualtrain.recipes.loops._length import LIMIT, arguments, forever, limits, overrun
 from dualtrain.recipes.schedules._counting import STEPS, schedule_steps
 from dualtrain.recipes.schedules._driving import driving, rate
 
@@ -244,11 +244,17 @@ def _before(clock: Clock, steps: list[Event]) -> Iterator[Hazard]:
     if not called or not updates:
         return
     first = called[0]
-    if clock.update_loop not in first.context.loops:
+    per_epoch = clock.update_loop not in first.context.loops
+    if per_epoch and (clock.epoch_loop not in first.context.loops or first.args):
         return
     if events.index(first) < min(events.index(one) for one in updates):
-        text = "the schedule is stepped before the update: the first update has the second rate"
-        yield Hazard("sched_before_optimizer", first.place, text, "shift")
+        text = (
+            "the schedule is stepped before the updates of its epoch: each epoch has the rate of "
+            "the next"
+            if per_epoch
+            else "the schedule is stepped before the update: the first update has the second rate"
+        )
+        yield Hazard("sched_before_optimizer", first.place, text, "shift", ahead=1)
 
 
 # The run
@@ -269,6 +275,9 @@ def _limits(clock: Clock) -> Iterator[Hazard]:
     if stop is not None and schedule is None and _of_epochs(clock):
         text = "the limit of steps ends the run, and the schedule is laid out over all epochs"
         yield Hazard("max_steps_not_in_schedule", place, text, "horizon")
+    over = overrun(clock) if stop is not None or clock.epoch_loop is None else None
+    if over is not None:
+        yield Hazard("max_steps_off_by_one", over.place, over.why, "duration.updates")
 
 
 def _of_epochs(clock: Clock) -> bool:

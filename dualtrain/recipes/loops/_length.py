@@ -6,15 +6,15 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from dualtrain.reading import Event, Known, Library, Loop, Made, Unknown, Value, leaves
-from dualtrain.recipes._clock import Clock, counted, names_of, unwrapped
+from dualtrain.reading import Event, Known, Library, Loop, Made, Place, Unknown, Value, leaves
+from dualtrain.recipes._clock import Clock, counted, first_of, names_of, unwrapped
 from dualtrain.recipes._configured import configured, own_names, setting_of, settings, settled
 from dualtrain.recipes._found import found, with_why
 from dualtrain.recipes._record import Found
 from dualtrain.recipes._source_lines import ends_inside, line_of
 from dualtrain.recipes.schedules._driving import driving, rate
 
-__all__ = ["LIMIT", "arguments", "forever", "lengths", "limits", "stops"]
+__all__ = ["LIMIT", "arguments", "forever", "lengths", "limits", "overrun", "stops"]
 
 ENDS = ("sys.exit", "builtins.exit", "builtins.quit", "os._exit")
 
@@ -52,7 +52,8 @@ def lengths(clock: Clock) -> dict[str, Found]:
         fields["max_steps"] = found(configured(limit))
     if not fields and not forever(clock):
         fields["epochs"] = _asked_for(clock)
-    return fields
+    over = overrun(clock) if "max_steps" in fields else None
+    return fields if over is None else fields | {"overrun": over}
 
 
 def _is_none(limit: Value) -> bool:
@@ -135,6 +136,8 @@ def _less(stop: Value, start: Value) -> Value:
     """stop - start, where one of them is a small number that the other one has too."""
     start, ahead = _ahead(start)
     stop, more = _ahead(stop)
+    if isinstance(start, Known) and start.value in (-1, 1):  # such as last_epoch + 1
+        ahead += start.value
     if ahead == more or not isinstance(start, Known):
         return stop
     if isinstance(stop, Known) and isinstance(stop.value, (int, float)):
@@ -193,6 +196,57 @@ def limits(clock: Clock) -> tuple[Value | None, Value | None, Value | None]:
     stop = next((one for one in found_in if one is not None), None)
     rounds = [n for n in map(_rounds, clock.around) if n is not None]
     return stop, _first(map(_asked, rounds)), _first(map(_asked, arguments(clock)))
+
+
+def overrun(clock: Clock) -> Found | None:
+    """How many updates after its limit the loop ends, where that is another number than 0:
+    `if step > max_steps: break` behind the update that is counted ends one later."""
+    late = (next(_of_stops(clock), None) or _of_while(clock)) if clock.updates else None
+    if late is None or not late[0]:
+        return None
+    count, place = late
+    after = f"{abs(count)} update{'s' * (abs(count) > 1)} {'after' if count > 0 else 'before'}"
+    return Found(count, "stated", place, "computed", why=f"the loop ends {after} the limit")
+
+
+def _of_stops(clock: Clock) -> Iterator[tuple[int, Place]]:
+    events = list(clock.seen.program.events)
+    for one in stops(clock):
+        own = [condition for condition in clock.own(one) if condition.holds]
+        if not clock.within(one) or (clock.size is not None and clock.gated(one) is None):
+            continue
+        done = any(events.index(update) < events.index(one) for update in clock.updates)
+        for condition in own:
+            for test in _tests(condition.test):
+                if (late := _late(test)) is not None:
+                    yield late + done, condition.place
+
+
+def _of_while(clock: Clock) -> tuple[int, Place] | None:
+    loop = clock.update_loop
+    if loop.test is None or loop.over is not None or clock.size is not None:
+        return None
+    for test in _tests(loop.test):
+        first = first_of(test.operands[0]) if test.op in ("<", "<=") else None
+        if first is not None and _is_named(test.operands[1]):
+            return (test.op == "<=") - first, loop.place
+    return None
+
+
+def _late(test: Known | Unknown) -> int | None:
+    """Updates that are still to come in the round in which a count reaches the limit, less what it
+    is in the first round; None of another test."""
+    if test.op not in (">", ">=", "==", "<", "<=") or len(test.operands) != 2:
+        return None
+    count, bound = test.operands if test.op in (">", ">=", "==") else test.operands[::-1]
+    first = first_of(count) if counted(count) else None
+    if first is None or counted(bound) or not _is_named(bound):
+        return None
+    return (test.op in (">", "<")) - first
+
+
+def _is_named(bound: Value) -> bool:
+    return any(map(LIMIT.search, names_of(settled(bound, LIMIT)))) or isinstance(bound, Known)
 
 
 def _tests(test: Value) -> Iterator[Known | Unknown]:

@@ -97,9 +97,25 @@ def _clips(clock: Clock) -> Iterator[Hazard]:
                 "the scale's part of what it says"
             )
             yield Hazard("clip_before_unscale", one.place, text, "clip")
-        if any(_groups(loop.over) for loop in one.context.loops if loop.over is not None):
+        inner = one.context.loops[one.context.loops.index(clock.loop) + 1 :]
+        over = [loop.over for loop in inner if loop.over is not None]
+        if over and _parameters(over[-1]):
+            text = "each tensor is clipped by its own norm, which changes the update's direction"
+            yield Hazard("clip_per_tensor", one.place, text, "clip.global_norm")
+        elif any(map(_groups, over)):
             text = "each parameter group is clipped by a norm of its own, not all by one"
             yield Hazard("clip_per_group", one.place, text, "clip.global_norm")
+
+
+def _parameters(over: Value) -> bool:
+    """Whether a loop goes over parameters: a model's, or those of a group."""
+    of_model = isinstance(over, Made) and over.path.endswith((".parameters", ".named_parameters"))
+    return of_model or (
+        isinstance(over, Unknown)
+        and over.op == "item"
+        and isinstance(over.operands[-1], Known)
+        and over.operands[-1].value == "params"
+    )
 
 
 def _groups(over: Value) -> bool:
@@ -147,7 +163,9 @@ def _limit_without_stop(clock: Clock) -> Iterator[Hazard]:
         names = {
             one.origin.name
             for one in leaves(value)
-            if isinstance(one, Known) and one.origin.name.lstrip("-").replace("-", "_") in LIMITS
+            if isinstance(one, Known)
+            and one.origin.name.lstrip("-").replace("-", "_") in LIMITS
+            and not (isinstance(one.value, int) and one.value <= 0)
         }
         for name in sorted(names):
             if not any(_speaks_of(test, name) for test in _stops(clock)):

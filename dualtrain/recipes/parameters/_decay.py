@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dualtrain.reading import (
     Event,
     Function,
     Known,
     ListValue,
     Origin,
+    Place,
     Unknown,
     Value,
     leaves,
 )
-from dualtrain.recipes._found import described
+from dualtrain.recipes._found import described, found
 from dualtrain.recipes._record import Found, Hazard
 from dualtrain.recipes._seen import Part, Seen
-from dualtrain.recipes._signatures import given, signature_of
+from dualtrain.recipes._signatures import given, parameters_of, signature_of
 from dualtrain.recipes.parameters._filters import ONE_DIMENSIONAL, Rule, rule_of, tests_of
 from dualtrain.recipes.parameters._groups import Group, groups_of
 
@@ -36,11 +39,12 @@ def decay_part(seen: Seen) -> Part:
         _by_function(seen, event, keeps, True, part)
     elif drops is not None and not _none(drops):
         _by_function(seen, event, drops, False, part)
+    elif (parts := values.get("exclude_from_weight_decay")) is not None and not _none(parts):
+        _by_parts(event, parts, part)
     elif (each := regularized(seen)) is not None:
         _by_regularizer(each, part)
     else:
-        params = values.get("parameters" if signature.library == "paddle" else signature.names[0])
-        _by_groups(event, groups_of(params), part)
+        _by_groups(event, groups_of(parameters_of(signature, values)), part)
     return part
 
 
@@ -90,15 +94,28 @@ def _by_function(seen: Seen, event: Event, function: Value, keeps: bool, part: P
         _unknown(part, place, f"the filter is {described(test)}")
         return
     _says(part, rule, place)
-    part.hazards.append(
-        Hazard(
-            "decay_internal_names",
-            place,
-            f"the filter is given Paddle's internal names, such as linear_0.b_0, and looks for "
-            f"{', '.join(map(repr, rule.strings))} in them",
-            "weight_decay.exclude",
-        )
+    part.hazards.append(_internal(rule.strings, place))
+
+
+def _internal(strings: Sequence[str], place: Place | None) -> Hazard:
+    return Hazard(
+        "decay_internal_names",
+        place,
+        f"the filter is given Paddle's internal names, such as linear_0.b_0, and looks for "
+        f"{', '.join(map(repr, strings))} in them",
+        "weight_decay.exclude",
     )
+
+
+def _by_parts(event: Event, parts: Value, part: Part) -> None:
+    """The list of LARS: what has one of them in its internal name does not decay."""
+    listed = found(parts)
+    if listed.certainty == "unknown":
+        _unknown(part, event.place, f"the names left out are {described(parts)}")
+    elif listed.value:
+        part.fields["decay_exclude"] = listed
+        part.fields["decay_match"] = Found("substring", "stated", event.place)
+        part.hazards.append(_internal(listed.value, event.place))
 
 
 def _listed(test: Value, name: Value) -> tuple[ListValue, bool] | None:
@@ -169,12 +186,18 @@ def _by_groups(event: Event, groups: list[Group], part: Part) -> None:
     others = [one for one in groups if not _zero(one)]
     if not still or not others:
         return
-    out = [rule for one in still if (rule := one.rule()) is not None and rule.atoms]
-    rest = [rule for one in others if (rule := one.rule(picks=False)) is not None and rule.atoms]
+    of_still = [rules for one in still if (rules := one.rules())]
+    of_others = [rules for one in others if (rules := one.rules(picks=False))]
+    decides = _shared(of_still, of_others)
+    out = [decides] if decides else [rules[0] for rules in of_still]
+    rest = [decides] if decides else [rules[0] for rules in of_others]
     said = [*out, *rest]
-    if out and rest and not any(set(a.atoms) == set(b.atoms) for a in out for b in rest):
+    several = not decides and any(len(rules) > 1 for rules in (*of_still, *of_others))
+    if out and rest and (several or not any(_alike(a, b) for a in out for b in rest)):
         why = f"groups by other tests than what decays: {out[0].match} {', '.join(out[0].strings)}"
         _unknown(part, event.place, why)
+    elif not out and any(tests_of(one.items) for one in still):
+        _unknown(part, event.place, "what does not decay is picked by what is no test of names")
     elif said:
         straight = [one for one in said if not one.inverted]
         _says(part, (straight or said)[0], event.place)
@@ -192,6 +215,19 @@ def _by_groups(event: Event, groups: list[Group], part: Part) -> None:
             "and its parameters never train"
         )
         part.hazards.append(Hazard("params_lost", event.place, text, "weight_decay.exclude"))
+
+
+def _shared(still: list[list[Rule]], others: list[list[Rule]]) -> Rule | None:
+    """The rule that all that does not decay is picked by, and none of the rest: groups may be of
+    modules too, each of them in two."""
+    for one in still[0] if still and others else ():
+        if all(any(_alike(one, r) for r in group) for group in (*still, *others)):
+            return one
+    return None
+
+
+def _alike(one: Rule, other: Rule) -> bool:
+    return set(one.atoms) == set(other.atoms) and one.inverted is other.inverted
 
 
 def _decided_inside(group: Group) -> tuple[Value, bool] | None:

@@ -124,7 +124,9 @@ def tests_of(items: Iterable[Item]) -> list[Condition]:
     """The conditions under which the elements of a list were put there."""
     found: list[Condition] = []
     for item in items:
-        found += [c for c in item.context.conditions if c.taken is None and c not in found]
+        conditions = item.context.conditions
+        if all(one.taken is not False for one in conditions):
+            found += [c for c in conditions if c.taken is None and c not in found]
     return found
 
 

@@ -50,7 +50,27 @@ def frozen_part(seen: Seen) -> Part:
         sure = all(one.taken for one in adapters[0].context.conditions)
         kept = Found([f"all but what {name} adds"], "stated", place, why=why)
         part.fields["freeze"] = kept if sure else Found(None, "unknown", place, why=why)
+        return part
+    loaded = [one for one in seen.program.events if one.context.real and _loads_adapter(one)]
+    if loaded:
+        place, trains = loaded[0].place, loaded[0].kwargs.get("is_trainable", Known(False))
+        why = "PeftModel.from_pretrained holds all still, the adapter too unless is_trainable"
+        still = ["all, the adapter too"]
+        sure = isinstance(trains, Known) and all(one.taken for one in loaded[0].context.conditions)
+        if isinstance(trains, Known) and trains.value:
+            still = ["all but the adapter"]
+        kept = Found(still, "stated", place, why=why)
+        part.fields["freeze"] = kept if sure else Found(None, "unknown", place, why=why)
     return part
+
+
+def _loads_adapter(event: Event) -> bool:
+    return (
+        event.kind == "call"
+        and event.path.startswith("peft.")
+        and event.path.endswith(".from_pretrained")
+        and "Config" not in event.path
+    )
 
 
 def _freezes(event: Event) -> bool:

@@ -25,13 +25,10 @@ class Group:
         """Its parameters, as far as they are listed."""
         return self.params.items if isinstance(self.params, ListValue) else ()
 
-    def rule(self, *, picks: bool = True) -> Rule | None:
-        """The rule that puts parameters into it, or keeps them out; None if none can be said."""
-        for condition in tests_of(self.items):
-            rule = rule_of(condition.test, picks=picks is condition.holds)
-            if rule is not None and rule.atoms:
-                return rule
-        return None
+    def rules(self, *, picks: bool = True) -> list[Rule]:
+        """The rules that put parameters into it, or keep them out; none if none can be said."""
+        said = (rule_of(one.test, picks=picks is one.holds) for one in tests_of(self.items))
+        return [rule for rule in said if rule is not None and rule.atoms]
 
     @property
     def numbers(self) -> dict[str, Any]:

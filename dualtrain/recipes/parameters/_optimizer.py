@@ -9,7 +9,7 @@ from dualtrain.recipes._base_rate import SCALED, base_rate
 from dualtrain.recipes._found import described, found, implied, number
 from dualtrain.recipes._record import ABSENT, Found, Hazard
 from dualtrain.recipes._seen import Part, Seen
-from dualtrain.recipes._signatures import Signature, given, signature_of
+from dualtrain.recipes._signatures import Signature, given, parameters_of, signature_of
 from dualtrain.recipes.parameters._decay import regularized
 from dualtrain.recipes.parameters._groups import Group, groups_of
 
@@ -27,17 +27,17 @@ def optimizer_part(seen: Seen) -> Part:
         part.fields["optimizer"] = Found(seen.class_name, "stated", event.place, "literal")
         return part
     values = given(event, signature)
-    groups = groups_of(
-        values.get(signature.names[0])
-        if signature.library != "paddle"
-        else values.get("parameters")
-    )
+    groups = groups_of(parameters_of(signature, values))
     part.fields["optimizer"] = _name(seen, event, values)
     part.fields.update(_numbers(event, signature, values))
     of_groups = [one.values["lr"] for one in groups if "lr" in one.values]
     taken = part.fields.get("lr")
     if len(of_groups) == len(groups) > 0 and taken is not None and taken.certainty == "implied":
-        part.fields["lr"] = base_rate(of_groups[0])  # no group takes the library's
+        plain = [one for one in of_groups if isinstance(one, Known) and not one.op]
+        same = len({one.value for one in plain}) == 1  # of `lr * 2` beside `lr`
+        part.fields["lr"] = base_rate(
+            plain[0] if same else of_groups[0]
+        )  # no group takes the library's
     part.fields["weight_decay"] = _decay(event, signature, values, groups)
     each = regularized(seen)
     if each is not None and not part.fields["weight_decay"].value:
@@ -87,6 +87,12 @@ def _name(seen: Seen, event: Event, values: Mapping[str, Value]) -> Found:
         if momentum is None:
             return Found(None, "unknown", event.place, why="SGD with a momentum that is not known")
         name = "momentum" if momentum else "sgd"
+    apart = values.get("decoupled_weight_decay", Known(False))
+    if not isinstance(apart, Known) or (apart.value and name != "adam"):
+        why = f"{name} whose decay is decoupled, or may be: no word says it"
+        return Found(None, "unknown", event.place, why=why)
+    if apart.value:
+        name = "adamw"
     return Found(name, "stated", event.place, "literal")
 
 
@@ -148,11 +154,15 @@ def _betas(event: Event, signature: Signature, values: Mapping[str, Value]) -> F
     return None
 
 
+OWN_DECAYS = ("lamb_weight_decay", "lars_weight_decay")
+"""What two of Paddle's classes call their decay."""
+
+
 def _decay(
     event: Event, signature: Signature, values: Mapping[str, Value], groups: list[Group]
 ) -> Found:
-    params = values.get("parameters" if signature.library == "paddle" else signature.names[0])
-    name = "lamb_weight_decay" if "lamb_weight_decay" in signature.names else "weight_decay"
+    params = parameters_of(signature, values)
+    name = next((one for one in OWN_DECAYS if one in signature.names), "weight_decay")
     grouped = [one.values["weight_decay"] for one in groups if "weight_decay" in one.values]
     outer = values.get(name, event.kwargs.get("regularization"))  # Paddle 1's word
     grouped = [side for one in grouped for side in alternatives(one)]

@@ -8,7 +8,17 @@ from dualtrain.reading import Event, Instance, Known, Made, Unknown, Value, alte
 from dualtrain.recipes._seen import Seen, inside
 from dualtrain.recipes.schedules._names import is_schedule_path
 
-__all__ = ["beside", "built", "constructed", "drives", "driving", "is_schedule", "rate", "writes"]
+__all__ = [
+    "beside",
+    "built",
+    "constructed",
+    "drives",
+    "driving",
+    "factors",
+    "is_schedule",
+    "rate",
+    "writes",
+]
 
 HOLDS = ("_learning_rate", "_lr_scheduler", "lr_scheduler")
 """Attributes of an optimizer, or of a Trainer, that hold its schedule."""
@@ -69,7 +79,7 @@ def driving(seen: Seen) -> Value | None:
             return event.args[0]
     candidates = built(seen)
     attached = [(e, made) for e, made in candidates if _of_optimizer(seen, e)]
-    others = [(e, made) for e, made in candidates if not _of_another(seen, e)]
+    others = [(e, made) for e, made in candidates if not _of_another(seen, e, made)]
     entered = [one for one in attached or others if one[0].context.real]
     if entered:
         outermost = min(len(event.context.loops) for event, _ in entered)
@@ -100,11 +110,16 @@ def _of_optimizer(seen: Seen, event: Event) -> bool:
     return any(seen.of_optimizer(one) for one in (*event.args, *event.kwargs.values()))
 
 
-def _of_another(seen: Seen, event: Event) -> bool:
-    """Whether a schedule is that of an optimizer which is not the one that trains."""
+def _of_another(seen: Seen, event: Event, schedule: Value) -> bool:
+    """Whether a schedule is that of an optimizer which is not the one that trains: it was given
+    that optimizer, or that optimizer was given it as its rate."""
     made = [one.result for one in seen.optimizers] + [one.receiver for one in seen.optimizers]
     given = [v for one in (*event.args, *event.kwargs.values()) for v in inside(one)]
-    return any(v is one for v in given for one in made if one is not None)
+    if any(v is one for v in given for one in made if one is not None):
+        return True
+    others = [one for one in seen.optimizers if one is not seen.optimizer]
+    given = [v for one in others for g in (*one.args, *one.kwargs.values()) for v in inside(g)]
+    return any(v is schedule for v in given)
 
 
 def drives(seen: Seen, value: Value | None) -> bool:
@@ -133,6 +148,24 @@ def _writes(seen: Seen, event: Event) -> bool:
     if event.kind == "store" and event.path == ".lr" and event.receiver is not None:
         return any(_groups(seen, one) for one in _bases(event.receiver))
     return event.kind == "call" and event.name == "set_lr" and seen.of_optimizer(event.receiver)
+
+
+def factors(seen: Seen) -> Iterator[Event]:
+    """Where a loop of the training writes Paddle's factor of the rate into each parameter."""
+    outer = {id(one) for update in seen.updates for one in update.context.loops}
+    for event in seen.program.events:
+        looped = event.context.real and any(id(one) in outer for one in event.context.loops)
+        named = event.kind == "store" and event.path == ".learning_rate"
+        if looped and named and _own_attributes(event.receiver):
+            yield event
+
+
+def _own_attributes(value: Value | None) -> bool:
+    """Whether a value is the `optimize_attr` of a parameter."""
+    if not (isinstance(value, Unknown) and value.op == "attr"):
+        return False
+    name = value.operands[1]
+    return isinstance(name, Known) and name.value == "optimize_attr"
 
 
 def _bases(value: Value) -> Iterator[Value]:

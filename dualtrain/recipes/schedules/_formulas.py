@@ -185,7 +185,7 @@ def _near_counts(trial: _Trial, low: float, high: float) -> list[int]:
 
 
 def _rises(trial: _Trial, warmup: float, peak: float) -> bool:
-    """Whether the rate rises in a line until then, to the peak."""
+    """Whether the rate rises in a line to the peak, by then or, from above 0, a step before."""
     if warmup == 0:
         return True
     last = math.ceil(warmup) - 1
@@ -202,7 +202,7 @@ def _rises(trial: _Trial, warmup: float, peak: float) -> bool:
     ):
         return False
     ends = rates[0] + slope * warmup
-    return _near(ends, peak) or _near(rates[-1], peak)
+    return _near(ends, peak) or (rates[0] > 0 and _near(rates[-1], peak))
 
 
 def _near(a: float, b: float) -> bool:

@@ -79,7 +79,7 @@ def _offset(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
         last = schedule.defaults.get("last_epoch")
     if last == 0:
         text = "built with last_epoch=0, which steps once: the first update has the rate of 1"
-        yield Hazard("sched_last_epoch_offset", event.place, text, "shift")
+        yield Hazard("sched_last_epoch_offset", event.place, text, "shift", ahead=1)
         return
     if "Plateau" in event.path:
         return
@@ -160,16 +160,21 @@ def _jumps(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
 
 
 def _shadowed(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
-    if not isinstance(held, Instance):
-        return
     names = {name: one for table in SCHEDULES.values() for name, one in table.items()}
-    theirs = names.get(held.of.name)
-    if theirs is not None and fields["schedule"].value != theirs.schedule:
-        text = (
-            f"the program's own {held.of.name} is not the library's of that name "
-            f"({theirs.schedule}): its rule is another one"
-        )
-        yield Hazard("sched_name_shadowed", held.place, text, "schedule")
+    event = _construction(seen, held)
+    schedule = None if event is None else library_schedule(event.path)
+    own = [held.of.name] if isinstance(held, Instance) else []
+    if event is not None and schedule is not None and schedule.schedule == "lambda":
+        own += event.context.functions
+    for name in own:
+        theirs = names.get(name)
+        if theirs is not None and fields["schedule"].value != theirs.schedule:
+            text = (
+                f"the program's own {name} is not the library's of that name ({theirs.schedule}): "
+                "its rule is another one"
+            )
+            yield Hazard("sched_name_shadowed", getattr(held, "place", None), text, "schedule")
+            return
 
 
 FULL_WAVE = "CosineDecayWithWarmup"
@@ -186,6 +191,8 @@ def _full_wave(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
             yield Hazard("sched_cosine_full_wave_option", event.place, text, "schedule.half_waves")
         return
     for module in seen.program.modules.values():
+        if event.place.file != module.file:
+            continue
         for value in module.cells.values():
             path = value.path if isinstance(value, Library) else ""
             if path.startswith(("paddlenlp", "paddleformers")) and path.endswith(f".{FULL_WAVE}"):
@@ -219,7 +226,7 @@ def _longer(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
         laid = over.value if over is not None else None
     if isinstance(laid, (int, float)) and laid > trained:
         text = f"laid out over {laid} epochs, and training ends after {trained}"
-        yield Hazard("sched_longer_than_training", event.place, text, "horizon")
+        yield Hazard("sched_longer_than_training", event.place, text, "horizon", epochs=float(laid))
 
 
 def _epochs(seen: Seen) -> int | None:

@@ -7,17 +7,19 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from dualtrain.reading import Known, Made, Unknown, Value
+from dualtrain.reading import Known, ListValue, Made, Unknown, Value
 from dualtrain.recipes._base_rate import followed
 from dualtrain.recipes._found import described, found, number
 from dualtrain.recipes._record import ABSENT, Found
 from dualtrain.recipes._seen import Seen, inside
 from dualtrain.recipes.schedules._numeric import NotANumber, Numbers, key, parts
 
-__all__ = ["epochs_of", "in_epochs", "length_of", "warmup_of"]
+__all__ = ["epochs_of", "in_epochs", "length_of", "lengths_of", "warmup_of"]
 
 ACCUMULATION = re.compile(r"accum|update_freq|grad_acc|ACCUM", re.I)
 BATCH = re.compile(r"batch|\bbs\b", re.I)
+GIVES = re.compile(r"load|iter|batch|sampler|prepare|split", re.I)
+"""Functions that may give batches, and not samples."""
 
 
 def names_of(value: Value) -> Iterator[str]:
@@ -66,9 +68,22 @@ def lengths_in(value: Value) -> list[Value]:
 def _samples(value: Value) -> bool:
     """Whether a tree counts batches from the number of samples."""
     for divided, by in divides(value):
-        if lengths_in(divided) and any(BATCH.search(name) for name in names_of(by)):
+        counted = lengths_in(divided)
+        if counted and any(BATCH.search(name) for name in names_of(by)):
+            return True
+        plain = number(by) not in (None, 1) and not any(map(ACCUMULATION.search, names_of(by)))
+        if counted and plain and all(map(_no_loader, counted)):
             return True
     return any(_of_samples(one) for one in lengths_in(value))
+
+
+def _no_loader(length: Value) -> bool:
+    """Whether a `len` is that of a list, a table or a data set: nothing that gives batches."""
+    of = length.operands[0] if isinstance(length, Unknown) else length
+    while isinstance(of, Unknown) and of.op == "slice":
+        of = of.operands[0]
+    unseen = isinstance(of, Made) and (of.path == "?" or GIVES.search(of.path))
+    return isinstance(of, (ListValue, Made)) and not unseen
 
 
 def _of_samples(length: Value) -> bool:
@@ -107,6 +122,16 @@ def length_of(seen: Seen, value: Value, per_epoch: bool | None = None) -> Found:
     else:
         kind = "epochs_over_accumulate" if over else "epochs"
     return Found(kind, "stated", place, "computed", why=rule)
+
+
+def lengths_of(seen: Seen, value: Value, per_epoch: bool | None = None) -> dict[str, Found]:
+    """`length` and, where the schedule states a number of its own, `horizon`."""
+    length = length_of(seen, value, per_epoch)
+    counted = length.value in ("epochs", "epochs_over_accumulate", "examples")
+    own = epochs_of(value) if counted else None
+    if length.value in ("fixed_steps", "epoch_units"):
+        own = replace(length, value=number(value))
+    return {"length": length, **({} if own is None else {"horizon": own})}
 
 
 def _chooses(value: Value) -> bool:

@@ -136,7 +136,7 @@ PADDLE = {
         "base_learning_rate, max_learning_rate, step_size_up, step_size_down=None, "
         "mode='triangular', exp_gamma=1.0, scale_fn=None, scale_mode='cycle', last_epoch=-1, "
         "verbose=False",
-        "lr=base_learning_rate",
+        "lr=max_learning_rate",
     ),
     "LinearLR": LibrarySchedule(
         "ramp",
@@ -278,11 +278,13 @@ TORCH = {
         "gamma=factor end_lr=min_lr",
     ),
     "CyclicLR": LibrarySchedule(
-        "custom", "optimizer, base_lr, max_lr, step_size_up=2000", "lr=base_lr"
+        "custom", "optimizer, base_lr, max_lr, step_size_up=2000", "lr=max_lr"
     ),
     "OneCycleLR": LibrarySchedule(
         "custom",
-        "optimizer, max_lr, total_steps=None, epochs=None, steps_per_epoch=None, pct_start=0.3",
+        "optimizer, max_lr, total_steps=None, epochs=None, steps_per_epoch=None, pct_start=0.3, "
+        "anneal_strategy='cos', cycle_momentum=True, base_momentum=0.85, max_momentum=0.95, "
+        "div_factor=25.0, final_div_factor=10000.0, three_phase=False, last_epoch=-1",
         "lr=max_lr length=total_steps",
     ),
     "CosineAnnealingWarmRestarts": LibrarySchedule(

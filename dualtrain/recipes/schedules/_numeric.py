@@ -141,7 +141,7 @@ def _operands(value: Value) -> tuple[Value, ...]:
             op in BINARY or op in FUNCTIONS or op in ("if", "not")
         ):
             return value.operands
-        case Unknown(op="and" | "or"):
+        case Unknown(op="and" | "or" | "in" | "not in"):
             return value.operands
         case Made() if _function(value) is not None:
             return value.args
@@ -233,8 +233,8 @@ class Numbers:
                 return lambda t: -a(t)
             case Unknown(op=op) if op in FUNCTIONS:
                 return self._call(FUNCTIONS[op], value.operands)
-            case Unknown(op="and" | "or" | "not"):
-                return self._test(value)
+            case Unknown(op="and" | "or" | "not" | "in" | "not in"):
+                return self.test(value)
             case Unknown(op="attr", operands=(_, Known(value=str(name)))) if name in CONSTANTS:
                 return lambda t: CONSTANTS[name]
             case Made() if (function := _function(value)) is not None:
@@ -252,7 +252,7 @@ class Numbers:
             return self.rule(then if test.value else other)
         if not self.moves(test) and not self.moves(value):
             return self._atom(value)
-        decides, a, b = self._test(test), self.rule(then), self.rule(other)
+        decides, a, b = self.test(test), self.rule(then), self.rule(other)
         return lambda t: a(t) if decides(t) else b(t)
 
     def _call(self, function: Callable[..., Any], operands: tuple[Value, ...]) -> Rule:
@@ -264,20 +264,23 @@ class Numbers:
         each = [self.rule(one) for one in operands]
         return lambda t: function(*(one(t) for one in each))
 
-    def _test(self, test: Value) -> Rule:
+    def test(self, test: Value) -> Rule:
         """Of a test that the clock decides, or the text."""
         match test:
             case Known(value=known):
                 return lambda t: bool(known)
             case Unknown(op="and"):
-                each = [self._test(one) for one in test.operands]
+                each = [self.test(one) for one in test.operands]
                 return lambda t: all(one(t) for one in each)
             case Unknown(op="or"):
-                each = [self._test(one) for one in test.operands]
+                each = [self.test(one) for one in test.operands]
                 return lambda t: any(one(t) for one in each)
             case Unknown(op="not"):
-                (inner,) = map(self._test, test.operands)
+                (inner,) = map(self.test, test.operands)
                 return lambda t: not inner(t)
+            case Unknown(op="in" | "not in" as op, operands=(one, among)):
+                count, each = self.rule(one), [self.rule(v) for v in _members(among)]
+                return lambda t: (count(t) in [v(t) for v in each]) is (op == "in")
         if not self.moves(test):
             raise NotANumber
         return self.rule(test)
@@ -313,6 +316,15 @@ class Numbers:
             elif isinstance(one, ListValue):
                 stack += one.values
         return False
+
+
+def _members(value: Value) -> Sequence[Value]:
+    """The elements of a list or tuple. Raises NotANumber."""
+    if isinstance(value, ListValue) and not value.open:
+        return value.values
+    if isinstance(value, Known) and isinstance(value.value, (list, tuple)):
+        return [Known(one) for one in value.value]
+    raise NotANumber
 
 
 def called(rule: Rule, t: Any) -> Any:

@@ -26,12 +26,13 @@ from dualtrain.recipes.schedules._driving import (
     built,
     constructed,
     driving,
+    factors,
     is_schedule,
     rate,
     writes,
 )
 from dualtrain.recipes.schedules._hazards import schedule_hazards
-from dualtrain.recipes.schedules._lengths import in_epochs, length_of, warmup_of
+from dualtrain.recipes.schedules._lengths import in_epochs, lengths_of, warmup_of
 from dualtrain.recipes.schedules._names import (
     SCHEDULES,
     LibrarySchedule,
@@ -70,6 +71,8 @@ BERT_ADAM = {
     "none": "none",
 }
 """Schedules inside an optimizer of pytorch_pretrained_bert."""
+
+ONE_CYCLE = "one cycle: from start_lr up and down to end_lr"
 
 RATES = ("lr", "end_lr", "warmup_start")
 """Fields that may be scaled at run time, as the rate is."""
@@ -178,6 +181,10 @@ def _none(seen: Seen) -> Fields:
     stores = writes(seen)
     if stores:
         return of_writes(seen, stores)
+    factor = next(factors(seen), None)
+    if factor is not None:
+        why = "the loop writes the parameters' own factors of the rate"
+        return {"schedule": Found(None, "unknown", factor.place, why=why)}
     event = seen.optimizer
     assert event is not None
     if event.name in ("BertAdam", "OpenAIAdam"):
@@ -262,7 +269,32 @@ def _of_library(
     if schedule.schedule == "noam":
         _noam(values, fields)
     _restarts(given, fields)
+    if path.endswith("OneCycleLR"):
+        fields |= _straight(path, schedule, given, fields["schedule"])
     return fields
+
+
+def _straight(
+    path: str, schedule: LibrarySchedule, given: Mapping[str, Value], found_: Found
+) -> Fields:
+    """One cycle of straight lines, which is a warmup and a linear fall; {} of another."""
+    lines, phases = given.get("anneal_strategy"), given.get("three_phase")
+    if not (isinstance(lines, Known) and lines.value == "linear") or (
+        phases is not None and not (isinstance(phases, Known) and not phases.value)
+    ):
+        return {}
+    name = "phase_pct" if "phase_pct" in schedule.defaults else "pct_start"
+    part = given.get(name)
+    rise = (
+        found(part)
+        if part is not None
+        else implied(schedule.defaults[name], _library(path), found_.place)
+    )
+    return {
+        "schedule": replace(found_, value="linear", why=ONE_CYCLE),
+        "warmup": rise,
+        "warmup_unit": Found("fraction", "stated", rise.place, rise.how),
+    }
 
 
 def _library(path: str) -> str:
@@ -276,7 +308,7 @@ def _times(
     if path.endswith(("cosine_decay", "CosineDecay")):
         fields["length"] = Found("epochs", "stated", fields["schedule"].place, "computed")
     if "length" in values:
-        fields["length"] = length_of(seen, values["length"], per_epoch)
+        fields.update(lengths_of(seen, values["length"], per_epoch))
     unit = "epochs" if per_epoch else "steps"
     if "warmup" in values:
         whole = values.get("length")
@@ -460,7 +492,7 @@ def _bert_adam(seen: Seen, event: Event) -> Fields:
         why = "BertAdam without t_total keeps its rate"
         return {"schedule": Found("none", "stated", event.place, why=why)}
     fields: Fields = {"schedule": Found(BERT_ADAM[text], "stated", event.place, "literal")}
-    fields["length"] = length_of(seen, total)
+    fields.update(lengths_of(seen, total))
     if warmup is not None and number(warmup) != -1:
         fields["warmup"] = found(warmup)
         fields["warmup_unit"] = Found("fraction", "stated", event.place)

@@ -26,8 +26,9 @@ from dualtrain.recipes._found import described, found, number
 from dualtrain.recipes._record import Found
 from dualtrain.recipes._seen import Seen, inside
 from dualtrain.recipes.schedules._formulas import Formula, recognised
-from dualtrain.recipes.schedules._lengths import length_of, lengths_in, warmup_of
+from dualtrain.recipes.schedules._lengths import lengths_in, lengths_of, warmup_of
 from dualtrain.recipes.schedules._numeric import Key, key, parts
+from dualtrain.recipes.schedules._scaled import of_scaled
 from dualtrain.recipes.schedules._stepping import stepped_per_epoch
 
 __all__ = ["CODE", "NUMBERS", "SHARE", "of_class", "of_function", "of_writes", "unknown"]
@@ -104,6 +105,9 @@ def of_class(seen: Seen, value: Instance) -> Fields:
 def of_writes(seen: Seen, stores: Sequence[Event]) -> Fields:
     """Of a rate that the loop writes into the optimizer's groups."""
     real = [one for one in stores if one.context.real] or list(stores)
+    scaled = of_scaled(seen, real)
+    if scaled is not None:
+        return scaled
     event = real[-1]
     value = event.args[0] if event.args else Known(None)
     clocks, epoch, unit = _clocks(seen, event, value)
@@ -300,7 +304,7 @@ def _fields(
     rest = None if length is None or formula.jumps else _behind(length, numbers.get("warmup"))
     if length is not None:
         length = rest or length
-        fields["length"] = length_of(seen, length, unit == "epochs")
+        fields.update(lengths_of(seen, length, unit == "epochs"))
         if formula.jumps:
             why = f"the curve counts from the first update: {described(length)}"
             fields["schedule"] = Found(formula.schedule, "stated", place, "computed", why=why)

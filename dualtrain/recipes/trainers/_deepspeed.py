@@ -27,7 +27,7 @@ def under_deepspeed(
         why = f"the DeepSpeed file {named.value} may have an optimizer and a scheduler; look there"
         doubted = _unknown(fields, (*_OF_A_SCHEDULE, *_OF_AN_OPTIMIZER), named, why)
         return {**fields, **doubted}
-    found = dict(fields)
+    found = dict(fields) | _scaled(fields, tree)
     scheduler = tree.get("scheduler.type")
     if scheduler is not None:
         why = f"DeepSpeed's {scheduler.value} applies; its rise is logarithmic by default"
@@ -43,6 +43,23 @@ def under_deepspeed(
             how = "configuration"
             found["optimizer"] = replace(place, value="adamw", certainty="stated", how=how)
     return found
+
+
+def _scaled(fields: Mapping[str, Found], tree: Node) -> dict[str, Found]:
+    """The first loss scale of float16: `loss_scale`, or where that is 0, which moves it, 2 to the
+    `initial_scale_power`. What is no number leaves the field as it is."""
+    amp = fields.get("amp")
+    if amp is None or not isinstance(amp.value, dict) or amp.value["dtype"] != "float16":
+        return {}
+    fixed, power = tree.get("fp16.loss_scale"), tree.get("fp16.initial_scale_power")
+    scale = fixed.value if fixed is not None else 0
+    taken, first = fixed, scale
+    if scale == 0 and power is not None and power.value in range(128):
+        taken, first = power, 2.0 ** int(power.value)
+    if taken is None or not isinstance(first, int | float) or first <= 0:
+        return {}
+    why = f"the first scale is of {taken.place}, which DeepSpeed applies"
+    return {"amp": replace(amp, value={**amp.value, "init_loss_scaling": first}, why=why)}
 
 
 def _unknown(

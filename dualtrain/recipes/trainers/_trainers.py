@@ -126,6 +126,7 @@ class _Trainer:
             self.fields["length"] = replace(
                 steps, value="fixed_steps", why=f"decay_steps: {steps.value}"
             )
+            self.fields["horizon"] = steps
 
     def batches(self) -> None:
         """What an update is made of, and the seed."""
@@ -196,13 +197,13 @@ class _Trainer:
             taken, unit = steps, "fraction"
         elif count > 0:
             taken = replace(steps, value=int(count))
-        elif steps.certainty == "unknown" or ratio.certainty == "absent" or ratio.value is None:
+        elif self._of_steps(steps, ratio):
             taken = steps
         else:
             taken, unit = ratio, "fraction"
         if steps.certainty != "unknown" and not count and ratio.certainty == "unknown":
             own = self.of.says("warmup_ratio")  # no release warms up by itself
-            taken, unit = (ratio if own else replace(steps, value=0.0)), "fraction"
+            taken, unit = (ratio, "fraction") if own else (steps, "steps")
         if unit == "fraction" and taken.value:
             taken = replace(taken, why=f"of all updates, rounded {self._rounding()}")
         self.fields["warmup"] = taken
@@ -211,6 +212,16 @@ class _Trainer:
             taken if taken.certainty != "unknown" or not sure else steps,
             value=unit if sure else None,
         )
+
+    def _of_steps(self, steps: Found, ratio: Found) -> bool:
+        """Whether the recipe has warmup_steps alone. No warmup at all is 0 steps where they are
+        given, and in transformers, which has nothing else from 5.0.0 on."""
+        if "unknown" in (steps.certainty, ratio.certainty):
+            return steps.certainty == "unknown"
+        if ratio.certainty == "absent" or ratio.value is None:
+            return True
+        of_steps = self.of.says("warmup_steps") or not self._paddle
+        return not ratio.value and not self.of.says("warmup_ratio") and of_steps
 
     def _rounding(self) -> str:
         return str(self.of.rule("warmup_rounding").value)

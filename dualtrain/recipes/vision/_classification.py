@@ -39,7 +39,7 @@ RATES = "ppcls/optimizer/learning_rate.py"
 FLAGS = dict[str, str]()
 CLAIMS = (
     Claim(RATES, r"range\(0, epochs, 30\)", ("milestones", "values"), ("decoy_values",)),
-    Claim(RATES, r"epochs - (self\.)?warmup_epoch\) \*", ("length",)),
+    Claim(RATES, r"epochs - (self\.)?warmup_epoch\) \*", ("length", "horizon", "warmup_counted")),
     Claim("ppcls/engine/engine.py", "update_freq", ("scheduler_step",)),
     Claim("ppcls/engine/engine.py", r"use_amp[\"'],\s*True", ("amp",)),
 )

@@ -99,6 +99,7 @@ def _cosine(reading: Reading, at: str, rate: float | None, epochs: int | None) -
     if flat:
         reading.remark("length", f"the last {flat} of them at the end rate")
     if epochs is not None and longest > epochs:
+        reading.state("horizon", longest, f"{at}.max_epochs")
         text = f"the cosine is laid out over {longest} epochs and training ends after {epochs}"
         place = reading.place(f"{at}.max_epochs")
         reading.warn("sched_longer_than_training", place, text, "duration")
@@ -122,6 +123,9 @@ def _piecewise(reading: Reading, at: str, rate: float | None) -> None:
 
 
 def _warmup(reading: Reading, at: str, name: str, rate: float | None) -> None:
+    reading.imply(
+        "warmup_counted", "inside", "PaddleDetection's rates, the warmup the first of them"
+    )
     steps = {"LinearWarmup": 500, "ExpWarmup": 1000}.get(name)
     if steps is None:
         reading.doubt("warmup", f"{name} is no warmup of PaddleDetection", at)

@@ -170,7 +170,9 @@ def _warmup(reading: Reading, at: str, name: str, epochs: int, curves: Curves) -
     kind = reading.fields["schedule"].value
     if name not in ENDING or name == "CosineFixmatch":
         return
+    reading.imply("warmup_counted", "before", f"LinearWarmup around {name}")
     if name in curves.subtracts:
+        reading.state("horizon", epochs - warmup, key, "computed")
         reading.remark("length", "the warmup's epochs are taken off the curve")
         return
     text = f"the warmup of {warmup} epochs wraps {name}: "

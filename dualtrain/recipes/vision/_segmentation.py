@@ -20,7 +20,7 @@ FLAGS = {
 CLAIMS = (
     Claim(TRAIN, r"init_loss_scaling\s*=\s*1024", ("amp", "amp_if_enabled")),
     Claim(TRAIN, r"lr_sche(duler)?\.step\(\)", ("scheduler_step",)),
-    Claim(BUILDER, "iters - warmup_iters", ("length",)),
+    Claim(BUILDER, "iters - warmup_iters", ("length", "horizon")),
     Claim(BUILDER, "= 'Momentum'", ("optimizer",)),
 )
 
@@ -133,6 +133,8 @@ def _schedule(reading: Reading) -> None:
         warmup = reading.take("warmup", f"{at}.warmup_iters") or 0
         reading.state("warmup_unit", "steps", f"{at}.warmup_iters")
         reading.need("warmup_start", f"{at}.warmup_start_lr")
+    if warmup:
+        reading.imply("warmup_counted", "before", "LinearWarmup around the schedule")
     _length(
         reading,
         name,
@@ -147,12 +149,14 @@ def _length(reading: Reading, name: str, key: str, warmup: int) -> None:
         return
     if name == "PolynomialDecay" and given is None:
         reading.state("length", "fixed_steps", "iters", "computed")
+        reading.state("horizon", max(iters - warmup, 1), "iters", "computed")
         reading.remark(
             "length", f"iters - warmup_iters = {max(iters - warmup, 1)}, after the warmup"
         )
         return
     if name in ("PolynomialDecay", "CosineAnnealingDecay"):
         reading.state("length", "fixed_steps", key)
+        reading.state("horizon", given, key)
         reading.remark("length", f"{given}, after the warmup" if warmup else f"{given}")
         if given is not None and warmup + given > iters:
             text = f"the schedule ends at update {warmup + given}, and training at {iters}"

@@ -22,6 +22,7 @@ from dualtrain.tasks.text_classification._words import Family, FreshModel
 __all__ = [
     "ACTIVATIONS",
     "ARCHITECTURES",
+    "FRESH_TYPES",
     "HEAD",
     "HEAD_LAYERS",
     "KEYWORDS",
@@ -56,6 +57,9 @@ ACTIVATIONS = (
 )
 """What transformers and Paddle have under one name, two of them by paddlenlp's import: equal up to
 rounding, measured."""
+
+FRESH_TYPES = 2
+"""Token types of a fresh model: of the first text of a pair, and of the second."""
 
 KEYWORDS = {
     "vocab_size": "vocab_size",
@@ -194,7 +198,7 @@ def fresh_config(model: FreshModel, *, vocab_size: int, pad_id: int, classes: in
         heads=model.heads,
         intermediate_size=model.intermediate_size or 4 * model.hidden_size,
         max_positions=model.max_length + _first_position(model.family, pad_id),
-        type_vocab_size=2,
+        type_vocab_size=FRESH_TYPES,
         pad_id=pad_id,
         classes=classes,
         hidden_act="gelu",

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from dualtrain.extras import needed_for
 from dualtrain.tasks.text_classification._classes import check_labels, classes_of
+from dualtrain.tasks.text_classification._config import FRESH_TYPES
 from dualtrain.tasks.text_classification._prepared import PreparedTexts, TextSplit
 from dualtrain.tasks.text_classification._texts import Texts, read_texts
 from dualtrain.tasks.text_classification._words import CheckpointModel, FreshModel
@@ -22,7 +24,7 @@ from dualtrain.tasks.text_classification.checkpoint import (
 from dualtrain.tasks.text_classification.saved import tokenizer_config
 
 if TYPE_CHECKING:
-    from tokenizers import Tokenizer
+    from tokenizers import Encoding, Tokenizer
 
 __all__ = ["Rows", "prepare", "read_rows"]
 
@@ -40,13 +42,16 @@ class Rows:
         return len(self.train.texts)
 
 
-def read_rows(train: Path, held_out: Path | None, *, text: str, label: str) -> Rows:
+def read_rows(
+    train: Path, held_out: Path | None, *, text: str, pair: str | None = None, label: str
+) -> Rows:
     """Both splits and the classes.
 
     All that is refused about data files is refused here, before anything is tokenized.
     """
-    rows = read_texts(train, text=text, label=label)
-    others = None if held_out is None else read_texts(held_out, text=text, label=label)
+    read = partial(read_texts, text=text, pair=pair, label=label)
+    rows = read(train)
+    others = None if held_out is None else read(held_out)
     classes = classes_of(rows, label)
     if others is not None:
         check_labels(others, label, classes)
@@ -70,18 +75,18 @@ def prepare(rows: Rows, model: FreshModel | CheckpointModel, folder: Path) -> Pr
         classes = class_order(folder / model.path, classes, head=model.head).classes
     else:
         reading = _learnt(model, rows.train)
-    tokenizer, vocab_size = reading.tokenizer, reading.vocab_size
+    tokenizer = reading.tokenizer
     written = tokenizer.to_str()
     tokenizer.enable_truncation(model.max_length)
     held_out = rows.held_out
     return PreparedTexts(
         classes=classes,
-        vocab_size=vocab_size,
+        vocab_size=reading.vocab_size,
         pad_id=reading.pad_id,
         tokenizer=written,
         tokenizer_config=reading.config,
-        train=_split(tokenizer, rows.train, classes, vocab_size),
-        eval=None if held_out is None else _split(tokenizer, held_out, classes, vocab_size),
+        train=_split(tokenizer, rows.train, classes, reading),
+        eval=None if held_out is None else _split(tokenizer, held_out, classes, reading),
     )
 
 
@@ -92,6 +97,7 @@ class _Reading(NamedTuple):
     config: str
     """The content of tokenizer_config.json."""
     vocab_size: int
+    type_vocab_size: int
     pad_id: int
 
 
@@ -102,9 +108,16 @@ class _Reading(NamedTuple):
 def _learnt(model: FreshModel, train: Texts) -> _Reading:
     from dualtrain.tasks.text_classification.tokenizer import NAMES, PAD, train_wordpiece
 
-    tokenizer = train_wordpiece(train.texts, vocab_size=model.vocab_size)
+    texts = [*train.texts, *(train.pairs or ())]
+    tokenizer = train_wordpiece(texts, vocab_size=model.vocab_size)
     config = tokenizer_config(tokenizer.to_str(), special=NAMES, max_length=model.max_length)
-    return _Reading(tokenizer, config, tokenizer.get_vocab_size(), tokenizer.token_to_id(PAD))
+    return _Reading(
+        tokenizer=tokenizer,
+        config=config,
+        vocab_size=tokenizer.get_vocab_size(),
+        type_vocab_size=FRESH_TYPES,
+        pad_id=tokenizer.token_to_id(PAD),
+    )
 
 
 def _of_checkpoint(model: CheckpointModel, folder: Path, classes: int) -> _Reading:
@@ -122,34 +135,49 @@ def _of_checkpoint(model: CheckpointModel, folder: Path, classes: int) -> _Readi
         additional=[content(token) for token in settings.additional],
         max_length=model.max_length,
     )
-    return _Reading(tokenizer, written, config.vocab_size, config.pad_id)
+    return _Reading(
+        tokenizer=tokenizer,
+        config=written,
+        vocab_size=config.vocab_size,
+        type_vocab_size=config.type_vocab_size,
+        pad_id=config.pad_id,
+    )
 
 
 def _split(
-    tokenizer: Tokenizer, table: Texts, classes: Sequence[str], vocab_size: int
+    tokenizer: Tokenizer, table: Texts, classes: Sequence[str], reading: _Reading
 ) -> TextSplit:
     encoded = _encoded(tokenizer, table)
-    for line, ids in zip(table.lines, encoded, strict=True):
-        if max(ids) >= vocab_size:
-            rule = f"every token id must be below config.json's vocab_size, {vocab_size}"
-            received = f"{max(ids)}, {tokenizer.id_to_token(max(ids))!r}"
-            raise refusal(f"{table.path}:{line}", rule, received)
+    for line, one in zip(table.lines, encoded, strict=True):
+        for name, numbers, rows in (
+            ("token id", one.ids, reading.vocab_size),
+            ("token type", one.type_ids, reading.type_vocab_size),
+        ):
+            if max(numbers) >= rows:
+                field = "vocab_size" if name == "token id" else "type_vocab_size"
+                rule = f"every {name} must be below config.json's {field}, {rows}"
+                found = max(numbers)
+                token = one.tokens[numbers.index(found)]
+                raise refusal(f"{table.path}:{line}", rule, f"{found}, {token!r}")
     number = {label: i for i, label in enumerate(classes)}
     return TextSplit(
-        ids=np.array([token for ids in encoded for token in ids], np.int32),
-        offsets=np.cumsum([0, *map(len, encoded)], dtype=np.int64),
+        ids=np.array([token for one in encoded for token in one.ids], np.int32),
+        types=np.array([kind for one in encoded for kind in one.type_ids], np.int8),
+        offsets=np.cumsum([0, *(len(one.ids) for one in encoded)], dtype=np.int64),
         labels=np.array([number[label] for label in table.labels], np.int64),
     )
 
 
-def _encoded(tokenizer: Tokenizer, table: Texts) -> list[list[int]]:
-    """The ids of each text."""
+def _encoded(tokenizer: Tokenizer, table: Texts) -> list[Encoding]:
+    """Each text, or pair of texts; of one that is too long the longer text loses its end first."""
     from dualtrain.tasks.text_classification.tokenizer import refused
 
+    pairs = table.pairs
+    given: list[Any] = table.texts if pairs is None else list(zip(table.texts, pairs, strict=True))
     try:
-        return [encoding.ids for encoding in tokenizer.encode_batch(table.texts)]
+        return list(tokenizer.encode_batch(given))
     except Exception:  # of tokenizers, which raises no class of its own and names no text
-        for line, text in zip(table.lines, table.texts, strict=True):
+        for line, one in zip(table.lines, given, strict=True):
             with refused(f"{table.path}:{line}", "the checkpoint's tokenizer must take every text"):
-                tokenizer.encode(text)
+                tokenizer.encode_batch([one])
         raise

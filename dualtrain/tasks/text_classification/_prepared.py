@@ -19,6 +19,8 @@ class TextSplit(Split):
 
     ids: NDArray[np.int32]
     """Token ids of all samples, special tokens included; shape (offsets[-1],)."""
+    types: NDArray[np.int8]
+    """Token type of each: 0, and 1 in the second text of a pair where the tokenizer says so."""
     offsets: NDArray[np.int64]
     """Sample i is ids[offsets[i]:offsets[i + 1]]; shape (samples + 1,)."""
     labels: NDArray[np.int64]
@@ -55,7 +57,7 @@ def collate(split: TextSplit, indices: NDArray[np.int64], pad_id: int) -> MicroB
     """The samples `indices` (at least one) as one micro-batch, padded to its longest.
 
     `labels` has shape (samples,), the others (samples, longest); `attention_mask` is 1 on tokens
-    and 0 on padding, `token_type_ids` 0. All int64, which both frameworks take as indices.
+    and 0 on padding, `token_type_ids` 0 there. All int64, which both frameworks take as indices.
     """
     starts = split.offsets[indices]
     lengths = split.offsets[indices + 1] - starts
@@ -65,7 +67,7 @@ def collate(split: TextSplit, indices: NDArray[np.int64], pad_id: int) -> MicroB
     input_ids = np.where(mask, split.ids[positions], pad_id).astype(np.int64)
     return {
         "input_ids": input_ids,
-        "token_type_ids": np.zeros_like(input_ids),
+        "token_type_ids": np.where(mask, split.types[positions], 0).astype(np.int64),
         "attention_mask": mask.astype(np.int64),
         "labels": split.labels[indices],
     }

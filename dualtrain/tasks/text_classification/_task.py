@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationInfo, field_validator
 
 from dualtrain.data import MicroBatch
 from dualtrain.errors import DataError
@@ -32,12 +33,16 @@ __all__ = ["TextClassification"]
 
 
 class TextClassification(Task):
-    """Texts and one label each, from CSV, TSV or JSON Lines files in UTF-8."""
+    """Texts, or pairs of texts, and one label each, from CSV, TSV or JSON Lines files in UTF-8."""
 
     name: Literal["text_classification"]
     """The kind of task."""
     text: Text
     """Name of the column with the text."""
+    pair: Text | None = None
+    """Name of the column with the second text, as in entailment or question answering; the model
+    is given both, `[CLS] text [SEP] pair [SEP]` with BERT's tokenizer. Of a pair that is longer
+    than `max_length` the longer text loses its end first. Absent: each text stands alone."""
     label: Text
     """Name of the column with the label; the classes are the train split's, sorted, or in the
     order of the checkpoint's head. Refused are numbers with a fraction, one class written in two
@@ -46,6 +51,7 @@ class TextClassification(Task):
     model: AnyModel
     """A fresh model, or `{path: folder}` to start from a checkpoint."""
 
+    measures: ClassVar[tuple[str, ...]] = ("loss", "accuracy")
     files: ClassVar[tuple[str, ...]] = (
         "*.bin",
         "*.index.json",
@@ -62,6 +68,7 @@ class TextClassification(Task):
     cures: ClassVar[Mapping[str, str]] = by_name(
         {
             "write text: VALUE": "text_column text_column_name",
+            "write pair: VALUE": "text_pair text_b sentence2 second_text",
             "write label: VALUE": "label_column label_column_name",
             "write model: {..., max_length: VALUE}": "max_length max_seq_length max_seq_len",
         }
@@ -70,10 +77,19 @@ class TextClassification(Task):
         "loss.shift_labels": "a text has one label, which cannot be shifted"
     }
 
+    @field_validator("pair")
+    @classmethod
+    def _pair_is_another_column(cls, pair: str | None, info: ValidationInfo) -> str | None:
+        if pair is not None and pair == info.data.get("text"):
+            raise ValueError(f"must be another column than text. Received: {pair!r}")
+        return pair
+
     def read(self, folder: Path) -> Rows:
         """Both splits and the classes."""
         held_out = None if self.eval is None else folder / self.eval
-        return read_rows(folder / self.train, held_out, text=self.text, label=self.label)
+        return read_rows(
+            folder / self.train, held_out, text=self.text, pair=self.pair, label=self.label
+        )
 
     def inputs(self, folder: Path) -> dict[str, Path]:
         """The checkpoint too."""

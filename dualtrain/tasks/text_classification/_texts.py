@@ -12,17 +12,19 @@ __all__ = ["Texts", "read_texts"]
 
 @dataclass(frozen=True, kw_only=True)
 class Texts:
-    """The rows of one data file, in its order; the three lists are equally long."""
+    """The rows of one data file, in its order; the lists are equally long."""
 
     path: Path
     texts: list[str]
+    pairs: list[str] | None
+    """The second text of each row; None where texts stand alone."""
     labels: list[str]
     lines: list[int]
     """The line each row starts on, counted from 1: for messages."""
 
 
-def read_texts(path: Path, *, text: str, label: str) -> Texts:
-    """The columns `text` and `label` of a .csv, .tsv or .jsonl file.
+def read_texts(path: Path, *, text: str, pair: str | None = None, label: str) -> Texts:
+    """The columns `text`, `pair` if there is one, and `label` of a .csv, .tsv or .jsonl file.
 
     Texts are taken as they stand. A label is a class's name, so white space around it is refused.
 
@@ -31,6 +33,13 @@ def read_texts(path: Path, *, text: str, label: str) -> Texts:
     >>> read_texts(Path("train.csv"), text="text", label="label").labels
     ['neg', 'pos']
     """
-    table = read_table(path, [Column(text, "text"), Column(label, "name")])
-    texts, labels = table.cells
-    return Texts(path=path, texts=texts, labels=labels, lines=table.lines)
+    second = [] if pair is None else [Column(pair, "text")]
+    table = read_table(path, [Column(text, "text"), *second, Column(label, "name")])
+    texts, *pairs, labels = table.cells
+    return Texts(
+        path=path,
+        texts=texts,
+        pairs=pairs[0] if pairs else None,
+        labels=labels,
+        lines=table.lines,
+    )

@@ -178,6 +178,9 @@ CASES = [
     torch("max_steps_not_in_schedule", ("args = ", LIMIT + "\nargs = "),
           ("done += 1\n", "done += 1\n            if done >= args.max_steps:\n"
            "                exit()\n")),
+    torch("max_steps_off_by_one", ("args = ", LIMIT + "\nargs = "),
+          ("done += 1\n", "done += 1\n            if 0 < args.max_steps < done:\n"
+           "                exit()\n")),
     torch("lr_scaled_at_run_time", ("lr=args.lr", "lr=args.lr * args.batch_size / 256")),
     torch("accum_loss_not_divided", (" / args.accumulate", "")),
     torch("accum_off_by_one", ("(step + 1) %", "step %")),

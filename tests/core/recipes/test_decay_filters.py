@@ -177,3 +177,71 @@ def test_what_hides_its_groups_is_unknown(reading: Reading) -> None:
     )
     assert recipe["weight_decay"].certainty == "unknown"
     assert "somewhere.groups" in recipe["weight_decay"].why
+
+
+MODULES = """
+import torch
+
+model = build()
+loader = torch.utils.data.DataLoader(data())
+no_decay = ["bias", "layer_norm.weight"]
+body, head = [], []
+for n, p in model.named_parameters():
+    if {test}:
+        body.append((n, p))
+    else:
+        head.append((n, p))
+optimizer = torch.optim.AdamW([
+    {{"params": [p for n, p in body if not any(d in n for d in no_decay)], "lr": 1e-5}},
+    {{"params": [p for n, p in body if any(d in n for d in no_decay)], "weight_decay": 0.0,
+      "lr": 1e-5}},
+    {{"params": [p for n, p in head if not any(d in n for d in no_decay)], "lr": 1e-5 * 5}},
+    {{"params": [p for n, p in head if {last}], "weight_decay": 0.0, "lr": 1e-5 * 5}},
+])
+for epoch in range(3):
+    for batch in loader:
+        model(batch).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+"""
+
+
+@pytest.mark.parametrize("test", ['n.split(".")[0] == "bert"', '"bert" in n', "'head' not in n"])
+def test_a_test_of_modules_is_none_of_what_decays(reading: Reading, test: str) -> None:
+    """Both modules have a group that decays and one that does not."""
+    recipe = reading(MODULES.format(test=test, last="any(d in n for d in no_decay)"))
+
+    assert recipe["decay_exclude"].value == ["bias", "layer_norm.weight"]
+    assert recipe["lr"].value == 1e-5
+
+
+def test_groups_that_share_no_test_are_unknown(reading: Reading) -> None:
+    recipe = reading(MODULES.format(test='"bert" in n', last='"norm" in n'))
+
+    assert recipe["decay_exclude"].certainty == "unknown"
+
+
+def test_a_function_s_groups_are_those_of_its_key(reading: Reading) -> None:
+    """The branches of the other keys put nothing in: neither test decides for all."""
+    script = """
+    import torch
+
+    def of(model, key):
+        if key == "body":
+            for n, p in model.named_parameters():
+                if "layer" in n:
+                    yield p
+        if key == "head":
+            for n, p in model.named_parameters():
+                if "aspp" in n:
+                    yield p
+
+    model = build()
+    optimizer = torch.optim.SGD([
+        {"params": of(model, "body"), "weight_decay": 0.1},
+        {"params": of(model, "head"), "weight_decay": 0.0, "lr": 0.2},
+    ], lr=0.1)
+    """
+    found = reading(script)["decay_exclude"]
+
+    assert found.certainty == "unknown" and "groups by other tests" in found.why

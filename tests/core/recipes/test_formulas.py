@@ -128,3 +128,10 @@ def test_whatever_is_written_its_name_is_right_or_it_has_none(tmp_path: Path, te
     if formula is None or formula.schedule == "custom":
         return
     agrees(formula, text, 900)
+
+
+def test_a_rise_ends_where_it_reaches_the_peak(tmp_path: Path) -> None:
+    """Not a step later, though the program's 3 is as near; from above 0 the step counts."""
+    for text, warmup in (("t / 2", 2.0), ("(t + 1) / 3", 3.0)):
+        found = rule_of(tmp_path, f"0.1 * min(1.0, {text}) if t < 3 else 0.1")
+        assert found is not None and numbers(found)["warmup"] == warmup

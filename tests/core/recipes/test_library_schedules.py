@@ -12,7 +12,7 @@ from tests.core.recipes.conftest import Reading
 PADDLE = """
 import math, paddle
 from paddle.optimizer.lr import (
-    CosineAnnealingDecay, LinearWarmup, MultiStepDecay, NoamDecay, PiecewiseDecay,
+    CosineAnnealingDecay, LinearWarmup, MultiStepDecay, NoamDecay, OneCycleLR, PiecewiseDecay,
     PolynomialDecay, ReduceOnPlateau, StepDecay
 )
 from paddlenlp.transformers import *
@@ -112,6 +112,8 @@ LINEAR = {"schedule": "linear", "lr": 5e-5, "length": "epochs"}
          {"schedule": "cosine", "warmup": 100, "lr": 5e-5, "length": "epochs"}),
         ("LinearWarmup(PiecewiseDecay([8, 11], [0.1, 0.01, 0.001]), 5, 0, 0.1)",
          {"schedule": "piecewise", "warmup": 5, "milestones": [8, 11]}),
+        ("OneCycleLR(0.1, 1000, anneal_strategy='linear')",
+         {"schedule": "linear", "lr": 0.1, "warmup": 0.3, "warmup_unit": "fraction"}),
         ("ReduceOnPlateau(lr, factor=0.8, min_lr=1e-6)",
          {"schedule": "custom", "gamma": 0.8, "end_lr": 1e-6, "lr": 5e-5}),
         ("lr", {"schedule": "none", "lr": 5e-5}),
@@ -153,6 +155,12 @@ def test_paddle(reading: Reading, schedule: str, wanted: dict[str, Any]) -> None
          "warmup_t=5 * len(loader))",
          {"schedule": "cosine", "warmup": 5, "warmup_unit": "epochs", "end_lr": 1e-6}),
         ("OneCycleLR(optimizer, 0.1, total)", {"schedule": "custom", "lr": 0.1}),
+        ("torch.optim.lr_scheduler.CyclicLR(optimizer, 0.0, 0.2)",
+         {"schedule": "custom", "lr": 0.2}),
+        ("OneCycleLR(optimizer, 0.1, total, pct_start=0.05, anneal_strategy='linear')",
+         {"schedule": "linear", "lr": 0.1, "warmup": 0.05, "warmup_unit": "fraction"}),
+        ("OneCycleLR(optimizer, 0.1, total, anneal_strategy='linear', three_phase=True)",
+         {"schedule": "custom", "lr": 0.1, "warmup": None}),
     ],
 )  # fmt: skip
 def test_torch(reading: Reading, schedule: str, wanted: dict[str, Any]) -> None:

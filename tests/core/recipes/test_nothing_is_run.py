@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import subprocess
 import sys
@@ -215,6 +216,37 @@ def test_strange_configurations_and_commands_end(tmp_path: Path, name: str, data
             assert str(error)
     assert time.perf_counter() - began < 5
     assert not (tmp_path / "marker").exists()
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_mutated_notebooks_and_their_folders_end(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    lines = textwrap.dedent(HOSTILE).splitlines(keepends=True)
+    lines += [
+        "!touch marker\n",
+        "%run helper.py\n",
+        "x = !touch marker\n",
+        "%%bash\n",
+        "!python a.py",
+    ]
+    chance.shuffle(lines)
+    cells = [{"cell_type": "code", "source": lines[at : at + 6]} for at in range(0, len(lines), 6)]
+    text = json.dumps({"cells": cells}, indent=chance.choice([None, 1]))
+    for _ in range(chance.randint(0, 3)):
+        at = chance.randrange(len(text))
+        text = text[:at] + chance.choice(WORDS) + text[at + chance.randint(0, 3) :]
+    (tmp_path / "helper.py").write_text("import os\nos.system('touch marker')\n")
+    (tmp_path / "train.ipynb").write_text(text, encoding="utf-8")
+    ends(tmp_path / "train.ipynb", tmp_path)
+    ends(tmp_path, tmp_path)
+    assert not (tmp_path / "marker").exists()
+
+
+def test_a_large_folder_is_refused_in_time(tmp_path: Path) -> None:
+    for number in range(3_001):
+        (tmp_path / f"{number}.txt").touch()
+    error = ends(tmp_path, tmp_path)
+    assert "holds at most 3000 files; name the script. Received: more" in str(error)
 
 
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:

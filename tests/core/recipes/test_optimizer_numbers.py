@@ -24,6 +24,18 @@ LOOP = """
             {"optimizer": "adamw", "lr": 1e-3, "betas": [0.9, 0.98], "eps": 1e-6,
              "weight_decay": 0.01},
         ),
+        (
+            "torch.optim.Adam(model.parameters(), weight_decay=0.1, decoupled_weight_decay=True)",
+            {"optimizer": "adamw", "weight_decay": 0.1},
+        ),
+        (
+            "torch.optim.NAdam(model.parameters(), 1e-3, decoupled_weight_decay=True)",
+            {"optimizer": None, "lr": 1e-3},
+        ),
+        (
+            "torch.optim.NAdam(model.parameters(), 1e-3, decoupled_weight_decay=False)",
+            {"optimizer": "nadam"},
+        ),
         ("torch.optim.SGD(model.parameters(), lr=0.1)", {"optimizer": "sgd", "momentum": None}),
         (
             "torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, nesterov=True)",
@@ -41,6 +53,16 @@ LOOP = """
             "paddle.fluid.optimizer.Adam(1e-3, parameter_list=model.parameters(), regularization="
             "paddle.fluid.regularizer.L2DecayRegularizer(regularization_coeff=1e-4))",
             {"optimizer": "adam", "weight_decay": 1e-4},
+        ),
+        (
+            "paddle.incubate.optimizer.LarsMomentumOptimizer(0.1, 0.8, lars_weight_decay=1e-4, "
+            "parameter_list=model.parameters(), exclude_from_weight_decay=['bn', '.b_0'])",
+            {"optimizer": "lars", "lr": 0.1, "momentum": 0.8, "weight_decay": 1e-4,
+             "decay_exclude": ["bn", ".b_0"], "decay_match": "substring"},
+        ),
+        (
+            "paddle.fluid.optimizer.LarsMomentum(0.1, 0.9)",
+            {"optimizer": "lars", "momentum": 0.9, "weight_decay": 5e-4, "decay_exclude": None},
         ),
         (
             "paddle.optimizer.Momentum(0.1, parameters=model.parameters(), "

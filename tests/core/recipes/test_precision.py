@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dualtrain import Spec, write_script
+from dualtrain.recipes import read_recipe
 from tests.core.recipes.conftest import Reading
 
 PADDLE = """
@@ -64,6 +67,47 @@ def test_what_auto_cast_says(
     recipe = reading(paddle_script(body, SCALER.format(scaler)))
     assert recipe["amp"].value == (setting if on else "off")
     assert recipe["amp_if_enabled"].value == (None if on else setting)
+
+
+ATTENTION_FREE = ("exp", "mean", "reduce_mean")
+
+
+@pytest.mark.parametrize(
+    ("words", "kept", "said"),
+    [
+        ("", None, ""),
+        ("custom_black_list=None, custom_white_list=[]", None, ""),
+        ("custom_black_list=['exp']", ["exp"], ""),
+        (f"True, None, {ATTENTION_FREE}", ["exp", "mean"], ""),
+        ("custom_black_list={'reduce_sum'}", ["sum"], ""),
+        ("custom_black_list=['softmax']", None, "softmax is less"),
+        ("custom_black_list=['exp', 'c_softmax']", None, "c_softmax is less"),
+        ("custom_black_list=model.names", None, ".names cannot be told"),
+        ("True, ['gelu', 'softmax']", None, "gelu, softmax in the low type"),
+    ],
+)
+def test_operators_that_autocast_is_told_of(
+    reading: Reading, words: str, kept: list[str] | None, said: str
+) -> None:
+    body = CAST.format(words=words, given="scaled")
+    found = reading(paddle_script(body, SCALER.format("")))["float32_operators"]
+    assert found.value == kept and said in found.why
+    assert found.certainty == ("unknown" if said else "absent" if kept is None else "stated")
+
+
+@pytest.mark.parametrize("kept", [("matmul",), ("matmul", "softmax"), ("cross_entropy", "mean")])
+def test_written_operators_come_back(kept: tuple[str, ...], tmp_path: Path) -> None:
+    amp = {"dtype": "bfloat16", "float32_operators": kept}
+    values: dict[str, Any] = {
+        "optimizer": {"name": "adamw", "lr": 0.001},
+        "schedule": {"name": "linear"},
+        "duration": {"updates": 100},
+        "device": "cuda",
+        "amp": amp,
+    }
+    script = tmp_path / "train.py"
+    script.write_text(write_script(Spec(**values), "paddle"), encoding="utf-8")
+    assert set(read_recipe(script)["float32_operators"].value) == {*kept}
 
 
 def test_a_scale_that_cannot_be_told_leaves_the_precision_unknown(reading: Reading) -> None:
@@ -134,6 +178,24 @@ def test_apex_behind_a_flag(reading: Reading) -> None:
     assert "amp_apex" in {one.code for one in off.hazards}
 
 
+@pytest.mark.parametrize(
+    ("given", "scale"), [('"128.0"', 128.0), ("128", 128.0), ('"dynamic"', None), ("None", None)]
+)
+def test_a_loss_scale_of_apex_that_stands_still(
+    reading: Reading, given: str, scale: float | None
+) -> None:
+    script = APEX.replace('"O2"', f'"O2", loss_scale={given}')
+    recipe = reading(script, run="python train.py --fp16")
+    assert recipe["amp"].value == {**FP16, "level": "O2", "init_loss_scaling": scale}
+    still = scale and {"init": scale, "floor": scale, "ceiling": scale}
+    assert recipe["loss_scale"].value == still
+
+
+def test_a_loss_scale_of_apex_that_the_text_does_not_tell(reading: Reading) -> None:
+    script = APEX.replace('"O2"', '"O2", loss_scale=unknown()')
+    assert reading(script, run="python train.py --fp16")["amp"].certainty == "unknown"
+
+
 HAPI = """
     import paddle
     from paddle.callbacks import LRScheduler
@@ -185,3 +247,34 @@ def test_prepare_says_the_precision(reading: Reading, prepare: str, amp: object)
 def test_fit_does_not_divide_an_accumulated_loss(reading: Reading) -> None:
     recipe = reading(HAPI.format(prepare="", fit="accumulate_grad_batches=4"))
     assert "accum_loss_not_divided" in {one.code for one in recipe.hazards}
+
+
+LOWERED = """
+import torch
+model = torch.nn.Linear(2, 2)
+for parameter in model.parameters():
+    parameter.data = parameter.data.{cast}
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for batch in torch.utils.data.DataLoader(data, batch_size=4):
+    with torch.autocast("cuda", dtype=torch.bfloat16):
+        loss = model(batch)
+    loss.backward()
+    optimizer.step()
+"""
+
+
+@pytest.mark.parametrize(
+    ("cast", "known"),
+    [
+        ("half()", False),
+        ("bfloat16()", False),
+        ("to(torch.float16)", False),
+        ("to(torch.float32)", True),
+        ("clone()", True),
+    ],
+)
+def test_parameters_that_are_cast_beside_autocast(cast: str, known: bool, reading: Reading) -> None:
+    found = reading(LOWERED.format(cast=cast))["amp"]
+
+    assert (found.certainty != "unknown") is known
+    assert known or "in a low type" in found.why

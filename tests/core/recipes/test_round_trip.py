@@ -25,8 +25,10 @@ LEFT_OUT = {
     "batch.micro_batches_per_epoch": "the batches of the user's own are as many",
     "batch.normalise": "a recipe has no field for how the loss is weighed",
     "batch_norm": "a recipe has no field for it: hooks of the script do it",
-    "amp.on_skip": "a recipe has no field for it",
-    "amp.loss_scale": "a recipe has the first scale alone",
+    "amp.float32_operators": "torch has no word for it: a mode of the script does it",
+    "amp.on_skip": "of a schedule that goes by epochs, which never waits",
+    "amp.loss_scale.floor": "a bound that the script keeps by itself: the frameworks have none",
+    "amp.loss_scale.ceiling": "a bound that the script keeps by itself: the frameworks have none",
     "ema": "a recipe has no field for averages",
     "loss": "a recipe has no field for it",
     "lr_multipliers": "named by the hazard param_groups",
@@ -100,6 +102,13 @@ WHOLE: dict[str, dict[str, Any]] = {
             **{"momentum": 0.5, "centered": True},
         },
     },
+    "adamw_transformers": {
+        "optimizer": {"name": "adamw_transformers", "lr": 0.001, **MOMENTS, "correct_bias": False},
+        "weight_decay": {"value": 0.01},
+    },
+    "rmsprop_torch": {
+        "optimizer": {"name": "rmsprop_torch", "lr": 0.001, "rho": 0.75, "eps": 1e-05},
+    },
     "sgd": {"optimizer": {"name": "sgd", "lr": 0.5}},
     "inverse_sqrt": {
         "schedule": {"name": "inverse_sqrt", "timescale": 20},
@@ -118,11 +127,19 @@ WHOLE: dict[str, dict[str, Any]] = {
         "optimizer": {"name": "lamb", "lr": 0.001, "betas": [0.9, 0.99], "eps": 1e-06},
         "weight_decay": {"value": 0.01},
     },
+    "lars": {
+        "optimizer": {"name": "lars", "lr": 0.5, "momentum": 0.75, "coefficient": 0.01},
+        "weight_decay": {"value": 0.01},
+    },
 }
 """Specs of which each word comes back."""
 
 UNKNOWN = {
+    ("torch", "adamw_transformers"): "optimizer.name",
+    ("paddle", "adamw_transformers"): "optimizer.name",
+    ("paddle", "rmsprop_torch"): "optimizer.name",
     ("torch", "lamb"): "batch.accumulate",
+    ("torch", "lars"): "batch.accumulate",
     ("torch", "adamax"): "batch.accumulate",
     ("torch", "rmsprop"): "batch.accumulate",
     ("torch", "inverse_sqrt"): "",
@@ -170,6 +187,21 @@ def test_the_spec_comes_back(name: str, backend: str, tmp_path: Path) -> None:
     assert Spec(**told(recipe)) == spec
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("level", ["O1", "O2"])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_level_is_never_another(backend: str, level: str, dtype: str, tmp_path: Path) -> None:
+    """torch has no word for O2: its masters are code."""
+    amp = {"dtype": dtype, "level": level}
+    _, recipe = read_again({**BASE, "device": "cuda", "amp": amp}, backend, tmp_path)
+
+    if (backend, level) == ("torch", "O2"):
+        assert "amp" in unknown(recipe)
+        return
+    skips = {"on_skip": "hold"} if dtype == "float16" else {}
+    assert {**told(recipe)["amp"], "loss_scale": None} == {**amp, **skips, "loss_scale": None}
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("index", range(0, 220, 2))
 def test_what_is_told_of_any_script_is_right(index: int, backend: str, tmp_path: Path) -> None:
@@ -177,7 +209,7 @@ def test_what_is_told_of_any_script_is_right(index: int, backend: str, tmp_path:
     spec, recipe = read_again(writable(case.spec, backend), backend, tmp_path)
 
     found, want = told(recipe), _words(spec)
-    schedule = {name: found.pop(name, None) for name in ("schedule", "warmup", "horizon")}
+    schedule = {name: found.pop(name, None) for name in OF_RATES}
     for section, said in found.items():
         assert _same(said, want[section]), (section, said, want[section])
     missing = unknown(recipe) | {*LEFT_OUT}
@@ -197,6 +229,8 @@ def test_what_is_told_of_any_script_is_right(index: int, backend: str, tmp_path:
         _same_rates(spec, again, case.micro_batches)
 
 
+OF_RATES = ("schedule", "warmup", "horizon", "shift")
+"""Whatever reading makes of them together; a shift may be in the rates that it finds."""
 NO_CHECK: Any = list(HealthCheck)
 
 
@@ -214,7 +248,7 @@ def test_what_is_told_of_any_schedule_is_right(backend: str, values: dict[str, A
 
     found = told(recipe)
     if not any(one.startswith(("schedule", "warmup", "horizon")) for one in unknown(recipe)):
-        again = {k: v for k, v in found.items() if k in ("schedule", "warmup", "horizon")}
+        again = {k: v for k, v in found.items() if k in OF_RATES}
         try:
             _same_rates(spec, again, 7)
         except PlanError:  # of a run that is all warmup: no plan of it is made, so none is wrong
@@ -222,15 +256,9 @@ def test_what_is_told_of_any_schedule_is_right(backend: str, values: dict[str, A
 
 
 def _same_rates(spec: Spec, schedule: dict[str, Any], micro_batches: int) -> None:
-    """Whatever the words are called: the rates of the run are the same.
-
-    Not of a horizon in epochs of its own, which reading takes for the run's; `port` compares the
-    rates themselves and finds it.
-    """
-    if spec.horizon is not None and spec.horizon.epochs is not None:
-        return
+    """Whatever the words are called: the rates of the run are the same."""
     values = spec.model_dump(exclude_unset=True)
-    for name in ("schedule", "warmup", "horizon"):
+    for name in OF_RATES:
         values.pop(name, None)
     plans = [
         Plan.of(one, micro_batches_per_epoch=micro_batches)
@@ -257,10 +285,16 @@ def _unsaid(spec: Spec, path: str) -> bool:
     """Whether a word changes nothing, so that no script says it."""
     if path == "batch.tail":
         return spec.batch.accumulate == 1
-    if path == "weight_decay.kind" and spec.optimizer.name in ("adamw", "lamb"):
+    if path == "weight_decay.kind" and spec.optimizer.name in ("adamw", "lamb", "lars"):
         return True  # it is theirs
-    decays = spec.weight_decay is not None and spec.weight_decay.value
-    return path.startswith("weight_decay") and not decays
+    if path == "amp.loss_scale.backoff_interval":  # torch's falls at once, and has no word for it
+        scale = spec.amp.loss_scale if spec.amp is not None else None
+        return scale is not None and scale.backoff_interval == 1
+    decay = spec.weight_decay
+    if decay is None or not decay.value:
+        return path.startswith("weight_decay")
+    within = decay.exclude_below_ndim and decay.exclude == ("one_dimensional",)
+    return path == "weight_decay.exclude" and bool(within)
 
 
 def _flat(values: dict[str, Any], at: str = "") -> dict[str, Any]:

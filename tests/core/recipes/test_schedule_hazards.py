@@ -107,3 +107,88 @@ def test_the_text_has_the_numbers(reading: Reading) -> None:
 
 def test_a_plain_recipe_has_none(reading: Reading) -> None:
     assert codes(reading, "LinearDecayWithWarmup(lr, total, 0.1)") == {}
+
+
+TORCH = """
+import torch
+model = torch.nn.Linear(2, 2)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+{schedule}
+for epoch in range(9):
+    {early}
+    for batch in loader():
+        model(batch).sum().backward()
+        {clip}
+        optimizer.step()
+        optimizer.zero_grad()
+    {late}
+"""
+STEP = "schedule = torch.optim.lr_scheduler.StepLR(optimizer, 3)"
+
+
+def of_torch(reading: Reading, **parts: str) -> set[str]:
+    lines = {"schedule": STEP, "early": "pass", "clip": "pass", "late": "schedule.step()"} | parts
+    return {one.code for one in reading(TORCH.format(**lines)).hazards}
+
+
+def test_a_step_at_an_epochs_beginning_is_before_its_updates(reading: Reading) -> None:
+    before = "sched_before_optimizer"
+    assert before in of_torch(reading, early="schedule.step()", late="pass")
+    assert before not in of_torch(reading)
+    assert before not in of_torch(reading, early="schedule.step(epoch)", late="pass")
+
+
+LOCAL = """
+def get_cosine_schedule_with_warmup(optimizer, total):
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda t: {rule})
+schedule = get_cosine_schedule_with_warmup(optimizer, 9)
+"""
+
+
+def test_a_functions_name_can_be_a_librarys_too(reading: Reading) -> None:
+    other = LOCAL.format(rule="1 / (1 + t) ** 0.3")
+    assert "sched_name_shadowed" in of_torch(reading, schedule=other)
+    own = other.replace("get_cosine_schedule_with_warmup", "falling")
+    assert "sched_name_shadowed" not in of_torch(reading, schedule=own)
+
+
+CLIP = "torch.nn.utils.clip_grad_norm_"
+
+
+def test_a_clip_of_each_tensor_is_not_one_of_each_group(reading: Reading) -> None:
+    kinds = {"clip_per_tensor", "clip_per_group"}
+    group = "for group in optimizer.param_groups: "
+    each = f"for p in model.parameters(): {CLIP}(p, 1.0)"
+    pad = "\n" + " " * 12
+    inner = f"{group}{pad}for p in group['params']:{pad}    {CLIP}(p, 1.0)"
+    assert of_torch(reading, clip=each) & kinds == {"clip_per_tensor"}
+    assert of_torch(reading, clip=f"{group}{CLIP}(group['params'], 1.0)") & kinds == {
+        "clip_per_group"
+    }
+    assert of_torch(reading, clip=inner) & kinds == {"clip_per_tensor"}
+    assert of_torch(reading, clip=f"{CLIP}(model.parameters(), 1.0)") & kinds == set()
+
+
+SPARE = """
+import paddle
+
+model = paddle.nn.Linear(2, 2)
+schedule = paddle.optimizer.lr.PolynomialDecay(0.01, decay_steps=1000)
+spare = paddle.optimizer.Momentum(schedule, parameters=model.parameters())
+optimizer = paddle.optimizer.Adam(0.001, parameters=model.parameters())
+for epoch in range(3):
+    for batch in paddle.io.DataLoader(data()):
+        model(batch).backward()
+        {used}.step()
+"""
+
+
+@pytest.mark.parametrize(
+    ("used", "schedule", "lr"), [("optimizer", "none", 0.001), ("spare", "polynomial", 0.01)]
+)
+def test_a_schedule_is_that_of_the_optimizer_it_is_given_to(
+    reading: Reading, used: str, schedule: str, lr: float
+) -> None:
+    recipe = reading(SPARE.format(used=used))
+    assert (recipe["schedule"].value, recipe["lr"].value) == (schedule, lr)
+    assert "sched_not_attached" not in [one.code for one in recipe.hazards]

@@ -355,3 +355,27 @@ def test_a_tree_gives_the_number_that_python_gives(tree: Value, t: int) -> None:
     except ArithmeticError:
         return
     assert called(numbers.rule(tree), t) == wanted
+
+
+OF_PARAMETERS = """
+import paddle
+
+model = paddle.nn.Linear(2, 2)
+optimizer = paddle.optimizer.Adam(1e-4, parameters=model.parameters())
+{before}
+for epoch in range(3):
+    for batch in paddle.io.DataLoader(data()):
+        model(batch).backward()
+        optimizer.step()
+    {after}
+"""
+EACH_PARAMETER = "[0 for _ in '']\n{0}for one in optimizer._param_groups:\n{0}    {1}"
+
+
+def test_factors_written_by_the_loop_are_not_a_plain_rate(reading: Reading) -> None:
+    store = "one.optimize_attr['learning_rate'] = 0.5 ** epoch"
+    once = reading(OF_PARAMETERS.format(before="", after=EACH_PARAMETER.format(" " * 4, store)))
+    assert once["schedule"].certainty == "unknown" and "factors" in once["schedule"].why
+    store = "one.optimize_attr['learning_rate'] = 0.5"
+    ahead = reading(OF_PARAMETERS.format(before=EACH_PARAMETER.format("", store), after=""))
+    assert ahead["schedule"].value == "none"

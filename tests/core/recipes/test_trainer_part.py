@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from dualtrain.recipes import Recipe, read_recipe
 
 HEAD = """
@@ -149,6 +151,25 @@ def test_adapters_let_the_rest_stand_still(tmp_path: Path) -> None:
     found = read_recipe(script, root=tmp_path)
 
     assert found["freeze"].value == ["all but what get_peft_model adds"]
+
+
+@pytest.mark.parametrize(
+    ("given", "still"),
+    [
+        ("", ["all, the adapter too"]),
+        (", is_trainable=True", ["all but the adapter"]),
+        (", is_trainable=len(sys.path) > 3", None),
+    ],
+)
+def test_an_adapter_that_is_loaded_holds_the_rest(
+    tmp_path: Path, given: str, still: list[str] | None
+) -> None:
+    made = f"model = PeftModel.from_pretrained(build(), 'adapter'{given})"
+    text = HEAD.replace("model = build()", made).format(inside="", handed="")
+    script = tmp_path / "train.py"
+    script.write_text("import sys\nfrom peft import PeftModel\n" + text, encoding="utf-8")
+
+    assert read_recipe(script, root=tmp_path)["freeze"].value == still
 
 
 def test_a_deepspeed_file_is_read_where_it_is_there(tmp_path: Path) -> None:

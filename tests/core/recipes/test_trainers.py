@@ -36,7 +36,7 @@ def test_nothing_said_is_implied_and_says_of_which_release() -> None:
         "lr": 5e-5, "weight_decay": 0.0, "betas": [0.9, 0.999], "eps": 1e-8,
         "clip": {"kind": "global_norm", "value": 1.0}, "optimizer": "adamw",
         "decay_exclude": None, "decay_match": "norm_class_or_bias",
-        "schedule": "linear", "warmup": 0.0, "warmup_unit": "fraction",
+        "schedule": "linear", "warmup": 0, "warmup_unit": "steps",
         "length": "max_steps_or_epochs_over_accumulate", "epochs": 3.0, "max_steps": -1,
         "accumulate": 1, "amp": "off", "seed": 42, "batch_size": 8, "scheduler_step": "per_update",
         "amp_if_enabled": {"dtype": "float16", "level": "O1", "init_loss_scaling": None},
@@ -63,7 +63,7 @@ WARMUPS = {
     "--warmup_steps 100 --warmup_ratio 0.1": (100, "steps"),
     "--warmup_steps 0 --warmup_ratio 0.1": (0.1, "fraction"),
     "--warmup_ratio 0.06": (0.06, "fraction"),
-    "--warmup_steps 0": (0.0, "fraction"),
+    "--warmup_steps 0": (0, "steps"),
     "--lr_scheduler_type constant_with_warmup --warmup_steps 7": (7, "steps"),
     "--lr_scheduler_type constant --warmup_steps 7": (None, None),
 }
@@ -125,7 +125,7 @@ def test_hugging_face_without_a_release_is_known_but_for_what_changed() -> None:
     unknown = {name for name, found in fields.items() if found.certainty == "unknown"}
 
     assert unknown == {"decay_exclude", "decay_match"}
-    assert (fields["warmup"].value, fields["warmup_unit"].value) == (0.0, "fraction")
+    assert (fields["warmup"].value, fields["warmup_unit"].value) == (0, "steps")
 
 
 def test_a_bound_from_below_is_said() -> None:
@@ -300,3 +300,26 @@ def test_a_deepspeed_file_that_is_not_there_leaves_both_unknown() -> None:
     assert unknown == {
         "optimizer", "betas", "eps", "weight_decay", "schedule", "warmup", "warmup_unit",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "scale"),
+    [
+        ('{"fp16": {"loss_scale": 0, "initial_scale_power": 12}}', 4096.0),
+        ('{"fp16": {"initial_scale_power": 12}}', 4096.0),
+        ('{"fp16": {"loss_scale": 128, "initial_scale_power": 12}}', 128),
+        ('{"fp16": {"loss_scale": 0, "initial_scale_power": 100000}}', None),
+        ('{"fp16": {"loss_scale": "auto", "initial_scale_power": 12}}', None),
+        ('{"fp16": {"enabled": "auto"}}', None),
+    ],
+)
+def test_a_deepspeed_file_gives_the_first_loss_scale(text: str, scale: float | None) -> None:
+    [command] = commands("python run.py --fp16 --deepspeed ds.json", "run.sh")
+    given = given_by_command(command)
+    fields, _ = trainer_recipe("transformers", HF, given, deepspeed=json_node(text, "ds.json"))
+    [brain] = commands("python run.py --bf16 --deepspeed ds.json", "run.sh")
+    given = given_by_command(brain)
+    unscaled, _ = trainer_recipe("transformers", HF, given, deepspeed=json_node(text, "ds.json"))
+
+    assert fields["amp"].value == {"dtype": "float16", "level": "O1", "init_loss_scaling": scale}
+    assert unscaled["amp"].value["init_loss_scaling"] is None

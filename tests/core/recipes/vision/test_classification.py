@@ -41,6 +41,8 @@ def test_every_field(tmp_path: Path) -> None:
         "warmup": 5,
         "warmup_unit": "epochs",
         "warmup_start": 0.0,
+        "warmup_counted": "before",
+        "horizon": 115,
         "length": "epochs",
         "epochs": 120,
         "batch_size": 64,

@@ -61,6 +61,7 @@ def test_every_field(tmp_path: Path) -> None:
         "warmup": 1000,
         "warmup_unit": "steps",
         "warmup_start": pytest.approx(0.001, rel=1e-12),
+        "warmup_counted": "inside",
         "length": "epochs",
         "epochs": 12,
         "batch_size": 2,

@@ -40,6 +40,8 @@ def test_every_field(tmp_path: Path) -> None:
         "warmup": 1500,
         "warmup_unit": "steps",
         "warmup_start": 1e-6,
+        "warmup_counted": "before",
+        "horizon": 78500,
         "length": "fixed_steps",
         "max_steps": 80000,
         "batch_size": 4,

@@ -40,6 +40,7 @@ def test_every_field(tmp_path: Path) -> None:
         "warmup": 5,
         "warmup_unit": "epochs",
         "warmup_start": 0.0,
+        "warmup_counted": "before",
         "length": "epochs",
         "epochs": 200,
         "batch_size": 128,

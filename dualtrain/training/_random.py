@@ -1,0 +1,52 @@
+"""All that random numbers of a process come from: the framework's, numpy's, Python's."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dualtrain.state import Arrays
+from dualtrain.training._run import Run
+
+__all__ = ["kept_random", "random_of", "set_random"]
+
+
+def random_of(run: Run) -> dict[str, NDArray[Any]]:
+    """The states of now, as arrays that safetensors holds."""
+    _, keys, *place = np.random.get_state(legacy=True)
+    version, internal, gauss = random.getstate()
+    return {
+        "numpy/keys": np.array(keys),
+        "numpy/place": np.array(place, np.float64),  # place, whether a normal number waits, it
+        "python/internal": np.array(internal, np.int64),
+        "python/place": np.array([version, gauss is not None, gauss or 0.0], np.float64),
+        **{f"framework/{n}": a for n, a in run.backend.random_states(run.model).items()},
+    }
+
+
+def set_random(run: Run, states: Arrays) -> None:
+    """Go on from states that `random_of` gave; those that are not there stay."""
+    if "numpy/keys" in states:
+        at, waits, number = map(float, states["numpy/place"])
+        np.random.set_state(("MT19937", states["numpy/keys"], int(at), int(waits), number))
+    if "python/internal" in states:
+        version, waits, number = map(float, states["python/place"])
+        internal = tuple(map(int, states["python/internal"]))
+        random.setstate((int(version), internal, number if waits else None))
+    own = {k.partition("/")[2]: a for k, a in states.items() if k.startswith("framework/")}
+    run.backend.set_random_states(run.model, own)
+
+
+@contextmanager
+def kept_random(run: Run) -> Iterator[None]:
+    """A block that may draw random numbers; what comes after it is as if it had drawn none."""
+    states = random_of(run)
+    try:
+        yield
+    finally:
+        set_random(run, states)

@@ -1,0 +1,119 @@
+"""Numbers out of an INI file, as configparser itself gives them."""
+
+from __future__ import annotations
+
+import configparser
+import time
+from typing import Any
+
+import pytest
+
+from tests.core.recipes.conftest import Reading
+
+SCRIPT = """
+import configparser
+import torch
+
+config = configparser.{parser}
+config.read("train.ini")
+model = torch.nn.Linear(2, 2)
+loader = torch.utils.data.DataLoader(data())
+optimizer = torch.optim.SGD(model.parameters(), lr={value})
+for epoch in range(3):
+    for batch in loader:
+        model(batch).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+"""
+
+INI = """
+[DEFAULT]
+Base = 3
+steps: 7
+
+; the numbers of a run
+[train]
+lr = %(base)se-5
+Other: 0.5
+name = percent %% sign
+on = yes
+[more]
+lr = ${train:other}
+whole = ${base}0
+"""
+
+PLAIN, EXTENDED = (
+    "ConfigParser()",
+    "ConfigParser(interpolation=configparser.ExtendedInterpolation())",
+)
+VALUES = [
+    (PLAIN, 'config.getfloat("train", "lr")'),
+    (PLAIN, 'config["train"].getfloat("lr")'),
+    (PLAIN, 'float(config["train"]["LR"])'),
+    (PLAIN, 'float(config.get("train", "lr"))'),
+    (PLAIN, 'config.getint("train", "steps")'),
+    (PLAIN, 'config["more"].getint("steps")'),
+    (PLAIN, 'config.getfloat("train", "OTHER")'),
+    (PLAIN, 'config.getfloat("train", "absent", fallback=0.25)'),
+    (PLAIN, 'config["train"].getfloat("absent", 0.25)'),
+    (PLAIN, '0.3 if config.getboolean("train", "on") else 0.1'),
+    (EXTENDED, 'config.getfloat("more", "lr")'),
+    (EXTENDED, 'config["more"].getint("whole")'),
+]
+
+
+def _python(parser: str, value: str) -> Any:
+    config = eval(f"configparser.{parser}", {"configparser": configparser})
+    config.read_string(INI)
+    return eval(value, {"config": config})
+
+
+@pytest.mark.parametrize(("parser", "value"), VALUES)
+def test_a_number_is_what_the_parser_gives(reading: Reading, parser: str, value: str) -> None:
+    recipe = reading(SCRIPT.format(parser=parser, value=value), files={"train.ini": INI})
+
+    assert recipe["lr"].value == _python(parser, value)
+
+
+def test_it_says_where(reading: Reading) -> None:
+    found = reading(
+        SCRIPT.format(parser=PLAIN, value='config.getfloat("train", "lr")'), {"train.ini": INI}
+    )["lr"]
+
+    assert (str(found.place), found.flag, found.how) == ("train.ini:8", "train.lr", "configuration")
+
+
+@pytest.mark.parametrize(
+    ("parser", "value"),
+    [
+        (PLAIN, 'config.getfloat("train", "name")'),
+        (PLAIN, 'config["train"]["lr"]'),  # text, which no optimizer takes
+        (PLAIN, 'config.getfloat("nowhere", "lr")'),
+        ("ConfigParser(interpolation=Own())", 'config.getfloat("train", "lr")'),
+        ("RawConfigParser()", 'config.getfloat("train", "lr")'),
+    ],
+)
+def test_what_has_no_number_is_unknown(reading: Reading, parser: str, value: str) -> None:
+    recipe = reading(SCRIPT.format(parser=parser, value=value), {"train.ini": INI})
+
+    assert recipe["lr"].value is None and recipe["lr"].certainty in ("unknown", "absent")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[train]\n"
+        + "".join(f"a{n} = {f'%(a{n + 1})s' * 20}\n" for n in range(9))
+        + "a9 = 1\nlr = %(a0)s\n",
+        "[train]\nlr = %(lr)s\n",
+        "no section\n",
+        "[train]\nlr = 1\n[train]\nlr = 2\n",
+        "[train\n\0lr",
+    ],
+)
+def test_any_file_has_an_end(reading: Reading, text: str) -> None:
+    began = time.monotonic()
+    script = SCRIPT.format(parser=PLAIN, value='config.getfloat("train", "lr")')
+
+    assert reading(script, {"train.ini": text})["lr"].value is None
+    assert time.monotonic() - began < 5
