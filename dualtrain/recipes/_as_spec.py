@@ -113,15 +113,12 @@ def _schedule(recipe: Recipe) -> Iterator[Told]:
     if stepped.value == "per_batch" and (recipe["accumulate"].value or 1) > 1:
         yield Untold(at, f"{found.value}, stepped once a micro-batch under accumulation", found)
         return
-    words = schedule_words(recipe)
-    own = words.get("name") in RISE_ALONE or found.why.startswith("one cycle")
-    maker = None if own else SCHEDULES.get(str(found.value))
-    words = words if maker is None else {}
-    if maker is None and not words:
+    if not _is_own(recipe):
+        yield from SCHEDULES[found.value](recipe, found)
+        words = {}
+    elif not (words := schedule_words(recipe)):
         yield Untold(at, f"{found.value}: {found.why or 'a rule of its own'}", found)
         return
-    if maker is not None:
-        yield from maker(recipe, found)
     is_plateau = words.get("name") == PLATEAU
     if is_plateau and stepped.value not in ("per_epoch", "on_eval"):
         yield Untold(at, f"{PLATEAU}: when it is given a metric cannot be told", found)
@@ -131,6 +128,13 @@ def _schedule(recipe: Recipe) -> Iterator[Told]:
             yield Entry((*at, word), value, found)
     if stepped.value == "per_epoch" and not is_plateau:
         yield Entry((*at, "per"), "epoch", stepped)
+
+
+def _is_own(recipe: Recipe) -> bool:
+    """Whether a library's class says the schedule, and the fields of a recipe do not."""
+    found = recipe["schedule"]
+    alone = schedule_words(recipe).get("name") in RISE_ALONE
+    return alone or found.why.startswith("one cycle") or found.value not in SCHEDULES
 
 
 PLATEAU = "reduce_on_plateau"
@@ -268,7 +272,7 @@ def _horizon(recipe: Recipe) -> Iterator[Told]:
     found, own = recipe["length"], recipe["horizon"]
     per_epoch = recipe["scheduler_step"].value == "per_epoch"
     in_words = schedule_words(recipe).get("horizon")
-    if in_words is not None:
+    if in_words is not None and _is_own(recipe):
         if in_words != recipe["epochs" if per_epoch else "max_steps"].value:
             yield Entry(("horizon",), in_words, recipe["schedule"])
         return
@@ -438,23 +442,13 @@ def _batch(recipe: Recipe) -> Iterator[Told]:
     accumulate = recipe["accumulate"]
     if accumulate.certainty == "unknown" or (accumulate.value or 1) > 1:
         yield _told(("batch", "accumulate"), accumulate)
-        if recipe["tail"].value:
-            yield Entry(("batch", "tail"), recipe["tail"].value, recipe["tail"])
-        elif (leak := _hazard(recipe, "accum_tail_leaks")) is not None:
-            yield Entry(("batch", "tail"), "leak", leak)
-    reduction = recipe["loss_reduction"]
-    if reduction.certainty == "unknown":
-        yield Untold(("batch", "normalise"), reduction.why, reduction)
-    elif (accumulate.value or 1) > 1:
-        summed = _hazard(recipe, "accum_loss_not_divided")
-        if summed is not None:
-            yield Entry(("batch", "normalise"), "sum", summed)
-
-
-def _hazard(recipe: Recipe, code: str) -> Found | None:
-    """What a hazard says is so; None where it is not among the recipe's."""
-    met = next((one for one in recipe.hazards if one.code == code), None)
-    return None if met is None else Found(None, "stated", met.place, "computed")
+    if (accumulate.value or 1) > 1:
+        for word, default in (("normalise", "micro_mean"), ("tail", "flush")):
+            found = recipe[word]
+            if found.certainty == "unknown" or found.value not in (None, default):
+                yield _told(("batch", word), found)
+    elif recipe["normalise"].certainty == "unknown":
+        yield _told(("batch", "normalise"), recipe["normalise"])
 
 
 def _loss(recipe: Recipe) -> Iterator[Told]:

@@ -44,7 +44,8 @@ FIELDS = (
     "max_steps",  # -1: no limit
     "overrun",  # updates between max_steps and where the loop ends
     "accumulate",
-    "tail",  # drop: micro-batches too few for an update at an epoch's end are left out
+    "tail",  # flush drop leak: of the micro-batches too few for an update at an epoch's end
+    "normalise",  # micro_mean sum token_mean: how their losses are weighed
     "clip",  # {"kind": global_norm | norm | value, "value": c} or "none"
     "clip_rule",  # torch: c / (norm + 1e-6); c / max(norm, c) where absent
     "float32_operators",  # that autocast is told to keep in float32, by neutral names
@@ -53,7 +54,6 @@ FIELDS = (
     "amp",  # {"dtype", "level", "init_loss_scaling"} or "off"
     "amp_if_enabled",  # the same, where a flag that is off turns it on
     "label_smoothing",  # of the cross-entropy that is trained on
-    "loss_reduction",  # what the loss is, where it is no mean: sum or none
     "ema",  # {"decay", "start", "statistics"} of moving averages of the weights
     "freeze",  # a list of what stands still
     "seed",

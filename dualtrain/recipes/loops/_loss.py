@@ -1,4 +1,4 @@
-"""The loss that is trained on: how its targets are smoothed, and over what it is a mean."""
+"""The loss that is trained on: how its targets are smoothed, and whether it is a mean."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dualtrain.recipes._record import Found
 from dualtrain.recipes._seen import Part, Seen
 from dualtrain.recipes._signatures import given_by
 
-__all__ = ["loss_part"]
+__all__ = ["loss_of", "loss_part", "reduction_of"]
 
 _TORCH_CLASS = ("weight", "size_average", "ignore_index", "reduce", "reduction", "label_smoothing")
 _PADDLE_CLASS = ("weight", "ignore_index", "reduction", "soft_label", "axis", "use_softmax")
@@ -36,7 +36,7 @@ SMOOTHING: Mapping[str, tuple[str, float]] = {
 
 
 def loss_part(seen: Seen) -> Part:
-    """label_smoothing, and loss_reduction where it is no mean."""
+    """`label_smoothing`, where targets are smoothed."""
     part = Part()
     made = list(_losses(seen))
     smoothed = [one for one in map(_smoothing, made) if one is not None]
@@ -46,14 +46,6 @@ def loss_part(seen: Seen) -> Part:
     elif len(values) > 1:
         why = f"several losses, smoothed by {' and '.join(sorted(values))}"
         part.fields["label_smoothing"] = Found(None, "unknown", smoothed[0].place, why=why)
-    for one in made:
-        reduction = given_by(LOSSES[one.path], one).get("reduction")
-        if reduction is None or (isinstance(reduction, Known) and reduction.value == "mean"):
-            continue
-        kind = found(reduction)
-        told = kind.value or "unknown"
-        why = f"reduction {told!r}: over what the mean is taken is decided by the code around it"
-        part.fields["loss_reduction"] = Found(told, "unknown", one.place, why=why)
     return part
 
 
@@ -61,15 +53,38 @@ def _losses(seen: Seen) -> Iterator[Made]:
     """The calls of known losses that a backward pass goes through, each once."""
     met = set[int]()
     for event in seen.backwards:
-        for value in deep(event.receiver) if event.receiver is not None else ():
-            made = _loss(value)
-            if made is not None and id(made) not in met:
-                met.add(id(made))
-                yield made
+        for given in (event.receiver, *event.args):
+            for value in deep(given) if given is not None else ():
+                made = loss_of(value)
+                if made is not None and id(made) not in met:
+                    met.add(id(made))
+                    yield made
 
 
-def _loss(value: Value) -> Made | None:
-    return value if isinstance(value, Made) and value.path in LOSSES else None
+def loss_of(value: Value | None) -> Made | None:
+    """The call that a loss is: of a function, or of what makes the object that is called."""
+    if not isinstance(value, Made):
+        return None
+    if value.path in LOSSES:
+        return value
+    called = value.path.removesuffix(".__call__").removesuffix(".forward")
+    return loss_of(value.receiver) if called in LOSSES else None
+
+
+OLD_WORDS = {("size_average", False): "sum", ("reduce", False): "none"}
+"""What torch said before `reduction` -> what that is now."""
+
+
+def reduction_of(made: Made) -> str | None:
+    """mean, sum or none; None where the text does not tell."""
+    given = given_by(LOSSES[made.path], made)
+    for name in ("reduction", "size_average", "reduce"):
+        value = given.get(name, Known(None))
+        if not isinstance(value, Known):
+            return None
+        if value.value not in (None, True):
+            return OLD_WORDS.get((name, value.value), str(value.value))
+    return "mean"
 
 
 def _smoothing(made: Made) -> Found | None:
