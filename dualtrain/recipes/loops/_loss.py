@@ -24,22 +24,17 @@ LOSSES: Mapping[str, Sequence[str]] = {
     "paddle.nn.CrossEntropyLoss": (*_PADDLE_CLASS, "label_smoothing"),
     "paddle.nn.functional.cross_entropy": (*_PADDLE, "label_smoothing"),
     "timm.loss.LabelSmoothingCrossEntropy": ("smoothing",),
-    "paddle.nn.functional.label_smooth": ("label", "prior_dist", "epsilon"),
 }
-"""What computes a cross-entropy, or smooths its targets, and its parameters in their order."""
+"""What computes a cross-entropy, and its parameters in their order."""
 
-SMOOTHING: Mapping[str, tuple[str, float]] = {
-    "timm.loss.LabelSmoothingCrossEntropy": ("smoothing", 0.1),
-    "paddle.nn.functional.label_smooth": ("epsilon", 0.1),
-}
-"""Where the amount is called otherwise, or is not 0 by default."""
+SMOOTHS = ("paddle.nn.functional.label_smooth", ("label", "prior_dist", "epsilon"))
+"""What smooths targets before the loss, and its parameters."""
 
 
 def loss_part(seen: Seen) -> Part:
     """`label_smoothing`, where targets are smoothed."""
     part = Part()
-    made = list(_losses(seen))
-    smoothed = [one for one in map(_smoothing, made) if one is not None]
+    smoothed = [_smoothing(one) for one in _losses(seen)]
     values = {repr(one.value) for one in smoothed}
     if len(values) == 1 and smoothed[0].value != 0:
         part.fields["label_smoothing"] = smoothed[0]
@@ -50,15 +45,14 @@ def loss_part(seen: Seen) -> Part:
 
 
 def _losses(seen: Seen) -> Iterator[Made]:
-    """The calls of known losses that a backward pass goes through, each once."""
+    """The calls that known losses are, of those that a backward pass goes through, each once."""
     met = set[int]()
     for event in seen.backwards:
         for given in (event.receiver, *event.args):
             for value in deep(given) if given is not None else ():
-                made = loss_of(value)
-                if made is not None and id(made) not in met:
-                    met.add(id(made))
-                    yield made
+                if isinstance(value, Made) and loss_of(value) is not None and id(value) not in met:
+                    met |= {id(value), id(loss_of(value))}
+                    yield value
 
 
 def loss_of(value: Value | None) -> Made | None:
@@ -87,10 +81,17 @@ def reduction_of(made: Made) -> str | None:
     return "mean"
 
 
-def _smoothing(made: Made) -> Found | None:
-    """Of a loss that can smooth; its default where nothing is given."""
-    name, default = SMOOTHING.get(made.path, ("label_smoothing", 0.0))
-    given = given_by(LOSSES[made.path], made).get(name)
-    if given is None:
-        return Found(default, "implied", made.place, "library default")
-    return found(given)
+def _smoothing(call: Made) -> Found:
+    """Of a loss that is called: by its own word, or of the targets that it is given."""
+    made = loss_of(call)
+    assert made is not None, "only losses are asked"
+    timm = made.path.startswith("timm.")
+    given = given_by(LOSSES[made.path], made).get("smoothing" if timm else "label_smoothing")
+    if given is not None:
+        return found(given)
+    path, names = SMOOTHS
+    for value in (*call.args[1:], *call.kwargs.values()):
+        for one in deep(value):
+            if isinstance(one, Made) and one.path == path:
+                return found(given_by(names, one).get("epsilon", Known(0.1)))
+    return Found(0.1 if timm else 0.0, "implied", made.place, "library default")

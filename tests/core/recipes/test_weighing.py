@@ -231,6 +231,25 @@ def test_how_targets_are_smoothed(
     assert told(recipe).get("loss.label_smoothing") == amount
 
 
+SOFT = """
+import paddle
+import paddle.nn.functional as F
+model = paddle.nn.Linear(2, 2)
+optimizer = paddle.optimizer.SGD(0.1, parameters=model.parameters())
+for epoch in range(3):
+    for inputs, labels in loader:
+        labels = F.label_smooth(F.one_hot(labels, 2){epsilon})
+        F.cross_entropy(model(inputs), labels, soft_label=True).backward()
+        optimizer.step()
+        optimizer.clear_grad()
+"""
+
+
+@pytest.mark.parametrize(("epsilon", "amount"), [("", 0.1), (", epsilon=0.2", 0.2)])
+def test_targets_smoothed_before_the_loss(reading: Reading, epsilon: str, amount: float) -> None:
+    assert told(reading(SOFT.format(epsilon=epsilon)))["loss.label_smoothing"] == amount
+
+
 @pytest.mark.parametrize(
     "loss",
     [
