@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from dualtrain.reading import _attributes, _calls
@@ -414,6 +415,8 @@ def copied(value: Value) -> Value:
         return ListValue(value.kind, {"items": items, "open": value.open}, value.origin)
     if isinstance(value, Instance):
         return Instance(value.of, value.place, {**value.cells, COPIED: Known(True)})
+    if isinstance(value, Made):
+        return replace(value, cells={**value.cells, COPIED: Known(True)})
     return value
 
 

@@ -455,6 +455,8 @@ def _loss(recipe: Recipe) -> Iterator[Told]:
     smoothing = recipe["label_smoothing"]
     if smoothing.certainty == "unknown" or smoothing.value:
         yield _told(("loss", "label_smoothing"), smoothing)
+    if recipe["shift_labels"].value:
+        yield Entry(("loss", "shift_labels"), True, recipe["shift_labels"])
 
 
 def _ema(recipe: Recipe) -> Iterator[Told]:

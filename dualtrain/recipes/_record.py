@@ -54,7 +54,8 @@ FIELDS = (
     "amp",  # {"dtype", "level", "init_loss_scaling"} or "off"
     "amp_if_enabled",  # the same, where a flag that is off turns it on
     "label_smoothing",  # of the cross-entropy that is trained on
-    "ema",  # {"decay", "start", "statistics"} of moving averages of the weights
+    "shift_labels",  # whether the loss takes each position against the label of the next one
+    "ema",  # {"decay", "warmup", "start", "statistics"} of moving averages of the weights
     "freeze",  # a list of what stands still
     "seed",
     "batch_size",  # as configured, per process

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import permutations
+from typing import Any
 
-from dualtrain.reading import Known, Made, Value
+from dualtrain.reading import Known, ListValue, Made, Unknown, Value
 from dualtrain.recipes._clock import deep
-from dualtrain.recipes._found import found
+from dualtrain.recipes._found import found, stated
 from dualtrain.recipes._record import Found
 from dualtrain.recipes._seen import Part, Seen
 from dualtrain.recipes._signatures import given_by
+from dualtrain.recipes.loops._moving import factors, is_rest
 
 __all__ = ["loss_of", "loss_part", "reduction_of"]
 
@@ -32,27 +36,38 @@ SMOOTHS = ("paddle.nn.functional.label_smooth", ("label", "prior_dist", "epsilon
 
 
 def loss_part(seen: Seen) -> Part:
-    """`label_smoothing`, where targets are smoothed."""
-    part = Part()
-    smoothed = [_smoothing(one) for one in _losses(seen)]
+    """`label_smoothing`, where targets are smoothed, and `shift_labels`."""
+    part, losses = Part(), list(_losses(seen))
+    sums = [] if losses else list(_written_out(seen))
+    smoothed = [*map(_smoothing, losses), *(found(share) for _, share in sums)]
     values = {repr(one.value) for one in smoothed}
     if len(values) == 1 and smoothed[0].value != 0:
         part.fields["label_smoothing"] = smoothed[0]
     elif len(values) > 1:
         why = f"several losses, smoothed by {' and '.join(sorted(values))}"
         part.fields["label_smoothing"] = Found(None, "unknown", smoothed[0].place, why=why)
+    shifted = [*map(_shifted, losses), *(_cut(one, *SHIFT) for one, _ in sums)]
+    if shifted and all(shifted):
+        place = losses[0].place if losses else smoothed[0].place
+        part.fields["shift_labels"] = stated(True, place, "computed")
     return part
 
 
 def _losses(seen: Seen) -> Iterator[Made]:
     """The calls that known losses are, of those that a backward pass goes through, each once."""
     met = set[int]()
+    for given in _given(seen):
+        for value in deep(given):
+            if isinstance(value, Made) and loss_of(value) is not None and id(value) not in met:
+                met |= {id(value), id(loss_of(value))}
+                yield value
+
+
+def _given(seen: Seen) -> Iterator[Value]:
+    """What goes into the backward passes."""
     for event in seen.backwards:
-        for given in (event.receiver, *event.args):
-            for value in deep(given) if given is not None else ():
-                if isinstance(value, Made) and loss_of(value) is not None and id(value) not in met:
-                    met |= {id(value), id(loss_of(value))}
-                    yield value
+        yield from (event.receiver,) if event.receiver is not None else ()
+        yield from event.args
 
 
 def loss_of(value: Value | None) -> Made | None:
@@ -88,10 +103,64 @@ def _smoothing(call: Made) -> Found:
     timm = made.path.startswith("timm.")
     given = given_by(LOSSES[made.path], made).get("smoothing" if timm else "label_smoothing")
     if given is not None:
-        return found(given)
+        return _placed(given, made)
     path, names = SMOOTHS
     for value in (*call.args[1:], *call.kwargs.values()):
         for one in deep(value):
             if isinstance(one, Made) and one.path == path:
-                return found(given_by(names, one).get("epsilon", Known(0.1)))
+                return _placed(given_by(names, one).get("epsilon", Known(0.1)), one)
     return Found(0.1 if timm else 0.0, "implied", made.place, "library default")
+
+
+def _placed(value: Value, made: Made) -> Found:
+    """A number that a call is given, at its own place or else the call's."""
+    one = found(value)
+    return one if one.place is not None else replace(one, place=made.place)
+
+
+def _written_out(seen: Seen) -> Iterator[tuple[Value, Value]]:
+    """Of losses that are a sum of their own: `(1 - e) * own + e * all.mean()`, both of logarithms
+    of a softmax: the sum, and e."""
+    for value in _given(seen):
+        parts = list(deep(value))
+        if not _calls(parts, "log_softmax"):
+            continue
+        for one in parts:
+            share = _share(one) if isinstance(one, Unknown) and one.op in ("+", "-") else None
+            if share is not None:
+                yield one, share
+
+
+def _calls(values: Iterable[Value], name: str) -> bool:
+    return any(isinstance(one, Made) and one.path.endswith(name) for one in values)
+
+
+def _share(value: Unknown) -> Value | None:
+    """e; None where it is no such sum."""
+    for kept, spread in permutations(value.operands, 2):
+        for rest, _ in factors(kept):
+            for share, logs in factors(spread):
+                if is_rest(rest, share) and _calls(deep(logs), ".mean"):
+                    return share
+    return None
+
+
+SHIFT = ((None, -1), (1, None))
+"""The bounds of `logits[..., :-1, :]` and of `labels[..., 1:]`."""
+
+
+def _shifted(call: Made) -> bool:
+    """Whether a loss is given logits and labels that are cut so."""
+    given = [*call.args, *call.kwargs.values()]
+    return len(given) > 1 and all(map(_cut, given[:2], SHIFT))
+
+
+def _cut(value: Value, *wanted: tuple[int | None, int | None]) -> bool:
+    """Whether all these bounds are cut on the way to a value."""
+    found: set[tuple[Any, ...]] = set()
+    for one in deep(value):
+        for index in one.operands[1:] if isinstance(one, Unknown) and one.op == "item" else ():
+            for part in index.values if isinstance(index, ListValue) else [index]:
+                if isinstance(part, Unknown) and part.op == "bounds":
+                    found.add(tuple(getattr(end, "value", ...) for end in part.operands[:2]))
+    return set(wanted) <= found

@@ -123,7 +123,8 @@ def _read(tree: Node) -> Reading:
     _smoothing(reading)
     if reading.tree.get("EMA") is not None:
         decay = reading.figure("EMA.decay", 0.9999)
-        reading.state("ema", {"decay": decay, "statistics": True}, "EMA", "computed")
+        words = {"decay": decay, "start": "initial", "statistics": True}
+        reading.state("ema", words, "EMA", "computed")
     return reading
 
 

@@ -267,6 +267,7 @@ def test_averages_of_the_weights(tmp_path: Path) -> None:
     assert said(tmp_path, TREE)["ema"].certainty == "absent"
     assert said(tmp_path, TREE + "EMA: {decay: 0.99996}\n")["ema"].value == {
         "decay": 0.99996,
+        "start": "initial",
         "statistics": True,
     }
 
