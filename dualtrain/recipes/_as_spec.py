@@ -468,13 +468,16 @@ def _ema(recipe: Recipe) -> Iterator[Told]:
 
 
 def _multipliers(recipe: Recipe) -> Iterator[Told]:
-    """Groups with rates of their own: of which parameters, the names in a spec decide."""
-    groups = recipe["param_groups"]
-    told = groups.value if isinstance(groups.value, list) else []
-    rates = [one for one in told if isinstance(one, dict) and set(one) - {"weight_decay"}]
-    if groups.certainty == "unknown" or rates:
-        why = groups.why or f"groups with numbers of their own: {rates}"
-        yield Untold(("lr_multipliers",), why, groups)
+    """Groups with rates of their own."""
+    rates, groups = recipe["lr_multipliers"], recipe["param_groups"]
+    if rates.certainty == "stated":
+        if rates.value:
+            yield Entry(("lr_multipliers",), rates.value, rates)
+        return
+    found = rates if rates.certainty == "unknown" else groups
+    if found.certainty == "unknown" or found.value:
+        why = found.why or f"groups with numbers of their own: {found.value}"
+        yield Untold(("lr_multipliers",), why, found)
 
 
 def _amp(recipe: Recipe) -> Iterator[Told]:

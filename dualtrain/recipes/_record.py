@@ -61,6 +61,7 @@ FIELDS = (
     "batch_size",  # as configured, per process
     "scheduler_step",  # per_batch per_update per_epoch on_eval never
     "param_groups",  # groups with numbers of their own
+    "lr_multipliers",  # their rates, as patterns of names
 )
 
 
