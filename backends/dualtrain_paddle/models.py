@@ -39,16 +39,20 @@ def build_model(config: ModelConfig) -> Any:
 
 
 def _encoder(config: EncoderConfig) -> Any:
-    """The family's sequence classification model."""
+    """The family's classification model, of texts or of tokens."""
     native = native_models()
     family = config.family.capitalize()
     settings = getattr(native, f"{family}Config")(**config.keywords())
     with paddle.utils.unique_name.guard():
-        model = getattr(native, f"{family}ForSequenceClassification")(settings)
-    if config.family == "roberta":
+        model = getattr(native, config.architecture)(settings)
+    if config.family == "roberta" and not config.per_token:
         # paddlenlp 2.8.1 drops out the head's input twice, transformers once.
         model.dropout.p = 0.0
-    embeddings = getattr(model, config.family).embeddings
+    encoder = getattr(model, config.family)
+    if config.per_token and encoder.pooler is not None:
+        # paddlenlp computes it for nothing, transformers has none.
+        encoder.pooler = paddle.nn.Identity()
+    embeddings = encoder.embeddings
     _use_padding_row(embeddings.word_embeddings, config.pad_id)
     if config.family == "roberta":
         _use_padding_row(embeddings.position_embeddings, config.pad_id)

@@ -35,7 +35,7 @@ def build_model(config: ModelConfig) -> Any:
 
 
 def _encoder(config: EncoderConfig) -> Any:
-    """The family's sequence classification model.
+    """The family's classification model, of texts or of tokens.
 
     Attention is "eager", paddlenlp's formula operator by operator and the one that all three
     families have: transformers' ERNIE has no "sdpa", which is no nearer to paddlenlp elsewhere.
@@ -43,7 +43,7 @@ def _encoder(config: EncoderConfig) -> Any:
     native = native_models()
     family = config.family.capitalize()
     settings = getattr(native, f"{family}Config")(**config.keywords(), attn_implementation="eager")
-    return getattr(native, f"{family}ForSequenceClassification")(settings)
+    return getattr(native, config.architecture)(settings)
 
 
 class _Mlp(torch.nn.Module):

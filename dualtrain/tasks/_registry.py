@@ -9,11 +9,13 @@ from pydantic import Discriminator
 from dualtrain.tasks._task import Task
 from dualtrain.tasks.regression import Regression
 from dualtrain.tasks.text_classification import TextClassification
+from dualtrain.tasks.token_classification import TokenClassification
 
 __all__ = ["TASKS", "AnyTask"]
 
 TASKS: tuple[type[Task], ...] = (
     TextClassification,
+    TokenClassification,
     Regression,
 )
 
