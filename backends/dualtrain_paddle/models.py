@@ -8,6 +8,7 @@ import paddle
 
 from dualtrain.errors import BackendError
 from dualtrain.tasks import ModelConfig
+from dualtrain.tasks.causal_lm import DecoderConfig
 from dualtrain.tasks.regression import MlpConfig
 from dualtrain.tasks.text_classification import EncoderConfig
 from dualtrain_paddle._compat import native_models
@@ -27,6 +28,8 @@ def build_model(config: ModelConfig) -> Any:
     match config:
         case EncoderConfig():
             model = _encoder(config)
+        case DecoderConfig():
+            model = _decoder(config)
         case MlpConfig():
             with paddle.utils.unique_name.guard():
                 model = _Mlp(config)
@@ -57,6 +60,24 @@ def _encoder(config: EncoderConfig) -> Any:
     if config.family == "roberta":
         _use_padding_row(embeddings.position_embeddings, config.pad_id)
     return model
+
+
+def _decoder(config: DecoderConfig) -> Any:
+    """GPT with query, key and value in one tensor, as in GPT-2; paddlenlp's default is three."""
+    native = native_models()
+    settings = native.GPTConfig(
+        vocab_size=config.vocab_size,
+        hidden_size=config.hidden_size,
+        num_hidden_layers=config.layers,
+        num_attention_heads=config.heads,
+        intermediate_size=config.intermediate_size,
+        max_position_embeddings=config.max_length,
+        hidden_dropout_prob=config.dropout,
+        attention_probs_dropout_prob=config.dropout,
+        fuse_attention_qkv=True,
+    )
+    with paddle.utils.unique_name.guard():
+        return native.GPTForCausalLM(settings)
 
 
 def _use_padding_row(embedding: paddle.nn.Embedding, padding: int) -> None:
