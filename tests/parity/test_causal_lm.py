@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 import random
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import paddle
 import pytest
 import torch
 import transformers
@@ -69,6 +72,35 @@ def test_the_model_is_the_same_in_both() -> None:
     np.testing.assert_allclose(
         PADDLE.run(models[1], {"input_ids": random_ids}), expected, rtol=0, atol=1e-5
     )
+
+
+def test_dropout_is_in_the_same_places() -> None:
+    """Embeddings; in each block attention and two sums; paddlenlp's attention by its config."""
+    expected = 1 + CONFIG.layers * 3
+    native, layers = (side.models.build_model(CONFIG) for side in SIDES)
+    rates = [m.p for m in native.modules() if isinstance(m, torch.nn.Dropout)]
+    assert rates == [CONFIG.dropout] * expected
+    found = list(layers.sublayers())
+    counted = [m.p for m in found if isinstance(m, paddle.nn.Dropout)]
+    counted += [
+        m.config.attention_probs_dropout_prob
+        for m in found
+        if type(m).__name__ == "MultiHeadAttention"
+    ]
+    assert counted == [CONFIG.dropout] * expected
+
+
+def test_every_process_learns_the_same_tokens(tmp_path: Path) -> None:
+    write_texts(tmp_path)
+    script = (
+        "import sys; from pathlib import Path\n"
+        "from dualtrain.tasks.causal_lm._tokenizer import train_bpe\n"
+        "text = Path(sys.argv[1]).read_text(encoding='utf-8')\n"
+        "print(train_bpe([text], vocab_size=300).to_str())\n"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "train.txt")]
+    told = {subprocess.run(command, capture_output=True, check=True).stdout for _ in range(4)}
+    assert len(told) == 1
 
 
 @pytest.mark.parametrize("normalise", ["micro_mean", "token_mean"])

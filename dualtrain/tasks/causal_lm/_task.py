@@ -85,8 +85,9 @@ class CausalLm(Task):
 
     def prepare(self, folder: Path) -> PreparedBlocks:
         """Blocks of token ids."""
-        sizes = {"vocab_size": self.model.vocab_size, "max_length": self.model.max_length}
-        return prepare(*self._read(folder), **sizes)
+        train, held_out = self._read(folder)
+        vocab_size, max_length = self.model.vocab_size, self.model.max_length
+        return prepare(train, held_out, vocab_size=vocab_size, max_length=max_length)
 
     def load(self, folder: Path) -> PreparedBlocks:
         """The same, prepared before."""

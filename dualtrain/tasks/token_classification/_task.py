@@ -76,7 +76,7 @@ class TokenClassification(EncoderTask):
         train = read_sentences(folder / self.train, tokens=self.tokens, labels=self.labels)
         if len(train.tags) < 2:
             raise DataError(
-                f"{train.path}: must have two tags or more. Received: only {train.tags[0]!r}"
+                f"{train.path}: must have two tags or more. Received: only {', '.join(train.tags)}"
             )
         if self.eval is None:
             return train, None
