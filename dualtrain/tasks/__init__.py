@@ -3,7 +3,8 @@
 Beneath the spec, which is made of the tasks' words, as it is of schedules and optimizers: a task
 imports neither specs nor backends, and is given what it needs of them. `_task.py` says what a task
 is, `_model.py` what its model is built from, `_score.py` how a model does; each task has a folder,
-`text_classification/` and `regression/`, and a row in `_registry.py`.
+`text_classification/`, `token_classification/`, `causal_lm/` and `regression/`, and a row in
+`_registry.py`.
 """
 
 from dualtrain.tasks._model import ExpectedParameter as ExpectedParameter

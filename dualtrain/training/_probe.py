@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from dualtrain.backend import kept_modes, logits_of
 from dualtrain.training._run import Run
 
-__all__ = ["evaluation_logits", "probe"]
+__all__ = ["evaluation_logits", "first_rows", "probe"]
 
 MOST = 64
 """Samples (of a sequence: tokens) and classes of a probe; enough to tell two models apart."""
@@ -27,5 +27,9 @@ def evaluation_logits(run: Run, batch: Any) -> NDArray[np.float32]:
 
 def probe(run: Run, batch: Any) -> NDArray[np.float32]:
     """The first of these logits, (samples, classes)."""
-    logits = np.atleast_1d(evaluation_logits(run, batch))
+    return first_rows(np.atleast_1d(evaluation_logits(run, batch)))
+
+
+def first_rows(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Of logits (..., classes) the first, as (samples, classes)."""
     return logits.reshape(-1, logits.shape[-1])[:MOST, :MOST]

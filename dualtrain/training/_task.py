@@ -19,7 +19,7 @@ from dualtrain.training._objective import LossSum
 from dualtrain.training._observer import Observer
 from dualtrain.training._outputs import check_outputs, inputs_of
 from dualtrain.training._plateau import Metric, PlateauMetric, check_metric
-from dualtrain.training._probe import evaluation_logits
+from dualtrain.training._probe import evaluation_logits, first_rows
 from dualtrain.training._recorder import recorded
 from dualtrain.training._run import Run
 from dualtrain.training._states import check_states, leading
@@ -87,6 +87,8 @@ def train(
             observer.notes(start.notes)
         if trace is not None:
             logits = evaluation_logits(run, side.epochs.first())
+            if logits.ndim > 2:  # of a sequence: tokens
+                logits = first_rows(logits)
             notes = [*start.notes, *start.trace_notes]
             header = describe(run, probe=logits, data_digest=side.data.digest, notes=notes)
         files: dict[str, Any] = {"trace": trace, "output": output, "save": start.save}

@@ -38,7 +38,7 @@ MUTANTS = (
     Mutant(
         name="dropout stays on in parity",
         breaks="a parity run of a fresh model has masks",
-        file="dualtrain/tasks/text_classification/_task.py",
+        file="dualtrain/tasks/text_classification/_encoder_task.py",
         old='model = self.model.model_copy(update={"dropout": 0.0})',
         new="model = self.model",
     ),

@@ -83,7 +83,7 @@ KEYWORDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderConfig(ModelConfig):
-    """A sequence classification model of one of the three families."""
+    """A classification model of one of the three families: of whole texts, or of each token."""
 
     family: Family
     """Architecture."""
@@ -120,6 +120,14 @@ class EncoderConfig(ModelConfig):
     """Before the classification head."""
     initializer_range: float
     """Standard deviation of fresh weights."""
+    per_token: bool = False
+    """Whether each token has logits, of one Linear layer without a pooler, and not each text."""
+
+    @property
+    def architecture(self) -> str:
+        """The name that both libraries give the model."""
+        whole = ARCHITECTURES[self.family]
+        return whole.replace("Sequence", "Token") if self.per_token else whole
 
     @property
     def max_length(self) -> int:
@@ -176,6 +184,9 @@ class EncoderConfig(ModelConfig):
 
     def _head(self) -> Iterator[ExpectedParameter]:
         width = self.hidden_size
+        if self.per_token:
+            yield from linear("classifier", self.classes, width)
+            return
         if self.family in POOLED:
             yield from linear(f"{self.family}.pooler.dense", width, width)
         *dense, last = HEAD_LAYERS[self.family]

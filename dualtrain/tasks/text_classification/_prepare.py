@@ -26,7 +26,7 @@ from dualtrain.tasks.text_classification.saved import tokenizer_config
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
-__all__ = ["Rows", "prepare", "read_rows"]
+__all__ = ["Reading", "Rows", "check_ids", "prepare", "read_rows", "reading_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,14 +67,10 @@ def prepare(rows: Rows, model: FreshModel | CheckpointModel, folder: Path) -> Pr
     Raises `CheckpointError` for a checkpoint's tokenizer, or for a head that is not for these
     classes, `ExtraError` without the package tokenizers.
     """
-    with needed_for("a task on texts needs"):
-        import tokenizers  # noqa: F401
     classes = rows.classes
+    reading = reading_of(model, [*rows.train.texts, *(rows.train.pairs or ())], folder)
     if isinstance(model, CheckpointModel):
-        reading = _of_checkpoint(model, folder / model.path, len(classes))
         classes = class_order(folder / model.path, classes, head=model.head).classes
-    else:
-        reading = _learnt(model, rows.train)
     tokenizer = reading.tokenizer
     written = tokenizer.to_str()
     tokenizer.enable_truncation(model.max_length)
@@ -90,7 +86,7 @@ def prepare(rows: Rows, model: FreshModel | CheckpointModel, folder: Path) -> Pr
     )
 
 
-class _Reading(NamedTuple):
+class Reading(NamedTuple):
     """How texts become token ids, and what the model is built with."""
 
     tokenizer: Tokenizer
@@ -105,13 +101,25 @@ class _Reading(NamedTuple):
 # tokenizers.
 
 
-def _learnt(model: FreshModel, train: Texts) -> _Reading:
+def reading_of(model: FreshModel | CheckpointModel, texts: Sequence[str], folder: Path) -> Reading:
+    """The checkpoint's way to cut texts, or one learnt from these; folder: the spec's.
+
+    Raises `CheckpointError` for a checkpoint's tokenizer, `ExtraError` without the package
+    tokenizers.
+    """
+    with needed_for("a task on texts needs"):
+        import tokenizers  # noqa: F401
+    if isinstance(model, CheckpointModel):
+        return _of_checkpoint(model, folder / model.path)
+    return _learnt(model, texts)
+
+
+def _learnt(model: FreshModel, texts: Sequence[str]) -> Reading:
     from dualtrain.tasks.text_classification.tokenizer import NAMES, PAD, train_wordpiece
 
-    texts = [*train.texts, *(train.pairs or ())]
     tokenizer = train_wordpiece(texts, vocab_size=model.vocab_size)
     config = tokenizer_config(tokenizer.to_str(), special=NAMES, max_length=model.max_length)
-    return _Reading(
+    return Reading(
         tokenizer=tokenizer,
         config=config,
         vocab_size=tokenizer.get_vocab_size(),
@@ -120,10 +128,10 @@ def _learnt(model: FreshModel, train: Texts) -> _Reading:
     )
 
 
-def _of_checkpoint(model: CheckpointModel, folder: Path, classes: int) -> _Reading:
+def _of_checkpoint(model: CheckpointModel, folder: Path) -> Reading:
     from dualtrain.tasks.text_classification.tokenizer import content, load_tokenizer, read_settings
 
-    config = read_checkpoint_config(folder, classes=classes, dropout=None)
+    config = read_checkpoint_config(folder, classes=2, dropout=None)
     if model.max_length > config.max_length:
         rule = f"task.model.max_length must be at most the checkpoint's, {config.max_length}"
         raise refusal(folder, rule, model.max_length)
@@ -135,7 +143,7 @@ def _of_checkpoint(model: CheckpointModel, folder: Path, classes: int) -> _Readi
         additional=[content(token) for token in settings.additional],
         max_length=model.max_length,
     )
-    return _Reading(
+    return Reading(
         tokenizer=tokenizer,
         config=written,
         vocab_size=config.vocab_size,
@@ -145,10 +153,24 @@ def _of_checkpoint(model: CheckpointModel, folder: Path, classes: int) -> _Readi
 
 
 def _split(
-    tokenizer: Tokenizer, table: Texts, classes: Sequence[str], reading: _Reading
+    tokenizer: Tokenizer, table: Texts, classes: Sequence[str], reading: Reading
 ) -> TextSplit:
     encoded = _encoded(tokenizer, table)
-    for line, one in zip(table.lines, encoded, strict=True):
+    check_ids(table.path, table.lines, encoded, reading)
+    number = {label: i for i, label in enumerate(classes)}
+    return TextSplit(
+        ids=np.array([token for one in encoded for token in one.ids], np.int32),
+        types=np.array([kind for one in encoded for kind in one.type_ids], np.int8),
+        offsets=np.cumsum([0, *(len(one.ids) for one in encoded)], dtype=np.int64),
+        labels=np.array([number[label] for label in table.labels], np.int64),
+    )
+
+
+def check_ids(
+    path: Path, lines: Sequence[int], encoded: Sequence[Encoding], reading: Reading
+) -> None:
+    """Refuse a token or a token type that the model has no row for."""
+    for line, one in zip(lines, encoded, strict=True):
         for name, numbers, rows in (
             ("token id", one.ids, reading.vocab_size),
             ("token type", one.type_ids, reading.type_vocab_size),
@@ -158,14 +180,7 @@ def _split(
                 rule = f"every {name} must be below config.json's {field}, {rows}"
                 found = max(numbers)
                 token = one.tokens[numbers.index(found)]
-                raise refusal(f"{table.path}:{line}", rule, f"{found}, {token!r}")
-    number = {label: i for i, label in enumerate(classes)}
-    return TextSplit(
-        ids=np.array([token for one in encoded for token in one.ids], np.int32),
-        types=np.array([kind for one in encoded for kind in one.type_ids], np.int8),
-        offsets=np.cumsum([0, *(len(one.ids) for one in encoded)], dtype=np.int64),
-        labels=np.array([number[label] for label in table.labels], np.int64),
-    )
+                raise refusal(f"{path}:{line}", rule, f"{found}, {token!r}")
 
 
 def _encoded(tokenizer: Tokenizer, table: Texts) -> list[Encoding]:

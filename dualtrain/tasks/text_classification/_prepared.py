@@ -29,6 +29,15 @@ class TextSplit(Split):
     def __len__(self) -> int:
         return len(self.labels)
 
+    def labels_of(
+        self, indices: NDArray[np.int64], mask: NDArray[np.bool_], positions: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """The labels of the samples `indices`.
+
+        mask: where the padded batch has tokens. positions: those of the tokens in `ids`.
+        """
+        return self.labels[indices]
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PreparedTexts(PreparedData[TextSplit]):
@@ -56,8 +65,9 @@ class PreparedTexts(PreparedData[TextSplit]):
 def collate(split: TextSplit, indices: NDArray[np.int64], pad_id: int) -> MicroBatch:
     """The samples `indices` (at least one) as one micro-batch, padded to its longest.
 
-    `labels` has shape (samples,), the others (samples, longest); `attention_mask` is 1 on tokens
-    and 0 on padding, `token_type_ids` 0 there. All int64, which both frameworks take as indices.
+    `labels` are what the split says, here of shape (samples,); the others are (samples, longest):
+    `attention_mask` is 1 on tokens and 0 on padding, `token_type_ids` 0 there. All int64,
+    which both frameworks take as indices.
     """
     starts = split.offsets[indices]
     lengths = split.offsets[indices + 1] - starts
@@ -69,5 +79,5 @@ def collate(split: TextSplit, indices: NDArray[np.int64], pad_id: int) -> MicroB
         "input_ids": input_ids,
         "token_type_ids": np.where(mask, split.types[positions], 0).astype(np.int64),
         "attention_mask": mask.astype(np.int64),
-        "labels": split.labels[indices],
+        "labels": split.labels_of(indices, mask, positions),
     }

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from dualtrain.aside import write_aside
-from dualtrain.tasks.text_classification._config import ARCHITECTURES, EncoderConfig
+from dualtrain.tasks.text_classification._config import EncoderConfig
 from dualtrain.tasks.text_classification.saved._tokenizer_files import tokenizer_files
 
 __all__ = ["save_config"]
@@ -26,13 +26,14 @@ def save_config(
     The folder is made if needed.
     """
     described = {
-        "architectures": [ARCHITECTURES[config.family]],
+        "architectures": [config.architecture],
         "model_type": config.family,
         **config.keywords(),
         "id2label": dict(enumerate(classes)),
         "label2id": {label: number for number, label in enumerate(classes)},
-        "problem_type": "single_label_classification",
     }
+    if not config.per_token:
+        described["problem_type"] = "single_label_classification"
     del described["num_labels"]  # transformers derives it from id2label
     files = tokenizer_files(tokenizer, tokenizer_config)
     files["config.json"] = json.dumps(described, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,149 @@
+"""Token classification: a sentence's words in, a BIO tag for each out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import AfterValidator
+
+from dualtrain.data import MicroBatch
+from dualtrain.errors import DataError
+from dualtrain.extras import needed_for
+from dualtrain.fields import by_name
+from dualtrain.tasks._score import Score
+from dualtrain.tasks._task import Text
+from dualtrain.tasks.text_classification import EncoderConfig, EncoderTask
+from dualtrain.tasks.text_classification._config import fresh_config
+from dualtrain.tasks.text_classification._words import AnyModel, CheckpointModel
+from dualtrain.tasks.text_classification.checkpoint import read_checkpoint_config, read_weights
+from dualtrain.tasks.token_classification._prepared import NO_TARGET, PreparedTags, prepare
+from dualtrain.tasks.token_classification._sentences import Sentences, check_tags, read_sentences
+
+__all__ = ["TokenClassification"]
+
+
+def _head_is_fresh(model: AnyModel) -> AnyModel:
+    if isinstance(model, CheckpointModel) and model.head != "fresh":
+        raise ValueError(
+            "a token classification makes a new head on a checkpoint: write head: fresh. "
+            f"Received: head {model.head}"
+        )
+    return model
+
+
+class TokenClassification(EncoderTask):
+    """Sentences with a BIO tag for each word, from CoNLL columns or JSON Lines files in UTF-8.
+
+    A `.conll` file has a line a word, its columns apart by white space, the word first and the tag
+    last, and an empty line after each sentence; CoNLL-2003's `-DOCSTART-` is passed over. A
+    `.jsonl` file has two lists a line. A word's tag is that of its first token; the loss and the
+    score are over those, and over the words within `max_length` alone.
+    """
+
+    name: Literal["token_classification"]
+    """The kind of task."""
+    tokens: Text = "tokens"
+    """Key of the list of words, in JSON Lines."""
+    labels: Text = "labels"
+    """Key of the list of tags, in JSON Lines: by name, `B-PER`, not by number."""
+    model: Annotated[AnyModel, AfterValidator(_head_is_fresh)]
+    """A fresh model, or `{path: folder, head: fresh}` to start from a checkpoint's encoder."""
+
+    measures: ClassVar[tuple[str, ...]] = ("loss", "accuracy", "precision", "recall", "f1")
+    cures: ClassVar[Mapping[str, str]] = by_name(
+        {
+            "write tokens: VALUE": "text words text_column text_column_name",
+            "write labels: VALUE": "label tags ner_tags label_column label_column_name",
+            "write model: {..., max_length: VALUE}": "max_length max_seq_length max_seq_len",
+        }
+    )
+    excluded: ClassVar[Mapping[str, str]] = {
+        "loss.shift_labels": "a tag is that of its own word, which cannot be shifted"
+    }
+
+    def read(self, folder: Path) -> list[object]:
+        """The sentences of the train split, after both have been read."""
+        return list(self._read(folder)[0].sentences)
+
+    def _read(self, folder: Path) -> tuple[Sentences, Sentences | None]:
+        with needed_for("a token classification needs"):
+            import seqeval  # noqa: F401
+        train = read_sentences(folder / self.train, tokens=self.tokens, labels=self.labels)
+        if len(train.tags) < 2:
+            raise DataError(
+                f"{train.path}: must have two tags or more. Received: only {', '.join(train.tags)}"
+            )
+        if self.eval is None:
+            return train, None
+        held_out = read_sentences(folder / self.eval, tokens=self.tokens, labels=self.labels)
+        check_tags(held_out, train.tags)
+        return train, held_out
+
+    def prepare(self, folder: Path) -> PreparedTags:
+        """Token ids and tag numbers."""
+        return prepare(*self._read(folder), self.model, folder)
+
+    def load(self, folder: Path) -> PreparedTags:
+        """The same, prepared before."""
+        return PreparedTags.load(folder)
+
+    def config(self, folder: Path, data: PreparedTags | None = None) -> EncoderConfig:
+        """The encoder; without data of the most tokens that it may have, for two tags."""
+        classes = 2 if data is None else len(data.classes)
+        if isinstance(self.model, CheckpointModel):
+            path = folder / self.model.path
+            config = read_checkpoint_config(path, classes=classes, dropout=self.model.dropout)
+        else:
+            config = fresh_config(
+                self.model,
+                vocab_size=self.model.vocab_size if data is None else data.vocab_size,
+                pad_id=0 if data is None else data.pad_id,
+                classes=classes,
+            )
+        return replace(config, per_token=True)
+
+    def check_start(self, folder: Path, rows: object) -> None:
+        """Refuse a checkpoint whose weights are not those of its encoder."""
+        if isinstance(self.model, CheckpointModel):
+            config = self.config(folder)
+            read_weights(folder / self.model.path, list(config.tensors()), config, head="fresh")
+
+    def score(
+        self, outputs: Iterable[tuple[NDArray[np.float32], MicroBatch]], data: PreparedTags
+    ) -> Score:
+        """Right tags of words, mean cross-entropy; precision, recall and F1 of whole entities.
+
+        Those are seqeval's, by conlleval's rules: an entity is right if its words and its kind are.
+        """
+        from seqeval.metrics.sequence_labeling import precision_recall_fscore_support
+
+        wanted, given = list[list[str]](), list[list[str]]()
+        correct, total, loss = 0, 0, 0.0
+        for output, batch in outputs:
+            labels, logits = batch["labels"], output.astype(np.float64)
+            if logits.shape != (*labels.shape, len(data.classes)):
+                raise DataError(
+                    f"the model's output must have the shape (sentences, tokens, tags), "
+                    f"{(*labels.shape, len(data.classes))}. Received: {logits.shape}"
+                )
+            best = logits.argmax(axis=-1)
+            counted = labels != NO_TARGET
+            for tags, ours, here in zip(labels, best, counted, strict=True):
+                wanted.append([data.classes[tag] for tag in tags[here]])
+                given.append([data.classes[tag] for tag in ours[here]])
+            right, logits = labels[counted], logits[counted]
+            correct += int((best[counted] == right).sum())
+            logits -= logits.max(axis=-1, keepdims=True)
+            chosen = np.take_along_axis(logits, right[:, None], axis=-1)[:, 0]
+            loss += float((np.log(np.exp(logits).sum(axis=-1)) - chosen).sum())
+            total += len(right)
+        precision, recall, f1, _ = precision_recall_fscore_support(
+            wanted, given, average="micro", zero_division=0
+        )
+        metrics = {"precision": float(precision), "recall": float(recall), "f1": float(f1)}
+        return Score(examples=total, loss=loss / total, correct=correct, metrics=metrics)
