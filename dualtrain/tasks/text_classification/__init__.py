@@ -2,7 +2,8 @@
 
 `_task.py` is the task, `_words.py` the words for its model, `_config.py` what that is built from,
 `_initial.py` what its weights are at first. `_texts.py` and `_classes.py` read the rows;
-`_prepare.py` makes data of them, which `_prepared.py` describes. A checkpoint has three rooms:
+`_prepare.py` makes data of them, which `_prepared.py` describes; `_predictor.py` predicts by a
+saved folder. A checkpoint has three rooms:
 `checkpoint/` reads what its folder says of the model, `tokenizer/` how it cuts texts, and `saved/`
 writes such a folder.
 """

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from dualtrain.data import MicroBatch, PreparedData, Split
 
-__all__ = ["PreparedTexts", "TextSplit", "collate"]
+__all__ = ["PreparedTexts", "TextSplit", "Tokens", "collate"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class TextSplit(Split):
-    """The samples of one split, one after the other."""
+class Tokens:
+    """Samples, one after the other."""
 
     ids: NDArray[np.int32]
     """Token ids of all samples, special tokens included; shape (offsets[-1],)."""
@@ -23,6 +23,12 @@ class TextSplit(Split):
     """Token type of each: 0, and 1 in the second text of a pair where the tokenizer says so."""
     offsets: NDArray[np.int64]
     """Sample i is ids[offsets[i]:offsets[i + 1]]; shape (samples + 1,)."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TextSplit(Tokens, Split):
+    """The samples of one split."""
+
     labels: NDArray[np.int64]
     """Class numbers; shape (samples,)."""
 
@@ -50,13 +56,13 @@ class PreparedTexts(PreparedData[TextSplit]):
 
     def batch(self, split: TextSplit, indices: NDArray[np.int64]) -> MicroBatch:
         """The samples `indices` (at least one), padded to the longest of them."""
-        return collate(split, indices, self.pad_id)
+        return {**collate(split, indices, self.pad_id), "labels": split.labels[indices]}
 
 
-def collate(split: TextSplit, indices: NDArray[np.int64], pad_id: int) -> MicroBatch:
+def collate(split: Tokens, indices: NDArray[np.int64], pad_id: int) -> MicroBatch:
     """The samples `indices` (at least one) as one micro-batch, padded to its longest.
 
-    `labels` has shape (samples,), the others (samples, longest); `attention_mask` is 1 on tokens
+    All have the shape (samples, longest); `attention_mask` is 1 on tokens
     and 0 on padding, `token_type_ids` 0 there. All int64, which both frameworks take as indices.
     """
     starts = split.offsets[indices]
@@ -69,5 +75,4 @@ def collate(split: TextSplit, indices: NDArray[np.int64], pad_id: int) -> MicroB
         "input_ids": input_ids,
         "token_type_ids": np.where(mask, split.types[positions], 0).astype(np.int64),
         "attention_mask": mask.astype(np.int64),
-        "labels": split.labels[indices],
     }

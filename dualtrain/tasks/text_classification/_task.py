@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from pydantic import ValidationInfo, field_validator
 
 from dualtrain.data import MicroBatch
-from dualtrain.errors import DataError
 from dualtrain.fields import by_name
+from dualtrain.tasks._classes import score_classes
 from dualtrain.tasks._model import ParameterLike
 from dualtrain.tasks._score import Score
 from dualtrain.tasks._task import Task, Text
 from dualtrain.tasks.text_classification._config import EncoderConfig, fresh_config
 from dualtrain.tasks.text_classification._initial import initial_weights
+from dualtrain.tasks.text_classification._predictor import TextPredictor
 from dualtrain.tasks.text_classification._prepare import Rows, prepare, read_rows
 from dualtrain.tasks.text_classification._prepared import PreparedTexts
 from dualtrain.tasks.text_classification._words import AnyModel, CheckpointModel, FreshModel
@@ -163,20 +164,7 @@ class TextClassification(Task):
         self, outputs: Iterable[tuple[NDArray[np.float32], MicroBatch]], data: PreparedTexts
     ) -> Score:
         """Right answers and mean cross-entropy."""
-        correct, total, loss = 0, 0, 0.0
-        for output, batch in outputs:
-            labels, logits = batch["labels"], output.astype(np.float64)
-            if logits.shape != (len(labels), len(data.classes)):
-                raise DataError(
-                    f"the model's output must have the shape (texts, classes), "
-                    f"{(len(labels), len(data.classes))}. Received: {logits.shape}"
-                )
-            correct += int((logits.argmax(axis=-1) == labels).sum())
-            logits -= logits.max(axis=-1, keepdims=True)
-            chosen = np.take_along_axis(logits, labels[:, None], axis=-1)[:, 0]
-            loss += float((np.log(np.exp(logits).sum(axis=-1)) - chosen).sum())
-            total += len(labels)
-        return Score(examples=total, loss=loss / total, correct=correct)
+        return score_classes(outputs, classes=len(data.classes), samples="texts")
 
     def randomness(self) -> str | None:
         """Dropout."""
@@ -204,4 +192,10 @@ class TextClassification(Task):
             classes=data.classes,
             tokenizer=data.tokenizer,
             tokenizer_config=data.tokenizer_config,
+        )
+
+    def predictor(self, folder: Path) -> TextPredictor:
+        """By config.json and the tokenizer's files."""
+        return TextPredictor(
+            folder, text=self.text, pair=self.pair, max_length=self.model.max_length
         )
