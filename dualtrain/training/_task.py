@@ -22,6 +22,7 @@ from dualtrain.training._plateau import Metric, PlateauMetric, check_metric
 from dualtrain.training._probe import evaluation_logits, first_rows
 from dualtrain.training._recorder import recorded
 from dualtrain.training._run import Run
+from dualtrain.training._saved import TASK
 from dualtrain.training._states import check_states, leading
 from dualtrain.training._task_side import TaskSide, begin_task
 from dualtrain.training._turn import Turn
@@ -66,7 +67,7 @@ def train(
     """
     if metric is not None:
         check_metric(spec, metric)
-    check_outputs(trace, output, inputs=inputs_of(spec), files=task_of(spec).files)
+    check_outputs(trace, output, inputs=inputs_of(spec), files=(*task_of(spec).files, TASK))
     check_states(states, every, output=output, inputs=inputs_of(spec))
     side = begin_task(
         spec,

@@ -31,8 +31,8 @@ MUTANTS = (
     Mutant(
         name="a score that overflows",
         breaks="a held-out loss of logits beyond 709 is infinite",
-        file="dualtrain/tasks/text_classification/_task.py",
-        old="            logits -= logits.max(axis=-1, keepdims=True)\n",
+        file="dualtrain/tasks/_classes.py",
+        old="    shifted -= shifted.max(axis=-1, keepdims=True)\n",
         new="",
     ),
     Mutant(

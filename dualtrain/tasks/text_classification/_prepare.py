@@ -13,7 +13,7 @@ import numpy as np
 from dualtrain.extras import needed_for
 from dualtrain.tasks.text_classification._classes import check_labels, classes_of
 from dualtrain.tasks.text_classification._config import FRESH_TYPES
-from dualtrain.tasks.text_classification._prepared import PreparedTexts, TextSplit
+from dualtrain.tasks.text_classification._prepared import PreparedTexts, TextSplit, Tokens
 from dualtrain.tasks.text_classification._texts import Texts, read_texts
 from dualtrain.tasks.text_classification._words import CheckpointModel, FreshModel
 from dualtrain.tasks.text_classification.checkpoint import (
@@ -26,7 +26,7 @@ from dualtrain.tasks.text_classification.saved import tokenizer_config
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
-__all__ = ["Reading", "Rows", "check_ids", "prepare", "read_rows", "reading_of"]
+__all__ = ["Reading", "Rows", "check_ids", "prepare", "read_rows", "reading_of", "tokens_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,17 +152,38 @@ def _of_checkpoint(model: CheckpointModel, folder: Path) -> Reading:
     )
 
 
+def tokens_of(table: Texts, model: CheckpointModel, folder: Path) -> tuple[Tokens, int]:
+    """Texts without labels as the model in a folder takes them, and the token that pads them.
+
+    Raises as `prepare`.
+    """
+    reading = reading_of(model, (), folder)
+    reading.tokenizer.enable_truncation(model.max_length)
+    return _tokens(reading.tokenizer, table, reading), reading.pad_id
+
+
 def _split(
     tokenizer: Tokenizer, table: Texts, classes: Sequence[str], reading: Reading
 ) -> TextSplit:
-    encoded = _encoded(tokenizer, table)
-    check_ids(table.path, table.lines, encoded, reading)
+    tokens = _tokens(tokenizer, table, reading)
     number = {label: i for i, label in enumerate(classes)}
     return TextSplit(
+        **vars(tokens), labels=np.array([number[label] for label in table.labels], np.int64)
+    )
+
+
+def _tokens(tokenizer: Tokenizer, table: Texts, reading: Reading) -> Tokens:
+    encoded = _encoded(tokenizer, table)
+    check_ids(table.path, table.lines, encoded, reading)
+    return tokens_in(encoded)
+
+
+def tokens_in(encoded: Sequence[Encoding]) -> Tokens:
+    """The samples, one after the other."""
+    return Tokens(
         ids=np.array([token for one in encoded for token in one.ids], np.int32),
         types=np.array([kind for one in encoded for kind in one.type_ids], np.int8),
         offsets=np.cumsum([0, *(len(one.ids) for one in encoded)], dtype=np.int64),
-        labels=np.array([number[label] for label in table.labels], np.int64),
     )
 
 

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from dualtrain.data import MicroBatch, PreparedData, Split
 
-__all__ = ["PreparedTexts", "TextSplit", "collate"]
+__all__ = ["PreparedTexts", "TextSplit", "Tokens", "collate"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class TextSplit(Split):
-    """The samples of one split, one after the other."""
+class Tokens:
+    """Samples, one after the other."""
 
     ids: NDArray[np.int32]
     """Token ids of all samples, special tokens included; shape (offsets[-1],)."""
@@ -23,25 +23,37 @@ class TextSplit(Split):
     """Token type of each: 0, and 1 in the second text of a pair where the tokenizer says so."""
     offsets: NDArray[np.int64]
     """Sample i is ids[offsets[i]:offsets[i + 1]]; shape (samples + 1,)."""
+
+    def places(self, indices: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Where in `ids` the tokens of these samples are, and where there is one.
+
+        Both of shape (samples, longest): 0 and False behind the end of a shorter sample.
+        """
+        starts = self.offsets[indices]
+        lengths = self.offsets[indices + 1] - starts
+        steps = np.arange(lengths.max())
+        there = steps < lengths[:, None]
+        return np.where(there, starts[:, None] + steps, 0), there
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TextSplit(Tokens, Split):
+    """The samples of one split."""
+
     labels: NDArray[np.int64]
     """Class numbers; shape (samples,)."""
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def labels_of(
-        self, indices: NDArray[np.int64], mask: NDArray[np.bool_], positions: NDArray[np.int64]
-    ) -> NDArray[np.int64]:
-        """The labels of the samples `indices`.
-
-        mask: where the padded batch has tokens. positions: those of the tokens in `ids`.
-        """
+    def labels_of(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The labels of these samples, as a micro-batch has them."""
         return self.labels[indices]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PreparedTexts(PreparedData[TextSplit]):
-    """The data of a text classification."""
+    """Texts for an encoder, and their labels."""
 
     SPLIT: ClassVar[type[TextSplit]] = TextSplit
     NAMED: ClassVar[str] = "classes"
@@ -59,25 +71,18 @@ class PreparedTexts(PreparedData[TextSplit]):
 
     def batch(self, split: TextSplit, indices: NDArray[np.int64]) -> MicroBatch:
         """The samples `indices` (at least one), padded to the longest of them."""
-        return collate(split, indices, self.pad_id)
+        return {**collate(split, indices, self.pad_id), "labels": split.labels_of(indices)}
 
 
-def collate(split: TextSplit, indices: NDArray[np.int64], pad_id: int) -> MicroBatch:
-    """The samples `indices` (at least one) as one micro-batch, padded to its longest.
+def collate(tokens: Tokens, indices: NDArray[np.int64], pad_id: int) -> MicroBatch:
+    """The samples `indices` (at least one) as the model's inputs, padded to the longest of them.
 
-    `labels` are what the split says, here of shape (samples,); the others are (samples, longest):
-    `attention_mask` is 1 on tokens and 0 on padding, `token_type_ids` 0 there. All int64,
-    which both frameworks take as indices.
+    All have the shape (samples, longest); `attention_mask` is 1 on tokens and 0 on padding,
+    `token_type_ids` 0 there. All int64, which both frameworks take as indices.
     """
-    starts = split.offsets[indices]
-    lengths = split.offsets[indices + 1] - starts
-    steps = np.arange(lengths.max())
-    mask = steps < lengths[:, None]
-    positions = np.where(mask, starts[:, None] + steps, 0)
-    input_ids = np.where(mask, split.ids[positions], pad_id).astype(np.int64)
+    places, there = tokens.places(indices)
     return {
-        "input_ids": input_ids,
-        "token_type_ids": np.where(mask, split.types[positions], 0).astype(np.int64),
-        "attention_mask": mask.astype(np.int64),
-        "labels": split.labels_of(indices, mask, positions),
+        "input_ids": np.where(there, tokens.ids[places], pad_id).astype(np.int64),
+        "token_type_ids": np.where(there, tokens.types[places], 0).astype(np.int64),
+        "attention_mask": there.astype(np.int64),
     }

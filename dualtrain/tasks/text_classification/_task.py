@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from pydantic import ValidationInfo, field_validator
 
 from dualtrain.data import MicroBatch
-from dualtrain.errors import DataError
 from dualtrain.fields import by_name
+from dualtrain.tasks._classes import score_classes
 from dualtrain.tasks._score import Score
 from dualtrain.tasks._task import Text
 from dualtrain.tasks.text_classification._config import EncoderConfig, fresh_config
 from dualtrain.tasks.text_classification._encoder_task import EncoderTask
+from dualtrain.tasks.text_classification._predictor import TextPredictor
 from dualtrain.tasks.text_classification._prepare import Rows, prepare, read_rows
 from dualtrain.tasks.text_classification._prepared import PreparedTexts
 from dualtrain.tasks.text_classification._words import AnyModel, CheckpointModel
@@ -110,17 +111,10 @@ class TextClassification(EncoderTask):
         self, outputs: Iterable[tuple[NDArray[np.float32], MicroBatch]], data: PreparedTexts
     ) -> Score:
         """Right answers and mean cross-entropy."""
-        correct, total, loss = 0, 0, 0.0
-        for output, batch in outputs:
-            labels, logits = batch["labels"], output.astype(np.float64)
-            if logits.shape != (len(labels), len(data.classes)):
-                raise DataError(
-                    f"the model's output must have the shape (texts, classes), "
-                    f"{(len(labels), len(data.classes))}. Received: {logits.shape}"
-                )
-            correct += int((logits.argmax(axis=-1) == labels).sum())
-            logits -= logits.max(axis=-1, keepdims=True)
-            chosen = np.take_along_axis(logits, labels[:, None], axis=-1)[:, 0]
-            loss += float((np.log(np.exp(logits).sum(axis=-1)) - chosen).sum())
-            total += len(labels)
-        return Score(examples=total, loss=loss / total, correct=correct)
+        return score_classes(outputs, classes=len(data.classes), samples="texts")
+
+    def predictor(self, folder: Path) -> TextPredictor:
+        """By config.json and the tokenizer's files."""
+        return TextPredictor(
+            folder, text=self.text, pair=self.pair, max_length=self.model.max_length
+        )

@@ -11,7 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dualtrain.data import refusal, shown
-from dualtrain.tasks.text_classification._prepare import Reading, check_ids, reading_of
+from dualtrain.tasks.text_classification._prepare import (
+    Reading,
+    check_ids,
+    reading_of,
+    tokens_in,
+)
 from dualtrain.tasks.text_classification._prepared import PreparedTexts, TextSplit
 from dualtrain.tasks.text_classification._words import CheckpointModel, FreshModel
 from dualtrain.tasks.token_classification._sentences import Sentences
@@ -36,11 +41,10 @@ class TagSplit(TextSplit):
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
-    def labels_of(
-        self, indices: NDArray[np.int64], mask: NDArray[np.bool_], positions: NDArray[np.int64]
-    ) -> NDArray[np.int64]:
+    def labels_of(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
         """Of shape (sentences, longest)."""
-        return np.where(mask, self.labels[positions], NO_TARGET)
+        places, there = self.places(indices)
+        return np.where(there, self.labels[places], NO_TARGET)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -89,12 +93,7 @@ def _split(
             rule = "the tokenizer must find a token in every word"
             raise refusal(rule, path=table.path, line=sentence.line, received=shown(word))
         labels += [NO_TARGET if w is None else number[sentence.tags[w]] for w in first]
-    return TagSplit(
-        ids=np.array([token for one in encoded for token in one.ids], np.int32),
-        types=np.array([kind for one in encoded for kind in one.type_ids], np.int8),
-        offsets=np.cumsum([0, *(len(one.ids) for one in encoded)], dtype=np.int64),
-        labels=np.array(labels, np.int64),
-    )
+    return TagSplit(**vars(tokens_in(encoded)), labels=np.array(labels, np.int64))
 
 
 def _first_tokens(one: Encoding) -> list[int | None]:

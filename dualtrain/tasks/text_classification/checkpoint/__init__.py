@@ -12,6 +12,7 @@ from dualtrain.tasks.text_classification.checkpoint._config import (
 )
 from dualtrain.tasks.text_classification.checkpoint._files import refusal as refusal
 from dualtrain.tasks.text_classification.checkpoint._head import class_order as class_order
+from dualtrain.tasks.text_classification.checkpoint._head import stored_classes as stored_classes
 from dualtrain.tasks.text_classification.checkpoint._notes import (
     checkpoint_notes as checkpoint_notes,
 )

@@ -23,7 +23,7 @@ from dualtrain.tasks.text_classification.checkpoint._files import CONFIG, refusa
 from dualtrain.tasks.text_classification.checkpoint._safetensors import StoredTensor
 from dualtrain.tasks.text_classification.checkpoint._weights import stored_tensors
 
-__all__ = ["ClassOrder", "class_order"]
+__all__ = ["ClassOrder", "class_order", "stored_classes"]
 
 NEW_HEAD = "make a new head with task.model.head: fresh"
 WAY_OUT = f"or {NEW_HEAD}"
@@ -89,6 +89,17 @@ def class_order(folder: Path, classes: Sequence[str], *, head: Head) -> ClassOrd
         f"{renamed}{NEW_HEAD}",
         f"{_shown(labels)}{' (a regression)' * (rows == 1)}; the data has {_shown(ordered)}",
     )
+
+
+def stored_classes(folder: Path) -> tuple[str, ...]:
+    """The labels that a folder's config.json names, in the order of the rows of its head.
+
+    Raises `CheckpointError` where it names none, or not each once.
+    """
+    path, fields = folder / CONFIG, read_fields(folder)
+    if fields.get("id2label") is None:
+        raise refusal(path, "id2label: must name the classes", "nothing")
+    return _labels(path, fields, 0)
 
 
 def _check_kind(
