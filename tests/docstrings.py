@@ -124,8 +124,8 @@ def _head(folder: Path) -> dict[str, Any]:
 
 
 def _bert(folder: Path) -> dict[str, Any]:
-    from dualtrain.tasks.text_classification._config import fresh_config
-    from dualtrain.tasks.text_classification._words import FreshModel
+    from dualtrain.tasks.encoders._config import fresh_config
+    from dualtrain.tasks.encoders._words import FreshModel
 
     model = FreshModel(family="bert", hidden_size=24, layers=12, heads=2, max_length=16)
     return {"config": fresh_config(model, vocab_size=100, pad_id=0, classes=2)}

@@ -9,8 +9,8 @@ import paddle
 from dualtrain.errors import BackendError
 from dualtrain.tasks import ModelConfig
 from dualtrain.tasks.causal_lm import DecoderConfig
+from dualtrain.tasks.encoders import EncoderConfig
 from dualtrain.tasks.regression import MlpConfig
-from dualtrain.tasks.text_classification import EncoderConfig
 from dualtrain_paddle._compat import native_models
 
 __all__ = ["build_linear", "build_model"]

@@ -22,7 +22,7 @@ PREDICTIONS = "a file of predictions"
 def predict(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The --output folder of a run.")],
     data: Annotated[
-        Path, typer.Argument(metavar="DATA", help="The task's inputs: .csv, .tsv or .jsonl.")
+        Path, typer.Argument(metavar="DATA", help="The inputs, in a file as the task reads.")
     ],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="File for the predictions: .csv or .jsonl.")

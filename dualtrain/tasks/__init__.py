@@ -4,8 +4,8 @@ Beneath the spec, which is made of the tasks' words, as it is of schedules and o
 imports neither specs nor backends, and is given what it needs of them. `_task.py` says what a task
 is, `_model.py` what its model is built from, `_score.py` how a model does, `_classes.py` what all
 classifiers make of logits; `_predictor.py` is what predicts with a saved model, `_record.py` how
-its folder is read. Each task has a folder and a row in
-`_registry.py`.
+its folder is read. Each task has a folder and a row in `_registry.py`; `encoders/` is what several
+tasks on texts share.
 """
 
 from dualtrain.tasks._model import ExpectedParameter as ExpectedParameter

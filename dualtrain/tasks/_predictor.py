@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +13,28 @@ from numpy.typing import NDArray
 from dualtrain.data import MicroBatch
 from dualtrain.tasks._model import ModelConfig
 
-__all__ = ["Predictor", "Samples"]
+__all__ = ["Prediction", "Predictor", "Samples", "on_lines"]
+
+Prediction = Mapping[str, Any]
+"""What is predicted, by the names of columns; `line` is where in the data file it is for."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Samples:
+class Samples(ABC):
     """The samples of one data file, in its order."""
 
-    lines: Sequence[int]
-    """Where each stands in the file, counted from 1."""
-    batch: Callable[[NDArray[np.int64]], MicroBatch]
-    """The samples of these numbers, at least one, as the model's inputs."""
-
+    @abstractmethod
     def __len__(self) -> int:
-        return len(self.lines)
+        """How many there are."""
+
+    @abstractmethod
+    def batch(self, indices: NDArray[np.int64]) -> MicroBatch:
+        """The samples of these numbers, at least one, as the model's inputs."""
+
+    @abstractmethod
+    def predictions(
+        self, indices: NDArray[np.int64], output: NDArray[np.float32]
+    ) -> list[Prediction]:
+        """What is predicted for these samples, by the model's output for their batch."""
 
 
 class Predictor(ABC):
@@ -43,6 +50,9 @@ class Predictor(ABC):
         Raises `DataError` for what cannot be used.
         """
 
-    @abstractmethod
-    def predictions(self, output: NDArray[np.float32]) -> list[Mapping[str, Any]]:
-        """For each sample of a micro-batch what is predicted, by the names of columns."""
+
+def on_lines(
+    lines: Sequence[int], indices: NDArray[np.int64], found: Iterable[Mapping[str, Any]]
+) -> list[Prediction]:
+    """One prediction for each of the samples `indices`; lines: where every sample begins."""
+    return [{"line": lines[i], **one} for i, one in zip(indices, found, strict=True)]

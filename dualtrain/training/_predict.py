@@ -38,8 +38,8 @@ def predict(
     inputs; its answers may be absent. backend: of the run, if absent; the other gives the same
     within rounding. The model computes in float32, without dropout.
 
-    Each row has `line`, where it begins in the file, and what the task predicts: `prediction`, and
-    of classes `probability`.
+    Each prediction has `line`, where in the file it is for, `prediction`, and what else the task
+    tells of it, as `probability`; of a token classification there is one for each word.
 
     Raises `CheckpointError` for a folder without what is needed, `DataError` for the file,
     `BackendError` for a framework or a device that is not there.
@@ -56,12 +56,8 @@ def predict(
     rows: list[dict[str, Any]] = []
     for start in range(0, len(samples), saved.batch):
         indices = np.arange(start, min(start + saved.batch, len(samples)))
-        lines = samples.lines[start : start + saved.batch]
         output = logits_in_evaluation(verbs, model, opened, samples.batch(indices))
-        rows += (
-            {"line": line, **found}
-            for line, found in zip(lines, predictor.predictions(output), strict=True)
-        )
+        rows += map(dict, samples.predictions(indices, output))
     return rows
 
 

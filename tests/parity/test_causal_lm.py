@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 import subprocess
@@ -16,11 +17,11 @@ import torch
 import transformers
 
 from dualtrain import Spec
-from dualtrain.errors import DataError, SpecError
+from dualtrain.errors import CheckpointError, DataError, SpecError
 from dualtrain.parity import compare
 from dualtrain.tasks.causal_lm import DecoderConfig
 from dualtrain.trace import read_trace
-from dualtrain.training import train
+from dualtrain.training import predict, train
 from tests.pairs import PADDLE, SIDES, TORCH
 from tests.tasks import FILLER, WORDS, prepare, small_spec
 
@@ -54,6 +55,12 @@ def spec_of(folder: Path, **changes: Any) -> Spec:
         "model": {"family": "gpt2", **sizes, "dropout": 0.0},
     }
     return small_spec(folder, **{"task": task} | changes)
+
+
+def of_a_column(folder: Path) -> dict[str, Any]:
+    """The words of a task whose texts stand in a column."""
+    task: dict[str, Any] = spec_of(folder).model_dump()["task"]
+    return task | {"train": "train.csv", "eval": None, "text": "text"}
 
 
 def test_the_model_is_the_same_in_both() -> None:
@@ -139,14 +146,66 @@ def test_blocks_and_perplexity_are_the_native_ones(tmp_path: Path) -> None:
     assert score.metrics["perplexity"] == pytest.approx(math.exp(loss), rel=1e-5)
 
 
+def test_the_next_token_is_the_one_of_transformers(tmp_path: Path) -> None:
+    """With its probability, and the perplexity of the text itself, in either framework."""
+    write_texts(tmp_path)
+    train(spec_of(tmp_path), "torch", output=tmp_path / "out")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "out")
+    model = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "out").eval()
+    texts = ["the old", " ".join(FILLER * 5), "t"]
+    expected = []
+    for text in texts:
+        ids = torch.tensor([tokenizer(text)["input_ids"][-LENGTH:]])
+        with torch.no_grad():
+            answer = model(input_ids=ids, labels=ids)
+        probability, token = answer.logits[0, -1].softmax(-1).max(-1)
+        own = pytest.approx(answer.loss.exp().item(), rel=1e-5) if ids.shape[1] > 1 else None
+        expected.append(
+            {
+                "prediction": tokenizer.decode([token]),
+                "probability": pytest.approx(probability.item(), rel=1e-5),
+                "tokens": ids.shape[1],
+                "perplexity": own,
+            }
+        )
+    assert [row["tokens"] for row in expected][1:] == [LENGTH, 1]
+    task = tmp_path / "out" / "task.json"
+    task.write_text(
+        json.dumps(json.loads(task.read_text()) | {"task": of_a_column(tmp_path)}), encoding="utf-8"
+    )
+    (tmp_path / "new.csv").write_text("text\n" + "\n".join(texts) + "\n", encoding="utf-8")
+    for backend in ("torch", "paddle"):
+        rows = predict(tmp_path / "out", tmp_path / "new.csv", backend=backend)
+        assert rows == [{"line": i, **one} for i, one in enumerate(expected, start=2)]
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        ("config.json", {"n_embd": "16"}, r"config\.json: n_embd: must be"),
+        ("config.json", {"vocab_size": 200}, r"tokenizer\.json: must have .* vocab_size, 200"),
+        ("tokenizer.json", {"model": None}, r"tokenizer\.json: must be a tokenizer"),
+    ],
+)
+def test_a_damaged_folder_is_refused(
+    tmp_path: Path, name: str, changes: dict[str, Any], message: str
+) -> None:
+    write_texts(tmp_path)
+    train(spec_of(tmp_path), "torch", output=tmp_path / "out")
+    file = tmp_path / "out" / name
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes), encoding="utf-8")
+    with pytest.raises(CheckpointError, match=message):
+        predict(tmp_path / "out", tmp_path / "eval.txt")
+
+
 def test_texts_of_a_column_end_one_by_one(tmp_path: Path) -> None:
     lines = "".join(f"{' '.join(FILLER)} {i}\n" for i in range(30))
     (tmp_path / "train.csv").write_text(f"text\n{lines}", encoding="utf-8")
-    task = spec_of(tmp_path).model_dump()["task"] | {"train": "train.csv", "eval": None}
-    data = prepare(spec_of(tmp_path, task=task | {"text": "text"}))
+    task = of_a_column(tmp_path)
+    data = prepare(spec_of(tmp_path, task=task))
     assert 30 - LENGTH < np.count_nonzero(data.train.ids == 0) <= 30
     with pytest.raises(DataError, match=r"task\.text must name"):
-        prepare(spec_of(tmp_path, task=task))
+        prepare(spec_of(tmp_path, task=task | {"text": None}))
 
 
 def test_too_few_tokens_are_refused(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from dualtrain import Spec
 from dualtrain.errors import DataError, SpecError
 from dualtrain.parity import compare
 from dualtrain.trace import read_trace
-from dualtrain.training import train
+from dualtrain.training import predict, train
 from tests.pairs import PADDLE, SIDES, TORCH, make_batch, make_config, make_pair
 from tests.tasks import FILLER, WORDS, prepare, small_spec
 
@@ -128,6 +128,50 @@ def test_tokens_and_score_are_the_native_ones(tmp_path: Path) -> None:
     assert score.metrics["f1"] > 0
 
 
+@pytest.mark.parametrize("kind", ["conll", "jsonl"])
+def test_tags_are_predicted_as_transformers_does(tmp_path: Path, kind: str) -> None:
+    """For each word on its line, in either framework; words that are cut off have none."""
+    write_tags(tmp_path)
+    train(spec_of(tmp_path, epochs=20), "torch", output=tmp_path / "out")
+    sentences = [["the", "old", "apple"], ["in", *["silver", "and"] * LENGTH, "nile"]]
+    if kind == "conll":
+        text = "\n".join("\n".join([*words, ""]) for words in sentences)
+        lines = [i for i, line in enumerate(text.split("\n"), start=1) if line]
+    else:
+        text = "\n".join(json.dumps({"tokens": words}) for words in sentences)
+        lines = [i for i, words in enumerate(sentences, start=1) for _ in words]
+    (tmp_path / f"new.{kind}").write_text(text, encoding="utf-8")
+    tagger = transformers.AutoModelForTokenClassification.from_pretrained(tmp_path / "out").eval()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "out")
+    wanted, probabilities = [], []
+    for words in sentences:
+        encoded = tokenizer(
+            words,
+            is_split_into_words=True,
+            truncation=True,
+            max_length=LENGTH,
+            return_tensors="pt",
+        )
+        places = encoded.word_ids()
+        with torch.no_grad():
+            found = tagger(**encoded).logits[0].softmax(-1).max(-1)
+        for i in range(len(words)):
+            place = places.index(i) if i in places else None
+            wanted.append(
+                None if place is None else tagger.config.id2label[found.indices[place].item()]
+            )
+            if place is not None:
+                probabilities.append(found.values[place].item())
+    for backend in ("torch", "paddle"):
+        rows = predict(tmp_path / "out", tmp_path / f"new.{kind}", backend=backend)
+        assert [row["line"] for row in rows] == lines
+        assert [row["word"] for row in rows] == [word for words in sentences for word in words]
+        assert [row["prediction"] for row in rows] == wanted
+        told = [row["probability"] for row in rows if row["prediction"] is not None]
+        assert told == pytest.approx(probabilities, rel=1e-5)
+    assert {"O", None} < set(wanted)
+
+
 def test_json_lines_hold_the_same(tmp_path: Path) -> None:
     write_tags(tmp_path)
     for name in ("train", "eval"):
@@ -169,13 +213,14 @@ def test_an_encoder_of_a_checkpoint_is_the_start(tmp_path: Path) -> None:
         ("a\n", "1: a line must have a word"),
         ("a O\n", "two tags or more"),
         ("-DOCSTART- O\n\n", "must have a sentence"),
+        ("a B-river\nb O\n\u200b O\n", "3: the tokenizer must find a token in every word"),
+        ("\u200b O\nb B-river\n", "1: the tokenizer must find a token in every word"),
     ],
 )
 def test_what_is_no_tagged_sentence_is_refused(tmp_path: Path, text: str, message: str) -> None:
-    write_tags(tmp_path)
     (tmp_path / "train.conll").write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=message):
-        prepare(spec_of(tmp_path))
+        prepare(spec_of(tmp_path, eval=None))
 
 
 def test_a_tag_of_the_held_out_split_alone_is_refused(tmp_path: Path) -> None:

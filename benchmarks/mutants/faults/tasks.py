@@ -24,7 +24,7 @@ MUTANTS = (
     Mutant(
         name="a padding that says something",
         breaks="the row of the padding begins at random",
-        file="dualtrain/tasks/text_classification/_initial.py",
+        file="dualtrain/tasks/encoders/_initial.py",
         old="        values[config.pad_id] = 0.0\n",
         new="        pass\n",
     ),
@@ -38,7 +38,7 @@ MUTANTS = (
     Mutant(
         name="dropout stays on in parity",
         breaks="a parity run of a fresh model has masks",
-        file="dualtrain/tasks/text_classification/_encoder_task.py",
+        file="dualtrain/tasks/encoders/_task.py",
         old='model = self.model.model_copy(update={"dropout": 0.0})',
         new="model = self.model",
     ),

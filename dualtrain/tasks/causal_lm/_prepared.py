@@ -20,14 +20,13 @@ from dualtrain.data import (
     refusal,
 )
 from dualtrain.extras import needed_for
+from dualtrain.tasks._classes import NO_TARGET
+from dualtrain.tasks.causal_lm._saved import END
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 __all__ = ["BlockSplit", "PreparedBlocks", "Texts", "prepare", "read_texts"]
-
-NO_TARGET = -100
-"""The label of a block's last token, which no other follows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +35,8 @@ class Texts:
 
     path: Path
     texts: list[str]
+    lines: list[int]
+    """The line each text begins on, counted from 1."""
 
 
 def read_texts(path: Path, column: str | None) -> Texts:
@@ -47,11 +48,12 @@ def read_texts(path: Path, column: str | None) -> Texts:
         if column is None:
             rule = "must be a .txt file, or task.text must name a table's column of texts"
             raise refusal(rule, path=path, received=repr(path.suffix))
-        return Texts(path=path, texts=read_table(path, [Column(column, "text")]).cells[0])
+        table = read_table(path, [Column(column, "text")])
+        return Texts(path=path, texts=table.cells[0], lines=table.lines)
     if column is not None:
         rule = "a .txt file is one text and has no columns: leave task.text out"
         raise refusal(rule, path=path, received=repr(column))
-    return Texts(path=path, texts=[read_utf8(path)])
+    return Texts(path=path, texts=[read_utf8(path)], lines=[1])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -78,7 +80,8 @@ class PreparedBlocks(PreparedData[BlockSplit]):
     """The content of tokenizer.json."""
 
     def batch(self, split: BlockSplit, indices: NDArray[np.int64]) -> MicroBatch:
-        """`input_ids` and `labels` of shape (blocks, tokens): a label is the next token."""
+        """`input_ids` and `labels` of shape (blocks, tokens): a label is the next token, and the
+        last token has none."""
         ids = split.ids[indices].astype(np.int64)
         labels = np.full_like(ids, NO_TARGET)
         labels[:, :-1] = ids[:, 1:]
@@ -105,8 +108,6 @@ def prepare(
 
 
 def _split(tokenizer: Tokenizer, texts: Texts, length: int) -> BlockSplit:
-    from dualtrain.tasks.causal_lm._tokenizer import END
-
     end = tokenizer.token_to_id(END)
     row = _row([one.ids for one in tokenizer.encode_batch(texts.texts)], end)
     blocks = len(row) // length

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
@@ -12,27 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from dualtrain.aside import write_aside
 from dualtrain.data import MicroBatch
 from dualtrain.errors import DataError
 from dualtrain.fields import LARGEST_COUNT, by_name
+from dualtrain.tasks._classes import NO_TARGET, cross_entropy
 from dualtrain.tasks._model import ParameterLike, fresh_array
 from dualtrain.tasks._score import Score
 from dualtrain.tasks._task import Task, Text
 from dualtrain.tasks.causal_lm._config import DecoderConfig
-from dualtrain.tasks.causal_lm._prepared import (
-    NO_TARGET,
-    PreparedBlocks,
-    Texts,
-    prepare,
-    read_texts,
-)
-from dualtrain.tasks.text_classification import FreshModel
+from dualtrain.tasks.causal_lm._predictor import NextTokenPredictor, perplexity
+from dualtrain.tasks.causal_lm._prepared import PreparedBlocks, Texts, prepare, read_texts
+from dualtrain.tasks.causal_lm._saved import CONFIG, DEVIATION, TOKENIZER, TOKENIZER_CONFIG, save
+from dualtrain.tasks.encoders import FreshModel
 
 __all__ = ["CausalLm", "FreshDecoder"]
-
-DEVIATION = 0.02
-"""Standard deviation of fresh weights, GPT-2's."""
 
 
 class FreshDecoder(FreshModel):
@@ -64,7 +55,7 @@ class CausalLm(Task):
     """A fresh GPT-2."""
 
     measures: ClassVar[tuple[str, ...]] = ("loss", "perplexity")
-    files: ClassVar[tuple[str, ...]] = ("config.json", "tokenizer.json", "tokenizer_config.json")
+    files: ClassVar[tuple[str, ...]] = (CONFIG, TOKENIZER, TOKENIZER_CONFIG)
     cures: ClassVar[Mapping[str, str]] = by_name(
         {
             "write text: VALUE": "text_column text_column_name",
@@ -128,14 +119,10 @@ class CausalLm(Task):
                     f"{(*labels.shape, data.vocab_size)}. Received: {output.shape}"
                 )
             counted = labels != NO_TARGET
-            right, logits = labels[counted], output[counted].astype(np.float64)
-            logits -= logits.max(axis=-1, keepdims=True)
-            chosen = np.take_along_axis(logits, right[:, None], axis=-1)[:, 0]
-            loss += float((np.log(np.exp(logits).sum(axis=-1)) - chosen).sum())
-            total += len(right)
+            loss += cross_entropy(output[counted], labels[counted])
+            total += int(counted.sum())
         mean = loss / total
-        perplexity = math.exp(mean) if mean < math.log(np.finfo(np.float64).max) else math.inf
-        return Score(examples=total, loss=mean, metrics={"perplexity": perplexity})
+        return Score(examples=total, loss=mean, metrics={"perplexity": perplexity(mean)})
 
     def randomness(self) -> str | None:
         """Dropout."""
@@ -151,30 +138,8 @@ class CausalLm(Task):
 
     def save(self, folder: Path, config: DecoderConfig, data: PreparedBlocks) -> None:
         """config.json and the tokenizer's files: a Hugging Face checkpoint."""
-        from dualtrain.tasks.causal_lm._tokenizer import END, tokenizer_config
+        save(folder, config, data.tokenizer)
 
-        end = json.loads(data.tokenizer)["model"]["vocab"][END]
-        described = {
-            "architectures": ["GPT2LMHeadModel"],
-            "model_type": "gpt2",
-            "vocab_size": config.vocab_size,
-            "n_embd": config.hidden_size,
-            "n_layer": config.layers,
-            "n_head": config.heads,
-            "n_inner": config.intermediate_size,
-            "n_positions": config.max_length,
-            "activation_function": "gelu_new",
-            "layer_norm_epsilon": 1e-5,
-            "initializer_range": DEVIATION,
-            **dict.fromkeys(("embd_pdrop", "attn_pdrop", "resid_pdrop"), config.dropout),
-            "bos_token_id": end,
-            "eos_token_id": end,
-        }
-        files = {
-            "config.json": json.dumps(described, indent=2) + "\n",
-            "tokenizer.json": data.tokenizer,
-            "tokenizer_config.json": tokenizer_config(config.max_length),
-        }
-        for name, text in files.items():
-            with write_aside(folder / name) as temporary:
-                temporary.write_text(text, encoding="utf-8")
+    def predictor(self, folder: Path) -> NextTokenPredictor:
+        """By config.json and tokenizer.json."""
+        return NextTokenPredictor(folder, text=self.text)

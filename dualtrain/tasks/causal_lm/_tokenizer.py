@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from tokenizers import Tokenizer
@@ -11,10 +10,9 @@ from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel
 from tokenizers.trainers import BpeTrainer
 
-__all__ = ["END", "tokenizer_config", "train_bpe"]
+from dualtrain.tasks.causal_lm._saved import END
 
-END = "<|endoftext|>"
-"""Stands after each text."""
+__all__ = ["train_bpe"]
 
 
 def train_bpe(texts: Sequence[str], *, vocab_size: int) -> Tokenizer:
@@ -31,13 +29,3 @@ def train_bpe(texts: Sequence[str], *, vocab_size: int) -> Tokenizer:
     )
     tokenizer.train_from_iterator(texts, trainer)
     return tokenizer
-
-
-def tokenizer_config(max_length: int) -> str:
-    """The content of tokenizer_config.json, by which transformers reads tokenizer.json."""
-    settings = {
-        "tokenizer_class": "PreTrainedTokenizerFast",
-        "model_max_length": max_length,
-        **dict.fromkeys(("bos_token", "eos_token", "unk_token"), END),
-    }
-    return json.dumps(settings, indent=2) + "\n"

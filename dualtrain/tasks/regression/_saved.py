@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from dualtrain.data import Column, read_table
+from dualtrain.data import Column, MicroBatch, read_table
 from dualtrain.fields import Count, Part
-from dualtrain.tasks._predictor import Predictor, Samples
+from dualtrain.tasks._predictor import Prediction, Predictor, Samples, on_lines
 from dualtrain.tasks._record import read_record, write_record
 from dualtrain.tasks._task import Text
 from dualtrain.tasks.regression._config import MlpConfig
@@ -76,10 +77,24 @@ class NumberPredictor(Predictor):
         features = standardised(
             table, [one.name for one in scales], [(one.mean, one.deviation) for one in scales]
         )
-        return Samples(lines=table.lines, batch=lambda indices: {"features": features[indices]})
+        return _Numbers(lines=table.lines, features=features, target=self._said.target)
 
-    def predictions(self, output: NDArray[np.float32]) -> list[Mapping[str, Any]]:
+
+@dataclass(frozen=True, kw_only=True)
+class _Numbers(Samples):
+    lines: Sequence[int]
+    features: NDArray[np.float32]
+    target: Scale
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def batch(self, indices: NDArray[np.int64]) -> MicroBatch:
+        return {"features": self.features[indices]}
+
+    def predictions(
+        self, indices: NDArray[np.int64], output: NDArray[np.float32]
+    ) -> list[Prediction]:
         """`prediction`: the model's number times the target's deviation, plus its mean."""
-        target = self._said.target
-        numbers = output[:, 0].astype(np.float64) * target.deviation + target.mean
-        return [{"prediction": float(number)} for number in numbers]
+        numbers = output[:, 0].astype(np.float64) * self.target.deviation + self.target.mean
+        return on_lines(self.lines, indices, ({"prediction": float(one)} for one in numbers))

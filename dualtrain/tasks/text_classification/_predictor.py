@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dualtrain.data import MicroBatch
 from dualtrain.tasks._classes import class_predictions
-from dualtrain.tasks._predictor import Predictor, Samples
+from dualtrain.tasks._predictor import Prediction, Predictor, Samples, on_lines
+from dualtrain.tasks.encoders import CheckpointModel, Tokens, collate, reading_of
+from dualtrain.tasks.encoders.checkpoint import read_checkpoint_config, stored_classes
 from dualtrain.tasks.text_classification._prepare import tokens_of
-from dualtrain.tasks.text_classification._prepared import collate
 from dualtrain.tasks.text_classification._texts import read_texts
-from dualtrain.tasks.text_classification._words import CheckpointModel
-from dualtrain.tasks.text_classification.checkpoint import read_checkpoint_config, stored_classes
 
 __all__ = ["TextPredictor"]
 
@@ -36,9 +35,30 @@ class TextPredictor(Predictor):
     def read(self, file: Path) -> Samples:
         """The texts, cut by the folder's tokenizer."""
         table = read_texts(file, text=self._text, pair=self._pair)
-        tokens, pad_id = tokens_of(table, self._model, self._folder)
-        return Samples(lines=table.lines, batch=partial(collate, tokens, pad_id=pad_id))
+        reading = reading_of(self._model, (), self._folder)
+        return _Texts(
+            lines=table.lines,
+            tokens=tokens_of(table, reading),
+            pad_id=reading.pad_id,
+            classes=self._classes,
+        )
 
-    def predictions(self, output: NDArray[np.float32]) -> list[Mapping[str, Any]]:
+
+@dataclass(frozen=True, kw_only=True)
+class _Texts(Samples):
+    lines: Sequence[int]
+    tokens: Tokens
+    pad_id: int
+    classes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def batch(self, indices: NDArray[np.int64]) -> MicroBatch:
+        return collate(self.tokens, indices, self.pad_id)
+
+    def predictions(
+        self, indices: NDArray[np.int64], output: NDArray[np.float32]
+    ) -> list[Prediction]:
         """`prediction`, the likeliest class, and its `probability`."""
-        return class_predictions(output, self._classes)
+        return on_lines(self.lines, indices, class_predictions(output, self.classes))

@@ -15,17 +15,14 @@ from dualtrain.fields import by_name
 from dualtrain.tasks._classes import score_classes
 from dualtrain.tasks._score import Score
 from dualtrain.tasks._task import Text
-from dualtrain.tasks.text_classification._config import EncoderConfig, fresh_config
-from dualtrain.tasks.text_classification._encoder_task import EncoderTask
-from dualtrain.tasks.text_classification._predictor import TextPredictor
-from dualtrain.tasks.text_classification._prepare import Rows, prepare, read_rows
-from dualtrain.tasks.text_classification._prepared import PreparedTexts
-from dualtrain.tasks.text_classification._words import AnyModel, CheckpointModel
-from dualtrain.tasks.text_classification.checkpoint import (
+from dualtrain.tasks.encoders import AnyModel, CheckpointModel, EncoderTask, PreparedTexts
+from dualtrain.tasks.encoders.checkpoint import (
     class_order,
     read_checkpoint_config,
     read_weights,
 )
+from dualtrain.tasks.text_classification._predictor import TextPredictor
+from dualtrain.tasks.text_classification._prepare import Rows, prepare, read_rows
 
 __all__ = ["TextClassification"]
 
@@ -83,19 +80,6 @@ class TextClassification(EncoderTask):
     def load(self, folder: Path) -> PreparedTexts:
         """The same, prepared before."""
         return PreparedTexts.load(folder)
-
-    def config(self, folder: Path, data: PreparedTexts | None = None) -> EncoderConfig:
-        """The encoder; without data of the most tokens that it may have, for two classes."""
-        classes = 2 if data is None else len(data.classes)
-        if isinstance(self.model, CheckpointModel):
-            folder = folder / self.model.path
-            return read_checkpoint_config(folder, classes=classes, dropout=self.model.dropout)
-        return fresh_config(
-            self.model,
-            vocab_size=self.model.vocab_size if data is None else data.vocab_size,
-            pad_id=0 if data is None else data.pad_id,
-            classes=classes,
-        )
 
     def check_start(self, folder: Path, rows: Rows) -> None:
         """Refuse a checkpoint whose head or weights are not for these rows."""

@@ -5,29 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dualtrain.data import refusal, shown
-from dualtrain.tasks.text_classification._prepare import (
+from dualtrain.errors import DataError
+from dualtrain.tasks._classes import NO_TARGET
+from dualtrain.tasks.encoders import (
+    CheckpointModel,
+    FreshModel,
+    PreparedTexts,
     Reading,
-    check_ids,
+    TextSplit,
+    Tokens,
     reading_of,
-    tokens_in,
 )
-from dualtrain.tasks.text_classification._prepared import PreparedTexts, TextSplit
-from dualtrain.tasks.text_classification._words import CheckpointModel, FreshModel
-from dualtrain.tasks.token_classification._sentences import Sentences
+from dualtrain.tasks.token_classification._sentences import Sentence, Sentences
 
 if TYPE_CHECKING:
-    from tokenizers import Encoding, Tokenizer
+    from tokenizers import Encoding
 
-__all__ = ["NO_TARGET", "PreparedTags", "TagSplit", "prepare"]
-
-NO_TARGET = -100
-"""The label of a token that has no tag: it counts neither in the loss nor in the score."""
+__all__ = ["PreparedTags", "TagSplit", "Words", "prepare", "words_of"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -63,41 +63,63 @@ def prepare(
     """
     texts = [" ".join(one.words) for one in train.sentences]
     reading = reading_of(model, texts, folder)
-    tokenizer = reading.tokenizer
-    written = tokenizer.to_str()
-    tokenizer.enable_truncation(model.max_length)
     tags = train.tags
     return PreparedTags(
         classes=tags,
         vocab_size=reading.vocab_size,
         pad_id=reading.pad_id,
-        tokenizer=written,
+        tokenizer=reading.written,
         tokenizer_config=reading.config,
-        train=_split(tokenizer, train, tags, reading),
-        eval=None if held_out is None else _split(tokenizer, held_out, tags, reading),
+        train=_split(train, tags, reading),
+        eval=None if held_out is None else _split(held_out, tags, reading),
     )
 
 
-def _split(
-    tokenizer: Tokenizer, table: Sentences, tags: Sequence[str], reading: Reading
-) -> TagSplit:
-    encoded = tokenizer.encode_batch([one.words for one in table.sentences], is_pretokenized=True)
-    check_ids(table.path, [one.line for one in table.sentences], encoded, reading)
+class Words(NamedTuple):
+    """Sentences as tokens, and the word that each token begins."""
+
+    tokens: Tokens
+    first: list[list[int | None]]
+    """Of each sentence, for each token: the place of the word that it begins; None where it begins
+    none. Words that are cut off at the most tokens have none."""
+
+
+def words_of(table: Sentences, reading: Reading) -> Words:
+    """Cut the words of sentences into tokens. Raises `DataError` for a word without a token."""
+    encoded = reading.encoded(
+        [one.words for one in table.sentences],
+        path=table.path,
+        lines=[one.line for one in table.sentences],
+        are_words=True,
+    )
+    first = [_first_tokens(one) for one in encoded]
+    for one, places, sentence in zip(encoded, first, table.sentences, strict=True):
+        found = [word for word in places if word is not None]
+        wanted = len(found) if one.overflowing else len(sentence.words)
+        if found != list(range(wanted)):
+            raise _without_token(table.path, sentence, found)
+    return Words(reading.tokens(encoded), first)
+
+
+def _without_token(path: Path, sentence: Sentence, found: Sequence[int]) -> DataError:
+    place = next(i for i in range(len(sentence.words)) if i not in found)
+    rule = "the tokenizer must find a token in every word"
+    received = shown(sentence.words[place])
+    return refusal(rule, path=path, line=sentence.lines[place], received=received)
+
+
+def _split(table: Sentences, tags: Sequence[str], reading: Reading) -> TagSplit:
+    words = words_of(table, reading)
     number = {tag: i for i, tag in enumerate(tags)}
-    labels = list[int]()
-    for one, sentence in zip(encoded, table.sentences, strict=True):
-        first = _first_tokens(one)
-        words = [word for word in first if word is not None]
-        if words != list(range(len(words))):
-            word = sentence.words[next(i for i, found in enumerate(words) if i != found)]
-            rule = "the tokenizer must find a token in every word"
-            raise refusal(rule, path=table.path, line=sentence.line, received=shown(word))
-        labels += [NO_TARGET if w is None else number[sentence.tags[w]] for w in first]
-    return TagSplit(**vars(tokens_in(encoded)), labels=np.array(labels, np.int64))
+    labels = [
+        NO_TARGET if word is None else number[sentence.tags[word]]
+        for places, sentence in zip(words.first, table.sentences, strict=True)
+        for word in places
+    ]
+    return TagSplit(**vars(words.tokens), labels=np.array(labels, np.int64))
 
 
 def _first_tokens(one: Encoding) -> list[int | None]:
-    """For each token the word that it begins; None where it begins none."""
     words = one.word_ids
     return [
         word if word is not None and word != before else None

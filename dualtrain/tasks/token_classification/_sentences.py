@@ -16,12 +16,17 @@ BETWEEN_DOCUMENTS = "-DOCSTART-"
 
 
 class Sentence(NamedTuple):
-    """Words and their tags, equally many."""
+    """Words and their tags, equally many; no tags where only words were asked for."""
 
-    line: int
-    """The line it starts on, counted from 1: for messages."""
+    lines: list[int]
+    """The line that each word stands on, counted from 1."""
     words: list[str]
     tags: list[str]
+
+    @property
+    def line(self) -> int:
+        """The line it starts on: for messages."""
+        return self.lines[0]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,10 +42,10 @@ class Sentences:
         return tuple(sorted({tag for one in self.sentences for tag in one.tags}))
 
 
-def read_sentences(path: Path, *, tokens: str, labels: str) -> Sentences:
+def read_sentences(path: Path, *, tokens: str, labels: str | None) -> Sentences:
     """The sentences of a .conll or .jsonl file.
 
-    tokens, labels: the keys of a JSON Lines file.
+    tokens, labels: the keys of a JSON Lines file. labels None: the words alone, in either file.
 
     Raises `DataError` with file and line for the first thing that is wrong, as a tag that is no BIO
     tag.
@@ -52,7 +57,10 @@ def read_sentences(path: Path, *, tokens: str, labels: str) -> Sentences:
     if kind not in (".conll", ".jsonl"):
         raise refusal("must end in .conll or .jsonl", path=path, received=shown(path.suffix))
     content = read_utf8(path)
-    found = _conll(content, path) if kind == ".conll" else _jsonl(content, path, tokens, labels)
+    if kind == ".conll":
+        found = _conll(content, path, tagged=labels is not None)
+    else:
+        found = _jsonl(content, path, tokens, labels)
     sentences = list(found)
     if not sentences:
         raise refusal("must have a sentence", path=path, received="none")
@@ -73,15 +81,19 @@ def check_tags(held_out: Sentences, known: tuple[str, ...]) -> None:
                 )
 
 
-def _conll(content: str, path: Path) -> Iterator[Sentence]:
+def _conll(content: str, path: Path, *, tagged: bool) -> Iterator[Sentence]:
     """A line a word, its columns apart by white space: word first, tag last; an empty line ends."""
-    start, words, tags = 0, list[str](), list[str]()
+    lines, words, tags = list[int](), list[str](), list[str]()
     for number, line in enumerate([*content.split("\n"), ""], start=1):
         columns = line.split()
         if not columns:
             if words and words != [BETWEEN_DOCUMENTS]:
-                yield Sentence(start, words, tags)
-            start, words, tags = 0, [], []
+                yield Sentence(lines, words, tags)
+            lines, words, tags = [], [], []
+            continue
+        lines.append(number)
+        words.append(columns[0])
+        if not tagged:
             continue
         if len(columns) < 2:
             raise refusal(
@@ -90,26 +102,26 @@ def _conll(content: str, path: Path) -> Iterator[Sentence]:
                 line=number,
                 received=shown(line),
             )
-        start = start or number
-        tag = columns[-1]
-        _check(tag, tags, path, number)
-        words.append(columns[0])
-        tags.append(tag)
+        _check(columns[-1], tags, path, number)
+        tags.append(columns[-1])
 
 
-def _jsonl(content: str, path: Path, tokens: str, labels: str) -> Iterator[Sentence]:
+def _jsonl(content: str, path: Path, tokens: str, labels: str | None) -> Iterator[Sentence]:
     for number, value in json_objects(content, path):
-        words, tags = (_list(value, key, path, number) for key in (tokens, labels))
-        if len(words) != len(tags) or not words:
+        words = _list(value, tokens, path, number)
+        tags = [] if labels is None else _list(value, labels, path, number)
+        if not words:
+            raise refusal("a sentence must have a word", path=path, line=number, received="none")
+        if labels is not None and len(words) != len(tags):
             raise refusal(
-                "a sentence must have one tag for each word, and a word",
+                "a sentence must have one tag for each word",
                 path=path,
                 line=number,
                 received=f"{len(words)} words, {len(tags)} tags",
             )
         for place, tag in enumerate(tags):
             _check(tag, tags[:place], path, number)
-        yield Sentence(number, words, tags)
+        yield Sentence([number] * len(words), words, tags)
 
 
 def _list(value: dict[str, Any], key: str, path: Path, line: int) -> list[str]:

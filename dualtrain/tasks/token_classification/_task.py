@@ -15,13 +15,19 @@ from dualtrain.data import MicroBatch
 from dualtrain.errors import DataError
 from dualtrain.extras import needed_for
 from dualtrain.fields import by_name
+from dualtrain.tasks._classes import NO_TARGET, cross_entropy
 from dualtrain.tasks._score import Score
 from dualtrain.tasks._task import Text
-from dualtrain.tasks.text_classification import EncoderConfig, EncoderTask
-from dualtrain.tasks.text_classification._config import fresh_config
-from dualtrain.tasks.text_classification._words import AnyModel, CheckpointModel
-from dualtrain.tasks.text_classification.checkpoint import read_checkpoint_config, read_weights
-from dualtrain.tasks.token_classification._prepared import NO_TARGET, PreparedTags, prepare
+from dualtrain.tasks.encoders import (
+    AnyModel,
+    CheckpointModel,
+    EncoderConfig,
+    EncoderTask,
+    PreparedTexts,
+)
+from dualtrain.tasks.encoders.checkpoint import read_weights
+from dualtrain.tasks.token_classification._predictor import TagPredictor
+from dualtrain.tasks.token_classification._prepared import PreparedTags, prepare
 from dualtrain.tasks.token_classification._sentences import Sentences, check_tags, read_sentences
 
 __all__ = ["TokenClassification"]
@@ -92,20 +98,9 @@ class TokenClassification(EncoderTask):
         """The same, prepared before."""
         return PreparedTags.load(folder)
 
-    def config(self, folder: Path, data: PreparedTags | None = None) -> EncoderConfig:
-        """The encoder; without data of the most tokens that it may have, for two tags."""
-        classes = 2 if data is None else len(data.classes)
-        if isinstance(self.model, CheckpointModel):
-            path = folder / self.model.path
-            config = read_checkpoint_config(path, classes=classes, dropout=self.model.dropout)
-        else:
-            config = fresh_config(
-                self.model,
-                vocab_size=self.model.vocab_size if data is None else data.vocab_size,
-                pad_id=0 if data is None else data.pad_id,
-                classes=classes,
-            )
-        return replace(config, per_token=True)
+    def config(self, folder: Path, data: PreparedTexts | None = None) -> EncoderConfig:
+        """The encoder, with a head on each token."""
+        return replace(super().config(folder, data), per_token=True)
 
     def check_start(self, folder: Path, rows: object) -> None:
         """Refuse a checkpoint whose weights are not those of its encoder."""
@@ -125,25 +120,26 @@ class TokenClassification(EncoderTask):
         wanted, given = list[list[str]](), list[list[str]]()
         correct, total, loss = 0, 0, 0.0
         for output, batch in outputs:
-            labels, logits = batch["labels"], output.astype(np.float64)
-            if logits.shape != (*labels.shape, len(data.classes)):
+            labels = batch["labels"]
+            if output.shape != (*labels.shape, len(data.classes)):
                 raise DataError(
                     f"the model's output must have the shape (sentences, tokens, tags), "
-                    f"{(*labels.shape, len(data.classes))}. Received: {logits.shape}"
+                    f"{(*labels.shape, len(data.classes))}. Received: {output.shape}"
                 )
-            best = logits.argmax(axis=-1)
+            best = output.argmax(axis=-1)
             counted = labels != NO_TARGET
             for tags, ours, here in zip(labels, best, counted, strict=True):
                 wanted.append([data.classes[tag] for tag in tags[here]])
                 given.append([data.classes[tag] for tag in ours[here]])
-            right, logits = labels[counted], logits[counted]
-            correct += int((best[counted] == right).sum())
-            logits -= logits.max(axis=-1, keepdims=True)
-            chosen = np.take_along_axis(logits, right[:, None], axis=-1)[:, 0]
-            loss += float((np.log(np.exp(logits).sum(axis=-1)) - chosen).sum())
-            total += len(right)
+            correct += int((best[counted] == labels[counted]).sum())
+            loss += cross_entropy(output[counted], labels[counted])
+            total += int(counted.sum())
         precision, recall, f1, _ = precision_recall_fscore_support(
             wanted, given, average="micro", zero_division=0
         )
         metrics = {"precision": float(precision), "recall": float(recall), "f1": float(f1)}
         return Score(examples=total, loss=loss / total, correct=correct, metrics=metrics)
+
+    def predictor(self, folder: Path) -> TagPredictor:
+        """By config.json and the tokenizer's files."""
+        return TagPredictor(folder, tokens=self.tokens, max_length=self.model.max_length)

@@ -8,22 +8,22 @@ from pathlib import Path
 from dualtrain.listing import listed
 from dualtrain.printable import printable
 from dualtrain.tasks._model import ParameterLike
-from dualtrain.tasks.text_classification._config import HEAD, EncoderConfig
-from dualtrain.tasks.text_classification._words import Head
-from dualtrain.tasks.text_classification.checkpoint._config import (
+from dualtrain.tasks.encoders._config import HEAD, EncoderConfig
+from dualtrain.tasks.encoders._words import Head
+from dualtrain.tasks.encoders.checkpoint._config import (
     read_checkpoint_config,
     read_fields,
 )
-from dualtrain.tasks.text_classification.checkpoint._fields import TYPE_FIELDS, VERDICTS
-from dualtrain.tasks.text_classification.checkpoint._files import (
+from dualtrain.tasks.encoders.checkpoint._fields import TYPE_FIELDS, VERDICTS
+from dualtrain.tasks.encoders.checkpoint._files import (
     CONFIG,
     TOKENIZER_CONFIG,
     read_object,
     shown,
 )
-from dualtrain.tasks.text_classification.checkpoint._head import class_order
-from dualtrain.tasks.text_classification.checkpoint._tokenizer_fields import PADDLENLP, SETTINGS
-from dualtrain.tasks.text_classification.checkpoint._weights import stored_tensors
+from dualtrain.tasks.encoders.checkpoint._head import class_order
+from dualtrain.tasks.encoders.checkpoint._tokenizer_fields import PADDLENLP, SETTINGS
+from dualtrain.tasks.encoders.checkpoint._weights import stored_tensors
 
 __all__ = ["checkpoint_notes"]
 

@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 from tokenizers import AddedToken
 
 from dualtrain.errors import CheckpointError
-from dualtrain.tasks.text_classification.checkpoint._files import refusal, shown
-from dualtrain.tasks.text_classification.checkpoint._tokenizer_fields import FLAGS
+from dualtrain.tasks.encoders.checkpoint._files import refusal, shown
+from dualtrain.tasks.encoders.checkpoint._tokenizer_fields import FLAGS
 
 __all__ = ["Token", "added_token", "check_numbers", "content", "refused", "token"]
 

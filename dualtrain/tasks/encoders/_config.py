@@ -17,7 +17,7 @@ from dualtrain.tasks._model import (
     linear,
     norm,
 )
-from dualtrain.tasks.text_classification._words import Family, FreshModel
+from dualtrain.tasks.encoders._words import Family, FreshModel
 
 __all__ = [
     "ACTIVATIONS",

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dualtrain.tasks._model import ParameterLike, fresh_array
-from dualtrain.tasks.text_classification._config import EncoderConfig
-from dualtrain.tasks.text_classification._words import Head
-from dualtrain.tasks.text_classification.checkpoint import read_weights
+from dualtrain.tasks.encoders._config import EncoderConfig
+from dualtrain.tasks.encoders._words import Head
+from dualtrain.tasks.encoders.checkpoint import read_weights
 
 __all__ = ["initial_weights"]
 

@@ -15,7 +15,7 @@ from dualtrain.errors import CheckpointError
 from dualtrain.files import irregular, read_bytes, read_header
 from dualtrain.listing import listed
 from dualtrain.shapes import Shape
-from dualtrain.tasks.text_classification.checkpoint._files import (
+from dualtrain.tasks.encoders.checkpoint._files import (
     read_object,
     refusal,
     shown,

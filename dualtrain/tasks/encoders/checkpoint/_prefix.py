@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from dualtrain.listing import listed
-from dualtrain.tasks.text_classification._words import Family
-from dualtrain.tasks.text_classification.checkpoint._fields import BOTH_HAVE, MODEL_TYPE
-from dualtrain.tasks.text_classification.checkpoint._files import refusal
+from dualtrain.tasks.encoders._words import Family
+from dualtrain.tasks.encoders.checkpoint._fields import BOTH_HAVE, MODEL_TYPE
+from dualtrain.tasks.encoders.checkpoint._files import refusal
 
 __all__ = ["check_prefix"]
 

@@ -20,26 +20,26 @@ from tokenizers.pre_tokenizers import ByteLevel
 
 from dualtrain.listing import listed
 from dualtrain.printable import shortened
-from dualtrain.tasks.text_classification.checkpoint._files import (
+from dualtrain.tasks.encoders.checkpoint._files import (
     TOKENIZER,
     read_object,
     read_text,
     refusal,
     shown,
 )
-from dualtrain.tasks.text_classification.checkpoint._tokenizer_fields import FLAGS, NORMALIZER
-from dualtrain.tasks.text_classification.tokenizer._settings import Settings
-from dualtrain.tasks.text_classification.tokenizer._tokenizer_json import (
+from dualtrain.tasks.encoders.checkpoint._tokenizer_fields import FLAGS, NORMALIZER
+from dualtrain.tasks.encoders.tokenizer._settings import Settings
+from dualtrain.tasks.encoders.tokenizer._tokenizer_json import (
     apply_settings,
     read_tokenizer_json,
 )
-from dualtrain.tasks.text_classification.tokenizer._tokens import (
+from dualtrain.tasks.encoders.tokenizer._tokens import (
     Token,
     check_numbers,
     content,
     refused,
 )
-from dualtrain.tasks.text_classification.tokenizer._wordpiece import PAD, bert_pipeline, put_around
+from dualtrain.tasks.encoders.tokenizer._wordpiece import PAD, bert_pipeline, put_around
 
 __all__ = ["load_tokenizer"]
 

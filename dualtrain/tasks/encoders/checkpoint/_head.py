@@ -15,13 +15,13 @@ from typing import Any, NamedTuple
 
 from dualtrain.listing import listed
 from dualtrain.printable import shortened
-from dualtrain.tasks.text_classification._config import ARCHITECTURES, HEAD, HEAD_LAYERS, POOLED
-from dualtrain.tasks.text_classification._words import Family, Head
-from dualtrain.tasks.text_classification.checkpoint._config import read_fields
-from dualtrain.tasks.text_classification.checkpoint._fields import MODEL_TYPE
-from dualtrain.tasks.text_classification.checkpoint._files import CONFIG, refusal, shown
-from dualtrain.tasks.text_classification.checkpoint._safetensors import StoredTensor
-from dualtrain.tasks.text_classification.checkpoint._weights import stored_tensors
+from dualtrain.tasks.encoders._config import ARCHITECTURES, HEAD, HEAD_LAYERS, POOLED
+from dualtrain.tasks.encoders._words import Family, Head
+from dualtrain.tasks.encoders.checkpoint._config import read_fields
+from dualtrain.tasks.encoders.checkpoint._fields import MODEL_TYPE
+from dualtrain.tasks.encoders.checkpoint._files import CONFIG, refusal, shown
+from dualtrain.tasks.encoders.checkpoint._safetensors import StoredTensor
+from dualtrain.tasks.encoders.checkpoint._weights import stored_tensors
 
 __all__ = ["ClassOrder", "class_order", "stored_classes"]
 

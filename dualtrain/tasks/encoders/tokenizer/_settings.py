@@ -14,7 +14,7 @@ from typing import Any
 
 from tokenizers import AddedToken
 
-from dualtrain.tasks.text_classification.checkpoint._files import (
+from dualtrain.tasks.encoders.checkpoint._files import (
     CONFIG,
     TOKENIZER,
     TOKENIZER_CONFIG,
@@ -22,20 +22,20 @@ from dualtrain.tasks.text_classification.checkpoint._files import (
     refusal,
     shown,
 )
-from dualtrain.tasks.text_classification.checkpoint._tokenizer_fields import (
+from dualtrain.tasks.encoders.checkpoint._tokenizer_fields import (
     CLASSES,
     NAMED,
     REFUSED,
     SWITCHES,
     TokenizerKind,
 )
-from dualtrain.tasks.text_classification.tokenizer._tokens import (
+from dualtrain.tasks.encoders.tokenizer._tokens import (
     Token,
     added_token,
     content,
     token,
 )
-from dualtrain.tasks.text_classification.tokenizer._wordpiece import NAMES
+from dualtrain.tasks.encoders.tokenizer._wordpiece import NAMES
 
 __all__ = ["Settings", "read_settings"]
 

@@ -7,16 +7,16 @@ model's of them: `_prefix.py` and `_paddlenlp_names.py` know what else a tensor 
 `_files.py` has what both rooms do with a file: open it, and refuse it.
 """
 
-from dualtrain.tasks.text_classification.checkpoint._config import (
+from dualtrain.tasks.encoders.checkpoint._config import (
     read_checkpoint_config as read_checkpoint_config,
 )
-from dualtrain.tasks.text_classification.checkpoint._files import refusal as refusal
-from dualtrain.tasks.text_classification.checkpoint._head import class_order as class_order
-from dualtrain.tasks.text_classification.checkpoint._head import stored_classes as stored_classes
-from dualtrain.tasks.text_classification.checkpoint._notes import (
+from dualtrain.tasks.encoders.checkpoint._files import refusal as refusal
+from dualtrain.tasks.encoders.checkpoint._head import class_order as class_order
+from dualtrain.tasks.encoders.checkpoint._head import stored_classes as stored_classes
+from dualtrain.tasks.encoders.checkpoint._notes import (
     checkpoint_notes as checkpoint_notes,
 )
-from dualtrain.tasks.text_classification.checkpoint._paddlenlp_names import (
+from dualtrain.tasks.encoders.checkpoint._paddlenlp_names import (
     PADDLENLP_NAMES as PADDLENLP_NAMES,
 )
-from dualtrain.tasks.text_classification.checkpoint._weights import read_weights as read_weights
+from dualtrain.tasks.encoders.checkpoint._weights import read_weights as read_weights

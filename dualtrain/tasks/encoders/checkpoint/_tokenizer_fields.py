@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from dualtrain.fields import by_name
-from dualtrain.tasks.text_classification.checkpoint._fields import SWITCH, Requirement, only
+from dualtrain.tasks.encoders.checkpoint._fields import SWITCH, Requirement, only
 
 __all__ = [
     "CLASSES",

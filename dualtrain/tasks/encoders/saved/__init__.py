@@ -4,11 +4,11 @@
 read, `_tokenizer_files.py` has the files for classes that do not read it.
 """
 
-from dualtrain.tasks.text_classification.saved._folder import save_config as save_config
-from dualtrain.tasks.text_classification.saved._tokenizer_config import (
+from dualtrain.tasks.encoders.saved._folder import save_config as save_config
+from dualtrain.tasks.encoders.saved._tokenizer_config import (
     tokenizer_config as tokenizer_config,
 )
-from dualtrain.tasks.text_classification.saved._tokenizer_files import FAST_ALONE as FAST_ALONE
-from dualtrain.tasks.text_classification.saved._tokenizer_files import (
+from dualtrain.tasks.encoders.saved._tokenizer_files import FAST_ALONE as FAST_ALONE
+from dualtrain.tasks.encoders.saved._tokenizer_files import (
     has_slow_class as has_slow_class,
 )

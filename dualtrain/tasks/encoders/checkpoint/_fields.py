@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, get_args
 
 from dualtrain.fields import by_name
-from dualtrain.tasks.text_classification._config import ACTIVATIONS
-from dualtrain.tasks.text_classification._words import MOST_LAYERS, Family
+from dualtrain.tasks.encoders._config import ACTIVATIONS
+from dualtrain.tasks.encoders._words import MOST_LAYERS, Family
 
 __all__ = [
     "BOTH_HAVE",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dualtrain.shapes import Shape
-from dualtrain.tasks.text_classification.checkpoint._files import refusal
+from dualtrain.tasks.encoders.checkpoint._files import refusal
 
 __all__ = ["PADDLENLP_NAMES", "is_paddlenlp", "is_transposed", "transformers_name"]
 

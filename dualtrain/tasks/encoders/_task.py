@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from dualtrain.tasks._model import ParameterLike
 from dualtrain.tasks._task import Task
-from dualtrain.tasks.text_classification._config import EncoderConfig
-from dualtrain.tasks.text_classification._initial import initial_weights
-from dualtrain.tasks.text_classification._prepared import PreparedTexts
-from dualtrain.tasks.text_classification._words import AnyModel, CheckpointModel, FreshModel
-from dualtrain.tasks.text_classification.checkpoint import checkpoint_notes
-from dualtrain.tasks.text_classification.saved import FAST_ALONE, has_slow_class, save_config
+from dualtrain.tasks.encoders._config import EncoderConfig, fresh_config
+from dualtrain.tasks.encoders._initial import initial_weights
+from dualtrain.tasks.encoders._prepared import PreparedTexts
+from dualtrain.tasks.encoders._words import AnyModel, CheckpointModel, FreshModel
+from dualtrain.tasks.encoders.checkpoint import checkpoint_notes, read_checkpoint_config
+from dualtrain.tasks.encoders.saved import FAST_ALONE, has_slow_class, save_config
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -50,6 +50,19 @@ class EncoderTask(Task):
         if isinstance(self.model, CheckpointModel):
             files["model.path"] = folder / self.model.path
         return files
+
+    def config(self, folder: Path, data: PreparedTexts | None = None) -> EncoderConfig:
+        """The encoder; without data of the most tokens that it may have, for two classes."""
+        classes = 2 if data is None else len(data.classes)
+        if isinstance(self.model, CheckpointModel):
+            folder = folder / self.model.path
+            return read_checkpoint_config(folder, classes=classes, dropout=self.model.dropout)
+        return fresh_config(
+            self.model,
+            vocab_size=self.model.vocab_size if data is None else data.vocab_size,
+            pad_id=0 if data is None else data.pad_id,
+            classes=classes,
+        )
 
     def initial_weights(
         self, folder: Path, config: EncoderConfig, parameters: Sequence[ParameterLike], *, seed: int

@@ -18,16 +18,16 @@ from dualtrain.listing import listed
 from dualtrain.printable import printable
 from dualtrain.shapes import mismatches
 from dualtrain.tasks._model import ParameterLike
-from dualtrain.tasks.text_classification._config import HEAD, EncoderConfig
-from dualtrain.tasks.text_classification._words import Family, Head
-from dualtrain.tasks.text_classification.checkpoint._files import CONFIG, refusal
-from dualtrain.tasks.text_classification.checkpoint._paddlenlp_names import (
+from dualtrain.tasks.encoders._config import HEAD, EncoderConfig
+from dualtrain.tasks.encoders._words import Family, Head
+from dualtrain.tasks.encoders.checkpoint._files import CONFIG, refusal
+from dualtrain.tasks.encoders.checkpoint._paddlenlp_names import (
     is_paddlenlp,
     is_transposed,
     transformers_name,
 )
-from dualtrain.tasks.text_classification.checkpoint._prefix import check_prefix
-from dualtrain.tasks.text_classification.checkpoint._safetensors import (
+from dualtrain.tasks.encoders.checkpoint._prefix import check_prefix
+from dualtrain.tasks.encoders.checkpoint._safetensors import (
     StoredTensor,
     read_headers,
     read_tensors,

@@ -13,8 +13,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dualtrain.tasks.text_classification.checkpoint._tokenizer_fields import FLAGS, NORMALIZER
-from dualtrain.tasks.text_classification.saved._tokenizer_files import INIT_CLASS, slow_class
+from dualtrain.tasks.encoders.checkpoint._tokenizer_fields import FLAGS, NORMALIZER
+from dualtrain.tasks.encoders.saved._tokenizer_files import INIT_CLASS, slow_class
 
 __all__ = ["tokenizer_config"]
 

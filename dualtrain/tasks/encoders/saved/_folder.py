@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 from dualtrain.aside import write_aside
-from dualtrain.tasks.text_classification._config import EncoderConfig
-from dualtrain.tasks.text_classification.saved._tokenizer_files import tokenizer_files
+from dualtrain.tasks.encoders._config import EncoderConfig
+from dualtrain.tasks.encoders.saved._tokenizer_files import tokenizer_files
 
 __all__ = ["save_config"]
 

@@ -12,14 +12,14 @@ from typing import Any
 
 from dualtrain.errors import CheckpointError, Problem
 from dualtrain.printable import printable
-from dualtrain.tasks.text_classification._config import KEYWORDS, EncoderConfig
-from dualtrain.tasks.text_classification.checkpoint._fields import (
+from dualtrain.tasks.encoders._config import KEYWORDS, EncoderConfig
+from dualtrain.tasks.encoders.checkpoint._fields import (
     BOTH_HAVE,
     ERNIE_REQUIREMENTS,
     MODEL_TYPE,
     REQUIREMENTS,
 )
-from dualtrain.tasks.text_classification.checkpoint._files import (
+from dualtrain.tasks.encoders.checkpoint._files import (
     CONFIG,
     read_object,
     refusal,

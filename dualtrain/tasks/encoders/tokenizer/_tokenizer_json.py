@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import ByteLevel
 
-from dualtrain.tasks.text_classification.checkpoint._files import (
+from dualtrain.tasks.encoders.checkpoint._files import (
     TOKENIZER,
     TOKENIZER_CONFIG,
     read_object,
@@ -23,9 +23,9 @@ from dualtrain.tasks.text_classification.checkpoint._files import (
     refusal,
     shown,
 )
-from dualtrain.tasks.text_classification.checkpoint._tokenizer_fields import NORMALIZER
-from dualtrain.tasks.text_classification.tokenizer._settings import Settings
-from dualtrain.tasks.text_classification.tokenizer._tokens import check_numbers, refused
+from dualtrain.tasks.encoders.checkpoint._tokenizer_fields import NORMALIZER
+from dualtrain.tasks.encoders.tokenizer._settings import Settings
+from dualtrain.tasks.encoders.tokenizer._tokens import check_numbers, refused
 
 __all__ = ["apply_settings", "read_tokenizer_json"]
 
