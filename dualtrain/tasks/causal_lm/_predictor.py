@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from dualtrain.data import MicroBatch, refusal
 from dualtrain.tasks._classes import cross_entropy, log_probabilities
 from dualtrain.tasks._predictor import Prediction, Predictor, Samples, on_lines
-from dualtrain.tasks.causal_lm._config import DecoderConfig
 from dualtrain.tasks.causal_lm._prepared import read_texts
 from dualtrain.tasks.causal_lm._saved import END, read_config, read_tokenizer
 
@@ -41,13 +40,13 @@ class NextTokenPredictor(Predictor):
 
     def __init__(self, folder: Path, *, text: str | None) -> None:
         self._folder, self._text = folder, text
-        self.config: DecoderConfig = read_config(folder)
+        self.config = self._decoder = read_config(folder)
 
     def read(self, file: Path) -> Samples:
         """The texts, cut by the folder's tokenizer."""
         table = read_texts(file, self._text)
-        tokenizer = read_tokenizer(self._folder, vocab_size=self.config.vocab_size)
-        rows = [one.ids[-self.config.max_length :] for one in tokenizer.encode_batch(table.texts)]
+        tokenizer = read_tokenizer(self._folder, vocab_size=self._decoder.vocab_size)
+        rows = [one.ids[-self._decoder.max_length :] for one in tokenizer.encode_batch(table.texts)]
         for line, row in zip(table.lines, rows, strict=True):
             if not row:
                 raise refusal("must have a token", path=file, line=line, received="an empty text")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,10 +134,12 @@ class TokenClassification(EncoderTask):
             correct += int((best[counted] == labels[counted]).sum())
             loss += cross_entropy(output[counted], labels[counted])
             total += int(counted.sum())
-        precision, recall, f1, _ = precision_recall_fscore_support(
-            wanted, given, average="micro", zero_division=0
+        without: Any = 0  # where nothing is found; seqeval's annotation is of the word "warn" alone
+        found = precision_recall_fscore_support(
+            wanted, given, average="micro", zero_division=without
         )
-        metrics = {"precision": float(precision), "recall": float(recall), "f1": float(f1)}
+        names = ("precision", "recall", "f1")
+        metrics = {name: float(np.asarray(one)) for name, one in zip(names, found, strict=False)}
         return Score(examples=total, loss=loss / total, correct=correct, metrics=metrics)
 
     def predictor(self, folder: Path) -> TagPredictor:
