@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dualtrain.training import build_optimizer as build_optimizer
     from dualtrain.training import build_schedule as build_schedule
     from dualtrain.training import fit as fit
+    from dualtrain.training import resume as resume
     from dualtrain.training import start as start
     from dualtrain.twins import copy_weights as copy_weights
 
@@ -38,6 +39,7 @@ _ROOMS = {
     "load_spec": "dualtrain.spec",
     "port": "dualtrain.porting",
     "read_recipe": "dualtrain.recipes",
+    "resume": "dualtrain.training",
     "start": "dualtrain.training",
     "write_script": "dualtrain.scripts",
 }
@@ -54,6 +56,7 @@ __all__ = [
     "load_spec",
     "port",
     "read_recipe",
+    "resume",
     "start",
     "write_script",
 ]

@@ -15,6 +15,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated, TextIO
 
 import typer
@@ -101,6 +102,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         sys.exit(141)
     except OSError as error:
+        left = error.__context__
+        if isinstance(left, SystemExit) and isinstance(left.code, int) and left.code > 128:
+            for stream in (sys.stdout, sys.stderr):  # the terminal is gone, whose closing was told
+                with suppress(OSError):
+                    _flush(stream)
+            raise left from None
         place = "the command's output" if error.filename is None else escaped(str(error.filename))
         told = f"{place}: cannot be read or written. Received: {reason(error)}"
         print(refusal(told), file=sys.stderr)

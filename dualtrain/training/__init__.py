@@ -43,6 +43,7 @@ from dualtrain.training._predict import Weights as Weights
 from dualtrain.training._predict import predict as predict
 from dualtrain.training._run import Run as Run
 from dualtrain.training._save import weights_size as weights_size
+from dualtrain.training._start import resume as resume
 from dualtrain.training._start import start as start
 from dualtrain.training._task import task_ledger as task_ledger
 from dualtrain.training._task import train as train

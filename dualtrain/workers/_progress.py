@@ -62,7 +62,8 @@ class Moves(Observer):
 
     def __init__(self, bars: ProgressBars, name: str) -> None:
         self._bars, self._name = bars, name
-        self.done = 0
+        self.made = 0
+        """Updates made or skipped; a run that goes on has others before."""
         self.skipped = 0
         self.left = "nothing is left of the run, which had not begun"
         """What there is of a run that was interrupted."""
@@ -74,9 +75,9 @@ class Moves(Observer):
 
     def updated(self, update: Update, total: int) -> None:
         """Move the bar by one update."""
-        self.done += 1
+        self.made += 1
         self.skipped += update.skipped
-        self._bars.show(self._name, self.done, total, update.loss)
+        self._bars.show(self._name, update.attempt + 1, total, update.loss)
 
     def interrupted(self, left: str) -> None:
         """Keep it, to be said below the bar."""

@@ -24,7 +24,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("plan",),
     ("trace", "backend", "dialects", "explain", "scripts"),
     ("twins", "recipes"),
-    ("lockstep",),
+    ("lockstep", "checkpoints"),
     ("parity", "training"),
     ("report", "testing"),
     ("workers", "porting"),

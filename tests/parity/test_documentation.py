@@ -206,6 +206,7 @@ def two_models() -> dict[str, Any]:
 GIVEN: dict[str, Callable[[], dict[str, Any]]] = {
     "docs/checkpoints.md": a_saved_folder,
     "docs/parity.md": one_trace,
+    "docs/resume.md": from_python,
     "docs/runs.md": from_python,
     "docs/trace.md": a_trace_of_torch,
     "docs/twins.md": two_models,
