@@ -25,9 +25,10 @@ from dualtrain.training._objective import LossSum
 from dualtrain.training._observer import Observer
 from dualtrain.training._outputs import check_outputs, inputs_of
 from dualtrain.training._plateau import Metric, PlateauMetric, check_metric
-from dualtrain.training._probe import evaluation_logits
+from dualtrain.training._probe import evaluation_logits, first_rows
 from dualtrain.training._recorder import recorded
 from dualtrain.training._run import Run
+from dualtrain.training._saved import TASK
 from dualtrain.training._states import check_states, leading
 from dualtrain.training._task_side import TaskSide, begin_task
 from dualtrain.training._turn import Turn
@@ -80,7 +81,7 @@ def train(
     """
     if metric is not None:
         check_metric(spec, metric)
-    check_outputs(trace, output, inputs=inputs_of(spec), files=task_of(spec).files)
+    check_outputs(trace, output, inputs=inputs_of(spec), files=(*task_of(spec).files, TASK))
     check_states(spec, states, every, output=output, inputs=inputs_of(spec))
     with ExitStack() as opened:
         kept = opened.enter_context(
@@ -117,6 +118,8 @@ def train(
             header = kept.stand(run)
         elif measure:
             logits = evaluation_logits(run, first_of(run, side.epochs))
+            if logits.ndim > 2:  # of a sequence: tokens
+                logits = first_rows(logits)
             notes = [*start.notes, *start.trace_notes]
             header = describe(run, probe=logits, data_digest=side.data.digest, notes=notes)
         files: dict[str, Any] = {"output": output, "save": start.save, "callbacks": callbacks}
