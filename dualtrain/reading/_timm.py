@@ -1,4 +1,4 @@
-"""What timm's makers of optimizers, schedules and loss scalers do, told in Python and read like it."""
+"""What timm's makers of optimizers, schedules and scalers do, told in Python and read like it."""
 
 from __future__ import annotations
 

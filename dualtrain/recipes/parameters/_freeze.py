@@ -103,7 +103,9 @@ def _only(seen: Seen) -> str | None:
         names.append(str(getattr(value.operands[1], "value", "")))
         value = value.operands[0]
     inner = [one for one in names if one not in ("module", "_layers")]
-    made = isinstance(value, Made) and (".from_pretrained" in value.path or ".models." in value.path)
+    made = isinstance(value, Made) and (
+        ".from_pretrained" in value.path or ".models." in value.path
+    )
     return text if inner and made else None
 
 
