@@ -30,7 +30,8 @@ def written_rates(spec: Spec, backend: str, micro_batches: int, updates: int) ->
     """
     if updates > LONGEST:
         raise NotStated(f"the run has {updates} updates; up to {LONGEST} are run here")
-    bare = {"weight_decay": None, "lr_multipliers": (), "layer_decay": None, "freeze": None}
+    bare = {"weight_decay": None, "layer_decay": None, "freeze": None}
+    bare |= {"lr_multipliers": (), "own_betas": ()}
     kept = spec.model_dump(exclude_unset=True) | bare | {"device": "cpu", "task": None}
     text = write_script(Spec.model_validate(kept), backend, model="port_twin")
     with tempfile.TemporaryDirectory() as folder:

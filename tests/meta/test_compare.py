@@ -25,7 +25,7 @@ from tests.traces import (
 )
 
 AMP: dict[str, Any] = {"amp": {"dtype": "float16"}}
-PARAMETER_RULES = "weight_decay, lr_multipliers, layer_decay, freeze"
+PARAMETER_RULES = "weight_decay, lr_multipliers, own_betas, layer_decay, freeze"
 
 
 @dataclass(frozen=True)
