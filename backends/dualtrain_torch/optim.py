@@ -22,10 +22,10 @@ __all__ = ["build_optimizer", "trial"]
 def build_optimizer(optimizer: Optimizer, ledger: Ledger, model: Any, *, clip: Any = None) -> Any:
     """`torch.optim.AdamW` or another over the parameters that train by the ledger.
 
-    A parameter group for each weight decay, lr multiplier and pair of betas; the group's `lr` is the base rate
-    times its multiplier, and a schedule moves every group. The first group's multiplier is 1; it
-    is empty where no parameter's is. Adam and AdamW use the fused kernel where it takes the
-    parameters.
+    A parameter group for each weight decay, lr multiplier and pair of betas; the group's `lr` is
+    the base rate times its multiplier, and a schedule moves every group. The first group's
+    multiplier is 1; it is empty where no parameter's is. Adam and AdamW use the fused kernel where
+    it takes the parameters.
 
     AdamW rounds the factor 1 - lr wd to float32 once; Paddle rounds lr wd first.
 

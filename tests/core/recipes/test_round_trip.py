@@ -32,6 +32,7 @@ LEFT_OUT = {
     "ema": "a recipe has no field for averages",
     "loss": "a recipe has no field for it",
     "lr_multipliers": "named by the hazard param_groups",
+    "own_betas": "named by the hazard param_groups",
     "layer_decay": "named by the hazard param_groups",
     "shift": "the rates say it",
     "clip.rule": "Paddle's where nothing says torch's",
