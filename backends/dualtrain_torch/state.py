@@ -133,4 +133,6 @@ def _load_numbers(optimizer: Any, states: Mapping[Any, Mapping[str, Any]]) -> No
 
 
 def _cuda_device(model: torch.nn.Module) -> Any:
-    return next((p.device for p in model.parameters() if p.is_cuda), None)
+    """None of another framework's model too."""
+    found = (p for p in model.parameters() if isinstance(p, torch.Tensor) and p.is_cuda)
+    return next((p.device for p in found), None)

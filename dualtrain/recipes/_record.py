@@ -31,6 +31,7 @@ FIELDS = (
     "warmup",
     "warmup_unit",  # steps fraction epochs
     "warmup_start",  # the rate at the first update
+    "warmup_peak",  # the rate at its end, where the schedule goes on from another
     "warmup_counted",  # before: the curve begins behind it; inside the length where absent
     "num_cycles",
     "power",

@@ -14,7 +14,7 @@ from dualtrain.fields import Part, Source, dotted
 from dualtrain.optimizers import Optimizer
 from dualtrain.schedules import Schedule
 from dualtrain.spec._amp import Amp
-from dualtrain.spec._evaluation import Best, EarlyStopping, Evaluation, Measured
+from dualtrain.spec._evaluation import Best, Checkpointing, EarlyStopping, Evaluation, Measured
 from dualtrain.spec._horizon import HorizonOrCount
 from dualtrain.spec._loss import Loss
 from dualtrain.spec._parameters import (
@@ -119,6 +119,8 @@ class Spec(Part):
     """Absent means never."""
     best: Best | None = None
     """Absent means that the last weights are kept alone."""
+    checkpoint: Checkpointing = Checkpointing()
+    """When a run that is given a folder for checkpoints writes them."""
     task: AnyTask | None = None
     """Data and model; absent when the caller brings both."""
 
