@@ -152,7 +152,8 @@ def _betas_are_the_usual_ones(plan: Plan) -> str | None:
     same = next((part for part in plan.spec.own_betas if part.betas == usual), None)
     if same is None:
         return None
-    return "{} has betas {:g} and {:g}, as all others have".format(same.pattern, *same.betas)
+    b1, b2 = same.betas
+    return f"{same.pattern} has betas {b1:g} and {b2:g}, as all others have"
 
 
 @PARAMETER_RULES.note(

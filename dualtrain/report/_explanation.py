@@ -166,7 +166,8 @@ def _parameters(spec: Spec) -> Iterator[str]:
         own = "" if multiplier.lr is None else f", base rate {multiplier.lr:g},"
         yield f"Rate x {times:g}{own} for {multiplier.pattern}."
     for part in spec.own_betas:
-        yield "Betas {:g} and {:g} for {}.".format(*part.betas, part.pattern)
+        b1, b2 = part.betas
+        yield f"Betas {b1:g} and {b2:g} for {part.pattern}."
     if spec.layer_decay is not None:
         yield f"Rate x {spec.layer_decay.rate:g} for each layer above a parameter."
         for side in ("below", "above"):
