@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from dualtrain.ledger import Ledger, decide
 from dualtrain.spec import Spec
 from dualtrain.tasks import Score
 from dualtrain.training._before import model_config, task_of
+from dualtrain.training._callbacks import Callback
 from dualtrain.training._checkpoints import Stop
 from dualtrain.training._drawn import first_of
 from dualtrain.training._evaluations import Evaluations
@@ -23,9 +25,10 @@ from dualtrain.training._objective import LossSum
 from dualtrain.training._observer import Observer
 from dualtrain.training._outputs import check_outputs, inputs_of
 from dualtrain.training._plateau import Metric, PlateauMetric, check_metric
-from dualtrain.training._probe import evaluation_logits
+from dualtrain.training._probe import evaluation_logits, first_rows
 from dualtrain.training._recorder import recorded
 from dualtrain.training._run import Run
+from dualtrain.training._saved import TASK
 from dualtrain.training._states import check_states, leading
 from dualtrain.training._task_side import TaskSide, begin_task
 from dualtrain.training._turn import Turn
@@ -52,6 +55,7 @@ def train(
     resume: bool = False,
     allow_spec_change: bool = False,
     stop: Stop | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> Score | None:
     """Train the spec's task with one backend; its score, or None without an `eval` file.
 
@@ -67,6 +71,7 @@ def train(
         and with `trace` the initial weights, so that the trace can be compared by how far training
         moved the weights. The score is that of the averages.
     states: folder for the states of the run, `every`: of which updates, as for `fit`.
+    callbacks: as for `fit`.
     nudge: move every weight by 1 ULP before training, to measure the chaos floor; which go up and
         which down follows from this number. 0: do not.
     without_randomness: train with nothing random, as a parity run does: masks cannot match across
@@ -76,7 +81,7 @@ def train(
     """
     if metric is not None:
         check_metric(spec, metric)
-    check_outputs(trace, output, inputs=inputs_of(spec), files=task_of(spec).files)
+    check_outputs(trace, output, inputs=inputs_of(spec), files=(*task_of(spec).files, TASK))
     check_states(spec, states, every, output=output, inputs=inputs_of(spec))
     with ExitStack() as opened:
         kept = opened.enter_context(
@@ -113,9 +118,11 @@ def train(
             header = kept.stand(run)
         elif measure:
             logits = evaluation_logits(run, first_of(run, side.epochs))
+            if logits.ndim > 2:  # of a sequence: tokens
+                logits = first_rows(logits)
             notes = [*start.notes, *start.trace_notes]
             header = describe(run, probe=logits, data_digest=side.data.digest, notes=notes)
-        files: dict[str, Any] = {"output": output, "save": start.save}
+        files: dict[str, Any] = {"output": output, "save": start.save, "callbacks": callbacks}
         observers = opened.enter_context(recorded(run, header, observer, kept=kept, **files))
         evaluations = Evaluations(run, partial(side.score, run), observers)
         turns: list[Turn] = [evaluations, *kept.turns(run)]
