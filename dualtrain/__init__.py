@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dualtrain.scripts import write_script as write_script
     from dualtrain.spec import Spec as Spec
     from dualtrain.spec import load_spec as load_spec
+    from dualtrain.training import Callback as Callback
     from dualtrain.training import build_optimizer as build_optimizer
     from dualtrain.training import build_schedule as build_schedule
     from dualtrain.training import fit as fit
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 
 _ROOMS = {
+    "Callback": "dualtrain.training",
     "DualtrainError": "dualtrain.errors",
     "Plan": "dualtrain.plan",
     "Spec": "dualtrain.spec",
@@ -45,6 +47,7 @@ _ROOMS = {
 }
 
 __all__ = [
+    "Callback",
     "DualtrainError",
     "Plan",
     "Spec",

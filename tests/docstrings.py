@@ -178,5 +178,5 @@ SETTINGS: dict[str, Callable[[Path], dict[str, Any]]] = {
 }
 """The example, by its short name -> the names it takes for granted, made in an empty folder."""
 
-IN_A_FRAMEWORK = ("Run", "fit", "start")
+IN_A_FRAMEWORK = ("Run", "fit", "resume", "start")
 """Examples of the core that need a framework: `tests/parity/test_docstrings.py` has theirs."""

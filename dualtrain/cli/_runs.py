@@ -23,9 +23,12 @@ from dualtrain.printable import escaped
 from dualtrain.spec import Spec, load_spec
 
 if TYPE_CHECKING:
+    from dualtrain.loggers import Logger
     from dualtrain.workers import Side
 
 __all__ = ["ledger", "parity", "train"]
+
+_LOGS = "jsonl:FILE, tensorboard:FOLDER, visualdl:FOLDER, wandb:PROJECT, swanlab:PROJECT"
 
 
 def ledger(
@@ -152,6 +155,10 @@ def train(
     allow_spec_change: Annotated[
         bool, typer.Option("--allow-spec-change", help="Go on by another spec.")
     ] = False,
+    log: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KIND:PLACE", help=f"Log the numbers too, once or more: {_LOGS}."),
+    ] = None,
 ) -> None:
     """Train a spec's task with one backend.
 
@@ -163,6 +170,7 @@ def train(
     loaded = on_device(_spec_of(spec, resume), device)
     folder = _one_folder(checkpoints, resume)
     leaving = None if folder is None else Leaving()
+    loggers = _loggers(log or [])
     bars = ProgressBars([backend])
     seen = bars.observer(backend)
     with (
@@ -183,6 +191,7 @@ def train(
             resume=resume is not None,
             allow_spec_change=allow_spec_change,
             stop=leaving,
+            callbacks=loggers,
         )
         seen.left = "the run was done, and has left all that it was to write"
         if states is not None:
@@ -216,6 +225,16 @@ def _one_folder(checkpoints: Path | None, resume: Path | None) -> Path | None:
             param_hint="--checkpoints",
         )
     return resume or checkpoints
+
+
+def _loggers(texts: list[str]) -> list[Logger]:
+    """The loggers that are named."""
+    from dualtrain.loggers import logger_of
+
+    try:
+        return [logger_of(text) for text in texts]
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--log") from None
 
 
 @contextmanager

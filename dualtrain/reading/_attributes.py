@@ -39,7 +39,7 @@ def get(machine: Machine, of: Value, name: str, place: Place) -> Value:
                 return of.cells[name]
             if name == "__dict__":
                 return DictValue(of.cells)
-            inner = _imports.submodule(machine, of, name)
+            inner = _imports.submodule(machine, of, name) or _imports.starred(machine, of, name)
             return inner or _unknown(of, name, place)
         case Library(path=path):
             if (of.path, name) in of_libraries(machine):
@@ -54,6 +54,8 @@ def get(machine: Machine, of: Value, name: str, place: Place) -> Value:
         case Made():
             if name in of.cells:
                 return of.cells[name]
+            if name in WRAPPED and of.path.endswith("DataParallel") and of.args:
+                return of.args[0]
         case DictValue() if of.attributes and name in of.cells:
             return of.cells[name]
         case DictValue() if of.attributes and name == "__dict__":
@@ -71,6 +73,10 @@ def get(machine: Machine, of: Value, name: str, place: Place) -> Value:
         case Function() if name == "__name__":
             return Known(of.name)
     return _unknown(of, name, place)
+
+
+WRAPPED = ("module", "_layers")
+"""What torch and Paddle call the model inside their DataParallel."""
 
 
 def of_libraries(machine: Machine) -> dict[tuple[str, str], Value]:
@@ -109,6 +115,10 @@ def _of_instance(machine: Machine, of: Instance, name: str, place: Place) -> Val
     for one in of.of.line:
         if name in one.cells:
             return _method(machine, one.cells[name], of, of.of, place)
+    for one in of.of.line:
+        found = one.cells.get("__getattr__")
+        if isinstance(found, Function) and not name.startswith("__"):
+            return _calls.call(machine, found.bind(of), [Known(name)], {}, place)
     return _unknown(of, name, place)
 
 
@@ -167,6 +177,9 @@ def item(machine: Machine, of: Value, index: Value, place: Place) -> Value:
     if isinstance(index, Known):
         at = index.value
         if isinstance(of, DictValue) and _hashable(at) and at in of.cells:
+            return of.cells[at]
+        if isinstance(of, DictValue) and _hashable(at) and of.factory is not None:
+            machine.write(of.cells, at, _calls.call(machine, of.factory, [], {}, place))
             return of.cells[at]
         exact = isinstance(of, ListValue) and not of.open and isinstance(at, int)
         if exact and isinstance(of, ListValue) and -len(of.items) <= at < len(of.items):

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from dualtrain.reading import _attributes, _calls
+from dualtrain.reading import _attributes, _calls, _imports
 from dualtrain.reading._flags import enclosed, labelled, passed, read, uses_by_name
 from dualtrain.reading._machine import Frame, Machine, either
 from dualtrain.reading._operators import (
@@ -77,9 +77,9 @@ def _named_value(machine: Machine, node: ast.Name, frame: Frame, place: Place) -
         return cells[node.id]
     if node.id in _calls.BUILTINS:
         return Library(f"builtins.{node.id}")
-    stars = {of for file, of in machine.state.get("stars", []) if file == frame.module.file}
-    if len(stars) == 1:
-        return Library(f"{stars.pop()}.{node.id}")
+    starred = _imports.starred(machine, frame.module, node.id)
+    if starred is not None:
+        return starred
     return Unknown(
         f"{node.id} is set nowhere", Origin("computed", place), "name", (Known(node.id),)
     )

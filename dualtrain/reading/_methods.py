@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from dualtrain.reading import _attributes, _calls
 from dualtrain.reading._flags import read
+from dualtrain.reading._imports import EXPORTED
 from dualtrain.reading._machine import Event, Machine
 from dualtrain.reading._operators import compute, truth
 from dualtrain.reading._place import Place
@@ -240,6 +242,26 @@ def _pure(op: str, function: Callable[..., Any]) -> Callable[[Machine, Event], V
     return model
 
 
+def _default_dict(machine: Machine, event: Event) -> Value:
+    factory, *rest = event.args or (Known(None),)
+    made = _dict(machine, replace(event, args=tuple(rest)))
+    assert isinstance(made, DictValue)
+    known = isinstance(factory, (Function, Class)) or (
+        isinstance(factory, Library) and factory.path.startswith("builtins.")
+    )
+    made.factory, made.open = (factory, made.open) if known else (None, True)
+    return made
+
+
+def _callable(machine: Machine, event: Event) -> Value | None:
+    match event.args:
+        case (Function() | Class() | Library(),):
+            return Known(True, Origin("computed", event.place))
+        case (Known() | ListValue() | DictValue(),):
+            return Known(False, Origin("computed", event.place))
+    return None
+
+
 def _len(machine: Machine, event: Event) -> Value:
     (of,) = event.first(1)
     if isinstance(of, ListValue) and not of.open:
@@ -382,7 +404,7 @@ def _isinstance(machine: Machine, event: Event) -> Value | None:
             case Instance(), Class():
                 known.append(one in of.of.line)
             case Made(path=made), Library(path=path):
-                known.append(True if made == path else None)
+                known.append(_made_of(made, path))
             case _:
                 known.append(None)
     if True in known:
@@ -390,6 +412,22 @@ def _isinstance(machine: Machine, event: Event) -> Value | None:
     if known and None not in known:
         return Known(False, Origin("computed", event.place))
     return Unknown("", Origin("computed", event.place), "isinstance", event.args)
+
+
+def _made_of(made: str, path: str) -> bool | None:
+    """Whether what a library made is of a class; only schedules are told apart, of which none but
+    the first derives from another."""
+    if made == path:
+        return True
+    package, _, name = path.rpartition(".")
+    if package not in SCHEDULES or name not in EXPORTED[package].split() or name == "LRScheduler":
+        return None
+    if made.startswith("transformers.") and made.rpartition(".")[2].startswith("get_"):
+        return name == "LambdaLR"
+    return False if made.rpartition(".")[0] == package else None
+
+
+SCHEDULES = ("torch.optim.lr_scheduler", "paddle.optimizer.lr")
 
 
 def _vars(machine: Machine, event: Event) -> Value | None:
@@ -535,7 +573,8 @@ MODELS: dict[str, Callable[[Machine, Event], Value | None]] = {
     "builtins.map": _map,
     "builtins.filter": _filter,
     "collections.OrderedDict": _dict,
-    "collections.defaultdict": lambda machine, event: DictValue({}, Origin(), True),
+    "collections.defaultdict": _default_dict,
+    "builtins.callable": _callable,
     "easydict.EasyDict": _attributes_of,
     "attrdict.AttrDict": _attributes_of,
     "addict.Dict": _attributes_of,

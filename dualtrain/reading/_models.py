@@ -19,6 +19,7 @@ from dualtrain.reading import (
     _hydra,
     _ini,
     _methods,
+    _timm,
 )
 from dualtrain.reading._machine import Model
 
@@ -41,6 +42,7 @@ ALL_MODELS: Mapping[str, Model] = {
         _absl,
         _hydra,
         _ini,
+        _timm,
     )
     for name, model in module.MODELS.items()
 }

@@ -410,6 +410,17 @@ def _define(machine: Machine, node: Any, frame: Frame) -> None:
                 _at(frame, node),
                 receiver=decorator,
             )
+    _decorated(machine, function, decorators, _at(frame, node))
+
+
+def _decorated(
+    machine: Machine, made: Function | Class, decorators: Sequence[Value], place: Place
+) -> None:
+    """What the program's own decorators do with it, such as keep it under a name. The name itself
+    stands for what is decorated: a wrapper calls it."""
+    for decorator in reversed(decorators):
+        if isinstance(decorator, Function):
+            _calls.call(machine, decorator, [made], {}, place)
 
 
 def _class(machine: Machine, node: ast.ClassDef, frame: Frame) -> None:
@@ -423,6 +434,7 @@ def _class(machine: Machine, node: ast.ClassDef, frame: Frame) -> None:
             one.owner = made
             one.scopes = tuple(s for s in one.scopes if s is not made.cells)
     machine.write(frame.cells, node.name, made)
+    _decorated(machine, made, decorators, _at(frame, node))
 
 
 def _delete(machine: Machine, node: ast.Delete, frame: Frame) -> None:

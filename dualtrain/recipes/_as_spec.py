@@ -4,47 +4,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from dualtrain.reading import Event, Known
+from dualtrain.recipes._as_it_moves import as_it_moves
 from dualtrain.recipes._native_words import optimizer_words, schedule_words
 from dualtrain.recipes._record import Found, Recipe
+from dualtrain.recipes._told import Entry, Told, Untold
 from dualtrain.recipes.parameters._filters import ONE_DIMENSIONAL
 from dualtrain.recipes.schedules._driving import driving
 from dualtrain.recipes.schedules._rules import SHARE
 
-__all__ = ["Entry", "Told", "Untold", "counts_micro_batches", "entries"]
+__all__ = ["counts_micro_batches", "entries"]
 
 DECOUPLED = ("adamw", "lamb", "lars")
 HAVE_BETAS = ("adam", "adamw", "adamax", "nadam", "radam", "lamb")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A field of the spec."""
+def entries(recipe: Recipe, *, built: bool = False) -> list[Told]:
+    """The spec that a recipe comes to, in the spec's order.
 
-    path: tuple[str, ...]
-    value: Any
-    found: Found | None = None
-    """Where it comes from; None of what follows from others."""
-
-
-@dataclass(frozen=True, slots=True)
-class Untold:
-    """A field of the spec that the recipe decides and that cannot be told from its text."""
-
-    path: tuple[str, ...]
-    why: str
-    found: Found | None = None
-
-
-Told = Entry | Untold
-
-
-def entries(recipe: Recipe) -> list[Told]:
-    """The spec that a recipe comes to, in the spec's order."""
-    return [one for section in SECTIONS for one in section(recipe)]
+    built: with its schedule as it is built, whether or not it reaches the optimizer and is stepped.
+    """
+    told = [one for section in SECTIONS for one in section(recipe)]
+    return told if built else as_it_moves(recipe, told)
 
 
 def _told(path: tuple[str, ...], found: Found, value: Any = None) -> Told:
@@ -106,9 +90,8 @@ def _schedule(recipe: Recipe) -> Iterator[Told]:
     if found.certainty in ("unknown", "absent"):
         yield Untold(at, found.why or "nothing tells how the rate moves", found)
         return
-    if found.value == "none" or stepped.value == "never":
-        why = "the schedule is never stepped" if stepped.value == "never" else ""
-        yield Entry((*at, "name"), "constant", _with(found, why))
+    if found.value == "none":
+        yield Entry((*at, "name"), "constant", _with(found, ""))
         return
     if stepped.value == "per_batch" and (recipe["accumulate"].value or 1) > 1:
         yield Untold(at, f"{found.value}, stepped once a micro-batch under accumulation", found)
@@ -341,7 +324,9 @@ def _decay(recipe: Recipe) -> Iterator[Told]:
     else:
         yield Entry(("weight_decay", "value"), decay.value, decay)
         if recipe["optimizer"].value not in DECOUPLED:
-            yield Entry(("weight_decay", "kind"), "coupled")
+            kind = recipe["decay_kind"]
+            told = _told(("weight_decay", "kind"), kind, kind.value or "coupled")
+            yield told if kind.place else Entry(("weight_decay", "kind"), "coupled")
     exclude, match = recipe["decay_exclude"], recipe["decay_match"]
     if match.certainty == "unknown":
         yield Untold(("weight_decay", "exclude_substrings"), match.why, match)

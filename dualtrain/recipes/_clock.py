@@ -19,7 +19,17 @@ from dualtrain.reading import (
 )
 from dualtrain.recipes._seen import Seen
 
-__all__ = ["Clock", "Gate", "clock_of", "counted", "deep", "first_of", "same_tree", "unwrapped"]
+__all__ = [
+    "Clock",
+    "Gate",
+    "clock_of",
+    "counted",
+    "deep",
+    "exclusive",
+    "first_of",
+    "same_tree",
+    "unwrapped",
+]
 
 WRAPPERS = (
     "enumerate",
@@ -176,6 +186,15 @@ def unwrapped(over: Value | None) -> Value | None:
     return over
 
 
+def exclusive(one: Event, other: Event) -> bool:
+    """Whether two events are on different sides of one test."""
+    for a in one.context.conditions:
+        for b in other.context.conditions:
+            if a.place == b.place and a.test is b.test and a.holds is not b.holds:
+                return True
+    return False
+
+
 # Gates
 
 
@@ -295,6 +314,9 @@ def first_of(count: Value) -> int | None:
         case Unknown(op="-", operands=(a, b)):
             first, second = first_of(a), first_of(b)
             return None if first is None or second is None else first - second
+        case Unknown(op="*" | "//", operands=(a, b)):
+            none = first_of(a) == 0 or (count.op == "*" and first_of(b) == 0)
+            return 0 if none else None
         case Unknown(op="int", operands=(a,)):
             return first_of(a)
         case Unknown(op="if"):

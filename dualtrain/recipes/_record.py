@@ -24,12 +24,14 @@ FIELDS = (
     "momentum",
     "nesterov",
     "weight_decay",
+    "decay_kind",  # decoupled: the class, which adds it to the gradient, is told not to
     "decay_exclude",  # strings of the filter, as they are written
     "decay_match",  # substring regex regex_inverted exact ndim1 substring_or_ndim1 ...
     "schedule",  # linear cosine polynomial constant step piecewise noam ... custom none
     "warmup",
     "warmup_unit",  # steps fraction epochs
     "warmup_start",  # the rate at the first update
+    "warmup_peak",  # the rate at its end, where the schedule goes on from another
     "warmup_counted",  # before: the curve begins behind it; inside the length where absent
     "num_cycles",
     "power",

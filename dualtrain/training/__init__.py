@@ -14,10 +14,10 @@ takes a metric, and what they find may end the run.
 show what another side makes of each: by `_passes.py` in the run's own types and by `_wide.py` in
 float64.
 
-Whatever else is done with a run observes it (`_observer.py`): `_journal.py` reads the numbers,
-`_recorder.py` writes them down behind what `_header.py` and `_probe.py` describe, `_save.py` the
-weights; `_watch.py` warns of a run that trains nothing. `_saved.py` leaves the task beside the
-weights, and `_predict.py` predicts by both. `_before.py`
+Whatever else is done with a run observes it (`_observer.py`), a user's callbacks (`_callbacks.py`)
+too: `_journal.py` reads the numbers, `_recorder.py` writes them down behind what `_header.py` and
+`_probe.py` describe, `_save.py` the weights; `_watch.py` warns of a run that trains nothing.
+`_saved.py` leaves the task beside the weights, and `_predict.py` predicts by both. `_before.py`
 refuses what needs no framework to be seen, `_memory.py` a model that is too large, `_outputs.py` a
 place where a run must not write; `_native.py` gives the native objects alone, `_nudge.py` moves a
 model's weights for the chaos floor.
@@ -27,6 +27,7 @@ from dualtrain.training._before import check_before as check_before
 from dualtrain.training._before import expected_ledger as expected_ledger
 from dualtrain.training._before import parameters_of as parameters_of
 from dualtrain.training._before import task_of as task_of
+from dualtrain.training._callbacks import Callback as Callback
 from dualtrain.training._epochs import Batches as Batches
 from dualtrain.training._fit import fit as fit
 from dualtrain.training._follow import follow as follow

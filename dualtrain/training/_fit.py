@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from dualtrain.spec import Spec
 from dualtrain.trace import Update
 from dualtrain.training._batch import micro_batch
+from dualtrain.training._callbacks import Callback
 from dualtrain.training._checkpoints import Stop
 from dualtrain.training._drawn import first_of
 from dualtrain.training._epochs import Batches, Epochs
@@ -47,6 +49,7 @@ def fit(
     resume: bool = False,
     allow_spec_change: bool = False,
     stop: Stop | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> tuple[Update, ...]:
     """Train a model of yours, a torch or a Paddle one, as the spec says.
 
@@ -83,6 +86,7 @@ def fit(
         but for `checkpoint`, `device` and `duration.time_limit`.
     stop: asked after each update; an exception that it returns is raised once a checkpoint is
         written, which leaves the run where `resume` goes on.
+    callbacks: yours, and loggers (`dualtrain.loggers`), told of updates and scores as it goes.
 
     Warns (`TrainingWarning`) of the first update whose loss is no finite number, and of a run whose
     every update was skipped.
@@ -121,7 +125,9 @@ def fit(
                 objective.targets(first)  # refuses labels that are none
             # A loss of the user's own may take more than logits: no probe then.
             header = describe(run, probe=None if loss else probe(run, first))
-        observers = opened.enter_context(recorded(run, header, collector, kept=kept, output=output))
+        observers = opened.enter_context(
+            recorded(run, header, collector, kept=kept, output=output, callbacks=callbacks)
+        )
         with leading(run, states, every) as leader:
             turns: list[Turn] = [] if metric is None else [PlateauMetric(run, metric)]
             evaluations = None

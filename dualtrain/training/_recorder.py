@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from dualtrain.trace import (
     Update,
     weights_digest,
 )
+from dualtrain.training._callbacks import Callback, called
 from dualtrain.training._kept import Kept
 from dualtrain.training._observer import Observer
 from dualtrain.training._outputs import AVERAGES, BEST, FINAL_WEIGHTS, INITIAL_WEIGHTS, OUTPUT
@@ -236,24 +237,32 @@ def recorded(
     kept: Kept,
     output: Path | str | None,
     save: Save | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> Iterator[list[Observer]]:
     """All that observe a run, the warnings and the files among them, from its begin to its end.
 
-    header: of the trace, if there is one. kept: where the run goes on, and its trace.
+    header: of the trace, if there is one. kept: where the run goes on, and its trace. callbacks:
+    the user's.
 
-    Who is left by an error is not told of an end, but by
-    an end from outside, Ctrl-C, of what is left of the run.
+    Who is left by an error is not told of an end, but by an end from outside, Ctrl-C, of what is
+    left of the run.
     """
     files: dict[str, Any] = {"trace": kept.trace, "keeper": kept.keeper, "rows": kept.rows}
     with Recorder(run, output=output, save=save, **files) as recorder:
-        told = [Watch(run), *(one for one in observers if one is not None), recorder]
+        told: list[Observer] = [
+            Watch(run),
+            *(one for one in observers if one is not None),
+            recorder,
+        ]
         try:
             if header is not None:
                 for observer in told:
                     observer.ready(header)
-            yield told
-            for observer in told:
-                observer.ended()
+            with called(run, callbacks) as more:
+                told += more  # last: what one of them breaks off is written down
+                yield told
+                for observer in told:
+                    observer.ended()
         except (KeyboardInterrupt, SystemExit):
             for observer in told:
                 observer.interrupted(recorder.left())

@@ -56,7 +56,7 @@ class Run:
         self.backend = backend
         self.clip = backend.build_clip(spec.clip, measure=measure)
         self._open = ExitStack()
-        self.optimizer = wire(backend, spec.optimizer, plan.ledger, model, clip=self.clip)
+        self.optimizer = wire(backend, spec.rule, plan.ledger, model, clip=self.clip)
         backend.clear_gradients(self.optimizer)  # those of an earlier loop that broke off
         self.masters = backend.build_masters(spec.amp, model, self.optimizer)
         self.plateau = Plateau(plan) if spec.schedule.needs_metric else None

@@ -95,7 +95,7 @@ def resume(
     >>> run = dualtrain.resume("checkpoints", model)
     >>> for epoch in range(run.epoch, 3):
     ...     for batch in list(batches)[run.micro_batch :]:
-    ...         run.step(loss_of(model, batch))
+    ...         applied = run.step(loss_of(model, batch))
     """
     check_outputs(trace, output)
     with ExitStack() as opened:

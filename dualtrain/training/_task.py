@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from dualtrain.ledger import Ledger, decide
 from dualtrain.spec import Spec
 from dualtrain.tasks import Score
 from dualtrain.training._before import model_config, task_of
+from dualtrain.training._callbacks import Callback
 from dualtrain.training._checkpoints import Stop
 from dualtrain.training._drawn import first_of
 from dualtrain.training._evaluations import Evaluations
@@ -53,6 +55,7 @@ def train(
     resume: bool = False,
     allow_spec_change: bool = False,
     stop: Stop | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> Score | None:
     """Train the spec's task with one backend; its score, or None without an `eval` file.
 
@@ -68,6 +71,7 @@ def train(
         and with `trace` the initial weights, so that the trace can be compared by how far training
         moved the weights. The score is that of the averages.
     states: folder for the states of the run, `every`: of which updates, as for `fit`.
+    callbacks: as for `fit`.
     nudge: move every weight by 1 ULP before training, to measure the chaos floor; which go up and
         which down follows from this number. 0: do not.
     without_randomness: train with nothing random, as a parity run does: masks cannot match across
@@ -118,7 +122,7 @@ def train(
                 logits = first_rows(logits)
             notes = [*start.notes, *start.trace_notes]
             header = describe(run, probe=logits, data_digest=side.data.digest, notes=notes)
-        files: dict[str, Any] = {"output": output, "save": start.save}
+        files: dict[str, Any] = {"output": output, "save": start.save, "callbacks": callbacks}
         observers = opened.enter_context(recorded(run, header, observer, kept=kept, **files))
         evaluations = Evaluations(run, partial(side.score, run), observers)
         turns: list[Turn] = [evaluations, *kept.turns(run)]

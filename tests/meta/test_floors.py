@@ -26,7 +26,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("twins", "recipes"),
     ("lockstep", "checkpoints"),
     ("parity", "training"),
-    ("report", "testing"),
+    ("report", "testing", "loggers"),
     ("workers", "porting"),
     ("cli",),
 )

@@ -6,13 +6,14 @@ import ast
 from collections.abc import Iterator
 
 from dualtrain.reading import DictValue, Event, Instance, Known, Made, Place, Unknown, Value
-from dualtrain.recipes._clock import Clock, deep, names_of, same_tree
+from dualtrain.recipes._clock import Clock, deep, exclusive, names_of, same_tree
 from dualtrain.recipes._configured import configured, of_processes, reached
 from dualtrain.recipes._found import described
 from dualtrain.recipes._record import Hazard
 from dualtrain.recipes._seen import inside
 from dualtrain.recipes._source_lines import function_at
 from dualtrain.recipes.loops._length import LIMIT, arguments, forever, limits, overrun
+from dualtrain.recipes.schedules._clock_hazards import own_number
 from dualtrain.recipes.schedules._counting import STEPS, schedule_steps
 from dualtrain.recipes.schedules._driving import driving, rate
 
@@ -165,19 +166,10 @@ def _several_backwards(clock: Clock) -> Iterator[Hazard]:
     events = list(found.values())
     for number, one in enumerate(events):
         for other in events[number + 1 :]:
-            if not _exclusive(one, other):
+            if not exclusive(one, other):
                 text = f"backward passes at {one.place} and at {other.place} go into one update"
                 yield Hazard("many_backwards_one_step", other.place, text)
                 return
-
-
-def _exclusive(one: Event, other: Event) -> bool:
-    """Whether two events are on different sides of one test."""
-    for a in one.context.conditions:
-        for b in other.context.conditions:
-            if a.place == b.place and a.test is b.test and a.holds is not b.holds:
-                return True
-    return False
 
 
 def _adversarial(clock: Clock) -> Iterator[Hazard]:
@@ -203,7 +195,7 @@ def _several_optimizers(clock: Clock) -> Iterator[Hazard]:
                 stepped.setdefault(id(made), one)
     steps = list(stepped.values())
     apart = len({one.place for one in steps}) > 1
-    if apart and not any(_exclusive(steps[0], one) for one in steps[1:]):
+    if apart and not any(exclusive(steps[0], one) for one in steps[1:]):
         text = f"{len(steps)} optimizers take steps in one loop"
         yield Hazard("several_optimizers", steps[1].place, text)
 
@@ -246,6 +238,8 @@ def _before(clock: Clock, steps: list[Event]) -> Iterator[Hazard]:
     first = called[0]
     per_epoch = clock.update_loop not in first.context.loops
     if per_epoch and (clock.epoch_loop not in first.context.loops or first.args):
+        return
+    if own_number(first) is not None or "Plateau" in first.path:
         return
     if events.index(first) < min(events.index(one) for one in updates):
         text = (

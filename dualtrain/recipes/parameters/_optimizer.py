@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from dualtrain.reading import Event, Known, ListValue, Made, Unknown, Value, alternatives, leaves
 from dualtrain.recipes._base_rate import SCALED, base_rate
@@ -39,6 +40,10 @@ def optimizer_part(seen: Seen) -> Part:
             plain[0] if same else of_groups[0]
         )  # no group takes the library's
     part.fields["weight_decay"] = _decay(event, signature, values, groups)
+    if "decoupled_weight_decay" in values and seen.class_name != "adam":
+        told = found(values["decoupled_weight_decay"])
+        decoupled = "decoupled" if told.value else None
+        part.fields["decay_kind"] = replace(told, value=decoupled)
     each = regularized(seen)
     if each is not None and not part.fields["weight_decay"].value:
         part.fields["weight_decay"] = _regularizer(each.args[0], event, signature)
@@ -88,10 +93,9 @@ def _name(seen: Seen, event: Event, values: Mapping[str, Value]) -> Found:
             return Found(None, "unknown", event.place, why="SGD with a momentum that is not known")
         name = "momentum" if momentum else "sgd"
     apart = values.get("decoupled_weight_decay", Known(False))
-    if not isinstance(apart, Known) or (apart.value and name != "adam"):
-        why = f"{name} whose decay is decoupled, or may be: no word says it"
-        return Found(None, "unknown", event.place, why=why)
-    if apart.value:
+    if name == "adam" and not isinstance(apart, Known):
+        return Found(None, "unknown", event.place, why="adam whose decay is decoupled, or may be")
+    if name == "adam" and isinstance(apart, Known) and apart.value:
         name = "adamw"
     return Found(name, "stated", event.place, "literal")
 
@@ -249,6 +253,8 @@ def _decay_hazards(
     if (
         seen.class_name in ("adam", "nadam", "radam", "adamax")
         and decay.value
+        and fields["optimizer"].value != "adamw"
+        and (fields.get("decay_kind") or ABSENT).value != "decoupled"
         and not _penalty(event)
     ):
         text = (
