@@ -42,4 +42,5 @@ if __name__ == "__main__":
     try:
         print(name_of(sys.argv[1]))
     except NoDevice as refusal:
-        sys.exit(f"error: {refusal}")
+        print(f"error: {refusal}", file=sys.stderr)
+        sys.exit(2)
