@@ -137,6 +137,8 @@ def fit(
             processes=processes,
         )
         opened.enter_context(run)
+        run.generators = epochs.generators
+        share_random(processes, model, run.generators)
         trace, collector, header = kept.trace, _Collector(), None
         objective = objective_of(run, loss)  # before anything is written
         if kept.resumed is not None:

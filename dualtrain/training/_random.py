@@ -1,10 +1,10 @@
-"""All that random numbers of a process come from: the frameworks', numpy's, Python's."""
+"""All that random numbers come from: the frameworks, numpy, Python, a loader's own generators."""
 
 from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from dualtrain.backend import Backend, backend_names, load_backend
 from dualtrain.state import Arrays
+from dualtrain.training._generators import set_states, states_of
 from dualtrain.training._processes import Processes
 
 if TYPE_CHECKING:
@@ -23,22 +24,22 @@ __all__ = ["kept_random", "random_of", "set_random", "share_random"]
 
 def random_of(run: Run) -> dict[str, NDArray[Any]]:
     """The states of now, as arrays that safetensors holds."""
-    return _states(run.backend, run.model)
+    return _states(run.backend, run.model, run.generators)
 
 
 def set_random(run: Run, states: Arrays) -> None:
     """Go on from states that `random_of` gave; those that are not there stay."""
-    _set(run.backend, run.model, states)
+    _set(run.backend, run.model, run.generators, states)
 
 
-def share_random(processes: Processes, model: Any) -> None:
+def share_random(processes: Processes, model: Any, generators: Sequence[Any] = ()) -> None:
     """Let every process draw what the first one draws from now on."""
     if processes.are_several:
-        backend = processes.backend
-        _set(backend, model, processes.told(_states(backend, model)))
+        own = processes.backend
+        _set(own, model, generators, processes.told(_states(own, model, generators)))
 
 
-def _states(own: Backend, model: Any) -> dict[str, NDArray[Any]]:
+def _states(own: Backend, model: Any, generators: Sequence[Any]) -> dict[str, NDArray[Any]]:
     _, keys, *place = np.random.get_state(legacy=True)
     version, internal, gauss = random.getstate()
     return {
@@ -46,6 +47,7 @@ def _states(own: Backend, model: Any) -> dict[str, NDArray[Any]]:
         "numpy/place": np.array(place, np.float64),  # place, whether a normal number waits, it
         "python/internal": np.array(internal, np.int64),
         "python/place": np.array([version, gauss is not None, gauss or 0.0], np.float64),
+        **{f"loader/{name}": array for name, array in states_of(generators).items()},
         **{
             f"{backend.NAME}/{name}": array
             for backend in _frameworks(own)
@@ -54,7 +56,7 @@ def _states(own: Backend, model: Any) -> dict[str, NDArray[Any]]:
     }
 
 
-def _set(own: Backend, model: Any, states: Arrays) -> None:
+def _set(own: Backend, model: Any, generators: Sequence[Any], states: Arrays) -> None:
     if "numpy/keys" in states:
         at, waits, number = map(float, states["numpy/place"])
         np.random.set_state(("MT19937", states["numpy/keys"], int(at), int(waits), number))
@@ -62,10 +64,15 @@ def _set(own: Backend, model: Any, states: Arrays) -> None:
         version, waits, number = map(float, states["python/place"])
         internal = tuple(map(int, states["python/internal"]))
         random.setstate((int(version), internal, number if waits else None))
+    set_states(generators, _under("loader", states))
     for backend in _frameworks(own):
-        start = f"{backend.NAME}/"
-        given = {key[len(start) :]: a for key, a in states.items() if key.startswith(start)}
-        backend.set_random_states(model, given)
+        backend.set_random_states(model, _under(backend.NAME, states))
+
+
+def _under(place: str, states: Arrays) -> Arrays:
+    """The states of one place, by their own names."""
+    start = f"{place}/"
+    return {key[len(start) :]: a for key, a in states.items() if key.startswith(start)}
 
 
 def _frameworks(own: Backend) -> Iterator[Backend]:

@@ -104,6 +104,8 @@ class Run:
         """What random numbers came from when the epoch was begun: see `_random.py`."""
         self.drawn_random: Arrays = {}
         """What several processes draw micro-batches from: see `_drawn.py`."""
+        self.generators: tuple[Any, ...] = ()
+        """Those that the loader draws from, where it has some of its own."""
         self.is_inside = False
         """Whether the gradients of an unfinished group are held."""
         self.journal: Journal | None = None

@@ -26,10 +26,11 @@ from dualtrain.training._objective import LossSum
 from dualtrain.training._observer import Observer
 from dualtrain.training._outputs import check_outputs, inputs_of
 from dualtrain.training._plateau import Metric, PlateauMetric, check_metric
-from dualtrain.training._probe import evaluation_logits
+from dualtrain.training._probe import evaluation_logits, first_rows
 from dualtrain.training._processes import check_same_run, joined
 from dualtrain.training._recorder import recorded
 from dualtrain.training._run import Run
+from dualtrain.training._saved import TASK
 from dualtrain.training._states import check_states, leading
 from dualtrain.training._task_side import TaskSide, begin_task
 from dualtrain.training._turn import Turn
@@ -92,7 +93,8 @@ def train(
     if metric is not None:
         check_metric(spec, metric)
     if world.leads:
-        check_outputs(trace, output, inputs=inputs_of(spec), files=task_of(spec).files)
+        names = (*task_of(spec).files, TASK)
+        check_outputs(trace, output, inputs=inputs_of(spec), files=names)
         check_states(spec, states, every, output=output, inputs=inputs_of(spec), shard=shard)
     with ExitStack() as opened:
         kept = opened.enter_context(
@@ -123,7 +125,7 @@ def train(
         start, measure = side.start, kept.trace is not None
         given |= {"measure": measure, "processes": processes}
         run = opened.enter_context(Run(start.plan, start.model, **given))
-        run.data_digest = side.data.digest
+        run.data_digest, run.generators = side.data.digest, side.epochs.generators
         objective = side.objective(run, loss)
         if metric is None and spec.schedule.needs_metric:
             metric = _held_out_loss(side, run)
@@ -134,6 +136,8 @@ def train(
             header = kept.stand(run)
         elif measure:
             logits = evaluation_logits(run, first_of(run, side.epochs))
+            if logits.ndim > 2:  # of a sequence: tokens
+                logits = first_rows(logits)
             notes = [*start.notes, *start.trace_notes]
             header = describe(run, probe=logits, data_digest=side.data.digest, notes=notes)
         files: dict[str, Any] = {"output": output, "save": start.save, "callbacks": callbacks}

@@ -66,6 +66,7 @@ def test_commands_and_options_are_these() -> None:
             "--torch-python",
             "spec",
         ],
+        "predict": ["--backend", "--device", "--output", "--weights", "-o", "data", "run"],
         "diff": ["--floor", "--micro-batches", "--plan", "--report", "a", "b"],
         "twins": ["--output", "a", "b"],
         "read": ["--config", "--format", "--output", "--root", "--run", "-o", "paths"],

@@ -127,14 +127,14 @@ MUTANTS = (
         name="evaluation in float32",
         breaks="with amp the held-out split is judged by another computation",
         file=f"{_AT}_probe.py",
-        old="with modes, run.backend.inference(), run.autocast():",
-        new="with modes, run.backend.inference():",
+        old="    with run.autocast():\n",
+        new="    if True:\n",
     ),
     Mutant(
         name="evaluation in training mode",
         breaks="dropout is on where the model is judged",
         file=f"{_AT}_probe.py",
-        old="        run.model.eval()\n",
+        old="        model.eval()\n",
         new="",
     ),
     Mutant(
