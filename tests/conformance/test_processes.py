@@ -71,7 +71,7 @@ def test_gradients_are_those_of_one_process(
 
 
 SHARDED: dict[str, dict[str, Any]] = {
-    "lamb": {"optimizer": {"name": "lamb", "lr": 5e-3}},
+    "lamb": {"optimizer": {"name": "lamb", "lr": 5e-3, "eps": 1e-6}},
     "plain": {},
     "averages": {"ema": {"decay": 0.9}, "best": {"metric": "loss", "mode": "min"}},
     "by value": {"clip": {"value": 1e-3}},
