@@ -61,7 +61,7 @@ def statuses_of(
 
 
 def check_alike(folder: Path, size: int) -> None:
-    """The run `shared` against the run `alone`: traces and outputs; size: the last processes."""
+    """The run `shared` against `alone`: traces and outputs; size: its processes at first."""
     files = [folder / f"{name}.jsonl" for name in ("alone", "shared")]
     compared = compare_files(*files)
     assert compared.agrees, compared

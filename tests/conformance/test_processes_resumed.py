@@ -63,4 +63,4 @@ def test_a_run_goes_on_in_another_number_of_processes(
             work()
         else:
             forked(size, work)
-    check_alike(tmp_path, second)
+    check_alike(tmp_path, first)
