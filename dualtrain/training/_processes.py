@@ -38,7 +38,8 @@ class Processes:
     def __init__(
         self, backend: Backend, world: World, shard: Shard, presence: Presence | None
     ) -> None:
-        self.backend, self.world, self.shard, self._presence = backend, world, shard, presence
+        self.backend, self.world, self._presence = backend, world, presence
+        self.shard: Shard = shard
         self._spread: Spread | None = None
         self._epoch = -1
 
