@@ -78,10 +78,16 @@ def write_script(spec: Spec, backend: str, *, model: str | None = None) -> str:
 def _check_plan(spec: Spec) -> None:
     """Refuse what no plan fits, where the sizes of the run are in the spec."""
     micro_batches = spec.batch.micro_batches_per_epoch
-    if micro_batches is None and spec.duration.updates and spec.schedule.per == "update":
+    if micro_batches is None and spec.duration.updates and not _sees_epochs(spec):
         micro_batches = spec.batch.accumulate  # any number: the schedule does not see it
     if micro_batches is not None:
         Plan.of(spec, micro_batches_per_epoch=micro_batches)
+
+
+def _sees_epochs(spec: Spec) -> bool:
+    """Whether the rates depend on how long an epoch is."""
+    in_epochs = (spec.warmup and spec.warmup.epochs, spec.horizon and spec.horizon.epochs)
+    return spec.schedule.per == "epoch" or any(length is not None for length in in_epochs)
 
 
 def _is_name(part: str) -> bool:
@@ -154,7 +160,7 @@ def _facts(spec: Spec, backend: str, model: str | None) -> dict[str, Any]:
 
 def _torch_arguments(spec: Spec, facts: Mapping[str, Any]) -> list[str]:
     """Of a torch optimizer."""
-    grouped = facts["spares"] or facts["has_rates"] or facts["has_values"]
+    grouped = any(facts[name] for name in ("spares", "has_rates", "has_values")) or spec.own_betas
     parameters = "parameter_groups(model)" if grouped else "model.parameters()"
     arguments = [parameters, "lr=LR", *facts["optimizer"]["arguments"]]
     if not spec.optimizer.reads_rate_once:
@@ -248,6 +254,8 @@ def _patterns(spec: Spec) -> list[str]:
         found.append("DECAY_PATTERNS")
     if spec.lr_multipliers:
         found.append("[*LR_MULTIPLIERS]")
+    if spec.own_betas:
+        found.append("[*filter(None, BETAS)]")
     if spec.layer_decay and spec.layer_decay.below:
         found.append("BELOW")
     if spec.layer_decay and spec.layer_decay.above:

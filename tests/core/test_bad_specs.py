@@ -20,8 +20,9 @@ GOOD = {
 }
 KEYS = (
     "'optimizer', 'schedule', 'duration', 'warmup', 'horizon', 'shift', 'weight_decay', "
-    "'lr_multipliers', 'layer_decay', 'freeze', 'clip', 'batch', 'loss', 'ema', 'batch_norm', "
-    "'amp', 'seed', 'device', 'evaluation', 'early_stopping', 'best', 'checkpoint', 'task'"
+    "'lr_multipliers', 'own_betas', 'layer_decay', 'freeze', 'clip', 'batch', 'loss', 'ema', "
+    "'batch_norm', 'amp', 'seed', 'device', 'evaluation', 'early_stopping', 'best', 'checkpoint', "
+    "'task'"
 )
 SCHEDULES = (
     "'constant', 'linear', 'cosine', 'cosine_with_restarts', 'polynomial', 'inverse_sqrt', 'step', "
