@@ -7,12 +7,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from dualtrain.reading import Event, Known
+from dualtrain.reading import Event, Known, Unknown, leaves
 from dualtrain.recipes._as_it_moves import as_it_moves
-from dualtrain.recipes._native_words import optimizer_words, schedule_words
+from dualtrain.recipes._clock import clock_of
+from dualtrain.recipes._found import described
+from dualtrain.recipes._native_words import (
+    optimizer_words,
+    schedule_words,
+    why_unread,
+    words_beside,
+)
 from dualtrain.recipes._record import Found, Recipe
 from dualtrain.recipes._told import Entry, Told, Untold
 from dualtrain.recipes.parameters._filters import ONE_DIMENSIONAL
+from dualtrain.recipes.schedules._counting import schedule_steps
 from dualtrain.recipes.schedules._driving import driving
 from dualtrain.recipes.schedules._rules import SHARE
 
@@ -55,7 +63,11 @@ def _optimizer(recipe: Recipe) -> Iterator[Told]:
             yield Entry(("optimizer", "correct_bias"), False, name)
     else:
         yield _told(("optimizer", "name"), name, words.get("name"))
-    yield _told(("optimizer", "lr"), recipe["lr"])
+    beside = words_beside(recipe)
+    lr, base = recipe["lr"], beside.get("lr")
+    if base is not None and base != lr.value:
+        lr = replace(_with(recipe["schedule"], f"the schedule goes up to {lr.value}"), value=base)
+    yield _told(("optimizer", "lr"), lr)
     fields = ("name", "lr", "betas", "eps", "momentum", "nesterov")
     for word, value in words.items():
         beyond = word not in fields or (word == "momentum" and kind == "rmsprop")
@@ -66,7 +78,11 @@ def _optimizer(recipe: Recipe) -> Iterator[Told]:
     if kind not in ("sgd", "momentum", "lars") and recipe["eps"].certainty != "absent":
         yield _told(("optimizer", "eps"), recipe["eps"])
     if kind in ("momentum", "lars") and recipe["momentum"].certainty != "absent":
-        yield _told(("optimizer", "momentum"), recipe["momentum"])
+        momentum = recipe["momentum"]
+        if "momentum" in beside:
+            text = "the schedule begins with it"
+            momentum = replace(_with(recipe["schedule"], text), value=beside["momentum"])
+        yield _told(("optimizer", "momentum"), momentum)
         if recipe["nesterov"].value:
             yield _told(("optimizer", "nesterov"), recipe["nesterov"])
 
@@ -100,17 +116,23 @@ def _schedule(recipe: Recipe) -> Iterator[Told]:
         yield from SCHEDULES[found.value](recipe, found)
         words = {}
     elif not (words := schedule_words(recipe)):
-        yield Untold(at, f"{found.value}: {found.why or 'a rule of its own'}", found)
+        why = why_unread(recipe) or found.why or "a rule of its own"
+        yield Untold(at, f"{found.value}: {why}", found)
         return
     is_plateau = words.get("name") == PLATEAU
-    if is_plateau and stepped.value not in ("per_epoch", "on_eval"):
-        yield Untold(at, f"{PLATEAU}: when it is given a metric cannot be told", found)
+    why = _unmet(recipe, is_plateau)
+    if why:
+        yield Untold(at, f"{words.get('name', found.value)}: {why}", found)
         return
     for word, value in words.items():
         if value is not None and value is not False and word != "horizon":
-            yield Entry((*at, word), value, found)
+            yield Entry((*at, *word.split(".")), value, found)
     if stepped.value == "per_epoch" and not is_plateau:
         yield Entry((*at, "per"), "epoch", stepped)
+
+
+def _is_one_cycle(recipe: Recipe) -> bool:
+    return schedule_words(recipe).get("name") == "one_cycle"
 
 
 def _is_own(recipe: Recipe) -> bool:
@@ -121,6 +143,23 @@ def _is_own(recipe: Recipe) -> bool:
 
 
 PLATEAU = "reduce_on_plateau"
+
+
+def _unmet(recipe: Recipe, is_plateau: bool) -> str:
+    """Why the clock of a recipe's schedule is none that a spec has; empty where it is one."""
+    stepped, clock = recipe["scheduler_step"].value, None
+    if recipe.training is not None:
+        clock = clock_of(recipe.training)
+    moves = [] if clock is None else [e for e in schedule_steps(clock) if clock.entered(e)]
+    if is_plateau:
+        within = any(clock.within(one) for one in moves) if clock is not None else False
+        if within or stepped not in ("per_epoch", "on_eval"):
+            return "it is not given a metric at the end of each epoch, or that cannot be told"
+        return ""
+    parts = [one.args[0] for one in moves if one.kind == "call" and one.args]
+    if any(isinstance(v, Unknown) and v.op == "/" for one in parts for v in leaves(one)):
+        return f"it is stepped to a part of an epoch, {described(parts[0])}; no word says it"
+    return ""
 
 
 def _with(found: Found, why: str) -> Found:
@@ -323,7 +362,7 @@ def counts_micro_batches(recipe: Recipe) -> bool:
     kinds = ("epochs",) if limited else ("epochs", "max_steps_or_epochs")
     return (
         recipe.training is not None
-        and recipe["schedule"].value in READ_THE_LENGTH
+        and (recipe["schedule"].value in READ_THE_LENGTH or _is_one_cycle(recipe))
         and recipe["length"].value in kinds
         and recipe["scheduler_step"].value in steps
         and (unknown or (recipe["accumulate"].value or 1) > 1)
