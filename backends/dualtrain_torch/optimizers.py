@@ -22,7 +22,7 @@ Group = dict[str, Any]
 
 
 def native_optimizer(rule: UpdateRule, groups: Sequence[Group]) -> Any:
-    """The optimizer over parameter groups that bring their own `lr` and `weight_decay`."""
+    """The optimizer over parameter groups: each its own `lr` and `weight_decay`, some `betas`."""
     parts, row = list(groups), driving_row("torch", rule)
     if row is None:
         return ByRule(parts, rule)
@@ -62,7 +62,7 @@ class ByRule(Optimizer):
 
     def _move(self, p: Any, group: Group) -> None:
         state = self.state[p] or self.rule.new_state(p, verbs=VERBS)
-        self.state[p], w = self.rule.update(
+        self.state[p], w = self.rule.having(group.get("betas")).update(
             state,
             p,
             p.grad,

@@ -93,6 +93,8 @@ def _row_as_dict(row: LedgerRow) -> dict[str, Any]:
         "decay": row.decay,
         "lr_rule": row.lr_rule,
         "lr_multiplier": row.lr_multiplier,
+        "betas_rule": row.betas_rule,
+        "betas": row.betas,
         "freeze_rule": row.freeze_rule,
         "trains": row.trains,
     }

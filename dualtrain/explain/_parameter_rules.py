@@ -144,6 +144,18 @@ def _value_is_the_usual_one(plan: Plan) -> str | None:
     return f"{rule.role or rule.pattern} decays by {rule.value:g}, as all others do"
 
 
+@PARAMETER_RULES.warning(
+    "own_betas", "it says what holds without it: leave it out, or write other betas"
+)
+def _betas_are_the_usual_ones(plan: Plan) -> str | None:
+    usual = getattr(plan.spec.optimizer, "betas", None)
+    same = next((part for part in plan.spec.own_betas if part.betas == usual), None)
+    if same is None:
+        return None
+    b1, b2 = same.betas
+    return f"{same.pattern} has betas {b1:g} and {b2:g}, as all others have"
+
+
 @PARAMETER_RULES.note(
     "schedule",
     "a multiplier multiplies the whole rate, as in Paddle and in transformers' "

@@ -29,6 +29,7 @@ from dualtrain.optimizers._sgd import SGD as SGD
 from dualtrain.optimizers._sgd import Momentum as Momentum
 from dualtrain.optimizers._verbs import NUMPY as NUMPY
 from dualtrain.optimizers._verbs import Arithmetic as Arithmetic
+from dualtrain.optimizers._words import Betas as Betas
 
 
 def _not_asgd(value: Any) -> Any:

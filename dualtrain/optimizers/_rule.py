@@ -80,6 +80,10 @@ class UpdateRule(Part):
         rule._shrinks_before = kind == "decoupled" and "coupled" in self.decay_kinds
         return rule
 
+    def having(self, betas: tuple[float, float] | None) -> Self:
+        """The rule with other betas; the same where there are none."""
+        return self if betas is None else self.model_copy(update={"betas": betas})
+
     @property
     def decoupled(self) -> bool:
         """Whether weight decay acts on the weight; elsewhere it is added to the gradient."""

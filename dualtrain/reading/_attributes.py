@@ -178,6 +178,10 @@ def item(machine: Machine, of: Value, index: Value, place: Place) -> Value:
         at = index.value
         if isinstance(of, DictValue) and _hashable(at) and at in of.cells:
             return of.cells[at]
+        if isinstance(of, Library) and of.path == "sys.modules":
+            found = next((one for one in machine.modules.values() if one.name == at), None)
+            if found is not None:
+                return found
         if isinstance(of, DictValue) and _hashable(at) and of.factory is not None:
             machine.write(of.cells, at, _calls.call(machine, of.factory, [], {}, place))
             return of.cells[at]

@@ -154,7 +154,7 @@ def _facts(spec: Spec, backend: str, model: str | None) -> dict[str, Any]:
 
 def _torch_arguments(spec: Spec, facts: Mapping[str, Any]) -> list[str]:
     """Of a torch optimizer."""
-    grouped = facts["spares"] or facts["has_rates"] or facts["has_values"]
+    grouped = any(facts[name] for name in ("spares", "has_rates", "has_values")) or spec.own_betas
     parameters = "parameter_groups(model)" if grouped else "model.parameters()"
     arguments = [parameters, "lr=LR", *facts["optimizer"]["arguments"]]
     if not spec.optimizer.reads_rate_once:
@@ -248,6 +248,8 @@ def _patterns(spec: Spec) -> list[str]:
         found.append("DECAY_PATTERNS")
     if spec.lr_multipliers:
         found.append("[*LR_MULTIPLIERS]")
+    if spec.own_betas:
+        found.append("[*filter(None, BETAS)]")
     if spec.layer_decay and spec.layer_decay.below:
         found.append("BELOW")
     if spec.layer_decay and spec.layer_decay.above:

@@ -29,6 +29,7 @@ from dualtrain.spec._parameters import DecayValue as DecayValue
 from dualtrain.spec._parameters import Freeze as Freeze
 from dualtrain.spec._parameters import LayerDecay as LayerDecay
 from dualtrain.spec._parameters import LrMultiplier as LrMultiplier
+from dualtrain.spec._parameters import OwnBeta as OwnBeta
 from dualtrain.spec._parameters import Role as Role
 from dualtrain.spec._parameters import WeightDecay as WeightDecay
 from dualtrain.spec._schema import spec_schema as spec_schema

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from dualtrain.fields import Count, Part, Positive, distinct
-from dualtrain.optimizers import DecayKind
+from dualtrain.optimizers import Betas, DecayKind
 
 __all__ = [
     "BatchStats",
@@ -18,6 +18,7 @@ __all__ = [
     "LayerDecayOrRate",
     "LrMultiplier",
     "LrMultipliers",
+    "OwnBetas",
     "Role",
     "WeightDecay",
 ]
@@ -150,6 +151,23 @@ def _distinct_patterns(rules: tuple[LrMultiplier, ...]) -> tuple[LrMultiplier, .
 LrMultipliers = Annotated[
     tuple[LrMultiplier, ...], Field(strict=False), AfterValidator(_distinct_patterns)
 ]
+
+
+class OwnBeta(Part):
+    """The parameters of a pattern have betas of their own, as parameter groups have."""
+
+    pattern: Pattern
+    """Glob (`*`, `?`, `[...]`, case-sensitive) over canonical names, e.g. `discriminator.*`."""
+    betas: Betas
+    """In place of `optimizer.betas`."""
+
+
+def _distinct_owners(rules: tuple[OwnBeta, ...]) -> tuple[OwnBeta, ...]:
+    distinct(tuple(rule.pattern for rule in rules))
+    return rules
+
+
+OwnBetas = Annotated[tuple[OwnBeta, ...], Field(strict=False), AfterValidator(_distinct_owners)]
 
 
 class LayerDecay(Part):

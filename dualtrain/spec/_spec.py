@@ -17,7 +17,13 @@ from dualtrain.spec._amp import Amp
 from dualtrain.spec._evaluation import Best, Checkpointing, EarlyStopping, Evaluation, Measured
 from dualtrain.spec._horizon import HorizonOrCount
 from dualtrain.spec._loss import Loss
-from dualtrain.spec._parameters import Freeze, LayerDecayOrRate, LrMultipliers, WeightDecay
+from dualtrain.spec._parameters import (
+    Freeze,
+    LayerDecayOrRate,
+    LrMultipliers,
+    OwnBetas,
+    WeightDecay,
+)
 from dualtrain.spec._update import Batch, BatchNormRule, Clip, Duration, Ema
 from dualtrain.spec._warmup import Warmup
 from dualtrain.tasks import AnyTask, Task
@@ -79,6 +85,9 @@ class Spec(Part):
     lr_multipliers: LrMultipliers = ()
     """The first whose pattern fits a parameter multiplies its rate; 1 where none does. A pattern
     that fits no parameter of the model is an error."""
+    own_betas: OwnBetas = ()
+    """Of an optimizer with betas; the first whose pattern fits a parameter gives its betas. A
+    pattern that fits no parameter of the model is an error."""
     layer_decay: LayerDecayOrRate = None
     """Layer-wise decay of the rate; a number above 0 to 1 is r in r^n, where n counts the layers
     above a parameter. Multiplied with `lr_multipliers`. Absent means none."""
@@ -178,6 +187,14 @@ class Spec(Part):
                 "classes decay, or 'decoupled', as AdamW does. Received: none"
             )
         return decay
+
+    @field_validator("own_betas")
+    @classmethod
+    def _the_optimizer_has_betas(cls, rules: OwnBetas, info: ValidationInfo) -> OwnBetas:
+        optimizer = info.data.get("optimizer")
+        if rules and optimizer is not None and "betas" not in type(optimizer).model_fields:
+            raise ValueError(f"{optimizer.name} has no betas: leave own_betas out")
+        return rules
 
     @field_validator("warmup")
     @classmethod

@@ -116,6 +116,8 @@ def decisions_of(ledger: Ledger) -> tuple[Decision, ...]:
             decay=row.decay,
             lr_rule=row.lr_rule,
             lr_multiplier=row.lr_multiplier,
+            betas_rule=row.betas_rule,
+            betas=row.betas,
             freeze_rule=row.freeze_rule,
             frozen=row.frozen,
         )

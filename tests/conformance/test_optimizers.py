@@ -259,6 +259,44 @@ def test_multipliers_share_one_schedule_and_one_clip(
             np.testing.assert_allclose(got[parameter], wanted, rtol=3e-6, atol=3e-6)
 
 
+WITH_BETAS = [n for n, (optimizer, decay) in CASES.items() if decay and "betas" in optimizer]
+
+
+@pytest.mark.parametrize("name", WITH_BETAS)
+def test_betas_of_their_own(backend: Backend, name: str) -> None:
+    """And a rate beside them, by the first pattern that fits; what is read back is right for both.
+
+    The norm of the clip is that of all gradients, however many groups there are.
+    """
+    pass_by_what_is_refused(backend, name)
+    limit, own = 0.5, (0.5, 0.8125)
+    spec = spec_of(
+        name,
+        own_betas=[{"pattern": "bias", "betas": own}, {"pattern": "*", "betas": BETAS["betas"]}],
+        lr_multipliers=[{"pattern": "bias", "multiplier": 0.25}],
+        clip={"global_norm": limit},
+    )
+    run = started(backend, spec)
+    decays, rates = {"weight": 0.3, "bias": 0.0}, {"weight": 1.0, "bias": 0.25}
+    assert backend.effective_decay(run.optimizer, run.model) == decays
+    assert backend.effective_lr_multiplier(run.optimizer, run.model) == rates
+    words = {"weight": spec.optimizer.model_dump()}
+    words["bias"] = {**words["weight"], "betas": own}
+    apart = CASES[name][1] is APART
+    rules = {n: Reference(words[n], w, decays[n], apart=apart) for n, w in weights().items()}
+    usual = Reference(words["weight"], weights()["bias"])
+    for t, gradient in enumerate(gradients()):
+        rate = run.plan.lr_at(t)
+        got = step(backend, run, gradient)
+        norm = float(np.sqrt(sum((g.astype(np.float64) ** 2).sum() for g in gradient.values())))
+        for parameter, rule in rules.items():
+            clipped = gradient[parameter] * (limit / max(norm, limit))
+            wanted = rule.update(clipped, rate * rates[parameter])
+            np.testing.assert_allclose(got[parameter], wanted, rtol=3e-6, atol=3e-6)
+        usual.update(clipped, rate * rates["bias"])
+    assert np.abs(usual.w - rules["bias"].w).max() > 1e-3  # so they tell
+
+
 def test_a_second_optimizer_on_the_model_inherits_nothing(backend: Backend) -> None:
     """Neither multiplier nor coupled decay of the first one; and its own the first one keeps."""
     first = spec_of("sgd, decay", lr_multipliers=[{"pattern": "weight", "multiplier": 8.0}])

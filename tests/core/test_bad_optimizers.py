@@ -64,6 +64,12 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
             ]
         ),
     ),
+    "betas of their own where there are none": (
+        {"optimizer": {"name": "sgd", "lr": 0.1}}
+        | {"own_betas": [{"pattern": "a", "betas": [0.9, 0.99]}]},
+        "own_betas: sgd has no betas: leave own_betas out. "
+        "Received: [{'pattern': 'a', 'betas': [0.9, 0.99]}]",
+    ),
     "decoupled decay where there is none": (
         {"optimizer": {"name": "adam", "lr": 0.1}} | DECAY,
         "weight_decay: kind must be 'coupled' with adam: with decoupled decay it is adamw. "

@@ -353,7 +353,8 @@ class _Judge:
         """By the rule, and what rounding can make of it."""
         rules = self.rules.get(name)
         if rules is None:
-            optimizer = self.spec["optimizer"]
+            optimizer = dict(self.spec["optimizer"])
+            optimizer |= {} if decision.betas is None else {"betas": decision.betas}
             apart = self.decoupled and optimizer["name"] not in ALWAYS_DECOUPLED
             rules = [Reference(optimizer, w, decision.decay, apart=apart) for _ in range(3)]
             self.rules[name] = rules
@@ -372,13 +373,13 @@ class _Judge:
         self.scales[name] = max(self.scales.get(name, 0.0), step)
         spread = np.maximum(np.abs(results[1] - right), np.abs(results[2] - right))
         spread = np.maximum(spread, spread.mean())
-        of_step = self.rate_error + 16 * self.unit + self.of_products(rules[0].k)
+        of_step = self.rate_error + 16 * self.unit + self.of_products(rules[0])
         borne = self.unit * 2 * np.abs(w) + of_step * self.scales[name]
         return right, SAFETY * (spread + borne)
 
-    def of_products(self, k: int) -> float:
+    def of_products(self, rule: Reference) -> float:
         """What is lost of 1 - b^k where b^k is a running product, k times rounded."""
-        betas = self.spec["optimizer"].get("betas", ()) if self.keeps_products else ()
+        betas, k = dict(rule.rule).get("betas", ()) if self.keeps_products else (), rule.k
         return max((k * self.unit / (1 - b**k) for b in betas), default=0.0)
 
     @property

@@ -180,6 +180,9 @@ class _Draw:
                 spec["weight_decay"] = self.weight_decay(optimizer_name)
             if self.chance(0.3):
                 spec["lr_multipliers"] = self.multipliers()
+            if "betas" in optimizer and self.chance(0.3):
+                pattern = self.one("embeddings.*", "*.bias", "encoder.layer.1.*")
+                spec["own_betas"] = [{"pattern": pattern, "betas": _betas(self)}]
             if not architecture.tied and self.chance(0.25):
                 spec["layer_decay"] = self.one(0.5, 0.75, 1.0)
         if schedule_name != "reduce_on_plateau" and optimizer_name != "rprop" and self.chance(0.2):

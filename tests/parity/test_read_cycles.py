@@ -213,6 +213,12 @@ UNSAID: dict[str, tuple[str, str, str, str]] = {
         "",
         "only a run knows",
     ),
+    "momentum of one triangle": (
+        SGD,
+        "CyclicLR(optimizer, 0.001, 0.1, 20 * len(loader) // 2)",
+        "",
+        "only a run knows",
+    ),
 }
 
 

@@ -100,8 +100,9 @@ def _unsigned(value: Value) -> Value:
 
 def _written(share: Value) -> TypeGuard[Known | Unknown]:
     """Whether it is written as `1 - d`."""
-    is_difference = isinstance(share, (Known, Unknown)) and share.op == "-"
-    return is_difference and len(share.operands) == 2
+    if not isinstance(share, (Known, Unknown)):
+        return False
+    return share.op == "-" and len(share.operands) == 2
 
 
 def _rest(share: Value) -> Value | None:

@@ -40,6 +40,7 @@ def optimizer_part(seen: Seen) -> Part:
         part.fields["lr"] = base_rate(
             plain[0] if same else of_groups[0]
         )  # no group takes the library's
+    part.fields.update(_of_all_groups(part.fields, groups))
     part.fields["weight_decay"] = _decay(event, signature, values, groups)
     if "decoupled_weight_decay" in values and seen.class_name != "adam":
         told = found(values["decoupled_weight_decay"])
@@ -84,6 +85,19 @@ def _multipliers(
     except Unsaid as reason:
         return Found(None, "unknown", event.place, why=str(reason))
     return Found(rates, "stated", event.place)
+
+
+def _of_all_groups(fields: Mapping[str, Found], groups: list[Group]) -> dict[str, Found]:
+    """Numbers that every group says for itself, so that the optimizer's own are nobody's."""
+    told: dict[str, Found] = {}
+    for name in ("betas", "eps", "momentum"):
+        own = [found(one.values[name]) for one in groups if name in one.values]
+        if not own or len(own) < len(groups):
+            continue
+        same = all(one.value == own[0].value for one in own)
+        why = f"the groups have {name} of their own"
+        told[name] = own[0] if same else replace(own[0], value=None, certainty="unknown", why=why)
+    return told
 
 
 def _own_rates(seen: Seen) -> Event | None:

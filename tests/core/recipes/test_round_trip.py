@@ -29,6 +29,7 @@ LEFT_OUT = {
     "amp.loss_scale.floor": "a bound that the script keeps by itself: the frameworks have none",
     "amp.loss_scale.ceiling": "a bound that the script keeps by itself: the frameworks have none",
     "lr_multipliers": "named by the hazard param_groups",
+    "own_betas": "named by the hazard param_groups",
     "layer_decay": "named by the hazard param_groups",
     "shift": "the rates say it",
     "clip.rule": "Paddle's where nothing says torch's",
