@@ -13,7 +13,8 @@ from pydantic import ValidationError
 from dualtrain.errors import DualtrainError
 from dualtrain.plan import Plan
 from dualtrain.recipes._as_it_moves import CLOCKED
-from dualtrain.recipes._as_spec import counts_micro_batches, entries
+from dualtrain.recipes._as_scheduled import counts_micro_batches
+from dualtrain.recipes._as_spec import entries
 from dualtrain.recipes._record import Found, Hazard, Recipe
 from dualtrain.recipes._told import Untold
 from dualtrain.spec import Spec
