@@ -37,6 +37,7 @@ from dualtrain.recipes._signatures import is_copied
 from dualtrain.recipes.loops._amp import amp_part
 from dualtrain.recipes.loops._batches import batches_part
 from dualtrain.recipes.loops._clip import clip_part
+from dualtrain.recipes.loops._decoys import decoys_part
 from dualtrain.recipes.loops._flag_hazards import flags_part
 from dualtrain.recipes.loops._hapi import hapi_part
 from dualtrain.recipes.loops._loop import loop_part
@@ -64,6 +65,7 @@ PARTS: tuple[Callable[[Seen], Part], ...] = (
     amp_part,
     order_part,
     flags_part,
+    decoys_part,
 )
 
 CONFIG = re.compile(r"(^|[-_])(cfg|conf|config|yaml|opt)([-_]?(file|path|name))?$")

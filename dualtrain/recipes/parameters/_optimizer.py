@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from dualtrain.reading import Event, Known, ListValue, Made, Unknown, Value, alternatives, leaves
 from dualtrain.recipes._base_rate import SCALED, base_rate
@@ -30,6 +31,9 @@ def optimizer_part(seen: Seen) -> Part:
     groups = groups_of(parameters_of(signature, values))
     part.fields["optimizer"] = _name(seen, event, values)
     part.fields.update(_numbers(event, signature, values))
+    if signature.library == "paddle":
+        part.hazards += _unknown_rates(event, groups)
+        groups = [replace(one, values=_of_paddle(one.values)) for one in groups]
     of_groups = [one.values["lr"] for one in groups if "lr" in one.values]
     taken = part.fields.get("lr")
     if len(of_groups) == len(groups) > 0 and taken is not None and taken.certainty == "implied":
@@ -63,6 +67,22 @@ def optimizer_part(seen: Seen) -> Part:
             )
         )
     return part
+
+
+def _of_paddle(values: Mapping[str, Value]) -> dict[str, Value]:
+    """The numbers of a group that Paddle reads: its key of a rate is `learning_rate`, a factor."""
+    return {name: value for name, value in values.items() if name != "lr"}
+
+
+def _unknown_rates(event: Event, groups: list[Group]) -> Iterator[Hazard]:
+    for group in groups:
+        if "lr" in group.values:
+            text = (
+                f"lr {described(group.values['lr'])} of a group has no effect: Paddle reads "
+                "learning_rate there, by which it multiplies the optimizer's rate"
+            )
+            yield Hazard("dead_flag", event.place, text, "lr_multipliers")
+            return
 
 
 def _own_rates(seen: Seen) -> Event | None:
