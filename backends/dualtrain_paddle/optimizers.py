@@ -149,26 +149,34 @@ class ByRule(paddle.optimizer.Optimizer):
         super().set_state_dict({n: kept for n, kept in state_dict.items() if n != "steps"})
 
     def _create_accumulators(self: Any, block: Any, parameters: Any) -> None:
+        rule = self.rule
         for p in parameters:
-            for name in self.rule.state_arrays:
+            for name in (*rule.state_arrays, *rule.state_numbers):
                 if p.name not in self._accumulators[name]:
-                    self._add_accumulator(name, p)
+                    shape = [1] if name in rule.state_numbers else None
+                    self._add_accumulator(name, p, shape=shape)
 
     @paddle.no_grad()
     def _append_optimize_op(self: Any, block: Any, param_and_grad: Any) -> None:
-        p, g = param_and_grad
-        kept = {name: self._get_accumulator(name, p) for name in self.rule.state_arrays}
-        state, w = self.rule.update(
-            {**kept, "step": self.steps.get(p.name, 0)},
+        (p, g), rule = param_and_grad, self.rule
+        arrays = {name: self._get_accumulator(name, p) for name in rule.state_arrays}
+        numbers = {name: self._get_accumulator(name, p) for name in rule.state_numbers}
+        kept = {**arrays, **{name: float(one) for name, one in numbers.items()}}
+        updates = self.steps.get(p.name, 0)
+        state, w = rule.update(
+            {**kept, "step": updates} if updates else rule.new_state(p, verbs=VERBS),
             p,
             g,
             lr=self.get_lr() * self._multipliers[p.name],
             decay=self._decoupled.get(p.name, 0.0),
+            momentum=getattr(self, "_momentum", None),  # where the schedule cycles it
             verbs=VERBS,
         )
         self.steps[p.name] = state["step"]
-        for name, tensor in kept.items():
+        for name, tensor in arrays.items():
             paddle.assign(state[name], tensor)
+        for name, tensor in numbers.items():
+            paddle.assign(paddle.full_like(tensor, state[name]), tensor)
         paddle.assign(w, p)
 
 

@@ -103,8 +103,27 @@ def _adamw_is_the_old_one(plan: Plan) -> str | None:
     "optimizer.name", "it is added to the gradient and divided by its size; AdamW's is not"
 )
 def _coupled_decay_in_adam(plan: Plan) -> str | None:
-    optimizer = plan.spec.optimizer
-    return f"{optimizer.name} with coupled decay" if optimizer.like_adam and _decays(plan) else None
+    rule = plan.spec.rule
+    coupled = rule.like_adam and not rule.decoupled
+    return f"{rule.name} with coupled decay" if coupled and _decays(plan) else None
+
+
+@PARAMETER_RULES.warning(
+    "weight_decay.kind",
+    "no class of Paddle's does it, and of torch's only NAdam and RAdam if they are told to: what a "
+    "recipe calls weight_decay is coupled there, and its value is another one",
+)
+def _decay_apart(plan: Plan) -> str | None:
+    rule = plan.spec.rule
+    if not rule.decoupled or "coupled" not in rule.decay_kinds or not _decays(plan):
+        return None
+    if rule.name == "sgd":
+        return "sgd with decoupled decay: the update is that of coupled decay, but for rounding"
+    momentum = getattr(rule, "momentum", 0.0)
+    text = f"{rule.name} with decoupled decay"
+    if rule.name == "momentum":
+        text += f": coupled decay of the same value comes to {1 / (1 - momentum):.3g} times as much"
+    return text
 
 
 @PARAMETER_RULES.note(

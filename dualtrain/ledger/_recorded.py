@@ -38,7 +38,7 @@ def disputed(row: LedgerRow, spec: Spec) -> Dispute | None:
 
 def _of_decay(row: LedgerRow, spec: Spec) -> Dispute | None:
     if row.rule == THE_MODEL:
-        if spec.optimizer.decoupled:
+        if spec.rule.decoupled:
             return "of decoupled weight decay the model decides nothing", f"the rule {row.rule!r}"
         return None
     rule = row.rule.removesuffix(" (assumed)")

@@ -102,7 +102,18 @@ def _method(
         if not library:
             return Known(None)
         return machine.happens(f"{library}.{name}", args, kwargs, place, receiver=of)
-    return machine.happens(f"{path_of(of)}.{name}", args, kwargs, place, receiver=of)
+    given = machine.happens(f"{path_of(of)}.{name}", args, kwargs, place, receiver=of)
+    model = isinstance(of, Instance) and of.of.library.endswith((".Module", ".Layer"))
+    return of if model and name in ITSELF else given
+
+
+ITSELF = frozenset(
+    (
+        *("apply", "bfloat16", "cpu", "cuda", "double", "eval", "float", "half"),
+        *("requires_grad_", "share_memory", "to", "train"),
+    )
+)
+"""Methods of torch's Module and Paddle's Layer that give the model itself."""
 
 
 def _instance(
@@ -141,7 +152,7 @@ def _function(
                 return given
             if isinstance(given, DictValue):
                 args, kwargs = [], {str(k): v for k, v in given.cells.items()}
-    obstacle = machine.obstacle(function)
+    obstacle = machine.obstacle(function, over_data=any(map(_data, args)))
     if obstacle:
         for one in (*args, *kwargs.values()):
             read(machine, one, place)
@@ -154,6 +165,11 @@ def _function(
 
             return evaluate(machine, function.node.body, frame)
         return _statements.run(machine, function.node.body, frame, place)
+
+
+def _data(value: Value) -> bool:
+    """Whether a value is known data, inside which there is less of it at each step."""
+    return isinstance(value, (DictValue, ListValue)) and not value.open
 
 
 def _bound(

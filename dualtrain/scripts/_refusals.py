@@ -65,9 +65,12 @@ def _received(spec: Spec, steps: Steps) -> str:
 
 
 def _unwritten(spec: Spec, backend: str) -> Iterator[tuple[Steps, str]]:
-    rule, schedule = spec.optimizer, spec.schedule
-    if driving_row(backend, rule) is None and rule.name not in _RULES[backend]:
-        yield ("optimizer", "name"), f"{backend} has no class of it"
+    rule, schedule = spec.rule, spec.schedule
+    if driving_row(backend, rule) is None:
+        if rule.decoupled and "coupled" in rule.decay_kinds:
+            yield ("weight_decay", "kind"), f"{backend} has no {rule.name} that decouples decay"
+        elif rule.name not in _RULES[backend]:
+            yield ("optimizer", "name"), f"{backend} has no class of it"
     if spec.weight_decay and spec.weight_decay.values and rule.name in _ONE_DECAY[backend]:
         yield ("weight_decay", "values"), _ONE_DECAY[backend][rule.name]
     if schedule.needs_metric:

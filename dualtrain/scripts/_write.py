@@ -124,8 +124,8 @@ def _facts(spec: Spec, backend: str, model: str | None) -> dict[str, Any]:
         "has_schedule": not is_flat,
         "steps_each_update": known and (schedule.per == "update" or by_update(spec)),
         "whole_epochs": spec.duration.epochs is not None and spec.duration.epochs % 1 == 0,
-        "rule": spec.optimizer,
-        "optimizer": native_optimizer(spec.optimizer, backend),
+        "rule": spec.rule,
+        "optimizer": native_optimizer(spec.rule, backend),
         **decay_facts(decay_of(spec)),
         "patterns": _patterns(spec),
         "has_rates": bool(spec.lr_multipliers or spec.layer_decay),
@@ -142,7 +142,7 @@ def _facts(spec: Spec, backend: str, model: str | None) -> dict[str, Any]:
     facts["reads_skipped"] = spec.ema is not None or holds
     by_layer = bool({"norm", "embedding"} & facts["decayed_roles"])
     facts["needs_nn"] = by_layer or facts["masters"] or facts["mends_variance"]
-    one_value = not (facts["has_values"] and spec.optimizer.decoupled)
+    one_value = not (facts["has_values"] and spec.rule.decoupled)
     by_parts = spec.optimizer.name == "lars" and facts["spares"]  # its class spares parts of names
     facts["own_class"] = not (facts["optimizer"]["native"] and one_value) or by_parts
     facts["optimizer_arguments"] = _ARGUMENTS[backend](spec, facts)
@@ -182,7 +182,7 @@ def _paddle_arguments(spec: Spec, facts: Mapping[str, Any]) -> list[str]:
 
 def _paddle_decay(spec: Spec, facts: Mapping[str, Any]) -> Iterator[str]:
     """Arguments of the decay; those of coupled decay that differ are the parameters' own."""
-    rule, decay = spec.optimizer, facts["decay"]
+    rule, decay = spec.rule, facts["decay"]
     spares, values = facts["spares"], facts["has_values"]
     value = "WEIGHT_DECAY" if decay else "0.0"
     if rule.name == "lars":

@@ -15,6 +15,7 @@ from dualtrain.spec._amp import Amp as Amp
 from dualtrain.spec._amp import Float32Operator as Float32Operator
 from dualtrain.spec._amp import LossScale as LossScale
 from dualtrain.spec._evaluation import Best as Best
+from dualtrain.spec._evaluation import Checkpointing as Checkpointing
 from dualtrain.spec._evaluation import EarlyStopping as EarlyStopping
 from dualtrain.spec._evaluation import Evaluation as Evaluation
 from dualtrain.spec._evaluation import Every as Every

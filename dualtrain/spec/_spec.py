@@ -14,7 +14,7 @@ from dualtrain.fields import Part, Source, dotted
 from dualtrain.optimizers import Optimizer
 from dualtrain.schedules import Schedule
 from dualtrain.spec._amp import Amp
-from dualtrain.spec._evaluation import Best, EarlyStopping, Evaluation, Measured
+from dualtrain.spec._evaluation import Best, Checkpointing, EarlyStopping, Evaluation, Measured
 from dualtrain.spec._horizon import HorizonOrCount
 from dualtrain.spec._loss import Loss
 from dualtrain.spec._parameters import Freeze, LayerDecayOrRate, LrMultipliers, WeightDecay
@@ -110,6 +110,8 @@ class Spec(Part):
     """Absent means never."""
     best: Best | None = None
     """Absent means that the last weights are kept alone."""
+    checkpoint: Checkpointing = Checkpointing()
+    """When a run that is given a folder for checkpoints writes them."""
     task: AnyTask | None = None
     """Data and model; absent when the caller brings both."""
 
@@ -162,12 +164,18 @@ class Spec(Part):
         optimizer = info.data.get("optimizer")
         if decay is None or optimizer is None:
             return decay
-        fits = "decoupled" if optimizer.decoupled else "coupled"
-        if decay.kind != fits:
-            given = "" if "kind" in decay.model_fields_set else "none, which is "
-            why = f": {optimizer.coupled_since}" if fits == "coupled" else ""
+        kinds, said = optimizer.decay_kinds, "kind" in decay.model_fields_set
+        if decay.kind not in kinds:
+            why = f": {optimizer.coupled_since}" if optimizer.coupled_since else ""
+            given = "" if said else "none, which is "
             raise ValueError(
-                f"kind must be {fits!r} with {optimizer.name}{why}. Received: {given}{decay.kind!r}"
+                f"kind must be {kinds[0]!r} with {optimizer.name}{why}. "
+                f"Received: {given}{decay.kind!r}"
+            )
+        if len(kinds) > 1 and not said:
+            raise ValueError(
+                f"kind must be said with {optimizer.name}: 'coupled', as both frameworks' own "
+                "classes decay, or 'decoupled', as AdamW does. Received: none"
             )
         return decay
 
@@ -226,6 +234,12 @@ class Spec(Part):
         if not isinstance(other, Spec):
             return NotImplemented
         return self.__dict__ == other.__dict__
+
+    @property
+    def rule(self) -> Optimizer:
+        """The optimizer, with weight decay of the spec's kind."""
+        decay = self.weight_decay
+        return self.optimizer if decay is None else self.optimizer.decaying(decay.kind)
 
     @property
     def source(self) -> Source:

@@ -48,6 +48,10 @@ class Epochs:
             return batch
         raise self._another_number(0, 0)
 
+    def has_begun(self, epoch: int) -> bool:
+        """Whether the first micro-batch was looked at before its epoch is drawn."""
+        return epoch == 0 and self._drawn is not None
+
     def of(self, epoch: int) -> Iterator[Any]:
         """An epoch's micro-batches. Raises `DataError` if they are not as many as the first's."""
         if epoch == 0:

@@ -19,6 +19,7 @@ from dualtrain.training._objective import LossSum, Objective, objective_of
 from dualtrain.training._probe import evaluation_logits
 from dualtrain.training._recorder import Save
 from dualtrain.training._run import Run
+from dualtrain.training._saved import with_task
 from dualtrain.training._start import backend_for
 
 __all__ = ["Start", "TaskSide", "begin_task"]
@@ -136,5 +137,9 @@ def _start(
         plan=plan,
         notes=task.start_notes(folder, config, parameters, data),
         trace_notes=task.notes(config),
-        save=partial(written.save, config=written.config(folder, data), data=data),
+        save=with_task(
+            partial(written.save, config=written.config(folder, data), data=data),
+            spec.model_copy(update={"task": written}),
+            verbs.NAME,
+        ),
     )

@@ -305,6 +305,22 @@ FIRES: list[tuple[str, dict[str, Any], str]] = [
         },
         "adam with coupled decay",
     ),
+    (
+        "decay-apart",
+        {
+            **decay(kind="decoupled", exclude=["bias"]),
+            "optimizer": {"name": "momentum", "lr": 0.1, "momentum": 0.9},
+        },
+        "momentum with decoupled decay: coupled decay of the same value comes to 10 times as much",
+    ),
+    (
+        "decay-apart",
+        {
+            **decay(kind="decoupled", exclude=["bias"]),
+            "optimizer": {"name": "adagrad", "lr": 0.1, "eps": 1e-10},
+        },
+        "adagrad with decoupled decay",
+    ),
     ("decays-nothing", decay(0.0), "value 0"),
     ("no-trust-ratio", LARS, "lars without weight decay: every trust ratio is 1"),
     ("no-trust-ratio", LAMB, "lamb without weight decay: every trust ratio is 1"),

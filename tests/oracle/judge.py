@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from tests.oracle import loss as losses
 from tests.oracle.drive import Made, Record, native
 from tests.oracle.model import LAYERS, Pass, backward, forward, statistics
-from tests.oracle.optimizers import Reference, rule_of
+from tests.oracle.optimizers import Reference
 from tests.oracle.parameters import Decision, decide
 from tests.oracle.schedules import Plateau, momentum, rate, sizes
-from tests.oracle.specs import Case
+from tests.oracle.specs import ALWAYS_DECOUPLED, Case
 from tests.oracle.update import (
     LossScale,
     average_decay,
@@ -250,7 +250,7 @@ class _Judge:
         settings, architecture = self.spec["loss"], self.case.architecture
         counts = [losses.count(settings, b["labels"], architecture.classes) for b in batches]
         parts = divisors(self.spec["batch"], counts)
-        total = room = 0.0
+        total = borne_by_all = 0.0
         added: dict[str, NDArray[Any]] = {}
         for offset, (batch, part) in enumerate(zip(batches, parts, strict=True)):
             micro = self.record.micros[first + offset]
@@ -266,6 +266,7 @@ class _Judge:
                 mean = value / counts[offset]
                 self.close("micro loss", str(offset), mean, made.micro_losses[offset], room)
             total += value / part
+            borne_by_all += room * counts[offset] / part
             noise = room / part * self.random.choice([-1.0, 1.0], done.logits.shape)
             sent = backward(architecture, micro.weights, done, noise)
             apart = max(
@@ -278,7 +279,7 @@ class _Judge:
                     self.arrays("gradient", f"{offset} {name}", right[name], g / scale, 4 * borne)
                 added[name] = g if name not in added else added[name] + g
         if made.loss is not None:
-            self.close("loss", "", total, made.loss, room * len(batches))
+            self.close("loss", "", total, made.loss, borne_by_all)
         expected = sorted(self.trained())
         if sorted(added) != expected:
             self.differ("gradient", f"of {sorted(set(added) ^ set(expected))}", 1.0, 0.0, 0.0)
@@ -353,7 +354,8 @@ class _Judge:
         rules = self.rules.get(name)
         if rules is None:
             optimizer = self.spec["optimizer"]
-            rules = [Reference(optimizer, w, decision.decay) for _ in range(3)]
+            apart = self.decoupled and optimizer["name"] not in ALWAYS_DECOUPLED
+            rules = [Reference(optimizer, w, decision.decay, apart=apart) for _ in range(3)]
             self.rules[name] = rules
         results = []
         terms = np.abs(g) + (0 if self.decoupled else decision.decay * np.abs(w))
@@ -381,7 +383,9 @@ class _Judge:
 
     @property
     def decoupled(self) -> bool:
-        return rule_of(self.spec["optimizer"]).decoupled
+        decay = self.spec["weight_decay"]
+        kind: str = "coupled" if decay is None else decay["kind"]
+        return kind == "decoupled" or self.spec["optimizer"]["name"] in ALWAYS_DECOUPLED
 
     def check_still(self, before: Arrays, after: Arrays, names: Mapping[str, Any]) -> None:
         for name in names:

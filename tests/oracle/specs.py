@@ -20,7 +20,7 @@ from tests.oracle.loss import count, targets
 from tests.oracle.model import VOCABULARY, Architecture, shapes
 from tests.oracle.schedules import sizes
 
-__all__ = ["OPTIMIZERS", "SCHEDULES", "Case", "draw"]
+__all__ = ["ALWAYS_DECOUPLED", "OPTIMIZERS", "SCHEDULES", "Case", "draw"]
 
 Values = dict[str, Any]
 
@@ -243,7 +243,7 @@ class _Draw:
         decay: Values = {
             "value": self.one(0.0, 0.015625, 0.5),
             "kind": "decoupled"
-            if optimizer in ("adamw", "adamw_transformers", "lamb", "lars")
+            if optimizer in ALWAYS_DECOUPLED or (optimizer != "adam" and self.chance(0.3))
             else "coupled",
             "exclude": self.some("bias", "norm", "embedding", "one_dimensional"),
             "exclude_patterns": self.some("encoder.layer.?.dense.weight", "*.[b]ias"),
@@ -450,6 +450,9 @@ OPTIMIZERS: dict[str, Callable[[_Draw], Values]] = {
     },
 }
 """Name -> its fields."""
+
+ALWAYS_DECOUPLED = ("adamw", "adamw_transformers", "lamb", "lars")
+"""Those that say themselves what decay does."""
 
 
 def _below(d: _Draw, lr: float) -> float:

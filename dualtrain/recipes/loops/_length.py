@@ -50,6 +50,8 @@ def lengths(clock: Clock) -> dict[str, Found]:
     limit = _limit(clock)
     if limit is not None and not _is_none(limit):
         fields["max_steps"] = found(configured(limit))
+    if not fields and (bound := _end_of_all(clock)) is not None:
+        fields["max_steps"] = found(configured(bound))
     if not fields and not forever(clock):
         fields["epochs"] = _asked_for(clock)
     over = overrun(clock) if "max_steps" in fields else None
@@ -71,6 +73,22 @@ def forever(clock: Clock) -> Loop | None:
         always = isinstance(test, Known) and bool(test.value) and not test.operands
         if always and not any(loop in one.context.loops for one in stops(clock)):
             return loop
+    return None
+
+
+def _end_of_all(clock: Clock) -> Value | None:
+    """What a loop without an end of its own counts its updates to, whatever that is called."""
+    loop = clock.update_loop
+    if clock.around[:-1] or not (isinstance(loop.test, Known) and loop.test.value):
+        return None
+    for one in stops(clock):
+        for condition in clock.own(one):
+            for test in _tests(condition.test):
+                if (count := _late(test, named=False)) is not None and condition.holds:
+                    bound = test.operands[test.op in (">", ">=", "==")]
+                    steady = all(n.op != "if" for n in leaves(test) if isinstance(n, Unknown))
+                    if steady and isinstance(bound, Known) and count is not None:
+                        return bound
     return None
 
 
@@ -233,14 +251,14 @@ def _of_while(clock: Clock) -> tuple[int, Place] | None:
     return None
 
 
-def _late(test: Known | Unknown) -> int | None:
+def _late(test: Known | Unknown, *, named: bool = True) -> int | None:
     """Updates that are still to come in the round in which a count reaches the limit, less what it
     is in the first round; None of another test."""
     if test.op not in (">", ">=", "==", "<", "<=") or len(test.operands) != 2:
         return None
     count, bound = test.operands if test.op in (">", ">=", "==") else test.operands[::-1]
     first = first_of(count) if counted(count) else None
-    if first is None or counted(bound) or not _is_named(bound):
+    if first is None or counted(bound) or (named and not _is_named(bound)):
         return None
     return (test.op in (">", "<")) - first
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -18,7 +19,7 @@ from dualtrain.reading import (
     alternatives,
 )
 from dualtrain.recipes._base_rate import base_rate
-from dualtrain.recipes._clock import same_tree
+from dualtrain.recipes._clock import clock_of, same_tree, unwrapped
 from dualtrain.recipes._found import described, found, implied, number
 from dualtrain.recipes._record import ABSENT, Found
 from dualtrain.recipes._seen import Part, Seen
@@ -33,14 +34,19 @@ from dualtrain.recipes.schedules._driving import (
     writes,
 )
 from dualtrain.recipes.schedules._hazards import schedule_hazards
-from dualtrain.recipes.schedules._lengths import in_epochs, lengths_of, warmup_of
+from dualtrain.recipes.schedules._lengths import (
+    in_epochs,
+    lengths_of,
+    share_of_epochs,
+    warmup_of,
+)
 from dualtrain.recipes.schedules._names import (
     SCHEDULES,
     LibrarySchedule,
     given_to,
     library_schedule,
 )
-from dualtrain.recipes.schedules._numeric import parts
+from dualtrain.recipes.schedules._numeric import key, parts
 from dualtrain.recipes.schedules._rules import (
     CODE,
     NUMBERS,
@@ -74,6 +80,8 @@ BERT_ADAM = {
 """Schedules inside an optimizer of pytorch_pretrained_bert."""
 
 ONE_CYCLE = "one cycle: from start_lr up and down to end_lr"
+SHAPES = {"linear": "linear", "cos": "cosine"}
+"""Of the two phases of one cycle, by the libraries' word."""
 
 RATES = ("lr", "end_lr", "warmup_start")
 """Fields that may be scaled at run time, as the rate is."""
@@ -90,6 +98,9 @@ def schedule_part(seen: Seen) -> Part:
     choices = _choices(seen, held)
     if len(choices) > 1:
         part.fields["schedule"] = _undecided(seen, choices)
+        given = rate(seen)
+        if given is not None and any(is_schedule(one) for one in alternatives(given)):
+            part.fields["lr"] = _one_rate(seen, choices, part.fields["schedule"])
     elif held is not None:
         part.fields.update(_of_all(seen, held))
     else:
@@ -179,6 +190,16 @@ def _undecided(seen: Seen, choices: list[Value]) -> Found:
     return Found(None, "unknown", place, why=f"one of {kinds}: by a test that the text leaves open")
 
 
+def _one_rate(seen: Seen, choices: list[Value], undecided: Found) -> Found:
+    """The rate that each of the schedules is built with, where that is the same."""
+    each = [
+        base_rate(one) if isinstance(one, Known) else _of(seen, one).get("lr") or ABSENT
+        for one in choices
+    ]
+    same = len({repr(one.value) for one in each}) == 1 and each[0].certainty == "stated"
+    return each[0] if same else replace(undecided, why=f"that of {undecided.why}")
+
+
 def _none(seen: Seen) -> Fields:
     """Where no object drives the rate: the loop does, the optimizer itself, or nothing."""
     stores = writes(seen)
@@ -186,8 +207,11 @@ def _none(seen: Seen) -> Fields:
         return of_writes(seen, stores)
     factor = next(factors(seen), None)
     if factor is not None:
-        why = "the loop writes the parameters' own factors of the rate"
-        return {"schedule": Found(None, "unknown", factor.place, why=why)}
+        why = "the loop writes the parameters' own factors of the rate; write its rates as a table"
+        return {
+            "schedule": Found("custom", "stated", factor.place, why=why),
+            **unknown(CODE, factor.place, why),
+        }
     event = seen.optimizer
     assert event is not None
     if event.name in ("BertAdam", "OpenAIAdam"):
@@ -263,27 +287,75 @@ def _of_library(
             fields[field] = base_rate(given[name]) if field in RATES else found(given[name])
         elif open_:
             fields[field] = Found(None, "unknown", place, why=f"{name} comes out of what is spread")
-        elif schedule.defaults.get(name) is not None:
+        elif schedule.defaults.get(name) is not None and not _no_floor(field, schedule):
             fields[field] = implied(schedule.defaults[name], _library(path), place)
     if fields["schedule"].value == "cosine" and "num_cycles" not in fields:
         cycles = 1.0 if "num_cycles" in schedule.named else 0.5
         fields["num_cycles"] = implied(cycles, _library(path), place)
+    if any(_written_by_a_loop(values.get(one)) for one in ("milestones", "values")):
+        why = "a loop writes its rates; write them as a table"
+        return unknown(("schedule", "lr"), place, why)
     _times(seen, path, values, fields, per_epoch)
     if schedule.schedule == "noam":
         _noam(values, fields)
     _restarts(given, fields)
+    if path.endswith("CyclicLR"):
+        fields |= _triangle(seen, given, fields["schedule"])
     if path.endswith("OneCycleLR"):
-        fields |= _straight(path, schedule, given, fields["schedule"])
+        fields |= _one_cycle(path, schedule, given, fields["schedule"])
     return fields
 
 
-def _straight(
+def _no_floor(field: str, schedule: LibrarySchedule) -> bool:
+    """Whether an end is only how low a rate may fall that waits for a plateau, and is 0."""
+    return field == "end_lr" and schedule.named[field] == "min_lr"
+
+
+def _written_by_a_loop(rates: Value | None) -> bool:
+    """Whether a list has an element for each round of a loop, as many as are not known."""
+    return isinstance(rates, ListValue) and rates.open
+
+
+def _triangle(seen: Seen, given: Mapping[str, Value], found_: Found) -> Fields:
+    """One triangle over the whole run, which is a warmup of half of it and a linear fall; {} of
+    several, and of other shapes."""
+    low = given.get("base_lr", given.get("base_learning_rate"))
+    up = given.get("step_size_up")
+    down = given.get("step_size_down", Known(None))
+    shape = given.get("mode", Known("triangular"))
+    if low is None or up is None or not isinstance(shape, Known) or shape.value != "triangular":
+        return {}
+    even = (isinstance(down, Known) and down.value is None) or key(down) == key(up)
+    rises, epochs = share_of_epochs(up), _epochs(seen)
+    if not even or rises is None or epochs is None or not math.isclose(2 * rises, epochs):
+        return {}
+    return {
+        "schedule": replace(found_, value="linear", why=ONE_CYCLE),
+        "warmup": replace(found_, value=0.5, how="computed", why=f"{described(up)} up, and down"),
+        "warmup_unit": replace(found_, value="fraction", how="computed"),
+        "end_lr": found(low),
+        "length": Found("epochs", "stated", found_.place, "computed"),
+    }
+
+
+def _epochs(seen: Seen) -> float | None:
+    """Rounds of the loop around that of the batches, where they are known."""
+    clock = clock_of(seen)
+    loop = None if clock is None else clock.epoch_loop
+    over = None if loop is None else unwrapped(loop.over)
+    if isinstance(over, Made) and over.path == "builtins.range" and len(over.args) == 1:
+        return number(over.args[0])
+    return None
+
+
+def _one_cycle(
     path: str, schedule: LibrarySchedule, given: Mapping[str, Value], found_: Found
 ) -> Fields:
-    """One cycle of straight lines, which is a warmup and a linear fall; {} of another."""
-    lines, phases = given.get("anneal_strategy"), given.get("three_phase")
-    if not (isinstance(lines, Known) and lines.value == "linear") or (
-        phases is not None and not (isinstance(phases, Known) and not phases.value)
+    """One cycle of two phases, which is a warmup and a fall of the same shape; {} of another."""
+    shape = given.get("anneal_strategy", Known(schedule.defaults["anneal_strategy"]))
+    phases = given.get("three_phase", Known(False))
+    if not (isinstance(shape, Known) and shape.value in SHAPES) or (
+        not (isinstance(phases, Known) and not phases.value)
     ):
         return {}
     name = "phase_pct" if "phase_pct" in schedule.defaults else "pct_start"
@@ -294,7 +366,7 @@ def _straight(
         else implied(schedule.defaults[name], _library(path), found_.place)
     )
     return {
-        "schedule": replace(found_, value="linear", why=ONE_CYCLE),
+        "schedule": replace(found_, value=SHAPES[shape.value], why=ONE_CYCLE),
         "warmup": rise,
         "warmup_unit": Found("fraction", "stated", rise.place, rise.how),
     }

@@ -30,11 +30,15 @@ LOOP = """
         ),
         (
             "torch.optim.NAdam(model.parameters(), 1e-3, decoupled_weight_decay=True)",
-            {"optimizer": None, "lr": 1e-3},
+            {"optimizer": "nadam", "lr": 1e-3, "decay_kind": "decoupled"},
+        ),
+        (
+            "torch.optim.Adam(model.parameters(), 1e-3, decoupled_weight_decay=f())",
+            {"optimizer": None, "decay_kind": None},
         ),
         (
             "torch.optim.NAdam(model.parameters(), 1e-3, decoupled_weight_decay=False)",
-            {"optimizer": "nadam"},
+            {"optimizer": "nadam", "decay_kind": None},
         ),
         ("torch.optim.SGD(model.parameters(), lr=0.1)", {"optimizer": "sgd", "momentum": None}),
         (
