@@ -14,6 +14,7 @@ from dualtrain.recipes._signatures import Signature, given, parameters_of, signa
 from dualtrain.recipes.parameters._decay import regularized
 from dualtrain.recipes.parameters._groups import Group, groups_of
 from dualtrain.recipes.parameters._rates import Unsaid, rates_of
+from dualtrain.recipes.schedules._driving import factors
 
 __all__ = ["optimizer_part"]
 
@@ -55,7 +56,7 @@ def optimizer_part(seen: Seen) -> Part:
     part.fields["param_groups"] = Found(own, "stated", event.place)
     if own:
         part.fields["lr_multipliers"] = _multipliers(event, signature, groups, part.fields)
-    by_hand = _own_rates(seen)
+    by_hand = None if any(True for _ in factors(seen)) else _own_rates(seen)
     if by_hand is not None:
         why = "parameters are given rates of their own: optimize_attr is written"
         part.fields["lr_multipliers"] = Found(None, "unknown", by_hand.place, why=why)
@@ -65,7 +66,9 @@ def optimizer_part(seen: Seen) -> Part:
     if _scaled(part.fields):
         text = f"the rate is not what is configured: {part.fields['lr'].why}"
         part.hazards.append(Hazard("lr_scaled_at_run_time", part.fields["lr"].place, text))
-    if own:
+    listed = parameters_of(signature, values)
+    alone = isinstance(listed, ListValue) and len(listed.items) == 1 and not listed.open
+    if own and not alone:
         part.hazards.append(
             Hazard(
                 "param_groups",
