@@ -42,15 +42,6 @@ _STATES: Mapping[str, Mapping[str, str]] = {
 `step` stands where a bias is corrected by it; the other rules count for nothing.
 """
 
-_OWN: Mapping[str, tuple[str, ...]] = {
-    "AdamWTransformers": ("step", "first_moment", "second_moment"),
-    "Lamb": ("step", "first_moment", "second_moment"),
-    "Lars": ("velocity",),
-    "Adamax": ("step", "first_moment", "largest_gradient"),
-    "RMSProp": ("second_moment", "first_moment", "velocity"),
-}
-"""Rule of the core that torch is given -> its states, by neutral names already."""
-
 
 def dump_optimizer(
     optimizer: Any, parameters: Sequence[NamedTensor]
@@ -118,7 +109,7 @@ def _neutral(optimizer: Any, parameter: Any) -> dict[str, NDArray[Any]]:
 def _names(optimizer: Any) -> Mapping[str, str]:
     """Name of a state of this optimizer -> the neutral one."""
     if isinstance(optimizer, ByRule):
-        return {name: name for name in _OWN[type(optimizer.rule).__name__]}
+        return {name: name for name in optimizer.rule.kept}
     return _STATES[type(optimizer).__name__]
 
 
@@ -142,4 +133,6 @@ def _load_numbers(optimizer: Any, states: Mapping[Any, Mapping[str, Any]]) -> No
 
 
 def _cuda_device(model: torch.nn.Module) -> Any:
-    return next((p.device for p in model.parameters() if p.is_cuda), None)
+    """None of another framework's model too."""
+    found = (p for p in model.parameters() if isinstance(p, torch.Tensor) and p.is_cuda)
+    return next((p.device for p in found), None)

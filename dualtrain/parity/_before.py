@@ -108,6 +108,7 @@ def _decay(header: Header, *, decided: bool) -> FactsByName:
             "effective decay": p.effective_decay,
             "lr multiplier": getattr(decisions.get(p.name), "lr_multiplier", None),
             "effective lr multiplier": p.effective_lr_multiplier,
+            "betas": getattr(decisions.get(p.name), "betas", None),
             "frozen": getattr(decisions.get(p.name), "frozen", None),
             "trainable": p.trainable,
         }

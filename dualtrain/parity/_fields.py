@@ -81,6 +81,8 @@ FIELDS: Mapping[type[Any], Mapping[str, tuple[Stage, ...] | str]] = {
         "lr_multiplier": (stages.DECAY, stages.NUMBERS),
         "freeze_rule": _RULE,
         "frozen": (stages.DECAY,),
+        "betas_rule": _RULE,
+        "betas": (stages.DECAY,),
     },
     Update: {
         "record": _KIND,

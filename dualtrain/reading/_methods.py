@@ -387,6 +387,8 @@ def copied(value: Value) -> Value:
         return ListValue(value.kind, {"items": items, "open": value.open}, value.origin)
     if isinstance(value, Instance):
         return Instance(value.of, value.place, {**value.cells, COPIED: Known(True)})
+    if isinstance(value, Made):
+        return replace(value, cells={**value.cells, COPIED: Known(True)})
     return value
 
 

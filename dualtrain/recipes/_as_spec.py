@@ -4,47 +4,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from dualtrain.reading import Event, Known
+from dualtrain.recipes._as_it_moves import as_it_moves
 from dualtrain.recipes._native_words import optimizer_words, schedule_words
 from dualtrain.recipes._record import Found, Recipe
+from dualtrain.recipes._told import Entry, Told, Untold
 from dualtrain.recipes.parameters._filters import ONE_DIMENSIONAL
 from dualtrain.recipes.schedules._driving import driving
 from dualtrain.recipes.schedules._rules import SHARE
 
-__all__ = ["Entry", "Told", "Untold", "counts_micro_batches", "entries"]
+__all__ = ["counts_micro_batches", "entries"]
 
 DECOUPLED = ("adamw", "lamb", "lars")
 HAVE_BETAS = ("adam", "adamw", "adamax", "nadam", "radam", "lamb")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A field of the spec."""
+def entries(recipe: Recipe, *, built: bool = False) -> list[Told]:
+    """The spec that a recipe comes to, in the spec's order.
 
-    path: tuple[str, ...]
-    value: Any
-    found: Found | None = None
-    """Where it comes from; None of what follows from others."""
-
-
-@dataclass(frozen=True, slots=True)
-class Untold:
-    """A field of the spec that the recipe decides and that cannot be told from its text."""
-
-    path: tuple[str, ...]
-    why: str
-    found: Found | None = None
-
-
-Told = Entry | Untold
-
-
-def entries(recipe: Recipe) -> list[Told]:
-    """The spec that a recipe comes to, in the spec's order."""
-    return [one for section in SECTIONS for one in section(recipe)]
+    built: with its schedule as it is built, whether or not it reaches the optimizer and is stepped.
+    """
+    told = [one for section in SECTIONS for one in section(recipe)]
+    return told if built else as_it_moves(recipe, told)
 
 
 def _told(path: tuple[str, ...], found: Found, value: Any = None) -> Told:
@@ -106,27 +90,37 @@ def _schedule(recipe: Recipe) -> Iterator[Told]:
     if found.certainty in ("unknown", "absent"):
         yield Untold(at, found.why or "nothing tells how the rate moves", found)
         return
-    if found.value == "none" or stepped.value == "never":
-        why = "the schedule is never stepped" if stepped.value == "never" else ""
-        yield Entry((*at, "name"), "constant", _with(found, why))
+    if found.value == "none":
+        yield Entry((*at, "name"), "constant", _with(found, ""))
         return
     if stepped.value == "per_batch" and (recipe["accumulate"].value or 1) > 1:
         yield Untold(at, f"{found.value}, stepped once a micro-batch under accumulation", found)
         return
-    words = schedule_words(recipe)
-    own = words.get("name") in RISE_ALONE or found.why.startswith("one cycle")
-    maker = None if own else SCHEDULES.get(str(found.value))
-    words = words if maker is None else {}
-    if maker is None and not words:
+    if not _is_own(recipe):
+        yield from SCHEDULES[found.value](recipe, found)
+        words = {}
+    elif not (words := schedule_words(recipe)):
         yield Untold(at, f"{found.value}: {found.why or 'a rule of its own'}", found)
         return
-    if maker is not None:
-        yield from maker(recipe, found)
+    is_plateau = words.get("name") == PLATEAU
+    if is_plateau and stepped.value not in ("per_epoch", "on_eval"):
+        yield Untold(at, f"{PLATEAU}: when it is given a metric cannot be told", found)
+        return
     for word, value in words.items():
-        if value is not None and value is not False:
+        if value is not None and value is not False and word != "horizon":
             yield Entry((*at, word), value, found)
-    if stepped.value == "per_epoch":
+    if stepped.value == "per_epoch" and not is_plateau:
         yield Entry((*at, "per"), "epoch", stepped)
+
+
+def _is_own(recipe: Recipe) -> bool:
+    """Whether a library's class says the schedule, and the fields of a recipe do not."""
+    found = recipe["schedule"]
+    alone = schedule_words(recipe).get("name") in RISE_ALONE
+    return alone or found.why.startswith("one cycle") or found.value not in SCHEDULES
+
+
+PLATEAU = "reduce_on_plateau"
 
 
 def _with(found: Found, why: str) -> Found:
@@ -260,6 +254,11 @@ def _horizon(recipe: Recipe) -> Iterator[Told]:
     """The length of a schedule that is a number of its own, where the run has another."""
     found, own = recipe["length"], recipe["horizon"]
     per_epoch = recipe["scheduler_step"].value == "per_epoch"
+    in_words = schedule_words(recipe).get("horizon")
+    if in_words is not None and _is_own(recipe):
+        if in_words != recipe["epochs" if per_epoch else "max_steps"].value:
+            yield Entry(("horizon",), in_words, recipe["schedule"])
+        return
     if counts_micro_batches(recipe):
         why = (
             f"{found.why or 'its length'} counts micro-batches, and each update steps the schedule"
@@ -341,7 +340,9 @@ def _decay(recipe: Recipe) -> Iterator[Told]:
     else:
         yield Entry(("weight_decay", "value"), decay.value, decay)
         if recipe["optimizer"].value not in DECOUPLED:
-            yield Entry(("weight_decay", "kind"), "coupled")
+            kind = recipe["decay_kind"]
+            told = _told(("weight_decay", "kind"), kind, kind.value or "coupled")
+            yield told if kind.place else Entry(("weight_decay", "kind"), "coupled")
     exclude, match = recipe["decay_exclude"], recipe["decay_match"]
     if match.certainty == "unknown":
         yield Untold(("weight_decay", "exclude_substrings"), match.why, match)
@@ -426,8 +427,42 @@ def _batch(recipe: Recipe) -> Iterator[Told]:
     accumulate = recipe["accumulate"]
     if accumulate.certainty == "unknown" or (accumulate.value or 1) > 1:
         yield _told(("batch", "accumulate"), accumulate)
-        if recipe["tail"].value:
-            yield Entry(("batch", "tail"), recipe["tail"].value, recipe["tail"])
+    if (accumulate.value or 1) > 1:
+        for word, default in (("normalise", "micro_mean"), ("tail", "flush")):
+            found = recipe[word]
+            if found.certainty == "unknown" or found.value not in (None, default):
+                yield _told(("batch", word), found)
+    elif recipe["normalise"].certainty == "unknown":
+        yield _told(("batch", "normalise"), recipe["normalise"])
+
+
+def _loss(recipe: Recipe) -> Iterator[Told]:
+    smoothing = recipe["label_smoothing"]
+    if smoothing.certainty == "unknown" or smoothing.value:
+        yield _told(("loss", "label_smoothing"), smoothing)
+    if recipe["shift_labels"].value:
+        yield Entry(("loss", "shift_labels"), True, recipe["shift_labels"])
+
+
+def _ema(recipe: Recipe) -> Iterator[Told]:
+    found = recipe["ema"]
+    if found.certainty == "unknown":
+        yield Untold(("ema",), found.why, found)
+    for word, value in (found.value or {}).items():
+        yield Entry(("ema", word), value, found)
+
+
+def _multipliers(recipe: Recipe) -> Iterator[Told]:
+    """Groups with rates of their own."""
+    rates, groups = recipe["lr_multipliers"], recipe["param_groups"]
+    if rates.certainty == "stated":
+        if rates.value:
+            yield Entry(("lr_multipliers",), rates.value, rates)
+        return
+    found = rates if rates.certainty == "unknown" else groups
+    if found.certainty == "unknown" or found.value:
+        why = found.why or f"groups with numbers of their own: {found.value}"
+        yield Untold(("lr_multipliers",), why, found)
 
 
 def _amp(recipe: Recipe) -> Iterator[Told]:
@@ -491,8 +526,11 @@ SECTIONS: tuple[Callable[[Recipe], Iterator[Told]], ...] = (
     _warmup,
     _horizon,
     _decay,
+    _multipliers,
     _clip,
     _batch,
+    _loss,
+    _ema,
     _amp,
     _freeze,
     _duration,

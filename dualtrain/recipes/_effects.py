@@ -12,8 +12,10 @@ from pydantic import ValidationError
 
 from dualtrain.errors import DualtrainError
 from dualtrain.plan import Plan
-from dualtrain.recipes._as_spec import Untold, counts_micro_batches, entries
+from dualtrain.recipes._as_it_moves import CLOCKED
+from dualtrain.recipes._as_spec import counts_micro_batches, entries
 from dualtrain.recipes._record import Found, Hazard, Recipe
+from dualtrain.recipes._told import Untold
 from dualtrain.spec import Spec
 
 __all__ = ["MICRO_BATCHES", "effect"]
@@ -21,7 +23,7 @@ __all__ = ["MICRO_BATCHES", "effect"]
 MICRO_BATCHES = 100
 """Micro-batches of an epoch, where nobody tells how many there are."""
 
-CURVE = ("schedule", "warmup", "horizon", "duration")
+CURVE = (*CLOCKED, "duration")
 """Sections of a spec that a curve of rates rests on, beside the rate itself."""
 
 
@@ -63,8 +65,11 @@ class _Run:
             raise _NoPlan
         return int(found.value or 1)
 
-    def plan(self, fields: Mapping[str, Found] | None = None, **words: Any) -> Plan:
-        """The plan of the rates alone. fields: of the recipe, words: of the spec, told otherwise.
+    def plan(
+        self, fields: Mapping[str, Found] | None = None, *, built: bool = False, **words: Any
+    ) -> Plan:
+        """The plan of the rates alone. fields: of the recipe, words: of the spec, told otherwise;
+        built: of the schedule as it is built, whether or not it reaches the optimizer.
 
         Raises _NoPlan, SpecError's ValidationError and PlanError: there is none.
         """
@@ -72,7 +77,7 @@ class _Run:
         if "horizon" not in words and self._length_is_unknown():
             raise _NoPlan
         tree: dict[str, Any] = {"optimizer": {"name": "adamw"}}
-        for one in entries(recipe):
+        for one in entries(recipe, built=built):
             section, *inner = one.path
             if section not in CURVE and one.path != ("optimizer", "lr"):
                 continue
@@ -113,7 +118,7 @@ def _number(value: float) -> str:
 def _stands(run: _Run) -> str:
     """The rate of the first update is that of all."""
     moves = {"scheduler_step": Found("per_update")}
-    plan = run.plan(moves, **_its_length(run, moves))
+    plan = run.plan(moves, built=True, **_its_length(run, moves))
     return f"all {plan.total_updates:,} updates have the rate {_number(plan.lr_at(0))}"
 
 
@@ -132,11 +137,11 @@ def _epochs(run: _Run) -> int:
 
 
 def _not_attached(run: _Run) -> str:
-    plan = run.plan()
+    plan = run.plan(built=True)
     last, lr = plan.lr_at(plan.total_updates - 1), plan.spec.optimizer.lr
     return (
-        f"the last of {plan.total_updates:,} updates has the rate {_number(lr)}, and by the "
-        f"schedule {_number(last)}"
+        f"the last of {plan.total_updates:,} updates has the whole rate, {_number(lr)}, and by the "
+        f"schedule {last / lr:.2%} of its own"
     )
 
 
@@ -144,7 +149,9 @@ def _ahead(run: _Run) -> str:
     """The clock is one ahead."""
     if not run.hazard.ahead:
         return ""
-    meant, done = run.plan().lr_curve(), run.plan(shift=run.hazard.ahead).lr_curve()
+    whole = run.plan()
+    done, shift = whole.lr_curve(), whole.spec.shift
+    meant = run.plan(shift=shift - run.hazard.ahead).lr_curve()
     other = np.flatnonzero(meant != done)
     if not len(other):
         return f"none of {len(meant):,} updates has another rate"
@@ -194,10 +201,12 @@ def _wave(run: _Run) -> str:
 
 
 def _jump(run: _Run) -> str:
-    if not run.recipe["warmup_counted"].value:
-        return ""
     plan = run.plan()
     at = plan.warmup_updates
+    if run.recipe["warmup_peak"].value is not None and plan.spec.schedule.name == "sequential":
+        at = next(plan.curve.turns()).at
+    elif not run.recipe["warmup_counted"].value:
+        return ""
     return (
         f"the rate goes from {_number(plan.lr_at(at - 1))} to {_number(plan.lr_at(at))} at update "
         f"{at + 1:,}"

@@ -165,6 +165,9 @@ def _parameters(spec: Spec) -> Iterator[str]:
         times = multiplier.over(spec.optimizer.lr)
         own = "" if multiplier.lr is None else f", base rate {multiplier.lr:g},"
         yield f"Rate x {times:g}{own} for {multiplier.pattern}."
+    for part in spec.own_betas:
+        b1, b2 = part.betas
+        yield f"Betas {b1:g} and {b2:g} for {part.pattern}."
     if spec.layer_decay is not None:
         yield f"Rate x {spec.layer_decay.rate:g} for each layer above a parameter."
         for side in ("below", "above"):

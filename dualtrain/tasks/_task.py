@@ -19,6 +19,7 @@ from pydantic import Field
 from dualtrain.data import MicroBatch, PreparedData
 from dualtrain.fields import Part
 from dualtrain.tasks._model import ModelConfig, ParameterLike
+from dualtrain.tasks._predictor import Predictor
 from dualtrain.tasks._score import Score
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Task(Part, ABC):
     name: Any
     """The kind of task."""
     train: Text
-    """File of the train split (.csv, .tsv, .jsonl), relative to the spec's folder."""
+    """File of the train split, relative to the spec's folder."""
     eval: Text | None = None
     """File of the held-out split; absent means no evaluation."""
     if TYPE_CHECKING:  # each task says what its own is
@@ -146,4 +147,11 @@ class Task(Part, ABC):
         """Write what a trained model consists of beside its weights (model.safetensors).
 
         The folder is there.
+        """
+
+    @abstractmethod
+    def predictor(self, folder: Path) -> Predictor:
+        """What predicts with the model of a folder that `save` wrote; nothing else is read.
+
+        Raises `CheckpointError` for a folder that is not whole.
         """

@@ -10,7 +10,7 @@ from dualtrain.training._epochs import Epochs
 from dualtrain.training._random import random_of, set_random
 from dualtrain.training._run import Run
 
-__all__ = ["drawn"]
+__all__ = ["drawn", "first_of"]
 
 
 def drawn(run: Run, epochs: Epochs) -> Iterator[tuple[int, dict[int, Any]]]:
@@ -25,11 +25,18 @@ def drawn(run: Run, epochs: Epochs) -> Iterator[tuple[int, dict[int, Any]]]:
         if epoch != current:
             if current is not None:
                 batches = {index: next(coming) for index in group if index < 0}
-            run.epoch_random = random_of(run)
+            if not epochs.has_begun(epoch):
+                run.epoch_random = random_of(run)
             current, coming = epoch, epochs.of(epoch)
             if not batches:
                 run.begin_epoch()
         yield epoch, batches | {index: next(coming) for index in group if index >= 0}
+
+
+def first_of(run: Run, epochs: Epochs) -> Any:
+    """The first micro-batch of all, looked at before its epoch is drawn; it draws no other then."""
+    run.epoch_random = random_of(run)
+    return epochs.first()
 
 
 def _begun(run: Run, epochs: Epochs) -> tuple[int | None, Iterator[Any]]:

@@ -26,7 +26,7 @@ class PlateauMetric(Turn):
     def is_due(self) -> bool:
         """At the end of an epoch, but for the last."""
         run = self._run
-        return not run.is_over and run.attempts % run.plan.updates_per_epoch == 0
+        return not run.is_done and run.attempts % run.plan.updates_per_epoch == 0
 
     def take(self) -> None:
         """Take it with the averages in the model, if there are any, and leave the modes alone."""

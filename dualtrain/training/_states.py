@@ -11,6 +11,7 @@ from dualtrain.errors import OutputError, PlanError
 from dualtrain.files import reason
 from dualtrain.lockstep import FILES, Led, States, led_file, write_led, write_states
 from dualtrain.outputs import check_apart, check_folder, check_room, drafted, publish
+from dualtrain.spec import Spec
 from dualtrain.training._evaluations import may_end_after
 from dualtrain.training._header import describe
 from dualtrain.training._passes import passing
@@ -34,6 +35,7 @@ def judged_updates(total: int, every: int, ends: Iterable[int] = ()) -> tuple[in
 
 
 def check_states(
+    spec: Spec,
     states: Path | str | None,
     every: int,
     *,
@@ -51,6 +53,11 @@ def check_states(
     folder = Path(states)
     check_apart(folder, STATES, inputs or {})
     check_folder(folder, STATES, FILES)
+    if spec.duration.time_limit is not None:
+        raise PlanError(
+            f"{STATES} have the last update of a run, and with a time limit no one knows which it "
+            f"is: leave one of the two out. Received: time_limit {spec.duration.time_limit:g}"
+        )
     if output is not None and folder.resolve() == Path(output).resolve():
         raise OutputError(
             f"{folder}: {STATES} must have a folder of their own: choose another. Received: the "

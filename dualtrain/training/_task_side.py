@@ -19,6 +19,7 @@ from dualtrain.training._objective import LossSum, Objective, objective_of
 from dualtrain.training._probe import evaluation_logits
 from dualtrain.training._recorder import Save
 from dualtrain.training._run import Run
+from dualtrain.training._saved import with_task
 from dualtrain.training._start import backend_for
 
 __all__ = ["Start", "TaskSide", "begin_task"]
@@ -130,11 +131,15 @@ def _start(
     # Before the weights, which take longest: refused at once, or not.
     plan = Plan.of(spec, micro_batches_per_epoch=micro_batches, parameters=parameters)
     weights = task.initial_weights(folder, config, parameters, seed=spec.seed)
-    verbs.load_weights(model, weights)
+    verbs.load_weights(model, {**verbs.dump_statistics(model), **weights})
     return Start(
         model=model,
         plan=plan,
         notes=task.start_notes(folder, config, parameters, data),
         trace_notes=task.notes(config),
-        save=partial(written.save, config=written.config(folder, data), data=data),
+        save=with_task(
+            partial(written.save, config=written.config(folder, data), data=data),
+            spec.model_copy(update={"task": written}),
+            verbs.NAME,
+        ),
     )

@@ -71,6 +71,9 @@ def run_parity(
     plans = [check_before(one) for one in _distinct(_spec(side) for side in runs)]
     every = every or every_for(plans[0].total_updates)
     check_plots()
+    console = console or Console()
+    if any(_spec(side).duration.time_limit is not None for side in runs):
+        console.print("duration.time_limit is left out: the sides would end at different updates")
     with Signals() as signals, drafted(report, REPORT) as scratch:
         draft = scratch / "report"
         with signals.at_once():
@@ -93,7 +96,7 @@ def run_parity(
                 workers.tell(Go())
                 folders = [_shown(scratch, name) for name in names]
                 judging = Judging(workers, _states(scratch), names, folders)
-                _until_done(workers, runs, judging, names, console or Console())
+                _until_done(workers, runs, judging, names, console)
         with signals.at_once():
             if judging is not None:
                 first, second, *floors = (_trace(draft, side.name) for side in runs)
@@ -147,7 +150,7 @@ def _prepared(sides: Iterable[Side], scratch: Path) -> dict[str, Path]:
 
 
 def _job(side: Side, data: Path, draft: Path) -> Job:
-    spec = _spec(side)
+    spec = _without_time_limit(_spec(side))
     return Job(
         backend=side.backend,
         spec=spec.model_dump_json(),
@@ -157,6 +160,12 @@ def _job(side: Side, data: Path, draft: Path) -> Job:
         output=str(draft / side.name),
         nudge=side.nudge,
     )
+
+
+def _without_time_limit(spec: Spec) -> Spec:
+    """No two runs end at the same update by a clock."""
+    duration = spec.duration.model_copy(update={"time_limit": None})
+    return spec.model_copy(update={"duration": duration})
 
 
 def _following(job: Job, scratch: Path, name: str, every: int) -> Job:

@@ -15,6 +15,10 @@ from tests.builders import PLATEAU, spec_of
 from tests.oracle.specs import draw
 
 HALF = {"dtype": "float16"}
+APART = {
+    "optimizer": {"name": "rmsprop", "lr": 0.1, "rho": 0.9, "eps": 1e-6},
+    "weight_decay": {"value": 0.1, "kind": "decoupled"},
+}
 
 
 @pytest.mark.parametrize(
@@ -30,6 +34,8 @@ HALF = {"dtype": "float16"}
             {"amp": HALF | {"loss_scale": {"backoff_interval": 2}}},
         ),
         ("paddle", "amp", {"amp": HALF}),
+        ("torch", "weight_decay.kind", APART),
+        ("paddle", "weight_decay.kind", APART),
     ],
 )
 def test_a_word_that_no_script_says_is_named(

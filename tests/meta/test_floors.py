@@ -24,9 +24,9 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("plan",),
     ("trace", "backend", "dialects", "explain", "scripts"),
     ("twins", "recipes"),
-    ("lockstep",),
+    ("lockstep", "checkpoints"),
     ("parity", "training"),
-    ("report", "testing"),
+    ("report", "testing", "loggers"),
     ("workers", "porting"),
     ("cli",),
 )

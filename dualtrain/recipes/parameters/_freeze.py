@@ -155,7 +155,7 @@ def _freezes(event: Event) -> bool:
 def _of_copy(value: Value) -> bool:
     """Whether something is taken of a copy of a model, as averages have one."""
     receiver = value.receiver if isinstance(value, Made) else value
-    return isinstance(receiver, Instance) and COPIED in receiver.cells
+    return isinstance(receiver, (Instance, Made)) and COPIED in receiver.cells
 
 
 def _parameter(value: Value, in_constructor: bool) -> bool:

@@ -19,7 +19,7 @@ from dualtrain.reading import (
     alternatives,
 )
 from dualtrain.recipes._base_rate import base_rate
-from dualtrain.recipes._clock import clock_of, unwrapped
+from dualtrain.recipes._clock import clock_of, same_tree, unwrapped
 from dualtrain.recipes._found import described, found, implied, number
 from dualtrain.recipes._record import ABSENT, Found
 from dualtrain.recipes._seen import Part, Seen
@@ -112,6 +112,8 @@ def schedule_part(seen: Seen) -> Part:
     _start(seen, part.fields)
     if len(choices) < 2:
         part.hazards += schedule_hazards(seen, held, part.fields)
+    if any(one.code == "sched_not_attached" for one in part.hazards):
+        part.fields.pop("lr", None)  # that of the optimizer
     return part
 
 
@@ -470,6 +472,10 @@ def _wrapped(seen: Seen, values: Mapping[str, Value], value: Value) -> Fields:
     inner = values.get("inner")
     if inner is not None and is_schedule(inner):
         fields = _of(seen, inner)
+        if "warmup" in fields:
+            why = f"a warmup around another: {described(inner)}"
+            kept = {"lr": fields["lr"]} if "lr" in fields else {}
+            return {"schedule": Found("custom", "stated", place, why=why), **kept}
         if not _shortened(_inner_length(inner)):
             fields["warmup_counted"] = Found("before", "stated", place, "literal")
     elif isinstance(inner, Unknown) and any(is_schedule(one) for one in alternatives(inner)):
@@ -486,6 +492,10 @@ def _wrapped(seen: Seen, values: Mapping[str, Value], value: Value) -> Fields:
         )
     if "warmup_start" in values:
         fields["warmup_start"] = found(values["warmup_start"])
+    peak, lr = found(values["peak"]) if "peak" in values else ABSENT, fields.get("lr", ABSENT).value
+    numbers = isinstance(peak.value, (int, float)) and isinstance(lr, (int, float))
+    if numbers and peak.value != lr:
+        fields["warmup_peak"] = peak
     return fields
 
 
@@ -512,9 +522,12 @@ def _ramp(
     place = getattr(value, "place", None)
     kind = "constant" if ends == 1 else "custom"
     fields: Fields = {"schedule": Found(kind, "stated", place, why="LinearLR")}
-    if ends == 1 and "warmup" in values:
+    over = values.get("warmup", Known(schedule.defaults.get(schedule.named["warmup"])))
+    if ends == 1 and ("warmup" in values or number(over) is not None):
         unit = "epochs" if stepped_per_epoch(seen) else "steps"
-        fields["warmup"], fields["warmup_unit"] = warmup_of(seen, values["warmup"], None, unit=unit)
+        fields["warmup"], fields["warmup_unit"] = warmup_of(seen, over, None, unit=unit)
+        low = values.get("start_factor", Known(schedule.defaults["start_factor"]))
+        fields["warmup_start"] = replace(found(low), how=SHARE)
     if "lr" in values:
         fields["lr"] = base_rate(values["lr"])
     return fields
@@ -525,12 +538,28 @@ def _sequence(seen: Seen, values: Mapping[str, Value], value: Value) -> Fields:
     place = getattr(value, "place", None)
     parts_ = values.get("parts")
     inner = parts_.values if isinstance(parts_, ListValue) and not parts_.open else []
-    if len(inner) == 2:
+    joints = values.get("joints")
+    joint = joints.values[0] if isinstance(joints, ListValue) and len(joints.values) == 1 else None
+    if len(inner) == 2 and joint is not None:
         first, second = (_of(seen, one) for one in inner)
-        if "warmup" in first and first["schedule"].value == "constant" and "warmup" not in second:
-            return {**second, "warmup": first["warmup"], "warmup_unit": first["warmup_unit"]}
+        rises = first["schedule"].value == "constant" and "warmup" not in second
+        if rises and _as_long(inner[0], joint):
+            rise = ("warmup", "warmup_unit", "warmup_start")
+            if not _shortened(_inner_length(inner[1])):
+                second["warmup_counted"] = Found("before", "stated", place, "literal")
+            return {**second, **{name: first[name] for name in rise if name in first}}
     why = f"a sequence of {described(parts_) if parts_ is not None else 'schedules'}"
     return {"schedule": Found("custom", "stated", place, why=why)}
+
+
+def _as_long(rise: Value, joint: Value) -> bool:
+    """Whether a rise is over where the next schedule begins."""
+    schedule = library_schedule(rise.path) if isinstance(rise, Made) else None
+    if schedule is None or not isinstance(rise, Made) or schedule.schedule != "ramp":
+        return False
+    name = schedule.named["warmup"]
+    over = given_to(rise).get(name, Known(schedule.defaults.get(name)))
+    return number(over) == number(joint) if number(joint) is not None else same_tree(over, joint)
 
 
 def _lambda(seen: Seen, values: Mapping[str, Value], value: Value) -> Fields:

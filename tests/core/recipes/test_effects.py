@@ -33,7 +33,9 @@ RISE = 100  # of the linear schedule of the torch script: 3e-5 over 100 updates
     ("code", "script", "said"),
     [
         ("sched_not_attached", paddle("LinearDecayWithWarmup(lr, total, 0.1)", "lr"),
-         ["rate 5e-05", f"{5e-5 * (300 - 299) / (300 - 30):.4g}"]),
+         ["rate, 5e-05", f"{(300 - 299) / (300 - 30):.2%} of its own"]),
+        ("sched_not_attached", paddle("LinearDecayWithWarmup(lr, total, 0.1)", "2e-4"),
+         ["rate, 0.0002", f"{(300 - 299) / (300 - 30):.2%} of its own"]),
         ("sched_last_epoch_offset", paddle("StepDecay(lr, 100, last_epoch=0)"),
          [f"{sum(t // 100 != (t + 1) // 100 for t in range(300))} of 300",
           "update 100: 5e-06 instead of 5e-05"]),

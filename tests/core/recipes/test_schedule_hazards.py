@@ -152,23 +152,6 @@ def test_a_functions_name_can_be_a_librarys_too(reading: Reading) -> None:
     assert "sched_name_shadowed" not in of_torch(reading, schedule=own)
 
 
-CLIP = "torch.nn.utils.clip_grad_norm_"
-
-
-def test_a_clip_of_each_tensor_is_not_one_of_each_group(reading: Reading) -> None:
-    kinds = {"clip_per_tensor", "clip_per_group"}
-    group = "for group in optimizer.param_groups: "
-    each = f"for p in model.parameters(): {CLIP}(p, 1.0)"
-    pad = "\n" + " " * 12
-    inner = f"{group}{pad}for p in group['params']:{pad}    {CLIP}(p, 1.0)"
-    assert of_torch(reading, clip=each) & kinds == {"clip_per_tensor"}
-    assert of_torch(reading, clip=f"{group}{CLIP}(group['params'], 1.0)") & kinds == {
-        "clip_per_group"
-    }
-    assert of_torch(reading, clip=inner) & kinds == {"clip_per_tensor"}
-    assert of_torch(reading, clip=f"{CLIP}(model.parameters(), 1.0)") & kinds == set()
-
-
 SPARE = """
 import paddle
 

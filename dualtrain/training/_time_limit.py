@@ -1,0 +1,23 @@
+"""The time that a run may take, looked at between two updates."""
+
+from __future__ import annotations
+
+from dualtrain.training._run import Run
+from dualtrain.training._turn import Turn
+
+__all__ = ["TimeLimit"]
+
+
+class TimeLimit(Turn):
+    """Ends a run once its `time_limit` is over."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def is_due(self) -> bool:
+        """By the clock, which goes on over all processes of a run."""
+        return self._run.is_late and not self._run.is_over
+
+    def take(self) -> None:
+        """End it."""
+        self._run.check_time()
