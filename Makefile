@@ -8,6 +8,11 @@ TORCH_INDEX := $(if $(TORCH),--extra-index-url https://download.pytorch.org/whl/
 PYTHONS ?= $(shell for version in 3.10 3.11 3.12; do \
 	for python in "python$$version" "$$HOME"/.pyenv/versions/$$version.*/bin/python; do \
 	"$$python" -c '' 2>/dev/null && command -v "$$python" && break; done; done)
+# `make test-gpu` runs on it; DEVICE=cpu is a dry run.
+DEVICE ?= cuda
+# A folder of packages, for a machine without a network: `make wheels` fills it on another one.
+WHEELS ?=
+OFFLINE := $(if $(WHEELS),--no-index --find-links $(abspath $(WHEELS)))
 EXAMPLE := examples/text_classification
 # The tests that need both frameworks in one process: about half of the time of all.
 HALF := tests/parity
@@ -15,7 +20,7 @@ HALF := tests/parity
 export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-pythons lint docs kernels zoo fuzz mutants format parity-two-environments test-core test-wheel test-paddle-2.6 test-transformers-5 clean
+.PHONY: help demo test test-pythons lint docs kernels zoo fuzz mutants format parity-two-environments test-core test-wheel test-paddle-2.6 test-transformers-5 test-gpu wheels clean
 
 help: ## list the targets
 	@grep -E '^[a-z0-9.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 28
@@ -91,8 +96,20 @@ test-paddle-2.6: .venv-paddle-2.6/ready ## the conformance suite on paddlepaddle
 test-transformers-5: .venv-transformers-5/ready ## what the dialect hf5 claims, on transformers 5
 	.venv-transformers-5/bin/python -m pytest tests/parity/test_dialects_transformers.py
 
+# $(PYTHON) has a torch that sees the GPU; where it has none, nothing is set up.
+test-gpu: $(EXAMPLE)/data/train.csv ## the torch side on a CUDA GPU, with the torch of $(PYTHON); writes docs/gpu.md's table
+	$(PYTHON) tests/gpu/device.py $(DEVICE)
+	$(MAKE) .venv-gpu/ready
+	@mkdir -p report-gpu; rm -f report-gpu/gpu.json
+	.venv-gpu/bin/python -m pytest tests/gpu tests/conformance --device $(DEVICE) --json report-gpu/gpu.json; \
+	status=$$?; .venv-gpu/bin/python -m docs.make_gpu_table report-gpu/gpu.json $(if $(filter cpu,$(DEVICE)),--print) || exit; \
+	exit $$status
+
+wheels: ## wheels/: what `make test-gpu WHEELS=wheels` installs on a machine without a network
+	$(PYTHON) -m pip wheel --quiet --wheel-dir wheels --requirement requirements/gpu.txt ".[text,test]" "hatchling>=1.27" editables
+
 clean: ## remove environments, reports and the demo's data
-	rm -rf .venv .venv-* report report-* examples/*/data
+	rm -rf .venv .venv-* wheels report report-* examples/*/data
 
 $(EXAMPLE)/data/train.csv: $(EXAMPLE)/make_data.py
 	$(PYTHON) $<
@@ -109,6 +126,14 @@ $(EXAMPLE)/data/train.csv: $(EXAMPLE)/make_data.py
 	$(PYTHON) -m venv $*
 	$*/bin/python -m pip install --quiet "pip>=23.1"
 	$*/bin/pip install --quiet $(TORCH_INDEX) --requirement $< --editable ".[plot,tags,text,test]"
+	touch $@
+
+# The torch of $(PYTHON) is seen, also where that is an environment of its own.
+.venv-gpu/ready: requirements/gpu.txt pyproject.toml
+	$(PYTHON) -m venv --system-site-packages .venv-gpu
+	$(PYTHON) -c 'import pathlib, torch; print(pathlib.Path(torch.__file__).parents[1])' \
+		> "$$(.venv-gpu/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/torch-beside.pth"
+	.venv-gpu/bin/python -m pip install --quiet $(OFFLINE) --requirement $< --editable ".[text,test]"
 	touch $@
 
 .venv/lint-ready: .venv/ready

@@ -10,8 +10,10 @@ from dualtrain.errors import BackendError
 from dualtrain.tasks import ModelConfig
 from dualtrain.tasks.causal_lm import DecoderConfig
 from dualtrain.tasks.encoders import EncoderConfig
+from dualtrain.tasks.image_classification import CnnConfig, VitConfig
 from dualtrain.tasks.regression import MlpConfig
 from dualtrain_torch._compat import native_models
+from dualtrain_torch.vision import build_cnn, build_vit
 
 __all__ = ["build_linear", "build_model"]
 
@@ -29,6 +31,10 @@ def build_model(config: ModelConfig) -> Any:
             model = _decoder(config)
         case MlpConfig():
             model = _Mlp(config)
+        case CnnConfig():
+            model = build_cnn(config)
+        case VitConfig():
+            model = build_vit(config)
         case _:
             raise BackendError(
                 f"a model must be one of a task's. Received: {type(config).__name__}"

@@ -178,6 +178,10 @@ def item(machine: Machine, of: Value, index: Value, place: Place) -> Value:
         at = index.value
         if isinstance(of, DictValue) and _hashable(at) and at in of.cells:
             return of.cells[at]
+        if isinstance(of, Library) and of.path == "sys.modules":
+            found = next((one for one in machine.modules.values() if one.name == at), None)
+            if found is not None:
+                return found
         if isinstance(of, DictValue) and _hashable(at) and of.factory is not None:
             machine.write(of.cells, at, _calls.call(machine, of.factory, [], {}, place))
             return of.cells[at]
@@ -214,7 +218,6 @@ def put_item(machine: Machine, of: Value, index: Value, value: Value, place: Pla
             return
     elif isinstance(of, DictValue):
         put_any(machine, of, value, place)
-        return
     name = plain(index) if isinstance(index, Known) else "[]"
     machine.stored(of, str(name), value, place)
 
@@ -222,9 +225,12 @@ def put_item(machine: Machine, of: Value, index: Value, value: Value, place: Pla
 ANY = "any"
 
 
-def put_any(machine: Machine, of: DictValue, value: Value, place: Place) -> Value:
-    """Puts a value under a key that the text does not tell; gives the value that is there."""
-    key = (ANY, str(place))
+def put_any(machine: Machine, of: DictValue, value: Value, place: Place, nth: int = 0) -> Value:
+    """Puts a value under a key that the text does not tell; gives the value that is there.
+
+    nth: which of the several that one line puts there.
+    """
+    key = (ANY, str(place), nth)
     if key not in of.cells:
         machine.write(of.cells, key, value)
     of.open = of.open or machine.context.real

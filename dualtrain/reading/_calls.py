@@ -108,8 +108,10 @@ def _method(
 
 
 ITSELF = frozenset(
-    ("apply", "bfloat16", "cpu", "cuda", "double", "eval", "float", "half", "requires_grad_")
-    + ("share_memory", "to", "train")
+    (
+        *("apply", "bfloat16", "cpu", "cuda", "double", "eval", "float", "half"),
+        *("requires_grad_", "share_memory", "to", "train"),
+    )
 )
 """Methods of torch's Module and Paddle's Layer that give the model itself."""
 

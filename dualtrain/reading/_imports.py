@@ -10,8 +10,8 @@ from dualtrain.reading._source import SourceError, parsed
 from dualtrain.reading._values import Known, Library, Module, Origin, Value
 
 EXPORTED = {
-    "paddle.optimizer": "Adadelta Adagrad Adam Adamax AdamW ASGD LBFGS Lamb Momentum NAdam Optimizer "
-    "RAdam RMSProp Rprop SGD",
+    "paddle.optimizer": "ASGD Adadelta Adagrad Adam AdamW Adamax LBFGS Lamb Momentum NAdam "
+    "Optimizer RAdam RMSProp Rprop SGD",
     "paddle.optimizer.lr": "CosineAnnealingDecay CosineAnnealingWarmRestarts CyclicLR "
     "ExponentialDecay InverseTimeDecay LRScheduler LambdaDecay LinearLR LinearWarmup "
     "MultiStepDecay MultiplicativeDecay NaturalExpDecay NoamDecay OneCycleLR PiecewiseDecay "

@@ -8,6 +8,7 @@ from dualtrain.reading import (
     _absl,
     _argparse,
     _argparse_fields,
+    _classes,
     _click,
     _config_nodes,
     _configurations,
@@ -18,6 +19,7 @@ from dualtrain.reading import (
     _functions,
     _hydra,
     _ini,
+    _loaders,
     _methods,
     _timm,
 )
@@ -29,6 +31,8 @@ ALL_MODELS: Mapping[str, Model] = {
     name: model
     for module in (
         _methods,
+        _classes,
+        _loaders,
         _files,
         _argparse,
         _dataclasses,

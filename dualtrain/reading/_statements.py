@@ -250,18 +250,23 @@ def _raise(machine: Machine, node: ast.Raise, frame: Frame) -> str:
 def _carry(machine: Machine, body: Sequence[ast.stmt], frame: Frame, place: Place) -> None:
     """What a loop changes step by step is not known at the beginning of a round."""
     for node in ast.walk(ast.Module(list(body), [])):
-        if isinstance(node, ast.AugAssign) or (
-            isinstance(node, ast.Assign)
-            and len(node.targets) == 1
-            and _mentions(node.value, node.targets[0])
-        ):
-            target = node.target if isinstance(node, ast.AugAssign) else node.targets[0]
-            if not isinstance(target, (ast.Name, ast.Attribute)):
-                continue
+        for target in _changed(node):
             old = expressions.evaluate(machine, _loaded(target), frame)
             if isinstance(old, (Known, Unknown)) and not _text(old):
                 carried = Unknown("", Origin("loop", place), "carried", (old,))
                 expressions.bind(machine, target, carried, frame)
+
+
+def _changed(node: ast.AST) -> list[ast.Name | ast.Attribute]:
+    """What a statement computes anew from what it is: `n += 1`, `n = n + 1`, `a, b = b, a + b`."""
+    targets: list[ast.expr] = []
+    if isinstance(node, ast.AugAssign):
+        targets = [node.target]
+    elif isinstance(node, ast.Assign) and len(node.targets) == 1:
+        [target] = node.targets
+        parts = target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]
+        targets = [one for one in parts if _mentions(node.value, one)]
+    return [one for one in targets if isinstance(one, (ast.Name, ast.Attribute))]
 
 
 def _text(value: Value) -> bool:

@@ -1,4 +1,4 @@
-"""What timm's makers of optimizers, schedules and loss scalers do, told in Python and read like it."""
+"""What timm's makers of optimizers, schedules and scalers do, told in Python and read like it."""
 
 from __future__ import annotations
 
@@ -6,78 +6,73 @@ import ast
 
 from dualtrain.reading import _calls, _statements
 from dualtrain.reading._machine import Event, Frame, Machine, Model
-from dualtrain.reading._values import Module, Value
+from dualtrain.reading._values import ListValue, Module, Value
 
 __all__ = ["MODELS"]
 
 TOLD = """
-import torch
 import timm
-
-
-def create_optimizer(args, model, filter_bias_and_bn=True):
-    words = optimizer_kwargs(args)
-    return create_optimizer_v2(model, filter_bias_and_bn=filter_bias_and_bn, **words)
+import torch
 
 
 def optimizer_kwargs(cfg):
-    words = {"opt": cfg.opt, "lr": cfg.lr, "weight_decay": cfg.weight_decay}
-    words["momentum"] = getattr(cfg, "momentum", 0.9)
-    if getattr(cfg, "opt_eps", None) is not None:
-        words["eps"] = cfg.opt_eps
-    if getattr(cfg, "opt_betas", None) is not None:
-        words["betas"] = cfg.opt_betas
-    if getattr(cfg, "layer_decay", None) is not None:
-        words["layer_decay"] = cfg.layer_decay
-    return words
+    given = {"eps": getattr(cfg, "opt_eps", None), "betas": getattr(cfg, "opt_betas", None),
+             "layer_decay": getattr(cfg, "layer_decay", None)}
+    words = {name: one for name, one in given.items() if one is not None}
+    return dict(opt=cfg.opt, lr=cfg.lr, weight_decay=cfg.weight_decay,
+                momentum=getattr(cfg, "momentum", 0.9), **words)
+
+
+def create_optimizer(args, model, filter_bias_and_bn=True, listed=None):
+    return create_optimizer_v2(
+        model, filter_bias_and_bn=filter_bias_and_bn, listed=listed, **optimizer_kwargs(args))
 
 
 def create_optimizer_v2(model_or_params, opt="sgd", lr=None, weight_decay=0.0, momentum=0.9,
                         foreach=None, filter_bias_and_bn=True, layer_decay=None,
-                        param_group_fn=None, **words):
-    words["weight_decay"] = weight_decay
+                        param_group_fn=None, listed=None, **words):
     if lr is not None:
         words["lr"] = lr
-    if param_group_fn is not None:
-        parameters = param_group_fn(model_or_params)
+    words["weight_decay"] = weight_decay
+    if listed is not None:
+        params = listed
+    elif param_group_fn is not None:
+        params = param_group_fn(model_or_params)
     elif layer_decay is not None:
-        parameters = timm.optim.param_groups_layer_decay(model_or_params, weight_decay)
-    elif weight_decay and filter_bias_and_bn:
-        decays, others, kept = [], [], {}
+        params = timm.optim.param_groups_layer_decay(model_or_params, weight_decay)
+    elif filter_bias_and_bn and weight_decay:
+        kept = {}
         if hasattr(model_or_params, "no_weight_decay"):
             kept = model_or_params.no_weight_decay()
-        for name, param in model_or_params.named_parameters():
-            if not param.requires_grad:
-                continue
-            if param.ndim <= 1 or name.endswith(".bias") or name in kept:
-                others.append(param)
-            else:
-                decays.append(param)
-        parameters = [{"params": others, "weight_decay": 0.0},
-                      {"params": decays, "weight_decay": weight_decay}]
+        named = [(n, p) for n, p in model_or_params.named_parameters() if p.requires_grad]
+        plain = [p for n, p in named if p.ndim <= 1 or n.endswith(".bias") or n in kept]
+        rest = [p for n, p in named if not (p.ndim <= 1 or n.endswith(".bias") or n in kept)]
         words["weight_decay"] = 0.0
+        params = [{"params": plain, "weight_decay": 0.0},
+                  {"params": rest, "weight_decay": weight_decay}]
     else:
-        parameters = model_or_params.parameters()
-    name = opt.lower().split("_")[-1]
-    if name in ("sgd", "nesterov"):
+        params = model_or_params.parameters()
+    name = opt.lower()
+    if name in ("sgd", "nesterov", "momentum"):
         words.pop("eps", None)
-        return torch.optim.SGD(parameters, momentum=momentum, nesterov=True, **words)
-    if name == "momentum":
-        words.pop("eps", None)
-        return torch.optim.SGD(parameters, momentum=momentum, nesterov=False, **words)
+        return torch.optim.SGD(params, momentum=momentum, nesterov=name != "momentum", **words)
     if name == "adam":
-        return torch.optim.Adam(parameters, **words)
+        return torch.optim.Adam(params, **words)
     if name == "adamw":
-        return torch.optim.AdamW(parameters, **words)
+        return torch.optim.AdamW(params, **words)
+    if name == "adamax":
+        return torch.optim.Adamax(params, **words)
     if name == "rmsprop":
-        return torch.optim.RMSprop(parameters, alpha=0.9, momentum=momentum, **words)
-    return timm.optim.another(parameters, **words)
+        return torch.optim.RMSprop(params, alpha=0.9, momentum=momentum, **words)
+    return timm.optim.another(params, **words)
 
 
 def create_scheduler(args, optimizer):
     epochs, name = args.epochs, args.sched
-    rise = {"warmup_t": args.warmup_epochs, "warmup_lr_init": args.warmup_lr}
-    if name == "cosine":
+    rise = dict(warmup_t=args.warmup_epochs, warmup_lr_init=args.warmup_lr)
+    if getattr(args, "lr_noise", None) is not None:
+        made = timm.scheduler.Noise(optimizer, **rise)
+    elif name == "cosine":
         made = timm.scheduler.CosineLRScheduler(
             optimizer, t_initial=epochs, lr_min=args.min_lr, cycle_limit=1, **rise)
     elif name == "step":
@@ -90,7 +85,7 @@ def create_scheduler(args, optimizer):
         made = timm.scheduler.PolyLRScheduler(
             optimizer, t_initial=epochs, power=args.decay_rate, lr_min=args.min_lr, **rise)
     else:
-        made = timm.scheduler.another(optimizer, **rise)
+        made = timm.scheduler.Another(optimizer, **rise)
     return made, epochs + getattr(args, "cooldown_epochs", 0)
 
 
@@ -101,17 +96,18 @@ class NativeScaler:
     def __call__(self, loss, optimizer, clip_grad=None, clip_mode="norm", parameters=None,
                  create_graph=False, need_update=True):
         self._scaler.scale(loss).backward(create_graph=create_graph)
-        if need_update:
-            if clip_grad is not None:
-                self._scaler.unscale_(optimizer)
-                if clip_mode == "norm":
-                    torch.nn.utils.clip_grad_norm_(parameters, clip_grad)
-                elif clip_mode == "value":
-                    torch.nn.utils.clip_grad_value_(parameters, clip_grad)
-                else:
-                    timm.utils.adaptive_clip_grad(parameters, clip_grad)
-            self._scaler.step(optimizer)
-            self._scaler.update()
+        if not need_update:
+            return
+        if clip_grad is not None:
+            self._scaler.unscale_(optimizer)
+            if clip_mode == "norm":
+                torch.nn.utils.clip_grad_norm_(parameters, clip_grad)
+            elif clip_mode == "value":
+                torch.nn.utils.clip_grad_value_(parameters, clip_grad)
+            else:
+                timm.utils.adaptive_clip_grad(parameters, clip_grad)
+        self._scaler.step(optimizer)
+        self._scaler.update()
 """
 """With the words that timm 0.3 to 1.0 take; what each of them does beyond is not read."""
 
@@ -125,6 +121,10 @@ PLACES = (
 )
 
 
+MODEL = {"create_optimizer": (1, "model"), "create_optimizer_v2": (0, "model_or_params")}
+"""Where each maker of optimizers takes the model, for which it may be given parameters."""
+
+
 def _called(machine: Machine, event: Event) -> Value:
     """What the function gives that has this event's name, as if it stood where it is called."""
     tree = ast.parse(TOLD)
@@ -133,8 +133,13 @@ def _called(machine: Machine, event: Event) -> Value:
             node.lineno = node.end_lineno = event.place.line
     module = Module("timm", event.place.file)
     _statements.block(machine, tree.body, Frame(module.cells, module))
+    words = dict(event.kwargs)
+    at, name = MODEL.get(event.name, (0, ""))
+    model = words.get(name, event.args[at] if len(event.args) > at else None)
+    if name and isinstance(model, ListValue):
+        words["listed"] = model
     made = module.cells[event.name]
-    return _calls.call(machine, made, list(event.args), dict(event.kwargs), event.place)
+    return _calls.call(machine, made, list(event.args), words, event.place)
 
 
 MODELS: dict[str, Model] = {f"{place}.{name}": _called for place in PLACES for name in NAMES}

@@ -96,20 +96,31 @@ def _schedule(recipe: Recipe) -> Iterator[Told]:
     if stepped.value == "per_batch" and (recipe["accumulate"].value or 1) > 1:
         yield Untold(at, f"{found.value}, stepped once a micro-batch under accumulation", found)
         return
-    words = schedule_words(recipe)
-    own = words.get("name") in RISE_ALONE or found.why.startswith("one cycle")
-    maker = None if own else SCHEDULES.get(str(found.value))
-    words = words if maker is None else {}
-    if maker is None and not words:
+    if not _is_own(recipe):
+        yield from SCHEDULES[found.value](recipe, found)
+        words = {}
+    elif not (words := schedule_words(recipe)):
         yield Untold(at, f"{found.value}: {found.why or 'a rule of its own'}", found)
         return
-    if maker is not None:
-        yield from maker(recipe, found)
+    is_plateau = words.get("name") == PLATEAU
+    if is_plateau and stepped.value not in ("per_epoch", "on_eval"):
+        yield Untold(at, f"{PLATEAU}: when it is given a metric cannot be told", found)
+        return
     for word, value in words.items():
-        if value is not None and value is not False:
+        if value is not None and value is not False and word != "horizon":
             yield Entry((*at, word), value, found)
-    if stepped.value == "per_epoch":
+    if stepped.value == "per_epoch" and not is_plateau:
         yield Entry((*at, "per"), "epoch", stepped)
+
+
+def _is_own(recipe: Recipe) -> bool:
+    """Whether a library's class says the schedule, and the fields of a recipe do not."""
+    found = recipe["schedule"]
+    alone = schedule_words(recipe).get("name") in RISE_ALONE
+    return alone or found.why.startswith("one cycle") or found.value not in SCHEDULES
+
+
+PLATEAU = "reduce_on_plateau"
 
 
 def _with(found: Found, why: str) -> Found:
@@ -243,6 +254,11 @@ def _horizon(recipe: Recipe) -> Iterator[Told]:
     """The length of a schedule that is a number of its own, where the run has another."""
     found, own = recipe["length"], recipe["horizon"]
     per_epoch = recipe["scheduler_step"].value == "per_epoch"
+    in_words = schedule_words(recipe).get("horizon")
+    if in_words is not None and _is_own(recipe):
+        if in_words != recipe["epochs" if per_epoch else "max_steps"].value:
+            yield Entry(("horizon",), in_words, recipe["schedule"])
+        return
     if counts_micro_batches(recipe):
         why = (
             f"{found.why or 'its length'} counts micro-batches, and each update steps the schedule"
@@ -411,8 +427,42 @@ def _batch(recipe: Recipe) -> Iterator[Told]:
     accumulate = recipe["accumulate"]
     if accumulate.certainty == "unknown" or (accumulate.value or 1) > 1:
         yield _told(("batch", "accumulate"), accumulate)
-        if recipe["tail"].value:
-            yield Entry(("batch", "tail"), recipe["tail"].value, recipe["tail"])
+    if (accumulate.value or 1) > 1:
+        for word, default in (("normalise", "micro_mean"), ("tail", "flush")):
+            found = recipe[word]
+            if found.certainty == "unknown" or found.value not in (None, default):
+                yield _told(("batch", word), found)
+    elif recipe["normalise"].certainty == "unknown":
+        yield _told(("batch", "normalise"), recipe["normalise"])
+
+
+def _loss(recipe: Recipe) -> Iterator[Told]:
+    smoothing = recipe["label_smoothing"]
+    if smoothing.certainty == "unknown" or smoothing.value:
+        yield _told(("loss", "label_smoothing"), smoothing)
+    if recipe["shift_labels"].value:
+        yield Entry(("loss", "shift_labels"), True, recipe["shift_labels"])
+
+
+def _ema(recipe: Recipe) -> Iterator[Told]:
+    found = recipe["ema"]
+    if found.certainty == "unknown":
+        yield Untold(("ema",), found.why, found)
+    for word, value in (found.value or {}).items():
+        yield Entry(("ema", word), value, found)
+
+
+def _multipliers(recipe: Recipe) -> Iterator[Told]:
+    """Groups with rates of their own."""
+    rates, groups = recipe["lr_multipliers"], recipe["param_groups"]
+    if rates.certainty == "stated":
+        if rates.value:
+            yield Entry(("lr_multipliers",), rates.value, rates)
+        return
+    found = rates if rates.certainty == "unknown" else groups
+    if found.certainty == "unknown" or found.value:
+        why = found.why or f"groups with numbers of their own: {found.value}"
+        yield Untold(("lr_multipliers",), why, found)
 
 
 def _amp(recipe: Recipe) -> Iterator[Told]:
@@ -476,8 +526,11 @@ SECTIONS: tuple[Callable[[Recipe], Iterator[Told]], ...] = (
     _warmup,
     _horizon,
     _decay,
+    _multipliers,
     _clip,
     _batch,
+    _loss,
+    _ema,
     _amp,
     _freeze,
     _duration,

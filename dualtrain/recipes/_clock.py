@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from dualtrain.reading import (
     Condition,
     Event,
+    Item,
     Known,
+    ListValue,
     Loop,
     Made,
     Origin,
@@ -27,6 +29,8 @@ __all__ = [
     "deep",
     "exclusive",
     "first_of",
+    "gate_of_item",
+    "names_of",
     "same_tree",
     "unwrapped",
 ]
@@ -133,7 +137,8 @@ def clock_of(seen: Seen) -> Clock | None:
     inner = None
     if not updates and around:
         updates = [one for one in seen.updates if around[-1] in one.context.loops]
-        inner = (_rounds(loop.over) or _unknown_rounds(around)) if updates else None
+        rounds = _rounds(loop.over) or _gathered(around[-1].over) or _unknown_rounds(around)
+        inner = rounds if updates else None
         outer = [e for e in seen.program.events if around[-1] in e.context.loops]
         base = _common(one.context.conditions for one in outer)
     made = Clock(seen, loop, around, base, updates, None, inner)
@@ -168,6 +173,14 @@ def _rounds(over: Value | None) -> Value | None:
     if isinstance(over, Made) and over.path == "builtins.range" and len(over.args) == 1:
         return over.args[0]
     return None
+
+
+def _gathered(groups: Value | None) -> Value | None:
+    """n of groups that are given out where a count reaches n."""
+    if not isinstance(groups, ListValue) or not groups.items:
+        return None
+    gate = gate_of_item(groups.items[0])
+    return None if gate is None else gate.size
 
 
 def _unknown_rounds(around: tuple[Loop, ...]) -> Value | None:
@@ -205,6 +218,11 @@ def gate_of(condition: Condition) -> Gate | None:
         return None
     size, first, of_epoch, flushes = found
     return Gate(condition, size, first, of_epoch, flushes)
+
+
+def gate_of_item(item: Item) -> Gate | None:
+    """The gate that an element of a list stands behind; None where it stands behind none."""
+    return next((g for g in map(gate_of, item.context.conditions) if g is not None), None)
 
 
 def _gate(test: Value, holds: bool) -> tuple[Value, int | None, bool, bool] | None:

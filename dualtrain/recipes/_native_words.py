@@ -56,8 +56,9 @@ BY_RULE = {"rmsprop": "rmsprop_torch"}
 def schedule_words(recipe: Recipe) -> dict[str, Any]:
     """The words of the library's schedule that drives the rate.
 
-    None where it has no row, is no more than near to the spec's, says more of a warmup than its
-    length, or where a word follows from a length that only a run knows.
+    `horizon` is among them where it is a number of the schedule's own. None where it has no row, is
+    not equal to the spec's up to rounding, says more of a warmup than its length, or where a word
+    follows from a length that only a run knows.
     """
     held = None if recipe.training is None else driving(recipe.training)
     lr = recipe["lr"].value
@@ -80,8 +81,10 @@ def _read(held: Made, lr: float, length: int) -> dict[str, Any]:
         return {}
     warmup = {k: v for k, v in _of("warmup", found.words).items() if v}
     words = _of("schedule", found.words)
-    exact = found.row.equal == "exact" and set(warmup) <= {"steps", "proportion"}
-    return words if exact and words.get("name") != "reduce_on_plateau" else {}
+    near = found.row.equal in ("exact", "rounded") and set(warmup) <= {"steps", "proportion"}
+    if near and isinstance(found.words.get("horizon"), int):
+        words["horizon"] = found.words["horizon"]
+    return words if near else {}
 
 
 def _number(name: str, value: Value, length: int) -> Any:

@@ -36,11 +36,13 @@ from dualtrain.recipes._record import ABSENT, FIELDS, Found, Hazard, Recipe
 from dualtrain.recipes._seen import Part, Seen, see
 from dualtrain.recipes._signatures import is_copied
 from dualtrain.recipes.loops._amp import amp_part
+from dualtrain.recipes.loops._averages import averages_part
 from dualtrain.recipes.loops._batches import batches_part
 from dualtrain.recipes.loops._clip import clip_part
 from dualtrain.recipes.loops._flag_hazards import flags_part
 from dualtrain.recipes.loops._hapi import hapi_part
 from dualtrain.recipes.loops._loop import loop_part
+from dualtrain.recipes.loops._loss import loss_part
 from dualtrain.recipes.loops._order_hazards import order_part
 from dualtrain.recipes.parameters._decay import decay_part
 from dualtrain.recipes.parameters._freeze import freeze_part
@@ -63,6 +65,8 @@ PARTS: tuple[Callable[[Seen], Part], ...] = (
     loop_part,
     batches_part,
     amp_part,
+    loss_part,
+    averages_part,
     order_part,
     flags_part,
 )

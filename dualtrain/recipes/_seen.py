@@ -145,6 +145,9 @@ def see(program: Program) -> Seen:
         if target is not None:
             updates.setdefault(id(target), []).append(one)
     main = _main(optimizers, updates)
+    trains = [one for one in events if one.name == "backward" and one.context.loops]
+    if main is not None and not main.context.real and any(one.context.real for one in trains):
+        main = None  # one that is not made, beside a training that another one steps
     stepped = updates.get(id(main), []) if main is not None else []
     runs = runs_of(stepped, events)
     backwards = [one for one in events if one.name == "backward" and not runs]

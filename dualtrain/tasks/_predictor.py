@@ -16,7 +16,7 @@ from dualtrain.tasks._model import ModelConfig
 __all__ = ["Prediction", "Predictor", "Samples", "on_lines"]
 
 Prediction = Mapping[str, Any]
-"""What is predicted, by the names of columns; `line` is where in the data file it is for."""
+"""What is predicted, by the names of columns: first where in the file it is for, as `line`."""
 
 
 class Samples(ABC):

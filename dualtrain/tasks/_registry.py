@@ -8,6 +8,7 @@ from pydantic import Discriminator
 
 from dualtrain.tasks._task import Task
 from dualtrain.tasks.causal_lm import CausalLm
+from dualtrain.tasks.image_classification import ImageClassification
 from dualtrain.tasks.regression import Regression
 from dualtrain.tasks.text_classification import TextClassification
 from dualtrain.tasks.token_classification import TokenClassification
@@ -18,6 +19,7 @@ TASKS: tuple[type[Task], ...] = (
     TextClassification,
     TokenClassification,
     CausalLm,
+    ImageClassification,
     Regression,
 )
 

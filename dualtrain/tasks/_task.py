@@ -52,7 +52,7 @@ class Task(Part, ABC):
     name: Any
     """The kind of task."""
     train: Text
-    """File of the train split (.csv, .tsv, .jsonl), relative to the spec's folder."""
+    """File of the train split, relative to the spec's folder."""
     eval: Text | None = None
     """File of the held-out split; absent means no evaluation."""
     if TYPE_CHECKING:  # each task says what its own is

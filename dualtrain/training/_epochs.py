@@ -9,6 +9,7 @@ from itertools import chain
 from typing import Any, Protocol
 
 from dualtrain.errors import DataError
+from dualtrain.training._generators import generators_of
 
 __all__ = ["Batches", "Epoch", "Epochs"]
 
@@ -35,6 +36,8 @@ class Epochs:
         self._first: Any = self._of(0)
         self.count = _count(self._first)
         """Micro-batches in the first epoch, and so in each."""
+        self.generators = generators_of(self._first)
+        """Those that the first epoch's loader draws from, where it has some of its own."""
         self._drawn: Iterator[Any] | None = None
 
     def first(self) -> Any:

@@ -115,6 +115,7 @@ def fit(
         trace = kept.trace
         run = begin(spec, model, epochs.count, backend=backend, measure=trace is not None)
         opened.enter_context(run)
+        run.generators = epochs.generators
         collector, header = _Collector(), None
         objective = objective_of(run, loss)  # before anything is written
         if kept.resumed is not None:

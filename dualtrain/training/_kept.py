@@ -21,6 +21,7 @@ from dualtrain.errors import (
 from dualtrain.spec import Spec
 from dualtrain.trace import Header, TraceMark, header_of_rows
 from dualtrain.training._checkpoints import Checkpoints, Stop, go_on
+from dualtrain.training._generators import is_kept
 from dualtrain.training._header import continued, describe
 from dualtrain.training._run import Run
 from dualtrain.training._time_limit import TimeLimit
@@ -85,6 +86,13 @@ class Kept:
         last: list[Turn] = [TimeLimit(run)]
         if self.keeper is not None:
             last.append(Checkpoints(run, self.keeper, self.stop))
+            if not all(map(is_kept, run.generators)):
+                told = (
+                    "the loader draws from a generator of its own whose state cannot be kept: a "
+                    "run that goes on has other batches. One of torch's can, and so can the random "
+                    "numbers of Python, numpy and the frameworks"
+                )
+                warnings.warn(told, TrainingWarning, stacklevel=3)
         return last
 
 

@@ -1,4 +1,4 @@
-"""All that random numbers of a process come from: the frameworks', numpy's, Python's."""
+"""All that random numbers come from: the frameworks, numpy, Python, a loader's own generators."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from dualtrain.backend import Backend, backend_names, load_backend
 from dualtrain.state import Arrays
+from dualtrain.training._generators import set_states, states_of
 
 if TYPE_CHECKING:
     from dualtrain.training._run import Run
@@ -29,6 +30,7 @@ def random_of(run: Run) -> dict[str, NDArray[Any]]:
         "numpy/place": np.array(place, np.float64),  # place, whether a normal number waits, it
         "python/internal": np.array(internal, np.int64),
         "python/place": np.array([version, gauss is not None, gauss or 0.0], np.float64),
+        **{f"loader/{name}": array for name, array in states_of(run.generators).items()},
         **{
             f"{backend.NAME}/{name}": array
             for backend in _frameworks(run)
@@ -46,10 +48,15 @@ def set_random(run: Run, states: Arrays) -> None:
         version, waits, number = map(float, states["python/place"])
         internal = tuple(map(int, states["python/internal"]))
         random.setstate((int(version), internal, number if waits else None))
+    set_states(run.generators, _under("loader", states))
     for backend in _frameworks(run):
-        start = f"{backend.NAME}/"
-        own = {key[len(start) :]: a for key, a in states.items() if key.startswith(start)}
-        backend.set_random_states(run.model, own)
+        backend.set_random_states(run.model, _under(backend.NAME, states))
+
+
+def _under(place: str, states: Arrays) -> Arrays:
+    """The states of one place, by their own names."""
+    start = f"{place}/"
+    return {key[len(start) :]: a for key, a in states.items() if key.startswith(start)}
 
 
 def _frameworks(run: Run) -> Iterator[Backend]:

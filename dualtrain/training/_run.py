@@ -89,6 +89,8 @@ class Run:
         """The place of the next one in its epoch."""
         self.epoch_random: Arrays = {}
         """What random numbers came from when the epoch was begun: see `_random.py`."""
+        self.generators: tuple[Any, ...] = ()
+        """Those that the loader draws from, where it has some of its own."""
         self.is_inside = False
         """Whether the gradients of an unfinished group are held."""
         self.journal: Journal | None = None

@@ -107,7 +107,7 @@ def train(
         start, measure = side.start, kept.trace is not None
         given: dict[str, Any] = {"backend": side.backend, "device": side.device, "measure": measure}
         run = opened.enter_context(Run(start.plan, start.model, **given))
-        run.data_digest = side.data.digest
+        run.data_digest, run.generators = side.data.digest, side.epochs.generators
         objective = side.objective(run, loss)
         if metric is None and spec.schedule.needs_metric:
             metric = _held_out_loss(side, run)

@@ -131,7 +131,7 @@ def _start(
     # Before the weights, which take longest: refused at once, or not.
     plan = Plan.of(spec, micro_batches_per_epoch=micro_batches, parameters=parameters)
     weights = task.initial_weights(folder, config, parameters, seed=spec.seed)
-    verbs.load_weights(model, weights)
+    verbs.load_weights(model, {**verbs.dump_statistics(model), **weights})
     return Start(
         model=model,
         plan=plan,

@@ -49,8 +49,10 @@ def measured(
     model = backend.build_linear(count, classes)
     weights = {"weight": rows.T.copy(), "bias": np.zeros(classes, np.float32)}
     backend.load_weights(model, weights)
+    device = backend.open_device(builders.spec_of().device)
+    model = backend.place(model, device)
     arrays = {"x": np.eye(count, dtype=np.float32), "labels": labels}
-    tensors = backend.to_device(arrays, backend.open_device("cpu"))
+    tensors = backend.to_device(arrays, device)
     outputs = model(tensors["x"]).reshape(logits.shape)
     loss = backend.cross_entropy_sum(outputs, tensors["labels"], label_smoothing=smoothing)
     loss.backward()
@@ -78,7 +80,7 @@ def test_logits_of_a_low_type_are_taken_as_they_are(
 ) -> None:
     """Rounded once, by whoever made them: the loss is float32's of these very numbers."""
     given = {"logits": LOGITS, "labels": labels}
-    tensors = backend.to_device(given, backend.open_device("cpu"))
+    tensors = backend.to_device(given, backend.open_device(builders.spec_of().device))
     verbs: Any = backend  # a verb that backends have for themselves
     low = verbs.cast(tensors["logits"], dtype)
     q = labels if labels is SOFT else one_hot(labels, 4)

@@ -89,8 +89,9 @@ def test_fit_refuses_it_by_its_place(
 def test_a_loop_of_ones_own_with_our_loss_refuses_it(
     backend: Backend, outputs: int, labels: NDArray[Any], message: str
 ) -> None:
+    """On the CPU: labels on another device are not waited for."""
     model = linear_of(backend, outputs)
-    run = start(spec_of(), model, micro_batches_per_epoch=1)
+    run = start(spec_of(device="cpu"), model, micro_batches_per_epoch=1)
     tensors = backend.to_device({"x": X, "labels": labels}, run.device)
     with pytest.raises(DataError, match=message):
         run.step(backend.cross_entropy_sum(run.model(tensors["x"]), tensors["labels"]))
@@ -270,7 +271,7 @@ def test_a_trace_that_is_asked_for_changes_no_refusal(backend: Backend, tmp_path
 
 def test_the_run_is_not_used_up(backend: Backend) -> None:
     """A loop of one's own may go on after a refusal; the group has lost nothing."""
-    run: Run = start(spec_of(), linear_of(backend, 3), micro_batches_per_epoch=1)
+    run: Run = start(spec_of(device="cpu"), linear_of(backend, 3), micro_batches_per_epoch=1)
     x = backend.to_device(
         {"x": X, "bad": np.array([0, 1, 2, 3]), "good": np.array([0, 1, 2, 1])}, run.device
     )

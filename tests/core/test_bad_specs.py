@@ -246,7 +246,7 @@ valid keys: 'path', 'max_length', 'dropout', 'head'""",
     "an unknown task": (
         START + TASK.replace("text_classification", "ner").replace("train.csv", "''") + MODEL,
         "spec.yaml:6: task.name: must be one of 'text_classification', 'token_classification', "
-        "'causal_lm', 'regression'. Received: 'ner'",
+        "'causal_lm', 'image_classification', 'regression'. Received: 'ner'",
     ),
 }
 

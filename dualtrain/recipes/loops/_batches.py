@@ -199,9 +199,10 @@ def _constant(clock: Clock) -> tuple[Value, bool] | None:
     seen = clock.seen
     for name in ("batch_size", "BATCH_SIZE", "train_batch_size"):
         value = seen.program.entry.cells.get(name)
-        if isinstance(value, Known) and isinstance(value.value, int) and value is not clock.size:
-            if any(one is value for made in _makes(clock) for one in deep(made)):
-                return value, False
+        if not isinstance(value, Known) or not isinstance(value.value, int) or value is clock.size:
+            continue
+        if any(one is value for made in _makes(clock) for one in deep(made)):
+            return value, False
     return None
 
 

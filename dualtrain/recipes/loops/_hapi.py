@@ -68,6 +68,7 @@ def hapi_part(seen: Seen) -> Part:
     steps = number(configured(words["accumulate_grad_batches"])) if _accumulates(words) else None
     if steps is not None and steps > 1:
         text = f"fit() sums the losses of {steps} batches, it does not divide them"
+        fields["normalise"] = stated("sum", fit.place, "computed")
         hazard = Hazard("accum_loss_not_divided", fit.place, text, "batch.normalise")
         part.hazards.append(hazard)
     return part

@@ -103,7 +103,9 @@ def _only(seen: Seen) -> str | None:
         names.append(str(getattr(value.operands[1], "value", "")))
         value = value.operands[0]
     inner = [one for one in names if one not in ("module", "_layers")]
-    made = isinstance(value, Made) and (".from_pretrained" in value.path or ".models." in value.path)
+    made = isinstance(value, Made) and (
+        ".from_pretrained" in value.path or ".models." in value.path
+    )
     return text if inner and made else None
 
 
@@ -153,7 +155,7 @@ def _freezes(event: Event) -> bool:
 def _of_copy(value: Value) -> bool:
     """Whether something is taken of a copy of a model, as averages have one."""
     receiver = value.receiver if isinstance(value, Made) else value
-    return isinstance(receiver, Instance) and COPIED in receiver.cells
+    return isinstance(receiver, (Instance, Made)) and COPIED in receiver.cells
 
 
 def _parameter(value: Value, in_constructor: bool) -> bool:

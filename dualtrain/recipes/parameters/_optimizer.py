@@ -13,6 +13,7 @@ from dualtrain.recipes._seen import Part, Seen
 from dualtrain.recipes._signatures import Signature, given, parameters_of, signature_of
 from dualtrain.recipes.parameters._decay import regularized
 from dualtrain.recipes.parameters._groups import Group, groups_of
+from dualtrain.recipes.parameters._rates import Unsaid, rates_of
 
 __all__ = ["optimizer_part"]
 
@@ -50,9 +51,12 @@ def optimizer_part(seen: Seen) -> Part:
         part.fields["weight_decay"] = _regularizer(each.args[0], event, signature)
     own = [one.numbers for one in groups if one.own]
     part.fields["param_groups"] = Found(own, "stated", event.place)
+    if own:
+        part.fields["lr_multipliers"] = _multipliers(event, signature, groups, part.fields)
     by_hand = _own_rates(seen)
     if by_hand is not None:
         why = "parameters are given rates of their own: optimize_attr is written"
+        part.fields["lr_multipliers"] = Found(None, "unknown", by_hand.place, why=why)
         part.fields["param_groups"] = Found(None, "unknown", by_hand.place, why=why)
         part.hazards.append(Hazard("param_groups", by_hand.place, why, "lr_multipliers"))
     part.hazards += _decay_hazards(seen, event, signature, values, part.fields)
@@ -69,6 +73,18 @@ def optimizer_part(seen: Seen) -> Part:
             )
         )
     return part
+
+
+def _multipliers(
+    event: Event, signature: Signature, groups: list[Group], fields: Mapping[str, Found]
+) -> Found:
+    """The rates of the groups, as patterns of names."""
+    base = fields.get("lr", ABSENT)
+    try:
+        rates = rates_of(groups, base.value, multiples=signature.library == "paddle")
+    except Unsaid as reason:
+        return Found(None, "unknown", event.place, why=str(reason))
+    return Found(rates, "stated", event.place)
 
 
 def _of_all_groups(fields: Mapping[str, Found], groups: list[Group]) -> dict[str, Found]:

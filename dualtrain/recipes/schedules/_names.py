@@ -278,7 +278,10 @@ TORCH = {
         "gamma=factor end_lr=min_lr",
     ),
     "CyclicLR": LibrarySchedule(
-        "custom", "optimizer, base_lr, max_lr, step_size_up=2000", "lr=max_lr"
+        "custom",
+        "optimizer, base_lr, max_lr, step_size_up=2000, step_size_down=None, mode='triangular', "
+        "gamma=1.0, scale_fn=None, scale_mode='cycle', cycle_momentum=True",
+        "lr=max_lr",
     ),
     "OneCycleLR": LibrarySchedule(
         "custom",

@@ -1,0 +1,54 @@
+"""The torch side on a device, with the conformance suite: `make test-gpu`.
+
+    python -m pytest tests/gpu tests/conformance --device cuda --json gpu.json
+
+Both folders run on the device: it is that of every spec of `tests/builders.py`. TF32 is off, which
+rounds products of float32 to 10 bits. `make test` does not collect this folder.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from dualtrain.backend import Backend, load_backend
+from tests import builders
+from tests.gpu.device import NoDevice, name_of
+from tests.gpu.report import Report
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("dualtrain")
+    group.addoption("--device", default="cuda", help="cuda, cuda:1; cpu is a dry run")
+    group.addoption("--json", type=Path, metavar="FILE", help="write what ran, for docs/gpu.md")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    device = config.getoption("--device")
+    try:
+        name = name_of(device)
+    except NoDevice as refusal:
+        raise pytest.UsageError(str(refusal)) from refusal
+    os.environ["DUALTRAIN_BACKENDS"] = "torch"
+    builders.BASE["device"] = device
+    if torch.device(device).type == "cuda":
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.allow_tf32 = False
+    if (file := config.getoption("--json")) is not None:
+        config.pluginmanager.register(Report(name, file, config.rootpath))
+
+
+@pytest.fixture(scope="session")
+def device(request: pytest.FixtureRequest) -> str:
+    """The device's name, as a spec has it."""
+    return str(request.config.getoption("--device"))
+
+
+@pytest.fixture(scope="session")
+def backend() -> Iterator[Backend]:
+    """The torch side."""
+    yield load_backend("torch")
