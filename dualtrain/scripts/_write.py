@@ -78,8 +78,10 @@ def write_script(spec: Spec, backend: str, *, model: str | None = None) -> str:
 def _check_plan(spec: Spec) -> None:
     """Refuse what no plan fits, where the sizes of the run are in the spec."""
     micro_batches = spec.batch.micro_batches_per_epoch
-    if micro_batches is None and spec.duration.updates and spec.schedule.per == "update":
-        micro_batches = spec.batch.accumulate  # any number: the schedule does not see it
+    room_grows = spec.horizon is not None and spec.horizon.epochs is not None
+    of_updates = spec.duration.updates and spec.schedule.per == "update" and not room_grows
+    if micro_batches is None and of_updates:
+        micro_batches = spec.batch.accumulate  # more do not give the schedule more room
     if micro_batches is not None:
         Plan.of(spec, micro_batches_per_epoch=micro_batches)
 

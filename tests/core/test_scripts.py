@@ -78,6 +78,15 @@ def test_a_run_that_no_plan_fits_is_refused(sizes: dict[str, Any]) -> None:
         write_script(spec, "torch")
 
 
+@pytest.mark.parametrize("backend", ["torch", "paddle"])
+def test_a_horizon_in_epochs_may_have_room(backend: str) -> None:
+    """3 epochs have it for a decay of 4 updates, if there are 2 in each: nobody knows yet."""
+    decay = {"name": "warmup_stable_decay", "decay": 4, "shape": "linear", "min_lr": 0.0}
+    spec = spec_of(schedule=decay, duration={"updates": 40}, horizon={"epochs": 3})
+
+    assert write_script(spec, backend)
+
+
 @pytest.mark.parametrize("name", ["", "my model", "a..b", "import", "a;b", "a.py\nimport os"])
 def test_a_module_is_named(name: str) -> None:
     with pytest.raises(DualtrainError, match=r"by its dotted name\. Received: "):
