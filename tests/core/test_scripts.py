@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import pytest
 
-from dualtrain import Spec, write_script
+from dualtrain import Plan, Spec, write_script
 from dualtrain.errors import DualtrainError, PlanError, SpecError
 from dualtrain.fields import dotted
 from dualtrain.schedules import Schedule
@@ -78,13 +78,14 @@ def test_a_run_that_no_plan_fits_is_refused(sizes: dict[str, Any]) -> None:
         write_script(spec, "torch")
 
 
-@pytest.mark.parametrize("backend", ["torch", "paddle"])
-def test_a_horizon_in_epochs_may_have_room(backend: str) -> None:
-    """3 epochs have it for a decay of 4 updates, if there are 2 in each: nobody knows yet."""
-    decay = {"name": "warmup_stable_decay", "decay": 4, "shape": "linear", "min_lr": 0.0}
-    spec = spec_of(schedule=decay, duration={"updates": 40}, horizon={"epochs": 3})
-
-    assert write_script(spec, backend)
+def test_a_horizon_in_epochs_fits_some_number_of_micro_batches() -> None:
+    """A script learns it from its data: 3 updates are too few for the warmup, 15 are not."""
+    words: dict[str, Any] = {"warmup": {"steps": 4}, "horizon": {"epochs": 3}}
+    spec = spec_of(schedule={"name": "linear"}, duration={"updates": 20}, **words)
+    with pytest.raises(PlanError):
+        Plan.of(spec, micro_batches_per_epoch=1)
+    Plan.of(spec, micro_batches_per_epoch=5)
+    assert write_script(spec, "torch")
 
 
 @pytest.mark.parametrize("name", ["", "my model", "a..b", "import", "a;b", "a.py\nimport os"])
