@@ -27,7 +27,7 @@ MUTANTS = (
         name="torch: values clipped from above only",
         breaks="`clip.value` lets negative gradients through",
         file=f"{_AT}clip.py",
-        old="        torch._foreach_clamp_min_(gradients, -c)\n",
+        old="        torch._foreach_clamp_min_([*map(part, gradients)], -c)\n",
         new="",
     ),
     Mutant(
