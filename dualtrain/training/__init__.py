@@ -28,6 +28,7 @@ model's weights for the chaos floor.
 
 from dualtrain.training._before import check_before as check_before
 from dualtrain.training._before import expected_ledger as expected_ledger
+from dualtrain.training._before import model_config as model_config
 from dualtrain.training._before import parameters_of as parameters_of
 from dualtrain.training._before import task_of as task_of
 from dualtrain.training._callbacks import Callback as Callback

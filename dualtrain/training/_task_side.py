@@ -15,7 +15,7 @@ from dualtrain.tasks import Score, Task
 from dualtrain.training._before import batch_size, check_before, model_config, task_of
 from dualtrain.training._epochs import Epochs
 from dualtrain.training._nudge import nudge as move_weights
-from dualtrain.training._objective import LossSum, Objective, objective_of
+from dualtrain.training._objective import LossSum, Objective, count_entries, objective_of
 from dualtrain.training._probe import evaluation_logits
 from dualtrain.training._processes import device_of
 from dualtrain.training._recorder import Save
@@ -55,17 +55,17 @@ class TaskSide:
 
     def objective(self, run: Run, own: LossSum | None) -> Objective:
         """The caller's own loss, else the task's, else the cross-entropy that the spec words."""
-        loss = task_of(self.spec).loss
+        loss = task_of(self.spec).own_loss(self.spec.folder)
         if loss is None:
             return objective_of(run, own)
         if own is not None:
-            return Objective(objective_of(run, own).loss_sum, loss.count)
+            return Objective(objective_of(run, own).loss_sum, loss.count or count_entries)
 
         def loss_sum(model: Any, tensors: dict[str, Any], batch: Any) -> Any:
             labels = tensors.pop("labels")
             return loss.total(logits_of(model, tensors), labels)
 
-        return Objective(loss_sum, loss.count)
+        return Objective(loss_sum, loss.count or count_entries)
 
     def score(self, run: Run) -> Score | None:
         """How the model does on the held-out split, if there is one."""

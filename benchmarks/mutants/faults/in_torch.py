@@ -136,6 +136,20 @@ MUTANTS = (
         new="torch.manual_seed(0)",
     ),
     Mutant(
+        name="torch: one pair of betas for all",
+        breaks="groups of own betas take the optimizer's",
+        file=f"{_AT}optim.py",
+        old='**({} if betas is None else {"betas": betas}),',
+        new="",
+    ),
+    Mutant(
+        name="torch: one pair of betas by rule",
+        breaks="where the rule itself is computed, groups of own betas take the optimizer's",
+        file=f"{_AT}optimizers.py",
+        old='self.rule.having(group.get("betas")).update(',
+        new="self.rule.update(",
+    ),
+    Mutant(
         name="torch: clip left out of the optimizer",
         breaks="`step()` uses the gradients as they are",
         file=f"{_AT}optim.py",
