@@ -39,6 +39,7 @@ from dualtrain.recipes.loops._amp import amp_part
 from dualtrain.recipes.loops._averages import averages_part
 from dualtrain.recipes.loops._batches import batches_part
 from dualtrain.recipes.loops._clip import clip_part
+from dualtrain.recipes.loops._decoys import decoys_part
 from dualtrain.recipes.loops._flag_hazards import flags_part
 from dualtrain.recipes.loops._hapi import hapi_part
 from dualtrain.recipes.loops._loop import loop_part
@@ -69,6 +70,7 @@ PARTS: tuple[Callable[[Seen], Part], ...] = (
     averages_part,
     order_part,
     flags_part,
+    decoys_part,
 )
 
 CONFIG = re.compile(r"(^|[-_])(cfg|conf|config|yaml|opt)([-_]?(file|path|name))?$")

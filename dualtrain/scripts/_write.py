@@ -78,10 +78,16 @@ def write_script(spec: Spec, backend: str, *, model: str | None = None) -> str:
 def _check_plan(spec: Spec) -> None:
     """Refuse what no plan fits, where the sizes of the run are in the spec."""
     micro_batches = spec.batch.micro_batches_per_epoch
-    if micro_batches is None and spec.duration.updates and spec.schedule.per == "update":
+    if micro_batches is None and spec.duration.updates and not _sees_epochs(spec):
         micro_batches = spec.batch.accumulate  # any number: the schedule does not see it
     if micro_batches is not None:
         Plan.of(spec, micro_batches_per_epoch=micro_batches)
+
+
+def _sees_epochs(spec: Spec) -> bool:
+    """Whether the rates depend on how long an epoch is."""
+    in_epochs = (spec.warmup and spec.warmup.epochs, spec.horizon and spec.horizon.epochs)
+    return spec.schedule.per == "epoch" or any(length is not None for length in in_epochs)
 
 
 def _is_name(part: str) -> bool:
