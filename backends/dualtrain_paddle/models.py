@@ -11,6 +11,7 @@ from dualtrain.tasks import ModelConfig
 from dualtrain.tasks.causal_lm import DecoderConfig
 from dualtrain.tasks.encoders import EncoderConfig
 from dualtrain.tasks.image_classification import CnnConfig, VitConfig
+from dualtrain.tasks.module import ModuleConfig
 from dualtrain.tasks.regression import MlpConfig
 from dualtrain_paddle._compat import native_models
 from dualtrain_paddle.vision import build_cnn, build_vit
@@ -39,6 +40,9 @@ def build_model(config: ModelConfig) -> Any:
             model = build_cnn(config)
         case VitConfig():
             model = build_vit(config)
+        case ModuleConfig():
+            with paddle.utils.unique_name.guard():
+                model = config.build("paddle")
         case _:
             raise BackendError(
                 f"a model must be one of a task's. Received: {type(config).__name__}"

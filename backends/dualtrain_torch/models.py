@@ -11,6 +11,7 @@ from dualtrain.tasks import ModelConfig
 from dualtrain.tasks.causal_lm import DecoderConfig
 from dualtrain.tasks.encoders import EncoderConfig
 from dualtrain.tasks.image_classification import CnnConfig, VitConfig
+from dualtrain.tasks.module import ModuleConfig
 from dualtrain.tasks.regression import MlpConfig
 from dualtrain_torch._compat import native_models
 from dualtrain_torch.vision import build_cnn, build_vit
@@ -35,6 +36,8 @@ def build_model(config: ModelConfig) -> Any:
             model = build_cnn(config)
         case VitConfig():
             model = build_vit(config)
+        case ModuleConfig():
+            model = config.build("torch")
         case _:
             raise BackendError(
                 f"a model must be one of a task's. Received: {type(config).__name__}"

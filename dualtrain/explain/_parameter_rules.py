@@ -183,6 +183,8 @@ def _floor_is_multiplied(plan: Plan) -> str | None:
 )
 def _statistics_move(plan: Plan) -> str | None:
     spec = plan.spec
-    if spec.freeze is None or spec.freeze.batch_stats == "keep" or spec.task is not None:
-        return None  # a task's models have no BatchNorm
+    if spec.freeze is None or spec.freeze.batch_stats == "keep":
+        return None
+    if spec.task is not None and not spec.task.has_batch_norm:
+        return None
     return "batch_stats: train"

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from dualtrain.explain import Explanation, Span, whole_numbers
 from dualtrain.plan import Plan
 from dualtrain.spec import EarlyStopping, Every, LossScale, Measured, Spec
+from dualtrain.tasks import Task
 
 __all__ = ["explanation_as_dict", "explanation_lines"]
 
@@ -134,7 +135,7 @@ def _each_update(spec: Spec) -> Iterator[str]:
         yield "Gradients are not clipped."
     else:
         yield f"Gradients are clipped: {_fields(spec.clip)}."
-    if spec.task is None or "batch_norm" in spec.model_fields_set:  # a task's model may have none
+    if spec.task is None or spec.task.has_batch_norm or "batch_norm" in spec.model_fields_set:
         yield f"Running variances of batch norms, if there are any: {_VARIANCE[spec.batch_norm]}."
     if spec.ema is not None:
         yield f"Then the averages that evaluation takes: {_fields(spec.ema)}."
@@ -147,8 +148,9 @@ def _each_update(spec: Spec) -> Iterator[str]:
 
 
 def _loss(spec: Spec) -> str:
-    if spec.task is not None and spec.task.loss is not None:
-        return spec.task.loss.name
+    own = None if spec.task is None else spec.task.own_loss(spec.folder)
+    if own is not None:
+        return own.name
     return "cross-entropy, or your own" if spec.loss is None else _fields(spec.loss)
 
 
@@ -180,7 +182,7 @@ def _parameters(spec: Spec) -> Iterator[str]:
 def _around(spec: Spec) -> Iterator[str]:
     yield f"Seed {spec.seed}; device {spec.device}."
     if spec.task is not None:
-        yield f"Task {spec.task.name}: {spec.task.train}; model {_fields(spec.task.model)}."
+        yield f"Task {spec.task.name}: {spec.task.train}; model {_model(spec.task)}."
     if spec.evaluation is not None:
         yield f"Evaluated each {_every(spec.evaluation.every)}, and at the end."
     if spec.early_stopping is not None:
@@ -209,6 +211,11 @@ def _measured(measured: Measured) -> str:
         told += f": no better in {_count(measured.patience, 'evaluation')}"
         told += f" by more than {measured.threshold:g}" if measured.threshold else ""
     return told
+
+
+def _model(task: Task) -> str:
+    model = getattr(task, "model", None)
+    return "of your own" if model is None else _fields(model)
 
 
 def _concerns(explanation: Explanation) -> Iterator[str]:

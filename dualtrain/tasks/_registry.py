@@ -9,6 +9,7 @@ from pydantic import Discriminator
 from dualtrain.tasks._task import Task
 from dualtrain.tasks.causal_lm import CausalLm
 from dualtrain.tasks.image_classification import ImageClassification
+from dualtrain.tasks.module import ModuleTask
 from dualtrain.tasks.regression import Regression
 from dualtrain.tasks.text_classification import TextClassification
 from dualtrain.tasks.token_classification import TokenClassification
@@ -20,6 +21,7 @@ TASKS: tuple[type[Task], ...] = (
     TokenClassification,
     CausalLm,
     ImageClassification,
+    ModuleTask,
     Regression,
 )
 

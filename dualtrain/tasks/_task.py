@@ -38,8 +38,8 @@ class SampleLoss:
     """As a sentence names it."""
     total: Callable[[Any, Any], Any]
     """(the model's output, `labels`) -> the sum of the losses of all targets, a scalar tensor."""
-    count: Callable[[Mapping[str, NDArray[Any]]], int]
-    """A micro-batch -> how many targets it has."""
+    count: Callable[[Mapping[str, NDArray[Any]]], int] | None = None
+    """A micro-batch -> how many targets it has; None: its labels that are not -100."""
 
 
 class Task(Part, ABC):
@@ -65,6 +65,8 @@ class Task(Part, ABC):
 
     measures: ClassVar[tuple[str, ...]] = ("loss",)
     """The metrics of a score, by the names that `early_stopping` and `best` have for them."""
+    has_batch_norm: ClassVar[bool] = False
+    """Whether its models may have batch norms."""
     files: ClassVar[tuple[str, ...]] = ()
     """What `save` writes, and what a library would read in its place: names or patterns."""
 
@@ -72,6 +74,10 @@ class Task(Part, ABC):
         """What a run of it reads: the word of the spec -> the file or folder."""
         named = {"train": self.train, "eval": self.eval}
         return {name: folder / file for name, file in named.items() if file is not None}
+
+    def own_loss(self, folder: Path) -> SampleLoss | None:
+        """Of its samples; None where the spec's `loss` words the cross-entropy."""
+        return self.loss
 
     def check_excluded(self, parts: Mapping[str, Any]) -> None:
         """Refuse words that mean nothing for the task; parts: those of the spec so far."""

@@ -22,7 +22,14 @@ from dualtrain.printable import printable
 from dualtrain.report import REPORT_FILES, check_plots, write_report
 from dualtrain.spec import Spec
 from dualtrain.trace import Header
-from dualtrain.training import check_before, expected_ledger, inputs_of, task_of, weights_size
+from dualtrain.training import (
+    check_before,
+    expected_ledger,
+    inputs_of,
+    model_config,
+    task_of,
+    weights_size,
+)
 from dualtrain.workers._folder import REPORT, check_report, publish
 from dualtrain.workers._judging import Judging, every_for
 from dualtrain.workers._process import Workers
@@ -113,7 +120,7 @@ def _check_names(side: Side) -> None:
 
     `exclude_substrings: [norm]` is such a rule: PaddleNLP has `norm1`, transformers `LayerNorm`.
     """
-    if side.backend != CANONICAL:
+    if side.backend != CANONICAL or not model_config(_spec(side)).is_known:
         return
     try:
         expected_ledger(_spec(side))

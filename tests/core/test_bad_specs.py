@@ -246,7 +246,8 @@ valid keys: 'path', 'max_length', 'dropout', 'head'""",
     "an unknown task": (
         START + TASK.replace("text_classification", "ner").replace("train.csv", "''") + MODEL,
         "spec.yaml:6: task.name: must be one of 'text_classification', 'token_classification', "
-        "'causal_lm', 'image_classification', 'regression'. Received: 'ner'",
+        "'causal_lm', 'image_classification', 'module', 'regression'. "
+        "Received: 'ner'",
     ),
 }
 

@@ -11,6 +11,7 @@ import torch
 
 from dualtrain.parity import Comparison, compare_files
 from dualtrain.spec import Spec
+from dualtrain.tasks.image_classification import VitConfig
 from dualtrain.training import predict, train
 from tests.conformance.test_image_classification import CNN, CONFIGS, VIT, spec_of, write_images
 from tests.pairs import PADDLE, SIDES, TORCH
@@ -59,6 +60,7 @@ def test_the_model_is_the_same_in_both(family: str) -> None:
 def test_a_block_is_torchs_own_encoder_layer() -> None:
     """Of a vision transformer: norms first, GELU; against torch.nn.TransformerEncoderLayer."""
     config = CONFIGS["vit"]
+    assert isinstance(config, VitConfig)
     block = weights_of("vit")["models"][0].blocks[0].eval()
     native = torch.nn.TransformerEncoderLayer(
         config.hidden_size,

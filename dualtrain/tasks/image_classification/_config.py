@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from math import prod
-
-import numpy as np
-from numpy.typing import NDArray
 
 from dualtrain.tasks._model import (
     ExpectedParameter,
     ModelConfig,
-    ParameterLike,
-    fresh_array,
     linear,
     norm,
 )
 from dualtrain.tasks.image_classification._words import Cnn, Vit
 
-__all__ = ["CnnConfig", "VitConfig", "config_of", "initial_weights"]
+__all__ = ["CnnConfig", "VitConfig", "config_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,21 +96,6 @@ def config_of(
         intermediate_size=model.intermediate_size or 4 * model.hidden_size,
         classes=classes,
     )
-
-
-def initial_weights(
-    parameters: Sequence[ParameterLike], *, seed: int
-) -> dict[str, NDArray[np.float32]]:
-    """Canonical name -> initial weights: a norm's weight 1, biases 0, embeddings normal(0, 0.02),
-    all else normal(0, 1 / sqrt(numbers that one output is the sum of))."""
-    return {
-        p.name: fresh_array(
-            p,
-            seed=seed,
-            deviation=0.02 if p.kind == "embedding" else prod(p.shape[1:]) ** -0.5,
-        )
-        for p in sorted(parameters, key=lambda p: p.name)
-    }
 
 
 def _convolution(name: str, out: int, into: int, side: int) -> Iterator[ExpectedParameter]:

@@ -13,14 +13,13 @@ from dualtrain.data import MicroBatch, refusal
 from dualtrain.fields import by_name
 from dualtrain.printable import shown
 from dualtrain.tasks._classes import score_classes
-from dualtrain.tasks._model import ParameterLike
+from dualtrain.tasks._model import ParameterLike, fresh_weights
 from dualtrain.tasks._score import Score
 from dualtrain.tasks._task import Task, Text
 from dualtrain.tasks.image_classification._config import (
     CnnConfig,
     VitConfig,
     config_of,
-    initial_weights,
 )
 from dualtrain.tasks.image_classification._images import Images, classes_of, read_images
 from dualtrain.tasks.image_classification._prepared import PreparedImages, prepare
@@ -51,6 +50,7 @@ class ImageClassification(Task):
 
     measures: ClassVar[tuple[str, ...]] = ("loss", "accuracy")
     files: ClassVar[tuple[str, ...]] = (DESCRIPTION,)
+    has_batch_norm: ClassVar[bool] = True
     cures: ClassVar[Mapping[str, str]] = by_name(
         {
             "write images: VALUE": "image image_column pixels",
@@ -113,7 +113,7 @@ class ImageClassification(Task):
         seed: int,
     ) -> dict[str, NDArray[np.float32]]:
         """Fresh ones."""
-        return initial_weights(parameters, seed=seed)
+        return fresh_weights(parameters, seed=seed)
 
     def score(
         self, outputs: Iterable[tuple[NDArray[np.float32], MicroBatch]], data: PreparedImages
