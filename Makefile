@@ -101,7 +101,7 @@ test-gpu: $(EXAMPLE)/data/train.csv ## the torch side on a CUDA GPU, with the to
 	$(PYTHON) tests/gpu/device.py $(DEVICE)
 	$(MAKE) .venv-gpu/ready
 	@mkdir -p report-gpu; rm -f report-gpu/gpu.json
-	.venv-gpu/bin/python -m pytest tests/gpu tests/conformance --device $(DEVICE) --json report-gpu/gpu.json; \
+	DUALTRAIN_BACKENDS=torch .venv-gpu/bin/python -m pytest tests/gpu tests/conformance --device $(DEVICE) --json report-gpu/gpu.json; \
 	status=$$?; .venv-gpu/bin/python -m docs.make_gpu_table report-gpu/gpu.json $(if $(filter cpu,$(DEVICE)),--print) || exit; \
 	exit $$status
 

@@ -13,6 +13,7 @@ from dualtrain.backend import NamedTensor, copied, master_of
 from dualtrain.state import Arrays, TensorState
 from dualtrain_torch.arrays import to_array
 from dualtrain_torch.optimizers import ByRule
+from dualtrain_torch.parts import alike
 from dualtrain_torch.step import held
 
 __all__ = [
@@ -57,7 +58,7 @@ def load_optimizer(optimizer: Any, parameters: Sequence[NamedTensor], state: Ten
     names = {id(master_of(f.tensor)): f.name for f in parameters}
     moved = held(optimizer)
     native = {
-        index: _native(optimizer, state.optimizer[names[id(parameter)]])
+        index: _native(optimizer, parameter, state.optimizer[names[id(parameter)]])
         for index, parameter in enumerate(moved)
         if names[id(parameter)] in state.optimizer
     }
@@ -113,10 +114,13 @@ def _names(optimizer: Any) -> Mapping[str, str]:
     return _STATES[type(optimizer).__name__]
 
 
-def _native(optimizer: Any, state: Arrays) -> dict[str, Any]:
+def _native(optimizer: Any, parameter: Any, state: Arrays) -> dict[str, Any]:
     """A parameter's state as torch has it; a count that nothing depends on is 1: not none."""
     names = {neutral: n for n, neutral in _names(optimizer).items()}
-    found: dict[str, Any] = {names[n]: torch.tensor(array) for n, array in state.items()}
+    found: dict[str, Any] = {
+        names[n]: alike(torch.tensor(a), parameter) if a.ndim else torch.tensor(a)
+        for n, a in state.items()
+    }
     if isinstance(optimizer, ByRule):
         found["step"] = int(state.get("step", 1))
     elif not isinstance(optimizer, torch.optim.SGD):

@@ -10,4 +10,5 @@ from dualtrain.checkpoints._checkpoint import Checkpoint as Checkpoint
 from dualtrain.checkpoints._files import newest as newest
 from dualtrain.checkpoints._keeper import INITIAL as INITIAL
 from dualtrain.checkpoints._keeper import Keeper as Keeper
+from dualtrain.checkpoints._keeper import Listed as Listed
 from dualtrain.checkpoints._keeper import keeping as keeping

@@ -13,7 +13,7 @@ from dualtrain.errors import OutputError
 from dualtrain.files import reason
 from dualtrain.outputs import DRAFT, check_folder, check_room, locked
 
-__all__ = ["INITIAL", "Keeper", "keeping"]
+__all__ = ["INITIAL", "Keeper", "Listed", "keeping"]
 
 INITIAL = "initial.safetensors"
 """The weights that the run began with, for the `output` of a run with a trace."""
@@ -69,6 +69,17 @@ class Keeper:
         if self.path is None:
             return f"no checkpoint is in {self.folder}"
         return f"the last whole checkpoint is {self.path}"
+
+
+class Listed(Keeper):
+    """The keeper of another process, which is the one that writes."""
+
+    def __init__(self, folder: Path, path: Path | None, last: Checkpoint | None) -> None:
+        self.folder, self.path, self.last = folder, path, last
+
+    def write(self, checkpoint: Checkpoint, *, keep: int) -> Path:
+        """Nothing; the folder."""
+        return self.folder
 
 
 @contextmanager

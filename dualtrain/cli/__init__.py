@@ -36,6 +36,7 @@ from dualtrain.errors import DualtrainError
 from dualtrain.files import reason
 from dualtrain.printable import escaped, refusal
 from dualtrain.version import __version__
+from dualtrain.world import World
 
 __all__ = ["app", "main"]
 
@@ -113,11 +114,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(refusal(told), file=sys.stderr)
         sys.exit(2)
     except (DualtrainError, MemoryError) as error:
-        print(refusal(str(error)) or "out of memory", file=sys.stderr)
+        print(_who() + (refusal(str(error)) or "out of memory"), file=sys.stderr)
         sys.exit(2)
     except Exception:  # Python would exit with 1, which is the status of a difference
         traceback.print_exc()
         sys.exit(3)
+
+
+def _who() -> str:
+    """Of several processes each but the first says which it is: all may refuse the same."""
+    try:
+        world = World.of(os.environ)
+    except DualtrainError:
+        return ""
+    return "" if world.leads else f"{world}: "
 
 
 def _run(arguments: Sequence[str] | None) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
+import time
 from contextlib import suppress
 from types import FrameType
 from typing import Any
+
+from dualtrain.world import World
 
 __all__ = ["Leaving"]
 
@@ -25,6 +29,9 @@ class Leaving:
         self._handlers: dict[int, Any] = {}
         self._waiting: int | None = None
         self._is_on = False
+        self._arrived_at = 0.0
+        several = World.of(os.environ).size > 1
+        self._repeats = 2.0 if several else 0.0  # Paddle's launcher sends SIGTERM three times
 
     def __enter__(self) -> Leaving:
         if threading.current_thread() is threading.main_thread():
@@ -49,9 +56,11 @@ class Leaving:
         return None if self._waiting is None else SystemExit(128 + self._waiting)
 
     def _arrived(self, number: int, frame: FrameType | None) -> None:
+        if self._waiting is not None and time.monotonic() - self._arrived_at < self._repeats:
+            return
         if self._waiting is not None or not self._is_on:
             raise SystemExit(128 + number)
-        self._waiting = number
+        self._waiting, self._arrived_at = number, time.monotonic()
         name = signal.Signals(number).name
         with suppress(OSError, RuntimeError):  # no terminal; amid another print
             print(f"{name}: the run is saved and left after this update", file=sys.stderr)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +22,7 @@ from dualtrain.errors import TrainingWarning
 from dualtrain.ledger import Ledger, LedgerRow, decide
 from dualtrain.printable import escaped
 from dualtrain.spec import Spec, load_spec
+from dualtrain.world import Shard, World
 
 if TYPE_CHECKING:
     from dualtrain.loggers import Logger
@@ -146,6 +148,9 @@ def train(
     every: Annotated[
         int, typer.Option(min=1, help="States of each so many updates; the first and last too.")
     ] = 1,
+    shard: Annotated[
+        Shard, typer.Option(help="What several processes split: optimizer, its state; full, all.")
+    ] = "none",
     device: Device = None,
     checkpoints: Annotated[
         Path | None, typer.Option(help="Folder for the run's state, as the spec's checkpoint says.")
@@ -162,7 +167,7 @@ def train(
         typer.Option(metavar="KIND:PLACE", help=f"Log the numbers too, once or more: {_LOGS}."),
     ] = None,
 ) -> None:
-    """Train a spec's task with one backend.
+    """Train a spec's task with one backend, in several processes under torchrun or Paddle's.
 
     With checkpoints Ctrl-C, SIGTERM, SIGHUP and SIGUSR1 save the run after its update and leave.
     """
@@ -172,6 +177,21 @@ def train(
     loaded = on_device(_spec_of(spec, resume), device)
     folder = _one_folder(checkpoints, resume)
     leaving = None if folder is None else Leaving()
+    if not World.of(os.environ).leads:  # the first one says what is to be said
+        with leaving or nullcontext(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", TrainingWarning)
+            training.train(
+                loaded,
+                backend,
+                trace=trace,
+                output=output,
+                states=states,
+                every=every,
+                shard=shard,
+                checkpoints=folder,
+                stop=leaving,
+            )
+        return
     loggers = _loggers(log or [])
     bars = ProgressBars([backend])
     seen = bars.observer(backend)
@@ -189,6 +209,7 @@ def train(
             states=states,
             every=every,
             observer=seen,
+            shard=shard,
             checkpoints=folder,
             resume=resume is not None,
             allow_spec_change=allow_spec_change,

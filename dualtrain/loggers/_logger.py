@@ -28,6 +28,8 @@ class Logger(Callback, ABC):
     every: of every so many updates; scores are always logged.
     """
 
+    everywhere = False
+
     def __init__(self, *, every: int = 1) -> None:
         if every < 1:
             raise ValueError(f"every must be 1 or more updates. Received: {every}")

@@ -21,7 +21,6 @@ _SIZES = (
     "horizon",
     "updates_per_epoch",
     "micro_batches_per_epoch",
-    "world_size",
 )
 
 

@@ -69,7 +69,7 @@ FIELDS: Mapping[type[Any], Mapping[str, tuple[Stage, ...] | str]] = {
         "horizon": (stages.PLAN,),
         "updates_per_epoch": (stages.PLAN,),
         "micro_batches_per_epoch": (stages.PLAN,),
-        "world_size": (stages.PLAN,),
+        "world_size": "how many processes shared each micro-batch, not how they trained",
         "decisions": (stages.DECAY,),
     },
     Decision: {

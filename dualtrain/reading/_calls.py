@@ -159,7 +159,7 @@ def _function(
         return Unknown(obstacle, Origin("computed", place))
     cells = _bound(machine, function, args, kwargs, place)
     frame = Frame(cells, function.module, function.scopes, function)
-    with machine.called(function), machine.under(function=function.name):
+    with machine.called(function, cells), machine.under(function=function.name):
         if isinstance(function.node, ast.Lambda):
             from dualtrain.reading._expressions import evaluate
 

@@ -31,7 +31,7 @@ class _Exponents(yaml.SafeLoader):
     """A loader to which `1e-4` is a number, as to OmegaConf's and to those of YAML 1.2."""
 
 
-_Exponents.add_implicit_resolver(  # type: ignore[no-untyped-call]
+_Exponents.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(r"^[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+$"),
     list("-+0123456789"),

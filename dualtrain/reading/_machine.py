@@ -139,6 +139,8 @@ class Machine:
         self.spent: dict[Any, int] = {}
         """Work by function, over all calls that have come back."""
         self.calls: list[Function] = []
+        self.frames: list[dict[str, Value]] = []
+        """Names of the calls that are under way, the innermost last."""
         self._entered: dict[Any, int] = {}
         self._over_data: set[Any] = set()
         """Functions whose outermost call is given data."""
@@ -172,16 +174,18 @@ class Machine:
         return ""
 
     @contextmanager
-    def called(self, function: Function) -> Iterator[None]:
-        """Inside a function."""
+    def called(self, function: Function, cells: dict[str, Value]) -> Iterator[None]:
+        """Inside a function, whose names these are."""
         outermost = all(one.node is not function.node for one in self.calls)
         if outermost:
             self._entered[function.node] = self.burned
         self.calls.append(function)
+        self.frames.append(cells)
         try:
             yield
         finally:
             self.calls.pop()
+            self.frames.pop()
             if outermost:
                 here = self.burned - self._entered[function.node]
                 self.spent[function.node] = self.spent.get(function.node, 0) + here

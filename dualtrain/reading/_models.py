@@ -19,6 +19,7 @@ from dualtrain.reading import (
     _functions,
     _hydra,
     _ini,
+    _library_loops,
     _loaders,
     _methods,
     _timm,
@@ -47,6 +48,7 @@ ALL_MODELS: Mapping[str, Model] = {
         _hydra,
         _ini,
         _timm,
+        _library_loops,
     )
     for name, model in module.MODELS.items()
 }

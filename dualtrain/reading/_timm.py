@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ast
-
-from dualtrain.reading import _calls, _statements
-from dualtrain.reading._machine import Event, Frame, Machine, Model
-from dualtrain.reading._values import ListValue, Module, Value
+from dualtrain.reading._machine import Event, Model
+from dualtrain.reading._told import models
+from dualtrain.reading._values import ListValue, Value
 
 __all__ = ["MODELS"]
 
@@ -120,26 +118,14 @@ PLACES = (
     *("timm.scheduler.scheduler_factory", "timm.utils", "timm.utils.cuda"),
 )
 
-
 MODEL = {"create_optimizer": (1, "model"), "create_optimizer_v2": (0, "model_or_params")}
 """Where each maker of optimizers takes the model, for which it may be given parameters."""
 
 
-def _called(machine: Machine, event: Event) -> Value:
-    """What the function gives that has this event's name, as if it stood where it is called."""
-    tree = ast.parse(TOLD)
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.stmt, ast.expr)):
-            node.lineno = node.end_lineno = event.place.line
-    module = Module("timm", event.place.file)
-    _statements.block(machine, tree.body, Frame(module.cells, module))
-    words = dict(event.kwargs)
+def _listed(event: Event) -> dict[str, Value]:
     at, name = MODEL.get(event.name, (0, ""))
-    model = words.get(name, event.args[at] if len(event.args) > at else None)
-    if name and isinstance(model, ListValue):
-        words["listed"] = model
-    made = module.cells[event.name]
-    return _calls.call(machine, made, list(event.args), words, event.place)
+    model = event.kwargs.get(name, event.args[at] if len(event.args) > at else None)
+    return {"listed": model} if name and isinstance(model, ListValue) else {}
 
 
-MODELS: dict[str, Model] = {f"{place}.{name}": _called for place in PLACES for name in NAMES}
+MODELS: dict[str, Model] = models(TOLD, NAMES, PLACES, _listed)

@@ -13,7 +13,8 @@ from pydantic import ValidationError
 from dualtrain.errors import DualtrainError
 from dualtrain.plan import Plan
 from dualtrain.recipes._as_it_moves import CLOCKED
-from dualtrain.recipes._as_spec import counts_micro_batches, entries
+from dualtrain.recipes._as_scheduled import counts_micro_batches
+from dualtrain.recipes._as_spec import entries
 from dualtrain.recipes._record import Found, Hazard, Recipe
 from dualtrain.recipes._told import Untold
 from dualtrain.spec import Spec
@@ -188,6 +189,23 @@ def _ends_high(run: _Run) -> str:
     )
 
 
+def _early(run: _Run) -> str:
+    """Where a schedule ends that is stepped at each micro-batch."""
+    n, recipe = run.accumulate, run.recipe
+    words: dict[str, Any] = {"batch": {"accumulate": 1}}
+    if recipe["length"].value == "epochs_over_accumulate":
+        words["horizon"] = math.ceil(_epochs(run) / n)
+    limit = recipe["max_steps"].value
+    if isinstance(limit, int) and limit > 0:
+        words["duration"] = {"updates": limit * n}
+        words.setdefault("horizon", limit)
+    plan = run.plan({"accumulate": Found(1)}, **words)
+    end, updates = math.ceil(plan.horizon / n), math.ceil(plan.total_updates / n)
+    if end >= updates:
+        return "none on its length, which counts micro-batches too"
+    return f"the schedule ends at update {end:,} of {updates:,}"
+
+
 def _wave(run: _Run) -> str:
     if run.recipe["schedule"].value != "cosine":
         return ""
@@ -264,6 +282,7 @@ EFFECTS: Mapping[str, Callable[[_Run], str]] = {
     "sched_never_stepped": _stands,
     "sched_flag_gated": _stands,
     "sched_not_attached": _not_attached,
+    "sched_per_micro_batch": _early,
     "sched_before_optimizer": _ahead,
     "sched_last_epoch_offset": _ahead,
     "sched_warmup_not_subtracted": _ends_high,

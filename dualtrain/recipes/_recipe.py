@@ -39,6 +39,7 @@ from dualtrain.recipes.loops._amp import amp_part
 from dualtrain.recipes.loops._averages import averages_part
 from dualtrain.recipes.loops._batches import batches_part
 from dualtrain.recipes.loops._clip import clip_part
+from dualtrain.recipes.loops._decoys import decoys_part
 from dualtrain.recipes.loops._flag_hazards import flags_part
 from dualtrain.recipes.loops._hapi import hapi_part
 from dualtrain.recipes.loops._loop import loop_part
@@ -69,6 +70,7 @@ PARTS: tuple[Callable[[Seen], Part], ...] = (
     averages_part,
     order_part,
     flags_part,
+    decoys_part,
 )
 
 CONFIG = re.compile(r"(^|[-_])(cfg|conf|config|yaml|opt)([-_]?(file|path|name))?$")
@@ -127,9 +129,9 @@ def read_recipe(
     asked: list[str] = []
     for words in _that_trains(seen):
         given_too = read_program(script, top, argv=[*argv, *words], folder=folder, models=models)
-        more = see(given_too)
-        if any(one.context.real for one in more.updates):
-            program, seen = given_too, more
+        with_them = see(given_too)
+        if any(one.context.real for one in with_them.updates):
+            program, seen = given_too, with_them
             asked = [f"it trains only with {words[0].value}: read as if that were given"]
             break
     if not _trains(seen) and command is None:
@@ -328,6 +330,29 @@ def _text(number: Found) -> Found:
     return replace(number, value=None, certainty="unknown", why=why)
 
 
+OF_A_PHASE = ("optimizer", "lr", "weight_decay", "epochs", "schedule")
+
+
+def _in_phases(seen: Seen, fields: Mapping[str, Found]) -> dict[str, Found]:
+    """What another training says otherwise that the program goes through too, in loops of its own,
+    such as one of the head before one of the whole model."""
+    mine = {id(one) for update in seen.updates for one in update.context.loops}
+    told: dict[str, Found] = {}
+    for other in seen.phases:
+        loops = {id(one) for update in other.updates for one in update.context.loops}
+        if not seen.updates or not seen.updates[0].context.real or loops & mine:
+            continue
+        each: dict[str, Found] = {}
+        for part in (schedule_part, optimizer_part, loop_part):
+            each = part(other).fields | each
+        for name in OF_A_PHASE:
+            first, second = fields.get(name, ABSENT), each.get(name, ABSENT)
+            if first.value != second.value:
+                why = f"trained in phases: {first.value} in one, {second.value} in another"
+                told[name] = Found(None, "unknown", second.place or first.place, why=why)
+    return told
+
+
 def _recipe(
     seen: Seen,
     root: Path,
@@ -363,6 +388,8 @@ def _recipe(
         for name in ("clip", "schedule"):  # what such a loop may do
             if fields.get(name, ABSENT).value in (None, "none"):
                 fields[name] = unseen
+    if trainer is None:
+        fields |= _in_phases(seen, fields)
     kind, steps = fields.get("schedule", ABSENT), fields.get("scheduler_step", ABSENT)
     several = kind.certainty == "unknown" and " both move the rate" in kind.why
     if several or (kind.certainty == "unknown" and steps.value is None):

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from dualtrain.explain import Explanation, Span, whole_numbers
 from dualtrain.plan import Plan
-from dualtrain.spec import LossScale, Spec
+from dualtrain.spec import EarlyStopping, Every, LossScale, Measured, Spec
 from dualtrain.tasks import Task
 
 __all__ = ["explanation_as_dict", "explanation_lines"]
@@ -183,6 +183,34 @@ def _around(spec: Spec) -> Iterator[str]:
     yield f"Seed {spec.seed}; device {spec.device}."
     if spec.task is not None:
         yield f"Task {spec.task.name}: {spec.task.train}; model {_model(spec.task)}."
+    if spec.evaluation is not None:
+        yield f"Evaluated each {_every(spec.evaluation.every)}, and at the end."
+    if spec.early_stopping is not None:
+        yield f"Ends early by {_measured(spec.early_stopping)}."
+    if spec.best is not None:
+        yield f"Keeps the best weights by {_measured(spec.best)}."
+    if spec.duration.time_limit is not None:
+        yield f"Ends after {spec.duration.time_limit:g} s at the latest, wherever it is then."
+    if "checkpoint" in spec.model_fields_set:
+        checkpoint = spec.checkpoint
+        told = f"Where it is given a folder: a checkpoint each {_every(checkpoint.every)}"
+        yield f"{told}; the latest {checkpoint.keep} stay."
+
+
+def _every(every: Every) -> str:
+    """As in `each 5 updates`, `each epoch`."""
+    count, unit = (every.updates, "update") if every.epochs is None else (every.epochs, "epoch")
+    assert count is not None, "one of the two is given"
+    return unit if count == 1 else _count(count, unit)
+
+
+def _measured(measured: Measured) -> str:
+    better = "lower" if measured.better == "min" else "higher"
+    told = f"{measured.metric}, {better} is better"
+    if isinstance(measured, EarlyStopping):
+        told += f": no better in {_count(measured.patience, 'evaluation')}"
+        told += f" by more than {measured.threshold:g}" if measured.threshold else ""
+    return told
 
 
 def _model(task: Task) -> str:

@@ -34,6 +34,8 @@ class Callback:
     ...             run.end("the loss is small enough")
     """
 
+    everywhere: bool = True
+    """Whether each of several processes calls it; else the first one alone, as a logger."""
     at_once: bool = False
     """Whether each update is told of before the next one is made, which waits for the device."""
 
@@ -78,12 +80,13 @@ class _Called(Observer):
 @contextmanager
 def called(run: Run, callbacks: Sequence[Callback]) -> Iterator[list[Observer]]:
     """The callbacks as observers of a run, begun, and closed when the block is left."""
+    mine = [one for one in callbacks if one.everywhere or run.processes.world.leads]
     with ExitStack() as opened:
-        for callback in callbacks:
+        for callback in mine:
             with _named(callback, "began", "before the first update"):
                 callback.began(run)
             opened.push(partial(_close, callback))
-        yield [_Called(run, callback) for callback in callbacks]
+        yield [_Called(run, callback) for callback in mine]
 
 
 def _close(callback: Callback, kind: type[BaseException] | None, *_: Any) -> None:

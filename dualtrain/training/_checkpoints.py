@@ -34,7 +34,7 @@ class Checkpoints(Turn):
     def is_due(self) -> bool:
         """By the word, at the end, and when somebody asks."""
         run = self._run
-        self._leaving = None if self._stop is None else self._stop()
+        self._leaving = None if self._stop is None else self._asked(self._stop())
         is_time = self._every.is_due(run.attempts, run.plan.updates_per_epoch)
         return is_time or run.is_over or self._leaving is not None
 
@@ -42,8 +42,15 @@ class Checkpoints(Turn):
         """Write it; raise what `stop` has given, unless the run is over anyway."""
         run = self._run
         self._keeper.write(checkpoint_of(run), keep=run.plan.spec.checkpoint.keep)
+        run.processes.meet()
         if self._leaving is not None and not run.is_over:
             raise self._leaving
+
+    def _asked(self, own: BaseException | None) -> BaseException | None:
+        """What the first of several processes is asked, so that all leave after one update."""
+        code = own.code if isinstance(own, SystemExit) else 1
+        asked = self._run.processes.said(None if own is None else code)
+        return None if asked is None else own or SystemExit(asked)
 
 
 def checkpoint_of(run: Run) -> Checkpoint:
@@ -52,7 +59,7 @@ def checkpoint_of(run: Run) -> Checkpoint:
         state=run.state(),
         spec=run.plan.spec,
         micro_batches=run.plan.micro_batches_per_epoch,
-        random=random_of(run),
+        random=run.drawn_random or random_of(run),
         epoch_random=run.epoch_random,
         seconds=run.seconds,
         data=run.data_digest,

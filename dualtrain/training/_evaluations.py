@@ -65,7 +65,7 @@ class Evaluations(Turn):
     def _scored(self) -> Score | None:
         run = self._run
         with kept_random(run), run.averaged():
-            return self._scoring()
+            return run.processes.told(self._scoring())
 
 
 def every_of(spec: Spec) -> Every | None:

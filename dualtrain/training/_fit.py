@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,11 +24,14 @@ from dualtrain.training._observer import Observer
 from dualtrain.training._outputs import check_outputs
 from dualtrain.training._plateau import Metric, PlateauMetric, check_metric
 from dualtrain.training._probe import probe
+from dualtrain.training._processes import check_same_run, device_of, joined
+from dualtrain.training._random import share_random
 from dualtrain.training._recorder import recorded
-from dualtrain.training._start import begin
+from dualtrain.training._start import backend_for, begin
 from dualtrain.training._states import check_states, leading
 from dualtrain.training._turn import Turn
 from dualtrain.training._update import at
+from dualtrain.world import Shard, World
 
 __all__ = ["fit"]
 
@@ -45,6 +49,7 @@ def fit(
     output: Path | str | None = None,
     states: Path | str | None = None,
     every: int = 1,
+    shard: Shard = "none",
     checkpoints: Path | str | None = None,
     resume: bool = False,
     allow_spec_change: bool = False,
@@ -78,6 +83,7 @@ def fit(
     states: folder for the state before and after each judged update, and its gradients, from which
         another framework, or this one, can follow.
     every: how many updates from one judged to the next; the first and the last are.
+    shard: what several processes split between them: `none`, the optimizer's state or `full`.
     checkpoints: folder for the run's whole state, written when `spec.checkpoint` says so and at the
         end; `run` is its one run.
     resume: go on from the newest checkpoint there, of either framework, if there is one: give the
@@ -88,6 +94,9 @@ def fit(
         written, which leaves the run where `resume` goes on.
     callbacks: yours, and loggers (`dualtrain.loggers`), told of updates and scores as it goes.
 
+    Under torchrun or Paddle's launcher every process is given all of the micro-batches, takes its
+    rows of each, and returns the same updates; the first writes all files: docs/distributed.md.
+
     Warns (`TrainingWarning`) of the first update whose loss is no finite number, and of a run whose
     every update was skipped.
 
@@ -96,27 +105,41 @@ def fit(
     """
     check_metric(spec, metric)
     check_evaluate(spec, evaluate)
-    check_outputs(trace, output)
-    check_states(spec, states, every, output=output)
-    epochs = Epochs(batches)
+    world, verbs = World.of(os.environ), backend_for(model, backend)
+    if world.leads:
+        check_outputs(trace, output)
+        check_states(spec, states, every, output=output, shard=shard)
+    device = verbs.open_device(device_of(spec, world))
     with ExitStack() as opened:
         kept = opened.enter_context(
             kept_in(
-                checkpoints,
+                checkpoints if world.leads else None,
                 spec,
-                resume=resume,
+                resume=resume and world.leads,
                 allow_spec_change=allow_spec_change,
-                stop=stop,
+                stop=stop if world.leads else None,
                 trace=trace,
                 output=output,
                 states=states,
             )
         )
-        trace = kept.trace
-        run = begin(spec, model, epochs.count, backend=backend, measure=trace is not None)
+        processes = opened.enter_context(joined(verbs, device, world=world, shard=shard))
+        check_same_run(processes, spec)
+        kept = kept.shared(processes, stop)
+        share_random(processes, model)
+        epochs = Epochs(batches)
+        run = begin(
+            spec,
+            model,
+            epochs.count,
+            backend=backend,
+            measure=kept.trace is not None,
+            processes=processes,
+        )
         opened.enter_context(run)
         run.generators = epochs.generators
-        collector, header = _Collector(), None
+        share_random(processes, model, run.generators)
+        trace, collector, header = kept.trace, _Collector(), None
         objective = objective_of(run, loss)  # before anything is written
         if kept.resumed is not None:
             header = kept.stand(run)
@@ -129,7 +152,7 @@ def fit(
         observers = opened.enter_context(
             recorded(run, header, collector, kept=kept, output=output, callbacks=callbacks)
         )
-        with leading(run, states, every) as leader:
+        with leading(run, states if world.leads else None, every) as leader:
             turns: list[Turn] = [] if metric is None else [PlateauMetric(run, metric)]
             evaluations = None
             if evaluate is not None:

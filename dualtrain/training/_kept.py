@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dualtrain.checkpoints import Checkpoint, Keeper, changed, keeping
+from dualtrain.checkpoints import Checkpoint, Keeper, Listed, changed, keeping
 from dualtrain.errors import (
     CheckpointError,
     OutputError,
@@ -23,6 +23,7 @@ from dualtrain.trace import Header, TraceMark, header_of_rows
 from dualtrain.training._checkpoints import Checkpoints, Stop, go_on
 from dualtrain.training._generators import is_kept
 from dualtrain.training._header import continued, describe
+from dualtrain.training._processes import Processes
 from dualtrain.training._run import Run
 from dualtrain.training._time_limit import TimeLimit
 from dualtrain.training._turn import Turn
@@ -49,6 +50,32 @@ class Kept:
     def resumed(self) -> Checkpoint | None:
         """The checkpoint that the run goes on from; None of one that begins."""
         return None if self.keeper is None else self.keeper.last
+
+    def shared(self, processes: Processes, stop: Stop | None) -> Kept:
+        """The first process's, as each of several has it: that one alone writes."""
+        if not processes.are_several:
+            return self
+        keeper = self.keeper
+        if keeper is not None and processes.shard == "optimizer":
+            raise PlanError(
+                "checkpoints are of a state that a process has whole: choose the shard 'none', or "
+                f"leave them out. Received: {processes.shard!r}"
+            )
+        known = (keeper.folder, keeper.path, keeper.last) if keeper else None
+        known, trace, rows, stops, is_free = processes.told(
+            (known, self.trace, self.rows, self.stop is not None, self.is_free)
+        )
+        if processes.world.leads:
+            return self
+        silent = None if known is None else Listed(*known)
+        return replace(
+            self,
+            trace=trace,
+            rows=rows,
+            keeper=silent,
+            stop=stop if stops else None,
+            is_free=is_free,
+        )
 
     @property
     def notes(self) -> tuple[str, ...]:

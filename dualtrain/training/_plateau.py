@@ -34,7 +34,7 @@ class PlateauMetric(Turn):
         modes = kept_modes(run.model, run.backend.modules(run.model))
         with run.averaged(), modes, run.autocast():
             value = self._metric(run.model)
-        run.report(value)
+        run.report(run.processes.told(value))
 
 
 def check_metric(spec: Spec, metric: Metric | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +14,32 @@ from numpy.typing import NDArray
 from dualtrain.backend import Backend, backend_names, load_backend
 from dualtrain.state import Arrays
 from dualtrain.training._generators import set_states, states_of
+from dualtrain.training._processes import Processes
 
 if TYPE_CHECKING:
     from dualtrain.training._run import Run
 
-__all__ = ["kept_random", "random_of", "set_random"]
+__all__ = ["kept_random", "random_of", "set_random", "share_random"]
 
 
 def random_of(run: Run) -> dict[str, NDArray[Any]]:
     """The states of now, as arrays that safetensors holds."""
+    return _states(run.backend, run.model, run.generators)
+
+
+def set_random(run: Run, states: Arrays) -> None:
+    """Go on from states that `random_of` gave; those that are not there stay."""
+    _set(run.backend, run.model, run.generators, states)
+
+
+def share_random(processes: Processes, model: Any, generators: Sequence[Any] = ()) -> None:
+    """Let every process draw what the first one draws from now on."""
+    if processes.are_several:
+        own = processes.backend
+        _set(own, model, generators, processes.told(_states(own, model, generators)))
+
+
+def _states(own: Backend, model: Any, generators: Sequence[Any]) -> dict[str, NDArray[Any]]:
     _, keys, *place = np.random.get_state(legacy=True)
     version, internal, gauss = random.getstate()
     return {
@@ -30,17 +47,16 @@ def random_of(run: Run) -> dict[str, NDArray[Any]]:
         "numpy/place": np.array(place, np.float64),  # place, whether a normal number waits, it
         "python/internal": np.array(internal, np.int64),
         "python/place": np.array([version, gauss is not None, gauss or 0.0], np.float64),
-        **{f"loader/{name}": array for name, array in states_of(run.generators).items()},
+        **{f"loader/{name}": array for name, array in states_of(generators).items()},
         **{
             f"{backend.NAME}/{name}": array
-            for backend in _frameworks(run)
-            for name, array in backend.random_states(run.model).items()
+            for backend in _frameworks(own)
+            for name, array in backend.random_states(model).items()
         },
     }
 
 
-def set_random(run: Run, states: Arrays) -> None:
-    """Go on from states that `random_of` gave; those that are not there stay."""
+def _set(own: Backend, model: Any, generators: Sequence[Any], states: Arrays) -> None:
     if "numpy/keys" in states:
         at, waits, number = map(float, states["numpy/place"])
         np.random.set_state(("MT19937", states["numpy/keys"], int(at), int(waits), number))
@@ -48,9 +64,9 @@ def set_random(run: Run, states: Arrays) -> None:
         version, waits, number = map(float, states["python/place"])
         internal = tuple(map(int, states["python/internal"]))
         random.setstate((int(version), internal, number if waits else None))
-    set_states(run.generators, _under("loader", states))
-    for backend in _frameworks(run):
-        backend.set_random_states(run.model, _under(backend.NAME, states))
+    set_states(generators, _under("loader", states))
+    for backend in _frameworks(own):
+        backend.set_random_states(model, _under(backend.NAME, states))
 
 
 def _under(place: str, states: Arrays) -> Arrays:
@@ -59,11 +75,11 @@ def _under(place: str, states: Arrays) -> Arrays:
     return {key[len(start) :]: a for key, a in states.items() if key.startswith(start)}
 
 
-def _frameworks(run: Run) -> Iterator[Backend]:
+def _frameworks(own: Backend) -> Iterator[Backend]:
     """The run's, and others that are loaded: a torch loader may feed a Paddle model."""
-    yield run.backend
+    yield own
     for name in backend_names():
-        if name != run.backend.NAME and name in sys.modules:
+        if name != own.NAME and name in sys.modules:
             yield load_backend(name)
 
 

@@ -50,7 +50,7 @@ class Recorder(Observer):
     output: folder for the final weights and their averages, if there are any, and with a trace for
         the initial weights, under canonical names, beside what `save` writes. Until the run has
         ended well all of it is a draft, and what an earlier run has left stays as it was. Without
-        both nothing is written.
+        both nothing is written. Of several processes the first one writes.
     keeper: of the run's checkpoints. They keep the initial weights of a run with a trace, for the
         output of one that goes on.
     rows: what the trace of a run that goes on begins with.
@@ -70,6 +70,7 @@ class Recorder(Observer):
         rows: TraceMark | None = None,
     ) -> None:
         self._run, self._keeper, self._rows = run, keeper, rows
+        self._writes = run.processes.world.leads
         self._trace = None if trace is None else Path(trace)
         self._output = None if output is None else Path(output)
         self._save_rest = save
@@ -80,7 +81,9 @@ class Recorder(Observer):
         self._is_saved = False
 
     def __enter__(self) -> Recorder:
-        if self._output is not None:  # now: one that cannot be made must not cost a training run
+        if (
+            self._output is not None and self._writes
+        ):  # now: one that cannot be made must not cost a training run
             with ExitStack() as opened:
                 self._draft = opened.enter_context(drafted(self._output, OUTPUT))
                 check_room(self._output, self._bytes(), "the weights")
@@ -94,6 +97,8 @@ class Recorder(Observer):
         """Begin the trace, and write the initial weights."""
         if self._trace is not None:
             self._save_initial()
+            if not self._writes:
+                return
             with self._writing("the trace", self._trace):
                 writer = TraceWriter(self._trace, header, rows=self._rows)  # last: nothing is left
             self._writer = self._open.enter_context(writer)
@@ -170,8 +175,10 @@ class Recorder(Observer):
         if self._rows is None:
             self._save(INITIAL_WEIGHTS)
             if kept is not None:
-                with self._writing("the initial weights", kept):
-                    save_weights(kept, self._run.backend.dump_weights(self._run.model))
+                weights = self._run.backend.dump_weights(self._run.model)
+                if self._writes:
+                    with self._writing("the initial weights", kept):
+                        save_weights(kept, weights)
         elif self._draft is not None:
             if kept is None or not kept.is_file():
                 raise OutputError(
@@ -187,10 +194,12 @@ class Recorder(Observer):
 
     def _save(self, file: str, weights: Arrays | None = None) -> str | None:
         """Write weights, absent those of now, if there is a folder for them; their digest."""
+        if self._output is None:
+            return None
+        if weights is None:  # in every process: each may hold a part
+            weights = self._run.backend.dump_weights(self._run.model)
         if self._draft is None:
             return None
-        if weights is None:
-            weights = self._run.backend.dump_weights(self._run.model)
         with self._writing("the weights", self._output):
             save_weights(self._draft / file, weights)
         return weights_digest(weights)
@@ -258,6 +267,7 @@ def recorded(
             if header is not None:
                 for observer in told:
                     observer.ready(header)
+            run.processes.meet()
             with called(run, callbacks) as more:
                 told += more  # last: what one of them breaks off is written down
                 yield told

@@ -21,6 +21,7 @@ from dualtrain.training._checkpoints import checkpoint_of
 from dualtrain.training._journal import AppliedUpdate, Journal
 from dualtrain.training._loss import MicroLoss, check_loss, divisor_of
 from dualtrain.training._native import wire
+from dualtrain.training._processes import Processes, alone
 from dualtrain.training._state import averages_of, restore, state_of
 
 __all__ = ["Run"]
@@ -39,7 +40,14 @@ class Run:
     """
 
     def __init__(
-        self, plan: Plan, model: Any, *, backend: Backend, device: Any, measure: bool
+        self,
+        plan: Plan,
+        model: Any,
+        *,
+        backend: Backend,
+        device: Any,
+        measure: bool,
+        processes: Processes | None = None,
     ) -> None:
         spec = plan.spec
         if plan.ledger is None:
@@ -56,9 +64,14 @@ class Run:
         self.backend = backend
         self.clip = backend.build_clip(spec.clip, measure=measure)
         self._open = ExitStack()
+        self.processes = processes or alone(backend)
+        """This process's part; forward passes of training go through `processes.forward`."""
+        self.processes.begin(model)
+        self._open.callback(self.processes.release)
         self.optimizer = wire(backend, spec.rule, plan.ledger, model, clip=self.clip)
         backend.clear_gradients(self.optimizer)  # those of an earlier loop that broke off
         self.masters = backend.build_masters(spec.amp, model, self.optimizer)
+        self.processes.spread(model, self.optimizer, device)
         self.plateau = Plateau(plan) if spec.schedule.needs_metric else None
         rate_at = self.plateau.rate_at if self.plateau is not None else None
         self.schedule = backend.build_schedule(plan, self.optimizer, rate_at=rate_at)
@@ -89,6 +102,8 @@ class Run:
         """The place of the next one in its epoch."""
         self.epoch_random: Arrays = {}
         """What random numbers came from when the epoch was begun: see `_random.py`."""
+        self.drawn_random: Arrays = {}
+        """What several processes draw micro-batches from: see `_drawn.py`."""
         self.generators: tuple[Any, ...] = ()
         """Those that the loader draws from, where it has some of its own."""
         self.is_inside = False
@@ -157,7 +172,11 @@ class Run:
     def check_time(self) -> None:
         """End the run if it is late."""
         if self.is_late and not self.is_over:
-            self.end(f"time limit: {self.plan.spec.duration.time_limit:g} s")
+            self.end_late()
+
+    def end_late(self) -> None:
+        """End the run for its time limit, by whoever's clock."""
+        self.end(f"time limit: {self.plan.spec.duration.time_limit:g} s")
 
     def end(self, reason: str) -> None:
         """Let there be no further update; the first reason that is given stays."""
@@ -265,6 +284,8 @@ class Run:
         with self.backend.updating(amp, self.device):
             if self.scaling is not None:
                 loss = self.backend.scaled(loss, self.scaling.scale)
+            if self.processes.weight > 1:
+                loss = loss * self.processes.weight
             (loss / by).backward()
             if self.masters is not None:
                 self.masters.collect_gradients()
@@ -439,7 +460,7 @@ class Run:
             if not finite:
                 self.backend.skip_step(self.optimizer)
                 return False
-        self.optimizer.step()
+        self.processes.step(self.optimizer)
         if self.masters is not None:
             self.masters.write_back()
         return True

@@ -17,6 +17,7 @@ from dualtrain.training._header import describe
 from dualtrain.training._journal import Journal
 from dualtrain.training._kept import Kept, kept_in
 from dualtrain.training._outputs import check_outputs
+from dualtrain.training._processes import Processes, alone, device_of
 from dualtrain.training._recorder import recorded
 from dualtrain.training._run import Run
 
@@ -131,15 +132,32 @@ def _closed_if_not(run: Run) -> Iterator[None]:
 
 
 def begin(
-    spec: Spec, model: Any, micro_batches_per_epoch: int, *, backend: str | None, measure: bool
+    spec: Spec,
+    model: Any,
+    micro_batches_per_epoch: int,
+    *,
+    backend: str | None,
+    measure: bool,
+    processes: Processes | None = None,
 ) -> Run:
     """The run, unrecorded."""
     verbs = backend_for(model, backend)
-    device = verbs.open_device(spec.device)
+    processes = processes or alone(verbs)
+    device = verbs.open_device(device_of(spec, processes.world))
     plan = Plan.of(
-        spec, micro_batches_per_epoch=micro_batches_per_epoch, parameters=verbs.parameters(model)
+        spec,
+        micro_batches_per_epoch=micro_batches_per_epoch,
+        world_size=processes.world.size,
+        parameters=verbs.parameters(model),
     )
-    return Run(plan, verbs.place(model, device), backend=verbs, device=device, measure=measure)
+    return Run(
+        plan,
+        verbs.place(model, device),
+        backend=verbs,
+        device=device,
+        measure=measure,
+        processes=processes,
+    )
 
 
 @contextmanager

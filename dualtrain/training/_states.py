@@ -17,6 +17,7 @@ from dualtrain.training._header import describe
 from dualtrain.training._passes import passing
 from dualtrain.training._run import Run
 from dualtrain.training._update import Made
+from dualtrain.world import Shard
 
 __all__ = ["Leader", "check_states", "judged_updates", "leading"]
 
@@ -41,6 +42,7 @@ def check_states(
     *,
     output: Path | str | None,
     inputs: Mapping[str, Path] | None = None,
+    shard: Shard = "none",
 ) -> None:
     """Refuse what could not be written, or should not be replaced, and an `every` that is none.
 
@@ -50,6 +52,11 @@ def check_states(
         raise PlanError(f"every must be a whole number >= 1. Received: {every!r}")
     if states is None:
         return
+    if shard != "none":
+        raise PlanError(
+            f"{STATES} are of a run that no processes split: choose the shard 'none', by which "
+            f"several may train. Received: {shard!r}"
+        )
     folder = Path(states)
     check_apart(folder, STATES, inputs or {})
     check_folder(folder, STATES, FILES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -26,12 +27,14 @@ from dualtrain.training._observer import Observer
 from dualtrain.training._outputs import check_outputs, inputs_of
 from dualtrain.training._plateau import Metric, PlateauMetric, check_metric
 from dualtrain.training._probe import evaluation_logits, first_rows
+from dualtrain.training._processes import check_same_run, joined
 from dualtrain.training._recorder import recorded
 from dualtrain.training._run import Run
 from dualtrain.training._saved import TASK
 from dualtrain.training._states import check_states, leading
 from dualtrain.training._task_side import TaskSide, begin_task
 from dualtrain.training._turn import Turn
+from dualtrain.world import Shard, World
 
 __all__ = ["task_ledger", "train"]
 
@@ -51,6 +54,7 @@ def train(
     nudge: int = 0,
     without_randomness: bool = False,
     observer: Observer | None = None,
+    shard: Shard = "none",
     checkpoints: Path | None = None,
     resume: bool = False,
     allow_spec_change: bool = False,
@@ -76,21 +80,30 @@ def train(
         which down follows from this number. 0: do not.
     without_randomness: train with nothing random, as a parity run does: masks cannot match across
         frameworks. The model that is saved keeps its dropout.
+    shard: what several processes split between them: `none`, the optimizer's state or `full`.
     checkpoints, resume, allow_spec_change, stop: as for `fit`; the task's data must be what they
         were, too.
+
+    Under torchrun or Paddle's launcher each process trains on its rows of every micro-batch, and
+    the first one writes all files: docs/distributed.md.
     """
+    world = World.of(os.environ)
+    if not world.leads:
+        observer = None
     if metric is not None:
         check_metric(spec, metric)
-    check_outputs(trace, output, inputs=inputs_of(spec), files=(*task_of(spec).files, TASK))
-    check_states(spec, states, every, output=output, inputs=inputs_of(spec))
+    if world.leads:
+        names = (*task_of(spec).files, TASK)
+        check_outputs(trace, output, inputs=inputs_of(spec), files=names)
+        check_states(spec, states, every, output=output, inputs=inputs_of(spec), shard=shard)
     with ExitStack() as opened:
         kept = opened.enter_context(
             kept_in(
-                checkpoints,
+                checkpoints if world.leads else None,
                 spec,
-                resume=resume,
+                resume=resume and world.leads,
                 allow_spec_change=allow_spec_change,
-                stop=stop,
+                stop=stop if world.leads else None,
                 trace=trace,
                 output=output,
                 states=states,
@@ -103,9 +116,14 @@ def train(
             data=data,
             nudge=nudge,
             without_randomness=without_randomness,
+            world=world,
         )
+        given: dict[str, Any] = {"backend": side.backend, "device": side.device}
+        processes = opened.enter_context(joined(**given, world=world, shard=shard))
+        check_same_run(processes, spec, side.data.digest)
+        kept = kept.shared(processes, stop)
         start, measure = side.start, kept.trace is not None
-        given: dict[str, Any] = {"backend": side.backend, "device": side.device, "measure": measure}
+        given |= {"measure": measure, "processes": processes}
         run = opened.enter_context(Run(start.plan, start.model, **given))
         run.data_digest, run.generators = side.data.digest, side.epochs.generators
         objective = side.objective(run, loss)
@@ -128,7 +146,7 @@ def train(
         turns: list[Turn] = [evaluations, *kept.turns(run)]
         if metric is not None:
             turns = [PlateauMetric(run, metric), *turns]
-        with leading(run, states, every) as leader:
+        with leading(run, states if world.leads else None, every) as leader:
             make_updates(run, side.epochs, objective, observers, leader, turns)
         return evaluations.last()
 

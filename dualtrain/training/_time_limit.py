@@ -16,8 +16,11 @@ class TimeLimit(Turn):
 
     def is_due(self) -> bool:
         """By the clock, which goes on over all processes of a run."""
-        return self._run.is_late and not self._run.is_over
+        run = self._run
+        if run.plan.spec.duration.time_limit is None:
+            return False
+        return run.processes.said(run.is_late) and not run.is_over
 
     def take(self) -> None:
         """End it."""
-        self._run.check_time()
+        self._run.end_late()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import random
 import re
@@ -276,6 +277,20 @@ def test_a_damaged_checkpoint_is_passed_over(
     for path in folder.glob("update-*/state.safetensors"):
         path.write_bytes(b"")
     with pytest.raises(CheckpointError, match="must have a whole one"):
+        job("left", resume=True)
+
+
+def test_a_changed_document_is_passed_over(backend: Backend, tmp_path: Path) -> None:
+    """It is JSON as before, and says another clock."""
+    spec = spec_of(checkpoint={"every": {"updates": 1}})
+    job = Job(backend, spec, micro_batches, tmp_path)
+    with pytest.raises(SystemExit):
+        job("left", stop=left_after(3))
+    document = tmp_path / "left" / "kept" / "update-00000003" / "checkpoint.json"
+    told = json.loads(document.read_text(encoding="utf-8"))
+    told["checkpoint"]["state"]["t"] -= 1
+    document.write_text(json.dumps(told), encoding="utf-8")
+    with pytest.warns(TrainingWarning, match=r"as it was written.*another digest.*update-00000002"):
         job("left", resume=True)
 
 

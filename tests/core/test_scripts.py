@@ -88,7 +88,6 @@ def test_a_horizon_in_epochs_fits_some_number_of_micro_batches() -> None:
     assert write_script(spec, "torch")
 
 
-
 @pytest.mark.parametrize("name", ["", "my model", "a..b", "import", "a;b", "a.py\nimport os"])
 def test_a_module_is_named(name: str) -> None:
     with pytest.raises(DualtrainError, match=r"by its dotted name\. Received: "):

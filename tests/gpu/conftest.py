@@ -1,5 +1,6 @@
 """The torch side on a device, with the conformance suite: `make test-gpu`.
 
+    export DUALTRAIN_BACKENDS=torch
     python -m pytest tests/gpu tests/conformance --device cuda --json gpu.json
 
 Both folders run on the device: it is that of every spec of `tests/builders.py`. TF32 is off, which
@@ -8,7 +9,6 @@ rounds products of float32 to 10 bits. `make test` does not collect this folder.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,7 +33,6 @@ def pytest_configure(config: pytest.Config) -> None:
         name = name_of(device)
     except NoDevice as refusal:
         raise pytest.UsageError(str(refusal)) from refusal
-    os.environ["DUALTRAIN_BACKENDS"] = "torch"
     builders.BASE["device"] = device
     if torch.device(device).type == "cuda":
         torch.backends.cuda.matmul.allow_tf32 = False

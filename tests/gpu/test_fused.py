@@ -16,7 +16,8 @@ from tests.oracle.optimizers import Reference
 UPDATES = 200
 BAR = 1e-5
 """Of what the weights move: the bar of parity for one rule in two frameworks."""
-ADAM = {"lr": 1e-2, "betas": (0.8, 0.95), "eps": 1e-6}
+LR = 1e-2
+ADAM: dict[str, Any] = {"lr": LR, "betas": (0.8, 0.95), "eps": 1e-6}
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any] | None, Callable[..., Any]]] = {
     "adam": ({"name": "adam", **ADAM}, None, torch.optim.Adam),
     "adam, decay": (
@@ -63,7 +64,7 @@ def test_its_steps_are_those_of_the_unfused_kernel_and_of_the_rule(
         plain.grad = torch.from_numpy(gradient).to(used.device)
         run.step((used * plain.grad).sum())
         unfused.step()
-        expected = rule.update(gradient.astype(np.float64), ADAM["lr"])
+        expected = rule.update(gradient.astype(np.float64), LR)
     ends = [p.detach().double().cpu().numpy() for p in (used, plain)]
     moved = np.abs(expected - first).max()
     apart = [float(np.abs(ends[0] - other).max() / moved) for other in (ends[1], expected)]

@@ -91,7 +91,7 @@ def test_o2_moves_float32_masters_and_rounds_them_into_the_model(
     dtype: str, device: str, backend: Backend
 ) -> None:
     """Before and after a skip, which in float16 is forced by the first scale; torch's loop too."""
-    amp = {"dtype": dtype, "level": "O2"}
+    amp: dict[str, Any] = {"dtype": dtype, "level": "O2"}
     if dtype == "float16":
         amp |= {"loss_scale": SCALING}
     run = start(spec_in(device, amp), mlp(), micro_batches_per_epoch=5)
@@ -129,7 +129,7 @@ def test_products_are_in_the_low_type_and_the_run_is_near_float32s(
     plain = fit(spec_in(device, None, clip={"global_norm": 1.0}), mlp(), batches())
     losses = [[update.loss for update in made] for made in (mixed, plain)]
     assert losses[0] != losses[1]
-    np.testing.assert_allclose(*losses, rtol=8 * epsilon)
+    np.testing.assert_allclose(losses[0], losses[1], rtol=8 * epsilon)
 
 
 def test_a_second_forward_pass_keeps_the_float32_operators(device: str) -> None:

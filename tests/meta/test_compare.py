@@ -67,12 +67,6 @@ CASES = {
         "duration, batch, warmup, horizon",
         plan(micro_batches_per_epoch=6),
     ),
-    "more processes": Case(
-        "plan",
-        "world_size 1 against 2",
-        "duration, batch, warmup, horizon",
-        plan(world_size=2),
-    ),
     "stopped early": Case(
         "plan",
         "updates recorded 6 against 5",

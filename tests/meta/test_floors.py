@@ -17,7 +17,7 @@ CORE = Path(__file__).parents[2] / "dualtrain"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "aside", "files", "listing", "printable", "version"),
-    ("fields", "shapes", "extras", "data", "outputs", "state", "reading"),
+    ("fields", "shapes", "extras", "data", "outputs", "state", "reading", "world"),
     ("schedules", "optimizers", "tasks"),
     ("spec", "native"),
     ("ledger",),

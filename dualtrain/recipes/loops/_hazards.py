@@ -183,6 +183,11 @@ def _schedule(clock: Clock) -> Iterator[Hazard]:
             "is at the first update",
         )
         return
+    n = configured(clock.size) if clock.size is not None else None
+    free = [one for one in entered if clock.within(one) and clock.gated(one) is None]
+    if isinstance(n, Known) and isinstance(n.value, int) and n.value > 1 and free == entered:
+        text = f"the schedule is stepped at each micro-batch, {n.value} times an update"
+        yield Hazard("sched_per_micro_batch", free[0].place, text, "schedule")
     yield from _before(clock, entered)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from dualtrain.reading import Event, Known, Library, Loop, Made, Place, Unknown, Value, leaves
@@ -209,11 +209,20 @@ def _limit(clock: Clock) -> Value | None:
 def limits(clock: Clock) -> tuple[Value | None, Value | None, Value | None]:
     """The number of steps that ends training, that lengthens its epochs, that shapes the
     schedule."""
-    tests = (c for one in stops(clock) for c in reversed(clock.own(one)))
-    found_in = (_compared(clock, one.test, one.place) for one in tests)
-    stop = next((one for one in found_in if one is not None), None)
+    stop = next(_stopping(clock), None)
     rounds = [n for n in map(_rounds, clock.around) if n is not None]
     return stop, _first(map(_asked, rounds)), _first(map(_asked, arguments(clock)))
+
+
+def _stopping(clock: Clock) -> Iterator[Value]:
+    """The limits that end training, as the conditions of its ends say."""
+    for one in stops(clock):
+        own = clock.own(one)
+        asked = [limit for condition in own for limit in _may_be_none(condition.test)]
+        for condition in reversed(own):
+            limit = _compared(clock, condition.test, condition.place, asked)
+            if limit is not None:
+                yield limit
 
 
 def overrun(clock: Clock) -> Found | None:
@@ -280,7 +289,7 @@ def _first(values: Iterable[Value | None]) -> Value | None:
     return next((one for one in values if one is not None), None)
 
 
-def _compared(clock: Clock, test: Value, place: Any) -> Value | None:
+def _compared(clock: Clock, test: Value, place: Any, asked: Sequence[Value]) -> Value | None:
     words = re.findall(r"\w+", line_of(clock.seen.program, place).lower())
     for bare in _tests(test):
         if isinstance(bare, Known) and any(map(LIMIT.search, own_names(bare))):
@@ -291,6 +300,8 @@ def _compared(clock: Clock, test: Value, place: Any) -> Value | None:
         for a, b in (one.operands, one.operands[::-1]):
             limit = settled(b, LIMIT)
             named = any(LIMIT.search(name) for name in names_of(limit))
+            if counted(a) and any(b is other for other in asked):
+                return limit
             if counted(a) and not counted(b) and not isinstance(a, Known):
                 plain = isinstance(limit, Known) and not any(settings(limit))
                 if named or (plain and any(map(LIMIT.search, words))):
@@ -298,6 +309,14 @@ def _compared(clock: Clock, test: Value, place: Any) -> Value | None:
             if named and isinstance(a, Known) and a.value in (0, -1, None):
                 return limit
     return None
+
+
+def _may_be_none(test: Value) -> Iterator[Value]:
+    """What a test compares with 0, -1 or None, as it is asked of a limit that need not be given."""
+    for one in _tests(test):
+        match one.operands:
+            case (limit, Known(value=0 | -1 | None)) if one.op in (">", ">=", "!=", "is not"):
+                yield limit
 
 
 def arguments(clock: Clock) -> Iterator[Value]:

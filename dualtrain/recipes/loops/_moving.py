@@ -81,8 +81,9 @@ def _pair(kept: Value, new: Value, target: Value | None) -> Moved | None:
 
 def _is_of(value: Value, target: Value) -> bool:
     """Whether it is what is written to, or an item of that."""
-    item = isinstance(value, Unknown) and value.op in ("item", "attr")
-    return value is target or (item and value.operands[0] is target)
+    if isinstance(value, Unknown) and value.op in ("item", "attr"):
+        return value is target or value.operands[0] is target
+    return value is target
 
 
 def factors(product: Value) -> Iterator[tuple[Value, Value]]:
@@ -100,8 +101,9 @@ def _unsigned(value: Value) -> Value:
 
 def _written(share: Value) -> TypeGuard[Known | Unknown]:
     """Whether it is written as `1 - d`."""
-    is_difference = isinstance(share, (Known, Unknown)) and share.op == "-"
-    return is_difference and len(share.operands) == 2
+    if not isinstance(share, (Known, Unknown)):
+        return False
+    return share.op == "-" and len(share.operands) == 2
 
 
 def _rest(share: Value) -> Value | None:

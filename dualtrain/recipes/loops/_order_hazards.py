@@ -49,12 +49,17 @@ def _clears(clock: Clock) -> Iterator[Hazard]:
     backwards = [one for one in clock.seen.backwards if clock.within(one) and one.context.real]
     if not clock.updates or not backwards:
         return
-    first, last = events.index(backwards[0]), events.index(clock.updates[-1])
+    passes, last = [events.index(one) for one in backwards], events.index(clock.updates[-1])
     if not anywhere:
         text = "gradients are never cleared: each update takes the sum of all before it"
         yield Hazard("grads_never_cleared", clock.updates[-1].place, text)
     for one in own:
-        if first < events.index(one) < last and clock.own(one) == clock.own(clock.updates[-1]):
+        at, gated = events.index(one), clock.own(one) == clock.own(clock.updates[-1])
+        steps = [events.index(other) for other in clock.updates]
+        if any(n < at < m for n in passes for m in passes if not any(n < u < m for u in steps)):
+            text = "gradients of a first backward pass are dropped: the update has a second pass's"
+            yield Hazard("adversarial_step", one.place, text)
+        elif min(passes) < at < last and gated and not any(at < n < last for n in passes):
             text = "gradients are cleared between the backward pass and the update: it sees none"
             yield Hazard("grads_cleared_before_step", one.place, text)
     gate = clock.gate

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import TypeGuard
 
 from dualtrain.reading import Event, Known, ListValue, Made, Unknown, Value
 from dualtrain.recipes._clock import Clock, deep, names_of, same_tree
@@ -78,8 +79,8 @@ def _ways(value: Value, way: Way, met: set[int]) -> Iterator[Way]:
             inner, way = [over], replace(way, divisors=(*way.divisors, by))
         case Unknown(op="*", operands=(first, second)):
             parts = [one for one in (first, second) if not _share(one)]
-            by = tuple(one.operands[1] for one in (first, second) if _share(one))
-            inner, way = parts, replace(way, divisors=(*way.divisors, *by))
+            shares = [one.operands[1] for one in (first, second) if _share(one)]
+            inner, way = parts, replace(way, divisors=(*way.divisors, *shares))
         case Unknown(op="if"):
             inner = list(value.operands[1:])
         case Unknown(op="+" | "-"):
@@ -92,7 +93,7 @@ def _ways(value: Value, way: Way, met: set[int]) -> Iterator[Way]:
         yield from _ways(one, way, met)
 
 
-def _share(value: Value) -> bool:
+def _share(value: Value) -> TypeGuard[Known | Unknown]:
     """Whether it is `1 / n`."""
     if not isinstance(value, (Known, Unknown)) or value.op != "/":
         return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from dualtrain.reading import Event, Known, ListValue, Made, Unknown, Value, alternatives, leaves
@@ -14,6 +14,7 @@ from dualtrain.recipes._signatures import Signature, given, parameters_of, signa
 from dualtrain.recipes.parameters._decay import regularized
 from dualtrain.recipes.parameters._groups import Group, groups_of
 from dualtrain.recipes.parameters._rates import Unsaid, rates_of
+from dualtrain.recipes.schedules._driving import factors
 
 __all__ = ["optimizer_part"]
 
@@ -32,6 +33,9 @@ def optimizer_part(seen: Seen) -> Part:
     groups = groups_of(parameters_of(signature, values))
     part.fields["optimizer"] = _name(seen, event, values)
     part.fields.update(_numbers(event, signature, values))
+    if signature.library == "paddle":
+        part.hazards += _unknown_rates(event, groups)
+        groups = [replace(one, values=_of_paddle(one.values)) for one in groups]
     of_groups = [one.values["lr"] for one in groups if "lr" in one.values]
     taken = part.fields.get("lr")
     if len(of_groups) == len(groups) > 0 and taken is not None and taken.certainty == "implied":
@@ -53,7 +57,7 @@ def optimizer_part(seen: Seen) -> Part:
     part.fields["param_groups"] = Found(own, "stated", event.place)
     if own:
         part.fields["lr_multipliers"] = _multipliers(event, signature, groups, part.fields)
-    by_hand = _own_rates(seen)
+    by_hand = None if any(True for _ in factors(seen)) else _own_rates(seen)
     if by_hand is not None:
         why = "parameters are given rates of their own: optimize_attr is written"
         part.fields["lr_multipliers"] = Found(None, "unknown", by_hand.place, why=why)
@@ -63,7 +67,9 @@ def optimizer_part(seen: Seen) -> Part:
     if _scaled(part.fields):
         text = f"the rate is not what is configured: {part.fields['lr'].why}"
         part.hazards.append(Hazard("lr_scaled_at_run_time", part.fields["lr"].place, text))
-    if own:
+    listed = parameters_of(signature, values)
+    alone = isinstance(listed, ListValue) and len(listed.items) == 1 and not listed.open
+    if own and not alone:
         part.hazards.append(
             Hazard(
                 "param_groups",
@@ -73,6 +79,22 @@ def optimizer_part(seen: Seen) -> Part:
             )
         )
     return part
+
+
+def _of_paddle(values: Mapping[str, Value]) -> dict[str, Value]:
+    """The numbers of a group that Paddle reads: its key of a rate is `learning_rate`, a factor."""
+    return {name: value for name, value in values.items() if name != "lr"}
+
+
+def _unknown_rates(event: Event, groups: list[Group]) -> Iterator[Hazard]:
+    for group in groups:
+        if "lr" in group.values:
+            text = (
+                f"lr {described(group.values['lr'])} of a group has no effect: Paddle reads "
+                "learning_rate there, by which it multiplies the optimizer's rate"
+            )
+            yield Hazard("dead_flag", event.place, text, "lr_multipliers")
+            return
 
 
 def _multipliers(

@@ -53,8 +53,6 @@ def rates_of(groups: Sequence[Group], base: Any, *, multiples: bool) -> list[dic
 
 def _rate(group: Group, word: str, usual: Any) -> Any:
     odd = set(group.values) - {word, *SAID}
-    if odd == {"lr"}:
-        raise Unsaid("Paddle takes learning_rate of a group, a multiple; its lr has no effect")
     if odd:
         raise Unsaid(f"a group has {', '.join(sorted(odd))} of its own: {group.numbers}")
     given = group.values.get(word)

@@ -19,7 +19,7 @@ from dualtrain.recipes._found import described, number
 from dualtrain.recipes._record import ABSENT, Found, Hazard
 from dualtrain.recipes._seen import Seen, inside
 from dualtrain.recipes.schedules._clock_hazards import offset
-from dualtrain.recipes.schedules._driving import construction, is_schedule, rate, writes
+from dualtrain.recipes.schedules._driving import construction, factors, is_schedule, rate, writes
 from dualtrain.recipes.schedules._lengths import epochs_of
 from dualtrain.recipes.schedules._names import SCHEDULES, given_to, library_schedule
 from dualtrain.recipes.schedules._numeric import parts
@@ -42,7 +42,11 @@ def schedule_hazards(seen: Seen, held: Value | None, fields: Fields) -> list[Haz
 
 def _in_loop(seen: Seen, fields: Fields) -> Iterator[Hazard]:
     stores = [one for one in writes(seen) if one.context.real] or writes(seen)
-    if stores:
+    factor = next(factors(seen), None)
+    if factor is not None:
+        text = "the loop writes the parameters' own factors, by which Paddle multiplies the rate"
+        yield Hazard("sched_in_loop", factor.place, text, "schedule")
+    elif stores:
         kind = fields["schedule"].value
         text = f"the loop writes the rate into the optimizer's groups itself: {kind}"
         yield Hazard("sched_in_loop", stores[-1].place, text, "schedule")

@@ -44,6 +44,7 @@ from dualtrain.recipes.schedules._names import (
     SCHEDULES,
     LibrarySchedule,
     given_to,
+    length_by_epochs,
     library_schedule,
 )
 from dualtrain.recipes.schedules._numeric import key, parts
@@ -269,6 +270,9 @@ def _of_library(
     if schedule.schedule == "named":
         return _named(seen, path, given, value)
     values = {f: given[name] for f, name in schedule.named.items() if name in given}
+    whole = length_by_epochs(given)
+    if whole is not None:
+        values["length"] = whole
     if schedule.schedule == "wrap":
         return _wrapped(seen, values, value)
     if schedule.schedule == "sequence":

@@ -61,9 +61,9 @@ def test_the_words_are_those_of_bash(files: Mapping[str, str], tmp_path: Path) -
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
-    path = f"{say.parent}:{os.defpath}"
+    search = f"{say.parent}:{os.defpath}"
     ran = subprocess.run(
-        ["bash", "run.sh"], cwd=tmp_path, capture_output=True, check=True, env={"PATH": path}
+        ["bash", "run.sh"], cwd=tmp_path, capture_output=True, check=True, env={"PATH": search}
     )
     runs = [one.removesuffix("\0").split("\0") for one in ran.stdout.decode().split("\1\0")[:-1]]
 

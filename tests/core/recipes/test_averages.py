@@ -102,11 +102,19 @@ OF_ALL = {**OF_PARAMETERS, "statistics": True}
     ("made", "call", "words"),
     [
         (SHADOW, "ema.update()", OF_PARAMETERS),
-        (PARAMETERS.format(line="e.mul_(decay).add_(p, alpha=1 - decay)"), "update()", ...),
-        (PARAMETERS.format(line="e.mul_(decay).add_(p * (1 - decay))"), "update()", ...),
-        (PARAMETERS.format(line="e.mul_(decay).add_(1 - decay, p)"), "update()", ...),
-        (PARAMETERS.format(line="e.lerp_(p, 1 - decay)"), "update()", ...),
-        (PARAMETERS.format(line="e.data = e.data * decay + p.data * (1 - decay)"), "update()", ...),
+        (
+            PARAMETERS.format(line="e.mul_(decay).add_(p, alpha=1 - decay)"),
+            "update()",
+            OF_PARAMETERS,
+        ),
+        (PARAMETERS.format(line="e.mul_(decay).add_(p * (1 - decay))"), "update()", OF_PARAMETERS),
+        (PARAMETERS.format(line="e.mul_(decay).add_(1 - decay, p)"), "update()", OF_PARAMETERS),
+        (PARAMETERS.format(line="e.lerp_(p, 1 - decay)"), "update()", OF_PARAMETERS),
+        (
+            PARAMETERS.format(line="e.data = e.data * decay + p.data * (1 - decay)"),
+            "update()",
+            OF_PARAMETERS,
+        ),
         (STATE, "update(0.999)", OF_ALL),
         (BY_FUNCTION, "ema.update(model)", OF_ALL),
         (KEYS, "update()", OF_PARAMETERS),
@@ -125,7 +133,7 @@ def test_lines_of_the_programs_own(
 ) -> None:
     found = averages(reading, made, at_update=call)
 
-    assert found.value == (OF_PARAMETERS if words is ... else words)
+    assert found.value == words
     assert found.certainty == "stated"
 
 

@@ -391,3 +391,20 @@ else:
     assert reading(torch_script(before.format("adam")))["optimizer"].value == "adam"
     other = reading(torch_script(before.format("lion")))
     assert other["optimizer"].certainty == "unknown" and other["lr"].certainty == "unknown"
+
+
+def test_what_differs_between_phases_of_a_training_is_unknown(reading: Reading) -> None:
+    first = "optimizer = torch.optim.Adam(model.parameters(), lr=0.25, eps=1e-7)"
+    second = f"optimizer = torch.optim.Adam(model.parameters(), lr=0.125, eps=1e-7)\n{LOOP}"
+    recipe = reading(torch_script(first, LOOP + second))
+    assert recipe["lr"].certainty == "unknown" and "0.25 in one, 0.125 in" in recipe["lr"].why
+    assert recipe["optimizer"].value == "adam" and recipe["epochs"].value == 3
+    both = """
+other = torch.optim.SGD(model.parameters(), lr=0.5)
+for epoch in range(3):
+    for batch in torch.utils.data.DataLoader(data, batch_size=8):
+        model(batch).backward()
+        optimizer.step()
+        other.step()
+"""
+    assert reading(torch_script(first, both))["lr"].certainty == "stated"  # in one loop

@@ -29,11 +29,11 @@ LEFT_OUT = {
     "amp.loss_scale.floor": "a bound that the script keeps by itself: the frameworks have none",
     "amp.loss_scale.ceiling": "a bound that the script keeps by itself: the frameworks have none",
     "lr_multipliers": "named by the hazard param_groups",
-    "own_betas": "named by the hazard param_groups",
+    "own_betas": "a function of the script groups by all names of a tied parameter",
     "layer_decay": "named by the hazard param_groups",
     "shift": "the rates say it",
     "clip.rule": "Paddle's where nothing says torch's",
-    "device": "a recipe has no field for it",
+    "device": "where a script runs is not what it trains",
     "freeze": "named as unknown: a script chooses by ownership, which names alone do not tell",
 }
 """What cannot come back -> why."""

@@ -97,6 +97,18 @@ def test_it_is_found_where_it_is_and_not_beside(
     assert code not in codes(reading, **has_not)
 
 
+def test_a_class_that_another_file_imports_is_no_option(reading: Reading) -> None:
+    script = PADDLE.format(
+        schedule="LinearDecayWithWarmup(lr, total, 0.1)", rate="schedule", step="", more="{more}"
+    )
+    full = "sched_cosine_full_wave_option"
+    for more, other, found in (
+        ("import other", WAVE, False), (WAVE, "", True), ("import paddlenlp", "", False)
+    ):  # fmt: skip
+        recipe = reading(script.replace("{more}", more), {"other.py": other})
+        assert (full in {one.code for one in recipe.hazards}) is found, more
+
+
 def test_the_text_has_the_numbers(reading: Reading) -> None:
     found = codes(reading, "LinearWarmup(CosineAnnealingDecay(lr, total), 100, 0.0, lr)")
     assert "100 steps later" in found["sched_warmup_not_subtracted"]
