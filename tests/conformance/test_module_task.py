@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dualtrain import write_script
 from dualtrain.backend import Backend
 from dualtrain.errors import CheckpointError, DataError, SpecError
 from dualtrain.spec import Spec
@@ -167,6 +168,13 @@ def test_what_else_is_refused(backend: Backend, tmp_path: Path) -> None:
     write(other, OWN + SCORE.replace('"loss"', '"mse"'))
     with pytest.raises(DataError, match="score must give a mapping of metrics by name, loss among"):
         train(spec_of(other, duration={"updates": 1}), backend.NAME)
+
+
+def test_no_script_passes_over_its_loss(backend: Backend, tmp_path: Path) -> None:
+    with pytest.raises(
+        SpecError, match=r"task\.module: a script for .* its loss may be one of your"
+    ):
+        write_script(spec_of(tmp_path), backend.NAME)
 
 
 def test_predictions_need_their_method(backend: Backend, tmp_path: Path) -> None:
