@@ -125,7 +125,7 @@ $(EXAMPLE)/data/train.csv: $(EXAMPLE)/make_data.py
 %/ready:
 	$(PYTHON) -m venv $*
 	$*/bin/python -m pip install --quiet "pip>=23.1"
-	$*/bin/pip install --quiet $(TORCH_INDEX) --requirement $< --editable ".[plot,text,test]"
+	$*/bin/pip install --quiet $(TORCH_INDEX) --requirement $< --editable ".[plot,tags,text,test]"
 	touch $@
 
 # The torch of $(PYTHON) is seen, also where that is an environment of its own.

@@ -28,6 +28,8 @@ Arrays = dict[str, NDArray[Any]]
 
 COUPLED = {"value": 0.1, "kind": "coupled", "exclude": ["bias"]}
 DECOUPLED = {"value": 0.1, "exclude": ["bias"]}
+APART = {**DECOUPLED, "kind": "decoupled"}
+"""Beside a rule that does not say itself what decay does."""
 MOMENTUM = {"name": "momentum", "lr": 1e-3, "momentum": 0.9}
 LARS = {"name": "lars", "lr": 0.1, "momentum": 0.9}
 ADAMAX = {"name": "adamax", "lr": 1e-3}
@@ -39,6 +41,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
     "sgd, decay": ({"name": "sgd", "lr": 1e-2}, COUPLED),
     "momentum": (MOMENTUM, None),
     "momentum, nesterov, decay": ({**MOMENTUM, "nesterov": True}, COUPLED),
+    "momentum, decay apart": (MOMENTUM, APART),
     "adam": ({"name": "adam", "lr": 1e-3}, None),
     "adam, decay": ({"name": "adam", "lr": 1e-3}, COUPLED),
     "adam, amsgrad": ({"name": "adam", "lr": 1e-3, "amsgrad": True}, None),
@@ -59,10 +62,12 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
     "adamax, decay": (ADAMAX, COUPLED),
     "nadam": ({"name": "nadam", "lr": 1e-3}, None),
     "nadam, decay": ({"name": "nadam", "lr": 1e-3}, COUPLED),
+    "nadam, decay apart": ({"name": "nadam", "lr": 1e-3}, APART),
     "radam": ({"name": "radam", "lr": 1e-3}, None),
     "radam, decay": ({"name": "radam", "lr": 1e-3}, COUPLED),
     "rmsprop": (RMSPROP, None),
     "rmsprop, momentum, decay": ({**RMSPROP, "momentum": 0.9}, COUPLED),
+    "rmsprop, momentum, decay apart": ({**RMSPROP, "momentum": 0.9}, APART),
     "rmsprop, centered": ({**RMSPROP, "centered": True}, None),
     "rmsprop_torch": ({**RMSPROP, "name": "rmsprop_torch"}, None),
     "rmsprop_torch, momentum": ({**RMSPROP, "name": "rmsprop_torch", "momentum": 0.9}, None),
@@ -75,7 +80,7 @@ BARS: dict[Dtype, float] = {"float32": 1e-5, "float64": 1e-13}
 
 WIDER: dict[tuple[str, Dtype], tuple[float, str]] = {
     (case, "float64"): (1e-7, "torch keeps c_1 c_2 ... c_k in float32, in float64 too")
-    for case in ("nadam", "nadam, decay")
+    for case in ("nadam", "nadam, decay", "nadam, decay apart")
 }
 """A wider bar, and why. With torch's default dtype set to float64 none is needed (7e-15)."""
 

@@ -39,7 +39,10 @@ and paddlepaddle {paddle.__version__}; do not edit.
 
 In every rule w is a weight, g its gradient after unscaling and clipping, lr the rate of update t
 (`lr_at(t)` times the parameter's multiplier), wd its weight decay, and k = t + 1. Coupled decay is
-added to the gradient after clipping: g + wd w stands wherever a rule says g.
+added to the gradient after clipping: g + wd w stands wherever a rule says g. Decoupled decay of a
+rule that does not say it (measured as "decay apart") comes before the step, as AdamW's does:
+w = w (1 - lr wd), then the rule. torch's NAdam and RAdam have it; elsewhere the rule itself is
+computed, in both frameworks' tensors.
 
 Both sides get the same {UPDATES:,} recorded gradients, each element's of its own size between 1e-8
 and 1, a tenth of them 0, and a rate that falls along a cosine. A distance is

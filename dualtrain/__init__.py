@@ -19,14 +19,17 @@ if TYPE_CHECKING:
     from dualtrain.scripts import write_script as write_script
     from dualtrain.spec import Spec as Spec
     from dualtrain.spec import load_spec as load_spec
+    from dualtrain.training import Callback as Callback
     from dualtrain.training import build_optimizer as build_optimizer
     from dualtrain.training import build_schedule as build_schedule
     from dualtrain.training import fit as fit
+    from dualtrain.training import resume as resume
     from dualtrain.training import start as start
     from dualtrain.twins import copy_weights as copy_weights
 
 
 _ROOMS = {
+    "Callback": "dualtrain.training",
     "DualtrainError": "dualtrain.errors",
     "Plan": "dualtrain.plan",
     "Spec": "dualtrain.spec",
@@ -38,11 +41,13 @@ _ROOMS = {
     "load_spec": "dualtrain.spec",
     "port": "dualtrain.porting",
     "read_recipe": "dualtrain.recipes",
+    "resume": "dualtrain.training",
     "start": "dualtrain.training",
     "write_script": "dualtrain.scripts",
 }
 
 __all__ = [
+    "Callback",
     "DualtrainError",
     "Plan",
     "Spec",
@@ -54,6 +59,7 @@ __all__ = [
     "load_spec",
     "port",
     "read_recipe",
+    "resume",
     "start",
     "write_script",
 ]

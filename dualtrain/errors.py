@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 __all__ = [
     "BackendError",
+    "CallbackError",
     "CheckpointError",
     "DataError",
     "DualtrainError",
@@ -76,6 +77,10 @@ class PlanError(DualtrainError):
 
 class DataError(DualtrainError):
     """A data file cannot be read as the spec says."""
+
+
+class CallbackError(DualtrainError):
+    """A callback of the user's has raised; its own error is the cause."""
 
 
 class CheckpointError(DualtrainError):

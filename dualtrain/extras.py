@@ -9,7 +9,7 @@ from dualtrain.errors import ExtraError
 
 __all__ = ["EXTRAS", "needed_for"]
 
-EXTRAS = {"matplotlib": "plot", "tokenizers": "text"}
+EXTRAS = {"matplotlib": "plot", "seqeval": "tags", "tokenizers": "text"}
 """Package -> the extra that installs it."""
 
 

@@ -35,6 +35,7 @@ PAST_THE_END = 12
 _NO_PARAMETER_RULES = {
     "weight_decay": None,
     "lr_multipliers": (),
+    "own_betas": (),
     "layer_decay": None,
     "freeze": None,
 }

@@ -79,6 +79,11 @@ def _schedules(folder: Path) -> dict[str, Any]:
     return {"Linear": Linear, "Constant": Constant}
 
 
+def _sentences(folder: Path) -> dict[str, Any]:
+    (folder / "train.conll").write_text("Ada B-PER\nLovelace I-PER\nwrote O\n", encoding="utf-8")
+    return {"Path": Path}
+
+
 def _table(folder: Path) -> dict[str, Any]:
     (folder / "train.csv").write_text("text,label\nno,neg\nyes,pos\n", encoding="utf-8")
     return {}
@@ -119,8 +124,8 @@ def _head(folder: Path) -> dict[str, Any]:
 
 
 def _bert(folder: Path) -> dict[str, Any]:
-    from dualtrain.tasks.text_classification._config import fresh_config
-    from dualtrain.tasks.text_classification._words import FreshModel
+    from dualtrain.tasks.encoders._config import fresh_config
+    from dualtrain.tasks.encoders._words import FreshModel
 
     model = FreshModel(family="bert", hidden_size=24, layers=12, heads=2, max_length=16)
     return {"config": fresh_config(model, vocab_size=100, pad_id=0, classes=2)}
@@ -159,6 +164,7 @@ SETTINGS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "left_out": _cosine_decay,
     "rate_distance": _of_two_roundings,
     "read": _two_half_waves,
+    "read_sentences": _sentences,
     "read_table": _columns,
     "read_texts": _table,
     "spans": lambda folder: {
@@ -172,5 +178,5 @@ SETTINGS: dict[str, Callable[[Path], dict[str, Any]]] = {
 }
 """The example, by its short name -> the names it takes for granted, made in an empty folder."""
 
-IN_A_FRAMEWORK = ("Run", "fit", "start")
+IN_A_FRAMEWORK = ("Run", "fit", "resume", "start")
 """Examples of the core that need a framework: `tests/parity/test_docstrings.py` has theirs."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dualtrain.tasks.text_classification import EncoderConfig
+from dualtrain.tasks.encoders import EncoderConfig
 
 __all__ = ["CONFIG", "CONFIG_JSON"]
 

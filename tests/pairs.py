@@ -13,9 +13,9 @@ import dualtrain_paddle.models
 import dualtrain_torch.arrays
 import dualtrain_torch.models
 from dualtrain.backend import logits_of
-from dualtrain.tasks.text_classification import EncoderConfig
-from dualtrain.tasks.text_classification._initial import initial_weights
-from dualtrain.tasks.text_classification._words import Family
+from dualtrain.tasks.encoders import EncoderConfig
+from dualtrain.tasks.encoders._initial import initial_weights
+from dualtrain.tasks.encoders._words import Family
 
 __all__ = ["FAMILIES", "PADDLE", "SIDES", "TORCH", "Side", "make_batch", "make_config", "make_pair"]
 

@@ -63,6 +63,8 @@ def writable(values: dict[str, Any], backend: str) -> dict[str, Any]:
             part[step] = part = dict(part[step])
         if word == "schedule.cooldown":
             part[last] = 0
+        elif word == "weight_decay.kind":
+            part[last] = "coupled"
         else:
             part.pop(last, None)  # two of its items may be refused
     return values

@@ -36,6 +36,14 @@ from dualtrain_paddle.notes import own_notes as own_notes
 from dualtrain_paddle.notes import unsaved_buffers as unsaved_buffers
 from dualtrain_paddle.optim import build_optimizer as build_optimizer
 from dualtrain_paddle.optim import trial as trial
+from dualtrain_paddle.processes import Spread as Spread
+from dualtrain_paddle.processes import align as align
+from dualtrain_paddle.processes import check_shard as check_shard
+from dualtrain_paddle.processes import join as join
+from dualtrain_paddle.processes import leave as leave
+from dualtrain_paddle.processes import split as split
+from dualtrain_paddle.processes import summed as summed
+from dualtrain_paddle.processes import told as told
 from dualtrain_paddle.scalars import scalars as scalars
 from dualtrain_paddle.schedule import LinearDecayWithWarmup as LinearDecayWithWarmup
 from dualtrain_paddle.schedule import build_schedule as build_schedule

@@ -8,9 +8,13 @@ import paddle
 
 from dualtrain.errors import BackendError
 from dualtrain.tasks import ModelConfig
+from dualtrain.tasks.causal_lm import DecoderConfig
+from dualtrain.tasks.encoders import EncoderConfig
+from dualtrain.tasks.image_classification import CnnConfig, VitConfig
+from dualtrain.tasks.module import ModuleConfig
 from dualtrain.tasks.regression import MlpConfig
-from dualtrain.tasks.text_classification import EncoderConfig
 from dualtrain_paddle._compat import native_models
+from dualtrain_paddle.vision import build_cnn, build_vit
 
 __all__ = ["build_linear", "build_model"]
 
@@ -27,9 +31,18 @@ def build_model(config: ModelConfig) -> Any:
     match config:
         case EncoderConfig():
             model = _encoder(config)
+        case DecoderConfig():
+            model = _decoder(config)
         case MlpConfig():
             with paddle.utils.unique_name.guard():
                 model = _Mlp(config)
+        case CnnConfig():
+            model = build_cnn(config)
+        case VitConfig():
+            model = build_vit(config)
+        case ModuleConfig():
+            with paddle.utils.unique_name.guard():
+                model = config.build("paddle")
         case _:
             raise BackendError(
                 f"a model must be one of a task's. Received: {type(config).__name__}"
@@ -39,20 +52,42 @@ def build_model(config: ModelConfig) -> Any:
 
 
 def _encoder(config: EncoderConfig) -> Any:
-    """The family's sequence classification model."""
+    """The family's classification model, of texts or of tokens."""
     native = native_models()
     family = config.family.capitalize()
     settings = getattr(native, f"{family}Config")(**config.keywords())
     with paddle.utils.unique_name.guard():
-        model = getattr(native, f"{family}ForSequenceClassification")(settings)
-    if config.family == "roberta":
+        model = getattr(native, config.architecture)(settings)
+    if config.family == "roberta" and not config.per_token:
         # paddlenlp 2.8.1 drops out the head's input twice, transformers once.
         model.dropout.p = 0.0
-    embeddings = getattr(model, config.family).embeddings
+    encoder = getattr(model, config.family)
+    if config.per_token and encoder.pooler is not None:
+        # paddlenlp computes it for nothing, transformers has none.
+        encoder.pooler = paddle.nn.Identity()
+    embeddings = encoder.embeddings
     _use_padding_row(embeddings.word_embeddings, config.pad_id)
     if config.family == "roberta":
         _use_padding_row(embeddings.position_embeddings, config.pad_id)
     return model
+
+
+def _decoder(config: DecoderConfig) -> Any:
+    """GPT with query, key and value in one tensor, as in GPT-2; paddlenlp's default is three."""
+    native = native_models()
+    settings = native.GPTConfig(
+        vocab_size=config.vocab_size,
+        hidden_size=config.hidden_size,
+        num_hidden_layers=config.layers,
+        num_attention_heads=config.heads,
+        intermediate_size=config.intermediate_size,
+        max_position_embeddings=config.max_length,
+        hidden_dropout_prob=config.dropout,
+        attention_probs_dropout_prob=config.dropout,
+        fuse_attention_qkv=True,
+    )
+    with paddle.utils.unique_name.guard():
+        return native.GPTForCausalLM(settings)
 
 
 def _use_padding_row(embedding: paddle.nn.Embedding, padding: int) -> None:

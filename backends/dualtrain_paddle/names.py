@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from paddle import nn
 
-from dualtrain.tasks.text_classification import PADDLENLP_NAMES
+from dualtrain.tasks.encoders import PADDLENLP_NAMES
 
 __all__ = ["Base", "Names", "base_of", "canonical", "interleaved_heads", "is_transposed"]
 

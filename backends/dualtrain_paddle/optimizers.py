@@ -29,11 +29,13 @@ def native_optimizer(
 ) -> Any:
     """The optimizer over trainable parameters, each with its row of the ledger.
 
+    Paddle's classes have one pair of betas for all; with others the rule itself is computed.
     Raises `BackendError` where the installed Paddle lacks it.
     """
     decaying = {p.name: row.decay for p, row in rows if row.decay > 0.0}
     value = max(decaying.values(), default=0.0) if rule.decoupled else None
-    if driving_row("paddle", rule) is None:
+    betas = {p.name: row.betas for p, row in rows if row.betas is not None}
+    if betas or driving_row("paddle", rule) is None:
         native, arguments = ByRule, {"learning_rate": words_of(rule)["optimizer.lr"], "rule": rule}
     else:
         native, arguments = native_call(rule, value)
@@ -46,6 +48,7 @@ def native_optimizer(
     arguments[takes] = [p for p, _ in rows]
     optimizer = _wired(native)(grad_clip=clip, **arguments)
     optimizer.tell({p.name: row.lr_multiplier for p, row in rows}, decaying, rule.decoupled)
+    optimizer.own_betas = betas
     return optimizer
 
 
@@ -66,6 +69,8 @@ class _ByLedger(paddle.optimizer.Optimizer):
     _multipliers: Mapping[str, float]
     _coupled: Mapping[str, float]
     _decoupled: Mapping[str, float]
+    own_betas: Mapping[str, tuple[float, float]]
+    """Native name -> betas, of those that have their own; a rule that is computed here reads it."""
     loaded_clock: Mapping[str, Any] | None = None
     """The state of a schedule that is yet to be built."""
 
@@ -132,6 +137,7 @@ class ByRule(paddle.optimizer.Optimizer):
 
     _decoupled: Mapping[str, float]
     _multipliers: Mapping[str, float]
+    own_betas: Mapping[str, tuple[float, float]]
 
     def __init__(
         self, learning_rate: float, parameters: Any, grad_clip: Any, rule: UpdateRule
@@ -149,26 +155,35 @@ class ByRule(paddle.optimizer.Optimizer):
         super().set_state_dict({n: kept for n, kept in state_dict.items() if n != "steps"})
 
     def _create_accumulators(self: Any, block: Any, parameters: Any) -> None:
+        rule = self.rule
         for p in parameters:
-            for name in self.rule.state_arrays:
+            for name in (*rule.state_arrays, *rule.state_numbers):
                 if p.name not in self._accumulators[name]:
-                    self._add_accumulator(name, p)
+                    shape = [1] if name in rule.state_numbers else None
+                    self._add_accumulator(name, p, shape=shape)
 
     @paddle.no_grad()
     def _append_optimize_op(self: Any, block: Any, param_and_grad: Any) -> None:
         p, g = param_and_grad
-        kept = {name: self._get_accumulator(name, p) for name in self.rule.state_arrays}
-        state, w = self.rule.update(
-            {**kept, "step": self.steps.get(p.name, 0)},
+        rule = self.rule.having(self.own_betas.get(p.name))
+        arrays = {name: self._get_accumulator(name, p) for name in rule.state_arrays}
+        numbers = {name: self._get_accumulator(name, p) for name in rule.state_numbers}
+        kept = {**arrays, **{name: float(one) for name, one in numbers.items()}}
+        updates = self.steps.get(p.name, 0)
+        state, w = rule.update(
+            {**kept, "step": updates} if updates else rule.new_state(p, verbs=VERBS),
             p,
             g,
             lr=self.get_lr() * self._multipliers[p.name],
             decay=self._decoupled.get(p.name, 0.0),
+            momentum=getattr(self, "_momentum", None),  # where the schedule cycles it
             verbs=VERBS,
         )
         self.steps[p.name] = state["step"]
-        for name, tensor in kept.items():
+        for name, tensor in arrays.items():
             paddle.assign(state[name], tensor)
+        for name, tensor in numbers.items():
+            paddle.assign(paddle.full_like(tensor, state[name]), tensor)
         paddle.assign(w, p)
 
 

@@ -54,13 +54,6 @@ _STATES: Mapping[str, Mapping[str, str]] = {
 """Class of the optimizer -> Paddle's name of a state -> the neutral one."""
 
 
-_OWN: Mapping[str, tuple[str, ...]] = {
-    "AdamWTransformers": ("step", "first_moment", "second_moment"),
-    "TorchRMSProp": ("second_moment", "velocity"),
-}
-"""Rule of the core that Paddle is given -> its states, by neutral names already."""
-
-
 class _Power(NamedTuple):
     """A product that Paddle goes on with in each update, rounding it: base^(k + ahead) after k."""
 
@@ -170,7 +163,9 @@ def _neutral(optimizer: Any, found: NamedTensor, kept: Mapping[str, Any]) -> Arr
     """A parameter's state by neutral name."""
     names = _names(optimizer)
     arrays = {
-        names[native]: _one(tensor) if native == "mu_product" else _canonical(found, tensor)
+        names[native]: _one(tensor)
+        if names[native] == "momentum_product"
+        else _canonical(found, tensor)
         for native, tensor in kept.items()
         if native in names and (native != "mean_grad" or optimizer._centered)
     }
@@ -184,7 +179,7 @@ def _neutral(optimizer: Any, found: NamedTensor, kept: Mapping[str, Any]) -> Arr
 def _names(optimizer: Any) -> Mapping[str, str]:
     """Name of a state of this optimizer -> the neutral one."""
     if isinstance(optimizer, ByRule):
-        return {name: name for name in _OWN[type(optimizer.rule).__name__]}
+        return {name: name for name in optimizer.rule.kept}
     return _STATES[type(optimizer).__name__]
 
 

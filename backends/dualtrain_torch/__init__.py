@@ -36,6 +36,14 @@ from dualtrain_torch.notes import own_notes as own_notes
 from dualtrain_torch.notes import unsaved_buffers as unsaved_buffers
 from dualtrain_torch.optim import build_optimizer as build_optimizer
 from dualtrain_torch.optim import trial as trial
+from dualtrain_torch.processes import Spread as Spread
+from dualtrain_torch.processes import align as align
+from dualtrain_torch.processes import check_shard as check_shard
+from dualtrain_torch.processes import join as join
+from dualtrain_torch.processes import leave as leave
+from dualtrain_torch.processes import split as split
+from dualtrain_torch.processes import summed as summed
+from dualtrain_torch.processes import told as told
 from dualtrain_torch.scalars import scalars as scalars
 from dualtrain_torch.schedule import build_schedule as build_schedule
 from dualtrain_torch.settings import settings as settings

@@ -11,6 +11,7 @@ import torch
 from dualtrain.backend import another_autocast, gradients_by_type
 from dualtrain.spec import Amp
 from dualtrain_torch.operators import KeepFloat32
+from dualtrain_torch.parts import added_up, is_split, part
 from dualtrain_torch.step import held
 
 __all__ = ["autocast", "check_amp", "check_autocast", "unscale", "updating"]
@@ -72,12 +73,15 @@ def unscale(optimizer: Any, scale: float) -> bool:
 
     By `GradScaler`'s own kernel, and like it with one wait for the device.
     """
-    found = []
-    for gradients in gradients_by_type(held(optimizer)):
+    found, moved = [], held(optimizer)
+    for given in gradients_by_type(moved):
+        gradients = [*map(part, given)]
         numbers = {"dtype": torch.float32, "device": gradients[0].device}
         found.append(torch.zeros((), **numbers))
         inverse = torch.full((), 1.0 / scale, **numbers)
         torch._amp_foreach_non_finite_check_and_unscale_(gradients, found[-1], inverse)
+    if any(map(is_split, moved)):
+        found = [added_up(torch.stack(found).sum())]  # of parts that others hold, too
     return not sum(found)
 
 

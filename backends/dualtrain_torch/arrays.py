@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from dualtrain.backend import check_real, no_such_device
+from dualtrain_torch.parts import whole
 
 __all__ = [
     "inference",
@@ -60,7 +61,7 @@ def to_device(batch: Mapping[str, NDArray[Any]], device: Any) -> dict[str, Any]:
 def to_numpy(tensor: Any) -> NDArray[np.float32]:
     """A tensor as float32 in numpy; waits for the device. `BackendError` for complex numbers."""
     check_real(tensor)
-    array: NDArray[np.float32] = tensor.detach().float().cpu().numpy()
+    array: NDArray[np.float32] = whole(tensor.detach()).float().cpu().numpy()
     return array
 
 
@@ -71,7 +72,7 @@ def to_array(value: Any) -> Any:
     """
     if not isinstance(value, torch.Tensor):
         return value
-    value = value.detach()
+    value = whole(value.detach())
     return (value.float() if value.dtype == torch.bfloat16 else value).cpu().numpy()
 
 
@@ -79,7 +80,9 @@ def numbers(scalars: Sequence[Any]) -> list[float]:
     """The values of scalar tensors, with one wait for the device."""
     if not scalars:
         return []
-    values: list[float] = torch.stack([s.detach().reshape(()).double() for s in scalars]).tolist()
+    values: list[float] = torch.stack(
+        [whole(s.detach()).reshape(()).double() for s in scalars]
+    ).tolist()
     return values
 
 

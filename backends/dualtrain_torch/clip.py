@@ -9,6 +9,7 @@ import torch
 
 from dualtrain.backend import Clipper
 from dualtrain.errors import BackendError
+from dualtrain_torch.parts import added_up, is_split, part
 from dualtrain_torch.step import held
 
 __all__ = ["StepClipper", "global_norm", "norm"]
@@ -27,6 +28,8 @@ def norm(tensor: Any) -> Any:
     On the CPU torch adds the squares up in a few long sums: at 30 million elements, a table of
     words, 0.16 % are lost. So a large tensor's norm is that of its blocks' norms.
     """
+    if is_split(tensor):
+        return added_up(norm(part(tensor)))
     flat = tensor.reshape(-1)
     count = flat.numel() // _BLOCK
     if count < 2 or tensor.is_cuda:
@@ -42,9 +45,12 @@ _BLOCK = 4096
 
 def _norms(gradients: Sequence[Any]) -> Any:
     """The norm of each, in one tensor."""
-    if any(g.numel() >= 2 * _BLOCK and not g.is_cuda for g in gradients):
-        return torch.stack([norm(g) for g in gradients])
-    return torch.stack(torch._foreach_norm(list(gradients)))
+    parts = [*map(part, gradients)]
+    if any(g.numel() >= 2 * _BLOCK and not g.is_cuda for g in parts):
+        norms = torch.stack([norm(g) for g in parts])
+    else:
+        norms = torch.stack(torch._foreach_norm(parts))
+    return added_up(norms) if any(map(is_split, gradients)) else norms
 
 
 class StepClipper(Clipper):
@@ -71,17 +77,17 @@ class StepClipper(Clipper):
     def by_global_norm(self, gradients: Any, c: float) -> Any:
         """The norm is the measured one, if there is one."""
         norm = self.norm if self.measure else global_norm(gradients)
-        torch._foreach_mul_(gradients, c / torch.clamp(norm + self.added, min=c))
+        torch._foreach_mul_([*map(part, gradients)], c / torch.clamp(norm + self.added, min=c))
         return gradients
 
     def by_norm(self, gradients: Any, c: float) -> Any:
         """Each with its own."""
         factors = c / torch.clamp(_norms(gradients) + self.added, min=c)
-        torch._foreach_mul_(gradients, list(factors.unbind()))
+        torch._foreach_mul_([*map(part, gradients)], list(factors.unbind()))
         return gradients
 
     def by_value(self, gradients: Any, c: float) -> Any:
         """Below, then above."""
-        torch._foreach_clamp_min_(gradients, -c)
-        torch._foreach_clamp_max_(gradients, c)
+        torch._foreach_clamp_min_([*map(part, gradients)], -c)
+        torch._foreach_clamp_max_([*map(part, gradients)], c)
         return gradients

@@ -8,9 +8,13 @@ import torch
 
 from dualtrain.errors import BackendError
 from dualtrain.tasks import ModelConfig
+from dualtrain.tasks.causal_lm import DecoderConfig
+from dualtrain.tasks.encoders import EncoderConfig
+from dualtrain.tasks.image_classification import CnnConfig, VitConfig
+from dualtrain.tasks.module import ModuleConfig
 from dualtrain.tasks.regression import MlpConfig
-from dualtrain.tasks.text_classification import EncoderConfig
 from dualtrain_torch._compat import native_models
+from dualtrain_torch.vision import build_cnn, build_vit
 
 __all__ = ["build_linear", "build_model"]
 
@@ -24,8 +28,16 @@ def build_model(config: ModelConfig) -> Any:
     match config:
         case EncoderConfig():
             model = _encoder(config)
+        case DecoderConfig():
+            model = _decoder(config)
         case MlpConfig():
             model = _Mlp(config)
+        case CnnConfig():
+            model = build_cnn(config)
+        case VitConfig():
+            model = build_vit(config)
+        case ModuleConfig():
+            model = config.build("torch")
         case _:
             raise BackendError(
                 f"a model must be one of a task's. Received: {type(config).__name__}"
@@ -35,7 +47,7 @@ def build_model(config: ModelConfig) -> Any:
 
 
 def _encoder(config: EncoderConfig) -> Any:
-    """The family's sequence classification model.
+    """The family's classification model, of texts or of tokens.
 
     Attention is "eager", paddlenlp's formula operator by operator and the one that all three
     families have: transformers' ERNIE has no "sdpa", which is no nearer to paddlenlp elsewhere.
@@ -43,7 +55,27 @@ def _encoder(config: EncoderConfig) -> Any:
     native = native_models()
     family = config.family.capitalize()
     settings = getattr(native, f"{family}Config")(**config.keywords(), attn_implementation="eager")
-    return getattr(native, f"{family}ForSequenceClassification")(settings)
+    return getattr(native, config.architecture)(settings)
+
+
+def _decoder(config: DecoderConfig) -> Any:
+    """A GPT-2; GELU by tanh, which is what paddlenlp's means by `gelu`."""
+    native = native_models()
+    settings = native.GPT2Config(
+        vocab_size=config.vocab_size,
+        n_embd=config.hidden_size,
+        n_layer=config.layers,
+        n_head=config.heads,
+        n_inner=config.intermediate_size,
+        n_positions=config.max_length,
+        activation_function="gelu_new",
+        embd_pdrop=config.dropout,
+        attn_pdrop=config.dropout,
+        resid_pdrop=config.dropout,
+        use_cache=False,
+        attn_implementation="eager",
+    )
+    return native.GPT2LMHeadModel(settings)
 
 
 class _Mlp(torch.nn.Module):

@@ -22,10 +22,10 @@ __all__ = ["build_optimizer", "trial"]
 def build_optimizer(optimizer: Optimizer, ledger: Ledger, model: Any, *, clip: Any = None) -> Any:
     """`torch.optim.AdamW` or another over the parameters that train by the ledger.
 
-    A parameter group for each weight decay and lr multiplier; the group's `lr` is the base rate
-    times its multiplier, and a schedule moves every group. The first group's multiplier is 1; it
-    is empty where no parameter's is. Adam and AdamW use the fused kernel where it takes the
-    parameters.
+    A parameter group for each weight decay, lr multiplier and pair of betas; the group's `lr` is
+    the base rate times its multiplier, and a schedule moves every group. The first group's
+    multiplier is 1; it is empty where no parameter's is. Adam and AdamW use the fused kernel where
+    it takes the parameters.
 
     AdamW rounds the factor 1 - lr wd to float32 once; Paddle rounds lr wd first.
 
@@ -68,16 +68,19 @@ def _stand_in(parameter: Any, w: NDArray[Any], g: NDArray[Any]) -> Any:
 
 
 def _groups(ledger: Ledger, model: Any, lr: float) -> list[dict[str, Any]]:
-    """One group for each (multiplier, decay) of the trainable parameters, those of 1 first."""
+    """One group for each (multiplier, decay, own betas) of what trains, multipliers of 1 first."""
     live = dict(model.named_parameters())
-    members: dict[tuple[float, float], list[Any]] = {}
+    members: dict[tuple[float, float, tuple[float, float] | None], list[Any]] = {}
     for row in ledger.rows:
         if row.trains:
-            key = (row.lr_multiplier, row.decay)
+            key = (row.lr_multiplier, row.decay, row.betas)
             members.setdefault(key, []).append(live[row.parameter.native])
-    if all(rate != 1.0 for rate, _ in members):
-        members[1.0, 0.0] = []
+    if all(rate != 1.0 for rate, _, _ in members):
+        members[1.0, 0.0, None] = []
     return [
-        {"params": params, "weight_decay": decay, "lr": lr * rate, "lr_multiplier": rate}
-        for (rate, decay), params in sorted(members.items(), key=lambda m: m[0][0] != 1.0)
+        {
+            **{"params": params, "weight_decay": decay, "lr": lr * rate, "lr_multiplier": rate},
+            **({} if betas is None else {"betas": betas}),
+        }
+        for (rate, decay, betas), params in sorted(members.items(), key=lambda m: m[0][0] != 1.0)
     ]

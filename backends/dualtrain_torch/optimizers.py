@@ -22,7 +22,7 @@ Group = dict[str, Any]
 
 
 def native_optimizer(rule: UpdateRule, groups: Sequence[Group]) -> Any:
-    """The optimizer over parameter groups that bring their own `lr` and `weight_decay`."""
+    """The optimizer over parameter groups: each its own `lr` and `weight_decay`, some `betas`."""
     parts, row = list(groups), driving_row("torch", rule)
     if row is None:
         return ByRule(parts, rule)
@@ -57,12 +57,20 @@ class ByRule(Optimizer):
         for group in self.param_groups:
             for p in group["params"]:
                 if p.grad is not None:
-                    self._move(p, group["lr"], group["weight_decay"])
+                    self._move(p, group)
         return loss
 
-    def _move(self, p: Any, lr: float, decay: float) -> None:
+    def _move(self, p: Any, group: Group) -> None:
         state = self.state[p] or self.rule.new_state(p, verbs=VERBS)
-        self.state[p], w = self.rule.update(state, p, p.grad, lr=lr, decay=decay, verbs=VERBS)
+        self.state[p], w = self.rule.having(group.get("betas")).update(
+            state,
+            p,
+            p.grad,
+            lr=group["lr"],
+            decay=group["weight_decay"],
+            momentum=group.get("momentum"),  # where the schedule cycles it
+            verbs=VERBS,
+        )
         if w is not p:
             p.copy_(w)
 

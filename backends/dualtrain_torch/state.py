@@ -13,6 +13,7 @@ from dualtrain.backend import NamedTensor, copied, master_of
 from dualtrain.state import Arrays, TensorState
 from dualtrain_torch.arrays import to_array
 from dualtrain_torch.optimizers import ByRule
+from dualtrain_torch.parts import alike
 from dualtrain_torch.step import held
 
 __all__ = [
@@ -42,15 +43,6 @@ _STATES: Mapping[str, Mapping[str, str]] = {
 `step` stands where a bias is corrected by it; the other rules count for nothing.
 """
 
-_OWN: Mapping[str, tuple[str, ...]] = {
-    "AdamWTransformers": ("step", "first_moment", "second_moment"),
-    "Lamb": ("step", "first_moment", "second_moment"),
-    "Lars": ("velocity",),
-    "Adamax": ("step", "first_moment", "largest_gradient"),
-    "RMSProp": ("second_moment", "first_moment", "velocity"),
-}
-"""Rule of the core that torch is given -> its states, by neutral names already."""
-
 
 def dump_optimizer(
     optimizer: Any, parameters: Sequence[NamedTensor]
@@ -66,7 +58,7 @@ def load_optimizer(optimizer: Any, parameters: Sequence[NamedTensor], state: Ten
     names = {id(master_of(f.tensor)): f.name for f in parameters}
     moved = held(optimizer)
     native = {
-        index: _native(optimizer, state.optimizer[names[id(parameter)]])
+        index: _native(optimizer, parameter, state.optimizer[names[id(parameter)]])
         for index, parameter in enumerate(moved)
         if names[id(parameter)] in state.optimizer
     }
@@ -118,14 +110,17 @@ def _neutral(optimizer: Any, parameter: Any) -> dict[str, NDArray[Any]]:
 def _names(optimizer: Any) -> Mapping[str, str]:
     """Name of a state of this optimizer -> the neutral one."""
     if isinstance(optimizer, ByRule):
-        return {name: name for name in _OWN[type(optimizer.rule).__name__]}
+        return {name: name for name in optimizer.rule.kept}
     return _STATES[type(optimizer).__name__]
 
 
-def _native(optimizer: Any, state: Arrays) -> dict[str, Any]:
+def _native(optimizer: Any, parameter: Any, state: Arrays) -> dict[str, Any]:
     """A parameter's state as torch has it; a count that nothing depends on is 1: not none."""
     names = {neutral: n for n, neutral in _names(optimizer).items()}
-    found: dict[str, Any] = {names[n]: torch.tensor(array) for n, array in state.items()}
+    found: dict[str, Any] = {
+        names[n]: alike(torch.tensor(a), parameter) if a.ndim else torch.tensor(a)
+        for n, a in state.items()
+    }
     if isinstance(optimizer, ByRule):
         found["step"] = int(state.get("step", 1))
     elif not isinstance(optimizer, torch.optim.SGD):
@@ -142,4 +137,6 @@ def _load_numbers(optimizer: Any, states: Mapping[Any, Mapping[str, Any]]) -> No
 
 
 def _cuda_device(model: torch.nn.Module) -> Any:
-    return next((p.device for p in model.parameters() if p.is_cuda), None)
+    """None of another framework's model too."""
+    found = (p for p in model.parameters() if isinstance(p, torch.Tensor) and p.is_cuda)
+    return next((p.device for p in found), None)

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from dualtrain_torch.parts import alike, part
+
 __all__ = [
     "added",
     "assign",
@@ -31,20 +33,20 @@ def cast(tensor: Any, dtype: str) -> Any:
 def assign(targets: Sequence[Any], values: Sequence[Any]) -> None:
     """Write values into tensors, each cast to its target's type."""
     if targets:
-        torch._foreach_copy_(list(targets), list(values))
+        torch._foreach_copy_([*map(part, targets)], [*map(part, values)])
     torch.clear_autocast_cache()  # an open autocast may have cast the others
 
 
 def lerp(targets: Sequence[Any], values: Sequence[Any], share: float) -> None:
     """target <- target + share (value - target), in the target's type."""
-    alike = [value.to(t.dtype) for value, t in zip(values, targets, strict=True)]
-    torch._foreach_lerp_(list(targets), alike, share)
+    wide = [part(value).to(t.dtype) for value, t in zip(values, targets, strict=True)]
+    torch._foreach_lerp_([*map(part, targets)], wide, share)
 
 
 def set_array(tensor: Any, array: NDArray[np.float32]) -> None:
     """Write an array into a tensor, cast to its type."""
     with torch.no_grad():
-        tensor.copy_(torch.tensor(array))
+        tensor.copy_(alike(torch.tensor(array), tensor))
     torch.clear_autocast_cache()  # an open autocast may have cast the others
 
 

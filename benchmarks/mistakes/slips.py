@@ -256,7 +256,7 @@ def wrong_step(wrong: Wrong) -> Slip:
                     kept=kept[name],
                     lr=lr * row.lr_multiplier,
                     decay=row.decay,
-                    rule=run.plan.spec.optimizer,
+                    rule=run.plan.spec.rule,
                 )
                 more = wrong(step)
                 weights[name] = _plus(weights[name], more.get("weight"))

@@ -12,6 +12,13 @@ _C, _P, _CORE, _META = (
 )
 
 _NEAR: tuple[tuple[str, str], ...] = (
+    ("dualtrain/checkpoints/", f"{_C}checkpoints.py {_C}kills.py"),
+    ("training/_checkpoints", f"{_C}checkpoints.py"),
+    ("training/_drawn", f"{_C}checkpoints.py {_C}continued_loop.py"),
+    ("training/_fit", f"{_C}checkpoints.py {_C}run.py"),
+    ("training/_random", f"{_C}checkpoints.py {_P}resumed_loaders.py"),
+    ("trace/_mark", f"{_C}checkpoints.py"),
+    ("cli/_leaving", f"{_C}left_by_signals.py"),
     ("lockstep/_fused", f"{_CORE}lockstep_gradients.py {_CORE}parity.py"),
     ("lockstep/_r", f"{_CORE}lockstep_bars.py {_CORE}rounded.py {_C}lockstep_rule_faults.py"),
     (

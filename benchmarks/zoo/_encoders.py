@@ -9,8 +9,8 @@ import numpy as np
 import dualtrain_paddle
 import dualtrain_torch
 from benchmarks.zoo._breed import SAMPLES, VOCABULARY, Arrays, Breed, sentences
-from dualtrain.tasks.text_classification import EncoderConfig
-from dualtrain.tasks.text_classification._words import Family
+from dualtrain.tasks.encoders import EncoderConfig
+from dualtrain.tasks.encoders._words import Family
 from dualtrain_paddle._compat import native_models as paddlenlp
 from dualtrain_torch._compat import native_models as transformers
 

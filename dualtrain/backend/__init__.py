@@ -3,9 +3,9 @@
 A backend is a package of verbs, `_verbs.py` and `_protocol.py`, over native objects, `_native.py`;
 it has only what differs between frameworks. What is the same is said here once, over those verbs:
 `_shared.py`, with `_averages.py`, `_masters.py`, `_clip.py`, `_batch_norm.py`, `_freeze.py`,
-`_notes.py`, `_match.py`, `_state.py`, and `targets.py`, which has what a loss counts and refuses.
-For the walk through a live model: `_named.py`, `_kinds.py`, `_marks.py`; around it: `_call.py`,
-`_modes.py`, `_refusals.py`. `_find.py` finds a backend by its entry point.
+`_notes.py`, `_match.py`, `_state.py`, `_spread.py`, and `targets.py`, which has what a loss counts
+and refuses. For the walk through a live model: `_named.py`, `_kinds.py`, `_marks.py`; around it:
+`_call.py`, `_modes.py`, `_refusals.py`. `_find.py` finds a backend by its entry point.
 """
 
 from dualtrain.backend._averages import Averages as Averages
@@ -38,5 +38,6 @@ from dualtrain.backend._refusals import check_real as check_real
 from dualtrain.backend._refusals import no_such_device as no_such_device
 from dualtrain.backend._refusals import real_numbers as real_numbers
 from dualtrain.backend._shared import SharedVerbs as SharedVerbs
+from dualtrain.backend._spread import Spread as Spread
 from dualtrain.backend._state import copied as copied
 from dualtrain.backend._verbs import Verbs as Verbs

@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 from dualtrain.backend._averages import Averages
 from dualtrain.backend._clip import Clipper
 from dualtrain.backend._masters import Masters
+from dualtrain.backend._spread import Spread
 from dualtrain.ledger import Ledger, Parameter
 from dualtrain.optimizers import Optimizer
 from dualtrain.plan import Plan
 from dualtrain.spec import Amp, BatchNormRule, Clip
 from dualtrain.state import Arrays, Scalars, TensorState
 from dualtrain.tasks import ModelConfig
+from dualtrain.world import Shard, World
 
 __all__ = ["Backend"]
 
@@ -55,6 +57,38 @@ class Backend(Protocol):
 
     def place(self, model: Any, device: Any) -> Any:
         """The model, on the device."""
+        ...
+
+    def join(self, world: World, device: Any) -> bool:
+        """Be one of several processes; whether the group was made here, and is to be left."""
+        ...
+
+    def leave(self) -> None:
+        """End the group of processes."""
+        ...
+
+    def told(self, value: Any) -> Any:
+        """What the first process gives, an object of Python's."""
+        ...
+
+    def align(self, model: Any) -> None:
+        """Let parameters and buffers be those of the first process."""
+        ...
+
+    def check_shard(self, shard: Shard, device: Any) -> None:
+        """`BackendError` for what the framework does not split, or not on this device."""
+        ...
+
+    def split(self, model: Any) -> None:
+        """Let each process hold a part of each parameter, where that comes before an optimizer."""
+        ...
+
+    def Spread(self, model: Any, optimizer: Any, device: Any, *, shard: Shard) -> Spread:
+        """The class of a model and its optimizer over the processes."""
+        ...
+
+    def summed(self, tensor: Any) -> Any:
+        """The sum of a tensor over all processes, in float64."""
         ...
 
     def to_device(self, batch: Mapping[str, NDArray[Any]], device: Any) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """The command line: parses and calls; every command's work is done elsewhere.
 
 `_specs.py`, `_meaning.py` and `_write.py` have what needs a spec only, `_traces.py` what needs
-traces, `_runs.py` what trains, `_lockstep.py` what follows a run, `_twins.py` and `_model.py`
-models of the user's own: only these four import a framework.
+traces, `_runs.py` what trains, `_predict.py` what predicts, `_lockstep.py` what follows a run,
+`_twins.py` and `_model.py` models of the user's own: only these five import a framework.
 Exit statuses: 0 done or parity, 1 a difference, 2 bad input or output that cannot be written, 3 a
 fault of dualtrain itself, 4 no proof: what was compared cannot be judged; 128 and its number for a
 signal.
@@ -15,6 +15,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated, TextIO
 
 import typer
@@ -23,6 +24,7 @@ from dualtrain.cli import (
     _lockstep,
     _meaning,
     _port,
+    _predict,
     _read,
     _runs,
     _specs,
@@ -34,6 +36,7 @@ from dualtrain.errors import DualtrainError
 from dualtrain.files import reason
 from dualtrain.printable import escaped, refusal
 from dualtrain.version import __version__
+from dualtrain.world import World
 
 __all__ = ["app", "main"]
 
@@ -56,6 +59,7 @@ for command in (
     _runs.ledger,
     _runs.train,
     _runs.parity,
+    _predict.predict,
     _lockstep.lockstep,
     _traces.diff,
     _twins.twins,
@@ -99,16 +103,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         sys.exit(141)
     except OSError as error:
+        left = error.__context__
+        if isinstance(left, SystemExit) and isinstance(left.code, int) and left.code > 128:
+            for stream in (sys.stdout, sys.stderr):  # the terminal is gone, whose closing was told
+                with suppress(OSError):
+                    _flush(stream)
+            raise left from None
         place = "the command's output" if error.filename is None else escaped(str(error.filename))
         told = f"{place}: cannot be read or written. Received: {reason(error)}"
         print(refusal(told), file=sys.stderr)
         sys.exit(2)
     except (DualtrainError, MemoryError) as error:
-        print(refusal(str(error)) or "out of memory", file=sys.stderr)
+        print(_who() + (refusal(str(error)) or "out of memory"), file=sys.stderr)
         sys.exit(2)
     except Exception:  # Python would exit with 1, which is the status of a difference
         traceback.print_exc()
         sys.exit(3)
+
+
+def _who() -> str:
+    """Of several processes each but the first says which it is: all may refuse the same."""
+    try:
+        world = World.of(os.environ)
+    except DualtrainError:
+        return ""
+    return "" if world.leads else f"{world}: "
 
 
 def _run(arguments: Sequence[str] | None) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dualtrain.cli._leaving import Leaving
 from dualtrain.cli._model import model_of
 from dualtrain.cli._options import AsJson, Backend, Device, TaskFile, on_device
 from dualtrain.cli._traces import leave
@@ -20,11 +22,15 @@ from dualtrain.errors import TrainingWarning
 from dualtrain.ledger import Ledger, LedgerRow, decide
 from dualtrain.printable import escaped
 from dualtrain.spec import Spec, load_spec
+from dualtrain.world import Shard, World
 
 if TYPE_CHECKING:
+    from dualtrain.loggers import Logger
     from dualtrain.workers import Side
 
 __all__ = ["ledger", "parity", "train"]
+
+_LOGS = "jsonl:FILE, tensorboard:FOLDER, visualdl:FOLDER, wandb:PROJECT, swanlab:PROJECT"
 
 
 def ledger(
@@ -89,6 +95,8 @@ def _row_as_dict(row: LedgerRow) -> dict[str, Any]:
         "decay": row.decay,
         "lr_rule": row.lr_rule,
         "lr_multiplier": row.lr_multiplier,
+        "betas_rule": row.betas_rule,
+        "betas": row.betas,
         "freeze_rule": row.freeze_rule,
         "trains": row.trains,
     }
@@ -124,8 +132,13 @@ def _decisions(row: LedgerRow) -> tuple[str, str, str, str]:
 
 
 def train(
-    spec: TaskFile,
     backend: Backend,
+    spec: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[SPEC]", help="YAML, TOML or JSON, with a task; else the checkpoint's."
+        ),
+    ] = None,
     trace: Annotated[Path | None, typer.Option(help="File for the trace.")] = None,
     output: Annotated[Path | None, typer.Option(help="Folder for the trained model.")] = None,
     states: Annotated[
@@ -135,16 +148,59 @@ def train(
     every: Annotated[
         int, typer.Option(min=1, help="States of each so many updates; the first and last too.")
     ] = 1,
+    shard: Annotated[
+        Shard, typer.Option(help="What several processes split: optimizer, its state; full, all.")
+    ] = "none",
     device: Device = None,
+    checkpoints: Annotated[
+        Path | None, typer.Option(help="Folder for the run's state, as the spec's checkpoint says.")
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(help="Folder of checkpoints to go on from, of either framework."),
+    ] = None,
+    allow_spec_change: Annotated[
+        bool, typer.Option("--allow-spec-change", help="Go on by another spec.")
+    ] = False,
+    log: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KIND:PLACE", help=f"Log the numbers too, once or more: {_LOGS}."),
+    ] = None,
 ) -> None:
-    """Train a spec's task with one backend."""
+    """Train a spec's task with one backend, in several processes under torchrun or Paddle's.
+
+    With checkpoints Ctrl-C, SIGTERM, SIGHUP and SIGUSR1 save the run after its update and leave.
+    """
     from dualtrain import training
     from dualtrain.workers import ProgressBars, leave_shown
 
-    loaded = on_device(load_spec(spec), device)
+    loaded = on_device(_spec_of(spec, resume), device)
+    folder = _one_folder(checkpoints, resume)
+    leaving = None if folder is None else Leaving()
+    if not World.of(os.environ).leads:  # the first one says what is to be said
+        with leaving or nullcontext(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", TrainingWarning)
+            training.train(
+                loaded,
+                backend,
+                trace=trace,
+                output=output,
+                states=states,
+                every=every,
+                shard=shard,
+                checkpoints=folder,
+                stop=leaving,
+            )
+        return
+    loggers = _loggers(log or [])
     bars = ProgressBars([backend])
     seen = bars.observer(backend)
-    with _interruption_told(lambda: seen.left), bars, _warnings_as_text():
+    with (
+        _interruption_told(lambda: seen.left),
+        leaving or nullcontext(),
+        bars,
+        _warnings_as_text(),
+    ):
         score = training.train(
             loaded,
             backend,
@@ -153,14 +209,55 @@ def train(
             states=states,
             every=every,
             observer=seen,
+            shard=shard,
+            checkpoints=folder,
+            resume=resume is not None,
+            allow_spec_change=allow_spec_change,
+            stop=leaving,
+            callbacks=loggers,
         )
         seen.left = "the run was done, and has left all that it was to write"
         if states is not None:
             leave_shown(loaded, backend, states, bars.console)
     if seen.skipped:
-        print(f"{seen.skipped} of {seen.done} updates skipped: their gradients were not finite")
+        print(f"{seen.skipped} of {seen.made} updates skipped: their gradients were not finite")
     if score is not None:
         print(score)
+
+
+def _spec_of(spec: Path | None, resume: Path | None) -> Spec:
+    """The spec that is given, or that of the newest checkpoint."""
+    from dualtrain.checkpoints import newest
+
+    if spec is not None:
+        return load_spec(spec)
+    if resume is None:
+        raise typer.BadParameter(
+            "is needed where no --resume has one. Received: nothing", param_hint="SPEC"
+        )
+    with warnings.catch_warnings():  # said when the run goes on
+        warnings.simplefilter("ignore", TrainingWarning)
+        return newest(resume)[1].spec
+
+
+def _one_folder(checkpoints: Path | None, resume: Path | None) -> Path | None:
+    """The folder that checkpoints are read from and written to."""
+    if checkpoints and resume and checkpoints.resolve() != resume.resolve():
+        raise typer.BadParameter(
+            f"is the folder that --resume goes on in: leave it out. Received: {checkpoints}",
+            param_hint="--checkpoints",
+        )
+    return resume or checkpoints
+
+
+def _loggers(texts: list[str]) -> list[Logger]:
+    """The loggers that are named."""
+    from dualtrain.loggers import logger_of
+
+    try:
+        return [logger_of(text) for text in texts]
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--log") from None
 
 
 @contextmanager

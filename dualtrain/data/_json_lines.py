@@ -17,14 +17,23 @@ from dualtrain.data._row import DataRow
 from dualtrain.files import parse_json
 from dualtrain.printable import shown
 
-__all__ = ["read_json_lines"]
+__all__ = ["json_objects", "read_json_lines"]
 
 
 def read_json_lines(content: str, path: Path, columns: Sequence[Column]) -> Iterator[DataRow]:
     """The rows of a JSON Lines file's content, with the cells of these columns."""
+    for number, value in json_objects(content, path):
+        yield _row(value, columns, path, number)
+
+
+def json_objects(content: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of a JSON Lines file's content, each with its line; empty lines are none.
+
+    Raises `DataError` for a line that is anything else.
+    """
     for number, line in enumerate(content.split("\n"), start=1):
         if line.strip():
-            yield _row(_object(line, path, number), columns, path, number)
+            yield number, _object(line, path, number)
 
 
 def _object(line: str, path: Path, number: int) -> dict[str, Any]:

@@ -112,7 +112,9 @@ class PreparedData(ABC, Generic[S]):
             arrays = load_file(folder / ARRAYS)
             data = cls(
                 train=cls._split(arrays, "train"),
-                eval=cls._split(arrays, "eval") if "eval.labels" in arrays else None,
+                eval=cls._split(arrays, "eval")
+                if any(name.startswith("eval.") for name in arrays)
+                else None,
                 **{name: _fact(facts[name]) for name in cls._facts()},
             )
             digest = facts["digest"]

@@ -17,7 +17,7 @@ from dualtrain.data._row import DataRow
 from dualtrain.files import read_bytes, reason
 from dualtrain.printable import shown
 
-__all__ = ["DataTable", "read_table"]
+__all__ = ["DataTable", "read_table", "read_utf8"]
 
 Reader = Callable[[str, Path, Sequence[Column]], Iterator[DataRow]]
 
@@ -52,7 +52,7 @@ def read_table(path: Path, columns: Sequence[Column]) -> DataTable:
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         raise refusal("must end in .csv, .tsv or .jsonl", path=path, received=shown(path.suffix))
-    rows = list(reader(_decode(path), path, columns))
+    rows = list(reader(read_utf8(path), path, columns))
     for row in rows:
         for column, cell in zip(columns, row.cells, strict=True):
             column.check(cell, path=path, line=row.line)
@@ -63,8 +63,11 @@ def read_table(path: Path, columns: Sequence[Column]) -> DataTable:
     )
 
 
-def _decode(path: Path) -> str:
-    """The whole file as text, without its byte order mark."""
+def read_utf8(path: Path) -> str:
+    """The whole file as text, without its byte order mark.
+
+    Raises `DataError` for one that cannot be read, is not in UTF-8, or holds what is no text.
+    """
     try:
         data = read_bytes(path)
     except OSError as error:

@@ -77,6 +77,7 @@ PADDLENLP_TRAINER = Dialect(
     lacks=Convention(
         (
             "lr_multipliers",
+            "own_betas",
             "layer_decay",
             "weight_decay.values",
             "freeze",

@@ -43,7 +43,7 @@ HF4 = Dialect(
     # Its other optimizers that the spec has take no argument but the rate.
     optimizers=Convention(("adamw", "sgd"), "Trainer.get_optimizer_cls_and_kwargs"),
     lacks=Convention(
-        ("lr_multipliers", "layer_decay", "weight_decay.values", "freeze", "ema"),
+        ("lr_multipliers", "own_betas", "layer_decay", "weight_decay.values", "freeze", "ema"),
         "TrainingArguments",
     ),
 )

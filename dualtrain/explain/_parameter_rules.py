@@ -103,8 +103,27 @@ def _adamw_is_the_old_one(plan: Plan) -> str | None:
     "optimizer.name", "it is added to the gradient and divided by its size; AdamW's is not"
 )
 def _coupled_decay_in_adam(plan: Plan) -> str | None:
-    optimizer = plan.spec.optimizer
-    return f"{optimizer.name} with coupled decay" if optimizer.like_adam and _decays(plan) else None
+    rule = plan.spec.rule
+    coupled = rule.like_adam and not rule.decoupled
+    return f"{rule.name} with coupled decay" if coupled and _decays(plan) else None
+
+
+@PARAMETER_RULES.warning(
+    "weight_decay.kind",
+    "no class of Paddle's does it, and of torch's only NAdam and RAdam if they are told to: what a "
+    "recipe calls weight_decay is coupled there, and its value is another one",
+)
+def _decay_apart(plan: Plan) -> str | None:
+    rule = plan.spec.rule
+    if not rule.decoupled or "coupled" not in rule.decay_kinds or not _decays(plan):
+        return None
+    if rule.name == "sgd":
+        return "sgd with decoupled decay: the update is that of coupled decay, but for rounding"
+    momentum = getattr(rule, "momentum", 0.0)
+    text = f"{rule.name} with decoupled decay"
+    if rule.name == "momentum":
+        text += f": coupled decay of the same value comes to {1 / (1 - momentum):.3g} times as much"
+    return text
 
 
 @PARAMETER_RULES.note(
@@ -123,6 +142,18 @@ def _value_is_the_usual_one(plan: Plan) -> str | None:
         return None
     rule = next(rule for rule in decay.values if rule.value == decay.value)
     return f"{rule.role or rule.pattern} decays by {rule.value:g}, as all others do"
+
+
+@PARAMETER_RULES.warning(
+    "own_betas", "it says what holds without it: leave it out, or write other betas"
+)
+def _betas_are_the_usual_ones(plan: Plan) -> str | None:
+    usual = getattr(plan.spec.optimizer, "betas", None)
+    same = next((part for part in plan.spec.own_betas if part.betas == usual), None)
+    if same is None:
+        return None
+    b1, b2 = same.betas
+    return f"{same.pattern} has betas {b1:g} and {b2:g}, as all others have"
 
 
 @PARAMETER_RULES.note(
@@ -152,6 +183,8 @@ def _floor_is_multiplied(plan: Plan) -> str | None:
 )
 def _statistics_move(plan: Plan) -> str | None:
     spec = plan.spec
-    if spec.freeze is None or spec.freeze.batch_stats == "keep" or spec.task is not None:
-        return None  # a task's models have no BatchNorm
+    if spec.freeze is None or spec.freeze.batch_stats == "keep":
+        return None
+    if spec.task is not None and not spec.task.has_batch_norm:
+        return None
     return "batch_stats: train"

@@ -155,8 +155,9 @@ _CURES: dict[str, dict[str, str]] = {
         "write pattern: VALUE": "name params parameters parameter",
         "write lr: VALUE": "learning_rate base_lr",
         "write multiplier: VALUE": "factor scale lr_mult lr_ratio",
+        "write own_betas: [{pattern: ..., betas: VALUE}] beside it": "betas",
         "leave it out: it is the whole optimizer's, one for all parameters": """
-            betas beta1 beta2 eps epsilon momentum rho alpha
+            beta1 beta2 eps epsilon momentum rho alpha
         """,
     },
     "clip": {

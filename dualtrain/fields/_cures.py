@@ -30,6 +30,7 @@ OPTIONAL = (
     "freeze",
     "layer_decay",
     "lr_multipliers",
+    "own_betas",
     "warmup",
     "weight_decay",
 )

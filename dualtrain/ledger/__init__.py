@@ -10,6 +10,7 @@ what a caller may not expect of them, `_live.py` finds out what a live optimizer
 
 from dualtrain.ledger._behaviour import normalises as normalises
 from dualtrain.ledger._behaviour import undisturbed as undisturbed
+from dualtrain.ledger._decide import DEFAULT as DEFAULT
 from dualtrain.ledger._decide import Ledger as Ledger
 from dualtrain.ledger._decide import LedgerRow as LedgerRow
 from dualtrain.ledger._decide import decide as decide

@@ -32,6 +32,10 @@ class LedgerRow:
     """Of the multiplier, e.g. `pattern classifier.*, layer 3 of encoder.layer, the model`."""
     lr_multiplier: float = 1.0
     """What its learning rate is multiplied by."""
+    betas_rule: str = DEFAULT
+    """Of betas of its own."""
+    betas: tuple[float, float] | None = None
+    """Its own; None: the optimizer's."""
     freeze_rule: str = DEFAULT
     """Of the freezing: a pattern, or `the model` where that holds it still already."""
     frozen: bool = False
@@ -67,7 +71,8 @@ def decide(parameters: Iterable[Parameter], spec: Spec) -> Ledger:
     exclusion that holds, in the order of the spec's fields and of each list; else by the first of
     the values that holds; else the spec's value.
     lr multiplier: that of the first pattern that fits, times layer_decay^(layers above, see
-    `places`), times the model's own, in float64. frozen: by the first pattern that fits.
+    `places`), times the model's own, in float64. betas, if it has its own, and
+    frozen: by the first pattern that fits.
 
     A tied parameter has one row, under the first of its names; a rule that fits any of them fits
     it. parameters: in the order in which a backend lists them, which layer_decay reads.
@@ -87,10 +92,14 @@ def decide(parameters: Iterable[Parameter], spec: Spec) -> Ledger:
         )
         for index, part in enumerate(spec.lr_multipliers)
     }
+    betas = {
+        ParameterRule(f"own_betas[{index}].pattern", "pattern", part.pattern): part.betas
+        for index, part in enumerate(spec.own_betas)
+    }
     patterns = spec.freeze.patterns if spec.freeze is not None else ()
     freezing = [ParameterRule("freeze.patterns", "pattern", pattern) for pattern in patterns]
     below, above = _sides(spec.layer_decay)
-    rules = [*decays, *multipliers, *freezing, *below, *above]
+    rules = [*decays, *multipliers, *betas, *freezing, *below, *above]
     silent = nothing_matched(rules, in_name_order, spec)
     if silent:
         raise LedgerError("\n".join(silent))
@@ -100,6 +109,7 @@ def decide(parameters: Iterable[Parameter], spec: Spec) -> Ledger:
     rows = []
     for parameter in in_name_order:
         named, frozen = first(decays, parameter), first(freezing, parameter)
+        owner = first(betas, parameter)
         own = own_decay(parameter.facts, spec)
         lr_rule, lr_multiplier = _rate(
             first(multipliers, parameter),
@@ -120,6 +130,8 @@ def decide(parameters: Iterable[Parameter], spec: Spec) -> Ledger:
                 decay=own if own is not None else decays[named] if named else decay,
                 lr_rule=lr_rule,
                 lr_multiplier=lr_multiplier,
+                betas_rule=str(owner or DEFAULT),
+                betas=None if owner is None else betas[owner],
                 freeze_rule=str(frozen or (DEFAULT if parameter.trainable else THE_MODEL)),
                 frozen=frozen is not None,
             )

@@ -47,7 +47,7 @@ def own_decay(facts: Facts, spec: Spec) -> float | None:
     coupled decay: the model's own value, 0 too. Decoupled decay knows nothing of it: there a
     native optimizer adds the model's on top, which is nothing for 0 and refused otherwise.
     """
-    return None if spec.optimizer.decoupled else facts.decay
+    return None if spec.rule.decoupled else facts.decay
 
 
 def check_facts(trained: Mapping[str, Facts], spec: Spec) -> None:
@@ -65,7 +65,7 @@ def check_facts(trained: Mapping[str, Facts], spec: Spec) -> None:
 def _problems(facts: Facts, spec: Spec) -> Iterator[str]:
     yield from facts.refused
     name, decay, multiplier = spec.optimizer.name, facts.decay or 0.0, facts.lr_multiplier
-    if decay and spec.optimizer.decoupled:
+    if decay and spec.rule.decoupled:
         yield (
             f"with {name} the model's own regularizer would be a second decay, in the gradient: "
             "build the model without ParamAttr(regularizer=), or set parameter.regularizer = None. "

@@ -49,6 +49,10 @@ class Wiring:
     rule: UpdateRule
     ledger: Ledger
 
+    def rules(self) -> dict[str, UpdateRule]:
+        """Canonical name -> the rule of a parameter: with its own betas, where it has any."""
+        return {row.parameter.name: self.rule.having(row.betas) for row in self.ledger.rows}
+
 
 def live_multiplier(wiring: Wiring, trial: Trial) -> dict[str, float]:
     """Canonical name -> by what the live optimizer multiplies the rate of a parameter.
@@ -58,12 +62,18 @@ def live_multiplier(wiring: Wiring, trial: Trial) -> dict[str, float]:
     """
     rule, decided = wiring.rule, wiring.ledger.lr_multiplier()
     rate = SMALL_RATE if rule.decays_after else _rate(rule)
-    w, g = np.zeros(1), np.full(1, GRADIENT)
-    _, expected = rule.update(rule.new_state(w), w, g, lr=rate)
+    expected = {name: _unit(own, lr=rate) for name, own in wiring.rules().items()}
     return {
-        name: _as_decided(float(after[0] / expected[0]), decided, name)
-        for name, after in trial(w, g, rate).items()
+        name: _as_decided(float(after[0] / expected[name]), decided, name)
+        for name, after in trial(np.zeros(1), np.full(1, GRADIENT), rate).items()
     }
+
+
+def _unit(rule: UpdateRule, lr: float = 1.0) -> float:
+    """Where one update takes a weight of 0."""
+    w, g = np.zeros(1), np.full(1, GRADIENT)
+    _, after = rule.update(rule.new_state(w), w, g, lr=lr)
+    return float(after[0])
 
 
 def live_decay(wiring: Wiring, trial: Trial) -> dict[str, float]:
@@ -73,35 +83,38 @@ def live_decay(wiring: Wiring, trial: Trial) -> dict[str, float]:
     weight of 1 with the gradient -c stands still, for then decay is c; found between steps of 4 %
     where it is none of the decided ones. Of what does not move at all it is the decided one.
     """
-    if wiring.rule.decays_after:
-        return _after(wiring.rule, wiring.ledger.decay(), trial)
-    measure = _decoupled if wiring.rule.decoupled else _coupled
-    return measure(wiring.rule, wiring.ledger.decay(), trial)
+    rule, decisions = wiring.rule, wiring.ledger.decay()
+    if not rule.decoupled:
+        return _coupled(rule, decisions, trial)
+    measure = _after if rule.decays_after else _decoupled
+    return measure({n: _unit(own) for n, own in wiring.rules().items()}, decisions, trial)
 
 
-def _decoupled(rule: UpdateRule, decisions: Mapping[str, float], trial: Trial) -> dict[str, float]:
+def _decoupled(
+    units: Mapping[str, float], decisions: Mapping[str, float], trial: Trial
+) -> dict[str, float]:
     w, g = np.array([LARGE, 0.0]), np.full(2, GRADIENT)
-    _, unit = rule.update(rule.new_state(w[1:]), w[1:], g[1:], lr=1.0)
     decays = {}
     for name, after in trial(w, g, LARGE_RATE).items():
         decaying, bare = w - after
         if bare == 0.0:
             decays[name] = decisions[name]
         else:
-            decay = float((decaying / bare - 1.0) * -unit[0] / LARGE)
+            decay = float((decaying / bare - 1.0) * -units[name] / LARGE)
             decays[name] = _as_decided(decay, decisions, name)
     return decays
 
 
-def _after(rule: UpdateRule, decisions: Mapping[str, float], trial: Trial) -> dict[str, float]:
+def _after(
+    units: Mapping[str, float], decisions: Mapping[str, float], trial: Trial
+) -> dict[str, float]:
     """Of a large weight without a gradient 1 - lr wd is left, and as much of the step of one of 0:
     -lr wd of the first, and then lr of the second."""
     w, g = np.array([LARGE, 0.0]), np.array([0.0, GRADIENT])
-    _, unit = rule.update(rule.new_state(w[1:]), w[1:], g[1:], lr=1.0)
     decays = {}
     for name, after in trial(w, g, LARGE_RATE).items():
         left = after[0] / LARGE
-        rate = after[1] / unit[0] / left
+        rate = after[1] / units[name] / left
         if rate == 0.0:
             decays[name] = decisions[name]
         else:

@@ -33,12 +33,17 @@ def disputed(row: LedgerRow, spec: Spec) -> Dispute | None:
     if is_vector != ("one_dimensional" in row.roles):
         roles, shape = ", ".join(row.roles) or "none", list(row.parameter.shape)
         return "the role one_dimensional is that of one dimension", f"{roles} with shape {shape}"
-    return _of_decay(row, spec) or _of_rate(row, spec) or _of_freezing(row, spec)
+    return (
+        _of_decay(row, spec)
+        or _of_rate(row, spec)
+        or _of_betas(row, spec)
+        or _of_freezing(row, spec)
+    )
 
 
 def _of_decay(row: LedgerRow, spec: Spec) -> Dispute | None:
     if row.rule == THE_MODEL:
-        if spec.optimizer.decoupled:
+        if spec.rule.decoupled:
             return "of decoupled weight decay the model decides nothing", f"the rule {row.rule!r}"
         return None
     rule = row.rule.removesuffix(" (assumed)")
@@ -75,6 +80,21 @@ def _of_rate(row: LedgerRow, spec: Spec) -> Dispute | None:
 
 _MOST_LAYERS = 1000
 """Above a parameter."""
+
+
+def _of_betas(row: LedgerRow, spec: Spec) -> Dispute | None:
+    rules = [ParameterRule("own_betas", "pattern", part.pattern) for part in spec.own_betas]
+    decided = {str(r): part.betas for r, part in zip(rules, spec.own_betas, strict=True)}
+    betas = decided.get(row.betas_rule)
+    return _of_rule(rules, row.betas_rule, row) or (
+        None
+        if row.betas == betas
+        else (f"by the rule {row.betas_rule} the betas are {_told(betas)}", _told(row.betas))
+    )
+
+
+def _told(betas: tuple[float, float] | None) -> str:
+    return "the optimizer's" if betas is None else "{:g} and {:g}".format(*betas)
 
 
 def _of_freezing(row: LedgerRow, spec: Spec) -> Dispute | None:

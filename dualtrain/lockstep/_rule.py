@@ -113,7 +113,7 @@ def _moved(
             Parameter(
                 name=name,
                 side=side,
-                rule=plan.spec.optimizer,
+                rule=plan.spec.rule.having(decision.betas),
                 factors=factors,
                 gradient=move.clipped[name],
                 weight=before.weights[name],

@@ -131,11 +131,12 @@ def _powers(given: Parameter, step: Step) -> Iterator[Reading]:
 
 
 def _knob(given: Parameter, what: str, found: Held) -> str:
-    """The fields that a state hangs on; of coupled decay, if the weights explain what is off."""
+    """The fields that a state hangs on; weight decay alone, if the weights explain what is off."""
     rule = given.rule
-    coupled = not rule.decoupled and found.error.shape == given.weight.shape
-    if coupled and slope(found, given.weight.astype(np.float64)).is_all:
+    alike = found.error.shape == given.weight.shape
+    if alike and slope(found, given.weight.astype(np.float64)).is_most:
         return "weight_decay"
+    coupled = alike and not rule.decoupled
     fields = [f"optimizer.{word}" for word in _WORDS[what] if word in type(rule).model_fields]
     return ", ".join([*fields, *(["weight_decay"] if coupled and given.factors.decay else [])])
 

@@ -16,6 +16,7 @@ from dualtrain.native._call import (
     REQUIRED,
     Argument,
     Call,
+    Fixed,
     Refusal,
     Row,
     Words,
@@ -31,6 +32,7 @@ from dualtrain.optimizers import (
     Adam,
     Adamax,
     AdamW,
+    DecayKind,
     Lamb,
     Lars,
     Momentum,
@@ -62,14 +64,26 @@ def words_of(rule: UpdateRule, decay: float | None = None) -> dict[str, Any]:
     words = {f"optimizer.{name}": value for name, value in rule.model_dump().items()}
     if decay is None:
         return words
-    return {**words, "weight_decay.value": decay, "weight_decay.kind": _kind(type(rule))}
+    return {**words, "weight_decay.value": decay, "weight_decay.kind": _kind(rule)}
 
 
 def driving_row(library: str, rule: UpdateRule) -> Row | None:
     """The native class by which a framework's backend computes a rule; None where none does."""
-    name = words_of(rule)["optimizer.name"]
+    words = words_of(rule, 0.0)
     drive = (row for row in NATIVE_OPTIMIZERS.rows if row.library == library and row.drives)
-    return next((row for row in drive if row.means["optimizer.name"] == name), None)
+    same = (row for row in drive if row.means["optimizer.name"] == words["optimizer.name"])
+    return next((row for row in same if _decays_by(row, words)), None)
+
+
+def _decays_by(row: Row, words: Words) -> bool:
+    """Whether a class has weight decay of this kind, or none."""
+    try:
+        for argument in row.arguments.values():
+            if "weight_decay.kind" in argument.words:
+                argument.write(words)
+    except Refusal:
+        return False
+    return True
 
 
 def arguments_for(cls: Any, row: Row, words: Words) -> dict[str, Any]:
@@ -86,7 +100,7 @@ def arguments_for(cls: Any, row: Row, words: Words) -> dict[str, Any]:
     return {name: value for name, value in given.items() if name in known}
 
 
-def _kind(rule: RuleType) -> str:
+def _kind(rule: UpdateRule) -> DecayKind:
     return "decoupled" if rule.decoupled else "coupled"
 
 
@@ -103,19 +117,21 @@ def _argument(rule: RuleType, field: str, *rest: Any) -> Argument:
     )
 
 
-def _decay(rule: RuleType, default: float | None) -> Argument:
+def _decay(kind: DecayKind, default: float | None) -> Argument:
     """A number, or Paddle's `L2Decay` of one, where decay is coupled; 0 and None say nothing."""
 
     def read(value: Any, words: Words, given: Mapping[str, Any]) -> Words:
-        if isinstance(value, Call) and value.name == L2_DECAY and not rule.decoupled:
+        if isinstance(value, Call) and value.name == L2_DECAY and kind == "coupled":
             value = value.arguments.get("coeff", 0.0)
-        return {"weight_decay.value": value, "weight_decay.kind": _kind(rule)} if value else {}
+        return {"weight_decay.value": value, "weight_decay.kind": kind} if value else {}
+
+    def write(words: Words) -> Any:
+        if words.get("weight_decay.kind", kind) != kind:
+            raise Refusal(f"has weight_decay.kind {kind!r}, always")
+        return words.get("weight_decay.value", None if default is None else 0.0)
 
     return Argument(
-        words=("weight_decay.value", "weight_decay.kind"),
-        default=default,
-        read=read,
-        write=lambda words: words.get("weight_decay.value", None if default is None else 0.0),
+        words=("weight_decay.value", "weight_decay.kind"), default=default, read=read, write=write
     )
 
 
@@ -140,27 +156,30 @@ class _Classes:
         *,
         decays: str | None = "weight_decay",
         decay: float | None = REQUIRED,
+        apart: Mapping[str, Fixed] | None = None,
         fixed: Mapping[str, Any] | None = None,
         different: str = "",
         **more: Any,
     ) -> Row:
         """lr: native default. decays: the argument, if there is one; decay: another default.
 
-        fixed: each at its native default. different: what the native rule does instead; no backend
+        apart: what decouples decay in a class that can do both. fixed: each at its native default.
+        different: what the native rule does instead; no backend
         computes by it then.
         """
         (means,) = get_args(rule.model_fields["name"].annotation)
         words = {self.lr: ("lr", lr), **(says or {})}
         arguments = {native: _argument(rule, *said) for native, said in words.items()}
         if decays is not None:
-            arguments[decays] = _decay(rule, self.decay if decay is REQUIRED else decay)
+            kind = "decoupled" if apart else rule.decay_kinds[0]
+            arguments[decays] = _decay(kind, self.decay if decay is REQUIRED else decay)
         return Row(
             library=self.module.partition(".")[0],
             name=f"{self.module}.{name}",
             scope=("optimizer", "weight_decay"),
             means={"optimizer.name": means},
             arguments=arguments,
-            fixed=at_default(**self.fixed, **(fixed or {})),
+            fixed={**at_default(**self.fixed, **(fixed or {})), **(apart or {})},
             free=self.free,
             equal="different" if different else "rounded",
             because=different or ROUNDED,
@@ -195,6 +214,7 @@ _BETAS_OF_PADDLE = {
 _AMSGRAD = {"amsgrad": ("amsgrad", False)}
 _MOMENTUM_DECAY = {"momentum_decay": ("momentum_decay", 0.004)}
 _COUPLED = {"decoupled_weight_decay": False}
+_APART = {"decoupled_weight_decay": Fixed(True, False)}
 _PRECISE = {"multi_precision": False}
 _DENSE = {"lazy_mode": False, **_PRECISE}
 
@@ -278,8 +298,10 @@ _ROWS = (
     ),
     _PADDLE.row("Adamax", Adamax, 1e-3, _BETAS_OF_PADDLE),
     _TORCH.row("NAdam", NAdam, 2e-3, {**_BETAS, **_MOMENTUM_DECAY}, fixed=_COUPLED),
+    _TORCH.row("NAdam", NAdam, 2e-3, {**_BETAS, **_MOMENTUM_DECAY}, apart=_APART),
     _PADDLE.row("NAdam", NAdam, 2e-3, {**_BETAS_OF_PADDLE, **_MOMENTUM_DECAY}),
     _TORCH.row("RAdam", RAdam, 1e-3, _BETAS, fixed=_COUPLED),
+    _TORCH.row("RAdam", RAdam, 1e-3, _BETAS, apart=_APART),
     _PADDLE.row("RAdam", RAdam, 1e-3, _BETAS_OF_PADDLE),
     _TORCH.row(
         "RMSprop",

@@ -23,11 +23,13 @@ from dualtrain.optimizers._radam import RAdam as RAdam
 from dualtrain.optimizers._rmsprop import RMSProp as RMSProp
 from dualtrain.optimizers._rmsprop import TorchRMSProp as TorchRMSProp
 from dualtrain.optimizers._rprop import Rprop as Rprop
+from dualtrain.optimizers._rule import DecayKind as DecayKind
 from dualtrain.optimizers._rule import UpdateRule as UpdateRule
 from dualtrain.optimizers._sgd import SGD as SGD
 from dualtrain.optimizers._sgd import Momentum as Momentum
 from dualtrain.optimizers._verbs import NUMPY as NUMPY
 from dualtrain.optimizers._verbs import Arithmetic as Arithmetic
+from dualtrain.optimizers._words import Betas as Betas
 
 
 def _not_asgd(value: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 from dualtrain.fields import Positive
-from dualtrain.optimizers._rule import Numbers, UpdateRule, moments
+from dualtrain.optimizers._rule import DecayKind, Numbers, UpdateRule, moments
 from dualtrain.optimizers._verbs import Arithmetic
 from dualtrain.optimizers._words import Betas, LearningRate
 
@@ -50,6 +50,7 @@ class Adam(_Adam):
     """`torch.optim.Adam`, `paddle.optimizer.Adam`."""
 
     like_adam: ClassVar[bool] = True
+    decay_kinds: ClassVar[tuple[DecayKind, ...]] = ("coupled",)
     coupled_since: ClassVar[str] = "with decoupled decay it is adamw"
 
     def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Arithmetic) -> Any:
@@ -65,8 +66,7 @@ class AdamW(_Adam):
     name: Literal["adamw"]
     """`torch.optim.AdamW`, `paddle.optimizer.AdamW`."""
 
-    decoupled: ClassVar[bool] = True
-    shrinks: ClassVar[bool] = True
+    decay_kinds: ClassVar[tuple[DecayKind, ...]] = ("decoupled",)
 
     def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Arithmetic) -> Any:
         step = self._step(state, g, now, xp)

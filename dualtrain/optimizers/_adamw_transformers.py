@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 from dualtrain.fields import Positive
-from dualtrain.optimizers._rule import Numbers, UpdateRule, moments
+from dualtrain.optimizers._rule import DecayKind, Numbers, UpdateRule, moments
 from dualtrain.optimizers._verbs import Arithmetic
 from dualtrain.optimizers._words import Betas, LearningRate
 
@@ -30,8 +30,7 @@ class AdamWTransformers(UpdateRule):
     correct_bias: bool = True
     """Whether c is not 1."""
 
-    decoupled: ClassVar[bool] = True
-    shrinks: ClassVar[bool] = True
+    decay_kinds: ClassVar[tuple[DecayKind, ...]] = ("decoupled",)
     decays_after: ClassVar[bool] = True
     arrays: ClassVar[tuple[str, ...]] = ("first_moment", "second_moment")
     """m and v."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 from dualtrain.fields import Positive
-from dualtrain.optimizers._rule import Numbers, UpdateRule, moments
+from dualtrain.optimizers._rule import DecayKind, Numbers, UpdateRule, moments
 from dualtrain.optimizers._verbs import Arithmetic
 from dualtrain.optimizers._words import Betas, LearningRate
 
@@ -27,7 +27,7 @@ class Lamb(UpdateRule):
     eps: Positive
     """Added outside the root (1e-6 in Paddle; torch has no LAMB, its Adams take 1e-8)."""
 
-    decoupled: ClassVar[bool] = True
+    decay_kinds: ClassVar[tuple[DecayKind, ...]] = ("decoupled",)
     trust_ratio: ClassVar[bool] = True
     arrays: ClassVar[tuple[str, ...]] = ("first_moment", "second_moment")
     """m and v."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 from dualtrain.fields import Positive
-from dualtrain.optimizers._rule import Numbers, UpdateRule
+from dualtrain.optimizers._rule import DecayKind, Numbers, UpdateRule
 from dualtrain.optimizers._verbs import Arithmetic
 from dualtrain.optimizers._words import Decay, LearningRate, NonNegative
 
@@ -32,7 +32,7 @@ class Lars(UpdateRule):
     eps: NonNegative = 0.0
     """Added to the norms below the line."""
 
-    decoupled: ClassVar[bool] = True
+    decay_kinds: ClassVar[tuple[DecayKind, ...]] = ("decoupled",)
     trust_ratio: ClassVar[bool] = True
     arrays: ClassVar[tuple[str, ...]] = ("velocity",)
     """b."""

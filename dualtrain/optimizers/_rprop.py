@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, ValidationInfo, field_validator
 
-from dualtrain.optimizers._rule import Numbers, UpdateRule
+from dualtrain.optimizers._rule import DecayKind, Numbers, UpdateRule
 from dualtrain.optimizers._verbs import Arithmetic
 from dualtrain.optimizers._words import LearningRate, Pair
 
@@ -55,6 +55,7 @@ class Rprop(UpdateRule):
         return sizes
 
     reads_rate_once: ClassVar[bool] = True
+    decay_kinds: ClassVar[tuple[DecayKind, ...]] = ("coupled",)
     arrays: ClassVar[tuple[str, ...]] = ("step_size", "last_gradient")
     """s, and the last g."""
 

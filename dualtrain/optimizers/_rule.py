@@ -5,14 +5,20 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import PrivateAttr
 
 from dualtrain.fields import Part
 from dualtrain.optimizers._verbs import NUMPY, Arithmetic
 
-__all__ = ["Numbers", "State", "UpdateRule", "moments"]
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["DecayKind", "Numbers", "State", "UpdateRule", "moments"]
 
 Array = Any
+DecayKind = Literal["decoupled", "coupled"]
 State = Mapping[str, Any]
 """`step`, the number of updates made; under their names the arrays of `state_arrays`, each of the
 weight's shape, and the numbers of `state_numbers`."""
@@ -40,15 +46,15 @@ class UpdateRule(Part):
     of updates with this one. State starts at 0 unless the rule says otherwise.
 
     Coupled decay is added to the gradient after clipping: g + wd w stands wherever a rule says g.
-    Nothing whose native default differs between the frameworks has a default here.
+    Decoupled decay of a rule that does not say it comes before the step, as AdamW's does:
+    w = w (1 - lr wd), then the rule. Nothing whose native default differs between the frameworks
+    has a default here.
     """
 
-    decoupled: ClassVar[bool] = False
-    """Whether weight decay acts on the weight; elsewhere it is added to the gradient."""
-    coupled_since: ClassVar[str] = "Paddle has no class that decouples it"
-    """Why a rule that is not decoupled is not, or which word says it that is."""
-    shrinks: ClassVar[bool] = False
-    """Whether decay multiplies the weight by 1 - lr wd, which may be 1 in float32."""
+    decay_kinds: ClassVar[tuple[DecayKind, ...]] = ("coupled", "decoupled")
+    """What its weight decay may be; decoupled alone where the rule itself says what decay does."""
+    coupled_since: ClassVar[str] = ""
+    """Why it cannot be decoupled: which word says that."""
     decays_after: ClassVar[bool] = False
     """Whether what decays is the weight that the step has left, not the one before it."""
     trust_ratio: ClassVar[bool] = False
@@ -64,6 +70,35 @@ class UpdateRule(Part):
     """Arrays that its state may have."""
     state_numbers: ClassVar[tuple[str, ...]] = ()
     """Scalars in its state, beside `step`."""
+
+    _shrinks_before: bool = PrivateAttr(default=False)
+    """Whether decay acts before the rule, which does not say it itself."""
+
+    def decaying(self, kind: DecayKind) -> Self:
+        """The rule with weight decay of this kind, one of `decay_kinds`."""
+        rule = self.model_copy()
+        rule._shrinks_before = kind == "decoupled" and "coupled" in self.decay_kinds
+        return rule
+
+    def having(self, betas: tuple[float, float] | None) -> Self:
+        """The rule with other betas; the same where there are none."""
+        return self if betas is None else self.model_copy(update={"betas": betas})
+
+    @property
+    def decoupled(self) -> bool:
+        """Whether weight decay acts on the weight; elsewhere it is added to the gradient."""
+        return self._shrinks_before or self.decay_kinds == ("decoupled",)
+
+    @property
+    def shrinks(self) -> bool:
+        """Whether decay multiplies the weight by 1 - lr wd, which may be 1 in float32."""
+        return self.decoupled and not self.trust_ratio
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """What of its state an update depends on: `step` where a bias is corrected by it."""
+        counts = ("step",) if "betas" in type(self).model_fields else ()
+        return (*counts, *self.state_arrays, *self.state_numbers)
 
     @property
     def state_arrays(self) -> tuple[str, ...]:
@@ -104,7 +139,9 @@ class UpdateRule(Part):
         """
         now = Numbers(k=state["step"] + 1, lr=lr, decay=decay, momentum=momentum)
         after = {**state, "step": now.k}
-        if decay and not self.decoupled:
+        if decay and self._shrinks_before:
+            w = verbs.multiply_(w, 1 - lr * decay)
+        elif decay and not self.decoupled:
             g = verbs.plus(g, w, decay)
         return after, self._moved(after, w, g, now, verbs)
 

@@ -20,8 +20,6 @@ class SGD(UpdateRule):
     """`torch.optim.SGD`, `paddle.optimizer.SGD`."""
     lr: LearningRate
 
-    coupled_since: ClassVar[str] = "decoupled decay would make the same update"
-
     def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Arithmetic) -> Any:
         return xp.plus_(w, g, -now.lr)
 

@@ -13,3 +13,4 @@ from dualtrain.outputs._draft import clear_abandoned as clear_abandoned
 from dualtrain.outputs._draft import drafted as drafted
 from dualtrain.outputs._draft import publish as publish
 from dualtrain.outputs._lock import lock as lock
+from dualtrain.outputs._lock import locked as locked

@@ -21,7 +21,6 @@ _SIZES = (
     "horizon",
     "updates_per_epoch",
     "micro_batches_per_epoch",
-    "world_size",
 )
 
 
@@ -108,6 +107,7 @@ def _decay(header: Header, *, decided: bool) -> FactsByName:
             "effective decay": p.effective_decay,
             "lr multiplier": getattr(decisions.get(p.name), "lr_multiplier", None),
             "effective lr multiplier": p.effective_lr_multiplier,
+            "betas": getattr(decisions.get(p.name), "betas", None),
             "frozen": getattr(decisions.get(p.name), "frozen", None),
             "trainable": p.trainable,
         }

@@ -69,7 +69,7 @@ FIELDS: Mapping[type[Any], Mapping[str, tuple[Stage, ...] | str]] = {
         "horizon": (stages.PLAN,),
         "updates_per_epoch": (stages.PLAN,),
         "micro_batches_per_epoch": (stages.PLAN,),
-        "world_size": (stages.PLAN,),
+        "world_size": "how many processes shared each micro-batch, not how they trained",
         "decisions": (stages.DECAY,),
     },
     Decision: {
@@ -81,6 +81,8 @@ FIELDS: Mapping[type[Any], Mapping[str, tuple[Stage, ...] | str]] = {
         "lr_multiplier": (stages.DECAY, stages.NUMBERS),
         "freeze_rule": _RULE,
         "frozen": (stages.DECAY,),
+        "betas_rule": _RULE,
+        "betas": (stages.DECAY,),
     },
     Update: {
         "record": _KIND,

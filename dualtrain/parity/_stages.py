@@ -33,7 +33,7 @@ class Stage:
 PLAN = Stage("plan", ("duration", "batch", "warmup", "horizon"))
 COMPUTATION = Stage("computation", ("amp",), "")
 BATCHES = Stage("batches", ("task", "batch.size", "seed"))
-DECAY = Stage("decay", ("weight_decay", "lr_multipliers", "layer_decay", "freeze"))
+DECAY = Stage("decay", ("weight_decay", "lr_multipliers", "own_betas", "layer_decay", "freeze"))
 INITIAL_WEIGHTS = Stage("initial weights", ("task.model", "seed"))
 INITIAL_OUTPUT = Stage("initial output", ("task.model",))
 LEARNING_RATE = Stage("learning rate", ("optimizer.lr", "schedule", "warmup", "horizon", "shift"))
@@ -48,6 +48,7 @@ RULE = Stage(
         "shift",
         "weight_decay",
         "lr_multipliers",
+        "own_betas",
         "layer_decay",
         "freeze",
         "clip",

@@ -194,6 +194,7 @@ def _held(trace: Trace) -> float:
     spec = trace.header.spec
     words = {} if spec is None else spec.optimizer.model_dump()
     betas = [*words.get("betas", ()), *([words["rho"]] if "rho" in words else [])]
+    betas += [] if spec is None else [beta for part in spec.own_betas for beta in part.betas]
     exact = [(1 - beta, float(np.float32(1) - np.float32(beta))) for beta in betas]
     return max((abs(single - double) / double for double, single in exact), default=0.0)
 

@@ -24,7 +24,7 @@ def decay_note(plan: Plan) -> str | None:
     lr 1e-6 and weight decay 0.01: a note; lr 1e-3 and 0.01: None.
     """
     decay = plan.spec.weight_decay
-    if decay is None or not plan.spec.optimizer.shrinks:
+    if decay is None or not plan.spec.rule.shrinks:
         return None
     falls = plan.spec.schedule.needs_metric  # from the base rate, unknown when
     highest = plan.spec.optimizer.lr if falls else float(plan.lr_curve().max())

@@ -69,7 +69,8 @@ class Plan:
         """The plan of a spec, of the run's sizes and, with its parameters, of a model.
 
         micro_batches_per_epoch: micro-batches in one pass over the data, over all processes.
-        world_size: processes; divides `batch.size`, and changes neither T nor the curve.
+        world_size: processes that share the rows of each micro-batch; changes neither T nor the
+            curve.
         parameters: as a backend lists them; without them the plan has no ledger.
 
         Raises `PlanError` when the sizes leave nothing to train or no room after warmup,
@@ -263,16 +264,6 @@ def _resolve(
 ) -> Plan:
     world_size = _size("world_size", world_size)
     micro_batches_per_epoch = _size("micro_batches_per_epoch", micro_batches_per_epoch)
-    if spec.batch.size is not None and spec.batch.size % world_size:
-        raise PlanError(
-            spec.problem(
-                "batch",
-                "size",
-                rule="must be a multiple of world_size: it counts the samples of all processes",
-                cure=f"write {-(-spec.batch.size // world_size) * world_size}",
-                received=f"size {spec.batch.size}, world_size {world_size}",
-            )
-        )
     stated = spec.batch.micro_batches_per_epoch
     if stated not in (None, micro_batches_per_epoch):
         raise PlanError(

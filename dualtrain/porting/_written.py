@@ -19,6 +19,9 @@ __all__ = ["written_rates"]
 LONGEST = 200_000
 """Updates that are run, at most."""
 
+OF_THE_MODEL = ("weight_decay", "lr_multipliers", "own_betas", "layer_decay", "freeze")
+"""Words by which the model's parameters differ."""
+
 LINE = re.compile(r"^update (\d+) lr (\S+) loss ")
 
 
@@ -30,8 +33,9 @@ def written_rates(spec: Spec, backend: str, micro_batches: int, updates: int) ->
     """
     if updates > LONGEST:
         raise NotStated(f"the run has {updates} updates; up to {LONGEST} are run here")
-    bare = {"weight_decay": None, "lr_multipliers": (), "layer_decay": None, "freeze": None}
-    kept = spec.model_dump(exclude_unset=True) | bare | {"device": "cpu", "task": None}
+    said = spec.model_dump(exclude_unset=True)
+    kept = {n: part for n, part in said.items() if n not in OF_THE_MODEL}
+    kept |= {"device": "cpu", "task": None}
     text = write_script(Spec.model_validate(kept), backend, model="port_twin")
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "train.py").write_text(text, encoding="utf-8")

@@ -39,7 +39,7 @@ def get(machine: Machine, of: Value, name: str, place: Place) -> Value:
                 return of.cells[name]
             if name == "__dict__":
                 return DictValue(of.cells)
-            inner = _imports.submodule(machine, of, name)
+            inner = _imports.submodule(machine, of, name) or _imports.starred(machine, of, name)
             return inner or _unknown(of, name, place)
         case Library(path=path):
             if (of.path, name) in of_libraries(machine):
@@ -54,6 +54,8 @@ def get(machine: Machine, of: Value, name: str, place: Place) -> Value:
         case Made():
             if name in of.cells:
                 return of.cells[name]
+            if name in WRAPPED and of.path.endswith("DataParallel") and of.args:
+                return of.args[0]
         case DictValue() if of.attributes and name in of.cells:
             return of.cells[name]
         case DictValue() if of.attributes and name == "__dict__":
@@ -71,6 +73,10 @@ def get(machine: Machine, of: Value, name: str, place: Place) -> Value:
         case Function() if name == "__name__":
             return Known(of.name)
     return _unknown(of, name, place)
+
+
+WRAPPED = ("module", "_layers")
+"""What torch and Paddle call the model inside their DataParallel."""
 
 
 def of_libraries(machine: Machine) -> dict[tuple[str, str], Value]:
@@ -109,6 +115,10 @@ def _of_instance(machine: Machine, of: Instance, name: str, place: Place) -> Val
     for one in of.of.line:
         if name in one.cells:
             return _method(machine, one.cells[name], of, of.of, place)
+    for one in of.of.line:
+        found = one.cells.get("__getattr__")
+        if isinstance(found, Function) and not name.startswith("__"):
+            return _calls.call(machine, found.bind(of), [Known(name)], {}, place)
     return _unknown(of, name, place)
 
 
@@ -168,6 +178,13 @@ def item(machine: Machine, of: Value, index: Value, place: Place) -> Value:
         at = index.value
         if isinstance(of, DictValue) and _hashable(at) and at in of.cells:
             return of.cells[at]
+        if isinstance(of, Library) and of.path == "sys.modules":
+            found = next((one for one in machine.modules.values() if one.name == at), None)
+            if found is not None:
+                return found
+        if isinstance(of, DictValue) and _hashable(at) and of.factory is not None:
+            machine.write(of.cells, at, _calls.call(machine, of.factory, [], {}, place))
+            return of.cells[at]
         exact = isinstance(of, ListValue) and not of.open and isinstance(at, int)
         if exact and isinstance(of, ListValue) and -len(of.items) <= at < len(of.items):
             inside: Value = of.items[at].value
@@ -201,7 +218,6 @@ def put_item(machine: Machine, of: Value, index: Value, value: Value, place: Pla
             return
     elif isinstance(of, DictValue):
         put_any(machine, of, value, place)
-        return
     name = plain(index) if isinstance(index, Known) else "[]"
     machine.stored(of, str(name), value, place)
 
@@ -209,9 +225,12 @@ def put_item(machine: Machine, of: Value, index: Value, value: Value, place: Pla
 ANY = "any"
 
 
-def put_any(machine: Machine, of: DictValue, value: Value, place: Place) -> Value:
-    """Puts a value under a key that the text does not tell; gives the value that is there."""
-    key = (ANY, str(place))
+def put_any(machine: Machine, of: DictValue, value: Value, place: Place, nth: int = 0) -> Value:
+    """Puts a value under a key that the text does not tell; gives the value that is there.
+
+    nth: which of the several that one line puts there.
+    """
+    key = (ANY, str(place), nth)
     if key not in of.cells:
         machine.write(of.cells, key, value)
     of.open = of.open or machine.context.real

@@ -102,7 +102,18 @@ def _method(
         if not library:
             return Known(None)
         return machine.happens(f"{library}.{name}", args, kwargs, place, receiver=of)
-    return machine.happens(f"{path_of(of)}.{name}", args, kwargs, place, receiver=of)
+    given = machine.happens(f"{path_of(of)}.{name}", args, kwargs, place, receiver=of)
+    model = isinstance(of, Instance) and of.of.library.endswith((".Module", ".Layer"))
+    return of if model and name in ITSELF else given
+
+
+ITSELF = frozenset(
+    (
+        *("apply", "bfloat16", "cpu", "cuda", "double", "eval", "float", "half"),
+        *("requires_grad_", "share_memory", "to", "train"),
+    )
+)
+"""Methods of torch's Module and Paddle's Layer that give the model itself."""
 
 
 def _instance(
@@ -141,19 +152,24 @@ def _function(
                 return given
             if isinstance(given, DictValue):
                 args, kwargs = [], {str(k): v for k, v in given.cells.items()}
-    obstacle = machine.obstacle(function)
+    obstacle = machine.obstacle(function, over_data=any(map(_data, args)))
     if obstacle:
         for one in (*args, *kwargs.values()):
             read(machine, one, place)
         return Unknown(obstacle, Origin("computed", place))
     cells = _bound(machine, function, args, kwargs, place)
     frame = Frame(cells, function.module, function.scopes, function)
-    with machine.called(function), machine.under(function=function.name):
+    with machine.called(function, cells), machine.under(function=function.name):
         if isinstance(function.node, ast.Lambda):
             from dualtrain.reading._expressions import evaluate
 
             return evaluate(machine, function.node.body, frame)
         return _statements.run(machine, function.node.body, frame, place)
+
+
+def _data(value: Value) -> bool:
+    """Whether a value is known data, inside which there is less of it at each step."""
+    return isinstance(value, (DictValue, ListValue)) and not value.open
 
 
 def _bound(

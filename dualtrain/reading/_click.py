@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -145,6 +146,10 @@ def _command(machine: Machine, event: Event) -> Value | None:
     return space
 
 
+TRAINS = re.compile(r"train|fit|fine-?tune")
+"""Names of a group's commands that train."""
+
+
 def _group(machine: Machine, event: Event) -> Value | None:
     """A call of a group: its own options, then the command that the words name."""
     function, args, kwargs, _ = machine.state["decorated"]
@@ -154,6 +159,10 @@ def _group(machine: Machine, event: Event) -> Value | None:
     words = _argparse.words_of(machine, None) or []
     commands: dict[str, Function] = machine.state.get(COMMANDS, {}).get(function.node, {})
     at = next((n for n, one in enumerate(words) if one.value in commands), None)
+    trains = [name for name in commands if TRAINS.match(name)]
+    if at is None and len(trains) == 1:
+        machine.note(f"{event.place}: no command of the group is given; read as {trains[0]}")
+        words, at = [Known(trains[0]), *words], 0
     space, _ = filled(machine, _options(function), words[:at], event.place)
     given = {str(name): value for name, value in space.cells.items()}
     entered.add(function.node)

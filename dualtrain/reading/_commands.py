@@ -12,7 +12,7 @@ from dualtrain.reading._markdown import blocks
 from dualtrain.reading._node import Node
 from dualtrain.reading._notebooks import shell_of
 from dualtrain.reading._place import Place
-from dualtrain.reading._shell import Shell, Simple, run
+from dualtrain.reading._shell import Opens, Shell, Simple, run
 
 __all__ = ["Command", "choose", "commands", "other_work", "working_folder"]
 
@@ -69,31 +69,35 @@ class Command:
         return found
 
 
-def commands(text: str, file: str, arguments: Sequence[str] | None = None) -> list[Command]:
+def commands(
+    text: str, file: str, arguments: Sequence[str] | None = None, opens: Opens | None = None
+) -> list[Command]:
     """The Python programs and shell scripts that a text starts, in order.
 
     `file` names the text in places; one that ends as a page does (`README.md`) is read block by
     block, of a notebook the lines for a shell, any other as a script of a shell. `arguments` are
-    those that the script is called with, where that is known.
+    those that the script is called with, where that is known; `opens` gives the text and the name
+    of a script that this one starts or sources, by its path, or None.
 
     >>> text = "lr=5e-5\\npython -m paddle.distributed.launch --gpus 0 run.py --lr $lr --out $OUT"
     >>> [one] = commands(text, "run.sh")
     >>> one.words, str(one.places[2]), one.unresolved
     (('run.py', '--lr', '5e-5', '--out', '$OUT'), 'run.sh:1', {4: 'the variable OUT is not set in the file'})
     """  # noqa: E501
-    shell = Shell()
+    page = PurePosixPath(file.lower()).suffix in _PAGES
+    shell = Shell(opens=opens, pasted=page, files=(file,))
     if file.lower().endswith(".ipynb"):
         run(shell_of(text, file), 1, arguments, shell)
-    elif PurePosixPath(file.lower()).suffix in _PAGES:
+    elif page:
         for block, line in blocks(text):
             run(block, line, arguments, shell)
     else:
         run(text, 1 if "\n" in text or file.endswith(".sh") else 0, arguments, shell)
-    found = (_command(simple, file) for simple in shell.commands)
+    found = (_command(simple) for simple in shell.commands)
     return [command for command in found if command is not None]
 
 
-def _command(simple: Simple, file: str) -> Command | None:
+def _command(simple: Simple) -> Command | None:
     found = started([word.text for word in simple.words])
     if found is None:
         return None
@@ -101,8 +105,8 @@ def _command(simple: Simple, file: str) -> Command | None:
     words = simple.words[at:]
     return Command(
         tuple(word.text for word in words),
-        tuple(Place(file, word.line) for word in words),
-        Place(file, simple.line),
+        tuple(Place(word.file or simple.file, word.line) for word in words),
+        Place(simple.file, simple.line),
         module,
         {number: word.unknown for number, word in enumerate(words) if word.unknown},
         {name: word.text for name, word in simple.environment.items()},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from dualtrain.reading import _methods
@@ -77,6 +78,7 @@ def toml_node(text: str, file: str) -> Node:
 
 READERS: Mapping[str, Callable[[str, str], Node]] = {
     "yaml": yaml_node,
+    "yaml 1.2": partial(yaml_node, exponents=True),
     "json": json_node,
     "toml": toml_node,
 }
@@ -85,7 +87,7 @@ READERS: Mapping[str, Callable[[str, str], Node]] = {
 def load(
     machine: Machine, kind: str, source: Value, place: Place, *, attributes: bool = False
 ) -> Value:
-    """What a file or a text says; kind: `yaml`, `json` or `toml`."""
+    """What a file or a text says; kind: `yaml`, `yaml 1.2`, `json` or `toml`."""
     text = source if _is_text(source) else text_of(machine, source, place)
     if not isinstance(text, Known):
         return text
@@ -134,7 +136,7 @@ def _omega(machine: Machine, event: Event) -> Value | None:
     given = event.args[0] if event.args else None
     if isinstance(given, DictValue):
         return _methods.attributes_of(given)
-    return None if given is None else load(machine, "yaml", given, event.place, attributes=True)
+    return None if given is None else load(machine, "yaml 1.2", given, event.place, attributes=True)
 
 
 MODELS: dict[str, Model] = {
@@ -142,7 +144,7 @@ MODELS: dict[str, Model] = {
         f"yaml.{name}": _loads("yaml")
         for name in ("load", "safe_load", "full_load", "unsafe_load", "round_trip_load")
     },
-    "ruamel.yaml.YAML.load": _loads("yaml"),
+    "ruamel.yaml.YAML.load": _loads("yaml 1.2"),
     "ruamel.yaml.safe_load": _loads("yaml"),
     "ruamel.yaml.load": _loads("yaml"),
     "json.load": _loads("json"),

@@ -27,8 +27,21 @@ _MOST = 100_000
 _DEEP = "too deeply nested to be read"
 
 
-def yaml_node(text: str, file: str) -> Node:
+class _Exponents(yaml.SafeLoader):
+    """A loader to which `1e-4` is a number, as to OmegaConf's and to those of YAML 1.2."""
+
+
+_Exponents.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+$"),
+    list("-+0123456789"),
+)
+
+
+def yaml_node(text: str, file: str, *, exponents: bool = False) -> Node:
     """What a YAML document says; an empty one says null.
+
+    exponents: whether `1e-4` is a number to the program's reader; to PyYAML's it is text.
 
     Raises `SourceError`: it is no YAML, several documents, or aliases that write it out beyond
     measure.
@@ -38,7 +51,7 @@ def yaml_node(text: str, file: str) -> Node:
     ({'lr': {'base': '1e-4', 'end': 1e-06}}, 'Cosine')
     """
     try:
-        loader = yaml.SafeLoader(text)
+        loader = (_Exponents if exponents else yaml.SafeLoader)(text)
         root = loader.get_single_node()
         return Node(None, Place(file, 1)) if root is None else _Tree(loader, file).node(root)
     except yaml.MarkedYAMLError as fault:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from dualtrain.reading import _attributes, _calls
+from dualtrain.reading._executed import module_of
 from dualtrain.reading._machine import Event, Machine, Model
 from dualtrain.reading._place import Place
 from dualtrain.reading._values import (
@@ -14,10 +15,13 @@ from dualtrain.reading._values import (
     Function,
     Instance,
     Known,
+    Library,
+    ListValue,
     Made,
     Origin,
     Unknown,
     Value,
+    plain,
 )
 
 __all__ = ["MODELS", "Field", "construct", "default", "fields"]
@@ -122,8 +126,8 @@ def _construct(machine: Machine, event: Event) -> Value | None:
 
 
 def _replace(machine: Machine, event: Event) -> Value | None:
-    """dataclasses.replace(object, **changes)."""
-    of = event.args[0] if event.args else None
+    """dataclasses.replace(object, **changes), and the method of a named tuple."""
+    of = event.receiver or (event.args[0] if event.args else None)
     if not isinstance(of, Instance):
         return None
     made = Instance(of.of, event.place, dict(of.cells))
@@ -132,8 +136,31 @@ def _replace(machine: Machine, event: Event) -> Value | None:
     return made
 
 
+def _named_tuple(machine: Machine, event: Event) -> Value | None:
+    """collections.namedtuple(name, fields, defaults=...): as the class of such annotations."""
+    names = event.args[1] if len(event.args) > 1 else event.kwargs.get("field_names", Known(None))
+    around = module_of(machine, event.place.file)
+    try:
+        told = plain(names)
+    except ValueError:
+        return None
+    words = told.replace(",", " ").split() if isinstance(told, str) else list(told or ())
+    if around is None or not all(isinstance(one, str) and one.isidentifier() for one in words):
+        return None
+    given = event.kwargs.get("defaults")
+    last = given.values if isinstance(given, ListValue) else []
+    cells = dict(zip(words[len(words) - len(last) :], last, strict=True)) if last else {}
+    body = "".join(f"\n {one}: object" + " = ..." * (one in cells) for one in words) or "\n pass"
+    node = ast.parse(f"class Named:{body}").body[0]
+    assert isinstance(node, ast.ClassDef)
+    for one in ast.walk(node):
+        if isinstance(one, (ast.stmt, ast.expr)):
+            one.lineno = one.end_lineno = event.place.line
+    return Class("Named", node, around, (Library("typing.NamedTuple"),), cells)
+
+
 def _as_dict(machine: Machine, event: Event) -> Value | None:
-    of = event.args[0] if event.args else None
+    of = event.receiver or (event.args[0] if event.args else None)
     return _attributes.get(machine, of, "__dict__", event.place) if of is not None else None
 
 
@@ -141,5 +168,8 @@ MODELS: dict[str, Model] = {
     **{f"@{name}": _construct for name in (*DECORATORS, *BASES)},
     "dataclasses.replace": _replace,
     "dataclasses.asdict": _as_dict,
+    "typing.NamedTuple._replace": _replace,
+    "typing.NamedTuple._asdict": _as_dict,
+    "collections.namedtuple": _named_tuple,
     "attr.asdict": _as_dict,
 }

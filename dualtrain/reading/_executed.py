@@ -100,6 +100,8 @@ def _import_module(machine: Machine, event: Event) -> Value | None:
     here = module_of(machine, event.place.file)
     if not isinstance(name, Known) or not isinstance(name.value, str) or here is None:
         return None
+    if name.value == here.name:
+        return here
     text = name.value.lstrip(".")
     level = len(name.value) - len(text)
     return _imports.module(machine, text, Frame({}, here), level)

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from dualtrain.reading import _attributes, _calls
+from dualtrain.reading import _attributes, _calls, _imports
 from dualtrain.reading._flags import enclosed, labelled, passed, read, uses_by_name
 from dualtrain.reading._machine import Frame, Machine, either
 from dualtrain.reading._operators import (
@@ -77,9 +77,9 @@ def _named_value(machine: Machine, node: ast.Name, frame: Frame, place: Place) -
         return cells[node.id]
     if node.id in _calls.BUILTINS:
         return Library(f"builtins.{node.id}")
-    stars = {of for file, of in machine.state.get("stars", []) if file == frame.module.file}
-    if len(stars) == 1:
-        return Library(f"{stars.pop()}.{node.id}")
+    starred = _imports.starred(machine, frame.module, node.id)
+    if starred is not None:
+        return starred
     return Unknown(
         f"{node.id} is set nowhere", Origin("computed", place), "name", (Known(node.id),)
     )
@@ -277,6 +277,12 @@ def _hashable(value: Any) -> bool:
     return isinstance(value, (str, int, float, bool, bytes, type(None)))
 
 
+def _bounds(machine: Machine, node: ast.Slice, frame: Frame, place: Place) -> Value:
+    """A slice among others: the `:-1` of `x[..., :-1, :]`."""
+    parts = tuple(evaluate(machine, one, frame) for one in (node.lower, node.upper, node.step))
+    return Unknown("", Origin("computed", place), "bounds", parts)
+
+
 def _subscript(machine: Machine, node: ast.Subscript, frame: Frame, place: Place) -> Value:
     base = evaluate(machine, node.value, frame)
     if isinstance(node.slice, ast.Slice):
@@ -382,13 +388,14 @@ def _comprehension(machine: Machine, node: Any, frame: Frame, place: Place) -> V
     go(0)
     if isinstance(node, ast.DictComp):
         made = DictValue({}, Origin("computed", place), state["open"])
-        for one in found:
+        for nth, one in enumerate(found):
             assert isinstance(one.value, ListValue)
             key, value = one.value.values
             if isinstance(key, Known) and _hashable(key.value):
                 made.cells[key.value] = value
             else:
                 made.open = True
+                _attributes.put_any(machine, made, value, place, nth)
         return made
     kind = "set" if isinstance(node, ast.SetComp) else "list"
     cells = {"items": tuple(found), "open": state["open"]}
@@ -535,6 +542,7 @@ RULES: dict[type[ast.AST], Callable[[Machine, Any, Frame, Place], Value]] = {
     ast.SetComp: _comprehension,
     ast.GeneratorExp: _comprehension,
     ast.DictComp: _comprehension,
+    ast.Slice: _bounds,
     ast.NamedExpr: _named,
     ast.Await: _await,
     ast.Yield: _yield,

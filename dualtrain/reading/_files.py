@@ -23,8 +23,11 @@ OPENERS = ("builtins.open", "io.open", "codecs.open", "os.fdopen")
 
 
 def find(machine: Machine, path: str) -> Path | None:
-    """The file that a path of the program means, if it lies in the folder that is read."""
-    return _found(machine, path, Path.is_file)
+    """The file that a path of the program means, if it lies in the folder that is read; where
+    none is there, the configuration that is given, if it has that name."""
+    given: Path | None = machine.state.get("config")
+    named = given is not None and given.name == posixpath.basename(path)
+    return _found(machine, path, Path.is_file) or (given if named else None)
 
 
 def folder(machine: Machine, path: object) -> Path | None:

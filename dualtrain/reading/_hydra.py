@@ -53,7 +53,7 @@ def _composed(machine: Machine, folder: str, name: str, place: Place, depth: int
     """A file over what its `defaults` name, or before `_self_`, under it."""
     path = f"{folder}/{name}" if folder else name
     path = path if path.endswith((".yaml", ".yml")) else f"{path}.yaml"
-    own = load(machine, "yaml", Known(path), place, attributes=True)
+    own = load(machine, "yaml 1.2", Known(path), place, attributes=True)
     if not isinstance(own, DictValue) or depth > 5:
         return own
     defaults = own.cells.pop("defaults", None)
@@ -112,7 +112,7 @@ def _override(machine: Machine, config: DictValue, word: Known, folder: str, pla
         _group(machine, config, folder, key, text, place)
         return
     try:
-        value = of_node(yaml_node(text, place.file), attributes=True)
+        value = of_node(yaml_node(text, place.file, exponents=True), attributes=True)
     except SourceError:
         value = Known(text)
     if isinstance(value, Known) and isinstance(value.value, str):

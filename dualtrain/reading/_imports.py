@@ -9,7 +9,22 @@ from dualtrain.reading._machine import Frame, Machine
 from dualtrain.reading._source import SourceError, parsed
 from dualtrain.reading._values import Known, Library, Module, Origin, Value
 
-__all__ = ["everything", "loaded", "main", "module", "submodule"]
+EXPORTED = {
+    "paddle.optimizer": "ASGD Adadelta Adagrad Adam AdamW Adamax LBFGS Lamb Momentum NAdam "
+    "Optimizer RAdam RMSProp Rprop SGD",
+    "paddle.optimizer.lr": "CosineAnnealingDecay CosineAnnealingWarmRestarts CyclicLR "
+    "ExponentialDecay InverseTimeDecay LRScheduler LambdaDecay LinearLR LinearWarmup "
+    "MultiStepDecay MultiplicativeDecay NaturalExpDecay NoamDecay OneCycleLR PiecewiseDecay "
+    "PolynomialDecay ReduceOnPlateau StepDecay",
+    "torch.optim": "ASGD Adadelta Adafactor Adagrad Adam AdamW Adamax LBFGS NAdam Optimizer RAdam "
+    "RMSprop Rprop SGD SparseAdam lr_scheduler swa_utils",
+    "torch.optim.lr_scheduler": "ChainedScheduler ConstantLR CosineAnnealingLR "
+    "CosineAnnealingWarmRestarts CyclicLR ExponentialLR LRScheduler LambdaLR LinearLR MultiStepLR "
+    "MultiplicativeLR OneCycleLR PolynomialLR ReduceLROnPlateau SequentialLR StepLR",
+}
+"""What `from library import *` gives, of those that are told apart by it."""
+
+__all__ = ["everything", "loaded", "main", "module", "starred", "submodule"]
 
 ALWAYS_LIBRARIES = frozenset(
     [
@@ -132,6 +147,14 @@ def submodule(machine: Machine, of: Module, name: str) -> Value | None:
         return None
     found = _found(folder, [name])
     return None if found is None else loaded(machine, found, f"{of.name}.{name}")
+
+
+def starred(machine: Machine, of: Module, name: str) -> Library | None:
+    """What a name is that only `from library import *` can give; None where none or several can."""
+    stars = {path for file, path in machine.state.get("stars", []) if file == of.file}
+    sure = [one for one in stars if name in EXPORTED.get(one, "").split()]
+    left = sure or [one for one in stars if one not in EXPORTED]
+    return Library(f"{left[0]}.{name}") if len(left) == 1 else None
 
 
 def everything(machine: Machine, base: Value, frame: Frame) -> None:

@@ -35,6 +35,9 @@ FUEL = 150_000
 AGAIN = 3
 """How often one function may be inside itself; once in a branch that is not entered."""
 
+AGAIN_OVER_DATA = 12
+"""The same of a function that goes through data, which are no deeper than that."""
+
 SHARE = FUEL // 3
 """Nodes in one function, over all its calls, beyond which it is not followed again."""
 
@@ -136,7 +139,11 @@ class Machine:
         self.spent: dict[Any, int] = {}
         """Work by function, over all calls that have come back."""
         self.calls: list[Function] = []
+        self.frames: list[dict[str, Value]] = []
+        """Names of the calls that are under way, the innermost last."""
         self._entered: dict[Any, int] = {}
+        self._over_data: set[Any] = set()
+        """Functions whose outermost call is given data."""
 
     def burn(self, amount: int = 1) -> None:
         """Counts work. Raises OutOfFuel."""
@@ -144,14 +151,21 @@ class Machine:
         if self.burned > self._fuel:
             raise OutOfFuel
 
-    def obstacle(self, function: Function) -> str:
-        """Why a call is not followed: too deep inside others, or too much work; empty if it is."""
+    def obstacle(self, function: Function, *, over_data: bool = False) -> str:
+        """Why a call is not followed: too deep inside others, or too much work; empty if it is.
+
+        over_data: it is given data, as a function is that goes through a configuration."""
         name = function.name
         if len(self.calls) >= DEPTH:
             return f"{name} is called too deep inside others"
         inside = sum(one.node is function.node for one in self.calls)
         here = self.burned - self._entered[function.node] if inside else 0
-        if inside >= (AGAIN if self.context.real else 1):
+        if over_data and not inside:
+            self._over_data.add(function.node)
+        elif not inside:
+            self._over_data.discard(function.node)
+        often = AGAIN_OVER_DATA if function.node in self._over_data else AGAIN
+        if inside >= (often if self.context.real else 1):
             return f"{name} calls itself"
         if here >= RECURSION or self.spent.get(function.node, 0) > SHARE:
             why = f"{name} is called too often to be followed each time"
@@ -160,16 +174,18 @@ class Machine:
         return ""
 
     @contextmanager
-    def called(self, function: Function) -> Iterator[None]:
-        """Inside a function."""
+    def called(self, function: Function, cells: dict[str, Value]) -> Iterator[None]:
+        """Inside a function, whose names these are."""
         outermost = all(one.node is not function.node for one in self.calls)
         if outermost:
             self._entered[function.node] = self.burned
         self.calls.append(function)
+        self.frames.append(cells)
         try:
             yield
         finally:
             self.calls.pop()
+            self.frames.pop()
             if outermost:
                 here = self.burned - self._entered[function.node]
                 self.spent[function.node] = self.spent.get(function.node, 0) + here

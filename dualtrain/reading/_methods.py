@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from dualtrain.reading import _attributes, _calls
@@ -240,6 +241,17 @@ def _pure(op: str, function: Callable[..., Any]) -> Callable[[Machine, Event], V
     return model
 
 
+def _default_dict(machine: Machine, event: Event) -> Value:
+    factory, *rest = event.args or (Known(None),)
+    made = _dict(machine, replace(event, args=tuple(rest)))
+    assert isinstance(made, DictValue)
+    known = isinstance(factory, (Function, Class)) or (
+        isinstance(factory, Library) and factory.path.startswith("builtins.")
+    )
+    made.factory, made.open = (factory, made.open) if known else (None, True)
+    return made
+
+
 def _len(machine: Machine, event: Event) -> Value:
     (of,) = event.first(1)
     if isinstance(of, ListValue) and not of.open:
@@ -353,45 +365,6 @@ def _hasattr(machine: Machine, event: Event) -> Value | None:
     return Unknown("", Origin("computed", event.place), "hasattr", event.args)
 
 
-def _isinstance(machine: Machine, event: Event) -> Value | None:
-    of, kind = event.first(2)
-    kinds = kind.values if isinstance(kind, ListValue) else [kind]
-    types = {
-        "builtins.int": int,
-        "builtins.float": float,
-        "builtins.str": str,
-        "builtins.bool": bool,
-    }
-    known: list[bool | None] = []
-    for one in kinds:
-        match of, one:
-            case Known(), Library(path=path) if path in types:
-                known.append(isinstance(of.value, types[path]))
-            case ((Known() | ListValue() | DictValue()), Library(path=path)):
-                names = {"builtins.list": "list", "builtins.tuple": "tuple", "builtins.set": "set"}
-                if isinstance(of, ListValue) and path in names:
-                    known.append(of.kind == names[path])
-                elif path in ("builtins.dict", "collections.abc.Mapping"):
-                    known.append(isinstance(of, DictValue))
-                else:
-                    known.append(False)
-            case DictValue(of=Class() as kind_of), Class():
-                known.append(one in kind_of.line)
-            case ((Known() | ListValue() | DictValue()), Class()):
-                known.append(False)
-            case Instance(), Class():
-                known.append(one in of.of.line)
-            case Made(path=made), Library(path=path):
-                known.append(True if made == path else None)
-            case _:
-                known.append(None)
-    if True in known:
-        return Known(True, Origin("computed", event.place))
-    if known and None not in known:
-        return Known(False, Origin("computed", event.place))
-    return Unknown("", Origin("computed", event.place), "isinstance", event.args)
-
-
 def _vars(machine: Machine, event: Event) -> Value | None:
     if event.args and isinstance(event.args[0], Instance):
         return DictValue(event.args[0].cells)
@@ -414,6 +387,8 @@ def copied(value: Value) -> Value:
         return ListValue(value.kind, {"items": items, "open": value.open}, value.origin)
     if isinstance(value, Instance):
         return Instance(value.of, value.place, {**value.cells, COPIED: Known(True)})
+    if isinstance(value, Made):
+        return replace(value, cells={**value.cells, COPIED: Known(True)})
     return value
 
 
@@ -423,21 +398,6 @@ COPIED = "<a copy>"
 
 def _deepcopy(machine: Machine, event: Event) -> Value | None:
     return copied(event.args[0]) if event.args else None
-
-
-def _type(machine: Machine, event: Event) -> Value | None:
-    match event.args:
-        case (Instance(of=of),):
-            return of
-        case (DictValue(of=Class() as of),):
-            return of
-        case (DictValue(),):
-            return Library("builtins.dict")
-        case (ListValue(kind=kind),):
-            return Library(f"builtins.{kind}")
-        case (Known(value=value),):
-            return Library(f"builtins.{type(value).__name__}")
-    return None
 
 
 def _attributes_of(machine: Machine, event: Event) -> Value:
@@ -527,15 +487,13 @@ MODELS: dict[str, Callable[[Machine, Event], Value | None]] = {
     "builtins.getattr": _getattr,
     "builtins.setattr": _setattr,
     "builtins.hasattr": _hasattr,
-    "builtins.isinstance": _isinstance,
     "builtins.vars": _vars,
     "builtins.super": _super,
-    "builtins.type": _type,
     "builtins.dict.__init__": _dict_init,
     "builtins.map": _map,
     "builtins.filter": _filter,
     "collections.OrderedDict": _dict,
-    "collections.defaultdict": lambda machine, event: DictValue({}, Origin(), True),
+    "collections.defaultdict": _default_dict,
     "easydict.EasyDict": _attributes_of,
     "attrdict.AttrDict": _attributes_of,
     "addict.Dict": _attributes_of,

@@ -8,6 +8,7 @@ from dualtrain.reading import (
     _absl,
     _argparse,
     _argparse_fields,
+    _classes,
     _click,
     _config_nodes,
     _configurations,
@@ -18,7 +19,10 @@ from dualtrain.reading import (
     _functions,
     _hydra,
     _ini,
+    _library_loops,
+    _loaders,
     _methods,
+    _timm,
 )
 from dualtrain.reading._machine import Model
 
@@ -28,6 +32,8 @@ ALL_MODELS: Mapping[str, Model] = {
     name: model
     for module in (
         _methods,
+        _classes,
+        _loaders,
         _files,
         _argparse,
         _dataclasses,
@@ -41,6 +47,8 @@ ALL_MODELS: Mapping[str, Model] = {
         _absl,
         _hydra,
         _ini,
+        _timm,
+        _library_loops,
     )
     for name, model in module.MODELS.items()
 }

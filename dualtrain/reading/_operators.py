@@ -99,8 +99,10 @@ def truth(value: Value) -> bool | None:
     return True if isinstance(value, OBJECTS) else None
 
 
-def is_object(made: Made) -> bool:
-    """Whether what a library gave is an object of a class, as its name tells."""
+def is_object(made: Made | Instance) -> bool:
+    """Whether it is an object of a class: what a library gave is one as its name tells."""
+    if isinstance(made, Instance):
+        return not made.of.library.startswith("builtins.")
     return made.path.rpartition(".")[2][:1].isupper()
 
 

@@ -65,6 +65,7 @@ def read_program(
     models: Mapping[str, Model] | None = None,
     uncalled: Sequence[str] = (),
     folder: str | None = None,
+    config: Path | None = None,
 ) -> Program:
     """Reads a script, without running any of it.
 
@@ -73,6 +74,7 @@ def read_program(
     models: what functions of libraries give, beside those of Python.
     uncalled: names of functions of the entry that are read too where nothing calls them.
     folder: where it is run, below the root; files it opens are looked for there first.
+    config: the configuration, below the root, whose name stands for it where it opens that.
 
     Raises SourceError: the entry cannot be read, or is no Python.
     """
@@ -85,6 +87,8 @@ def read_program(
     called: list[str] = []
     entry = entry.resolve()
     machine.state["entry"] = entry.parent
+    if config is not None and config.resolve().is_relative_to(root):
+        machine.state["config"] = config.resolve()
     if folder is not None:
         machine.state["folder"] = root / folder
     module = Module("__main__", entry.name)

@@ -10,11 +10,12 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from dualtrain.reading._launchers import started
 from dualtrain.reading._shell_tests import known, matches, truth
 from dualtrain.reading._shell_text import PLACEHOLDER, Token, tokens
 from dualtrain.reading._shell_words import Scope, Word, expand
 
-__all__ = ["Simple", "run"]
+__all__ = ["Opens", "Shell", "Simple", "run"]
 
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)(\+?)=(.*)", re.DOTALL)
 _CHANGED = re.compile(r"\b([A-Za-z_]\w*)\s*(?:[-+*/%]?=(?!=)|\+\+|--)|(?:\+\+|--)\s*([A-Za-z_]\w*)")
@@ -24,6 +25,7 @@ _BRANCHES = ("elif", "else", "fi")
 _MOST = 2000
 _DEEPEST = 40
 _LONGEST = 100_000
+_NESTED = 5
 _EXPANSION = re.compile(r"\$\{[^}]*\}")
 _SPREAD = re.compile(r"(?<!\\)[*?]|\{.*(?:,|\.\.).*\}|\[.+\]")
 
@@ -40,6 +42,8 @@ class Simple:
     when: str
     """The condition that it stands under; empty where it always runs."""
     notes: list[str]
+    file: str
+    """Where it stands; empty in the first script."""
 
 
 def run(
@@ -53,11 +57,21 @@ def run(
     return shell
 
 
+Opens = Callable[[str], "tuple[str, str] | None"]
+"""A script by its path: its text, and its name in places; None where there is none to follow."""
+
+
 @dataclass(slots=True)
 class Shell:
     """What is set, and the commands so far."""
 
     scope: Scope = field(default_factory=Scope)
+    opens: Opens | None = None
+    """Gives the scripts that this one starts; None: they are not followed."""
+    pasted: bool = False
+    """Whether it is a page's block, in which a line of flags belongs to the command before it."""
+    files: tuple[str, ...] = ("",)
+    """The script, behind those that it was started by."""
     commands: list[Simple] = field(default_factory=list)
     _exported: set[str] = field(default_factory=set)
     _folder: str = ""
@@ -76,6 +90,24 @@ class Shell:
         while self._at < len(found):
             self._block()
             self._at += 1  # an end that nothing began
+
+    def follow(self, path: str, arguments: list[Word] | None) -> None:
+        """The script at a path, started with these arguments; None: sourced."""
+        found = self.opens(f"{self._folder}/{path}".lstrip("/")) if self.opens else None
+        if found is None or found[1] in self.files or len(self.files) > _NESTED:
+            return
+        text, file = found
+        self.scope.leaves(self.files[-1])
+        inner = Shell(self.scope, self.opens, files=(*self.files, file))
+        if arguments is not None:
+            exported = {name: self.scope.variables.get(name, []) for name in self._exported}
+            inner.scope = Scope({name: one for name, one in exported.items() if one}, arguments)
+            inner.scope.leaves(self.files[-1])
+        inner.commands, inner._steps = self.commands, self._steps
+        inner._folder, inner._when, inner._exported = self._folder, self._when, self._exported
+        inner.read(list(tokens(text)))
+        inner.scope.leaves(file)
+        self._steps = inner._steps
 
     def _peek(self, ahead: int = 0) -> str:
         at = self._at + ahead
@@ -275,6 +307,7 @@ class Shell:
     def _simple(self) -> None:
         line, words = self._tokens[self._at].line, list[Word]()
         environment, notes = dict[str, Word](), list[str]()
+        before = dict(self.scope.variables)
         while self._at < len(self._tokens):
             token = self._tokens[self._at]
             if token.operator and token.text == "\\":
@@ -291,6 +324,8 @@ class Shell:
                 if words and words[0].text == "export":
                     self._exported.add(found[1])
             else:
+                if environment and not words:  # what stands before a command is set for it alone
+                    self.scope.variables = before
                 words += self._words(token, notes)
             self._at += 1
         if self._live:
@@ -338,11 +373,16 @@ class Shell:
         self, words: list[Word], line: int, environment: dict[str, Word], notes: list[str]
     ) -> None:
         name = words[0].text if words else ""
+        if name == "export":
+            self._exported |= {word.text for word in words[1:]}
         if not words or name in _DECLARING:
             return
         if name in self._functions:
             self._call(name, words[1:])
-        elif name in ("read", "unset", "let", "getopts", "source", "."):
+        elif name in ("source", "."):
+            if len(words) > 1 and not words[1].unknown:
+                self.follow(words[1].text, None)
+        elif name in ("read", "unset", "let", "getopts"):
             for word in words[1:]:
                 self._forget(word.text)
                 if name == "read" and re.fullmatch(r"\w+", word.text):
@@ -355,6 +395,10 @@ class Shell:
             self._folder = f"{self._folder}/{words[1].text}".lstrip("/")
         elif name == "exit" and not self._when and self._depth == 1:
             self._at = len(self._tokens)
+        elif name.startswith("-") and self.commands and self._goes_on(line):
+            last = self.commands[-1]
+            last.notes.append(f"line {line}: {name} begins a line; read on, as meant")
+            self.commands[-1] = replace(last, words=(*last.words, *words))
         elif name.startswith("-") and self.commands:
             self.commands[-1].notes.append(
                 f"line {line}: {name} begins a line; the shell ends the command before it"
@@ -366,9 +410,29 @@ class Shell:
                 if self.scope.variables.get(name)
             }
             when = " and ".join(self._when)
-            self.commands.append(
-                Simple(tuple(words), line, exported | environment, self._folder, when, notes)
-            )
+            given, file = exported | environment, self.files[-1]
+            self.commands.append(Simple(tuple(words), line, given, self._folder, when, notes, file))
+            self._start(words, environment)
+
+    def _start(self, words: list[Word], environment: dict[str, Word]) -> None:
+        """Follow a script of a shell that a command starts."""
+        at, module = started([word.text for word in words]) or (0, True)
+        if module or not words[at].text.endswith(".sh") or words[at].unknown:
+            return
+        before = {name: self.scope.variables.get(name) for name in environment}
+        exported = set(self._exported)
+        self.scope.variables |= {name: [one] for name, one in environment.items()}
+        self._exported |= set(environment)
+        self.follow(words[at].text, words[at + 1 :])
+        self._exported = exported
+        for name, old in before.items():
+            self.scope.variables.pop(name)
+            if old is not None:
+                self.scope.variables[name] = old
+
+    def _goes_on(self, line: int) -> bool:
+        """Whether a line that begins with a flag belongs to the command on the one before."""
+        return self.pasted and self.commands[-1].words[-1].line == line - 1
 
 
 def _bare(raw: str) -> bool:

@@ -31,6 +31,8 @@ class Word:
     line: int
     unknown: str = ""
     """Why the text is not known: it still has its `$name`."""
+    file: str = ""
+    """Where the line stands, if that is another file than the command's."""
 
 
 @dataclass(slots=True)
@@ -40,6 +42,16 @@ class Scope:
     variables: dict[str, list[Word]] = field(default_factory=dict)
     arguments: list[Word] | None = None
     """Of the script; None where it is not known how it is called."""
+
+    def leaves(self, file: str) -> None:
+        """What is set so far was set in a file, which another one follows."""
+        every = (
+            self.variables.values()
+            if self.arguments is None
+            else [*self.variables.values(), self.arguments]
+        )
+        for words in every:
+            words[:] = [word if word.file else replace(word, file=file) for word in words]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +70,7 @@ def expand(raw: str, line: int, scope: Scope) -> list[Word]:
     >>> [word.text for raw in ("--lr=$lr", "$more", "'$lr'") for word in expand(raw, 9, scope)]
     ['--lr=5e-5', '--fp16', '--seed', '1', '$lr']
     >>> expand("$((2 * 8))", 9, scope), expand("$seed", 9, scope)[0].unknown
-    ([Word(text='16', line=9, unknown='')], 'the variable seed is not set in the file')
+    ([Word(text='16', line=9, unknown='', file='')], 'the variable seed is not set in the file')
     """
     words, open_ = list[Word](), False
     for segment in _segments(raw, line, scope, quoted=False):
@@ -79,8 +91,9 @@ def expand(raw: str, line: int, scope: Scope) -> list[Word]:
 
 
 def _joined(left: Word, right: Word, line: int) -> Word:
-    decides = right.line if right.line != line else left.line
-    return Word((left.text + right.text)[:_LONGEST], decides, left.unknown or right.unknown)
+    decides = right if right.file or right.line != line else left
+    text, unknown = (left.text + right.text)[:_LONGEST], left.unknown or right.unknown
+    return replace(decides, text=text, unknown=unknown)
 
 
 def _segments(raw: str, line: int, scope: Scope, *, quoted: bool) -> Iterator[_Segment]:
@@ -155,6 +168,8 @@ def _parameter(text: str, line: int, scope: Scope) -> tuple[list[Word], bool]:
         return value, many
     if name in "@*":
         return [Word(f"${name}", line, "the arguments that the shell script is given")], True
+    if name.isdigit() and scope.arguments is not None:
+        return [Word("", line)], False
     if name.isdigit():
         return [Word(f"${name}", line, f"argument {name} of the shell script is not given")], False
     return [Word(f"${name}", line, f"the variable {name} is not set in the file")], False

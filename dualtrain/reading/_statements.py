@@ -250,18 +250,23 @@ def _raise(machine: Machine, node: ast.Raise, frame: Frame) -> str:
 def _carry(machine: Machine, body: Sequence[ast.stmt], frame: Frame, place: Place) -> None:
     """What a loop changes step by step is not known at the beginning of a round."""
     for node in ast.walk(ast.Module(list(body), [])):
-        if isinstance(node, ast.AugAssign) or (
-            isinstance(node, ast.Assign)
-            and len(node.targets) == 1
-            and _mentions(node.value, node.targets[0])
-        ):
-            target = node.target if isinstance(node, ast.AugAssign) else node.targets[0]
-            if not isinstance(target, (ast.Name, ast.Attribute)):
-                continue
+        for target in _changed(node):
             old = expressions.evaluate(machine, _loaded(target), frame)
             if isinstance(old, (Known, Unknown)) and not _text(old):
                 carried = Unknown("", Origin("loop", place), "carried", (old,))
                 expressions.bind(machine, target, carried, frame)
+
+
+def _changed(node: ast.AST) -> list[ast.Name | ast.Attribute]:
+    """What a statement computes anew from what it is: `n += 1`, `n = n + 1`, `a, b = b, a + b`."""
+    targets: list[ast.expr] = []
+    if isinstance(node, ast.AugAssign):
+        targets = [node.target]
+    elif isinstance(node, ast.Assign) and len(node.targets) == 1:
+        [target] = node.targets
+        parts = target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]
+        targets = [one for one in parts if _mentions(node.value, one)]
+    return [one for one in targets if isinstance(one, (ast.Name, ast.Attribute))]
 
 
 def _text(value: Value) -> bool:
@@ -410,6 +415,17 @@ def _define(machine: Machine, node: Any, frame: Frame) -> None:
                 _at(frame, node),
                 receiver=decorator,
             )
+    _decorated(machine, function, decorators, _at(frame, node))
+
+
+def _decorated(
+    machine: Machine, made: Function | Class, decorators: Sequence[Value], place: Place
+) -> None:
+    """What the program's own decorators do with it, such as keep it under a name. The name itself
+    stands for what is decorated: a wrapper calls it."""
+    for decorator in reversed(decorators):
+        if isinstance(decorator, Function):
+            _calls.call(machine, decorator, [made], {}, place)
 
 
 def _class(machine: Machine, node: ast.ClassDef, frame: Frame) -> None:
@@ -423,6 +439,7 @@ def _class(machine: Machine, node: ast.ClassDef, frame: Frame) -> None:
             one.owner = made
             one.scopes = tuple(s for s in one.scopes if s is not made.cells)
     machine.write(frame.cells, node.name, made)
+    _decorated(machine, made, decorators, _at(frame, node))
 
 
 def _delete(machine: Machine, node: ast.Delete, frame: Frame) -> None:

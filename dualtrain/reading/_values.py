@@ -173,6 +173,8 @@ class DictValue(Value):
     """Whether its keys are attributes too."""
     of: Class | None = None
     """The program's class that it is an object of."""
+    factory: Value | None = None
+    """What gives the value of a key that is not there, as of a `defaultdict`."""
     kind: ClassVar[str] = ""
     """Whose methods it has beside those of a dictionary."""
 

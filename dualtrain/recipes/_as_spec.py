@@ -2,58 +2,33 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 from dualtrain.reading import Event, Known
-from dualtrain.recipes._native_words import optimizer_words, schedule_words
+from dualtrain.recipes._as_it_moves import as_it_moves
+from dualtrain.recipes._as_scheduled import horizon, schedule, warmup
+from dualtrain.recipes._native_words import (
+    optimizer_words,
+    words_beside,
+)
 from dualtrain.recipes._record import Found, Recipe
+from dualtrain.recipes._told import Entry, Told, Untold, remarked, told
 from dualtrain.recipes.parameters._filters import ONE_DIMENSIONAL
-from dualtrain.recipes.schedules._driving import driving
-from dualtrain.recipes.schedules._rules import SHARE
 
-__all__ = ["Entry", "Told", "Untold", "counts_micro_batches", "entries"]
+__all__ = ["entries"]
 
 DECOUPLED = ("adamw", "lamb", "lars")
 HAVE_BETAS = ("adam", "adamw", "adamax", "nadam", "radam", "lamb")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A field of the spec."""
+def entries(recipe: Recipe, *, built: bool = False) -> list[Told]:
+    """The spec that a recipe comes to, in the spec's order.
 
-    path: tuple[str, ...]
-    value: Any
-    found: Found | None = None
-    """Where it comes from; None of what follows from others."""
-
-
-@dataclass(frozen=True, slots=True)
-class Untold:
-    """A field of the spec that the recipe decides and that cannot be told from its text."""
-
-    path: tuple[str, ...]
-    why: str
-    found: Found | None = None
-
-
-Told = Entry | Untold
-
-
-def entries(recipe: Recipe) -> list[Told]:
-    """The spec that a recipe comes to, in the spec's order."""
-    return [one for section in SECTIONS for one in section(recipe)]
-
-
-def _told(path: tuple[str, ...], found: Found, value: Any = None) -> Told:
-    """A field, or that it is not known."""
-    if found.certainty == "unknown":
-        return Untold(path, found.why or "cannot be told", found)
-    if found.certainty == "absent" and value is None:
-        return Untold(path, "the recipe does not say it", found)
-    return Entry(path, found.value if value is None else value, found)
+    built: with its schedule as it is built, whether or not it reaches the optimizer and is stepped.
+    """
+    found = [one for section in SECTIONS for one in section(recipe)]
+    return found if built else as_it_moves(recipe, found)
 
 
 def _optimizer(recipe: Recipe) -> Iterator[Told]:
@@ -70,21 +45,30 @@ def _optimizer(recipe: Recipe) -> Iterator[Told]:
         if isinstance(corrects, Known) and corrects.value is False:
             yield Entry(("optimizer", "correct_bias"), False, name)
     else:
-        yield _told(("optimizer", "name"), name, words.get("name"))
-    yield _told(("optimizer", "lr"), recipe["lr"])
+        yield told(("optimizer", "name"), name, words.get("name"))
+    beside = words_beside(recipe)
+    lr, base = recipe["lr"], beside.get("lr")
+    if base is not None and base != lr.value:
+        risen = remarked(recipe["schedule"], f"the schedule goes up to {lr.value}")
+        lr = replace(risen, value=base)
+    yield told(("optimizer", "lr"), lr)
     fields = ("name", "lr", "betas", "eps", "momentum", "nesterov")
     for word, value in words.items():
         beyond = word not in fields or (word == "momentum" and kind == "rmsprop")
         if beyond and value is not None:
             yield Entry(("optimizer", word), value, name)
     if kind in HAVE_BETAS and recipe["betas"].certainty != "absent":
-        yield _told(("optimizer", "betas"), recipe["betas"])
+        yield told(("optimizer", "betas"), recipe["betas"])
     if kind not in ("sgd", "momentum", "lars") and recipe["eps"].certainty != "absent":
-        yield _told(("optimizer", "eps"), recipe["eps"])
+        yield told(("optimizer", "eps"), recipe["eps"])
     if kind in ("momentum", "lars") and recipe["momentum"].certainty != "absent":
-        yield _told(("optimizer", "momentum"), recipe["momentum"])
+        momentum = recipe["momentum"]
+        if "momentum" in beside:
+            text = "the schedule begins with it"
+            momentum = replace(remarked(recipe["schedule"], text), value=beside["momentum"])
+        yield told(("optimizer", "momentum"), momentum)
         if recipe["nesterov"].value:
-            yield _told(("optimizer", "nesterov"), recipe["nesterov"])
+            yield told(("optimizer", "nesterov"), recipe["nesterov"])
 
 
 OLD = ("transformers.", "pytorch_transformers.", "pytorch_pretrained_bert.")
@@ -100,238 +84,6 @@ def _old(recipe: Recipe) -> Event | None:
     return event if copied or event.path.startswith(OLD) else None
 
 
-def _schedule(recipe: Recipe) -> Iterator[Told]:
-    found, stepped = recipe["schedule"], recipe["scheduler_step"]
-    at = ("schedule",)
-    if found.certainty in ("unknown", "absent"):
-        yield Untold(at, found.why or "nothing tells how the rate moves", found)
-        return
-    if found.value == "none" or stepped.value == "never":
-        why = "the schedule is never stepped" if stepped.value == "never" else ""
-        yield Entry((*at, "name"), "constant", _with(found, why))
-        return
-    if stepped.value == "per_batch" and (recipe["accumulate"].value or 1) > 1:
-        yield Untold(at, f"{found.value}, stepped once a micro-batch under accumulation", found)
-        return
-    words = schedule_words(recipe)
-    own = words.get("name") in RISE_ALONE or found.why.startswith("one cycle")
-    maker = None if own else SCHEDULES.get(str(found.value))
-    words = words if maker is None else {}
-    if maker is None and not words:
-        yield Untold(at, f"{found.value}: {found.why or 'a rule of its own'}", found)
-        return
-    if maker is not None:
-        yield from maker(recipe, found)
-    for word, value in words.items():
-        if value is not None and value is not False:
-            yield Entry((*at, word), value, found)
-    if stepped.value == "per_epoch":
-        yield Entry((*at, "per"), "epoch", stepped)
-
-
-def _with(found: Found, why: str) -> Found:
-    return Found(found.value, "stated", found.place, found.how, found.flag, why)
-
-
-def _plain(name: str) -> Callable[[Recipe, Found], Iterator[Told]]:
-    def make(recipe: Recipe, found: Found) -> Iterator[Told]:
-        yield Entry(("schedule", "name"), name, found)
-
-    return make
-
-
-def _end(recipe: Recipe) -> Found:
-    """The rate at the end; a factor's is a share of the whole rate."""
-    end, lr = recipe["end_lr"], recipe["lr"].value
-    if end.how != SHARE or not end.value:
-        return end
-    if not isinstance(lr, (int, float)):
-        return Found(None, "unknown", end.place, why=f"{end.value} of a rate that is not known")
-    return replace(end, value=end.value * lr)
-
-
-def _linear(recipe: Recipe, found: Found) -> Iterator[Told]:
-    end = _end(recipe)
-    floor = bool(end.value) or end.certainty == "unknown"
-    yield Entry(("schedule", "name"), "linear_annealing" if floor else "linear", found)
-    if floor:
-        yield _told(("schedule", "min_lr"), end)
-
-
-def _cosine(recipe: Recipe, found: Found) -> Iterator[Told]:
-    cycles, end = recipe["num_cycles"], _end(recipe)
-    floor = bool(end.value)
-    yield Entry(("schedule", "name"), "cosine_with_min_lr" if floor else "cosine", found)
-    waves = 2 * cycles.value if cycles.value else 1.0
-    turns = _turns(recipe)
-    if turns is None:
-        yield _told(("schedule", "half_waves"), cycles, waves)
-    else:
-        why = f"past {recipe['length'].why} it climbs again"
-        yield Entry(("schedule", "half_waves"), waves * turns, _with(recipe["horizon"], why))
-    if floor:
-        yield _told(("schedule", "min_lr"), end)
-
-
-def _polynomial(recipe: Recipe, found: Found) -> Iterator[Told]:
-    yield Entry(("schedule", "name"), "polynomial", found)
-    yield _told(("schedule", "power"), recipe["power"], recipe["power"].value or 1.0)
-    end = _end(recipe)
-    yield _told(("schedule", "end_lr"), end, 0.0 if end.value is None else None)
-
-
-def _step(recipe: Recipe, found: Found) -> Iterator[Told]:
-    yield Entry(("schedule", "name"), "step", found)
-    yield _told(("schedule", "every"), recipe["step_size"])
-    yield _told(("schedule", "gamma"), recipe["gamma"])
-
-
-def _piecewise(recipe: Recipe, found: Found) -> Iterator[Told]:
-    if recipe["values"].value:
-        yield Entry(("schedule", "name"), "piecewise", found)
-        yield _told(("schedule", "boundaries"), recipe["milestones"])
-        yield _told(("schedule", "values"), recipe["values"])
-        return
-    yield Entry(("schedule", "name"), "multistep", found)
-    yield _told(("schedule", "milestones"), recipe["milestones"])
-    yield _told(("schedule", "gamma"), recipe["gamma"])
-
-
-def _exponential(recipe: Recipe, found: Found) -> Iterator[Told]:
-    yield Entry(("schedule", "name"), "exponential", found)
-    yield _told(("schedule", "gamma"), recipe["gamma"])
-
-
-SCHEDULES: dict[str, Callable[[Recipe, Found], Iterator[Told]]] = {
-    "linear": _linear,
-    "constant": _plain("constant"),
-    "inverse_sqrt": _plain("inverse_sqrt"),
-    "cosine": _cosine,
-    "polynomial": _polynomial,
-    "step": _step,
-    "piecewise": _piecewise,
-    "exponential": _exponential,
-}
-
-
-RISE_ALONE = ("noam", "one_cycle")
-"""Schedules whose rise is their own."""
-
-READ_THE_LENGTH = ("linear", "cosine", "polynomial")
-
-
-def _warmup(recipe: Recipe) -> Iterator[Told]:
-    found, unit = recipe["warmup"], recipe["warmup_unit"]
-    if found.certainty == "unknown" or unit.certainty == "unknown":
-        yield Untold(("warmup",), found.why or unit.why, found)
-        return
-    one_cycle = recipe["schedule"].why.startswith("one cycle")
-    if not found.value or one_cycle or schedule_words(recipe).get("name") in RISE_ALONE:
-        return
-    if unit.value == "fraction":
-        yield Entry(("warmup", "proportion"), float(found.value), found)
-    elif not float(found.value).is_integer():
-        yield Untold(("warmup",), f"{found.value} {unit.value} is no whole number", found)
-        return
-    elif unit.value == "steps" or recipe["scheduler_step"].value == "per_epoch":
-        yield Entry(("warmup", "steps"), int(found.value), found)
-    else:
-        yield Entry(("warmup", "epochs"), found.value, found)
-    yield from _rise(recipe)
-
-
-def _rise(recipe: Recipe) -> Iterator[Told]:
-    """Where the warmup begins, and from where the schedule counts."""
-    start, lr, counted = recipe["warmup_start"], recipe["lr"], recipe["warmup_counted"]
-    if start.certainty == "unknown":
-        yield Untold(("warmup", "start"), start.why, start)
-    elif start.value and not lr.value:
-        yield Untold(("warmup", "start"), f"{start.value}, of a rate that is not known", start)
-    elif start.value:
-        yield Entry(("warmup", "start"), round(start.value / lr.value, 12), start)
-    if counted.value:
-        yield Entry(("warmup", "counted"), counted.value, counted)
-    elif recipe.training is None and recipe["schedule"].value not in ("none", "constant", "linear"):
-        why = "from where the curve counts is decided by the repository's code"
-        yield Untold(("warmup", "counted"), why, recipe["schedule"])
-
-
-def _horizon(recipe: Recipe) -> Iterator[Told]:
-    """The length of a schedule that is a number of its own, where the run has another."""
-    found, own = recipe["length"], recipe["horizon"]
-    per_epoch = recipe["scheduler_step"].value == "per_epoch"
-    if counts_micro_batches(recipe):
-        why = (
-            f"{found.why or 'its length'} counts micro-batches, and each update steps the schedule"
-        )
-        yield Untold(("horizon",), why, found)
-        return
-    named = recipe["schedule"].value in READ_THE_LENGTH or schedule_words(recipe)
-    if own.value is None or not named:
-        return
-    n, run = own.value, _run(recipe)
-    if (found.value == "epoch_units") is not per_epoch:
-        clock = "epochs" if per_epoch else "updates"
-        why = f"{found.why} is {found.value}, and the schedule is stepped by {clock}"
-        yield Untold(("horizon",), why, found)
-    elif not float(n).is_integer() or n < 1:
-        yield Untold(("horizon",), f"{found.why} is no number of updates", found)
-    elif n != run and _turns(recipe) is None:
-        words = int(n) if per_epoch or found.value == "fixed_steps" else {"epochs": int(n)}
-        if _ends(recipe) or (run is not None and n > run):
-            yield Entry(("horizon",), words, own)
-        else:
-            why = f"past {found.why} the curve turns, and whether the run goes so far is not known"
-            yield Untold(("horizon",), f"{why}; write {words} if it does not", own)
-
-
-def _run(recipe: Recipe) -> int | float | None:
-    """The run in the unit of the schedule's own length; None where it is not known."""
-    steps, epochs = recipe["max_steps"].value, recipe["epochs"].value
-    limited = isinstance(steps, int) and steps > 0
-    in_updates = recipe["length"].value == "fixed_steps"
-    if in_updates or limited:
-        return steps + (recipe["overrun"].value or 0) if in_updates and limited else None
-    return epochs if isinstance(epochs, (int, float)) else None
-
-
-def _ends(recipe: Recipe) -> bool:
-    """Whether the rate stays at the end of the schedule, as the spec's does.
-
-    A cosine of torch, Paddle, transformers and paddlenlp climbs again; of one that is code nothing
-    is known past its end.
-    """
-    path = getattr(driving(recipe.training), "path", "") if recipe.training is not None else ""
-    return recipe["schedule"].value != "cosine" or path.startswith("timm")
-
-
-def _turns(recipe: Recipe) -> float | None:
-    """How many descents and ascents a library's cosine goes through in a run that is longer than
-    it; None where it is not longer, or where that cannot be told."""
-    own, run, schedule = recipe["horizon"].value, _run(recipe), recipe["schedule"]
-    before = not recipe["warmup"].value or recipe["warmup_counted"].value == "before"
-    code = schedule.how == "computed"
-    if not own or run is None or run <= own or _ends(recipe) or code or not before:
-        return None
-    return float(run / own)
-
-
-def counts_micro_batches(recipe: Recipe) -> bool:
-    """Whether a loop's schedule is as long as its micro-batches, and goes by updates."""
-    limited = isinstance(recipe["max_steps"].value, int) and recipe["max_steps"].value > 0
-    unknown = recipe["accumulate"].certainty == "unknown"
-    steps = ("per_update", "per_batch") if unknown else ("per_update",)
-    kinds = ("epochs",) if limited else ("epochs", "max_steps_or_epochs")
-    return (
-        recipe.training is not None
-        and recipe["schedule"].value in READ_THE_LENGTH
-        and recipe["length"].value in kinds
-        and recipe["scheduler_step"].value in steps
-        and (unknown or (recipe["accumulate"].value or 1) > 1)
-        and not re.search(r"ceil\(| //? ", recipe["length"].why)  # divided, so of updates
-    )
-
-
 def _decay(recipe: Recipe) -> Iterator[Told]:
     decay = recipe["weight_decay"]
     if decay.certainty == "unknown":
@@ -341,7 +93,9 @@ def _decay(recipe: Recipe) -> Iterator[Told]:
     else:
         yield Entry(("weight_decay", "value"), decay.value, decay)
         if recipe["optimizer"].value not in DECOUPLED:
-            yield Entry(("weight_decay", "kind"), "coupled")
+            kind = recipe["decay_kind"]
+            said = told(("weight_decay", "kind"), kind, kind.value or "coupled")
+            yield said if kind.place else Entry(("weight_decay", "kind"), "coupled")
     exclude, match = recipe["decay_exclude"], recipe["decay_match"]
     if match.certainty == "unknown":
         yield Untold(("weight_decay", "exclude_substrings"), match.why, match)
@@ -422,12 +176,46 @@ def _clip(recipe: Recipe) -> Iterator[Told]:
 
 def _batch(recipe: Recipe) -> Iterator[Told]:
     if recipe["batch_size"].certainty != "absent":
-        yield _told(("batch", "size"), recipe["batch_size"])
+        yield told(("batch", "size"), recipe["batch_size"])
     accumulate = recipe["accumulate"]
     if accumulate.certainty == "unknown" or (accumulate.value or 1) > 1:
-        yield _told(("batch", "accumulate"), accumulate)
-        if recipe["tail"].value:
-            yield Entry(("batch", "tail"), recipe["tail"].value, recipe["tail"])
+        yield told(("batch", "accumulate"), accumulate)
+    if (accumulate.value or 1) > 1:
+        for word, default in (("normalise", "micro_mean"), ("tail", "flush")):
+            found = recipe[word]
+            if found.certainty == "unknown" or found.value not in (None, default):
+                yield told(("batch", word), found)
+    elif recipe["normalise"].certainty == "unknown":
+        yield told(("batch", "normalise"), recipe["normalise"])
+
+
+def _loss(recipe: Recipe) -> Iterator[Told]:
+    smoothing = recipe["label_smoothing"]
+    if smoothing.certainty == "unknown" or smoothing.value:
+        yield told(("loss", "label_smoothing"), smoothing)
+    if recipe["shift_labels"].value:
+        yield Entry(("loss", "shift_labels"), True, recipe["shift_labels"])
+
+
+def _ema(recipe: Recipe) -> Iterator[Told]:
+    found = recipe["ema"]
+    if found.certainty == "unknown":
+        yield Untold(("ema",), found.why, found)
+    for word, value in (found.value or {}).items():
+        yield Entry(("ema", word), value, found)
+
+
+def _multipliers(recipe: Recipe) -> Iterator[Told]:
+    """Groups with rates of their own."""
+    rates, groups = recipe["lr_multipliers"], recipe["param_groups"]
+    if rates.certainty == "stated":
+        if rates.value:
+            yield Entry(("lr_multipliers",), rates.value, rates)
+        return
+    found = rates if rates.certainty == "unknown" else groups
+    if found.certainty == "unknown" or found.value:
+        why = found.why or f"groups with numbers of their own: {found.value}"
+        yield Untold(("lr_multipliers",), why, found)
 
 
 def _amp(recipe: Recipe) -> Iterator[Told]:
@@ -438,7 +226,7 @@ def _amp(recipe: Recipe) -> Iterator[Told]:
         yield Entry(("amp", "dtype"), amp.value["dtype"], amp)
         yield Entry(("amp", "level"), amp.value["level"], amp)
         if recipe["float32_operators"].certainty != "absent":
-            yield _told(("amp", "float32_operators"), recipe["float32_operators"])
+            yield told(("amp", "float32_operators"), recipe["float32_operators"])
         if amp.value["dtype"] == "float16":
             yield from _scaled(recipe, amp.value.get("init_loss_scaling"))
 
@@ -454,7 +242,7 @@ def _scaled(recipe: Recipe, first: float | None) -> Iterator[Told]:
         if word != "init" or not first:
             yield Entry(("amp", "loss_scale", word), value, moves)
     if skip.certainty != "absent":
-        yield _told(("amp", "on_skip"), skip)
+        yield told(("amp", "on_skip"), skip)
 
 
 def _freeze(recipe: Recipe) -> Iterator[Told]:
@@ -482,17 +270,20 @@ def _duration(recipe: Recipe) -> Iterator[Told]:
 
 def _seed(recipe: Recipe) -> Iterator[Told]:
     if recipe["seed"].certainty != "absent":
-        yield _told(("seed",), recipe["seed"])
+        yield told(("seed",), recipe["seed"])
 
 
 SECTIONS: tuple[Callable[[Recipe], Iterator[Told]], ...] = (
     _optimizer,
-    _schedule,
-    _warmup,
-    _horizon,
+    schedule,
+    warmup,
+    horizon,
     _decay,
+    _multipliers,
     _clip,
     _batch,
+    _loss,
+    _ema,
     _amp,
     _freeze,
     _duration,

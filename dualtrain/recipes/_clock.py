@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from dualtrain.reading import (
     Condition,
     Event,
+    Item,
     Known,
+    ListValue,
     Loop,
     Made,
     Origin,
@@ -19,7 +21,19 @@ from dualtrain.reading import (
 )
 from dualtrain.recipes._seen import Seen
 
-__all__ = ["Clock", "Gate", "clock_of", "counted", "deep", "first_of", "same_tree", "unwrapped"]
+__all__ = [
+    "Clock",
+    "Gate",
+    "clock_of",
+    "counted",
+    "deep",
+    "exclusive",
+    "first_of",
+    "gate_of_item",
+    "names_of",
+    "same_tree",
+    "unwrapped",
+]
 
 WRAPPERS = (
     "enumerate",
@@ -123,7 +137,8 @@ def clock_of(seen: Seen) -> Clock | None:
     inner = None
     if not updates and around:
         updates = [one for one in seen.updates if around[-1] in one.context.loops]
-        inner = (_rounds(loop.over) or _unknown_rounds(around)) if updates else None
+        rounds = _rounds(loop.over) or _gathered(around[-1].over) or _unknown_rounds(around)
+        inner = rounds if updates else None
         outer = [e for e in seen.program.events if around[-1] in e.context.loops]
         base = _common(one.context.conditions for one in outer)
     made = Clock(seen, loop, around, base, updates, None, inner)
@@ -160,6 +175,14 @@ def _rounds(over: Value | None) -> Value | None:
     return None
 
 
+def _gathered(groups: Value | None) -> Value | None:
+    """n of groups that are given out where a count reaches n."""
+    if not isinstance(groups, ListValue) or not groups.items:
+        return None
+    gate = gate_of_item(groups.items[0])
+    return None if gate is None else gate.size
+
+
 def _unknown_rounds(around: tuple[Loop, ...]) -> Value | None:
     """Of a loop of micro-batches within that of the updates, which is within one of epochs."""
     why = "how many micro-batches the loop takes for an update cannot be told"
@@ -176,6 +199,15 @@ def unwrapped(over: Value | None) -> Value | None:
     return over
 
 
+def exclusive(one: Event, other: Event) -> bool:
+    """Whether two events are on different sides of one test."""
+    for a in one.context.conditions:
+        for b in other.context.conditions:
+            if a.place == b.place and a.test is b.test and a.holds is not b.holds:
+                return True
+    return False
+
+
 # Gates
 
 
@@ -186,6 +218,11 @@ def gate_of(condition: Condition) -> Gate | None:
         return None
     size, first, of_epoch, flushes = found
     return Gate(condition, size, first, of_epoch, flushes)
+
+
+def gate_of_item(item: Item) -> Gate | None:
+    """The gate that an element of a list stands behind; None where it stands behind none."""
+    return next((g for g in map(gate_of, item.context.conditions) if g is not None), None)
 
 
 def _gate(test: Value, holds: bool) -> tuple[Value, int | None, bool, bool] | None:
@@ -295,6 +332,9 @@ def first_of(count: Value) -> int | None:
         case Unknown(op="-", operands=(a, b)):
             first, second = first_of(a), first_of(b)
             return None if first is None or second is None else first - second
+        case Unknown(op="*" | "//", operands=(a, b)):
+            none = first_of(a) == 0 or (count.op == "*" and first_of(b) == 0)
+            return 0 if none else None
         case Unknown(op="int", operands=(a,)):
             return first_of(a)
         case Unknown(op="if"):

@@ -12,8 +12,11 @@ from pydantic import ValidationError
 
 from dualtrain.errors import DualtrainError
 from dualtrain.plan import Plan
-from dualtrain.recipes._as_spec import Untold, counts_micro_batches, entries
+from dualtrain.recipes._as_it_moves import CLOCKED
+from dualtrain.recipes._as_scheduled import counts_micro_batches
+from dualtrain.recipes._as_spec import entries
 from dualtrain.recipes._record import Found, Hazard, Recipe
+from dualtrain.recipes._told import Untold
 from dualtrain.spec import Spec
 
 __all__ = ["MICRO_BATCHES", "effect"]
@@ -21,7 +24,7 @@ __all__ = ["MICRO_BATCHES", "effect"]
 MICRO_BATCHES = 100
 """Micro-batches of an epoch, where nobody tells how many there are."""
 
-CURVE = ("schedule", "warmup", "horizon", "duration")
+CURVE = (*CLOCKED, "duration")
 """Sections of a spec that a curve of rates rests on, beside the rate itself."""
 
 
@@ -63,8 +66,11 @@ class _Run:
             raise _NoPlan
         return int(found.value or 1)
 
-    def plan(self, fields: Mapping[str, Found] | None = None, **words: Any) -> Plan:
-        """The plan of the rates alone. fields: of the recipe, words: of the spec, told otherwise.
+    def plan(
+        self, fields: Mapping[str, Found] | None = None, *, built: bool = False, **words: Any
+    ) -> Plan:
+        """The plan of the rates alone. fields: of the recipe, words: of the spec, told otherwise;
+        built: of the schedule as it is built, whether or not it reaches the optimizer.
 
         Raises _NoPlan, SpecError's ValidationError and PlanError: there is none.
         """
@@ -72,7 +78,7 @@ class _Run:
         if "horizon" not in words and self._length_is_unknown():
             raise _NoPlan
         tree: dict[str, Any] = {"optimizer": {"name": "adamw"}}
-        for one in entries(recipe):
+        for one in entries(recipe, built=built):
             section, *inner = one.path
             if section not in CURVE and one.path != ("optimizer", "lr"):
                 continue
@@ -113,7 +119,7 @@ def _number(value: float) -> str:
 def _stands(run: _Run) -> str:
     """The rate of the first update is that of all."""
     moves = {"scheduler_step": Found("per_update")}
-    plan = run.plan(moves, **_its_length(run, moves))
+    plan = run.plan(moves, built=True, **_its_length(run, moves))
     return f"all {plan.total_updates:,} updates have the rate {_number(plan.lr_at(0))}"
 
 
@@ -132,11 +138,11 @@ def _epochs(run: _Run) -> int:
 
 
 def _not_attached(run: _Run) -> str:
-    plan = run.plan()
+    plan = run.plan(built=True)
     last, lr = plan.lr_at(plan.total_updates - 1), plan.spec.optimizer.lr
     return (
-        f"the last of {plan.total_updates:,} updates has the rate {_number(lr)}, and by the "
-        f"schedule {_number(last)}"
+        f"the last of {plan.total_updates:,} updates has the whole rate, {_number(lr)}, and by the "
+        f"schedule {last / lr:.2%} of its own"
     )
 
 
@@ -144,7 +150,9 @@ def _ahead(run: _Run) -> str:
     """The clock is one ahead."""
     if not run.hazard.ahead:
         return ""
-    meant, done = run.plan().lr_curve(), run.plan(shift=run.hazard.ahead).lr_curve()
+    whole = run.plan()
+    done, shift = whole.lr_curve(), whole.spec.shift
+    meant = run.plan(shift=shift - run.hazard.ahead).lr_curve()
     other = np.flatnonzero(meant != done)
     if not len(other):
         return f"none of {len(meant):,} updates has another rate"
@@ -181,6 +189,23 @@ def _ends_high(run: _Run) -> str:
     )
 
 
+def _early(run: _Run) -> str:
+    """Where a schedule ends that is stepped at each micro-batch."""
+    n, recipe = run.accumulate, run.recipe
+    words: dict[str, Any] = {"batch": {"accumulate": 1}}
+    if recipe["length"].value == "epochs_over_accumulate":
+        words["horizon"] = math.ceil(_epochs(run) / n)
+    limit = recipe["max_steps"].value
+    if isinstance(limit, int) and limit > 0:
+        words["duration"] = {"updates": limit * n}
+        words.setdefault("horizon", limit)
+    plan = run.plan({"accumulate": Found(1)}, **words)
+    end, updates = math.ceil(plan.horizon / n), math.ceil(plan.total_updates / n)
+    if end >= updates:
+        return "none on its length, which counts micro-batches too"
+    return f"the schedule ends at update {end:,} of {updates:,}"
+
+
 def _wave(run: _Run) -> str:
     if run.recipe["schedule"].value != "cosine":
         return ""
@@ -194,10 +219,12 @@ def _wave(run: _Run) -> str:
 
 
 def _jump(run: _Run) -> str:
-    if not run.recipe["warmup_counted"].value:
-        return ""
     plan = run.plan()
     at = plan.warmup_updates
+    if run.recipe["warmup_peak"].value is not None and plan.spec.schedule.name == "sequential":
+        at = next(plan.curve.turns()).at
+    elif not run.recipe["warmup_counted"].value:
+        return ""
     return (
         f"the rate goes from {_number(plan.lr_at(at - 1))} to {_number(plan.lr_at(at))} at update "
         f"{at + 1:,}"
@@ -255,6 +282,7 @@ EFFECTS: Mapping[str, Callable[[_Run], str]] = {
     "sched_never_stepped": _stands,
     "sched_flag_gated": _stands,
     "sched_not_attached": _not_attached,
+    "sched_per_micro_batch": _early,
     "sched_before_optimizer": _ahead,
     "sched_last_epoch_offset": _ahead,
     "sched_warmup_not_subtracted": _ends_high,

@@ -40,6 +40,11 @@ HAZARDS: Mapping[str, HazardKind] = {
         "Every update has the next one's rate, and the first rate is never used.",
         "shift",
     ),
+    "sched_per_micro_batch": HazardKind(
+        "Under accumulation the schedule is stepped at each micro-batch.",
+        "A schedule as long as the updates ends when a part of them is done.",
+        "schedule",
+    ),
     "sched_last_epoch_offset": HazardKind(
         "The schedule is built with last_epoch=0, or stepped with numbers of its own.",
         "Its clock is an update, or more, ahead of the run or behind it.",

@@ -12,9 +12,9 @@ from dualtrain.reading import Known, Made, Value, plain
 from dualtrain.recipes._record import Recipe
 from dualtrain.recipes._signatures import given, signature_of
 from dualtrain.recipes.schedules._driving import driving
-from dualtrain.recipes.schedules._names import given_to
+from dualtrain.recipes.schedules._names import given_to, length_by_epochs
 
-__all__ = ["optimizer_words", "schedule_words"]
+__all__ = ["optimizer_words", "schedule_words", "why_unread", "words_beside"]
 
 OF_PARAMETERS = frozenset(
     (
@@ -54,44 +54,100 @@ BY_RULE = {"rmsprop": "rmsprop_torch"}
 
 
 def schedule_words(recipe: Recipe) -> dict[str, Any]:
-    """The words of the library's schedule that drives the rate.
+    """The words of the library's schedule that drives the rate, those within one by dots.
 
-    None where it has no row, is no more than near to the spec's, says more of a warmup than its
-    length, or where a word follows from a length that only a run knows.
+    `horizon` is among them where it is a length of the schedule's own. None where it has no row, is
+    not equal to the spec's up to rounding, says more of a warmup than its length, or where a word
+    follows from a length that only a run knows.
     """
+    words = _read_at_each_length(recipe)
+    kept = ("horizon",) if "horizon" in words else ()
+    return {**_of("schedule", words), **{name: words[name] for name in kept}}
+
+
+def why_unread(recipe: Recipe) -> str:
+    """Why a library's schedule has no words; empty where it has, or is no library's."""
+    held = None if recipe.training is None else driving(recipe.training)
+    if not isinstance(held, Made) or schedule_words(recipe):
+        return ""
+    try:
+        arguments, _ = _arguments(held, RUNS[0])
+        around = {"optimizer.lr": recipe["lr"].value, "optimizer.name": recipe["optimizer"].value}
+        row = NATIVE_SCHEDULES.read(Call(name=held.path, arguments=arguments), around).row
+    except Refusal as refusal:
+        return str(refusal)
+    except ValueError as fault:
+        return f"{held.path}: {fault}"
+    if row.equal == "refused":
+        return f"{held.path}: {row.because}"
+    return f"{held.path}: a number of it follows from a length that only a run knows"
+
+
+def words_beside(recipe: Recipe) -> dict[str, Any]:
+    """What the schedule makes of the optimizer's own numbers, where it cycles: `lr`, `momentum`."""
+    words = _read_at_each_length(recipe)
+    cycles = words.get("schedule.name") in ("cyclic", "one_cycle")
+    found = _of("optimizer", words) if cycles else {}
+    return {name: found[name] for name in ("lr", "momentum") if name in found}
+
+
+def _read_at_each_length(recipe: Recipe) -> dict[str, Any]:
+    """The words that are the same however long the run is."""
     held = None if recipe.training is None else driving(recipe.training)
     lr = recipe["lr"].value
     if not isinstance(held, Made) or not isinstance(lr, (int, float)):
         return {}
-    first, second = (_read(held, lr, length) for length in RUNS)
+    around = {"optimizer.lr": lr, "optimizer.name": recipe["optimizer"].value}
+    first, second = (_read(held, around, length) for length in RUNS)
     return first if first == second else {}
 
 
-def _read(held: Made, lr: float, length: int) -> dict[str, Any]:
+def _read(held: Made, around: Mapping[str, Any], length: int) -> dict[str, Any]:
     try:
-        arguments = {
-            name: _number(name, value, length)
-            for name, value in given_to(held).items()
-            if name != "optimizer"
-        }
+        arguments, unknown = _arguments(held, length)
         call = Call(name=held.path, arguments=arguments)
-        found = NATIVE_SCHEDULES.read(call, {"optimizer.lr": lr})
+        found = NATIVE_SCHEDULES.read(call, dict(around))
     except (ValueError, Refusal):
         return {}
-    warmup = {k: v for k, v in _of("warmup", found.words).items() if v}
-    words = _of("schedule", found.words)
-    exact = found.row.equal == "exact" and set(warmup) <= {"steps", "proportion"}
-    return words if exact and words.get("name") != "reduce_on_plateau" else {}
+    words = dict(found.words)
+    warmup = {k: v for k, v in _of("warmup", words).items() if v}
+    if found.row.equal not in ("exact", "rounded") or not set(warmup) <= {"steps", "proportion"}:
+        return {}
+    horizon = words.pop("horizon", None)
+    if isinstance(horizon, int) and not unknown:
+        words["horizon"] = horizon
+    return words
+
+
+def _arguments(held: Made, length: int) -> tuple[dict[str, Any], bool]:
+    """The numbers of a call, and whether one of them stands for a length that only a run knows.
+
+    Raises ValueError: one is no number.
+    """
+    given = {name: value for name, value in given_to(held).items() if name != "optimizer"}
+    whole = length_by_epochs(given)
+    if whole is not None:
+        given = {k: v for k, v in given.items() if k not in ("epochs", "steps_per_epoch")}
+        given["total_steps"] = whole
+    numbers = {name: _number(name, value, length) for name, value in given.items()}
+    return numbers, any(not _known(value) for value in given.values())
+
+
+def _known(value: Value) -> bool:
+    try:
+        plain(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _number(name: str, value: Value, length: int) -> Any:
     """Raises ValueError: it is no number."""
-    try:
+    if _known(value):
         return plain(value)
-    except ValueError:
-        if isinstance(value, Made):
-            raise
-        return length // 100 if "warm" in name else length
+    if isinstance(value, Made):
+        raise ValueError(f"{name} is made by {value.path}")
+    return length // 100 if "warm" in name else length
 
 
 def _of(part: str, words: Mapping[str, Any]) -> dict[str, Any]:

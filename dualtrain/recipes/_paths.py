@@ -90,13 +90,22 @@ def repository_of(path: Path) -> Path:
     return found
 
 
-def commands_of(page: Path, name: str) -> list[Command]:
-    """The commands of a shell script, a page or a notebook, which is called `name` in places.
+def commands_of(page: Path, name: str, root: Path) -> list[Command]:
+    """The commands of a shell script, a page or a notebook, which is called `name` in places, and
+    those of the shell scripts below the root that it starts or sources.
 
     Raises RecipeError: it cannot be read.
     """
+
+    def opens(path: str) -> tuple[str, str] | None:
+        for base in (page.parent, root):
+            found = _below(base / path, root)
+            if found is not None and _text(found):
+                return _text(found), found.relative_to(root.resolve()).as_posix()
+        return None
+
     try:
-        return commands(decoded(read_bytes(page)), name)
+        return commands(decoded(read_bytes(page)), name, opens=opens)
     except OSError as fault:
         raise RecipeError(f"{page}: cannot be read: {reason(fault)}") from None
 
@@ -109,7 +118,7 @@ def script_of(pages: Sequence[Path], root: Path) -> Path:
     every = [
         started_by(one, page, root)
         for page in pages
-        for one in commands_of(page, page.name)
+        for one in commands_of(page, page.name, root)
         if not other_work(one)
     ]
     scripts = list(dict.fromkeys(one for one in every if one is not None))
@@ -150,13 +159,19 @@ def started_by(command: Command, page: Path, root: Path) -> Path | None:
     for base in (page.parent, root):
         for name in names if command.module else [program]:
             for folder in (base / command.folder, base):
-                try:
-                    found = (folder / name).resolve()
-                    if found.is_relative_to(root.resolve()) and found.is_file():
-                        return found if found.suffix in SCRIPTS else None
-                except (OSError, ValueError, RuntimeError):
-                    continue
+                found = _below(folder / name, root)
+                if found is not None:
+                    return found if found.suffix in SCRIPTS else None
     return None
+
+
+def _below(path: Path, root: Path) -> Path | None:
+    """The file at a path, if there is one and it lies below the root."""
+    try:
+        found = path.resolve()
+        return found if found.is_relative_to(root.resolve()) and found.is_file() else None
+    except (OSError, ValueError, RuntimeError):
+        return None
 
 
 def _entry(folder: Path) -> tuple[Path, list[Path]]:
@@ -224,6 +239,6 @@ def _quietly(page: Path, root: Path) -> list[Command]:
     if not re.search(r"\.py\b|\s-m\s", _text(page)):
         return []
     try:
-        return commands_of(page, page.relative_to(root.resolve()).as_posix())
+        return commands_of(page, page.relative_to(root.resolve()).as_posix(), root)
     except (DualtrainError, ValueError):
         return []

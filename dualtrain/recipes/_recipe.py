@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from dualtrain.reading import (
 )
 from dualtrain.reading._data_files import read_data
 from dualtrain.reading._source import decoded
+from dualtrain.recipes._configured import settings
 from dualtrain.recipes._paths import (
     RecipeError,
     commands_of,
@@ -35,11 +36,14 @@ from dualtrain.recipes._record import ABSENT, FIELDS, Found, Hazard, Recipe
 from dualtrain.recipes._seen import Part, Seen, see
 from dualtrain.recipes._signatures import is_copied
 from dualtrain.recipes.loops._amp import amp_part
+from dualtrain.recipes.loops._averages import averages_part
 from dualtrain.recipes.loops._batches import batches_part
 from dualtrain.recipes.loops._clip import clip_part
+from dualtrain.recipes.loops._decoys import decoys_part
 from dualtrain.recipes.loops._flag_hazards import flags_part
 from dualtrain.recipes.loops._hapi import hapi_part
 from dualtrain.recipes.loops._loop import loop_part
+from dualtrain.recipes.loops._loss import loss_part
 from dualtrain.recipes.loops._order_hazards import order_part
 from dualtrain.recipes.parameters._decay import decay_part
 from dualtrain.recipes.parameters._freeze import freeze_part
@@ -62,8 +66,11 @@ PARTS: tuple[Callable[[Seen], Part], ...] = (
     loop_part,
     batches_part,
     amp_part,
+    loss_part,
+    averages_part,
     order_part,
     flags_part,
+    decoys_part,
 )
 
 CONFIG = re.compile(r"(^|[-_])(cfg|conf|config|yaml|opt)([-_]?(file|path|name))?$")
@@ -116,9 +123,17 @@ def read_recipe(
         more = _config_words(program, trees[0], top)
         if more:
             argv = [*more, *argv]
-            program = read_program(script, top, argv=argv)
+            program = read_program(script, top, argv=argv, config=trees[0], models=models)
     seen = see(program)
     hazards: list[Hazard] = []
+    asked: list[str] = []
+    for words in _that_trains(seen):
+        given_too = read_program(script, top, argv=[*argv, *words], folder=folder, models=models)
+        with_them = see(given_too)
+        if any(one.context.real for one in with_them.updates):
+            program, seen = given_too, with_them
+            asked = [f"it trains only with {words[0].value}: read as if that were given"]
+            break
     if not _trains(seen) and command is None:
         other = _runner(script, trees, top, overrides or {})
         if other is not None:
@@ -138,7 +153,21 @@ def read_recipe(
             if seen.optimizer is not None and called:
                 text = f"nothing calls {', '.join(called)}: the script trains nothing"
                 hazards.append(Hazard("train_not_called", Place(program.entry.file, 1), text))
-    return _recipe(seen, top, command, hazards)
+    return _recipe(seen, top, command, hazards, asked)
+
+
+def _that_trains(seen: Seen) -> Iterator[list[Known]]:
+    """Words to try where a training stands behind a switch of the script that is off, such as
+    `--do_train`."""
+    if not seen.updates or any(one.context.real for one in seen.updates):
+        return
+    tests = [c.test for c in seen.updates[0].context.conditions if c.taken is False and c.holds]
+    off = {one.origin.name: one for test in tests for one in settings(test) if one.value is False}
+    origin = Origin("command line", Place("the command line", 0))
+    for name, one in off.items():
+        if one.origin.how == "flag default" and name.startswith("--"):
+            yield [Known(name, origin)]
+            yield [Known(name, origin), Known("True", origin)]
 
 
 def _trains(seen: Seen) -> bool:
@@ -232,7 +261,7 @@ def _command(
     if run is not None:
         found = commands(run, "the command line")
         return choose(found, entry, overrides) or (found[0] if found else None)
-    every = [one for page in pages for one in commands_of(page, _within(page, root))]
+    every = [one for page in pages for one in commands_of(page, _within(page, root), root)]
     return choose(every, entry, overrides)
 
 
@@ -301,7 +330,36 @@ def _text(number: Found) -> Found:
     return replace(number, value=None, certainty="unknown", why=why)
 
 
-def _recipe(seen: Seen, root: Path, command: Command | None, hazards: list[Hazard]) -> Recipe:
+OF_A_PHASE = ("optimizer", "lr", "weight_decay", "epochs", "schedule")
+
+
+def _in_phases(seen: Seen, fields: Mapping[str, Found]) -> dict[str, Found]:
+    """What another training says otherwise that the program goes through too, in loops of its own,
+    such as one of the head before one of the whole model."""
+    mine = {id(one) for update in seen.updates for one in update.context.loops}
+    told: dict[str, Found] = {}
+    for other in seen.phases:
+        loops = {id(one) for update in other.updates for one in update.context.loops}
+        if not seen.updates or not seen.updates[0].context.real or loops & mine:
+            continue
+        each: dict[str, Found] = {}
+        for part in (schedule_part, optimizer_part, loop_part):
+            each = part(other).fields | each
+        for name in OF_A_PHASE:
+            first, second = fields.get(name, ABSENT), each.get(name, ABSENT)
+            if first.value != second.value:
+                why = f"trained in phases: {first.value} in one, {second.value} in another"
+                told[name] = Found(None, "unknown", second.place or first.place, why=why)
+    return told
+
+
+def _recipe(
+    seen: Seen,
+    root: Path,
+    command: Command | None,
+    hazards: list[Hazard],
+    asked: Sequence[str] = (),
+) -> Recipe:
     program = seen.program
     fields: dict[str, Found] = {}
     found = list(hazards)
@@ -330,6 +388,12 @@ def _recipe(seen: Seen, root: Path, command: Command | None, hazards: list[Hazar
         for name in ("clip", "schedule"):  # what such a loop may do
             if fields.get(name, ABSENT).value in (None, "none"):
                 fields[name] = unseen
+    if trainer is None:
+        fields |= _in_phases(seen, fields)
+    kind, steps = fields.get("schedule", ABSENT), fields.get("scheduler_step", ABSENT)
+    several = kind.certainty == "unknown" and " both move the rate" in kind.why
+    if several or (kind.certainty == "unknown" and steps.value is None):
+        fields["scheduler_step"] = kind
     files = {
         one.place.file
         for one in fields.values()
@@ -339,7 +403,7 @@ def _recipe(seen: Seen, root: Path, command: Command | None, hazards: list[Hazar
     if outside:
         text = f"its numbers stand outside {program.entry.file} too: {', '.join(outside)}"
         found.append(Hazard("spread_over_files", Place(program.entry.file, 1), text))
-    notes = list(program.notes)
+    notes = [*asked, *program.notes]
     if command is not None:
         notes = [f"the command is {command.place}", *command.notes, *notes]
     unique = {(one.code, one.place): one for one in found}

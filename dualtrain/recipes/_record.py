@@ -24,12 +24,14 @@ FIELDS = (
     "momentum",
     "nesterov",
     "weight_decay",
+    "decay_kind",  # decoupled: the class, which adds it to the gradient, is told not to
     "decay_exclude",  # strings of the filter, as they are written
     "decay_match",  # substring regex regex_inverted exact ndim1 substring_or_ndim1 ...
     "schedule",  # linear cosine polynomial constant step piecewise noam ... custom none
     "warmup",
     "warmup_unit",  # steps fraction epochs
     "warmup_start",  # the rate at the first update
+    "warmup_peak",  # the rate at its end, where the schedule goes on from another
     "warmup_counted",  # before: the curve begins behind it; inside the length where absent
     "num_cycles",
     "power",
@@ -44,7 +46,8 @@ FIELDS = (
     "max_steps",  # -1: no limit
     "overrun",  # updates between max_steps and where the loop ends
     "accumulate",
-    "tail",  # drop: micro-batches too few for an update at an epoch's end are left out
+    "tail",  # flush drop leak: of the micro-batches too few for an update at an epoch's end
+    "normalise",  # micro_mean sum token_mean: how their losses are weighed
     "clip",  # {"kind": global_norm | norm | value, "value": c} or "none"
     "clip_rule",  # torch: c / (norm + 1e-6); c / max(norm, c) where absent
     "float32_operators",  # that autocast is told to keep in float32, by neutral names
@@ -52,11 +55,15 @@ FIELDS = (
     "on_skip",  # hold advance: what the schedule does where an update is skipped
     "amp",  # {"dtype", "level", "init_loss_scaling"} or "off"
     "amp_if_enabled",  # the same, where a flag that is off turns it on
+    "label_smoothing",  # of the cross-entropy that is trained on
+    "shift_labels",  # whether the loss takes each position against the label of the next one
+    "ema",  # {"decay", "warmup", "start", "statistics"} of moving averages of the weights
     "freeze",  # a list of what stands still
     "seed",
     "batch_size",  # as configured, per process
     "scheduler_step",  # per_batch per_update per_epoch on_eval never
     "param_groups",  # groups with numbers of their own
+    "lr_multipliers",  # their rates, as patterns of names
 )
 
 

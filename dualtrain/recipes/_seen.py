@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dualtrain.reading import (
     DictValue,
@@ -50,6 +50,8 @@ class Seen:
     static graph the runs of its program."""
     backwards: Sequence[Event]
     framework: str
+    phases: Sequence[Seen] = ()
+    """Other trainings of the program, each by an optimizer that steps in a loop."""
 
     @property
     def class_name(self) -> str:
@@ -145,12 +147,15 @@ def see(program: Program) -> Seen:
         if target is not None:
             updates.setdefault(id(target), []).append(one)
     main = _main(optimizers, updates)
+    trains = [one for one in events if one.name == "backward" and one.context.loops]
+    if main is not None and not main.context.real and any(one.context.real for one in trains):
+        main = None  # one that is not made, beside a training that another one steps
     stepped = updates.get(id(main), []) if main is not None else []
     runs = runs_of(stepped, events)
     backwards = [one for one in events if one.name == "backward" and not runs]
     framework = "" if main is None else main.path.partition(".")[0]
     framework = "paddle" if framework.startswith("paddle") else "torch" if framework else ""
-    return Seen(
+    seen = Seen(
         program,
         optimizers,
         main,
@@ -158,6 +163,20 @@ def see(program: Program) -> Seen:
         backwards,
         framework,
     )
+    others = [
+        replace(seen, optimizer=one, updates=found, backwards=_beside(backwards, found))
+        for one in optimizers
+        if one is not main and one.context.real
+        for found in [[u for u in updates.get(id(one), []) if u.context.real and u.context.loops]]
+        if found
+    ]
+    return replace(seen, phases=others)
+
+
+def _beside(backwards: Sequence[Event], updates: Sequence[Event]) -> list[Event]:
+    """The backward passes in the loops of these updates."""
+    loops = {id(one) for update in updates for one in update.context.loops}
+    return [one for one in backwards if any(id(loop) in loops for loop in one.context.loops)]
 
 
 def _is_schedule(event: Event) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dualtrain.reading import DictValue, Event, Instance, Known, Value
+from dualtrain.reading import DictValue, Event, Instance, Known, Made, Value
 
-__all__ = ["Signature", "given", "is_copied", "parameters_of", "signature_of"]
+__all__ = ["Signature", "given", "given_by", "is_copied", "parameters_of", "signature_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +205,11 @@ def given(event: Event, signature: Signature) -> dict[str, Value]:
         handed = {key: one for key, one in copied.cells.items() if isinstance(key, str)}
         return {"params": values.get("params", event.args[0]), **handed}
     return values
+
+
+def given_by(names: Sequence[str], made: Made) -> dict[str, Value]:
+    """What a call was given, by the names of its parameters in their order."""
+    return {**dict(zip(names, made.args, strict=False)), **made.kwargs}
 
 
 def default(signature: Signature, name: str) -> Value | None:

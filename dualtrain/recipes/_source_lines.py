@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 from typing import Any
 
+from dualtrain.files import read_bytes
 from dualtrain.reading import Loop, Place, Program, SourceError
-from dualtrain.reading._source import parsed
+from dualtrain.reading._source import decoded, parsed
 
-__all__ = ["ends_inside", "function_at", "line_of"]
+__all__ = ["ends_inside", "function_at", "line_of", "text_of"]
 
 
 def _statements(program: Program, file: str) -> dict[int, list[ast.AST]]:
@@ -25,6 +26,14 @@ def _statements(program: Program, file: str) -> dict[int, list[ast.AST]]:
             if isinstance(node, ast.stmt):
                 kept[file].setdefault(node.lineno, []).append(node)
     return kept[file]
+
+
+def text_of(program: Program, file: str) -> str:
+    """The text of a file; empty where it cannot be read."""
+    try:
+        return decoded(read_bytes(program.machine.root / file))
+    except (OSError, SourceError):
+        return ""
 
 
 def line_of(program: Program, place: Any) -> str:

@@ -7,9 +7,10 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dualtrain.recipes._as_spec import Entry, Told, Untold, entries
+from dualtrain.recipes._as_spec import entries
 from dualtrain.recipes._effects import effect
 from dualtrain.recipes._record import FIELDS, Found, Recipe
+from dualtrain.recipes._told import Entry, Told, Untold
 
 __all__ = ["recipe_json", "recipe_yaml"]
 

@@ -10,7 +10,8 @@ from pydantic import BaseModel
 
 from dualtrain.explain import Explanation, Span, whole_numbers
 from dualtrain.plan import Plan
-from dualtrain.spec import LossScale, Spec
+from dualtrain.spec import EarlyStopping, Every, LossScale, Measured, Spec
+from dualtrain.tasks import Task
 
 __all__ = ["explanation_as_dict", "explanation_lines"]
 
@@ -134,7 +135,7 @@ def _each_update(spec: Spec) -> Iterator[str]:
         yield "Gradients are not clipped."
     else:
         yield f"Gradients are clipped: {_fields(spec.clip)}."
-    if spec.task is None or "batch_norm" in spec.model_fields_set:  # a task's model may have none
+    if spec.task is None or spec.task.has_batch_norm or "batch_norm" in spec.model_fields_set:
         yield f"Running variances of batch norms, if there are any: {_VARIANCE[spec.batch_norm]}."
     if spec.ema is not None:
         yield f"Then the averages that evaluation takes: {_fields(spec.ema)}."
@@ -147,8 +148,9 @@ def _each_update(spec: Spec) -> Iterator[str]:
 
 
 def _loss(spec: Spec) -> str:
-    if spec.task is not None and spec.task.loss is not None:
-        return spec.task.loss.name
+    own = None if spec.task is None else spec.task.own_loss(spec.folder)
+    if own is not None:
+        return own.name
     return "cross-entropy, or your own" if spec.loss is None else _fields(spec.loss)
 
 
@@ -165,6 +167,9 @@ def _parameters(spec: Spec) -> Iterator[str]:
         times = multiplier.over(spec.optimizer.lr)
         own = "" if multiplier.lr is None else f", base rate {multiplier.lr:g},"
         yield f"Rate x {times:g}{own} for {multiplier.pattern}."
+    for part in spec.own_betas:
+        b1, b2 = part.betas
+        yield f"Betas {b1:g} and {b2:g} for {part.pattern}."
     if spec.layer_decay is not None:
         yield f"Rate x {spec.layer_decay.rate:g} for each layer above a parameter."
         for side in ("below", "above"):
@@ -177,7 +182,40 @@ def _parameters(spec: Spec) -> Iterator[str]:
 def _around(spec: Spec) -> Iterator[str]:
     yield f"Seed {spec.seed}; device {spec.device}."
     if spec.task is not None:
-        yield f"Task {spec.task.name}: {spec.task.train}; model {_fields(spec.task.model)}."
+        yield f"Task {spec.task.name}: {spec.task.train}; model {_model(spec.task)}."
+    if spec.evaluation is not None:
+        yield f"Evaluated each {_every(spec.evaluation.every)}, and at the end."
+    if spec.early_stopping is not None:
+        yield f"Ends early by {_measured(spec.early_stopping)}."
+    if spec.best is not None:
+        yield f"Keeps the best weights by {_measured(spec.best)}."
+    if spec.duration.time_limit is not None:
+        yield f"Ends after {spec.duration.time_limit:g} s at the latest, wherever it is then."
+    if "checkpoint" in spec.model_fields_set:
+        checkpoint = spec.checkpoint
+        told = f"Where it is given a folder: a checkpoint each {_every(checkpoint.every)}"
+        yield f"{told}; the latest {checkpoint.keep} stay."
+
+
+def _every(every: Every) -> str:
+    """As in `each 5 updates`, `each epoch`."""
+    count, unit = (every.updates, "update") if every.epochs is None else (every.epochs, "epoch")
+    assert count is not None, "one of the two is given"
+    return unit if count == 1 else _count(count, unit)
+
+
+def _measured(measured: Measured) -> str:
+    better = "lower" if measured.better == "min" else "higher"
+    told = f"{measured.metric}, {better} is better"
+    if isinstance(measured, EarlyStopping):
+        told += f": no better in {_count(measured.patience, 'evaluation')}"
+        told += f" by more than {measured.threshold:g}" if measured.threshold else ""
+    return told
+
+
+def _model(task: Task) -> str:
+    model = getattr(task, "model", None)
+    return "of your own" if model is None else _fields(model)
 
 
 def _concerns(explanation: Explanation) -> Iterator[str]:

@@ -27,6 +27,7 @@ def native_optimizer(rule: UpdateRule, library: str) -> dict[str, Any]:
         for name, argument in row.arguments.items()
         if name in written and not set(argument.words) & set(_SAID_ELSEWHERE)
     }
+    told |= {name: one.value for name, one in row.fixed.items() if one.value != one.default}
     arguments = [f"{name}={source(value)}" for name, value in told.items() if value is not False]
     module, _, name = row.name.rpartition(".")
     return {"name": name, "module": module, "native": True, "arguments": arguments}

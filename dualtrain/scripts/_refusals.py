@@ -24,6 +24,8 @@ _ONE_DECAY: dict[str, dict[str, str]] = {
     "paddle": {"lars": "Paddle's LARS has one value for all"},
 }
 """Backend -> the rules of which its class knows one decay, and why."""
+_ONE_PAIR = {"paddle": "Paddle's classes have one pair of betas for all parameters"}
+"""Backend -> why no parameters have betas of their own."""
 _BESIDE_A_METRIC: dict[str, dict[Steps, str]] = {
     "torch": dict.fromkeys(
         (("lr_multipliers",), ("layer_decay",)),
@@ -65,9 +67,14 @@ def _received(spec: Spec, steps: Steps) -> str:
 
 
 def _unwritten(spec: Spec, backend: str) -> Iterator[tuple[Steps, str]]:
-    rule, schedule = spec.optimizer, spec.schedule
-    if driving_row(backend, rule) is None and rule.name not in _RULES[backend]:
-        yield ("optimizer", "name"), f"{backend} has no class of it"
+    rule, schedule = spec.rule, spec.schedule
+    if driving_row(backend, rule) is None:
+        if rule.decoupled and "coupled" in rule.decay_kinds:
+            yield ("weight_decay", "kind"), f"{backend} has no {rule.name} that decouples decay"
+        elif rule.name not in _RULES[backend]:
+            yield ("optimizer", "name"), f"{backend} has no class of it"
+    if spec.own_betas and (backend in _ONE_PAIR or driving_row(backend, rule) is None):
+        yield ("own_betas",), _ONE_PAIR.get(backend, f"{backend} has no {rule.name} with groups")
     if spec.weight_decay and spec.weight_decay.values and rule.name in _ONE_DECAY[backend]:
         yield ("weight_decay", "values"), _ONE_DECAY[backend][rule.name]
     if schedule.needs_metric:

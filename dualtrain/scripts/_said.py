@@ -27,6 +27,7 @@ SAID: Mapping[str, tuple[str, ...]] = {
         *("exclude_below_ndim", "exclude_regex", "values"),
     ),
     "lr_multipliers": ("pattern", "multiplier", "lr"),
+    "own_betas": ("pattern", "betas"),
     "layer_decay": ("rate", "below", "above"),
     "freeze": ("patterns", "batch_stats"),
     "clip": ("global_norm", "norm", "value", "rule"),

@@ -78,10 +78,16 @@ def write_script(spec: Spec, backend: str, *, model: str | None = None) -> str:
 def _check_plan(spec: Spec) -> None:
     """Refuse what no plan fits, where the sizes of the run are in the spec."""
     micro_batches = spec.batch.micro_batches_per_epoch
-    if micro_batches is None and spec.duration.updates and spec.schedule.per == "update":
+    if micro_batches is None and spec.duration.updates and not _sees_epochs(spec):
         micro_batches = spec.batch.accumulate  # any number: the schedule does not see it
     if micro_batches is not None:
         Plan.of(spec, micro_batches_per_epoch=micro_batches)
+
+
+def _sees_epochs(spec: Spec) -> bool:
+    """Whether the rates depend on how long an epoch is."""
+    in_epochs = (spec.warmup and spec.warmup.epochs, spec.horizon and spec.horizon.epochs)
+    return spec.schedule.per == "epoch" or any(length is not None for length in in_epochs)
 
 
 def _is_name(part: str) -> bool:
@@ -124,8 +130,8 @@ def _facts(spec: Spec, backend: str, model: str | None) -> dict[str, Any]:
         "has_schedule": not is_flat,
         "steps_each_update": known and (schedule.per == "update" or by_update(spec)),
         "whole_epochs": spec.duration.epochs is not None and spec.duration.epochs % 1 == 0,
-        "rule": spec.optimizer,
-        "optimizer": native_optimizer(spec.optimizer, backend),
+        "rule": spec.rule,
+        "optimizer": native_optimizer(spec.rule, backend),
         **decay_facts(decay_of(spec)),
         "patterns": _patterns(spec),
         "has_rates": bool(spec.lr_multipliers or spec.layer_decay),
@@ -142,7 +148,7 @@ def _facts(spec: Spec, backend: str, model: str | None) -> dict[str, Any]:
     facts["reads_skipped"] = spec.ema is not None or holds
     by_layer = bool({"norm", "embedding"} & facts["decayed_roles"])
     facts["needs_nn"] = by_layer or facts["masters"] or facts["mends_variance"]
-    one_value = not (facts["has_values"] and spec.optimizer.decoupled)
+    one_value = not (facts["has_values"] and spec.rule.decoupled)
     by_parts = spec.optimizer.name == "lars" and facts["spares"]  # its class spares parts of names
     facts["own_class"] = not (facts["optimizer"]["native"] and one_value) or by_parts
     facts["optimizer_arguments"] = _ARGUMENTS[backend](spec, facts)
@@ -154,7 +160,7 @@ def _facts(spec: Spec, backend: str, model: str | None) -> dict[str, Any]:
 
 def _torch_arguments(spec: Spec, facts: Mapping[str, Any]) -> list[str]:
     """Of a torch optimizer."""
-    grouped = facts["spares"] or facts["has_rates"] or facts["has_values"]
+    grouped = any(facts[name] for name in ("spares", "has_rates", "has_values")) or spec.own_betas
     parameters = "parameter_groups(model)" if grouped else "model.parameters()"
     arguments = [parameters, "lr=LR", *facts["optimizer"]["arguments"]]
     if not spec.optimizer.reads_rate_once:
@@ -182,7 +188,7 @@ def _paddle_arguments(spec: Spec, facts: Mapping[str, Any]) -> list[str]:
 
 def _paddle_decay(spec: Spec, facts: Mapping[str, Any]) -> Iterator[str]:
     """Arguments of the decay; those of coupled decay that differ are the parameters' own."""
-    rule, decay = spec.optimizer, facts["decay"]
+    rule, decay = spec.rule, facts["decay"]
     spares, values = facts["spares"], facts["has_values"]
     value = "WEIGHT_DECAY" if decay else "0.0"
     if rule.name == "lars":
@@ -248,6 +254,8 @@ def _patterns(spec: Spec) -> list[str]:
         found.append("DECAY_PATTERNS")
     if spec.lr_multipliers:
         found.append("[*LR_MULTIPLIERS]")
+    if spec.own_betas:
+        found.append("[*filter(None, BETAS)]")
     if spec.layer_decay and spec.layer_decay.below:
         found.append("BELOW")
     if spec.layer_decay and spec.layer_decay.above:

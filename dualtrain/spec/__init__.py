@@ -15,6 +15,7 @@ from dualtrain.spec._amp import Amp as Amp
 from dualtrain.spec._amp import Float32Operator as Float32Operator
 from dualtrain.spec._amp import LossScale as LossScale
 from dualtrain.spec._evaluation import Best as Best
+from dualtrain.spec._evaluation import Checkpointing as Checkpointing
 from dualtrain.spec._evaluation import EarlyStopping as EarlyStopping
 from dualtrain.spec._evaluation import Evaluation as Evaluation
 from dualtrain.spec._evaluation import Every as Every
@@ -28,6 +29,7 @@ from dualtrain.spec._parameters import DecayValue as DecayValue
 from dualtrain.spec._parameters import Freeze as Freeze
 from dualtrain.spec._parameters import LayerDecay as LayerDecay
 from dualtrain.spec._parameters import LrMultiplier as LrMultiplier
+from dualtrain.spec._parameters import OwnBeta as OwnBeta
 from dualtrain.spec._parameters import Role as Role
 from dualtrain.spec._parameters import WeightDecay as WeightDecay
 from dualtrain.spec._schema import spec_schema as spec_schema

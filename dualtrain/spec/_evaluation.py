@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from dualtrain.fields import Count, Part
+from dualtrain.fields import LARGEST_COUNT, Count, Part
 
-__all__ = ["Best", "EarlyStopping", "Evaluation", "Every", "Measured", "Mode"]
+__all__ = ["Best", "Checkpointing", "EarlyStopping", "Evaluation", "Every", "Measured", "Mode"]
 
 Mode = Literal["min", "max"]
 """Whether lower or higher is better."""
@@ -101,3 +101,13 @@ class Best(Measured):
 
     The first of several that are equally good.
     """
+
+
+class Checkpointing(Part):
+    """When the whole state of a run is written, for a run that has a folder for it."""
+
+    every: Every = Every(epochs=1)
+    """The end of the run is always written, too, and where a signal ends it."""
+    keep: Annotated[int, Field(ge=1, le=LARGEST_COUNT)] = 2
+    """The latest so many; older ones are removed once a new one is whole. With 1 nothing is left
+    if the only one is damaged."""

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from dualtrain.fields import Count, Part, Positive, distinct
+from dualtrain.optimizers import Betas, DecayKind
 
 __all__ = [
     "BatchStats",
@@ -17,6 +18,7 @@ __all__ = [
     "LayerDecayOrRate",
     "LrMultiplier",
     "LrMultipliers",
+    "OwnBetas",
     "Role",
     "WeightDecay",
 ]
@@ -73,9 +75,12 @@ class WeightDecay(Part):
 
     value: Annotated[float, Field(ge=0)]
     """wd in the optimizer's update rule, for the parameters that decay."""
-    kind: Literal["decoupled", "coupled"] = "decoupled"
-    """What the optimizer can do: `decoupled` (adamw, adamw_transformers, lamb, lars) is part of the
-    rule itself, `coupled` (all others) is added to its gradient after clipping: g + value x w."""
+    kind: DecayKind = "decoupled"
+    """`coupled` is added to the gradient after clipping: g + value x w. `decoupled` shrinks the
+    weight by lr x value of itself before the step, as AdamW does; in adamw, adamw_transformers,
+    lamb and lars it is part of the rule and the only kind. Adam has the coupled one alone, for with
+    the other it is adamw. Beside the others it must be said: `coupled` is what both frameworks'
+    own classes do."""
     exclude: Annotated[tuple[Role, ...], Field(strict=False), AfterValidator(distinct)] = ()
     """Roles that do not decay, found from what the module that owns the parameter is, not from
     what it is called. A vector that is a norm's or a layer scale's, and nothing tells which, counts
@@ -146,6 +151,23 @@ def _distinct_patterns(rules: tuple[LrMultiplier, ...]) -> tuple[LrMultiplier, .
 LrMultipliers = Annotated[
     tuple[LrMultiplier, ...], Field(strict=False), AfterValidator(_distinct_patterns)
 ]
+
+
+class OwnBeta(Part):
+    """The parameters of a pattern have betas of their own, as parameter groups have."""
+
+    pattern: Pattern
+    """Glob (`*`, `?`, `[...]`, case-sensitive) over canonical names, e.g. `discriminator.*`."""
+    betas: Betas
+    """In place of `optimizer.betas`."""
+
+
+def _distinct_owners(rules: tuple[OwnBeta, ...]) -> tuple[OwnBeta, ...]:
+    distinct(tuple(rule.pattern for rule in rules))
+    return rules
+
+
+OwnBetas = Annotated[tuple[OwnBeta, ...], Field(strict=False), AfterValidator(_distinct_owners)]
 
 
 class LayerDecay(Part):

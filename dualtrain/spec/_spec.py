@@ -14,10 +14,16 @@ from dualtrain.fields import Part, Source, dotted
 from dualtrain.optimizers import Optimizer
 from dualtrain.schedules import Schedule
 from dualtrain.spec._amp import Amp
-from dualtrain.spec._evaluation import Best, EarlyStopping, Evaluation, Measured
+from dualtrain.spec._evaluation import Best, Checkpointing, EarlyStopping, Evaluation, Measured
 from dualtrain.spec._horizon import HorizonOrCount
 from dualtrain.spec._loss import Loss
-from dualtrain.spec._parameters import Freeze, LayerDecayOrRate, LrMultipliers, WeightDecay
+from dualtrain.spec._parameters import (
+    Freeze,
+    LayerDecayOrRate,
+    LrMultipliers,
+    OwnBetas,
+    WeightDecay,
+)
 from dualtrain.spec._update import Batch, BatchNormRule, Clip, Duration, Ema
 from dualtrain.spec._warmup import Warmup
 from dualtrain.tasks import AnyTask, Task
@@ -79,6 +85,9 @@ class Spec(Part):
     lr_multipliers: LrMultipliers = ()
     """The first whose pattern fits a parameter multiplies its rate; 1 where none does. A pattern
     that fits no parameter of the model is an error."""
+    own_betas: OwnBetas = ()
+    """Of an optimizer with betas; the first whose pattern fits a parameter gives its betas. A
+    pattern that fits no parameter of the model is an error."""
     layer_decay: LayerDecayOrRate = None
     """Layer-wise decay of the rate; a number above 0 to 1 is r in r^n, where n counts the layers
     above a parameter. Multiplied with `lr_multipliers`. Absent means none."""
@@ -110,6 +119,8 @@ class Spec(Part):
     """Absent means never."""
     best: Best | None = None
     """Absent means that the last weights are kept alone."""
+    checkpoint: Checkpointing = Checkpointing()
+    """When a run that is given a folder for checkpoints writes them."""
     task: AnyTask | None = None
     """Data and model; absent when the caller brings both."""
 
@@ -162,14 +173,28 @@ class Spec(Part):
         optimizer = info.data.get("optimizer")
         if decay is None or optimizer is None:
             return decay
-        fits = "decoupled" if optimizer.decoupled else "coupled"
-        if decay.kind != fits:
-            given = "" if "kind" in decay.model_fields_set else "none, which is "
-            why = f": {optimizer.coupled_since}" if fits == "coupled" else ""
+        kinds, said = optimizer.decay_kinds, "kind" in decay.model_fields_set
+        if decay.kind not in kinds:
+            why = f": {optimizer.coupled_since}" if optimizer.coupled_since else ""
+            given = "" if said else "none, which is "
             raise ValueError(
-                f"kind must be {fits!r} with {optimizer.name}{why}. Received: {given}{decay.kind!r}"
+                f"kind must be {kinds[0]!r} with {optimizer.name}{why}. "
+                f"Received: {given}{decay.kind!r}"
+            )
+        if len(kinds) > 1 and not said:
+            raise ValueError(
+                f"kind must be said with {optimizer.name}: 'coupled', as both frameworks' own "
+                "classes decay, or 'decoupled', as AdamW does. Received: none"
             )
         return decay
+
+    @field_validator("own_betas")
+    @classmethod
+    def _the_optimizer_has_betas(cls, rules: OwnBetas, info: ValidationInfo) -> OwnBetas:
+        optimizer = info.data.get("optimizer")
+        if rules and optimizer is not None and "betas" not in type(optimizer).model_fields:
+            raise ValueError(f"{optimizer.name} has no betas: leave own_betas out")
+        return rules
 
     @field_validator("warmup")
     @classmethod
@@ -226,6 +251,12 @@ class Spec(Part):
         if not isinstance(other, Spec):
             return NotImplemented
         return self.__dict__ == other.__dict__
+
+    @property
+    def rule(self) -> Optimizer:
+        """The optimizer, with weight decay of the spec's kind."""
+        decay = self.weight_decay
+        return self.optimizer if decay is None else self.optimizer.decaying(decay.kind)
 
     @property
     def source(self) -> Source:

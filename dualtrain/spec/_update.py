@@ -125,6 +125,10 @@ class Duration(Part):
     PaddleNLP's takes the floor."""
     updates: Count | None = None
     """Optimizer updates."""
+    time_limit: Annotated[float, Field(gt=0, le=1e9)] | None = None
+    """Seconds that the loop may take, evaluations too; a resumed run goes on counting. The run ends
+    between two updates, wherever it is then. No two runs end at the same update by it, so a parity
+    run leaves it out."""
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Duration:

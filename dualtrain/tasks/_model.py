@@ -7,9 +7,9 @@ is what transformers and torch have.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from math import prod
-from typing import Literal, NamedTuple, Protocol
+from typing import ClassVar, Literal, NamedTuple, Protocol
 from zlib import crc32
 
 import numpy as np
@@ -21,6 +21,7 @@ __all__ = [
     "ParameterLike",
     "count_weights",
     "fresh_array",
+    "fresh_weights",
     "linear",
     "norm",
 ]
@@ -55,6 +56,9 @@ class ExpectedParameter(NamedTuple):
 
 class ModelConfig(ABC):
     """What one of a task's models is built from; a frozen dataclass."""
+
+    is_known: ClassVar[bool] = True
+    """Whether `tensors` can tell the parameters before a framework has built the model."""
 
     @abstractmethod
     def tensors(self) -> Iterator[ExpectedParameter]:
@@ -103,3 +107,16 @@ def fresh_array(tensor: ParameterLike, *, seed: int, deviation: float) -> NDArra
         np.float32
     )
     return values
+
+
+def fresh_weights(
+    parameters: Sequence[ParameterLike], *, seed: int
+) -> dict[str, NDArray[np.float32]]:
+    """Canonical name -> initial weights: a norm's weight 1, biases 0, embeddings normal(0, 0.02),
+    all else normal(0, 1 / sqrt(numbers that one output is the sum of))."""
+    return {
+        p.name: fresh_array(
+            p, seed=seed, deviation=0.02 if p.kind == "embedding" else prod(p.shape[1:]) ** -0.5
+        )
+        for p in sorted(parameters, key=lambda p: p.name)
+    }

@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING, Annotated, Union
 from pydantic import Discriminator
 
 from dualtrain.tasks._task import Task
+from dualtrain.tasks.causal_lm import CausalLm
+from dualtrain.tasks.image_classification import ImageClassification
+from dualtrain.tasks.module import ModuleTask
 from dualtrain.tasks.regression import Regression
 from dualtrain.tasks.text_classification import TextClassification
+from dualtrain.tasks.token_classification import TokenClassification
 
 __all__ = ["TASKS", "AnyTask"]
 
 TASKS: tuple[type[Task], ...] = (
     TextClassification,
+    TokenClassification,
+    CausalLm,
+    ImageClassification,
+    ModuleTask,
     Regression,
 )
 

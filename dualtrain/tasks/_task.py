@@ -19,6 +19,7 @@ from pydantic import Field
 from dualtrain.data import MicroBatch, PreparedData
 from dualtrain.fields import Part
 from dualtrain.tasks._model import ModelConfig, ParameterLike
+from dualtrain.tasks._predictor import Predictor
 from dualtrain.tasks._score import Score
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ class SampleLoss:
     """As a sentence names it."""
     total: Callable[[Any, Any], Any]
     """(the model's output, `labels`) -> the sum of the losses of all targets, a scalar tensor."""
-    count: Callable[[Mapping[str, NDArray[Any]]], int]
-    """A micro-batch -> how many targets it has."""
+    count: Callable[[Mapping[str, NDArray[Any]]], int] | None = None
+    """A micro-batch -> how many targets it has; None: its labels that are not -100."""
 
 
 class Task(Part, ABC):
@@ -51,7 +52,7 @@ class Task(Part, ABC):
     name: Any
     """The kind of task."""
     train: Text
-    """File of the train split (.csv, .tsv, .jsonl), relative to the spec's folder."""
+    """File of the train split, relative to the spec's folder."""
     eval: Text | None = None
     """File of the held-out split; absent means no evaluation."""
     if TYPE_CHECKING:  # each task says what its own is
@@ -64,6 +65,8 @@ class Task(Part, ABC):
 
     measures: ClassVar[tuple[str, ...]] = ("loss",)
     """The metrics of a score, by the names that `early_stopping` and `best` have for them."""
+    has_batch_norm: ClassVar[bool] = False
+    """Whether its models may have batch norms."""
     files: ClassVar[tuple[str, ...]] = ()
     """What `save` writes, and what a library would read in its place: names or patterns."""
 
@@ -71,6 +74,10 @@ class Task(Part, ABC):
         """What a run of it reads: the word of the spec -> the file or folder."""
         named = {"train": self.train, "eval": self.eval}
         return {name: folder / file for name, file in named.items() if file is not None}
+
+    def own_loss(self, folder: Path) -> SampleLoss | None:
+        """Of its samples; None where the spec's `loss` words the cross-entropy."""
+        return self.loss
 
     def check_excluded(self, parts: Mapping[str, Any]) -> None:
         """Refuse words that mean nothing for the task; parts: those of the spec so far."""
@@ -146,4 +153,11 @@ class Task(Part, ABC):
         """Write what a trained model consists of beside its weights (model.safetensors).
 
         The folder is there.
+        """
+
+    @abstractmethod
+    def predictor(self, folder: Path) -> Predictor:
+        """What predicts with the model of a folder that `save` wrote; nothing else is read.
+
+        Raises `CheckpointError` for a folder that is not whole.
         """

@@ -4,7 +4,8 @@ the plan.
 The first line is the header, then one line an update or evaluation, as they happen, then one end.
 Without an end the run was cut, and its trace is read up to there. `_header.py` and `_records.py`
 have the lines' fields, `_values.py` their types; `_lines.py` takes lines for records and refuses
-others, `_write.py` and `_read.py` write and read files, `_version_2.py` reads those of before.
+others, `_write.py` and `_read.py` write and read files, `_mark.py` says up to where one is written;
+`_version_2.py` reads those of before.
 `_consistency.py` holds the header against itself, `_sequence.py` the other lines against each other
 and against it, `_own_loop.py` says what only a loop of one's own may do; `_digest.py` has the
 digests of weights. No pickle; floats round-trip exactly.
@@ -19,6 +20,8 @@ from dualtrain.trace._header import ParameterFacts as ParameterFacts
 from dualtrain.trace._header import PlanFacts as PlanFacts
 from dualtrain.trace._lines import header_from_json as header_from_json
 from dualtrain.trace._lines import header_to_json as header_to_json
+from dualtrain.trace._mark import TraceMark as TraceMark
+from dualtrain.trace._mark import header_of_rows as header_of_rows
 from dualtrain.trace._own_loop import begins_epoch as begins_epoch
 from dualtrain.trace._own_loop import leaves_epochs as leaves_epochs
 from dualtrain.trace._own_loop import sizes_of_groups as sizes_of_groups

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from dualtrain.ledger import DEFAULT
 from dualtrain.plan import Plan
 from dualtrain.spec import Role, Spec
 from dualtrain.trace._values import EXACTLY, Number, Position, Size
@@ -98,6 +99,10 @@ class Decision:
     """The rule that decided the freezing."""
     frozen: bool
     """Whether the spec holds it still; the model itself may, too."""
+    betas_rule: str = DEFAULT
+    """The rule that decided betas of its own."""
+    betas: tuple[Number, Number] | None = None
+    """Its own; None: the optimizer's."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,7 @@ from dualtrain.trace._records import End, Evaluation, Trace, Update
 from dualtrain.trace._sequence import Numbered, check_end, check_updates, in_order
 from dualtrain.trace._version_2 import upgraded
 
-__all__ = ["read_trace"]
+__all__ = ["read_trace", "version_of"]
 
 
 def read_trace(path: str | Path) -> Trace:
@@ -37,7 +37,7 @@ def read_trace(path: str | Path) -> Trace:
     except OSError as error:
         raise error_at(path, None, "a trace is a readable file", reason(error)) from None
     lines = content.splitlines()
-    version = _version(path, lines[0] if lines else b"")
+    version = version_of(path, lines[0] if lines else b"")
     if len(lines) > 1 and not content.endswith(b"\n") and not _is_json(path, lines[-1]):
         lines.pop()
     read = [record_of(line, path, number, version) for number, line in enumerate(lines, start=1)]
@@ -46,7 +46,7 @@ def read_trace(path: str | Path) -> Trace:
     return _trace(path, numbered, version)
 
 
-def _version(path: Path, line: bytes) -> int:
+def version_of(path: Path, line: bytes) -> int:
     """The version; says so when this is another kind of file, before its fields are looked at."""
     first = parsed(line, path, 1)
     first = first if isinstance(first, dict) else {}

@@ -80,9 +80,9 @@ class End:
 
     record: Literal["end"] = "end"
     reason: Annotated[str, Field(min_length=1)]
-    """`done`; `early stopping: ` and what it was; `interrupted`; `closed after 3 of 60 updates`, of
-    a loop of one's own; or `error: ` and what it said. With a plan, a run that is done has made all
-    its updates, but for a loop of one's own that has left epochs."""
+    """`done`; `early stopping: ` or `time limit: ` and what it was; `interrupted`; `closed after 3
+    of 60 updates`, of a loop of one's own; or `error: ` and what it said. With a plan, a run that
+    is done has made all its updates, but for a loop of one's own that has left epochs."""
     skipped: Position | None = None
     """Updates that non-finite gradients stopped."""
     weights: str | None = None

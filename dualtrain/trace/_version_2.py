@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeVar
 
+from dualtrain.ledger import DEFAULT
 from dualtrain.spec import Role, Spec
 from dualtrain.trace._header import (
     FORMAT,
@@ -143,7 +144,11 @@ def _header(old: Header2) -> Header:
         computation=computation,
         parameters=tuple(_taken(ParameterFacts, entry, dtype=None) for entry in old.ledger),
         plan=_taken(
-            PlanFacts, old, decisions=tuple(_taken(Decision, entry) for entry in old.ledger)
+            PlanFacts,
+            old,
+            decisions=tuple(
+                _taken(Decision, entry, betas=None, betas_rule=DEFAULT) for entry in old.ledger
+            ),
         ),
     )
 

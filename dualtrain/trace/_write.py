@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from contextlib import suppress
 from pathlib import Path
 
+from dualtrain.aside import write_aside
 from dualtrain.errors import OutputError, TraceError
 from dualtrain.outputs import check_file, lock
 from dualtrain.trace._header import FORMAT, Header
 from dualtrain.trace._lines import line_of
+from dualtrain.trace._mark import TraceMark, header_of_rows, rows_of
 from dualtrain.trace._records import End, Evaluation, Record, Update
 
 __all__ = ["TraceWriter", "check_trace_file"]
@@ -40,19 +43,27 @@ class TraceWriter:
     (`read_trace`). A block that an error leaves before `end` was called ends the trace with that
     reason. Raises `OutputError` for a place that is not a trace's, or where another run writes one,
     and `OSError` for a line that cannot be written, of which nothing is left.
+
+    rows: those of a trace of the same run, which this one begins with; what its file has behind
+        them is cut, also where that is `path` itself. Raises `TraceError` where they are not there.
     """
 
-    def __init__(self, path: Path, header: Header) -> None:
+    def __init__(self, path: Path, header: Header, *, rows: TraceMark | None = None) -> None:
         check_trace_file(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         is_new = not path.exists()
         self._path, self._size = path, 0
+        self._rows, self._begin, self._updates = hashlib.sha256(), 0, 0
+        if rows is not None:
+            self._copy(header, rows)
         # Not emptied before it is known to be ours alone; unbuffered, for what is not written must
         # not be tried again when the file is closed.
         self._file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | _BINARY, 0o666), "r+b", 0)
         try:
             lock(self._file.fileno(), path, _WHAT)
-            self._write(header)
+            if rows is None:
+                self._write(header)
+            self._file.truncate(self._size)
         except BaseException:
             self._file.close()
             if is_new:
@@ -73,6 +84,7 @@ class TraceWriter:
     def update(self, update: Update) -> None:
         """Add one update."""
         self._write(update)
+        self._updates += 1
 
     def evaluation(self, evaluation: Evaluation) -> None:
         """Add one evaluation."""
@@ -83,6 +95,32 @@ class TraceWriter:
         self._write(end)
         os.fsync(self._file.fileno())
         self._file.close()
+
+    def mark(self) -> TraceMark:
+        """Up to where it is written; what is there is on the disk then. Raises `OSError`."""
+        os.fsync(self._file.fileno())
+        return TraceMark(
+            file=str(self._path.absolute()),
+            size=self._size - self._begin,
+            sha256=self._rows.hexdigest(),
+            updates=self._updates,
+        )
+
+    def _copy(self, header: Header, rows: TraceMark) -> None:
+        """Let the file begin with a header and the rows, unless that is what it begins with."""
+        source = Path(rows.file)
+        _, begin = header_of_rows(source, rows)
+        first = line_of(header)
+        for part in rows_of(source, begin, rows.size):
+            self._rows.update(part)
+        with source.open("rb") as file:
+            is_there = source.absolute() == self._path.absolute() and file.readline() == first
+        if not is_there:
+            with write_aside(self._path) as aside, aside.open("wb") as file:
+                file.write(first)
+                file.writelines(rows_of(source, begin, rows.size))
+        self._begin, self._size = len(first), len(first) + rows.size
+        self._updates = rows.updates
 
     def _write(self, record: Record) -> None:
         """Add a line behind the last whole one: one that broke off is written over."""
@@ -100,6 +138,10 @@ class TraceWriter:
                 self._file.truncate(self._size)
             raise OSError(error.errno, error.strerror, str(self._path)) from None
         self._size += len(line)
+        if isinstance(record, Header):
+            self._begin = self._size
+        else:
+            self._rows.update(line)
 
 
 _BINARY = getattr(os, "O_BINARY", 0)  # Windows

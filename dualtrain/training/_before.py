@@ -50,7 +50,7 @@ def check_before(spec: Spec, *, own_model: bool = False) -> Plan:
     Raises `SpecError`, `LedgerError`, `DataError`, `PlanError` or `CheckpointError`.
     """
     task = task_of(spec)
-    if not own_model:
+    if not own_model and model_config(spec).is_known:
         expected_ledger(_without_substrings(spec))
     rows = task.read(spec.folder)
     plan = Plan.of(spec, micro_batches_per_epoch=batch_count(len(rows), batch_size(spec)))

@@ -9,6 +9,7 @@ from itertools import chain
 from typing import Any, Protocol
 
 from dualtrain.errors import DataError
+from dualtrain.training._generators import generators_of
 
 __all__ = ["Batches", "Epoch", "Epochs"]
 
@@ -35,6 +36,8 @@ class Epochs:
         self._first: Any = self._of(0)
         self.count = _count(self._first)
         """Micro-batches in the first epoch, and so in each."""
+        self.generators = generators_of(self._first)
+        """Those that the first epoch's loader draws from, where it has some of its own."""
         self._drawn: Iterator[Any] | None = None
 
     def first(self) -> Any:
@@ -47,6 +50,10 @@ class Epochs:
             self._drawn = chain([batch], drawn)
             return batch
         raise self._another_number(0, 0)
+
+    def has_begun(self, epoch: int) -> bool:
+        """Whether the first micro-batch was looked at before its epoch is drawn."""
+        return epoch == 0 and self._drawn is not None
 
     def of(self, epoch: int) -> Iterator[Any]:
         """An epoch's micro-batches. Raises `DataError` if they are not as many as the first's."""

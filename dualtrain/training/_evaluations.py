@@ -33,7 +33,7 @@ class Evaluations(Turn):
     def __init__(self, run: Run, scoring: Scoring, observers: Sequence[Observer]) -> None:
         self._run, self._scoring, self._observers = run, scoring, observers
         self._every = every_of(run.plan.spec)
-        self._made = -1
+        self._made = run.attempts if self.is_due() else -1  # of a run that goes on from there
         self._latest: Score | None = None
 
     def is_due(self) -> bool:
@@ -46,8 +46,7 @@ class Evaluations(Turn):
     def take(self) -> None:
         """Score, tell of it, and let early stopping and the best model know."""
         run = self._run
-        with kept_random(run), run.averaged():
-            self._latest = self._scoring()
+        self._latest = self._scored()
         self._made = run.attempts
         if self._latest is None:
             return
@@ -59,7 +58,14 @@ class Evaluations(Turn):
         """The score of the run's end."""
         if self._made != self._run.attempts:
             self.take()
+        elif self._latest is None:  # told by the process that the run went on from
+            self._latest = self._scored()
         return self._latest
+
+    def _scored(self) -> Score | None:
+        run = self._run
+        with kept_random(run), run.averaged():
+            return run.processes.told(self._scoring())
 
 
 def every_of(spec: Spec) -> Every | None:

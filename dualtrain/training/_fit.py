@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from dualtrain.spec import Spec
 from dualtrain.trace import Update
 from dualtrain.training._batch import micro_batch
+from dualtrain.training._callbacks import Callback
+from dualtrain.training._checkpoints import Stop
+from dualtrain.training._drawn import first_of
 from dualtrain.training._epochs import Batches, Epochs
 from dualtrain.training._evaluations import Evaluate, Evaluations, check_evaluate, scoring_of
 from dualtrain.training._header import describe
+from dualtrain.training._kept import kept_in
 from dualtrain.training._loop import make_updates
 from dualtrain.training._objective import LossSum, objective_of
 from dualtrain.training._observer import Observer
 from dualtrain.training._outputs import check_outputs
 from dualtrain.training._plateau import Metric, PlateauMetric, check_metric
 from dualtrain.training._probe import probe
+from dualtrain.training._processes import check_same_run, device_of, joined
+from dualtrain.training._random import share_random
 from dualtrain.training._recorder import recorded
-from dualtrain.training._start import begin
+from dualtrain.training._start import backend_for, begin
 from dualtrain.training._states import check_states, leading
 from dualtrain.training._turn import Turn
 from dualtrain.training._update import at
+from dualtrain.world import Shard, World
 
 __all__ = ["fit"]
 
@@ -39,6 +49,12 @@ def fit(
     output: Path | str | None = None,
     states: Path | str | None = None,
     every: int = 1,
+    shard: Shard = "none",
+    checkpoints: Path | str | None = None,
+    resume: bool = False,
+    allow_spec_change: bool = False,
+    stop: Stop | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> tuple[Update, ...]:
     """Train a model of yours, a torch or a Paddle one, as the spec says.
 
@@ -67,6 +83,19 @@ def fit(
     states: folder for the state before and after each judged update, and its gradients, from which
         another framework, or this one, can follow.
     every: how many updates from one judged to the next; the first and the last are.
+    shard: what several processes split between them: `none`, the optimizer's state or `full`.
+    checkpoints: folder for the run's whole state, written when `spec.checkpoint` says so and at the
+        end; `run` is its one run.
+    resume: go on from the newest checkpoint there, of either framework, if there is one: give the
+        rest as it was. The trace goes on, too. The updates of this call are returned.
+    allow_spec_change: go on by another spec; else each field that differs is named and refused,
+        but for `checkpoint`, `device` and `duration.time_limit`.
+    stop: asked after each update; an exception that it returns is raised once a checkpoint is
+        written, which leaves the run where `resume` goes on.
+    callbacks: yours, and loggers (`dualtrain.loggers`), told of updates and scores as it goes.
+
+    Under torchrun or Paddle's launcher every process is given all of the micro-batches, takes its
+    rows of each, and returns the same updates; the first writes all files: docs/distributed.md.
 
     Warns (`TrainingWarning`) of the first update whose loss is no finite number, and of a run whose
     every update was skipped.
@@ -76,28 +105,60 @@ def fit(
     """
     check_metric(spec, metric)
     check_evaluate(spec, evaluate)
-    check_outputs(trace, output)
-    check_states(states, every, output=output)
-    epochs = Epochs(batches)
-    run = begin(spec, model, epochs.count, backend=backend, measure=trace is not None)
-    collector, header = _Collector(), None
-    with run:
+    world, verbs = World.of(os.environ), backend_for(model, backend)
+    if world.leads:
+        check_outputs(trace, output)
+        check_states(spec, states, every, output=output, shard=shard)
+    device = verbs.open_device(device_of(spec, world))
+    with ExitStack() as opened:
+        kept = opened.enter_context(
+            kept_in(
+                checkpoints if world.leads else None,
+                spec,
+                resume=resume and world.leads,
+                allow_spec_change=allow_spec_change,
+                stop=stop if world.leads else None,
+                trace=trace,
+                output=output,
+                states=states,
+            )
+        )
+        processes = opened.enter_context(joined(verbs, device, world=world, shard=shard))
+        check_same_run(processes, spec)
+        kept = kept.shared(processes, stop)
+        share_random(processes, model)
+        epochs = Epochs(batches)
+        run = begin(
+            spec,
+            model,
+            epochs.count,
+            backend=backend,
+            measure=kept.trace is not None,
+            processes=processes,
+        )
+        opened.enter_context(run)
+        run.generators = epochs.generators
+        share_random(processes, model, run.generators)
+        trace, collector, header = kept.trace, _Collector(), None
         objective = objective_of(run, loss)  # before anything is written
-        if trace is not None:
+        if kept.resumed is not None:
+            header = kept.stand(run)
+        elif trace is not None:
             with at(run, 0, 0):
-                first = micro_batch(epochs.first(), run.model)
+                first = micro_batch(first_of(run, epochs), run.model)
                 objective.targets(first)  # refuses labels that are none
             # A loss of the user's own may take more than logits: no probe then.
             header = describe(run, probe=None if loss else probe(run, first))
-        with (
-            recorded(run, header, collector, trace=trace, output=output) as observers,
-            leading(run, states, every) as leader,
-        ):
+        observers = opened.enter_context(
+            recorded(run, header, collector, kept=kept, output=output, callbacks=callbacks)
+        )
+        with leading(run, states if world.leads else None, every) as leader:
             turns: list[Turn] = [] if metric is None else [PlateauMetric(run, metric)]
             evaluations = None
             if evaluate is not None:
                 evaluations = Evaluations(run, scoring_of(run, evaluate), observers)
                 turns.append(evaluations)
+            turns += kept.turns(run)
             make_updates(run, epochs, objective, observers, leader, turns)
             if evaluations is not None:
                 evaluations.last()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +16,13 @@ from dualtrain.trace import (
     Header,
     ParameterFacts,
     PlanFacts,
+    TraceMark,
+    header_of_rows,
     weight_digest,
 )
 from dualtrain.training._run import Run
 
-__all__ = ["computation_of", "decisions_of", "describe"]
+__all__ = ["computation_of", "continued", "decisions_of", "describe"]
 
 
 def describe(
@@ -52,6 +56,37 @@ def describe(
     )
 
 
+def continued(header: Header, mark: TraceMark) -> Header:
+    """The header of a trace that goes on from another's rows.
+
+    header: of the run as it stands. Where the same side goes on as the same spec says, the trace
+    keeps the header that it has. Else what only the begin of a run shows is the old one's, and a
+    note tells which updates another side made. Raises `TraceError` where the rows are not there.
+    """
+    old, _ = header_of_rows(Path(mark.file), mark)
+    if old.backend == header.backend and old.spec == header.spec:
+        return old
+    version = old.versions.get(old.backend, "of an unknown version")
+    noted = [note for note in old.notes if note.startswith(_MADE_BY)]
+    is_told = any(note.startswith(_made_by(mark, "")) for note in noted)
+    if mark.updates and not is_told and old.backend != header.backend:
+        noted.append(_made_by(mark, f"{old.backend} {version}"))
+    return replace(
+        header,
+        initial_digest=old.initial_digest,
+        probe=old.probe,
+        data_digest=old.data_digest,
+        notes=(*header.notes, *noted),
+    )
+
+
+_MADE_BY = "the updates before "
+
+
+def _made_by(mark: TraceMark, side: str) -> str:
+    return f"{_MADE_BY}{mark.updates} were made by {side}"
+
+
 def _facts(run: Run, parameters: Sequence[Parameter]) -> tuple[ParameterFacts, ...]:
     """What the live optimizer really holds of each parameter."""
     decay = run.backend.effective_decay(run.optimizer, run.model)
@@ -81,6 +116,8 @@ def decisions_of(ledger: Ledger) -> tuple[Decision, ...]:
             decay=row.decay,
             lr_rule=row.lr_rule,
             lr_multiplier=row.lr_multiplier,
+            betas_rule=row.betas_rule,
+            betas=row.betas,
             freeze_rule=row.freeze_rule,
             frozen=row.frozen,
         )

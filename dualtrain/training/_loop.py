@@ -32,6 +32,7 @@ def make_updates(
     leader: leaves the states of some of them. turns: what is done between two.
     """
     train_as_chosen(run.model, run.backend.modules(run.model))
+    run.ending = run.processes.said(run.ending)
     if run.is_over:  # it goes on from its end
         return
     with Journal(run.backend, observers, run.plan.total_updates) as journal:
@@ -39,9 +40,12 @@ def make_updates(
             update = partial(make_update, run, epoch, batches, objective)
             made = update() if leader is None else leader.led(update)
             journal.add(made.applied, made.losses, made.digests)
+            run.ending = run.processes.said(run.ending)
             for turn in turns:
                 if turn.is_due():
                     journal.read()
                     turn.take()
+                    run.processes.meet()
+            run.ending = run.processes.said(run.ending)
             if run.is_over:
                 break

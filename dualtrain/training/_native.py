@@ -28,7 +28,7 @@ def build_optimizer(spec: Spec, model: Any) -> Any:
     """
     backend = backend_of(model)
     ledger = decide(backend.parameters(model), spec)
-    return wire(backend, spec.optimizer, ledger, model, clip=backend.build_clip(spec.clip))
+    return wire(backend, spec.rule, ledger, model, clip=backend.build_clip(spec.clip))
 
 
 def wire(

@@ -14,7 +14,7 @@ from dualtrain.errors import DataError, Problem, SpecError
 from dualtrain.spec import Loss
 from dualtrain.training._run import Run
 
-__all__ = ["LossSum", "Objective", "objective_of"]
+__all__ = ["LossSum", "Objective", "count_entries", "objective_of"]
 
 LossSum = Callable[[Any, dict[str, Any]], Any]
 """(model, batch as tensors) -> the sum of the losses over the counted targets, a scalar tensor.
@@ -51,10 +51,11 @@ def objective_of(run: Run, own: LossSum | None = None) -> Objective:
     if settings is not None:
         rule = "excludes a loss function of your own"
         raise SpecError((Problem(where="loss", rule=rule, received="both"),))
-    return Objective(lambda model, tensors, batch: own(model, tensors), _count_entries)
+    return Objective(lambda model, tensors, batch: own(model, tensors), count_entries)
 
 
-def _count_entries(batch: MicroBatch) -> int:
+def count_entries(batch: MicroBatch) -> int:
+    """The labels that are not -100, whatever they mean; the samples where there are none."""
     labels = batch.get("labels")
     if labels is None:
         return len(next(iter(batch.values())))

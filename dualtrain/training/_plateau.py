@@ -26,7 +26,7 @@ class PlateauMetric(Turn):
     def is_due(self) -> bool:
         """At the end of an epoch, but for the last."""
         run = self._run
-        return not run.is_over and run.attempts % run.plan.updates_per_epoch == 0
+        return not run.is_done and run.attempts % run.plan.updates_per_epoch == 0
 
     def take(self) -> None:
         """Take it with the averages in the model, if there are any, and leave the modes alone."""
@@ -34,7 +34,7 @@ class PlateauMetric(Turn):
         modes = kept_modes(run.model, run.backend.modules(run.model))
         with run.averaged(), modes, run.autocast():
             value = self._metric(run.model)
-        run.report(value)
+        run.report(run.processes.told(value))
 
 
 def check_metric(spec: Spec, metric: Metric | None) -> None:

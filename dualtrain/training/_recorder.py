@@ -6,17 +6,31 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from dualtrain.aside import write_aside
+from dualtrain.checkpoints import Keeper
 from dualtrain.errors import OutputError
 from dualtrain.files import reason
 from dualtrain.outputs import check_room, drafted, publish
 from dualtrain.state import Arrays
 from dualtrain.tasks import Score
-from dualtrain.trace import DONE, End, Evaluation, Header, TraceWriter, Update, weights_digest
+from dualtrain.trace import (
+    DONE,
+    End,
+    Evaluation,
+    Header,
+    TraceMark,
+    TraceWriter,
+    Update,
+    weights_digest,
+)
+from dualtrain.training._callbacks import Callback, called
+from dualtrain.training._kept import Kept
 from dualtrain.training._observer import Observer
 from dualtrain.training._outputs import AVERAGES, BEST, FINAL_WEIGHTS, INITIAL_WEIGHTS, OUTPUT
 from dualtrain.training._run import Run
@@ -36,7 +50,10 @@ class Recorder(Observer):
     output: folder for the final weights and their averages, if there are any, and with a trace for
         the initial weights, under canonical names, beside what `save` writes. Until the run has
         ended well all of it is a draft, and what an earlier run has left stays as it was. Without
-        both nothing is written.
+        both nothing is written. Of several processes the first one writes.
+    keeper: of the run's checkpoints. They keep the initial weights of a run with a trace, for the
+        output of one that goes on.
+    rows: what the trace of a run that goes on begins with.
 
     Raises `OutputError`: before the first update for what cannot be written, or has no room;
     later for what failed, with what is left of the run.
@@ -49,19 +66,24 @@ class Recorder(Observer):
         trace: Path | str | None = None,
         output: Path | str | None = None,
         save: Save | None = None,
+        keeper: Keeper | None = None,
+        rows: TraceMark | None = None,
     ) -> None:
-        self._run = run
+        self._run, self._keeper, self._rows = run, keeper, rows
+        self._writes = run.processes.world.leads
         self._trace = None if trace is None else Path(trace)
         self._output = None if output is None else Path(output)
         self._save_rest = save
         self._open = ExitStack()
         self._draft: Path | None = None
         self._writer: TraceWriter | None = None
-        self._written = 0
+        self._written = 0 if rows is None else rows.updates
         self._is_saved = False
 
     def __enter__(self) -> Recorder:
-        if self._output is not None:  # now: one that cannot be made must not cost a training run
+        if (
+            self._output is not None and self._writes
+        ):  # now: one that cannot be made must not cost a training run
             with ExitStack() as opened:
                 self._draft = opened.enter_context(drafted(self._output, OUTPUT))
                 check_room(self._output, self._bytes(), "the weights")
@@ -74,10 +96,13 @@ class Recorder(Observer):
     def ready(self, header: Header) -> None:
         """Begin the trace, and write the initial weights."""
         if self._trace is not None:
-            self._save(INITIAL_WEIGHTS)
+            self._save_initial()
+            if not self._writes:
+                return
             with self._writing("the trace", self._trace):
-                writer = TraceWriter(self._trace, header)  # last: nothing is left if not
+                writer = TraceWriter(self._trace, header, rows=self._rows)  # last: nothing is left
             self._writer = self._open.enter_context(writer)
+            self._run.mark = self._mark
 
     def updated(self, update: Update, total: int) -> None:
         """Record one update."""
@@ -128,7 +153,14 @@ class Recorder(Observer):
             total = self._run.plan.total_updates
             trace = f"the trace {self._trace}, with {self._written} of {total} updates"
         weights = f"the trained model in {self._output}" if self._is_saved else "no weights"
-        return f"left of the run: {trace}; {weights}"
+        kept = "" if self._keeper is None else f"; {self._keeper.left()}"
+        return f"left of the run: {trace}; {weights}{kept}"
+
+    def _mark(self) -> TraceMark:
+        """Up to where the trace is written."""
+        assert self._writer is not None, "a run with a trace has one"
+        with self._writing("the trace", self._trace):
+            return self._writer.mark()
 
     def _reason(self) -> str:
         """Why it ended: a loop of one's own may be left before the plan's last update."""
@@ -137,12 +169,37 @@ class Recorder(Observer):
         plan, made = self._run.plan, self._run.attempts
         return DONE if self._run.is_over else f"closed after {made} of {plan.total_updates} updates"
 
+    def _save_initial(self) -> None:
+        """Write the initial weights, those of now, or of a run that goes on those that are kept."""
+        kept = None if self._keeper is None else self._keeper.initial
+        if self._rows is None:
+            self._save(INITIAL_WEIGHTS)
+            if kept is not None:
+                weights = self._run.backend.dump_weights(self._run.model)
+                if self._writes:
+                    with self._writing("the initial weights", kept):
+                        save_weights(kept, weights)
+        elif self._draft is not None:
+            if kept is None or not kept.is_file():
+                raise OutputError(
+                    f"{self._output}: {OUTPUT} of a run with a trace has its initial weights, "
+                    f"which the checkpoints of this one lack: leave one of the two out. "
+                    f"Received: no {kept}"
+                )
+            with (
+                self._writing("the weights", self._output),
+                write_aside(self._draft / INITIAL_WEIGHTS) as aside,
+            ):
+                shutil.copyfile(kept, aside)
+
     def _save(self, file: str, weights: Arrays | None = None) -> str | None:
         """Write weights, absent those of now, if there is a folder for them; their digest."""
+        if self._output is None:
+            return None
+        if weights is None:  # in every process: each may hold a part
+            weights = self._run.backend.dump_weights(self._run.model)
         if self._draft is None:
             return None
-        if weights is None:
-            weights = self._run.backend.dump_weights(self._run.model)
         with self._writing("the weights", self._output):
             save_weights(self._draft / file, weights)
         return weights_digest(weights)
@@ -186,24 +243,36 @@ def recorded(
     run: Run,
     header: Header | None,
     *observers: Observer | None,
-    trace: Path | str | None,
+    kept: Kept,
     output: Path | str | None,
     save: Save | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> Iterator[list[Observer]]:
     """All that observe a run, the warnings and the files among them, from its begin to its end.
 
-    header: of the trace, if there is one. Who is left by an error is not told of an end, but by
-    an end from outside, Ctrl-C, of what is left of the run.
+    header: of the trace, if there is one. kept: where the run goes on, and its trace. callbacks:
+    the user's.
+
+    Who is left by an error is not told of an end, but by an end from outside, Ctrl-C, of what is
+    left of the run.
     """
-    with Recorder(run, trace=trace, output=output, save=save) as recorder:
-        told = [Watch(run), *(one for one in observers if one is not None), recorder]
+    files: dict[str, Any] = {"trace": kept.trace, "keeper": kept.keeper, "rows": kept.rows}
+    with Recorder(run, output=output, save=save, **files) as recorder:
+        told: list[Observer] = [
+            Watch(run),
+            *(one for one in observers if one is not None),
+            recorder,
+        ]
         try:
             if header is not None:
                 for observer in told:
                     observer.ready(header)
-            yield told
-            for observer in told:
-                observer.ended()
+            run.processes.meet()
+            with called(run, callbacks) as more:
+                told += more  # last: what one of them breaks off is written down
+                yield told
+                for observer in told:
+                    observer.ended()
         except (KeyboardInterrupt, SystemExit):
             for observer in told:
                 observer.interrupted(recorder.left())

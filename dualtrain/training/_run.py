@@ -5,17 +5,23 @@ The core counts micro-batches, groups and updates; the backend's verbs do the re
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 from dualtrain.backend import Backend
+from dualtrain.checkpoints import Keeper, keeping
 from dualtrain.errors import MetricError, PlanError
 from dualtrain.plan import Monitor, Plan, Plateau, Scaling, decay_at
 from dualtrain.state import Arrays, RunState
+from dualtrain.trace import TraceMark
+from dualtrain.training._checkpoints import checkpoint_of
 from dualtrain.training._journal import AppliedUpdate, Journal
 from dualtrain.training._loss import MicroLoss, check_loss, divisor_of
 from dualtrain.training._native import wire
+from dualtrain.training._processes import Processes, alone
 from dualtrain.training._state import averages_of, restore, state_of
 
 __all__ = ["Run"]
@@ -34,7 +40,14 @@ class Run:
     """
 
     def __init__(
-        self, plan: Plan, model: Any, *, backend: Backend, device: Any, measure: bool
+        self,
+        plan: Plan,
+        model: Any,
+        *,
+        backend: Backend,
+        device: Any,
+        measure: bool,
+        processes: Processes | None = None,
     ) -> None:
         spec = plan.spec
         if plan.ledger is None:
@@ -51,9 +64,14 @@ class Run:
         self.backend = backend
         self.clip = backend.build_clip(spec.clip, measure=measure)
         self._open = ExitStack()
-        self.optimizer = wire(backend, spec.optimizer, plan.ledger, model, clip=self.clip)
+        self.processes = processes or alone(backend)
+        """This process's part; forward passes of training go through `processes.forward`."""
+        self.processes.begin(model)
+        self._open.callback(self.processes.release)
+        self.optimizer = wire(backend, spec.rule, plan.ledger, model, clip=self.clip)
         backend.clear_gradients(self.optimizer)  # those of an earlier loop that broke off
         self.masters = backend.build_masters(spec.amp, model, self.optimizer)
+        self.processes.spread(model, self.optimizer, device)
         self.plateau = Plateau(plan) if spec.schedule.needs_metric else None
         rate_at = self.plateau.rate_at if self.plateau is not None else None
         self.schedule = backend.build_schedule(plan, self.optimizer, rate_at=rate_at)
@@ -84,12 +102,26 @@ class Run:
         """The place of the next one in its epoch."""
         self.epoch_random: Arrays = {}
         """What random numbers came from when the epoch was begun: see `_random.py`."""
+        self.drawn_random: Arrays = {}
+        """What several processes draw micro-batches from: see `_drawn.py`."""
+        self.generators: tuple[Any, ...] = ()
+        """Those that the loader draws from, where it has some of its own."""
         self.is_inside = False
         """Whether the gradients of an unfinished group are held."""
         self.journal: Journal | None = None
         """Where `step` puts down what it is given, if anywhere."""
         self.is_traced = False
         """Whether a trace is written, whose updates follow each other from the first."""
+        self.mark: Callable[[], TraceMark | None] = lambda: None
+        """Up to where it is written."""
+        self.data_digest: str | None = None
+        """Of the prepared data of a task."""
+        self.is_timed = False
+        """Whether `step` itself ends the run when its `time_limit` is over."""
+        self.seconds_before = 0.0
+        """What the loop took before this process, of a run that goes on."""
+        self._begun = time.monotonic()
+        self._keepers: dict[Path, Keeper] = {}
         self.inspect: Callable[[], None] | None = None
         """Called before each update, with the gradients of its group in the model: what it writes
         there the update uses, and if it raises there is none."""
@@ -119,7 +151,32 @@ class Run:
     @property
     def is_over(self) -> bool:
         """Whether all of the plan's T updates were made or skipped, or the run ends before."""
-        return self.ending is not None or max(self.attempts, self.t) >= self.plan.total_updates
+        return self.ending is not None or self.is_done
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all of the plan's T updates were made or skipped."""
+        return max(self.attempts, self.t) >= self.plan.total_updates
+
+    @property
+    def seconds(self) -> float:
+        """What the loop has taken, in all processes that the run went on in."""
+        return self.seconds_before + time.monotonic() - self._begun
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the spec's `time_limit` is over."""
+        limit = self.plan.spec.duration.time_limit
+        return limit is not None and self.seconds >= limit
+
+    def check_time(self) -> None:
+        """End the run if it is late."""
+        if self.is_late and not self.is_over:
+            self.end_late()
+
+    def end_late(self) -> None:
+        """End the run for its time limit, by whoever's clock."""
+        self.end(f"time limit: {self.plan.spec.duration.time_limit:g} s")
 
     def end(self, reason: str) -> None:
         """Let there be no further update; the first reason that is given stays."""
@@ -227,6 +284,8 @@ class Run:
         with self.backend.updating(amp, self.device):
             if self.scaling is not None:
                 loss = self.backend.scaled(loss, self.scaling.scale)
+            if self.processes.weight > 1:
+                loss = loss * self.processes.weight
             (loss / by).backward()
             if self.masters is not None:
                 self.masters.collect_gradients()
@@ -234,6 +293,8 @@ class Run:
             if self.is_inside:
                 return None
             applied = self._update()
+        if self.is_timed:
+            self.check_time()
         if self.journal is not None:
             losses, self._losses = self._losses, []
             self.journal.add(applied, losses)
@@ -295,6 +356,27 @@ class Run:
         would be lost, and inside `averaged()`.
         """
         return state_of(self)
+
+    def save(self, folder: Path | str) -> Path:
+        """Write a checkpoint into a folder, from which `dualtrain.resume` goes on; where it is.
+
+        The latest `spec.checkpoint.keep` stay. The folder is this run's until it is closed: one
+        that has checkpoints must be the one that the run goes on from.
+
+        Raises `PlanError` inside an accumulation group and inside `averaged()`, `OutputError`
+        where nothing can be written, with the last whole checkpoint, and for another run's folder.
+        """
+        place = Path(folder).absolute()
+        if self.journal is not None:
+            self.journal.read()
+        checkpoint = checkpoint_of(self)
+        if place not in self._keepers:
+            self.keep(self._open.enter_context(keeping(place, resume=False)))
+        return self._keepers[place].write(checkpoint, keep=self.plan.spec.checkpoint.keep)
+
+    def keep(self, keeper: Keeper) -> None:
+        """Let `save` write into a folder that is this run's."""
+        self._keepers[keeper.folder] = keeper
 
     def restore(self, state: RunState) -> None:
         """Go on from a state, whatever this run has done before.
@@ -378,7 +460,7 @@ class Run:
             if not finite:
                 self.backend.skip_step(self.optimizer)
                 return False
-        self.optimizer.step()
+        self.processes.step(self.optimizer)
         if self.masters is not None:
             self.masters.write_back()
         return True

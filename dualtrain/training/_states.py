@@ -11,11 +11,13 @@ from dualtrain.errors import OutputError, PlanError
 from dualtrain.files import reason
 from dualtrain.lockstep import FILES, Led, States, led_file, write_led, write_states
 from dualtrain.outputs import check_apart, check_folder, check_room, drafted, publish
+from dualtrain.spec import Spec
 from dualtrain.training._evaluations import may_end_after
 from dualtrain.training._header import describe
 from dualtrain.training._passes import passing
 from dualtrain.training._run import Run
 from dualtrain.training._update import Made
+from dualtrain.world import Shard
 
 __all__ = ["Leader", "check_states", "judged_updates", "leading"]
 
@@ -34,11 +36,13 @@ def judged_updates(total: int, every: int, ends: Iterable[int] = ()) -> tuple[in
 
 
 def check_states(
+    spec: Spec,
     states: Path | str | None,
     every: int,
     *,
     output: Path | str | None,
     inputs: Mapping[str, Path] | None = None,
+    shard: Shard = "none",
 ) -> None:
     """Refuse what could not be written, or should not be replaced, and an `every` that is none.
 
@@ -48,9 +52,19 @@ def check_states(
         raise PlanError(f"every must be a whole number >= 1. Received: {every!r}")
     if states is None:
         return
+    if shard != "none":
+        raise PlanError(
+            f"{STATES} are of a run that no processes split: choose the shard 'none', by which "
+            f"several may train. Received: {shard!r}"
+        )
     folder = Path(states)
     check_apart(folder, STATES, inputs or {})
     check_folder(folder, STATES, FILES)
+    if spec.duration.time_limit is not None:
+        raise PlanError(
+            f"{STATES} have the last update of a run, and with a time limit no one knows which it "
+            f"is: leave one of the two out. Received: time_limit {spec.duration.time_limit:g}"
+        )
     if output is not None and folder.resolve() == Path(output).resolve():
         raise OutputError(
             f"{folder}: {STATES} must have a folder of their own: choose another. Received: the "

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,19 +15,26 @@ from dualtrain.ledger import Ledger, decide
 from dualtrain.spec import Spec
 from dualtrain.tasks import Score
 from dualtrain.training._before import model_config, task_of
+from dualtrain.training._callbacks import Callback
+from dualtrain.training._checkpoints import Stop
+from dualtrain.training._drawn import first_of
 from dualtrain.training._evaluations import Evaluations
 from dualtrain.training._header import describe
+from dualtrain.training._kept import kept_in
 from dualtrain.training._loop import make_updates
 from dualtrain.training._objective import LossSum
 from dualtrain.training._observer import Observer
 from dualtrain.training._outputs import check_outputs, inputs_of
 from dualtrain.training._plateau import Metric, PlateauMetric, check_metric
-from dualtrain.training._probe import evaluation_logits
+from dualtrain.training._probe import evaluation_logits, first_rows
+from dualtrain.training._processes import check_same_run, joined
 from dualtrain.training._recorder import recorded
 from dualtrain.training._run import Run
+from dualtrain.training._saved import TASK
 from dualtrain.training._states import check_states, leading
 from dualtrain.training._task_side import TaskSide, begin_task
 from dualtrain.training._turn import Turn
+from dualtrain.world import Shard, World
 
 __all__ = ["task_ledger", "train"]
 
@@ -44,6 +54,12 @@ def train(
     nudge: int = 0,
     without_randomness: bool = False,
     observer: Observer | None = None,
+    shard: Shard = "none",
+    checkpoints: Path | None = None,
+    resume: bool = False,
+    allow_spec_change: bool = False,
+    stop: Stop | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> Score | None:
     """Train the spec's task with one backend; its score, or None without an `eval` file.
 
@@ -59,45 +75,80 @@ def train(
         and with `trace` the initial weights, so that the trace can be compared by how far training
         moved the weights. The score is that of the averages.
     states: folder for the states of the run, `every`: of which updates, as for `fit`.
+    callbacks: as for `fit`.
     nudge: move every weight by 1 ULP before training, to measure the chaos floor; which go up and
         which down follows from this number. 0: do not.
     without_randomness: train with nothing random, as a parity run does: masks cannot match across
         frameworks. The model that is saved keeps its dropout.
+    shard: what several processes split between them: `none`, the optimizer's state or `full`.
+    checkpoints, resume, allow_spec_change, stop: as for `fit`; the task's data must be what they
+        were, too.
+
+    Under torchrun or Paddle's launcher each process trains on its rows of every micro-batch, and
+    the first one writes all files: docs/distributed.md.
     """
+    world = World.of(os.environ)
+    if not world.leads:
+        observer = None
     if metric is not None:
         check_metric(spec, metric)
-    check_outputs(trace, output, inputs=inputs_of(spec), files=task_of(spec).files)
-    check_states(states, every, output=output, inputs=inputs_of(spec))
-    side = begin_task(
-        spec,
-        backend,
-        own_model=model,
-        data=data,
-        nudge=nudge,
-        without_randomness=without_randomness,
-    )
-    start, measure = side.start, trace is not None
-    run = Run(start.plan, start.model, backend=side.backend, device=side.device, measure=measure)
-    objective = side.objective(run, loss)
-    if metric is None and spec.schedule.needs_metric:
-        metric = _held_out_loss(side, run)
-    header = None
-    with run:
+    if world.leads:
+        names = (*task_of(spec).files, TASK)
+        check_outputs(trace, output, inputs=inputs_of(spec), files=names)
+        check_states(spec, states, every, output=output, inputs=inputs_of(spec), shard=shard)
+    with ExitStack() as opened:
+        kept = opened.enter_context(
+            kept_in(
+                checkpoints if world.leads else None,
+                spec,
+                resume=resume and world.leads,
+                allow_spec_change=allow_spec_change,
+                stop=stop if world.leads else None,
+                trace=trace,
+                output=output,
+                states=states,
+            )
+        )
+        side = begin_task(
+            spec,
+            backend,
+            own_model=model,
+            data=data,
+            nudge=nudge,
+            without_randomness=without_randomness,
+            world=world,
+        )
+        given: dict[str, Any] = {"backend": side.backend, "device": side.device}
+        processes = opened.enter_context(joined(**given, world=world, shard=shard))
+        check_same_run(processes, spec, side.data.digest)
+        kept = kept.shared(processes, stop)
+        start, measure = side.start, kept.trace is not None
+        given |= {"measure": measure, "processes": processes}
+        run = opened.enter_context(Run(start.plan, start.model, **given))
+        run.data_digest, run.generators = side.data.digest, side.epochs.generators
+        objective = side.objective(run, loss)
+        if metric is None and spec.schedule.needs_metric:
+            metric = _held_out_loss(side, run)
+        header = None
         if observer is not None:
-            observer.notes(start.notes)
-        if trace is not None:
-            logits = evaluation_logits(run, side.epochs.first())
+            observer.notes([*start.notes, *kept.notes])
+        if kept.resumed is not None:
+            header = kept.stand(run)
+        elif measure:
+            logits = evaluation_logits(run, first_of(run, side.epochs))
+            if logits.ndim > 2:  # of a sequence: tokens
+                logits = first_rows(logits)
             notes = [*start.notes, *start.trace_notes]
             header = describe(run, probe=logits, data_digest=side.data.digest, notes=notes)
-        files: dict[str, Any] = {"trace": trace, "output": output, "save": start.save}
-        with recorded(run, header, observer, **files) as observers:
-            evaluations = Evaluations(run, partial(side.score, run), observers)
-            turns: list[Turn] = [evaluations]
-            if metric is not None:
-                turns = [PlateauMetric(run, metric), evaluations]
-            with leading(run, states, every) as leader:
-                make_updates(run, side.epochs, objective, observers, leader, turns)
-            return evaluations.last()
+        files: dict[str, Any] = {"output": output, "save": start.save, "callbacks": callbacks}
+        observers = opened.enter_context(recorded(run, header, observer, kept=kept, **files))
+        evaluations = Evaluations(run, partial(side.score, run), observers)
+        turns: list[Turn] = [evaluations, *kept.turns(run)]
+        if metric is not None:
+            turns = [PlateauMetric(run, metric), *turns]
+        with leading(run, states if world.leads else None, every) as leader:
+            make_updates(run, side.epochs, objective, observers, leader, turns)
+        return evaluations.last()
 
 
 def task_ledger(spec: Spec, backend: str) -> Ledger:

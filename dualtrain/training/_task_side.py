@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -15,11 +15,14 @@ from dualtrain.tasks import Score, Task
 from dualtrain.training._before import batch_size, check_before, model_config, task_of
 from dualtrain.training._epochs import Epochs
 from dualtrain.training._nudge import nudge as move_weights
-from dualtrain.training._objective import LossSum, Objective, objective_of
+from dualtrain.training._objective import LossSum, Objective, count_entries, objective_of
 from dualtrain.training._probe import evaluation_logits
+from dualtrain.training._processes import device_of
 from dualtrain.training._recorder import Save
 from dualtrain.training._run import Run
+from dualtrain.training._saved import with_task
 from dualtrain.training._start import backend_for
+from dualtrain.world import ALONE, World
 
 __all__ = ["Start", "TaskSide", "begin_task"]
 
@@ -52,17 +55,17 @@ class TaskSide:
 
     def objective(self, run: Run, own: LossSum | None) -> Objective:
         """The caller's own loss, else the task's, else the cross-entropy that the spec words."""
-        loss = task_of(self.spec).loss
+        loss = task_of(self.spec).own_loss(self.spec.folder)
         if loss is None:
             return objective_of(run, own)
         if own is not None:
-            return Objective(objective_of(run, own).loss_sum, loss.count)
+            return Objective(objective_of(run, own).loss_sum, loss.count or count_entries)
 
         def loss_sum(model: Any, tensors: dict[str, Any], batch: Any) -> Any:
             labels = tensors.pop("labels")
             return loss.total(logits_of(model, tensors), labels)
 
-        return Objective(loss_sum, loss.count)
+        return Objective(loss_sum, loss.count or count_entries)
 
     def score(self, run: Run) -> Score | None:
         """How the model does on the held-out split, if there is one."""
@@ -80,6 +83,7 @@ def begin_task(
     data: PreparedData[Any] | None,
     nudge: int = 0,
     without_randomness: bool = False,
+    world: World = ALONE,
 ) -> TaskSide:
     """One side of the spec's task; the arguments are those of `train`."""
     written, size = task_of(spec), batch_size(spec)
@@ -88,11 +92,12 @@ def begin_task(
     if data is None:  # else whoever prepared it has done so
         check_before(spec, own_model=own_model is not None)
     verbs = load_backend(backend) if own_model is None else backend_for(own_model, backend)
-    device = verbs.open_device(spec.device)  # before any work: a missing device stops here
+    device = verbs.open_device(device_of(spec, world))  # before any work: one may be missing
     verbs.check_amp(spec.amp, device)
     data = data if data is not None else task.prepare(spec.folder)
     epochs = Epochs(batches_of_epoch(data, seed=spec.seed, size=size))
-    start = _start(spec, written, verbs, data, own_model=own_model, micro_batches=epochs.count)
+    sizes = {"micro_batches_per_epoch": epochs.count, "world_size": world.size}
+    start = _start(spec, written, verbs, data, own_model=own_model, sizes=sizes)
     if nudge:
         move_weights(start.model, verbs, spec, seed=nudge)
     return TaskSide(
@@ -113,7 +118,7 @@ def _start(
     data: PreparedData[Any],
     *,
     own_model: Any,
-    micro_batches: int,
+    sizes: Mapping[str, int],
 ) -> Start:
     """The caller's own model as it is, else the task's.
 
@@ -121,20 +126,24 @@ def _start(
     """
     if own_model is not None:
         parameters = verbs.parameters(own_model)
-        plan = Plan.of(spec, micro_batches_per_epoch=micro_batches, parameters=parameters)
+        plan = Plan.of(spec, **sizes, parameters=parameters)
         return Start(model=own_model, plan=plan)
     task, folder = task_of(spec), spec.folder
     config = model_config(spec, data)
     model = verbs.build_model(config)
     parameters = verbs.parameters(model)
     # Before the weights, which take longest: refused at once, or not.
-    plan = Plan.of(spec, micro_batches_per_epoch=micro_batches, parameters=parameters)
+    plan = Plan.of(spec, **sizes, parameters=parameters)
     weights = task.initial_weights(folder, config, parameters, seed=spec.seed)
-    verbs.load_weights(model, weights)
+    verbs.load_weights(model, {**verbs.dump_statistics(model), **weights})
     return Start(
         model=model,
         plan=plan,
         notes=task.start_notes(folder, config, parameters, data),
         trace_notes=task.notes(config),
-        save=partial(written.save, config=written.config(folder, data), data=data),
+        save=with_task(
+            partial(written.save, config=written.config(folder, data), data=data),
+            spec.model_copy(update={"task": written}),
+            verbs.NAME,
+        ),
     )

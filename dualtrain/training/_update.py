@@ -40,17 +40,23 @@ def make_update(run: Run, epoch: int, group: Mapping[int, Any], objective: Objec
             counts.append(objective.targets(batches[index]))
     _check_counts(run, counts, epoch, tuple(group))
     divisors = _divisors(run.plan, counts)
+    digests, last = tuple(map(batch_digest, batches.values())), tuple(group)[-1]
+    run.processes.check_batches(epoch, digests)
     losses = []
     applied = None
     for (index, batch), divisor, count in zip(batches.items(), divisors, counts, strict=True):
         with at(run, *run.plan.place(epoch, index)):
-            with run.autocast():
-                tensors = run.backend.to_device(batch, run.device)
-                loss_sum = objective.loss_sum(run.model, tensors, batch)
-            applied = run.step(loss_sum, divisor=divisor)
-        losses.append(MicroLoss(loss_sum.detach(), divisor, count))
+            share, is_counted = run.processes.share(batch)
+            with run.processes.before(is_last=index == last):
+                with run.autocast():
+                    tensors = run.backend.to_device(share, run.device)
+                    loss_sum = objective.loss_sum(run.processes.forward(run.model), tensors, share)
+                    if not is_counted:
+                        loss_sum = loss_sum * 0.0
+                applied = run.step(loss_sum, divisor=divisor)
+        losses.append(MicroLoss(run.processes.summed(loss_sum), divisor, count))
     assert applied is not None, "the last micro-batch of a group makes its update"
-    return Made(applied, losses, tuple(map(batch_digest, batches.values())))
+    return Made(applied, losses, digests)
 
 
 @contextmanager

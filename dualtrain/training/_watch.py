@@ -20,6 +20,8 @@ __all__ = ["Watch"]
 class Watch(Observer):
     """Warns once of the first number that is none, and at the end of updates that were not made.
 
+    Of a run that goes on from weights that are none it says so, and no more.
+
     A run that diverges is no error: its trace may be what somebody wants to compare.
     """
 
@@ -27,6 +29,12 @@ class Watch(Observer):
         self._run = run
         self._updates = 0
         self._finite = True
+        if run.attempts and not self._weights_are_finite():
+            self._finite = False
+            _warn(
+                f"the run goes on after {run.attempts} updates from weights that are no longer "
+                "numbers: go on from an older checkpoint"
+            )
 
     def updated(self, update: Update, total: int) -> None:
         """Look at an update; a skipped one has done no harm."""
@@ -41,7 +49,7 @@ class Watch(Observer):
     def ended(self) -> None:
         """Look at what the run has come to."""
         skipped = self._run.skipped
-        if skipped and skipped == self._updates:
+        if skipped and skipped == self._run.attempts:
             _warn(
                 f"no update was made: all {skipped} were skipped, for the gradients were never "
                 f"finite in {self._dtype}, at the last with a loss scale of {self._scale:g}. "

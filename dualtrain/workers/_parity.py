@@ -22,7 +22,14 @@ from dualtrain.printable import printable
 from dualtrain.report import REPORT_FILES, check_plots, write_report
 from dualtrain.spec import Spec
 from dualtrain.trace import Header
-from dualtrain.training import check_before, expected_ledger, inputs_of, task_of, weights_size
+from dualtrain.training import (
+    check_before,
+    expected_ledger,
+    inputs_of,
+    model_config,
+    task_of,
+    weights_size,
+)
 from dualtrain.workers._folder import REPORT, check_report, publish
 from dualtrain.workers._judging import Judging, every_for
 from dualtrain.workers._process import Workers
@@ -71,6 +78,9 @@ def run_parity(
     plans = [check_before(one) for one in _distinct(_spec(side) for side in runs)]
     every = every or every_for(plans[0].total_updates)
     check_plots()
+    console = console or Console()
+    if any(_spec(side).duration.time_limit is not None for side in runs):
+        console.print("duration.time_limit is left out: the sides would end at different updates")
     with Signals() as signals, drafted(report, REPORT) as scratch:
         draft = scratch / "report"
         with signals.at_once():
@@ -93,7 +103,7 @@ def run_parity(
                 workers.tell(Go())
                 folders = [_shown(scratch, name) for name in names]
                 judging = Judging(workers, _states(scratch), names, folders)
-                _until_done(workers, runs, judging, names, console or Console())
+                _until_done(workers, runs, judging, names, console)
         with signals.at_once():
             if judging is not None:
                 first, second, *floors = (_trace(draft, side.name) for side in runs)
@@ -110,7 +120,7 @@ def _check_names(side: Side) -> None:
 
     `exclude_substrings: [norm]` is such a rule: PaddleNLP has `norm1`, transformers `LayerNorm`.
     """
-    if side.backend != CANONICAL:
+    if side.backend != CANONICAL or not model_config(_spec(side)).is_known:
         return
     try:
         expected_ledger(_spec(side))
@@ -147,7 +157,7 @@ def _prepared(sides: Iterable[Side], scratch: Path) -> dict[str, Path]:
 
 
 def _job(side: Side, data: Path, draft: Path) -> Job:
-    spec = _spec(side)
+    spec = _without_time_limit(_spec(side))
     return Job(
         backend=side.backend,
         spec=spec.model_dump_json(),
@@ -157,6 +167,12 @@ def _job(side: Side, data: Path, draft: Path) -> Job:
         output=str(draft / side.name),
         nudge=side.nudge,
     )
+
+
+def _without_time_limit(spec: Spec) -> Spec:
+    """No two runs end at the same update by a clock."""
+    duration = spec.duration.model_copy(update={"time_limit": None})
+    return spec.model_copy(update={"duration": duration})
 
 
 def _following(job: Job, scratch: Path, name: str, every: int) -> Job:

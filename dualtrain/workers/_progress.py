@@ -6,7 +6,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 from dualtrain.trace import Update
 from dualtrain.training import Observer
@@ -18,7 +28,7 @@ __all__ = ["Moves", "ProgressBars"]
 
 
 class ProgressBars(Progress):
-    """A bar of updates and the latest loss for each name; a context manager.
+    """A bar of updates for each name: loss, lr, updates a second, time passed and left.
 
     The first bar begins the display: a run that is refused shows none, not even an empty line.
     """
@@ -28,11 +38,13 @@ class ProgressBars(Progress):
             TextColumn("{task.description:>12}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[loss]}"),
+            TextColumn("{task.fields[numbers]}"),
+            _Speed(),
             TimeElapsedColumn(),
+            TimeRemainingColumn(compact=True),
             console=console,
         )
-        self._bars = {name: self.add_task(name, visible=False, loss="") for name in names}
+        self._bars = {name: self.add_task(name, visible=False, numbers="") for name in names}
 
     def __enter__(self) -> Self:
         return self
@@ -42,11 +54,20 @@ class ProgressBars(Progress):
         if self.live.is_started:
             super().stop()
 
-    def show(self, name: str, done: int, total: int, loss: float | None = None) -> None:
+    def show(
+        self,
+        name: str,
+        done: int,
+        total: int,
+        loss: float | None = None,
+        lr: float | None = None,
+    ) -> None:
         """Say how far a side is; its bar appears when it has something to say."""
         self.start()
-        text = "" if loss is None else f"loss {loss:.4f}"
-        self.update(self._bars[name], completed=done, total=total, loss=text, visible=True)
+        told = [] if loss is None else [f"loss {loss:.4f}"]
+        told += [] if lr is None else [f"lr {lr:.2e}"]
+        numbers = " ".join(told)
+        self.update(self._bars[name], completed=done, total=total, numbers=numbers, visible=True)
 
     def tell(self, text: str) -> None:
         """A line above the bars."""
@@ -57,12 +78,21 @@ class ProgressBars(Progress):
         return Moves(self, name)
 
 
+class _Speed(ProgressColumn):
+    """Updates a second, of the last half minute."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:.1f}/s")
+
+
 class Moves(Observer):
     """Moves a side's bar as it trains in this process, and counts."""
 
     def __init__(self, bars: ProgressBars, name: str) -> None:
         self._bars, self._name = bars, name
-        self.done = 0
+        self.made = 0
+        """Updates made or skipped; a run that goes on has others before."""
         self.skipped = 0
         self.left = "nothing is left of the run, which had not begun"
         """What there is of a run that was interrupted."""
@@ -74,9 +104,9 @@ class Moves(Observer):
 
     def updated(self, update: Update, total: int) -> None:
         """Move the bar by one update."""
-        self.done += 1
+        self.made += 1
         self.skipped += update.skipped
-        self._bars.show(self._name, self.done, total, update.loss)
+        self._bars.show(self._name, update.attempt + 1, total, update.loss, update.lr)
 
     def interrupted(self, left: str) -> None:
         """Keep it, to be said below the bar."""

@@ -313,6 +313,9 @@ def test_where_no_states_are_left(backend: Backend, tmp_path: Path) -> None:
         led(backend, tmp_path, spec)
     with pytest.raises(PlanError, match=r"every must be a whole number >= 1. Received: 0"):
         led(backend, tmp_path / "states", spec, every=0)
+    timed = spec_of("adamw", duration={"updates": 4, "time_limit": 60.0})
+    with pytest.raises(PlanError, match=r"have the last update of a run.*time_limit 60"):
+        led(backend, tmp_path / "states", timed)
     with pytest.raises(OutputError, match=r"a folder of their own"):
         fit(spec, linear(backend), batches(), states=tmp_path / "a", output=tmp_path / "a")
     assert [path.name for path in tmp_path.iterdir()] == ["update-1.safetensors"]

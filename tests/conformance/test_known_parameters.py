@@ -8,8 +8,8 @@ import pytest
 
 from dualtrain.backend import Backend
 from dualtrain.ledger import roles_of
-from dualtrain.tasks.text_classification import FreshModel
-from dualtrain.tasks.text_classification._config import fresh_config
+from dualtrain.tasks.encoders import FreshModel
+from dualtrain.tasks.encoders._config import fresh_config
 from dualtrain.training import parameters_of
 
 TYPES = {"bert": 0, "ernie": 3, "roberta": 0}

@@ -42,14 +42,19 @@ def test_reading_back_leaves_the_run_as_it_is(backend: Backend, case: str) -> No
 
 @pytest.mark.parametrize("value", [1e-9, 3e-5, 0.07, 40.0])
 @pytest.mark.parametrize(
-    "name", ["adamw", "lamb", "lars", "adam", "sgd", "rmsprop", "adagrad", "radam"]
+    "name",
+    [
+        *("adamw", "lamb", "lars", "adam", "sgd", "rmsprop", "adagrad", "radam"),
+        *(f"{n}, decay apart" for n in ("sgd", "momentum", "adagrad", "adadelta", "nadam")),
+    ],
 )
 def test_a_number_of_any_size_is_read_back_to_the_last_bit(
     backend: Backend, name: str, value: float
 ) -> None:
     """From an update in float32, and at the start of a warmup, where the rate is 0."""
     pass_by_what_is_refused(backend, name)
-    optimizer, kind = spec_of(name), "decoupled" if name in DECOUPLED else "coupled"
+    optimizer = spec_of(name)
+    kind = "decoupled" if name in DECOUPLED or name.endswith("apart") else "coupled"
     spec = spec_of(
         name,
         optimizer={**optimizer.optimizer.model_dump(), "lr": 1e-7},
@@ -65,11 +70,12 @@ def test_a_number_of_any_size_is_read_back_to_the_last_bit(
     assert multiplier == {"weight": value, "bias": 1.0}
 
 
-@pytest.mark.parametrize("name", ["adamw", "lamb", "lars", "adam", "sgd"])
+@pytest.mark.parametrize("name", ["adamw", "lamb", "lars", "adam", "sgd", "momentum, decay apart"])
 def test_each_decays_by_its_own_value(backend: Backend, name: str) -> None:
     """`values`, and a base rate of its own; the updates are those of the rule."""
     pass_by_what_is_refused(backend, name)
-    kind = "decoupled" if name in DECOUPLED else "coupled"
+    apart = name.endswith("apart")
+    kind = "decoupled" if name in DECOUPLED or apart else "coupled"
     own = [{"role": "bias", "value": 0.0625}]
     spec = spec_of(
         name,
@@ -81,7 +87,8 @@ def test_each_decays_by_its_own_value(backend: Backend, name: str) -> None:
     assert backend.effective_decay(run.optimizer, run.model) == decays
     rates = backend.effective_lr_multiplier(run.optimizer, run.model)
     assert rates == {"weight": 1.0, "bias": 0.5}
-    rules = {n: Reference(spec.optimizer.model_dump(), w, decays[n]) for n, w in weights().items()}
+    words = spec.optimizer.model_dump()
+    rules = {n: Reference(words, w, decays[n], apart=apart) for n, w in weights().items()}
     for t, gradient in enumerate(gradients(5)):
         got = step(backend, run, gradient)
         for n, rule in rules.items():

@@ -114,6 +114,12 @@ def test_what_a_spec_adds(backend: Backend, name: str, variant: str) -> None:
     judge_all(backend, spec_of(name, **VARIANTS[variant]))
 
 
+@pytest.mark.parametrize("name", ["adamw, decay", "lamb, decay", "adamax", "nadam", "radam"])
+def test_betas_of_their_own(backend: Backend, name: str) -> None:
+    pass_by_what_is_refused(backend, name)
+    judge_all(backend, spec_of(name, own_betas=[{"pattern": "bias", "betas": [0.5, 0.96]}]))
+
+
 @pytest.mark.parametrize("scale", [1024.0, 1000.0])
 @pytest.mark.parametrize("clip", [None, {"global_norm": 0.5}])
 def test_unscaling(backend: Backend, scale: float, clip: dict[str, float] | None) -> None:

@@ -71,11 +71,14 @@ def _with(**changes: Any) -> dict[str, Any]:
     return {"optimizer": {**ADAMW, **changes}}
 
 
+OWN_BETAS = {"own_betas": [{"pattern": "bias", "betas": [0.8, 0.99]}]}
 SLOW = {"optimizer": {**ADAMW, "lr": 2e-5}}
 MOMENTUM = {
     "optimizer": {"name": "momentum", "lr": 0.1, "momentum": 0.9},
     "weight_decay": {"value": 0.01, "kind": "coupled"},
 }
+
+APART = {**MOMENTUM, "weight_decay": {"value": 0.01, "kind": "decoupled"}}
 
 OTHER_SPECS: dict[str, tuple[dict[str, Any], dict[str, Any], str, float]] = {
     "eps 1e-6 for 1e-8": ({}, _with(eps=1e-6), "optimizer.eps", 100.0),
@@ -86,6 +89,13 @@ OTHER_SPECS: dict[str, tuple[dict[str, Any], dict[str, Any], str, float]] = {
         _with(betas=[0.9, 0.999]),
         "optimizer.betas",
         1000.0,
+    ),
+    "own betas left out": (OWN_BETAS, {}, "optimizer.betas", 1000.0),
+    "own betas 0.801 for 0.8": (
+        OWN_BETAS,
+        {"own_betas": [{"pattern": "bias", "betas": [0.801, 0.99]}]},
+        "optimizer.betas",
+        100.0,
     ),
     "lr x 1.00001": ({}, _with(lr=1e-3 * 1.00001), "optimizer.lr", 10.0),
     "one multiplier 1.001": (
@@ -108,6 +118,14 @@ OTHER_SPECS: dict[str, tuple[dict[str, Any], dict[str, Any], str, float]] = {
         {**MOMENTUM, "weight_decay": {"value": 0.0101, "kind": "coupled"}},
         "weight_decay",
         100.0,
+    ),
+    "coupled decay for decoupled": (APART, MOMENTUM, "weight_decay", 100.0),
+    "decoupled decay for coupled": (MOMENTUM, APART, "weight_decay", 100.0),
+    "decoupled decay x 1.01": (
+        APART,
+        {**APART, "weight_decay": {"value": 0.0101, "kind": "decoupled"}},
+        "weight_decay",
+        1.0,
     ),
     "clip x 1.000001": (
         {"clip": {"global_norm": 0.1}},

@@ -42,11 +42,14 @@ def trained(backend: Backend, spec: Spec) -> list[float]:
     return after
 
 
-def by_hand(spec: Spec, momenta: list[float], *, nesterov: bool = False) -> list[float]:
+def by_hand(
+    spec: Spec, momenta: list[float], *, nesterov: bool = False, decay: float = 0.0
+) -> list[float]:
     plan = Plan.of(spec, micro_batches_per_epoch=1)
     w, v, after = 0.0, 0.0, []
     for t, momentum in enumerate(momenta):
         v = momentum * v + (t + 1)
+        w *= 1.0 - plan.lr_at(t) * decay
         w -= plan.lr_at(t) * ((t + 1) + momentum * v if nesterov else v)
         after.append(w)
     return after
@@ -61,6 +64,18 @@ def test_the_update_uses_the_momentum_of_its_t(
     curve = Plan.of(spec, micro_batches_per_epoch=1).momentum_curve()
     assert curve is not None
     expected = by_hand(spec, curve.tolist(), nesterov=nesterov)
+
+    assert pytest.approx(expected, rel=1e-6) == trained(backend, spec)
+
+
+@pytest.mark.parametrize("cycle", CYCLES, ids=lambda cycle: cycle["name"])
+def test_so_does_that_of_decoupled_decay(backend: Backend, cycle: dict[str, Any]) -> None:
+    """Of which no framework has a class."""
+    decay = {"weight_decay": {"value": 0.5, "kind": "decoupled"}}
+    spec = Spec.model_validate(spec_of(cycle).model_dump(exclude_unset=True) | decay)
+    curve = Plan.of(spec, micro_batches_per_epoch=1).momentum_curve()
+    assert curve is not None
+    expected = by_hand(spec, curve.tolist(), decay=0.5)
 
     assert pytest.approx(expected, rel=1e-6) == trained(backend, spec)
 

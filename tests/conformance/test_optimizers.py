@@ -25,6 +25,8 @@ Arrays = dict[str, NDArray[np.float32]]
 BETAS = {"betas": [0.7, 0.95]}
 COUPLED = {"value": 0.3, "kind": "coupled", "exclude": ["bias"]}
 DECOUPLED = {"value": 0.3, "exclude": ["bias"]}
+APART = {**DECOUPLED, "kind": "decoupled"}
+"""Beside a rule that knows no decoupled decay itself."""
 
 # name -> the optimizer, and its weight decay
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
@@ -70,6 +72,22 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
     "rmsprop_torch, momentum": (
         {"name": "rmsprop_torch", "rho": 0.8, "eps": 0.01, "momentum": 0.7},
         COUPLED,
+    ),
+    "sgd, decay apart": ({"name": "sgd"}, APART),
+    "momentum, decay apart": ({"name": "momentum", "momentum": 0.8}, APART),
+    "nesterov, decay apart": ({"name": "momentum", "momentum": 0.8, "nesterov": True}, APART),
+    "adagrad, decay apart": ({"name": "adagrad", "eps": 0.01, "initial_accumulator": 0.2}, APART),
+    "adadelta, decay apart": ({"name": "adadelta", "rho": 0.8, "eps": 0.01}, APART),
+    "adamax, decay apart": ({"name": "adamax", **BETAS, "eps": 0.01}, APART),
+    "nadam, decay apart": ({"name": "nadam", **BETAS, "eps": 0.01, "momentum_decay": 0.1}, APART),
+    "radam, decay apart": ({"name": "radam", **BETAS, "eps": 0.01}, APART),
+    "rmsprop, centered, decay apart": (
+        {"name": "rmsprop", "rho": 0.8, "eps": 0.01, "momentum": 0.7, "centered": True},
+        APART,
+    ),
+    "rmsprop_torch, momentum, decay apart": (
+        {"name": "rmsprop_torch", "rho": 0.8, "eps": 0.01, "momentum": 0.7},
+        APART,
     ),
     "rprop": ({"name": "rprop", "etas": [0.4, 1.3], "step_sizes": [0.06, 0.2]}, None),
 }
@@ -169,12 +187,18 @@ def test_every_update_is_the_rules(backend: Backend, case: str) -> None:
     decays = backend.effective_decay(run.optimizer, run.model)
     expected = CASES[case][1]
     assert decays == {"weight": expected["value"] if expected else 0.0, "bias": 0.0}
-    rules = {n: Reference(spec.optimizer.model_dump(), w, decays[n]) for n, w in weights().items()}
+    rules = {n: reference(case, w, decays[n]) for n, w in weights().items()}
     for t, gradient in enumerate(gradients()):
         got = step(backend, run, gradient)
         for name, rule in rules.items():
             wanted = rule.update(gradient[name], run.plan.lr_at(t))
             np.testing.assert_allclose(got[name], wanted, rtol=3e-6, atol=3e-6)
+
+
+def reference(case: str, w: NDArray[Any], decay: float) -> Reference:
+    """The rule of a case, in float64."""
+    spec = spec_of(case)
+    return Reference(spec.optimizer.model_dump(), w, decay, apart=CASES[case][1] is APART)
 
 
 def test_lambs_trust_ratio_is_1_for_weights_of_0(backend: Backend) -> None:
@@ -233,6 +257,44 @@ def test_multipliers_share_one_schedule_and_one_clip(
             clipped = gradient[parameter] * (limit / max(norm, limit))
             wanted = rule.update(clipped, rate * rates[parameter])
             np.testing.assert_allclose(got[parameter], wanted, rtol=3e-6, atol=3e-6)
+
+
+WITH_BETAS = [n for n, (optimizer, decay) in CASES.items() if decay and "betas" in optimizer]
+
+
+@pytest.mark.parametrize("name", WITH_BETAS)
+def test_betas_of_their_own(backend: Backend, name: str) -> None:
+    """And a rate beside them, by the first pattern that fits; what is read back is right for both.
+
+    The norm of the clip is that of all gradients, however many groups there are.
+    """
+    pass_by_what_is_refused(backend, name)
+    limit, own = 0.5, (0.5, 0.8125)
+    spec = spec_of(
+        name,
+        own_betas=[{"pattern": "bias", "betas": own}, {"pattern": "*", "betas": BETAS["betas"]}],
+        lr_multipliers=[{"pattern": "bias", "multiplier": 0.25}],
+        clip={"global_norm": limit},
+    )
+    run = started(backend, spec)
+    decays, rates = {"weight": 0.3, "bias": 0.0}, {"weight": 1.0, "bias": 0.25}
+    assert backend.effective_decay(run.optimizer, run.model) == decays
+    assert backend.effective_lr_multiplier(run.optimizer, run.model) == rates
+    words = {"weight": spec.optimizer.model_dump()}
+    words["bias"] = {**words["weight"], "betas": own}
+    apart = CASES[name][1] is APART
+    rules = {n: Reference(words[n], w, decays[n], apart=apart) for n, w in weights().items()}
+    usual = Reference(words["weight"], weights()["bias"])
+    for t, gradient in enumerate(gradients()):
+        rate = run.plan.lr_at(t)
+        got = step(backend, run, gradient)
+        norm = float(np.sqrt(sum((g.astype(np.float64) ** 2).sum() for g in gradient.values())))
+        for parameter, rule in rules.items():
+            clipped = gradient[parameter] * (limit / max(norm, limit))
+            wanted = rule.update(clipped, rate * rates[parameter])
+            np.testing.assert_allclose(got[parameter], wanted, rtol=3e-6, atol=3e-6)
+        usual.update(clipped, rate * rates["bias"])
+    assert np.abs(usual.w - rules["bias"].w).max() > 1e-3  # so they tell
 
 
 def test_a_second_optimizer_on_the_model_inherits_nothing(backend: Backend) -> None:

@@ -56,7 +56,7 @@ def test_a_task_names_all_that_it_saves(backend: Backend, of: Any, tmp_path: Pat
     write(tmp_path)
     spec = spec_in(tmp_path, duration={"updates": 2})
     train(spec, backend.NAME, output=tmp_path / "out", trace=tmp_path / "t.jsonl")
-    own = (*spec.task.files, "*.safetensors", "dualtrain.json")
+    own = (*spec.task.files, "*.safetensors", "dualtrain.json", "task.json")
     written = contents(tmp_path / "out")
     assert [name for name in written if not any(fnmatch(name, one) for one in own)] == []
     for name in written.keys() - {"dualtrain.json"}:
@@ -79,6 +79,7 @@ def test_an_output_is_replaced_as_a_whole(backend: Backend, tmp_path: Path) -> N
         "dualtrain.json",
         "model.safetensors",
         "regression.json",
+        "task.json",
     }
 
 

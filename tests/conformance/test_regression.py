@@ -137,6 +137,7 @@ def test_what_a_trained_model_consists_of(backend: Backend, folder: Path) -> Non
         "dualtrain.json",
         "model.safetensors",
         "regression.json",
+        "task.json",
     ]
     told = json.loads((folder / "out" / "regression.json").read_text(encoding="utf-8"))
     assert [feature["name"] for feature in told["features"]] == ["a", "b", "c"]

@@ -64,20 +64,26 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
             ]
         ),
     ),
+    "betas of their own where there are none": (
+        {"optimizer": {"name": "sgd", "lr": 0.1}}
+        | {"own_betas": [{"pattern": "a", "betas": [0.9, 0.99]}]},
+        "own_betas: sgd has no betas: leave own_betas out. "
+        "Received: [{'pattern': 'a', 'betas': [0.9, 0.99]}]",
+    ),
     "decoupled decay where there is none": (
         {"optimizer": {"name": "adam", "lr": 0.1}} | DECAY,
         "weight_decay: kind must be 'coupled' with adam: with decoupled decay it is adamw. "
         "Received: none, which is 'decoupled'",
     ),
-    "decoupled decay that would change nothing": (
-        {"optimizer": {"name": "sgd", "lr": 0.1}} | DECAY,
-        "weight_decay: kind must be 'coupled' with sgd: decoupled decay would make the same "
-        "update. Received: none, which is 'decoupled'",
-    ),
-    "decoupled decay that one framework has": (
+    "a kind of decay that is not said": (
         {"optimizer": {"name": "nadam", "lr": 0.1}} | DECAY,
-        "weight_decay: kind must be 'coupled' with nadam: Paddle has no class that decouples it. "
-        "Received: none, which is 'decoupled'",
+        "weight_decay: kind must be said with nadam: 'coupled', as both frameworks' own classes "
+        "decay, or 'decoupled', as AdamW does. Received: none",
+    ),
+    "coupled decay where the rule itself decays": (
+        {"optimizer": {"name": "lamb", "lr": 0.1, "eps": 1e-6}}
+        | {"weight_decay": {"value": 0.1, "kind": "coupled"}},
+        "weight_decay.kind: must be 'decoupled' with lamb. Received: 'coupled'",
     ),
 }
 

@@ -44,8 +44,21 @@ GOOD = "optimizer: {name: adamw, lr: 5e-5}\nschedule: {name: linear}\nduration: 
         ),
         (
             "lr_multipliers: [{pattern: a, lr: 5e-5, betas: [0.9, 0.99]}]",
-            "lr_multipliers[0]: unknown key 'betas'; leave it out: it is the whole optimizer's, "
+            "lr_multipliers[0]: unknown key 'betas'; write own_betas: [{pattern: ..., betas: "
+            "[0.9, 0.99]}] beside it",
+        ),
+        (
+            "lr_multipliers: [{pattern: a, lr: 5e-5, eps: 1e-6}]",
+            "lr_multipliers[0]: unknown key 'eps'; leave it out: it is the whole optimizer's, "
             "one for all parameters",
+        ),
+        (
+            "own_betas: [{pattern: a, betas: [0.9, 1.0]}]",
+            "own_betas[0].betas[1]: must be < 1. Received: 1.0",
+        ),
+        (
+            "own_betas: [{pattern: a, betas: [0.9, 0.9]}, {pattern: a, betas: [0.5, 0.9]}]",
+            "own_betas: must not repeat 'a'. Received: ['a', 'a']",
         ),
         (
             "lr_multipliers: [{pattern: a, learning_rate: 5e-5}]",

@@ -20,8 +20,9 @@ GOOD = {
 }
 KEYS = (
     "'optimizer', 'schedule', 'duration', 'warmup', 'horizon', 'shift', 'weight_decay', "
-    "'lr_multipliers', 'layer_decay', 'freeze', 'clip', 'batch', 'loss', 'ema', 'batch_norm', "
-    "'amp', 'seed', 'device', 'evaluation', 'early_stopping', 'best', 'task'"
+    "'lr_multipliers', 'own_betas', 'layer_decay', 'freeze', 'clip', 'batch', 'loss', 'ema', "
+    "'batch_norm', 'amp', 'seed', 'device', 'evaluation', 'early_stopping', 'best', 'checkpoint', "
+    "'task'"
 )
 SCHEDULES = (
     "'constant', 'linear', 'cosine', 'cosine_with_restarts', 'polynomial', 'inverse_sqrt', 'step', "
@@ -244,7 +245,8 @@ valid keys: 'path', 'max_length', 'dropout', 'head'""",
     ),
     "an unknown task": (
         START + TASK.replace("text_classification", "ner").replace("train.csv", "''") + MODEL,
-        "spec.yaml:6: task.name: must be one of 'text_classification', 'regression'. "
+        "spec.yaml:6: task.name: must be one of 'text_classification', 'token_classification', "
+        "'causal_lm', 'image_classification', 'module', 'regression'. "
         "Received: 'ner'",
     ),
 }

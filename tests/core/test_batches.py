@@ -18,7 +18,7 @@ from dualtrain.data import (
     held_out_batches,
     permutation,
 )
-from dualtrain.tasks.text_classification._prepared import PreparedTexts, TextSplit, collate
+from dualtrain.tasks.encoders import PreparedTexts, TextSplit
 
 PAD = 9
 
@@ -142,7 +142,7 @@ class TestHeldOutBatches:
 class TestCollate:
     def test_padded_to_the_longest_of_the_batch(self) -> None:
         """Pads after the tokens, mask 0 there; token types are all 0."""
-        batch = collate(SPLIT, np.array([2, 0, 1]), PAD)
+        batch = DATA.batch(SPLIT, np.array([2, 0, 1]))
 
         assert {name: array.tolist() for name, array in batch.items()} == {
             "input_ids": [[4, 5, 6], [1, PAD, PAD], [2, 3, PAD]],
@@ -153,20 +153,20 @@ class TestCollate:
 
     def test_all_int64(self) -> None:
         """What torch and Paddle both take as indices."""
-        batch = collate(SPLIT, np.array([0, 1]), PAD)
+        batch = DATA.batch(SPLIT, np.array([0, 1]))
 
         assert {array.dtype for array in batch.values()} == {np.dtype(np.int64)}
 
     def test_the_pad_token_inside_a_text_is_no_padding(self) -> None:
         """The mask comes from lengths, not from ids."""
-        batch = collate(split_of([PAD, PAD], [1]), np.array([0, 1]), PAD)
+        batch = DATA.batch(split_of([PAD, PAD], [1]), np.array([0, 1]))
 
         assert batch["attention_mask"].tolist() == [[1, 1], [1, 0]]
 
     @given(st.lists(st.lists(st.integers(0, 99), min_size=1, max_size=9), min_size=1, max_size=9))
     def test_unpadding_gives_the_samples_back(self, samples: list[list[int]]) -> None:
         """Nothing is lost or moved."""
-        batch = collate(split_of(*samples), np.arange(len(samples)), PAD)
+        batch = DATA.batch(split_of(*samples), np.arange(len(samples)))
         masks = batch["attention_mask"].astype(bool)
 
         assert [
@@ -181,7 +181,7 @@ def int64(*values: int) -> NDArray[np.int64]:
 class TestBatchDigest:
     def test_golden(self) -> None:
         """Pinned: a digest in a trace means the same tomorrow and on another machine."""
-        assert batch_digest(collate(SPLIT, np.array([2, 0, 1]), PAD)) == "2e27a8a8"
+        assert batch_digest(DATA.batch(SPLIT, np.array([2, 0, 1]))) == "2e27a8a8"
 
     def test_order_of_names_is_no_matter(self) -> None:
         """A batch is a mapping."""

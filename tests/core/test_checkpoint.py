@@ -18,8 +18,8 @@ from safetensors.numpy import save_file
 from dualtrain.backend import check_weights
 from dualtrain.errors import CheckpointError
 from dualtrain.ledger import Kind, Parameter
-from dualtrain.tasks.text_classification import EncoderConfig
-from dualtrain.tasks.text_classification._initial import initial_weights
+from dualtrain.tasks.encoders import EncoderConfig
+from dualtrain.tasks.encoders._initial import initial_weights
 from tests.encoders import CONFIG
 
 

@@ -18,8 +18,8 @@ from safetensors.numpy import save_file
 
 from dualtrain.errors import CheckpointError
 from dualtrain.tasks._model import fresh_array
-from dualtrain.tasks.text_classification import EncoderConfig
-from dualtrain.tasks.text_classification.checkpoint import read_weights
+from dualtrain.tasks.encoders import EncoderConfig
+from dualtrain.tasks.encoders.checkpoint import read_weights
 from tests.encoders import CONFIG as ONE_LAYER
 from tests.irregular import IRREGULAR, make_irregular
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dualtrain.tasks.text_classification.checkpoint._fields import VERDICTS
-from dualtrain.tasks.text_classification.checkpoint._tokenizer_fields import PIPELINE, SETTINGS
+from dualtrain.tasks.encoders.checkpoint._fields import VERDICTS
+from dualtrain.tasks.encoders.checkpoint._tokenizer_fields import PIPELINE, SETTINGS
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "checkpoints.md").read_text(encoding="utf-8")

@@ -13,7 +13,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from dualtrain.errors import CheckpointError
-from dualtrain.tasks.text_classification.checkpoint import (
+from dualtrain.tasks.encoders.checkpoint import (
     checkpoint_notes,
     class_order,
     read_checkpoint_config,

@@ -17,7 +17,8 @@ from dualtrain.fields import BEYOND
 from dualtrain.fields._cure_table import KEYS, NAMES
 from dualtrain.fields._problems import _options
 from dualtrain.spec import Spec
-from dualtrain.tasks.text_classification import FreshModel, TextClassification
+from dualtrain.tasks.encoders import FreshModel
+from dualtrain.tasks.text_classification import TextClassification
 from tests.builders import plan_of
 
 GOOD = {

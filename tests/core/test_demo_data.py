@@ -17,7 +17,7 @@ import pytest
 
 from dualtrain.plan import Plan
 from dualtrain.spec import Spec, load_spec
-from dualtrain.tasks.text_classification._prepared import PreparedTexts
+from dualtrain.tasks.encoders._prepared import PreparedTexts
 from tests.tasks import epochs, prepare
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "text_classification"

@@ -305,6 +305,33 @@ FIRES: list[tuple[str, dict[str, Any], str]] = [
         },
         "adam with coupled decay",
     ),
+    (
+        "decay-apart",
+        {
+            **decay(kind="decoupled", exclude=["bias"]),
+            "optimizer": {"name": "momentum", "lr": 0.1, "momentum": 0.9},
+        },
+        "momentum with decoupled decay: coupled decay of the same value comes to 10 times as much",
+    ),
+    (
+        "decay-apart",
+        {
+            **decay(kind="decoupled", exclude=["bias"]),
+            "optimizer": {"name": "adagrad", "lr": 0.1, "eps": 1e-10},
+        },
+        "adagrad with decoupled decay",
+    ),
+    (
+        "betas-are-the-usual-ones",
+        {
+            "optimizer": {"name": "adamw", "lr": 0.1, "betas": [0.9, 0.99], "eps": 1e-8},
+            "own_betas": [
+                {"pattern": "head.*", "betas": [0.5, 0.99]},
+                {"pattern": "*.weight", "betas": [0.9, 0.99]},
+            ],
+        },
+        "*.weight has betas 0.9 and 0.99, as all others have",
+    ),
     ("decays-nothing", decay(0.0), "value 0"),
     ("no-trust-ratio", LARS, "lars without weight decay: every trust ratio is 1"),
     ("no-trust-ratio", LAMB, "lamb without weight decay: every trust ratio is 1"),

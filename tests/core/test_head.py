@@ -13,8 +13,8 @@ from safetensors.numpy import save_file
 
 from dualtrain.errors import CheckpointError
 from dualtrain.ledger import Parameter
-from dualtrain.tasks.text_classification._initial import initial_weights
-from dualtrain.tasks.text_classification.checkpoint import (
+from dualtrain.tasks.encoders._initial import initial_weights
+from dualtrain.tasks.encoders.checkpoint import (
     checkpoint_notes,
     class_order,
     read_checkpoint_config,

@@ -24,6 +24,7 @@ HIDDEN = {
 TEXTS: dict[str, dict[str, Any]] = {
     "freeze.patterns": {"freeze": {"patterns": ["a", "x{}y"]}},
     "lr_multipliers[0].pattern": {"lr_multipliers": [{"pattern": "x{}y", "multiplier": 2}]},
+    "own_betas[0].pattern": {"own_betas": [{"pattern": "x{}y", "betas": [0.9, 0.9]}]},
     "device": {"device": "cpu{}"},
     "weight_decay.exclude_patterns": {"weight_decay": {"value": 1, "exclude_patterns": ["x{}y"]}},
 }

@@ -212,6 +212,19 @@ def test_a_base_rate_of_their_own_is_a_multiple_of_the_specs() -> None:
     assert decide(MODEL, spec).lr_multiplier()["word.weight"] == 0.05 / 0.1
 
 
+def test_betas_of_their_own() -> None:
+    """By the first pattern that fits any name; what none fits has the optimizer's."""
+    rules = [{"pattern": "head.*", "betas": [0.5, 0.9]}, {"pattern": "*", "betas": [0.8, 0.9]}]
+    model = [parameter("head.weight"), parameter("body.weight", aliases=("head.tied",))]
+    (body, head) = decide(model, spec_of(own_betas=rules)).rows
+    assert (head.betas, head.betas_rule) == ((0.5, 0.9), "pattern head.*")
+    assert (body.betas, body.betas_rule) == ((0.5, 0.9), "pattern head.*")
+    (body, _) = decide([parameter("a.w"), *model[:1]], spec_of(own_betas=rules[:1])).rows
+    assert (body.betas, body.betas_rule) == (None, "default")
+    with pytest.raises(LedgerError, match=r"^own_betas\[0\]\.pattern: pattern 'tail' matches none"):
+        decide(model, spec_of(own_betas=[{"pattern": "tail", "betas": [0.5, 0.9]}]))
+
+
 def test_a_frozen_parameter_has_a_row_but_no_decay() -> None:
     model = [parameter("head.weight"), parameter("body.weight", trainable=False)]
     ledger = decaying(model, WeightDecay(value=0.1))

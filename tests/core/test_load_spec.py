@@ -38,7 +38,8 @@ from dualtrain.spec import (
     load_spec,
     spec_schema,
 )
-from dualtrain.tasks.text_classification import CheckpointModel, FreshModel, TextClassification
+from dualtrain.tasks.encoders import CheckpointModel, FreshModel
+from dualtrain.tasks.text_classification import TextClassification
 from tests.schedules import parts as schedules_of
 
 YAML = """\

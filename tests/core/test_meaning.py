@@ -84,6 +84,28 @@ def test_explain_in_words(run: Run) -> None:
     )
 
 
+ENDS = """\
+duration: {epochs: 2, time_limit: 3600}
+evaluation: {every: {updates: 5}}
+early_stopping: {metric: f1, patience: 3, threshold: 0.01}
+best: {}
+checkpoint: {every: {epochs: 1}, keep: 3}
+"""
+
+
+def test_explain_tells_what_is_done_beside_the_updates(run: Run) -> None:
+    _, out, _ = run("explain", SPEC.replace("duration: {epochs: 2}\n", ENDS), "--micro-batches", 10)
+    told = out.partition("Around it\n")[2].partition("\n\n")[0]
+    assert told == (
+        "  Seed 42; device cpu.\n"
+        "  Evaluated each 5 updates, and at the end.\n"
+        "  Ends early by f1, higher is better: no better in 3 evaluations by more than 0.01.\n"
+        "  Keeps the best weights by loss, lower is better.\n"
+        "  Ends after 3600 s at the latest, wherever it is then.\n"
+        "  Where it is given a folder: a checkpoint each epoch; the latest 3 stay."
+    )
+
+
 ALL = """\
 optimizer: {name: adamw, lr: 0.1, amsgrad: true}
 schedule: {name: multistep, milestones: [2, 3], gamma: 0.1, per: epoch}

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from dualtrain.errors import CheckpointError
-from dualtrain.tasks.text_classification import EncoderConfig, FreshModel
-from dualtrain.tasks.text_classification._config import fresh_config
-from dualtrain.tasks.text_classification._words import Family
-from dualtrain.tasks.text_classification.checkpoint import read_checkpoint_config
+from dualtrain.tasks.encoders import EncoderConfig, FreshModel
+from dualtrain.tasks.encoders._config import fresh_config
+from dualtrain.tasks.encoders._words import Family
+from dualtrain.tasks.encoders.checkpoint import read_checkpoint_config
 from tests.irregular import IRREGULAR, make_irregular
 
 CONFIG = EncoderConfig(

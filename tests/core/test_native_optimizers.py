@@ -11,6 +11,7 @@ from dualtrain.native import Call, Refusal, Row
 from dualtrain.native.optimizers import NATIVE_OPTIMIZERS, arguments_for, driving_row, words_of
 from dualtrain.optimizers import RULES, Adam, AdamW, Momentum, RMSProp, UpdateRule
 from tests.oracle.optimizers import rule_of
+from tests.oracle.specs import ALWAYS_DECOUPLED
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "sgd": {},
@@ -36,7 +37,14 @@ each_row = pytest.mark.parametrize("row", SAID, ids=lambda row: f"{row.name} {ro
 
 def rule_for(row: Row, **changes: Any) -> UpdateRule:
     name = row.means["optimizer.name"]
-    return rule_of({"name": name, "lr": 2.0**-6, **SETTINGS[name], **changes})
+    rule = rule_of({"name": name, "lr": 2.0**-6, **SETTINGS[name], **changes})
+    return rule.decaying("decoupled" if decouples(row) else rule.decay_kinds[0])
+
+
+def decouples(row: Row) -> bool:
+    """Whether it is a class that is told to."""
+    told = row.fixed.get("decoupled_weight_decay")
+    return told is not None and told.value
 
 
 @each_row
@@ -55,11 +63,11 @@ def test_a_call_with_nothing_said_has_the_native_defaults(row: Row) -> None:
     """Where it needs no more than a rate; they are not the spec's."""
     try:
         words = row.read({next(iter(row.arguments)): 0.5})
-    except Refusal:  # SGD(0.5) is no momentum, and LARS needs one
-        assert row.means["optimizer.name"] in ("momentum", "lars")
+    except Refusal:  # SGD(0.5) is no momentum, LARS needs one, NAdam does not decouple untold
+        assert row.means["optimizer.name"] in ("momentum", "lars") or decouples(row)
         return
     assert (words["optimizer.lr"], words["optimizer.name"]) == (0.5, row.means["optimizer.name"])
-    assert ("weight_decay.value" in words) == (rule_for(row).decoupled)
+    assert ("weight_decay.value" in words) == rule_for(row).decoupled
 
 
 def test_what_the_frameworks_lack() -> None:
@@ -74,6 +82,27 @@ def test_what_the_frameworks_lack() -> None:
         "torch": ["adamw_transformers", "lamb", "lars", "adamax", "rmsprop"],
         "paddle": ["adamw_transformers", "rmsprop_torch"],
     }
+    both = [name for name, rule in names.items() if len(rule.decay_kinds) == 2]
+    decouple = {
+        library: [n for n in both if driving_row(library, names[n].decaying("decoupled"))]
+        for library in ("torch", "paddle")
+    }
+    assert decouple == {"torch": ["nadam", "radam"], "paddle": []}
+    assert sorted({*names} - {*both}) == ["adam", *ALWAYS_DECOUPLED, "rprop"]
+
+
+def test_decay_of_the_other_kind_is_no_word_of_a_class() -> None:
+    rule = Momentum(name="momentum", lr=0.1, momentum=0.9).decaying("decoupled")
+    row = next(row for row in SAID if row.name == "paddle.optimizer.Momentum")
+    with pytest.raises(Refusal, match=r"^has weight_decay.kind 'coupled', always$"):
+        row.write(words_of(rule, 0.5))
+    torchs = NATIVE_OPTIMIZERS.read(
+        Call(
+            name="torch.optim.NAdam",
+            arguments={"lr": 0.1, "weight_decay": 0.5, "decoupled_weight_decay": True},
+        )
+    )
+    assert torchs.words["weight_decay.kind"] == "decoupled"
 
 
 def test_one_class_of_torch_means_two_rules() -> None:
@@ -133,9 +162,13 @@ def test_what_a_rule_says_of_itself() -> None:
     """Data that other rooms ask for."""
     momentum = Momentum(name="momentum", lr=0.1, momentum=0.9)
     assert (momentum.cycled_momentum, AdamW(name="adamw", lr=0.1).cycled_momentum) == (0.9, None)
-    assert [rule.__name__ for rule in RULES if rule.decoupled] == [
+    assert [rule.__name__ for rule in RULES if rule.decay_kinds == ("decoupled",)] == [
         *("AdamW", "AdamWTransformers", "Lamb", "Lars")
     ]
+    apart = momentum.decaying("decoupled")
+    assert (momentum.decoupled, apart.decoupled, apart.shrinks) == (False, True, True)
+    assert apart != momentum
+    assert apart.decaying("coupled") == momentum
     assert [rule.__name__ for rule in RULES if rule.reads_rate_once] == ["Rprop"]
     heavy = RMSProp(name="rmsprop", lr=0.1, rho=0.9, eps=1e-6, centered=True)
     assert heavy.state_arrays == ("second_moment", "first_moment", "velocity")

@@ -89,12 +89,6 @@ BAD = {
         {"micro_batches_per_epoch": 10, "world_size": 0},
         "world_size must be a whole number >= 1. Received: 0",
     ),
-    "processes that do not divide the micro-batch": (
-        spec_of(batch=Batch(size=32)),
-        {"micro_batches_per_epoch": 10, "world_size": 3},
-        "batch.size: must be a multiple of world_size: it counts the samples of all processes; "
-        "write 33. Received: size 32, world_size 3",
-    ),
     "inverse_sqrt without timescale and warmup": (
         spec_of(schedule=INVERSE_SQRT),
         {"micro_batches_per_epoch": 10},

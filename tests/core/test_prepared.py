@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 
 from dualtrain.errors import DataError
 from dualtrain.spec import load_spec
-from dualtrain.tasks.text_classification._prepared import PreparedTexts, TextSplit
+from dualtrain.tasks.encoders._prepared import PreparedTexts, TextSplit
 from tests.limits import files_of_at_most
 from tests.tasks import prepare, text_task
 
@@ -210,7 +210,7 @@ class TestFolder:
         code = (
             "import sys; sys.modules['tokenizers'] = None\n"
             "from pathlib import Path\n"
-            "from dualtrain.tasks.text_classification._prepared import PreparedTexts\n"
+            "from dualtrain.tasks.encoders._prepared import PreparedTexts\n"
             "print(len(PreparedTexts.load(Path(sys.argv[1])).train))"
         )
 

@@ -57,6 +57,12 @@ PARTS: dict[str, dict[str, Any]] = {
         "layer_decay": 0.9,
         "lr_multipliers": [{"pattern": "*.bias", "multiplier": 2.0}],
     },
+    "betas": {
+        "own_betas": [
+            {"pattern": "head.*", "betas": [0.5, 0.9]},
+            {"pattern": "*.bias", "betas": [0.8, 0.9]},
+        ]
+    },
     "frozen": {"freeze": {"patterns": ["embeddings.*", "*.layer.0.*"]}},
     "frozen by a tied name": {"freeze": {"patterns": ["head.decoder.*"]}},
 }
@@ -163,6 +169,24 @@ def row_of(name: str, part: str) -> LedgerRow:
             "encoder.layer.0.dense.bias",
             {"lr_multiplier": 0.66},
             ("by the rule layer 0 of encoder.layer the multiplier is 1 x 0.65^n", "0.66"),
+        ),
+        (
+            "betas",
+            "classifier.bias",
+            {"betas": None},
+            ("by the rule pattern *.bias the betas are 0.8 and 0.9", "the optimizer's"),
+        ),
+        (
+            "betas",
+            "classifier.weight",
+            {"betas": (0.8, 0.9)},
+            ("by the rule default the betas are the optimizer's", "0.8 and 0.9"),
+        ),
+        (
+            "betas",
+            "classifier.bias",
+            {"betas_rule": "default", "betas": None},
+            ("the first rule that fits it is 'pattern *.bias'", "the rule 'default'"),
         ),
         (
             "frozen",

@@ -69,7 +69,8 @@ BAD_WORDS = {
     ),
     "another task's word": (
         TASK.replace("target: y", "target: y, text: t"),
-        "task: unknown key 'text'; regression has none; of text_classification it is one",
+        "task: unknown key 'text'; regression has none; "
+        "of text_classification, causal_lm it is one",
     ),
     "the model of another task": (
         TASK.replace("{hidden: [4]}", "{hidden: [4], num_layers: 2}"),

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import pytest
 
-from dualtrain import Spec, write_script
+from dualtrain import Plan, Spec, write_script
 from dualtrain.errors import DualtrainError, PlanError, SpecError
 from dualtrain.fields import dotted
 from dualtrain.schedules import Schedule
@@ -15,6 +15,10 @@ from tests.builders import PLATEAU, spec_of
 from tests.oracle.specs import draw
 
 HALF = {"dtype": "float16"}
+APART = {
+    "optimizer": {"name": "rmsprop", "lr": 0.1, "rho": 0.9, "eps": 1e-6},
+    "weight_decay": {"value": 0.1, "kind": "decoupled"},
+}
 
 
 @pytest.mark.parametrize(
@@ -30,6 +34,8 @@ HALF = {"dtype": "float16"}
             {"amp": HALF | {"loss_scale": {"backoff_interval": 2}}},
         ),
         ("paddle", "amp", {"amp": HALF}),
+        ("torch", "weight_decay.kind", APART),
+        ("paddle", "weight_decay.kind", APART),
     ],
 )
 def test_a_word_that_no_script_says_is_named(
@@ -70,6 +76,16 @@ def test_a_run_that_no_plan_fits_is_refused(sizes: dict[str, Any]) -> None:
 
     with pytest.raises(PlanError, match=r"warmup\.steps"):
         write_script(spec, "torch")
+
+
+def test_a_horizon_in_epochs_fits_some_number_of_micro_batches() -> None:
+    """A script learns it from its data: 3 updates are too few for the warmup, 15 are not."""
+    words: dict[str, Any] = {"warmup": {"steps": 4}, "horizon": {"epochs": 3}}
+    spec = spec_of(schedule={"name": "linear"}, duration={"updates": 20}, **words)
+    with pytest.raises(PlanError):
+        Plan.of(spec, micro_batches_per_epoch=1)
+    Plan.of(spec, micro_batches_per_epoch=5)
+    assert write_script(spec, "torch")
 
 
 @pytest.mark.parametrize("name", ["", "my model", "a..b", "import", "a;b", "a.py\nimport os"])

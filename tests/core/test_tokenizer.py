@@ -18,9 +18,9 @@ from tokenizers.processors import TemplateProcessing
 
 from dualtrain.errors import CheckpointError
 from dualtrain.spec import load_spec
-from dualtrain.tasks.text_classification._prepared import PreparedTexts
-from dualtrain.tasks.text_classification.tokenizer import load_tokenizer, read_settings
-from dualtrain.tasks.text_classification.tokenizer._wordpiece import train_wordpiece, wordpiece
+from dualtrain.tasks.encoders._prepared import PreparedTexts
+from dualtrain.tasks.encoders.tokenizer import load_tokenizer, read_settings
+from dualtrain.tasks.encoders.tokenizer._wordpiece import train_wordpiece, wordpiece
 from tests.tasks import prepare
 
 FRESH = "{family: bert, hidden_size: 8, layers: 1, heads: 2, max_length: 8, vocab_size: 60}"
@@ -136,7 +136,7 @@ class TestFresh:
 
 VOCABULARY_DIGEST = """\
 import hashlib, json, random
-from dualtrain.tasks.text_classification.tokenizer import train_wordpiece
+from dualtrain.tasks.encoders.tokenizer import train_wordpiece
 choose = random.Random(0).choices
 texts = ["".join(choose("abcdefgh     一二三", k=80)) for _ in range(300)]
 vocabulary = train_wordpiece(texts, vocab_size=400).get_vocab()

@@ -12,8 +12,8 @@ import pytest
 from tokenizers import Tokenizer
 
 from dualtrain.errors import CheckpointError
-from dualtrain.tasks.text_classification.tokenizer import load_tokenizer, read_settings
-from dualtrain.tasks.text_classification.tokenizer._wordpiece import wordpiece
+from dualtrain.tasks.encoders.tokenizer import load_tokenizer, read_settings
+from dualtrain.tasks.encoders.tokenizer._wordpiece import wordpiece
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "cat", "##s"]
 

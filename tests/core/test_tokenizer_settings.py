@@ -10,9 +10,9 @@ import pytest
 from tokenizers import AddedToken, Tokenizer
 
 from dualtrain.errors import CheckpointError
-from dualtrain.tasks.text_classification.saved import tokenizer_config
-from dualtrain.tasks.text_classification.tokenizer import load_tokenizer, read_settings
-from dualtrain.tasks.text_classification.tokenizer._wordpiece import NAMES, wordpiece
+from dualtrain.tasks.encoders.saved import tokenizer_config
+from dualtrain.tasks.encoders.tokenizer import load_tokenizer, read_settings
+from dualtrain.tasks.encoders.tokenizer._wordpiece import NAMES, wordpiece
 
 WORDS = [
     *("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"),

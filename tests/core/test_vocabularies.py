@@ -15,8 +15,8 @@ from tokenizers import Tokenizer
 from tokenizers.models import BPE
 
 from dualtrain.errors import CheckpointError
-from dualtrain.tasks.text_classification.tokenizer import load_tokenizer, read_settings
-from dualtrain.tasks.text_classification.tokenizer._wordpiece import wordpiece
+from dualtrain.tasks.encoders.tokenizer import load_tokenizer, read_settings
+from dualtrain.tasks.encoders.tokenizer._wordpiece import wordpiece
 
 BYTES = ["<s>", "<pad>", "</s>", "<unk>", "<mask>", "t", "h", "e", "th", "the"]
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "cat", "##s"]

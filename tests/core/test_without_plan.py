@@ -93,7 +93,7 @@ def test_without_plans_the_facts_of_parameters_are_compared() -> None:
     assert (first.stage, first.detail, first.knob) == (
         "decay",
         "dense.weight: effective decay 0.01 against 0.0",
-        "weight_decay, lr_multipliers, layer_decay, freeze",
+        "weight_decay, lr_multipliers, own_betas, layer_decay, freeze",
     )
 
 

@@ -25,7 +25,7 @@ from tests.traces import (
 )
 
 AMP: dict[str, Any] = {"amp": {"dtype": "float16"}}
-PARAMETER_RULES = "weight_decay, lr_multipliers, layer_decay, freeze"
+PARAMETER_RULES = "weight_decay, lr_multipliers, own_betas, layer_decay, freeze"
 
 
 @dataclass(frozen=True)
@@ -66,12 +66,6 @@ CASES = {
         "micro_batches_per_epoch 5 against 6",
         "duration, batch, warmup, horizon",
         plan(micro_batches_per_epoch=6),
-    ),
-    "more processes": Case(
-        "plan",
-        "world_size 1 against 2",
-        "duration, batch, warmup, horizon",
-        plan(world_size=2),
     ),
     "stopped early": Case(
         "plan",
@@ -134,6 +128,12 @@ CASES = {
         "dense.weight: effective lr multiplier 1.0 against 0.1",
         PARAMETER_RULES,
         in_effect(effective_lr_multiplier=0.1),
+    ),
+    "averages otherwise": Case(
+        "decay",
+        "dense.weight: betas None against (0.5, 0.9)",
+        PARAMETER_RULES,
+        decided(betas=(0.5, 0.9)),
     ),
     "frozen by one spec": Case(
         "decay",
@@ -328,6 +328,8 @@ REFUSED = {
     "is 0.01. Received: 0",
     "learns otherwise": "1: header plan.decisions, 'dense.weight': by the rule default the "
     "multiplier is 1. Received: 0.1",
+    "averages otherwise": "1: header plan.decisions, 'dense.weight': by the rule default the betas "
+    "are the optimizer's. Received: 0.5 and 0.9",
     "frozen by one spec": "1: header plan.decisions, 'dense.weight': by the rule default it is not "
     "frozen. Received: frozen True",
     "another name": "1: header initial_digest has each parameter. Received: none of 'kernel'",

@@ -17,16 +17,16 @@ CORE = Path(__file__).parents[2] / "dualtrain"
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "aside", "files", "listing", "printable", "version"),
-    ("fields", "shapes", "extras", "data", "outputs", "state", "reading"),
+    ("fields", "shapes", "extras", "data", "outputs", "state", "reading", "world"),
     ("schedules", "optimizers", "tasks"),
     ("spec", "native"),
     ("ledger",),
     ("plan",),
     ("trace", "backend", "dialects", "explain", "scripts"),
     ("twins", "recipes"),
-    ("lockstep",),
+    ("lockstep", "checkpoints"),
     ("parity", "training"),
-    ("report", "testing"),
+    ("report", "testing", "loggers"),
     ("workers", "porting"),
     ("cli",),
 )

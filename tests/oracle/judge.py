@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from tests.oracle import loss as losses
 from tests.oracle.drive import Made, Record, native
 from tests.oracle.model import LAYERS, Pass, backward, forward, statistics
-from tests.oracle.optimizers import Reference, rule_of
+from tests.oracle.optimizers import Reference
 from tests.oracle.parameters import Decision, decide
 from tests.oracle.schedules import Plateau, momentum, rate, sizes
-from tests.oracle.specs import Case
+from tests.oracle.specs import ALWAYS_DECOUPLED, Case
 from tests.oracle.update import (
     LossScale,
     average_decay,
@@ -250,7 +250,7 @@ class _Judge:
         settings, architecture = self.spec["loss"], self.case.architecture
         counts = [losses.count(settings, b["labels"], architecture.classes) for b in batches]
         parts = divisors(self.spec["batch"], counts)
-        total = room = 0.0
+        total = borne_by_all = 0.0
         added: dict[str, NDArray[Any]] = {}
         for offset, (batch, part) in enumerate(zip(batches, parts, strict=True)):
             micro = self.record.micros[first + offset]
@@ -266,6 +266,7 @@ class _Judge:
                 mean = value / counts[offset]
                 self.close("micro loss", str(offset), mean, made.micro_losses[offset], room)
             total += value / part
+            borne_by_all += room * counts[offset] / part
             noise = room / part * self.random.choice([-1.0, 1.0], done.logits.shape)
             sent = backward(architecture, micro.weights, done, noise)
             apart = max(
@@ -278,7 +279,7 @@ class _Judge:
                     self.arrays("gradient", f"{offset} {name}", right[name], g / scale, 4 * borne)
                 added[name] = g if name not in added else added[name] + g
         if made.loss is not None:
-            self.close("loss", "", total, made.loss, room * len(batches))
+            self.close("loss", "", total, made.loss, borne_by_all)
         expected = sorted(self.trained())
         if sorted(added) != expected:
             self.differ("gradient", f"of {sorted(set(added) ^ set(expected))}", 1.0, 0.0, 0.0)
@@ -352,8 +353,10 @@ class _Judge:
         """By the rule, and what rounding can make of it."""
         rules = self.rules.get(name)
         if rules is None:
-            optimizer = self.spec["optimizer"]
-            rules = [Reference(optimizer, w, decision.decay) for _ in range(3)]
+            optimizer = dict(self.spec["optimizer"])
+            optimizer |= {} if decision.betas is None else {"betas": decision.betas}
+            apart = self.decoupled and optimizer["name"] not in ALWAYS_DECOUPLED
+            rules = [Reference(optimizer, w, decision.decay, apart=apart) for _ in range(3)]
             self.rules[name] = rules
         results = []
         terms = np.abs(g) + (0 if self.decoupled else decision.decay * np.abs(w))
@@ -370,18 +373,20 @@ class _Judge:
         self.scales[name] = max(self.scales.get(name, 0.0), step)
         spread = np.maximum(np.abs(results[1] - right), np.abs(results[2] - right))
         spread = np.maximum(spread, spread.mean())
-        of_step = self.rate_error + 16 * self.unit + self.of_products(rules[0].k)
+        of_step = self.rate_error + 16 * self.unit + self.of_products(rules[0])
         borne = self.unit * 2 * np.abs(w) + of_step * self.scales[name]
         return right, SAFETY * (spread + borne)
 
-    def of_products(self, k: int) -> float:
+    def of_products(self, rule: Reference) -> float:
         """What is lost of 1 - b^k where b^k is a running product, k times rounded."""
-        betas = self.spec["optimizer"].get("betas", ()) if self.keeps_products else ()
+        betas, k = dict(rule.rule).get("betas", ()) if self.keeps_products else (), rule.k
         return max((k * self.unit / (1 - b**k) for b in betas), default=0.0)
 
     @property
     def decoupled(self) -> bool:
-        return rule_of(self.spec["optimizer"]).decoupled
+        decay = self.spec["weight_decay"]
+        kind: str = "coupled" if decay is None else decay["kind"]
+        return kind == "decoupled" or self.spec["optimizer"]["name"] in ALWAYS_DECOUPLED
 
     def check_still(self, before: Arrays, after: Arrays, names: Mapping[str, Any]) -> None:
         for name in names:

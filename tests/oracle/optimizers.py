@@ -28,12 +28,22 @@ def rule_of(optimizer: Mapping[str, Any]) -> UpdateRule:
 
 
 class Reference:
-    """One parameter and its optimizer state; `update` gives the weight after the next update."""
+    """One parameter and its optimizer state; `update` gives the weight after the next update.
 
-    def __init__(self, optimizer: Mapping[str, Any], w: NDArray[Any], decay: float = 0.0) -> None:
+    apart: whether decoupled decay comes before a rule that knows none.
+    """
+
+    def __init__(
+        self,
+        optimizer: Mapping[str, Any],
+        w: NDArray[Any],
+        decay: float = 0.0,
+        *,
+        apart: bool = False,
+    ) -> None:
         self.rule = rule_of(optimizer)
         self.w: Array = w.astype(np.float64)
-        self.decay = decay
+        self.decay, self.apart = (0.0, decay) if apart else (decay, 0.0)
         self.state = self.rule.new_state(self.w)
 
     @property
@@ -45,7 +55,7 @@ class Reference:
         """g: the gradient. lr: the rate, with the parameter's multiplier. momentum: if cycled."""
         self.state, self.w = self.rule.update(
             self.state,
-            self.w,
+            self.w * (1.0 - lr * self.apart),
             g.astype(np.float64),
             lr=lr,
             decay=self.decay,

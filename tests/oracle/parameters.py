@@ -22,6 +22,8 @@ class Decision:
     decay: float
     multiplier: float
     trains: bool
+    betas: list[float] | None
+    """Its own."""
 
 
 def decide(spec: Values, architecture: Architecture, still: tuple[str, ...]) -> dict[str, Decision]:
@@ -33,6 +35,10 @@ def decide(spec: Values, architecture: Architecture, still: tuple[str, ...]) -> 
             decay=_decay(spec["weight_decay"], name, len(shape)),
             multiplier=_multiplier(spec, name),
             trains=name not in still and not any(fnmatchcase(name, p) for p in freeze),
+            betas=next(
+                (own["betas"] for own in spec["own_betas"] if fnmatchcase(name, own["pattern"])),
+                None,
+            ),
         )
     return found
 

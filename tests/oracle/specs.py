@@ -20,7 +20,7 @@ from tests.oracle.loss import count, targets
 from tests.oracle.model import VOCABULARY, Architecture, shapes
 from tests.oracle.schedules import sizes
 
-__all__ = ["OPTIMIZERS", "SCHEDULES", "Case", "draw"]
+__all__ = ["ALWAYS_DECOUPLED", "OPTIMIZERS", "SCHEDULES", "Case", "draw"]
 
 Values = dict[str, Any]
 
@@ -180,6 +180,9 @@ class _Draw:
                 spec["weight_decay"] = self.weight_decay(optimizer_name)
             if self.chance(0.3):
                 spec["lr_multipliers"] = self.multipliers()
+            if "betas" in optimizer and self.chance(0.3):
+                pattern = self.one("embeddings.*", "*.bias", "encoder.layer.1.*")
+                spec["own_betas"] = [{"pattern": pattern, "betas": _betas(self)}]
             if not architecture.tied and self.chance(0.25):
                 spec["layer_decay"] = self.one(0.5, 0.75, 1.0)
         if schedule_name != "reduce_on_plateau" and optimizer_name != "rprop" and self.chance(0.2):
@@ -243,7 +246,7 @@ class _Draw:
         decay: Values = {
             "value": self.one(0.0, 0.015625, 0.5),
             "kind": "decoupled"
-            if optimizer in ("adamw", "adamw_transformers", "lamb", "lars")
+            if optimizer in ALWAYS_DECOUPLED or (optimizer != "adam" and self.chance(0.3))
             else "coupled",
             "exclude": self.some("bias", "norm", "embedding", "one_dimensional"),
             "exclude_patterns": self.some("encoder.layer.?.dense.weight", "*.[b]ias"),
@@ -450,6 +453,9 @@ OPTIMIZERS: dict[str, Callable[[_Draw], Values]] = {
     },
 }
 """Name -> its fields."""
+
+ALWAYS_DECOUPLED = ("adamw", "adamw_transformers", "lamb", "lars")
+"""Those that say themselves what decay does."""
 
 
 def _below(d: _Draw, lr: float) -> float:

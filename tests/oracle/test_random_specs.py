@@ -14,7 +14,7 @@ from tests.oracle.update import leaked
 # Paddle's batch norm says so in every forward pass.
 pytestmark = pytest.mark.filterwarnings("ignore:When training, we now always track")
 
-SEED, COUNT, CHUNK = 174, 96, 16
+SEED, COUNT, CHUNK = 211, 96, 16
 CASES = [draw(SEED, index) for index in range(COUNT)]
 
 
@@ -53,6 +53,7 @@ CHOICES = {
     "weight_decay.exclude_regex": [r"^encoder\.layer\.\d\.norm\.", r"dense\.(bias|w)"],
     "weight_decay.values.role": ["norm"],
     "weight_decay.values.pattern": ["embeddings.*", "encoder.*.weight"],
+    "own_betas.pattern": ["embeddings.*", "*.bias", "encoder.layer.1.*"],
     "clip.rule": ["paddle", "torch"],
     "batch.normalise": ["micro_mean", "token_mean", "sum"],
     "batch.tail": ["flush", "drop", "leak"],
@@ -76,6 +77,7 @@ FIELDS = [
         "layer_decay.rate",
         "lr_multipliers.multiplier",
         "lr_multipliers.lr",
+        "own_betas.betas",
         "duration.epochs",
         "duration.updates",
         "batch.micro_batches_per_epoch",

@@ -19,8 +19,8 @@ from transformers.models.auto.modeling_auto import (
     MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
 )
 
-from dualtrain.tasks.text_classification._config import ACTIVATIONS
-from dualtrain.tasks.text_classification.checkpoint._fields import (
+from dualtrain.tasks.encoders._config import ACTIVATIONS
+from dualtrain.tasks.encoders.checkpoint._fields import (
     BOTH_HAVE,
     IGNORED,
     MODEL_TYPE,

@@ -12,8 +12,8 @@ import torch
 import transformers
 
 from dualtrain.errors import CheckpointError
-from dualtrain.tasks.text_classification._initial import initial_weights
-from dualtrain.tasks.text_classification.checkpoint import read_checkpoint_config
+from dualtrain.tasks.encoders._initial import initial_weights
+from dualtrain.tasks.encoders.checkpoint import read_checkpoint_config
 from tests.pairs import PADDLE, SIDES, TORCH, make_batch
 
 TOLERANCE = 1e-6

@@ -12,7 +12,7 @@ import torch
 from dualtrain.errors import LedgerError
 from dualtrain.ledger import Parameter, decide
 from dualtrain.spec import Role, WeightDecay
-from dualtrain.tasks.text_classification._words import Family
+from dualtrain.tasks.encoders._words import Family
 from tests.builders import spec_of
 from tests.pairs import FAMILIES, PADDLE, SIDES, TORCH, Side, make_config
 

@@ -68,9 +68,25 @@ def _start() -> dict[str, Any]:
     return {**made, "dualtrain": dualtrain, "spec": SPEC}
 
 
+def _resume() -> dict[str, Any]:
+    """A run that was left after two updates of an epoch's four."""
+    made = _start()
+    spec = spec_of(duration={"epochs": 3})
+    with dualtrain.start(spec, made["model"], micro_batches_per_epoch=4) as run:
+        for batch in made["batches"][:2]:
+            run.step(loss_of(run.model, batch))
+        run.save("checkpoints")
+    return {**made, "loss_of": loss_of}
+
+
+def loss_of(model: Any, batch: dict[str, Any]) -> Any:
+    return model(**batch).loss
+
+
 MADE: dict[str, Callable[[], dict[str, Any]]] = {
     "Run": _run,
     "fit": _fit,
+    "resume": _resume,
     "start": _start,
 }
 

@@ -16,10 +16,10 @@ import torch
 from dualtrain.backend import logits_of
 from dualtrain.errors import BackendError
 from dualtrain.ledger import roles_of
-from dualtrain.tasks.text_classification import EncoderConfig
-from dualtrain.tasks.text_classification._config import ACTIVATIONS
-from dualtrain.tasks.text_classification._initial import initial_weights
-from dualtrain.tasks.text_classification._words import Family
+from dualtrain.tasks.encoders import EncoderConfig
+from dualtrain.tasks.encoders._config import ACTIVATIONS
+from dualtrain.tasks.encoders._initial import initial_weights
+from dualtrain.tasks.encoders._words import Family
 from tests.pairs import FAMILIES, PADDLE, SIDES, TORCH, Side, make_batch, make_config, make_pair
 
 TOLERANCE = 1e-6
@@ -168,7 +168,7 @@ def test_building_a_model_prints_nothing_and_warns_of_nothing(package: str) -> N
     """In a process of its own, where paddlenlp is imported for the first time."""
     script = (
         f"import warnings, {package}.models as models\n"
-        "from dualtrain.tasks.text_classification import EncoderConfig\n"
+        "from dualtrain.tasks.encoders import EncoderConfig\n"
         "warnings.simplefilter('error')\n"
         f"models.build_model({make_config('roberta')!r})\n"
     )

@@ -14,9 +14,10 @@ import torch
 from dualtrain import build_optimizer
 from dualtrain.native import Row
 from dualtrain.native.optimizers import NATIVE_OPTIMIZERS, arguments_for, driving_row, words_of
+from dualtrain.optimizers import DecayKind
 from dualtrain_paddle._compat import native_models
 from tests.builders import spec_of
-from tests.core.test_native_optimizers import SAID, SETTINGS, rule_for
+from tests.core.test_native_optimizers import SAID, SETTINGS, decouples, rule_for
 from tests.oracle.optimizers import Reference, rule_of
 
 each_row = pytest.mark.parametrize("row", SAID, ids=lambda row: f"{row.name} {row.means}")
@@ -85,7 +86,7 @@ def test_a_call_does_what_its_words_say(row: Row) -> None:
     sizes = 10.0 ** source.integers(-6, 1, (20, 3, 4))
     gradients = source.normal(size=sizes.shape) * sizes * (source.random(sizes.shape) > 0.1)
     decay = 0.0 if name == "rprop" else 0.25
-    rule = Reference(rule_for(row).model_dump(), w, decay)
+    rule = Reference(rule_for(row).model_dump(), w, decay, apart=decouples(row))
     apart = max(
         float(np.abs(after - rule.update(g, 2.0**-6)).max())
         for g, after in zip(gradients, moved(row, w, gradients, decay), strict=True)
@@ -96,12 +97,15 @@ def test_a_call_does_what_its_words_say(row: Row) -> None:
         assert apart < (1e-6 if row.name == "torch.optim.NAdam" else 1e-12)
 
 
+@pytest.mark.parametrize("kind", ["coupled", "decoupled"])
 @pytest.mark.parametrize("name", SETTINGS)
-def test_the_class_that_drives_is_the_one_that_is_built(name: str) -> None:
+def test_the_class_that_drives_is_the_one_that_is_built(name: str, kind: DecayKind) -> None:
     rule = rule_of({"name": name, "lr": 0.125, **SETTINGS[name]})
-    spec = spec_of(optimizer=rule.model_dump())
+    has = kind in rule.decay_kinds and name != "rprop"
+    decay = {"weight_decay": {"value": 0.25, "kind": kind}} if has else {}
+    spec = spec_of(optimizer=rule.model_dump(), **decay)
     for library, model in (("torch", torch.nn.Linear(2, 2)), ("paddle", paddle.nn.Linear(2, 2))):
-        row, made = driving_row(library, rule), build_optimizer(spec, model)
+        row, made = driving_row(library, spec.rule), build_optimizer(spec, model)
         if row is None:
             assert type(made).__name__ == "ByRule"
         else:

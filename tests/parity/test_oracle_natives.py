@@ -16,6 +16,7 @@ from benchmarks.native_schedules.measure import native_settings, plan_of, read
 from dualtrain import Spec
 from tests.oracle import loss, schedules, update
 from tests.oracle.optimizers import Reference
+from tests.oracle.specs import ALWAYS_DECOUPLED
 
 LR = 0.1
 TABLE = [case for case in cases(LR) if read(case).row.equal in ("exact", "rounded")]
@@ -240,6 +241,7 @@ def in_paddle(make: Any, w: Any, gradients: Any, lr: float, wd: float) -> list[A
     return found
 
 
+RUNS = (in_torch, in_paddle)
 NATIVE = [
     pytest.param(case, side, id=f"{case}, {('torch', 'paddle')[side]}")
     for case, (_, *makers) in OPTIMIZERS.items()
@@ -257,13 +259,68 @@ def test_an_optimizer_is_the_native_ones(case: str, side: int) -> None:
     sizes = 10.0 ** source.integers(-6, 1, (UPDATES_OF_A_RULE, 3, 4))
     gradients = source.normal(size=sizes.shape) * sizes * (source.random(sizes.shape) > 0.1)
     lr, wd = 2.0**-6, 0.0 if case == "rprop" else 0.25
-    found = (in_torch, in_paddle)[side](makers[side], w, gradients, lr, wd)
+    found = RUNS[side](makers[side], w, gradients, lr, wd)
     rule = Reference({"name": case.partition(",")[0], "lr": lr, **settings}, w, wd)
     rounding = 1e-6 if case in FLOAT32 else 1e-12
     for k, (g, after) in enumerate(zip(gradients, found, strict=True)):
         right = rule.update(g, lr)
         np.testing.assert_allclose(after, right, rtol=rounding, atol=rounding, err_msg=str(k))
     assert float(np.abs(rule.w - w).max()) > 1e-3
+
+
+APART: dict[str, Any] = {
+    "nadam": lambda p, lr, wd: torch.optim.NAdam(
+        p, lr, weight_decay=wd, momentum_decay=0.25, decoupled_weight_decay=True, **BETAS
+    ),
+    "radam": lambda p, lr, wd: torch.optim.RAdam(
+        p, lr, weight_decay=wd, decoupled_weight_decay=True, **BETAS
+    ),
+}
+"""What of torch decouples decay itself."""
+
+
+class Shrunk:
+    """A native optimizer without decay, before whose step weights shrink by lr wd of themselves."""
+
+    def __init__(self, native: Any, p: Any, factor: float) -> None:
+        self.native, self.p, self.factor = native, p, factor
+        self.clear_grad = getattr(native, "clear_grad", None)
+
+    def step(self) -> None:
+        if isinstance(self.p, torch.Tensor):
+            with torch.no_grad():
+                self.p.mul_(self.factor)
+        else:
+            self.p.set_value(self.p.numpy() * self.factor)
+        self.native.step()
+
+
+def shrunk(make: Any) -> Any:
+    return lambda p, lr, wd: Shrunk(make(p, lr, 0.0), p[0], 1.0 - lr * wd)
+
+
+BOTH_KINDS = [
+    *(p for p in NATIVE if str(p.values[0]).partition(",")[0] not in (*ALWAYS_DECOUPLED, "rprop")),
+    *(pytest.param(case, make, id=f"{case}, torch itself") for case, make in APART.items()),
+]
+
+
+@pytest.mark.parametrize(("case", "side"), BOTH_KINDS)
+def test_decoupled_decay_is_a_smaller_weight_before_the_native_step(case: str, side: Any) -> None:
+    settings, *makers = OPTIMIZERS[case]
+    make, run = (side, in_torch) if callable(side) else (shrunk(makers[side]), RUNS[side])
+    source = np.random.default_rng(0)
+    w, lr, wd = source.normal(size=(3, 4)), 2.0**-6, 0.25
+    gradients = source.normal(size=(UPDATES_OF_A_RULE, 3, 4))
+    name = case.partition(",")[0]
+    rule = Reference({"name": name, "lr": lr, **settings}, w, wd, apart=True)
+    rounding = 1e-6 if name in FLOAT32 else 1e-12
+    for g, after in zip(gradients, run(make, w, gradients, lr, wd), strict=True):
+        np.testing.assert_allclose(after, rule.update(g, lr), rtol=rounding, atol=rounding)
+    coupled = Reference({"name": name, "lr": lr, **settings}, w, wd)
+    ended = [coupled.update(g, lr) for g in gradients][-1]
+    if name != "sgd":
+        assert float(np.abs(ended - rule.w).max()) > 1e-3
 
 
 @pytest.mark.parametrize("soft", [False, True])

@@ -12,10 +12,10 @@ import transformers
 from numpy.typing import NDArray
 
 from dualtrain.backend import Backend, load_backend, logits_of
-from dualtrain.tasks.text_classification._initial import initial_weights
-from dualtrain.tasks.text_classification._prepared import TextSplit, collate
-from dualtrain.tasks.text_classification._words import Family
-from dualtrain.tasks.text_classification.tokenizer import load_tokenizer, read_settings
+from dualtrain.tasks.encoders._initial import initial_weights
+from dualtrain.tasks.encoders._prepared import TextSplit, collate
+from dualtrain.tasks.encoders._words import Family
+from dualtrain.tasks.encoders.tokenizer import load_tokenizer, read_settings
 from tests.pairs import FAMILIES, SIDES, make_batch, make_config
 from tests.tokenizer_folders import byte_pairs, wordpieces
 

@@ -19,9 +19,9 @@ from safetensors.numpy import load_file
 from safetensors.torch import save_file
 
 from dualtrain.errors import CheckpointError
-from dualtrain.tasks.text_classification._initial import initial_weights
-from dualtrain.tasks.text_classification._words import Family
-from dualtrain.tasks.text_classification.checkpoint import (
+from dualtrain.tasks.encoders._initial import initial_weights
+from dualtrain.tasks.encoders._words import Family
+from dualtrain.tasks.encoders.checkpoint import (
     class_order,
     read_checkpoint_config,
     read_weights,

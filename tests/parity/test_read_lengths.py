@@ -14,7 +14,8 @@ import torch
 
 from dualtrain.plan import Plan
 from dualtrain.recipes import read_recipe
-from dualtrain.recipes._as_spec import Entry, entries
+from dualtrain.recipes._as_spec import entries
+from dualtrain.recipes._told import Entry
 from dualtrain.spec import Spec
 from tests.core.recipes.test_library_schedules import PADDLE, TORCH
 

@@ -325,6 +325,7 @@ def test_a_slow_class_that_would_cut_otherwise_has_no_files(
     assert files == {
         *("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"),
         "dualtrain.json",
+        "task.json",
     }
     with pytest.raises(AssertionError, match="Can't find tokenizer PreTrainedTokenizerFast"):
         paddlenlp.AutoTokenizer.from_pretrained(model.path)

@@ -12,12 +12,12 @@ import pytest
 import transformers
 from tokenizers import AddedToken, Tokenizer
 
-from dualtrain.tasks.text_classification.saved import tokenizer_config
-from dualtrain.tasks.text_classification.saved._tokenizer_files import (
+from dualtrain.tasks.encoders.saved import tokenizer_config
+from dualtrain.tasks.encoders.saved._tokenizer_files import (
     has_slow_class,
     tokenizer_files,
 )
-from dualtrain.tasks.text_classification.tokenizer._wordpiece import NAMES, wordpiece
+from dualtrain.tasks.encoders.tokenizer._wordpiece import NAMES, wordpiece
 from dualtrain_paddle._compat import native_models
 
 LENGTH = 14

@@ -13,7 +13,7 @@ import transformers
 from tokenizers import Tokenizer
 from tokenizers.models import BPE, Unigram, WordLevel, WordPiece
 
-from dualtrain.tasks.text_classification.checkpoint._tokenizer_fields import (
+from dualtrain.tasks.encoders.checkpoint._tokenizer_fields import (
     CLASSES,
     IGNORED_SETTINGS,
     PADDLENLP,

@@ -12,7 +12,7 @@ import transformers
 from tokenizers import Tokenizer
 
 from dualtrain.errors import CheckpointError
-from dualtrain.tasks.text_classification.tokenizer import load_tokenizer, read_settings
+from dualtrain.tasks.encoders.tokenizer import load_tokenizer, read_settings
 from tests.tokenizer_folders import TEXTS, byte_pairs, random_folder, wordpieces
 
 FOLDERS = 120

@@ -10,9 +10,9 @@ import pytest
 import transformers
 
 from dualtrain.errors import CheckpointError
-from dualtrain.tasks.text_classification.checkpoint._tokenizer_fields import PADDLENLP
-from dualtrain.tasks.text_classification.saved import tokenizer_config
-from dualtrain.tasks.text_classification.tokenizer import content, load_tokenizer, read_settings
+from dualtrain.tasks.encoders.checkpoint._tokenizer_fields import PADDLENLP
+from dualtrain.tasks.encoders.saved import tokenizer_config
+from dualtrain.tasks.encoders.tokenizer import content, load_tokenizer, read_settings
 from dualtrain_paddle._compat import native_models
 from tests.tokenizer_folders import FIRST, TEXTS, byte_pairs, wordpieces, write
 

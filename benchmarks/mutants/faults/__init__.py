@@ -3,6 +3,7 @@
 from benchmarks.mutants._mutant import Area
 from benchmarks.mutants.faults import (
     backend,
+    checkpoints,
     in_paddle,
     in_torch,
     ledger,
@@ -23,6 +24,7 @@ AREAS = (
     Area(name="optimizers", mutants=optimizers.MUTANTS),
     Area(name="plan", mutants=plan.MUTANTS),
     Area(name="training", mutants=training.MUTANTS),
+    Area(name="checkpoints", mutants=checkpoints.MUTANTS),
     Area(name="ledger", mutants=ledger.MUTANTS),
     Area(name="tasks and traces", mutants=tasks.MUTANTS),
     Area(name="parity", mutants=parity.MUTANTS),

@@ -17,6 +17,20 @@ MUTANTS = (
         new='"apply_decay_param_fun": lambda name: True,',
     ),
     Mutant(
+        name="paddle: one pair of betas for all",
+        breaks="parameters of own betas take the optimizer's",
+        file=f"{_AT}optimizers.py",
+        old="rule = self.rule.having(self.own_betas.get(p.name))",
+        new="rule = self.rule",
+    ),
+    Mutant(
+        name="paddle: a state of the core's rule begins at 0",
+        breaks="Adagrad's initial accumulator and NAdam's product are 0 where the rule is computed",
+        file=f"{_AT}optimizers.py",
+        old='{**kept, "step": updates} if updates else rule.new_state(p, verbs=VERBS),',
+        new='{**kept, "step": updates},',
+    ),
+    Mutant(
         name="paddle: a multiplier near 1",
         breaks="multipliers within 1 % of 1 are taken for it",
         file=f"{_AT}optimizers.py",

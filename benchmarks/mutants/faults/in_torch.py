@@ -27,7 +27,7 @@ MUTANTS = (
         name="torch: values clipped from above only",
         breaks="`clip.value` lets negative gradients through",
         file=f"{_AT}clip.py",
-        old="        torch._foreach_clamp_min_(gradients, -c)\n",
+        old="        torch._foreach_clamp_min_([*map(part, gradients)], -c)\n",
         new="",
     ),
     Mutant(
@@ -134,6 +134,20 @@ MUTANTS = (
         file=f"{_AT}arrays.py",
         old="torch.manual_seed(seed)",
         new="torch.manual_seed(0)",
+    ),
+    Mutant(
+        name="torch: one pair of betas for all",
+        breaks="groups of own betas take the optimizer's",
+        file=f"{_AT}optim.py",
+        old='**({} if betas is None else {"betas": betas}),',
+        new="",
+    ),
+    Mutant(
+        name="torch: one pair of betas by rule",
+        breaks="where the rule itself is computed, groups of own betas take the optimizer's",
+        file=f"{_AT}optimizers.py",
+        old='self.rule.having(group.get("betas")).update(',
+        new="self.rule.update(",
     ),
     Mutant(
         name="torch: clip left out of the optimizer",

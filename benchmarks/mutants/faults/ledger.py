@@ -69,7 +69,7 @@ MUTANTS = (
         name="a model's own decay beside AdamW",
         breaks="a decoupled optimizer takes a parameter's coupled decay for its own",
         file=f"{_AT}_facts.py",
-        old="return None if spec.optimizer.decoupled else facts.decay",
+        old="return None if spec.rule.decoupled else facts.decay",
         new="return facts.decay",
     ),
 )

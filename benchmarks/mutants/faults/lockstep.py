@@ -10,6 +10,20 @@ _AT = "dualtrain/lockstep/"
 
 MUTANTS = (
     Mutant(
+        name="lockstep: one pair of betas for all",
+        breaks="parameters of own betas are judged by the optimizer's",
+        file=f"{_AT}_rule.py",
+        old="rule=plan.spec.rule.having(decision.betas),",
+        new="rule=plan.spec.rule,",
+    ),
+    Mutant(
+        name="lockstep: decay of the other kind",
+        breaks="decoupled decay beside momentum is judged as coupled",
+        file=f"{_AT}_rule.py",
+        old="rule=plan.spec.rule.having(decision.betas),",
+        new="rule=plan.spec.optimizer.having(decision.betas),",
+    ),
+    Mutant(
         name="lockstep: the rule's bar x 10",
         breaks="an update may be 40 honest roundings off its rule",
         file=f"{_AT}_rule_held.py",

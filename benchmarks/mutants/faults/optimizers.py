@@ -24,6 +24,13 @@ MUTANTS = (
         new="return xp.plus_(w, step, -now.lr) * (1 - now.lr * now.decay)",
     ),
     Mutant(
+        name="decay apart: without the rate",
+        breaks="of decoupled decay beside momentum and others w (1 - wd) is left",
+        file=f"{_AT}_rule.py",
+        old="w = verbs.multiply_(w, 1 - lr * decay)",
+        new="w = verbs.multiply_(w, 1 - decay)",
+    ),
+    Mutant(
         name="Adam: amsgrad forgets",
         breaks="the last v stands for the largest",
         file=f"{_AT}_adam.py",

@@ -45,8 +45,8 @@ MUTANTS = (
         name="another beta2 in bfloat16",
         breaks="with amp in bfloat16 betas of .9 and .999 are .9 and .99",
         file=f"{_AT}_run.py",
-        old="self.optimizer = wire(backend, spec.optimizer, plan.ledger, model, clip=self.clip)\n",
-        new="rule = spec.optimizer\n"
+        old="self.optimizer = wire(backend, spec.rule, plan.ledger, model, clip=self.clip)\n",
+        new="rule = spec.rule\n"
         "        if spec.amp and spec.amp.dtype == 'bfloat16' and hasattr(rule, 'betas'):\n"
         "            rule = rule.model_copy(update={'betas': (0.9, 0.99)})\n"
         "        self.optimizer = wire(backend, rule, plan.ledger, model, clip=self.clip)\n",
@@ -127,14 +127,14 @@ MUTANTS = (
         name="evaluation in float32",
         breaks="with amp the held-out split is judged by another computation",
         file=f"{_AT}_probe.py",
-        old="with modes, run.backend.inference(), run.autocast():",
-        new="with modes, run.backend.inference():",
+        old="    with run.autocast():\n",
+        new="    if True:\n",
     ),
     Mutant(
         name="evaluation in training mode",
         breaks="dropout is on where the model is judged",
         file=f"{_AT}_probe.py",
-        old="        run.model.eval()\n",
+        old="        model.eval()\n",
         new="",
     ),
     Mutant(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from dualtrain.reading import Event, Instance, Known, ListValue, Made, Unknown, Value
-from dualtrain.recipes._clock import Clock, clock_of, names_of, same_tree, unwrapped
+from dualtrain.recipes._clock import Clock, clock_of, deep, names_of, same_tree, unwrapped
 from dualtrain.recipes._configured import configured, of_processes, own_names, settings
 from dualtrain.recipes._found import found, implied, with_why
 from dualtrain.recipes._record import Found, Hazard
@@ -67,7 +67,7 @@ def batches_part(seen: Seen) -> Part:
         part.fields["seed"] = seed
     if clock is None:
         return part
-    size = next(_sizes(clock), None) or _constant(seen)
+    size = next(_sizes(clock), None) or _constant(clock) or _one_by_one(clock)
     if size is None and (flag := _only_flag(seen)) is not None:
         said = with_why(found(flag), "the only batch size that the program asks for")
         part.fields["batch_size"] = said
@@ -193,12 +193,32 @@ def _is_none(value: Value) -> bool:
     return isinstance(value, Known) and value.value is None
 
 
-def _constant(seen: Seen) -> tuple[Value, bool] | None:
-    """A constant of the entry called `batch_size`, of a loop without a loader."""
+def _constant(clock: Clock) -> tuple[Value, bool] | None:
+    """A constant of the entry called `batch_size`, of a loop without a loader whose batches are
+    made with it."""
+    seen = clock.seen
     for name in ("batch_size", "BATCH_SIZE", "train_batch_size"):
         value = seen.program.entry.cells.get(name)
-        if isinstance(value, Known) and isinstance(value.value, int):
+        if not isinstance(value, Known) or not isinstance(value.value, int) or value is clock.size:
+            continue
+        if any(one is value for made in _makes(clock) for one in deep(made)):
             return value, False
+    return None
+
+
+def _makes(clock: Clock) -> Iterator[Value]:
+    """What goes into a loop's rounds: what it goes over, and what is called in them."""
+    for loop in (clock.loop, *clock.around):
+        yield from (one for one in (loop.over, loop.test) if one is not None)
+    for event in clock.inside():
+        yield from (*event.args, *event.kwargs.values())
+
+
+def _one_by_one(clock: Clock) -> tuple[Found, bool] | None:
+    """Of a loop that goes through a data set itself, without a loader."""
+    over = unwrapped(clock.loop.over)
+    if isinstance(over, Instance) and over.of.library.rpartition(".")[2] == "Dataset":
+        return implied(1, f"{over.of.library}, whose samples come one by one", over.place), False
     return None
 
 
@@ -238,9 +258,21 @@ def seed_of(seen: Seen, clock: Clock | None) -> Found | None:
             return found(made)
         maybe = maybe or one
     if maybe is None:
-        return None
+        return _of_others(seen)
     text = "set under a condition that the text does not tell"
     return Found(None, "unknown", maybe.place, why=text)
+
+
+def _of_others(seen: Seen) -> Found | None:
+    """Where a seed of the command or configuration reaches the generators of Python and numpy, and
+    the framework's does not."""
+    for one in seen.program.events:
+        seeds = one.path in ("random.seed", "numpy.random.seed") and one.context.real
+        value = configured(one.args[0]) if seeds and one.args else None
+        if isinstance(value, Known) and value.origin.name and not _is_none(value):
+            why = f"{one.path} takes {value.value}, and the framework's generator takes no seed"
+            return Found(None, "unknown", one.place, "", value.origin.name, why)
+    return None
 
 
 def _shared(condition: object, base: tuple[object, ...]) -> bool:

@@ -13,11 +13,12 @@ from dualtrain.reading import (
     alternatives,
     leaves,
 )
-from dualtrain.recipes._clock import Clock, clock_of
+from dualtrain.recipes._clock import clock_of
 from dualtrain.recipes._found import described, found
 from dualtrain.recipes._record import Found, Hazard
 from dualtrain.recipes._seen import Part, Seen
 from dualtrain.recipes._signatures import given, signature_of
+from dualtrain.recipes.loops._clipped import clipped, in_parts, one_group
 
 __all__ = ["clip_part"]
 
@@ -50,7 +51,7 @@ def clip_part(seen: Seen) -> Part:
     if attached is not None:
         part.fields["clip"] = _of_object(attached, part)
     else:
-        part.fields["clip"] = _of_calls(calls, event, clock_of(seen))
+        part.fields["clip"] = _of_calls(calls, event, seen)
         of_torch = part.fields["clip"].value
         if isinstance(of_torch, dict) and of_torch["kind"] == "global_norm":
             place = part.fields["clip"].place
@@ -161,8 +162,8 @@ def _said(kind: str, value: Value | None, place: object) -> Found:
     return Found(said, "stated", limit.place, limit.how, limit.flag)
 
 
-def _of_calls(calls: list[Event], optimizer: Event, clock: Clock | None) -> Found:
-    entered = [one for one in calls if one.context.real]
+def _of_calls(calls: list[Event], optimizer: Event, seen: Seen) -> Found:
+    entered, clock = [one for one in calls if one.context.real], clock_of(seen)
     if clock is not None:  # in a training that waits for a flag
         entered += [one for one in calls if clock.within(one) and clock.entered(one)]
     if not entered:
@@ -179,13 +180,11 @@ def _of_calls(calls: list[Event], optimizer: Event, clock: Clock | None) -> Foun
     if value is None:
         rest = event.args[1:] if len(event.args) > 1 else event.args
         value = rest[0] if rest else None
-    kind = "norm" if CALLS[event.name] == "global_norm" and _one(event) else CALLS[event.name]
+    kind = CALLS[event.name]
+    over = clipped(event, seen) if kind == "global_norm" else "all"
+    parts = clock is not None and in_parts(entered, clock)
+    if parts or over == "part" or (over == "group" and not one_group(seen)):
+        why = "each group of parameters is clipped by a norm of its own, not all by one"
+        return Found(None, "unknown", event.place, why=why)
+    kind = "norm" if over == "tensor" else kind
     return _said(kind, value, event.place)
-
-
-def _one(event: Event) -> bool:
-    """Whether the parameters of a call are one of a loop's: each is clipped by itself."""
-    of = event.args[0] if event.args else event.kwargs.get("parameters")
-    while isinstance(of, ListValue) and len(of.items) == 1 and not of.open:
-        of = of.values[0]
-    return isinstance(of, Unknown) and of.op in ("element", "item") and bool(event.context.loops)

@@ -13,6 +13,7 @@ from dualtrain.recipes.loops._batches import batch_size_of, sizes_of
 from dualtrain.recipes.loops._operators import operators_of
 from dualtrain.recipes.loops._scaler import moves
 from dualtrain.recipes.schedules._driving import driving, is_schedule, rate
+from dualtrain.recipes.schedules._stepping import callback_clock
 
 __all__ = ["hapi_part"]
 
@@ -67,6 +68,7 @@ def hapi_part(seen: Seen) -> Part:
     steps = number(configured(words["accumulate_grad_batches"])) if _accumulates(words) else None
     if steps is not None and steps > 1:
         text = f"fit() sums the losses of {steps} batches, it does not divide them"
+        fields["normalise"] = stated("sum", fit.place, "computed")
         hazard = Hazard("accum_loss_not_divided", fit.place, text, "batch.normalise")
         part.hazards.append(hazard)
     return part
@@ -98,14 +100,12 @@ def _scheduler_step(seen: Seen, words: dict[str, Value], fit: Event) -> Found | 
     decays = isinstance(given, Made) and "decay" in given.path.lower()
     if driving(seen) is None and not is_schedule(given) and not decays:
         return None
-    for one in inside(words["callbacks"]) if "callbacks" in words else ():
-        if isinstance(one, Made) and one.path.endswith("callbacks.LRScheduler"):
-            by = dict(zip(("by_step", "by_epoch"), one.args, strict=False)) | one.kwargs
-            step, epoch = by.get("by_step", Known(True)), by.get("by_epoch", Known(False))
-            if not isinstance(step, Known) or not isinstance(epoch, Known):
-                return Found(None, "unknown", one.place, why="the callback's clock is not told")
-            when = "per_batch" if step.value else "per_epoch" if epoch.value else "never"
-            return stated(when, one.place)
+    told = callback_clock(seen)
+    if told is not None and any(one is told[1] for one in inside(words.get("callbacks", Known(0)))):
+        when, made = told
+        if when is None:
+            return Found(None, "unknown", made.place, why="the callback's clock is not told")
+        return stated(when, made.place)
     return stated("per_batch", fit.place, "computed", "fit() steps the schedule by itself")
 
 

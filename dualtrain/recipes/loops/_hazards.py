@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 
 from dualtrain.reading import DictValue, Event, Instance, Known, Made, Place, Unknown, Value
-from dualtrain.recipes._clock import Clock, deep, names_of, same_tree
+from dualtrain.recipes._clock import Clock, deep, exclusive, names_of
 from dualtrain.recipes._configured import configured, of_processes, reached
 from dualtrain.recipes._found import described
 from dualtrain.recipes._record import Hazard
 from dualtrain.recipes._seen import inside
-from dualtrain.recipes._source_lines import function_at
 from dualtrain.recipes.loops._length import LIMIT, arguments, forever, limits, overrun
+from dualtrain.recipes.loops._tails import tail
+from dualtrain.recipes.loops._weighing import weighing
+from dualtrain.recipes.schedules._clock_hazards import own_number
 from dualtrain.recipes.schedules._counting import STEPS, schedule_steps
 from dualtrain.recipes.schedules._driving import driving, rate
 
@@ -72,66 +73,23 @@ def _bits(clock: Clock) -> Iterator[Hazard]:
 
 
 def _not_divided(clock: Clock) -> Iterator[Hazard]:
-    size = clock.size
-    if size is None or not clock.seen.backwards:
-        return
-    backwards = [one for one in clock.seen.backwards if clock.within(one)]
-    for one in backwards:
-        if one.receiver is None or _divides(one.receiver, size):
-            return
-        if any(_divides(given, size) for given in one.args):
-            return
-    if not backwards or _written_divided(clock, backwards, size):
+    found = weighing(clock)
+    if found is None or found.value != "sum":
         return
     text = (
         "the losses of the micro-batches are summed, not divided by their number: gradients are "
         "n times as large under accumulation"
     )
-    yield Hazard("accum_loss_not_divided", backwards[0].place, text, "batch.normalise")
-
-
-def _divides(value: Value, size: Value) -> bool:
-    for one in deep(value):
-        if isinstance(one, (Known, Unknown)) and one.op in ("/", "//", "*"):
-            by = configured(one.operands[-1])
-            if len(one.operands) == 2 and same_tree(by, configured(size)):
-                return True
-    return False
-
-
-def _written_divided(clock: Clock, backwards: list[Event], size: Value) -> bool:
-    """Whether the text divides by something of the size's name, in a branch not entered perhaps."""
-    names = names_of(size)
-    for one in backwards:
-        function = function_at(clock.seen.program, one.place)
-        for node in ast.walk(function) if function is not None else ():
-            if isinstance(node, (ast.BinOp, ast.AugAssign)) and isinstance(node.op, ast.Div):
-                by = node.right if isinstance(node, ast.BinOp) else node.value
-                if names & {name.lower() for name in _identifiers(by)}:
-                    return True
-    return False
-
-
-def _identifiers(node: ast.AST) -> Iterator[str]:
-    for one in ast.walk(node):
-        match one:
-            case ast.Name(id=name) | ast.Attribute(attr=name):
-                yield name
-            case ast.Constant(value=str(name)):
-                yield name
+    yield Hazard("accum_loss_not_divided", found.place, text, "batch.normalise")
 
 
 def _tail(clock: Clock) -> Iterator[Hazard]:
-    gate = clock.gate
-    if gate is None or gate.flushes or not gate.of_epoch or clock.epoch_loop is None:
+    gate, found = clock.gate, tail(clock)
+    if gate is None or found is None or found.value != "leak":
         return
     n = configured(gate.size)
     if not (isinstance(n, Known) and isinstance(n.value, int) and n.value > 1):
         return
-    for one in clock.seen.program.events:
-        clears = one.name in ("zero_grad", "clear_grad", "clear_gradients")
-        if clears and clock.epoch_loop in one.context.loops and not clock.within(one):
-            return
     text = (
         f"micro-batches left over at the end of an epoch (up to {n.value - 1}) go into the next "
         "one's first update"
@@ -165,19 +123,10 @@ def _several_backwards(clock: Clock) -> Iterator[Hazard]:
     events = list(found.values())
     for number, one in enumerate(events):
         for other in events[number + 1 :]:
-            if not _exclusive(one, other):
+            if not exclusive(one, other):
                 text = f"backward passes at {one.place} and at {other.place} go into one update"
                 yield Hazard("many_backwards_one_step", other.place, text)
                 return
-
-
-def _exclusive(one: Event, other: Event) -> bool:
-    """Whether two events are on different sides of one test."""
-    for a in one.context.conditions:
-        for b in other.context.conditions:
-            if a.place == b.place and a.test is b.test and a.holds is not b.holds:
-                return True
-    return False
 
 
 def _adversarial(clock: Clock) -> Iterator[Hazard]:
@@ -203,7 +152,7 @@ def _several_optimizers(clock: Clock) -> Iterator[Hazard]:
                 stepped.setdefault(id(made), one)
     steps = list(stepped.values())
     apart = len({one.place for one in steps}) > 1
-    if apart and not any(_exclusive(steps[0], one) for one in steps[1:]):
+    if apart and not any(exclusive(steps[0], one) for one in steps[1:]):
         text = f"{len(steps)} optimizers take steps in one loop"
         yield Hazard("several_optimizers", steps[1].place, text)
 
@@ -234,6 +183,11 @@ def _schedule(clock: Clock) -> Iterator[Hazard]:
             "is at the first update",
         )
         return
+    n = configured(clock.size) if clock.size is not None else None
+    free = [one for one in entered if clock.within(one) and clock.gated(one) is None]
+    if isinstance(n, Known) and isinstance(n.value, int) and n.value > 1 and free == entered:
+        text = f"the schedule is stepped at each micro-batch, {n.value} times an update"
+        yield Hazard("sched_per_micro_batch", free[0].place, text, "schedule")
     yield from _before(clock, entered)
 
 
@@ -246,6 +200,8 @@ def _before(clock: Clock, steps: list[Event]) -> Iterator[Hazard]:
     first = called[0]
     per_epoch = clock.update_loop not in first.context.loops
     if per_epoch and (clock.epoch_loop not in first.context.loops or first.args):
+        return
+    if own_number(first) is not None or "Plateau" in first.path:
         return
     if events.index(first) < min(events.index(one) for one in updates):
         text = (

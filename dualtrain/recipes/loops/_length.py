@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from dualtrain.reading import Event, Known, Library, Loop, Made, Place, Unknown, Value, leaves
@@ -50,6 +50,8 @@ def lengths(clock: Clock) -> dict[str, Found]:
     limit = _limit(clock)
     if limit is not None and not _is_none(limit):
         fields["max_steps"] = found(configured(limit))
+    if not fields and (bound := _end_of_all(clock)) is not None:
+        fields["max_steps"] = found(configured(bound))
     if not fields and not forever(clock):
         fields["epochs"] = _asked_for(clock)
     over = overrun(clock) if "max_steps" in fields else None
@@ -71,6 +73,22 @@ def forever(clock: Clock) -> Loop | None:
         always = isinstance(test, Known) and bool(test.value) and not test.operands
         if always and not any(loop in one.context.loops for one in stops(clock)):
             return loop
+    return None
+
+
+def _end_of_all(clock: Clock) -> Value | None:
+    """What a loop without an end of its own counts its updates to, whatever that is called."""
+    loop = clock.update_loop
+    if clock.around[:-1] or not (isinstance(loop.test, Known) and loop.test.value):
+        return None
+    for one in stops(clock):
+        for condition in clock.own(one):
+            for test in _tests(condition.test):
+                if (count := _late(test, named=False)) is not None and condition.holds:
+                    bound = test.operands[test.op in (">", ">=", "==")]
+                    steady = all(n.op != "if" for n in leaves(test) if isinstance(n, Unknown))
+                    if steady and isinstance(bound, Known) and count is not None:
+                        return bound
     return None
 
 
@@ -191,11 +209,20 @@ def _limit(clock: Clock) -> Value | None:
 def limits(clock: Clock) -> tuple[Value | None, Value | None, Value | None]:
     """The number of steps that ends training, that lengthens its epochs, that shapes the
     schedule."""
-    tests = (c for one in stops(clock) for c in reversed(clock.own(one)))
-    found_in = (_compared(clock, one.test, one.place) for one in tests)
-    stop = next((one for one in found_in if one is not None), None)
+    stop = next(_stopping(clock), None)
     rounds = [n for n in map(_rounds, clock.around) if n is not None]
     return stop, _first(map(_asked, rounds)), _first(map(_asked, arguments(clock)))
+
+
+def _stopping(clock: Clock) -> Iterator[Value]:
+    """The limits that end training, as the conditions of its ends say."""
+    for one in stops(clock):
+        own = clock.own(one)
+        asked = [limit for condition in own for limit in _may_be_none(condition.test)]
+        for condition in reversed(own):
+            limit = _compared(clock, condition.test, condition.place, asked)
+            if limit is not None:
+                yield limit
 
 
 def overrun(clock: Clock) -> Found | None:
@@ -233,14 +260,14 @@ def _of_while(clock: Clock) -> tuple[int, Place] | None:
     return None
 
 
-def _late(test: Known | Unknown) -> int | None:
+def _late(test: Known | Unknown, *, named: bool = True) -> int | None:
     """Updates that are still to come in the round in which a count reaches the limit, less what it
     is in the first round; None of another test."""
     if test.op not in (">", ">=", "==", "<", "<=") or len(test.operands) != 2:
         return None
     count, bound = test.operands if test.op in (">", ">=", "==") else test.operands[::-1]
     first = first_of(count) if counted(count) else None
-    if first is None or counted(bound) or not _is_named(bound):
+    if first is None or counted(bound) or (named and not _is_named(bound)):
         return None
     return (test.op in (">", "<")) - first
 
@@ -262,7 +289,7 @@ def _first(values: Iterable[Value | None]) -> Value | None:
     return next((one for one in values if one is not None), None)
 
 
-def _compared(clock: Clock, test: Value, place: Any) -> Value | None:
+def _compared(clock: Clock, test: Value, place: Any, asked: Sequence[Value]) -> Value | None:
     words = re.findall(r"\w+", line_of(clock.seen.program, place).lower())
     for bare in _tests(test):
         if isinstance(bare, Known) and any(map(LIMIT.search, own_names(bare))):
@@ -273,6 +300,8 @@ def _compared(clock: Clock, test: Value, place: Any) -> Value | None:
         for a, b in (one.operands, one.operands[::-1]):
             limit = settled(b, LIMIT)
             named = any(LIMIT.search(name) for name in names_of(limit))
+            if counted(a) and any(b is other for other in asked):
+                return limit
             if counted(a) and not counted(b) and not isinstance(a, Known):
                 plain = isinstance(limit, Known) and not any(settings(limit))
                 if named or (plain and any(map(LIMIT.search, words))):
@@ -280,6 +309,14 @@ def _compared(clock: Clock, test: Value, place: Any) -> Value | None:
             if named and isinstance(a, Known) and a.value in (0, -1, None):
                 return limit
     return None
+
+
+def _may_be_none(test: Value) -> Iterator[Value]:
+    """What a test compares with 0, -1 or None, as it is asked of a limit that need not be given."""
+    for one in _tests(test):
+        match one.operands:
+            case (limit, Known(value=0 | -1 | None)) if one.op in (">", ">=", "!=", "is not"):
+                yield limit
 
 
 def arguments(clock: Clock) -> Iterator[Value]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dualtrain.reading import ListValue, Unknown
 from dualtrain.recipes._clock import Clock, clock_of, counted
 from dualtrain.recipes._configured import configured, setting_of
 from dualtrain.recipes._found import stated
@@ -10,6 +9,8 @@ from dualtrain.recipes._record import Found
 from dualtrain.recipes._seen import Part, Seen
 from dualtrain.recipes.loops._hazards import hazards
 from dualtrain.recipes.loops._length import lengths
+from dualtrain.recipes.loops._tails import tail
+from dualtrain.recipes.loops._weighing import weighing
 from dualtrain.recipes.schedules._counting import scheduler_step
 
 __all__ = ["loop_part"]
@@ -28,26 +29,13 @@ def loop_part(seen: Seen) -> Part:
         place = seen.optimizer.place if seen.optimizer is not None else None
         return Part({name: Found(None, "unknown", place, why=why) for name in OF_LOOPS})
     fields = {"accumulate": _accumulate(clock), **lengths(clock)}
-    if _drops(clock):
-        fields["tail"] = stated("drop", clock.loop.place, "computed")
-    when = scheduler_step(clock)
-    if when is not None:
-        fields["scheduler_step"] = when
+    others = {
+        "tail": tail(clock),
+        "normalise": weighing(clock),
+        "scheduler_step": scheduler_step(clock),
+    }
+    fields |= {name: one for name, one in others.items() if one is not None}
     return Part(fields, hazards(clock))
-
-
-def _drops(clock: Clock) -> bool:
-    """Whether groups of micro-batches are made only while they are whole:
-    `while len(group := ...) == n`."""
-    groups = clock.around[-1].over if clock.inner is not None else None
-    if not isinstance(groups, ListValue) or len(groups.items) != 1:
-        return False
-    loops = groups.items[0].context.loops
-    test = loops[-1].test if loops else None
-    if not isinstance(test, Unknown) or test.op != "==":
-        return False
-    count, size = test.operands
-    return isinstance(count, Unknown) and count.op == "len" and size is clock.inner
 
 
 def _accumulate(clock: Clock) -> Found:

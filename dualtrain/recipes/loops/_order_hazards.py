@@ -8,6 +8,7 @@ from dualtrain.reading import Event, Instance, Known, Made, Unknown, Value, leav
 from dualtrain.recipes._clock import Clock, clock_of, unwrapped
 from dualtrain.recipes._record import Hazard
 from dualtrain.recipes._seen import Part, Seen, inside
+from dualtrain.recipes.loops._clipped import clipped, in_parts
 from dualtrain.recipes.loops._length import stops
 from dualtrain.recipes.schedules._driving import driving
 
@@ -48,12 +49,17 @@ def _clears(clock: Clock) -> Iterator[Hazard]:
     backwards = [one for one in clock.seen.backwards if clock.within(one) and one.context.real]
     if not clock.updates or not backwards:
         return
-    first, last = events.index(backwards[0]), events.index(clock.updates[-1])
+    passes, last = [events.index(one) for one in backwards], events.index(clock.updates[-1])
     if not anywhere:
         text = "gradients are never cleared: each update takes the sum of all before it"
         yield Hazard("grads_never_cleared", clock.updates[-1].place, text)
     for one in own:
-        if first < events.index(one) < last and clock.own(one) == clock.own(clock.updates[-1]):
+        at, gated = events.index(one), clock.own(one) == clock.own(clock.updates[-1])
+        steps = [events.index(other) for other in clock.updates]
+        if any(n < at < m for n in passes for m in passes if not any(n < u < m for u in steps)):
+            text = "gradients of a first backward pass are dropped: the update has a second pass's"
+            yield Hazard("adversarial_step", one.place, text)
+        elif min(passes) < at < last and gated and not any(at < n < last for n in passes):
             text = "gradients are cleared between the backward pass and the update: it sees none"
             yield Hazard("grads_cleared_before_step", one.place, text)
     gate = clock.gate
@@ -97,29 +103,13 @@ def _clips(clock: Clock) -> Iterator[Hazard]:
                 "the scale's part of what it says"
             )
             yield Hazard("clip_before_unscale", one.place, text, "clip")
-        inner = one.context.loops[one.context.loops.index(clock.loop) + 1 :]
-        over = [loop.over for loop in inner if loop.over is not None]
-        if over and _parameters(over[-1]):
+        kind = clipped(one, clock.seen) if one.name != "clip_grad_value_" else "all"
+        if kind == "tensor":
             text = "each tensor is clipped by its own norm, which changes the update's direction"
             yield Hazard("clip_per_tensor", one.place, text, "clip.global_norm")
-        elif any(map(_groups, over)):
+        elif kind in ("group", "part") or in_parts(clips, clock):
             text = "each parameter group is clipped by a norm of its own, not all by one"
             yield Hazard("clip_per_group", one.place, text, "clip.global_norm")
-
-
-def _parameters(over: Value) -> bool:
-    """Whether a loop goes over parameters: a model's, or those of a group."""
-    of_model = isinstance(over, Made) and over.path.endswith((".parameters", ".named_parameters"))
-    return of_model or (
-        isinstance(over, Unknown)
-        and over.op == "item"
-        and isinstance(over.operands[-1], Known)
-        and over.operands[-1].value == "params"
-    )
-
-
-def _groups(over: Value) -> bool:
-    return any(isinstance(one, Known) and one.value == "param_groups" for one in leaves(over))
 
 
 def _schedule_values(clock: Clock) -> list[Value]:

@@ -44,7 +44,7 @@ def decay_part(seen: Seen) -> Part:
     elif (each := regularized(seen)) is not None:
         _by_regularizer(each, part)
     else:
-        _by_groups(event, groups_of(parameters_of(signature, values)), part)
+        _by_groups(seen, groups_of(parameters_of(signature, values)), part)
     return part
 
 
@@ -82,7 +82,7 @@ def _by_function(seen: Seen, event: Event, function: Value, keeps: bool, part: P
     listed = _listed(test, name)
     if listed is not None:
         members, inside = listed
-        _by_list(members, inside is keeps, place, part)
+        _by_list(seen, members, inside is keeps, place, part)
         return
     if isinstance(test, Known):
         if bool(test.value) is keeps:
@@ -136,7 +136,7 @@ def _listed(test: Value, name: Value) -> tuple[ListValue, bool] | None:
     return None
 
 
-def _by_list(members: ListValue, decays: bool, place: object, part: Part) -> None:
+def _by_list(seen: Seen, members: ListValue, decays: bool, place: object, part: Part) -> None:
     """Members: the names listed; decays: whether those decay, and no others."""
     at = members.origin.place
     if not members.items:
@@ -152,7 +152,7 @@ def _by_list(members: ListValue, decays: bool, place: object, part: Part) -> Non
         _unknown(part, at, f"the list is built where {described(tests[0].test)}")
         return
     _says(part, said[0], at or tests[0].place)
-    _misses(part, said[0], at, PADDLE_NORMS)
+    _misses(seen, part, said[0], at, PADDLE_NORMS)
     structured = [one for one in members.values if _structured(one)]
     if structured and decays:
         text = (
@@ -172,7 +172,9 @@ def _structured(name: Value) -> bool:
     return named and isinstance(index, Known) and index.value == 0
 
 
-def _by_groups(event: Event, groups: list[Group], part: Part) -> None:
+def _by_groups(seen: Seen, groups: list[Group], part: Part) -> None:
+    event = seen.optimizer
+    assert event is not None
     for one in groups:
         test = _decided_inside(one)
         if test is not None:
@@ -201,7 +203,7 @@ def _by_groups(event: Event, groups: list[Group], part: Part) -> None:
     elif said:
         straight = [one for one in said if not one.inverted]
         _says(part, (straight or said)[0], event.place)
-        _misses(part, (straight or said)[0], event.place, TORCH_NORMS)
+        _misses(seen, part, (straight or said)[0], event.place, TORCH_NORMS)
     else:
         _unknown(part, event.place, "no test of names is seen in the groups")
     overs = [
@@ -241,18 +243,23 @@ def _decided_inside(group: Group) -> tuple[Value, bool] | None:
     return (test, zeros[0]) if zeros[0] is not zeros[1] else None
 
 
-PADDLE_NORMS = ("encoder.layers.0.norm1.weight", "embeddings.layer_norm.weight")
+PADDLE_NORMS = ("encoder.layers.0.norm1.weight", "embeddings.layer_norm.weight", "h.0.ln_1.weight")
 TORCH_NORMS = ("encoder.layer.0.output.LayerNorm.weight", "h.0.ln_1.weight", "layer_norm.weight")
 """Names of norms' weights in the models of paddlenlp and transformers."""
 
 
-def _misses(part: Part, rule: Rule, place: object, norms: tuple[str, ...]) -> None:
-    """Norms that a filter by substrings lets through, though it speaks of them."""
+LIBRARIES = ("transformers.", "pytorch_", "paddlenlp.", "paddleformers.")
+
+
+def _misses(seen: Seen, part: Part, rule: Rule, place: object, norms: tuple[str, ...]) -> None:
+    """Norms that a filter by substrings lets through, though it speaks of them, or though the model
+    is one of a library whose norms have other names."""
     if rule.match != "substring" or rule.inverted:
         return
     means = any("norm" in one.lower() or one.startswith("ln") for one in rule.strings)
     met = [one for one in norms if any(text in one for text in rule.strings)]
-    if met or not ("bias" in rule.strings or means):
+    loaded = (one.path.startswith(LIBRARIES) for one in seen.calls("from_pretrained"))
+    if met or not (means or ("bias" in rule.strings and any(loaded))):
         return
     where = place if hasattr(place, "line") else None
     text = (

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from dualtrain.reading import Condition, Event, Instance, Known, Made, Unknown, Value, leaves
+from collections.abc import Iterator
+
+from dualtrain.reading import (
+    Condition,
+    DictValue,
+    Event,
+    Instance,
+    Known,
+    ListValue,
+    Made,
+    Unknown,
+    Value,
+    leaves,
+)
 from dualtrain.reading._methods import COPIED
 from dualtrain.recipes._found import described
 from dualtrain.recipes._record import Found
 from dualtrain.recipes._seen import Part, Seen
+from dualtrain.recipes._signatures import given, parameters_of, signature_of
 from dualtrain.recipes.parameters._filters import rule_of
 
 __all__ = ["freeze_part", "frozen_part"]
@@ -43,6 +57,10 @@ def frozen_part(seen: Seen) -> Part:
         if text not in frozen:
             frozen.append(text)
     part.fields["freeze"] = Found(frozen, "stated", place)
+    only = _only(seen)
+    if only is not None and seen.optimizer is not None:
+        why = f"only {only} is handed to the optimizer"
+        part.fields["freeze"] = Found([f"all but {only}"], "stated", seen.optimizer.place, why=why)
     adapters = [one for one in seen.calls(*ADAPTERS) if one.context.real]
     if adapters:
         name, place = adapters[0].name, adapters[0].place
@@ -62,6 +80,53 @@ def frozen_part(seen: Seen) -> Part:
         kept = Found(still, "stated", place, why=why)
         part.fields["freeze"] = kept if sure else Found(None, "unknown", place, why=why)
     return part
+
+
+def _only(seen: Seen) -> str | None:
+    """The one part of a library's model that is handed to the optimizer; None where it is another
+    thing, or the whole."""
+    signature = None if seen.optimizer is None else signature_of(seen.optimizer)
+    if seen.optimizer is None or signature is None:
+        return None
+    params = parameters_of(signature, given(seen.optimizer, signature))
+    sources = [
+        one.receiver
+        for one in (_through(params) if params is not None else ())
+        if isinstance(one, Made) and one.path.endswith("parameters")
+    ]
+    parts = {described(one): one for one in sources if one is not None}
+    if len(parts) != 1 or len(sources) == 0:
+        return None
+    ((text, value),) = parts.items()
+    names = []
+    while isinstance(value, Unknown) and value.op == "attr":
+        names.append(str(getattr(value.operands[1], "value", "")))
+        value = value.operands[0]
+    inner = [one for one in names if one not in ("module", "_layers")]
+    made = isinstance(value, Made) and (
+        ".from_pretrained" in value.path or ".models." in value.path
+    )
+    return text if inner and made else None
+
+
+def _through(params: Value) -> Iterator[Value]:
+    """All that a list of parameters or groups is taken from."""
+    stack, met = [params], set[int]()
+    while stack:
+        one = stack.pop()
+        if id(one) in met:
+            continue
+        met.add(id(one))
+        yield one
+        match one:
+            case ListValue():
+                stack += [*one.values, *([one.over] if one.over is not None else [])]
+            case DictValue():
+                stack += [one.cells["params"]] if "params" in one.cells else []
+            case Made() if not one.path.endswith("parameters"):
+                stack += one.args
+            case Unknown(op="element" | "item"):
+                stack.append(one.operands[0])
 
 
 def _loads_adapter(event: Event) -> bool:
@@ -90,7 +155,7 @@ def _freezes(event: Event) -> bool:
 def _of_copy(value: Value) -> bool:
     """Whether something is taken of a copy of a model, as averages have one."""
     receiver = value.receiver if isinstance(value, Made) else value
-    return isinstance(receiver, Instance) and COPIED in receiver.cells
+    return isinstance(receiver, (Instance, Made)) and COPIED in receiver.cells
 
 
 def _parameter(value: Value, in_constructor: bool) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from dualtrain.reading import Event, Known, ListValue, Made, Unknown, Value, alternatives, leaves
 from dualtrain.recipes._base_rate import SCALED, base_rate
@@ -12,6 +13,8 @@ from dualtrain.recipes._seen import Part, Seen
 from dualtrain.recipes._signatures import Signature, given, parameters_of, signature_of
 from dualtrain.recipes.parameters._decay import regularized
 from dualtrain.recipes.parameters._groups import Group, groups_of
+from dualtrain.recipes.parameters._rates import Unsaid, rates_of
+from dualtrain.recipes.schedules._driving import factors
 
 __all__ = ["optimizer_part"]
 
@@ -30,6 +33,9 @@ def optimizer_part(seen: Seen) -> Part:
     groups = groups_of(parameters_of(signature, values))
     part.fields["optimizer"] = _name(seen, event, values)
     part.fields.update(_numbers(event, signature, values))
+    if signature.library == "paddle":
+        part.hazards += _unknown_rates(event, groups)
+        groups = [replace(one, values=_of_paddle(one.values)) for one in groups]
     of_groups = [one.values["lr"] for one in groups if "lr" in one.values]
     taken = part.fields.get("lr")
     if len(of_groups) == len(groups) > 0 and taken is not None and taken.certainty == "implied":
@@ -38,22 +44,32 @@ def optimizer_part(seen: Seen) -> Part:
         part.fields["lr"] = base_rate(
             plain[0] if same else of_groups[0]
         )  # no group takes the library's
+    part.fields.update(_of_all_groups(part.fields, groups))
     part.fields["weight_decay"] = _decay(event, signature, values, groups)
+    if "decoupled_weight_decay" in values and seen.class_name != "adam":
+        told = found(values["decoupled_weight_decay"])
+        decoupled = "decoupled" if told.value else None
+        part.fields["decay_kind"] = replace(told, value=decoupled)
     each = regularized(seen)
     if each is not None and not part.fields["weight_decay"].value:
         part.fields["weight_decay"] = _regularizer(each.args[0], event, signature)
     own = [one.numbers for one in groups if one.own]
     part.fields["param_groups"] = Found(own, "stated", event.place)
-    by_hand = _own_rates(seen)
+    if own:
+        part.fields["lr_multipliers"] = _multipliers(event, signature, groups, part.fields)
+    by_hand = None if any(True for _ in factors(seen)) else _own_rates(seen)
     if by_hand is not None:
         why = "parameters are given rates of their own: optimize_attr is written"
+        part.fields["lr_multipliers"] = Found(None, "unknown", by_hand.place, why=why)
         part.fields["param_groups"] = Found(None, "unknown", by_hand.place, why=why)
         part.hazards.append(Hazard("param_groups", by_hand.place, why, "lr_multipliers"))
     part.hazards += _decay_hazards(seen, event, signature, values, part.fields)
     if _scaled(part.fields):
         text = f"the rate is not what is configured: {part.fields['lr'].why}"
         part.hazards.append(Hazard("lr_scaled_at_run_time", part.fields["lr"].place, text))
-    if own:
+    listed = parameters_of(signature, values)
+    alone = isinstance(listed, ListValue) and len(listed.items) == 1 and not listed.open
+    if own and not alone:
         part.hazards.append(
             Hazard(
                 "param_groups",
@@ -63,6 +79,47 @@ def optimizer_part(seen: Seen) -> Part:
             )
         )
     return part
+
+
+def _of_paddle(values: Mapping[str, Value]) -> dict[str, Value]:
+    """The numbers of a group that Paddle reads: its key of a rate is `learning_rate`, a factor."""
+    return {name: value for name, value in values.items() if name != "lr"}
+
+
+def _unknown_rates(event: Event, groups: list[Group]) -> Iterator[Hazard]:
+    for group in groups:
+        if "lr" in group.values:
+            text = (
+                f"lr {described(group.values['lr'])} of a group has no effect: Paddle reads "
+                "learning_rate there, by which it multiplies the optimizer's rate"
+            )
+            yield Hazard("dead_flag", event.place, text, "lr_multipliers")
+            return
+
+
+def _multipliers(
+    event: Event, signature: Signature, groups: list[Group], fields: Mapping[str, Found]
+) -> Found:
+    """The rates of the groups, as patterns of names."""
+    base = fields.get("lr", ABSENT)
+    try:
+        rates = rates_of(groups, base.value, multiples=signature.library == "paddle")
+    except Unsaid as reason:
+        return Found(None, "unknown", event.place, why=str(reason))
+    return Found(rates, "stated", event.place)
+
+
+def _of_all_groups(fields: Mapping[str, Found], groups: list[Group]) -> dict[str, Found]:
+    """Numbers that every group says for itself, so that the optimizer's own are nobody's."""
+    told: dict[str, Found] = {}
+    for name in ("betas", "eps", "momentum"):
+        own = [found(one.values[name]) for one in groups if name in one.values]
+        if not own or len(own) < len(groups):
+            continue
+        same = all(one.value == own[0].value for one in own)
+        why = f"the groups have {name} of their own"
+        told[name] = own[0] if same else replace(own[0], value=None, certainty="unknown", why=why)
+    return told
 
 
 def _own_rates(seen: Seen) -> Event | None:
@@ -88,10 +145,9 @@ def _name(seen: Seen, event: Event, values: Mapping[str, Value]) -> Found:
             return Found(None, "unknown", event.place, why="SGD with a momentum that is not known")
         name = "momentum" if momentum else "sgd"
     apart = values.get("decoupled_weight_decay", Known(False))
-    if not isinstance(apart, Known) or (apart.value and name != "adam"):
-        why = f"{name} whose decay is decoupled, or may be: no word says it"
-        return Found(None, "unknown", event.place, why=why)
-    if apart.value:
+    if name == "adam" and not isinstance(apart, Known):
+        return Found(None, "unknown", event.place, why="adam whose decay is decoupled, or may be")
+    if name == "adam" and isinstance(apart, Known) and apart.value:
         name = "adamw"
     return Found(name, "stated", event.place, "literal")
 
@@ -249,6 +305,8 @@ def _decay_hazards(
     if (
         seen.class_name in ("adam", "nadam", "radam", "adamax")
         and decay.value
+        and fields["optimizer"].value != "adamw"
+        and (fields.get("decay_kind") or ABSENT).value != "decoupled"
         and not _penalty(event)
     ):
         text = (

@@ -8,7 +8,7 @@ from dualtrain.reading import Event, Instance, Made, Value, alternatives
 from dualtrain.recipes._clock import Clock
 from dualtrain.recipes._found import stated
 from dualtrain.recipes._record import Found
-from dualtrain.recipes.schedules._driving import drives, driving, is_schedule, rate, writes
+from dualtrain.recipes.schedules._driving import drives, driving, factors, is_schedule, rate, writes
 
 __all__ = ["STEPS", "schedule_steps", "scheduler_step"]
 
@@ -27,7 +27,8 @@ def schedule_steps(clock: Clock) -> Sequence[Event]:
             continue
         if drives(seen, one.receiver) or any(one.receiver is held for held in several):
             steps.append(one)
-    return steps or [one for one in writes(seen) if one.context.loops]
+    written = (*writes(seen), *factors(seen))
+    return steps or [one for one in written if one.context.loops]
 
 
 def _candidates(clock: Clock) -> list[Value]:

@@ -12,6 +12,7 @@ __all__ = [
     "beside",
     "built",
     "constructed",
+    "construction",
     "drives",
     "driving",
     "factors",
@@ -38,6 +39,11 @@ def constructed(event: Event) -> Value | None:
     if isinstance(event.receiver, Instance):
         return event.receiver if event.name == "__init__" else None
     return event.result if is_schedule(event.result) else None
+
+
+def construction(seen: Seen, schedule: Value) -> Event | None:
+    """The call that constructs a schedule."""
+    return next((one for one in seen.program.events if constructed(one) is schedule), None)
 
 
 def rate(seen: Seen) -> Value | None:

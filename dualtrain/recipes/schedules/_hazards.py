@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from dualtrain.reading import (
-    Event,
     Instance,
     Known,
     Library,
@@ -17,13 +16,14 @@ from dualtrain.reading import (
     alternatives,
 )
 from dualtrain.recipes._found import described, number
-from dualtrain.recipes._record import Found, Hazard
+from dualtrain.recipes._record import ABSENT, Found, Hazard
 from dualtrain.recipes._seen import Seen, inside
-from dualtrain.recipes.schedules._driving import constructed, is_schedule, rate, writes
+from dualtrain.recipes.schedules._clock_hazards import offset
+from dualtrain.recipes.schedules._driving import construction, factors, is_schedule, rate, writes
 from dualtrain.recipes.schedules._lengths import epochs_of
 from dualtrain.recipes.schedules._names import SCHEDULES, given_to, library_schedule
 from dualtrain.recipes.schedules._numeric import parts
-from dualtrain.recipes.schedules._stepping import stepped_per_epoch, steps
+from dualtrain.recipes.schedules._stepping import stepped_per_epoch
 
 __all__ = ["schedule_hazards"]
 
@@ -42,14 +42,14 @@ def schedule_hazards(seen: Seen, held: Value | None, fields: Fields) -> list[Haz
 
 def _in_loop(seen: Seen, fields: Fields) -> Iterator[Hazard]:
     stores = [one for one in writes(seen) if one.context.real] or writes(seen)
-    if stores:
+    factor = next(factors(seen), None)
+    if factor is not None:
+        text = "the loop writes the parameters' own factors, by which Paddle multiplies the rate"
+        yield Hazard("sched_in_loop", factor.place, text, "schedule")
+    elif stores:
         kind = fields["schedule"].value
         text = f"the loop writes the rate into the optimizer's groups itself: {kind}"
         yield Hazard("sched_in_loop", stores[-1].place, text, "schedule")
-
-
-def _construction(seen: Seen, held: Value) -> Event | None:
-    return next((one for one in seen.program.events if constructed(one) is held), None)
 
 
 def _not_attached(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
@@ -60,7 +60,7 @@ def _not_attached(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
         return
     if any(True for _ in seen.calls("set_lr_scheduler")):
         return
-    event = _construction(seen, held)
+    event = construction(seen, held)
     text = (
         f"the optimizer is given {described(given)} as its rate, and not {described(held)}: "
         "the rate is constant"
@@ -68,35 +68,8 @@ def _not_attached(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
     yield Hazard("sched_not_attached", event.place if event else None, text, "schedule")
 
 
-def _offset(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
-    event = _construction(seen, held)
-    if event is None:
-        return
-    schedule = library_schedule(event.path)
-    given = given_to(event)
-    last = number(given.get("last_epoch"))
-    if "last_epoch" not in given and schedule is not None and not isinstance(held, Instance):
-        last = schedule.defaults.get("last_epoch")
-    if last == 0:
-        text = "built with last_epoch=0, which steps once: the first update has the rate of 1"
-        yield Hazard("sched_last_epoch_offset", event.place, text, "shift", ahead=1)
-        return
-    if "Plateau" in event.path:
-        return
-    order = {id(one): at for at, one in enumerate(seen.program.events)}
-    updates = [order[id(one)] for one in seen.updates]
-    for move in steps(seen):
-        if move.args and updates and move.context.real and order[id(move)] > min(updates):
-            text = (
-                f"stepped with a number of its own, {described(move.args[0])}, after the update: "
-                "the first two rates are not those of 0 and 1"
-            )
-            yield Hazard("sched_last_epoch_offset", move.place, text, "shift")
-            return
-
-
 def _not_subtracted(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
-    event = _construction(seen, held)
+    event = construction(seen, held)
     schedule = None if event is None else library_schedule(event.path)
     if event is None or schedule is None or schedule.schedule not in ("wrap", "sequence"):
         return
@@ -148,20 +121,18 @@ def _jumps(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
         text = "after its warmup the curve goes on as if there had been none: the rate jumps"
         yield Hazard("sched_jump_after_warmup", fields["schedule"].place, text, "warmup.counted")
         return
-    event = _construction(seen, held)
-    schedule = None if event is None else library_schedule(event.path)
-    if event is None or schedule is None or schedule.schedule != "wrap" or "lr" not in fields:
-        return
-    peak = number(given_to(event).get(schedule.named["peak"]))
-    lr = fields["lr"].value
-    if peak is not None and isinstance(lr, (int, float)) and peak != lr:
-        text = f"warmup ends at {peak} and the schedule behind it begins at {lr}"
-        yield Hazard("sched_jump_after_warmup", event.place, text, "warmup")
+    peak = fields.get("warmup_peak", ABSENT)
+    if peak.value is not None:
+        text = (
+            f"warmup ends at {peak.value} and the schedule behind it begins at {fields['lr'].value}"
+        )
+        event = construction(seen, held)
+        yield Hazard("sched_jump_after_warmup", event.place if event else None, text, "warmup")
 
 
 def _shadowed(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
     names = {name: one for table in SCHEDULES.values() for name, one in table.items()}
-    event = _construction(seen, held)
+    event = construction(seen, held)
     schedule = None if event is None else library_schedule(event.path)
     own = [held.of.name] if isinstance(held, Instance) else []
     if event is not None and schedule is not None and schedule.schedule == "lambda":
@@ -181,7 +152,7 @@ FULL_WAVE = "CosineDecayWithWarmup"
 
 
 def _full_wave(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
-    event = _construction(seen, held)
+    event = construction(seen, held)
     if event is None:
         return
     if event.name == FULL_WAVE and event.path.startswith(("paddlenlp", "paddleformers")):
@@ -204,7 +175,7 @@ def _full_wave(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
 
 
 def _lambda(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
-    event = _construction(seen, held)
+    event = construction(seen, held)
     schedule = None if event is None else library_schedule(event.path)
     if event is not None and schedule is not None and schedule.schedule == "lambda":
         text = f"the rule is code: {fields['schedule'].value}"
@@ -212,7 +183,7 @@ def _lambda(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
 
 
 def _longer(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
-    event = _construction(seen, held)
+    event = construction(seen, held)
     schedule = None if event is None else library_schedule(event.path)
     if event is None or schedule is None or "length" not in schedule.named:
         return
@@ -254,7 +225,7 @@ def _rounds(loop: Loop) -> int | None:
 def _unit(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
     if stepped_per_epoch(seen) is not False:
         return
-    event = _construction(seen, held)
+    event = construction(seen, held)
     for name in ("step_size", "milestones"):
         value = fields[name].value if name in fields else None
         times = value if isinstance(value, list) else [value]
@@ -267,7 +238,7 @@ def _unit(seen: Seen, held: Value, fields: Fields) -> Iterator[Hazard]:
 
 RULES: tuple[Callable[[Seen, Value, Fields], Iterator[Hazard]], ...] = (
     _not_attached,
-    _offset,
+    offset,
     _not_subtracted,
     _jumps,
     _shadowed,

@@ -14,7 +14,7 @@ from dualtrain.recipes._record import ABSENT, Found
 from dualtrain.recipes._seen import Seen, inside
 from dualtrain.recipes.schedules._numeric import NotANumber, Numbers, key, parts
 
-__all__ = ["epochs_of", "in_epochs", "length_of", "lengths_of", "warmup_of"]
+__all__ = ["epochs_of", "in_epochs", "length_of", "lengths_of", "share_of_epochs", "warmup_of"]
 
 ACCUMULATION = re.compile(r"accum|update_freq|grad_acc|ACCUM", re.I)
 BATCH = re.compile(r"batch|\bbs\b", re.I)
@@ -238,6 +238,18 @@ def _ratio(value: Value, ratio: float, of: str) -> Found | None:
         if math.isclose(1 / one.value, ratio, rel_tol=1e-6, abs_tol=1e-8):
             stated = replace(found(one), value=1 / one.value)
             return replace(stated, why=f"{described(value)}: 1 / {one.value!r} {of}")
+    return None
+
+
+def share_of_epochs(value: Value) -> float | None:
+    """How many epochs a number of updates comes to: 2.5 of `5 * len(loader) / 2`."""
+    value, numbers = followed(value), Numbers(1)
+    for one in parts(value):
+        if lengths_in(one) and _of_an_epoch(one):
+            try:
+                return float(numbers.of(value) / numbers.of(one))
+            except (NotANumber, ZeroDivisionError):
+                continue
     return None
 
 

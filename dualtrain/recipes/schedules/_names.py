@@ -8,9 +8,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from dualtrain.reading import Event, Made, Value
+from dualtrain.reading import Event, Known, Made, Origin, Unknown, Value
 
-__all__ = ["SCHEDULES", "LibrarySchedule", "given_to", "is_schedule_path", "library_schedule"]
+__all__ = [
+    "SCHEDULES",
+    "LibrarySchedule",
+    "given_to",
+    "is_schedule_path",
+    "length_by_epochs",
+    "library_schedule",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +285,11 @@ TORCH = {
         "gamma=factor end_lr=min_lr",
     ),
     "CyclicLR": LibrarySchedule(
-        "custom", "optimizer, base_lr, max_lr, step_size_up=2000", "lr=max_lr"
+        "custom",
+        "optimizer, base_lr, max_lr, step_size_up=2000, step_size_down=None, mode='triangular', "
+        "gamma=1.0, scale_fn=None, scale_mode='cycle', cycle_momentum=True, base_momentum=0.8, "
+        "max_momentum=0.9, last_epoch=-1",
+        "lr=max_lr",
     ),
     "OneCycleLR": LibrarySchedule(
         "custom",
@@ -433,6 +444,23 @@ def given_to(call: Event | Made) -> dict[str, Value]:
     schedule = library_schedule(call.path)
     names = () if schedule is None else schedule.parameters
     return {**dict(zip(names, call.args, strict=False)), **call.kwargs}
+
+
+def length_by_epochs(given: Mapping[str, Value]) -> Value | None:
+    """The length of `OneCycleLR` that is told as epochs and the steps of each; None of others."""
+    epochs, steps = given.get("epochs"), given.get("steps_per_epoch")
+    if epochs is None or steps is None or _is_none(epochs) or _is_none(steps):
+        return None
+    if not _is_none(given.get("total_steps", Known(None))):
+        return None
+    origin = epochs.origin if isinstance(epochs, Known) else Origin("computed")
+    if isinstance(epochs, Known) and isinstance(steps, Known):
+        return Known(epochs.value * steps.value, origin, "*", (epochs, steps))
+    return Unknown("", origin, "*", (epochs, steps))
+
+
+def _is_none(value: Value) -> bool:
+    return isinstance(value, Known) and value.value is None
 
 
 def is_schedule_path(path: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -18,6 +19,7 @@ from dualtrain.reading import (
     alternatives,
 )
 from dualtrain.recipes._base_rate import base_rate
+from dualtrain.recipes._clock import clock_of, same_tree, unwrapped
 from dualtrain.recipes._found import described, found, implied, number
 from dualtrain.recipes._record import ABSENT, Found
 from dualtrain.recipes._seen import Part, Seen
@@ -32,14 +34,20 @@ from dualtrain.recipes.schedules._driving import (
     writes,
 )
 from dualtrain.recipes.schedules._hazards import schedule_hazards
-from dualtrain.recipes.schedules._lengths import in_epochs, lengths_of, warmup_of
+from dualtrain.recipes.schedules._lengths import (
+    in_epochs,
+    lengths_of,
+    share_of_epochs,
+    warmup_of,
+)
 from dualtrain.recipes.schedules._names import (
     SCHEDULES,
     LibrarySchedule,
     given_to,
+    length_by_epochs,
     library_schedule,
 )
-from dualtrain.recipes.schedules._numeric import parts
+from dualtrain.recipes.schedules._numeric import key, parts
 from dualtrain.recipes.schedules._rules import (
     CODE,
     NUMBERS,
@@ -73,6 +81,8 @@ BERT_ADAM = {
 """Schedules inside an optimizer of pytorch_pretrained_bert."""
 
 ONE_CYCLE = "one cycle: from start_lr up and down to end_lr"
+SHAPES = {"linear": "linear", "cos": "cosine"}
+"""Of the two phases of one cycle, by the libraries' word."""
 
 RATES = ("lr", "end_lr", "warmup_start")
 """Fields that may be scaled at run time, as the rate is."""
@@ -89,6 +99,9 @@ def schedule_part(seen: Seen) -> Part:
     choices = _choices(seen, held)
     if len(choices) > 1:
         part.fields["schedule"] = _undecided(seen, choices)
+        given = rate(seen)
+        if given is not None and any(is_schedule(one) for one in alternatives(given)):
+            part.fields["lr"] = _one_rate(seen, choices, part.fields["schedule"])
     elif held is not None:
         part.fields.update(_of_all(seen, held))
     else:
@@ -100,6 +113,8 @@ def schedule_part(seen: Seen) -> Part:
     _start(seen, part.fields)
     if len(choices) < 2:
         part.hazards += schedule_hazards(seen, held, part.fields)
+    if any(one.code == "sched_not_attached" for one in part.hazards):
+        part.fields.pop("lr", None)  # that of the optimizer
     return part
 
 
@@ -176,6 +191,16 @@ def _undecided(seen: Seen, choices: list[Value]) -> Found:
     return Found(None, "unknown", place, why=f"one of {kinds}: by a test that the text leaves open")
 
 
+def _one_rate(seen: Seen, choices: list[Value], undecided: Found) -> Found:
+    """The rate that each of the schedules is built with, where that is the same."""
+    each = [
+        base_rate(one) if isinstance(one, Known) else _of(seen, one).get("lr") or ABSENT
+        for one in choices
+    ]
+    same = len({repr(one.value) for one in each}) == 1 and each[0].certainty == "stated"
+    return each[0] if same else replace(undecided, why=f"that of {undecided.why}")
+
+
 def _none(seen: Seen) -> Fields:
     """Where no object drives the rate: the loop does, the optimizer itself, or nothing."""
     stores = writes(seen)
@@ -183,8 +208,11 @@ def _none(seen: Seen) -> Fields:
         return of_writes(seen, stores)
     factor = next(factors(seen), None)
     if factor is not None:
-        why = "the loop writes the parameters' own factors of the rate"
-        return {"schedule": Found(None, "unknown", factor.place, why=why)}
+        why = "the loop writes the parameters' own factors of the rate; write its rates as a table"
+        return {
+            "schedule": Found("custom", "stated", factor.place, why=why),
+            **unknown(CODE, factor.place, why),
+        }
     event = seen.optimizer
     assert event is not None
     if event.name in ("BertAdam", "OpenAIAdam"):
@@ -242,6 +270,9 @@ def _of_library(
     if schedule.schedule == "named":
         return _named(seen, path, given, value)
     values = {f: given[name] for f, name in schedule.named.items() if name in given}
+    whole = length_by_epochs(given)
+    if whole is not None:
+        values["length"] = whole
     if schedule.schedule == "wrap":
         return _wrapped(seen, values, value)
     if schedule.schedule == "sequence":
@@ -260,27 +291,75 @@ def _of_library(
             fields[field] = base_rate(given[name]) if field in RATES else found(given[name])
         elif open_:
             fields[field] = Found(None, "unknown", place, why=f"{name} comes out of what is spread")
-        elif schedule.defaults.get(name) is not None:
+        elif schedule.defaults.get(name) is not None and not _no_floor(field, schedule):
             fields[field] = implied(schedule.defaults[name], _library(path), place)
     if fields["schedule"].value == "cosine" and "num_cycles" not in fields:
         cycles = 1.0 if "num_cycles" in schedule.named else 0.5
         fields["num_cycles"] = implied(cycles, _library(path), place)
+    if any(_written_by_a_loop(values.get(one)) for one in ("milestones", "values")):
+        why = "a loop writes its rates; write them as a table"
+        return unknown(("schedule", "lr"), place, why)
     _times(seen, path, values, fields, per_epoch)
     if schedule.schedule == "noam":
         _noam(values, fields)
     _restarts(given, fields)
+    if path.endswith("CyclicLR"):
+        fields |= _triangle(seen, given, fields["schedule"])
     if path.endswith("OneCycleLR"):
-        fields |= _straight(path, schedule, given, fields["schedule"])
+        fields |= _one_cycle(path, schedule, given, fields["schedule"])
     return fields
 
 
-def _straight(
+def _no_floor(field: str, schedule: LibrarySchedule) -> bool:
+    """Whether an end is only how low a rate may fall that waits for a plateau, and is 0."""
+    return field == "end_lr" and schedule.named[field] == "min_lr"
+
+
+def _written_by_a_loop(rates: Value | None) -> bool:
+    """Whether a list has an element for each round of a loop, as many as are not known."""
+    return isinstance(rates, ListValue) and rates.open
+
+
+def _triangle(seen: Seen, given: Mapping[str, Value], found_: Found) -> Fields:
+    """One triangle over the whole run, which is a warmup of half of it and a linear fall; {} of
+    several, and of other shapes."""
+    low = given.get("base_lr", given.get("base_learning_rate"))
+    up = given.get("step_size_up")
+    down = given.get("step_size_down", Known(None))
+    shape = given.get("mode", Known("triangular"))
+    if low is None or up is None or not isinstance(shape, Known) or shape.value != "triangular":
+        return {}
+    even = (isinstance(down, Known) and down.value is None) or key(down) == key(up)
+    rises, epochs = share_of_epochs(up), _epochs(seen)
+    if not even or rises is None or epochs is None or not math.isclose(2 * rises, epochs):
+        return {}
+    return {
+        "schedule": replace(found_, value="linear", why=ONE_CYCLE),
+        "warmup": replace(found_, value=0.5, how="computed", why=f"{described(up)} up, and down"),
+        "warmup_unit": replace(found_, value="fraction", how="computed"),
+        "end_lr": found(low),
+        "length": Found("epochs", "stated", found_.place, "computed"),
+    }
+
+
+def _epochs(seen: Seen) -> float | None:
+    """Rounds of the loop around that of the batches, where they are known."""
+    clock = clock_of(seen)
+    loop = None if clock is None else clock.epoch_loop
+    over = None if loop is None else unwrapped(loop.over)
+    if isinstance(over, Made) and over.path == "builtins.range" and len(over.args) == 1:
+        return number(over.args[0])
+    return None
+
+
+def _one_cycle(
     path: str, schedule: LibrarySchedule, given: Mapping[str, Value], found_: Found
 ) -> Fields:
-    """One cycle of straight lines, which is a warmup and a linear fall; {} of another."""
-    lines, phases = given.get("anneal_strategy"), given.get("three_phase")
-    if not (isinstance(lines, Known) and lines.value == "linear") or (
-        phases is not None and not (isinstance(phases, Known) and not phases.value)
+    """One cycle of two phases, which is a warmup and a fall of the same shape; {} of another."""
+    shape = given.get("anneal_strategy", Known(schedule.defaults["anneal_strategy"]))
+    phases = given.get("three_phase", Known(False))
+    if not (isinstance(shape, Known) and shape.value in SHAPES) or (
+        not (isinstance(phases, Known) and not phases.value)
     ):
         return {}
     name = "phase_pct" if "phase_pct" in schedule.defaults else "pct_start"
@@ -291,7 +370,7 @@ def _straight(
         else implied(schedule.defaults[name], _library(path), found_.place)
     )
     return {
-        "schedule": replace(found_, value="linear", why=ONE_CYCLE),
+        "schedule": replace(found_, value=SHAPES[shape.value], why=ONE_CYCLE),
         "warmup": rise,
         "warmup_unit": Found("fraction", "stated", rise.place, rise.how),
     }
@@ -397,6 +476,10 @@ def _wrapped(seen: Seen, values: Mapping[str, Value], value: Value) -> Fields:
     inner = values.get("inner")
     if inner is not None and is_schedule(inner):
         fields = _of(seen, inner)
+        if "warmup" in fields:
+            why = f"a warmup around another: {described(inner)}"
+            kept = {"lr": fields["lr"]} if "lr" in fields else {}
+            return {"schedule": Found("custom", "stated", place, why=why), **kept}
         if not _shortened(_inner_length(inner)):
             fields["warmup_counted"] = Found("before", "stated", place, "literal")
     elif isinstance(inner, Unknown) and any(is_schedule(one) for one in alternatives(inner)):
@@ -413,6 +496,10 @@ def _wrapped(seen: Seen, values: Mapping[str, Value], value: Value) -> Fields:
         )
     if "warmup_start" in values:
         fields["warmup_start"] = found(values["warmup_start"])
+    peak, lr = found(values["peak"]) if "peak" in values else ABSENT, fields.get("lr", ABSENT).value
+    numbers = isinstance(peak.value, (int, float)) and isinstance(lr, (int, float))
+    if numbers and peak.value != lr:
+        fields["warmup_peak"] = peak
     return fields
 
 
@@ -439,9 +526,12 @@ def _ramp(
     place = getattr(value, "place", None)
     kind = "constant" if ends == 1 else "custom"
     fields: Fields = {"schedule": Found(kind, "stated", place, why="LinearLR")}
-    if ends == 1 and "warmup" in values:
+    over = values.get("warmup", Known(schedule.defaults.get(schedule.named["warmup"])))
+    if ends == 1 and ("warmup" in values or number(over) is not None):
         unit = "epochs" if stepped_per_epoch(seen) else "steps"
-        fields["warmup"], fields["warmup_unit"] = warmup_of(seen, values["warmup"], None, unit=unit)
+        fields["warmup"], fields["warmup_unit"] = warmup_of(seen, over, None, unit=unit)
+        low = values.get("start_factor", Known(schedule.defaults["start_factor"]))
+        fields["warmup_start"] = replace(found(low), how=SHARE)
     if "lr" in values:
         fields["lr"] = base_rate(values["lr"])
     return fields
@@ -452,12 +542,28 @@ def _sequence(seen: Seen, values: Mapping[str, Value], value: Value) -> Fields:
     place = getattr(value, "place", None)
     parts_ = values.get("parts")
     inner = parts_.values if isinstance(parts_, ListValue) and not parts_.open else []
-    if len(inner) == 2:
+    joints = values.get("joints")
+    joint = joints.values[0] if isinstance(joints, ListValue) and len(joints.values) == 1 else None
+    if len(inner) == 2 and joint is not None:
         first, second = (_of(seen, one) for one in inner)
-        if "warmup" in first and first["schedule"].value == "constant" and "warmup" not in second:
-            return {**second, "warmup": first["warmup"], "warmup_unit": first["warmup_unit"]}
+        rises = first["schedule"].value == "constant" and "warmup" not in second
+        if rises and _as_long(inner[0], joint):
+            rise = ("warmup", "warmup_unit", "warmup_start")
+            if not _shortened(_inner_length(inner[1])):
+                second["warmup_counted"] = Found("before", "stated", place, "literal")
+            return {**second, **{name: first[name] for name in rise if name in first}}
     why = f"a sequence of {described(parts_) if parts_ is not None else 'schedules'}"
     return {"schedule": Found("custom", "stated", place, why=why)}
+
+
+def _as_long(rise: Value, joint: Value) -> bool:
+    """Whether a rise is over where the next schedule begins."""
+    schedule = library_schedule(rise.path) if isinstance(rise, Made) else None
+    if schedule is None or not isinstance(rise, Made) or schedule.schedule != "ramp":
+        return False
+    name = schedule.named["warmup"]
+    over = given_to(rise).get(name, Known(schedule.defaults.get(name)))
+    return number(over) == number(joint) if number(joint) is not None else same_tree(over, joint)
 
 
 def _lambda(seen: Seen, values: Mapping[str, Value], value: Value) -> Fields:

@@ -53,6 +53,7 @@ _SINCE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "optim": {"3.5.1": MISSING, "4.18.0": "adamw_hf", "4.40.2": "adamw_torch"},
         "adafactor": {"3.5.1": MISSING, "4.2.1": False, "5.0.0": MISSING},
         "lr_scheduler_kwargs": {"3.5.1": MISSING, "4.40.2": None},
+        "label_smoothing_factor": {"3.5.1": MISSING, "4.2.1": 0.0},
         "per_gpu_train_batch_size": {"3.5.1": None, "5.0.0": MISSING},
         # What a release does, in the words of a recipe.
         "decay_exclude": {
@@ -71,6 +72,7 @@ _SINCE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
             "4.57.6": "ceil(epochs * max(ceil(len(loader) / accumulate), 1))",
         },
         "warmup_rounding": {"3.5.1": "up"},
+        "normalise": {"3.5.1": "micro_mean", "4.48.3": "token_mean of causal models"},
     },
     "paddlenlp": {
         "num_train_epochs": {"2.3.4": 3.0, "2.8.1": 1.0},

@@ -33,7 +33,14 @@ CLASSES: Mapping[str, tuple[str, ...]] = {
 }
 """Family -> its classes of arguments that share the defaults."""
 
-_RULES = ("decay_exclude", "decay_match", "optimizer_class", "length", "warmup_rounding")
+_RULES = (
+    "decay_exclude",
+    "decay_match",
+    "optimizer_class",
+    "length",
+    "warmup_rounding",
+    "normalise",
+)
 
 
 def trainer_models(root: Path, near: str) -> dict[str, Model]:

@@ -142,6 +142,22 @@ class _Trainer:
         if self._paddle and isinstance(count.value, int) and count.value > 1:
             text = f"what an epoch leaves of {count.value} micro-batches goes into the next epoch"
             self.hazards.append(Hazard("accum_tail_leaks", count.place, text, "batch.tail"))
+            self.fields["tail"] = Found("leak", "implied", None, f"the loop of {self.of.family}")
+        if self.of.says("label_smoothing_factor"):
+            self._take("label_smoothing", "label_smoothing_factor")
+        if self.of.family == "transformers" and count.value != 1:
+            self._weighed()
+
+    def _weighed(self) -> None:
+        """What the losses of an update are divided by."""
+        weighed = self.of.rule("normalise")
+        if weighed.value != "micro_mean":
+            why = (
+                f"{weighed.why or weighed.value}: a causal language model that takes the number of "
+                "targets has token_mean there, any other model micro_mean"
+            )
+            weighed = replace(weighed, value=None, certainty="unknown", why=why)
+        self.fields["normalise"] = weighed
 
     def precision(self) -> None:
         """Mixed precision: half the width if either flag is on."""

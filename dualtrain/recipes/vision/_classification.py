@@ -41,6 +41,8 @@ CLAIMS = (
     Claim(RATES, r"range\(0, epochs, 30\)", ("milestones", "values"), ("decoy_values",)),
     Claim(RATES, r"epochs - (self\.)?warmup_epoch\) \*", ("length", "horizon", "warmup_counted")),
     Claim("ppcls/engine/engine.py", "update_freq", ("scheduler_step",)),
+    Claim("ppcls/utils/ema.py", r"deepcopy\(model\)", ("ema",)),
+    Claim("ppcls/loss/celoss.py", r"label_smooth\(.*epsilon", ("label_smoothing",)),
     Claim("ppcls/engine/engine.py", r"use_amp[\"'],\s*True", ("amp",)),
 )
 
@@ -118,7 +120,28 @@ def _read(tree: Node) -> Reading:
     sampler = "DataLoader.Train.sampler"
     key = "batch_size" if reading.has(f"{sampler}.batch_size") else "first_bs"
     reading.need("batch_size", f"{sampler}.{key}")
+    _smoothing(reading)
+    if reading.tree.get("EMA") is not None:
+        decay = reading.figure("EMA.decay", 0.9999)
+        words = {"decay": decay, "start": "initial", "statistics": True}
+        reading.state("ema", words, "EMA", "computed")
     return reading
+
+
+def _smoothing(reading: Reading) -> None:
+    """Of the losses that are trained on; of other classes than CELoss none is known."""
+    at = "Loss.Train"
+    losses = [(f"{path}.{name}", name) for path, one in reading.items(at) for name in one.value]
+    amounts = {path: reading.value(f"{path}.epsilon") for path, name in losses}
+    if not any(amounts.values()):
+        return
+    path = next(path for path, amount in amounts.items() if amount)
+    amount = amounts[path]
+    if len(losses) > 1 or not path.endswith(".CELoss"):
+        names = ", ".join(name for _, name in losses)
+        reading.doubt("label_smoothing", f"of {names}, with epsilon {amount}", path)
+    elif isinstance(amount, int | float) and 0 < amount < 1:
+        reading.state("label_smoothing", amount, f"{path}.epsilon", "computed")
 
 
 def _decay(reading: Reading, name: str) -> None:

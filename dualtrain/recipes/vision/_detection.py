@@ -20,6 +20,7 @@ CLAIMS = (
     Claim(RATES, r"self\.max_epochs \* int\(step_per_epoch\)", ("length",), LONG),
     Claim(TRAINER, r"init_loss_scaling=.*1024", ("amp_if_enabled",)),
     Claim(TRAINER, r"self\.lr\.step\(\)", ("scheduler_step",)),
+    Claim("ppdet/optimizer/ema.py", r"/ \(1 - self\._decay\s*\*\*\s*self\.step\)", ("ema",)),
 )
 
 
@@ -36,6 +37,8 @@ def read(tree: Node) -> Reading:
     _schedule(reading, rate, epochs)
     _optimizer(reading)
     _amp(reading)
+    if reading.value("use_ema"):
+        _ema(reading)
     if reading.has("SemiTrainReader"):
         reading.take("batch_size", "SemiTrainReader.sup_batch_size", 1, "SemiTrainReader")
         unlabelled = reading.value("SemiTrainReader.unsup_batch_size", 1)
@@ -219,6 +222,23 @@ def _groups(reading: Reading) -> None:
     if spared:
         reading.state("decay_exclude", spared, at)
         reading.state("decay_match", "regex", at)
+
+
+def _ema(reading: Reading) -> None:
+    """Averages from 0, divided by what they lack."""
+    kind = reading.word("ema_decay_type", "threshold")
+    words = {"decay": reading.figure("ema_decay", 0.9998), "start": "debiased", "statistics": True}
+    if kind == "threshold":
+        words["warmup"] = True
+    own = [key for key in ("cycle_epoch", "ema_black_list") if reading.value(key) not in (None, -1)]
+    if kind == "exponential" or own or reading.value("use_exponential"):
+        what = " and ".join([f"ema_decay_type {kind}", *own])
+        reading.doubt("ema", f"averages of the weights with {what}: no word says it", "use_ema")
+        return
+    reading.state("ema", words, "use_ema", "computed")
+    if kind == "threshold":
+        why = "they are divided by 1 - d^k of the latest d, here by 1 minus the product of all d"
+        reading.remark("ema", why)
 
 
 def _amp(reading: Reading) -> None:

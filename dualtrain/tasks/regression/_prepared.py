@@ -22,7 +22,7 @@ from dualtrain.data import (
 )
 from dualtrain.listing import listed
 
-__all__ = ["NumberSplit", "PreparedNumbers", "prepare"]
+__all__ = ["NumberSplit", "PreparedNumbers", "prepare", "standardised"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -104,6 +104,17 @@ def _constant(table: DataTable, place: int) -> bool:
 def _split(
     table: DataTable, names: Sequence[str], scale: Sequence[tuple[float, float]]
 ) -> NumberSplit:
+    numbers = standardised(table, names, scale)
+    return NumberSplit(features=numbers[:, :-1].copy(), labels=numbers[:, -1].copy())
+
+
+def standardised(
+    table: DataTable, names: Sequence[str], scale: Sequence[tuple[float, float]]
+) -> NDArray[np.float32]:
+    """(number - mean) / deviation of each column, shape (rows, columns).
+
+    Raises `DataError` for a number that float32 does not hold then.
+    """
     columns = []
     for name, cells, (mean, deviation) in zip(names, table.cells, scale, strict=True):
         with np.errstate(over="ignore"):
@@ -118,4 +129,4 @@ def _split(
                 received=shown(cells[row]),
             )
         columns.append(column)
-    return NumberSplit(features=np.stack(columns[:-1], axis=1), labels=columns[-1])
+    return np.stack(columns, axis=1)

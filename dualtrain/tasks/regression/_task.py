@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -11,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from dualtrain.aside import write_aside
 from dualtrain.data import MicroBatch
 from dualtrain.errors import DataError
 from dualtrain.fields import by_name, distinct
@@ -20,12 +18,10 @@ from dualtrain.tasks._score import Score
 from dualtrain.tasks._task import SampleLoss, Task, Text
 from dualtrain.tasks.regression._config import MlpConfig, initial_weights
 from dualtrain.tasks.regression._prepared import NumberSplit, PreparedNumbers, prepare
+from dualtrain.tasks.regression._saved import DESCRIPTION, NumberPredictor, save
 from dualtrain.tasks.regression._words import Mlp
 
 __all__ = ["Regression"]
-
-DESCRIPTION = "regression.json"
-"""What a saved model computes, beside its weights."""
 
 
 def _squared_errors(output: Any, labels: Any) -> Any:
@@ -139,16 +135,8 @@ class Regression(Task):
 
     def save(self, folder: Path, config: MlpConfig, data: PreparedNumbers) -> None:
         """regression.json: the layers, and how columns become what the model takes and gives."""
-        *features, target = (
-            {"name": name, "mean": mean, "deviation": deviation}
-            for name, mean, deviation in zip(data.names, data.means, data.deviations, strict=True)
-        )
-        described = {
-            "hidden": config.hidden,
-            "activation": config.activation,
-            "features": features,
-            "target": target,
-        }
-        with write_aside(folder / DESCRIPTION) as temporary:
-            text = json.dumps(described, indent=2, ensure_ascii=False) + "\n"
-            temporary.write_text(text, encoding="utf-8")
+        save(folder, config, data)
+
+    def predictor(self, folder: Path) -> NumberPredictor:
+        """By regression.json."""
+        return NumberPredictor(folder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -11,28 +11,23 @@ from numpy.typing import NDArray
 from pydantic import ValidationInfo, field_validator
 
 from dualtrain.data import MicroBatch
-from dualtrain.errors import DataError
 from dualtrain.fields import by_name
-from dualtrain.tasks._model import ParameterLike
+from dualtrain.tasks._classes import score_classes
 from dualtrain.tasks._score import Score
-from dualtrain.tasks._task import Task, Text
-from dualtrain.tasks.text_classification._config import EncoderConfig, fresh_config
-from dualtrain.tasks.text_classification._initial import initial_weights
-from dualtrain.tasks.text_classification._prepare import Rows, prepare, read_rows
-from dualtrain.tasks.text_classification._prepared import PreparedTexts
-from dualtrain.tasks.text_classification._words import AnyModel, CheckpointModel, FreshModel
-from dualtrain.tasks.text_classification.checkpoint import (
-    checkpoint_notes,
+from dualtrain.tasks._task import Text
+from dualtrain.tasks.encoders import AnyModel, CheckpointModel, EncoderTask, PreparedTexts
+from dualtrain.tasks.encoders.checkpoint import (
     class_order,
     read_checkpoint_config,
     read_weights,
 )
-from dualtrain.tasks.text_classification.saved import FAST_ALONE, has_slow_class, save_config
+from dualtrain.tasks.text_classification._predictor import TextPredictor
+from dualtrain.tasks.text_classification._prepare import Rows, prepare, read_rows
 
 __all__ = ["TextClassification"]
 
 
-class TextClassification(Task):
+class TextClassification(EncoderTask):
     """Texts, or pairs of texts, and one label each, from CSV, TSV or JSON Lines files in UTF-8."""
 
     name: Literal["text_classification"]
@@ -52,19 +47,6 @@ class TextClassification(Task):
     """A fresh model, or `{path: folder}` to start from a checkpoint."""
 
     measures: ClassVar[tuple[str, ...]] = ("loss", "accuracy")
-    files: ClassVar[tuple[str, ...]] = (
-        "*.bin",
-        "*.index.json",
-        "*.pdparams",
-        "*.safetensors",
-        "*_config.json",
-        "added_tokens.json",
-        "config.json",
-        "merges.txt",
-        "special_tokens_map.json",
-        "tokenizer.json",
-        "vocab.*",
-    )
     cures: ClassVar[Mapping[str, str]] = by_name(
         {
             "write text: VALUE": "text_column text_column_name",
@@ -91,13 +73,6 @@ class TextClassification(Task):
             folder / self.train, held_out, text=self.text, pair=self.pair, label=self.label
         )
 
-    def inputs(self, folder: Path) -> dict[str, Path]:
-        """The checkpoint too."""
-        files = super().inputs(folder)
-        if isinstance(self.model, CheckpointModel):
-            files["model.path"] = folder / self.model.path
-        return files
-
     def prepare(self, folder: Path) -> PreparedTexts:
         """Token ids and class numbers."""
         return prepare(self.read(folder), self.model, folder)
@@ -105,19 +80,6 @@ class TextClassification(Task):
     def load(self, folder: Path) -> PreparedTexts:
         """The same, prepared before."""
         return PreparedTexts.load(folder)
-
-    def config(self, folder: Path, data: PreparedTexts | None = None) -> EncoderConfig:
-        """The encoder; without data of the most tokens that it may have, for two classes."""
-        classes = 2 if data is None else len(data.classes)
-        if isinstance(self.model, CheckpointModel):
-            folder = folder / self.model.path
-            return read_checkpoint_config(folder, classes=classes, dropout=self.model.dropout)
-        return fresh_config(
-            self.model,
-            vocab_size=self.model.vocab_size if data is None else data.vocab_size,
-            pad_id=0 if data is None else data.pad_id,
-            classes=classes,
-        )
 
     def check_start(self, folder: Path, rows: Rows) -> None:
         """Refuse a checkpoint whose head or weights are not for these rows."""
@@ -129,79 +91,14 @@ class TextClassification(Task):
             )
             read_weights(checkpoint, list(config.tensors()), config, head=head)
 
-    def initial_weights(
-        self, folder: Path, config: EncoderConfig, parameters: Sequence[ParameterLike], *, seed: int
-    ) -> dict[str, NDArray[np.float32]]:
-        """The checkpoint's, and fresh ones."""
-        model = self.model
-        if isinstance(model, FreshModel):
-            return initial_weights(parameters, config, seed=seed, checkpoint=None)
-        return initial_weights(
-            parameters, config, seed=seed, checkpoint=folder / model.path, head=model.head
-        )
-
-    def start_notes(
-        self,
-        folder: Path,
-        config: EncoderConfig,
-        parameters: Sequence[ParameterLike],
-        data: PreparedTexts,
-    ) -> list[str]:
-        """What became of the checkpoint; nothing of a fresh model."""
-        if isinstance(self.model, FreshModel):
-            return []
-        notes = checkpoint_notes(
-            folder / self.model.path,
-            parameters,
-            config,
-            classes=data.classes,
-            head=self.model.head,
-        )
-        return notes if has_slow_class(data.tokenizer_config) else [*notes, FAST_ALONE]
-
     def score(
         self, outputs: Iterable[tuple[NDArray[np.float32], MicroBatch]], data: PreparedTexts
     ) -> Score:
         """Right answers and mean cross-entropy."""
-        correct, total, loss = 0, 0, 0.0
-        for output, batch in outputs:
-            labels, logits = batch["labels"], output.astype(np.float64)
-            if logits.shape != (len(labels), len(data.classes)):
-                raise DataError(
-                    f"the model's output must have the shape (texts, classes), "
-                    f"{(len(labels), len(data.classes))}. Received: {logits.shape}"
-                )
-            correct += int((logits.argmax(axis=-1) == labels).sum())
-            logits -= logits.max(axis=-1, keepdims=True)
-            chosen = np.take_along_axis(logits, labels[:, None], axis=-1)[:, 0]
-            loss += float((np.log(np.exp(logits).sum(axis=-1)) - chosen).sum())
-            total += len(labels)
-        return Score(examples=total, loss=loss / total, correct=correct)
+        return score_classes(outputs, classes=len(data.classes), samples="texts")
 
-    def randomness(self) -> str | None:
-        """Dropout."""
-        rate = self.model.dropout
-        if rate is None:
-            return "dropout is that of the checkpoint"
-        return f"dropout {rate:g}" if rate else None
-
-    def without_randomness(self) -> TextClassification:
-        """With dropout 0."""
-        model = self.model.model_copy(update={"dropout": 0.0})
-        return self.model_copy(update={"model": model})
-
-    def notes(self, config: EncoderConfig) -> list[str]:
-        """That there is no dropout."""
-        if config.dropout or config.attention_dropout or config.classifier_dropout:
-            return []
-        return ["dropout is 0: masks cannot match across frameworks"]
-
-    def save(self, folder: Path, config: EncoderConfig, data: PreparedTexts) -> None:
-        """config.json and the tokenizer's files: a Hugging Face checkpoint."""
-        save_config(
-            folder,
-            config,
-            classes=data.classes,
-            tokenizer=data.tokenizer,
-            tokenizer_config=data.tokenizer_config,
+    def predictor(self, folder: Path) -> TextPredictor:
+        """By config.json and the tokenizer's files."""
+        return TextPredictor(
+            folder, text=self.text, pair=self.pair, max_length=self.model.max_length
         )

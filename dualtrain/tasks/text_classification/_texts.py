@@ -12,19 +12,22 @@ __all__ = ["Texts", "read_texts"]
 
 @dataclass(frozen=True, kw_only=True)
 class Texts:
-    """The rows of one data file, in its order; the lists are equally long."""
+    """The rows of one data file, in its order; the lists that are there are equally long."""
 
     path: Path
     texts: list[str]
     pairs: list[str] | None
     """The second text of each row; None where texts stand alone."""
     labels: list[str]
+    """Empty where none were asked for."""
     lines: list[int]
     """The line each row starts on, counted from 1: for messages."""
 
 
-def read_texts(path: Path, *, text: str, pair: str | None = None, label: str) -> Texts:
-    """The columns `text`, `pair` if there is one, and `label` of a .csv, .tsv or .jsonl file.
+def read_texts(
+    path: Path, *, text: str, pair: str | None = None, label: str | None = None
+) -> Texts:
+    """The columns `text`, and `pair` and `label` if there are any, of a .csv, .tsv or .jsonl file.
 
     Texts are taken as they stand. A label is a class's name, so white space around it is refused.
 
@@ -34,12 +37,13 @@ def read_texts(path: Path, *, text: str, pair: str | None = None, label: str) ->
     ['neg', 'pos']
     """
     second = [] if pair is None else [Column(pair, "text")]
-    table = read_table(path, [Column(text, "text"), *second, Column(label, "name")])
-    texts, *pairs, labels = table.cells
+    last = [] if label is None else [Column(label, "name")]
+    table = read_table(path, [Column(text, "text"), *second, *last])
+    texts, *more = table.cells
     return Texts(
         path=path,
         texts=texts,
-        pairs=pairs[0] if pairs else None,
-        labels=labels,
+        pairs=None if pair is None else more[0],
+        labels=[] if label is None else more[-1],
         lines=table.lines,
     )

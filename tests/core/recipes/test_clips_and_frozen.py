@@ -57,6 +57,65 @@ def test_a_clip_behind_a_flag_that_is_off_clips_nothing(reading: Reading) -> Non
     assert on["clip"].value == {"kind": "global_norm", "value": 2.0}
 
 
+TORCH = """
+    import torch
+    from torch.nn.utils import clip_grad_norm_ as clip
+    model = torch.nn.Linear(2, 2)
+    optimizer = torch.optim.SGD({given}, lr=0.1)
+    for x in loader():
+        model(x).backward()
+        {clips}
+        optimizer.step()
+"""
+GROUPS = '[{"params": model.a.parameters()}, {"params": model.b.parameters(), "lr": 1.0}]'
+BOTH = "for g in optimizer.param_groups: "
+
+
+NORMS: list[tuple[str, str | None, str | None]] = [
+    ("[clip(p, 1.0) for p in model.parameters()]", "norm", "norm"),
+    ("for n, p in model.named_parameters(): clip(p, 1.0)", "norm", "norm"),
+    ("for p in [q for g in optimizer.param_groups for q in g['params']]: clip(p, 1.0)",
+     "norm", "norm"),
+    (BOTH + "[clip(p, 1.0) for p in g['params']]", "norm", "norm"),
+    ("[clip(p, 1.0) for g in optimizer.param_groups for p in g['params']]", "norm", "norm"),
+    (BOTH + "clip(g['params'], 1.0)", "global_norm", None),
+    (BOTH + "clip([p for p in g['params']], 1.0)", "global_norm", None),
+    ("[clip(g['params'], 1.0) for g in optimizer.param_groups]", "global_norm", None),
+    ("clip(optimizer.param_groups[0]['params'], 1.0)", "global_norm", None),
+    ("for part in model.children(): clip(part.parameters(), 1.0)", None, None),
+    ("for part in [model.a, model.b]: clip(part.parameters(), 1.0)", None, None),
+    ("clip(model.a.parameters(), 1.0); clip(model.b.parameters(), 2.0)", None, None),
+    ("clip([p for g in optimizer.param_groups for p in g['params']], 1.0)",
+     "global_norm", "global_norm"),
+    ("clip([p for p in model.parameters() if p.requires_grad], 1.0)",
+     "global_norm", "global_norm"),
+]  # fmt: skip
+"""A call, and over what it takes a norm of an optimizer with one group, and with two; None: no word
+of a spec says it."""
+
+
+@pytest.mark.parametrize(("clips", "one", "many"), NORMS)
+def test_over_what_torch_takes_a_norm(
+    reading: Reading, clips: str, one: str | None, many: str | None
+) -> None:
+    for given, kind in (("model.parameters()", one), (GROUPS, many)):
+        recipe = reading(TORCH.replace("{given}", given).replace("{clips}", clips))
+        found, codes = recipe["clip"], {h.code for h in recipe.hazards if h.code[:5] == "clip_"}
+        assert (found.value or {}).get("kind") == kind, given
+        assert (found.certainty == "unknown") is (kind is None)
+        if kind != "global_norm":
+            assert codes == {"clip_per_tensor" if kind == "norm" else "clip_per_group"}
+
+
+def test_each_optimizers_own_model_is_clipped_whole(reading: Reading) -> None:
+    other = "other = torch.optim.SGD(model.b.parameters(), lr=0.1)\n    for x"
+    script = TORCH.replace("for x", other).replace("{given}", "model.a.parameters()")
+    clips = "clip(model.a.parameters(), 1.0); clip(model.b.parameters(), 1.0); other.step()"
+    recipe = reading(script.replace("{clips}", clips))
+    assert recipe["clip"].value == {"kind": "global_norm", "value": 1.0}
+    assert "clip_per_group" not in {one.code for one in recipe.hazards}
+
+
 @pytest.mark.parametrize(
     ("lines", "frozen"),
     [

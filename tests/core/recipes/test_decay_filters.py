@@ -245,3 +245,41 @@ def test_a_function_s_groups_are_those_of_its_key(reading: Reading) -> None:
     found = reading(script)["decay_exclude"]
 
     assert found.certainty == "unknown" and "groups by other tests" in found.why
+
+
+MISSES = """
+    import torch
+    {head}
+    model = {model}
+    named = list(model.named_parameters())
+    optimizer = torch.optim.AdamW([
+        {{"params": [p for n, p in named if not any(d in n for d in {no})], "weight_decay": 0.1}},
+        {{"params": [p for n, p in named if any(d in n for d in {no})], "weight_decay": 0.0}},
+    ], lr=0.1)
+    for x in loader():
+        model(x).backward()
+        optimizer.step()
+"""
+BERT = ("from transformers import BertModel", 'BertModel.from_pretrained("bert-base-uncased")')
+OWN = ("from mine import Net", "Net()")
+
+
+@pytest.mark.parametrize(
+    ("model", "strings", "missed"),
+    [
+        (BERT, ["bias"], True),
+        (BERT, ["bias", "layernorm.weight"], True),
+        (BERT, ["bias", "LayerNorm.weight"], False),
+        (BERT, ["bias", "ln_1"], False),
+        (OWN, ["bias"], False),
+        (OWN, ["bias", "bn"], False),
+        (OWN, ["bias", "layernorm.weight"], True),
+    ],
+)
+def test_norms_are_missed_where_names_say_so(
+    reading: Reading, model: tuple[str, str], strings: list[str], missed: bool
+) -> None:
+    """The norms of a library's model have known names; another's may have none at all."""
+    head, made = model
+    recipe = reading(MISSES.format(head=head, model=made, no=strings))
+    assert ("decay_misses_norm" in {one.code for one in recipe.hazards}) is missed

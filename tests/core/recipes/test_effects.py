@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import cos, pi
+from math import cos, pi, prod
 
 import pytest
 
@@ -33,7 +33,9 @@ RISE = 100  # of the linear schedule of the torch script: 3e-5 over 100 updates
     ("code", "script", "said"),
     [
         ("sched_not_attached", paddle("LinearDecayWithWarmup(lr, total, 0.1)", "lr"),
-         ["rate 5e-05", f"{5e-5 * (300 - 299) / (300 - 30):.4g}"]),
+         ["rate, 5e-05", f"{(300 - 299) / (300 - 30):.2%} of its own"]),
+        ("sched_not_attached", paddle("LinearDecayWithWarmup(lr, total, 0.1)", "2e-4"),
+         ["rate, 0.0002", f"{(300 - 299) / (300 - 30):.2%} of its own"]),
         ("sched_last_epoch_offset", paddle("StepDecay(lr, 100, last_epoch=0)"),
          [f"{sum(t // 100 != (t + 1) // 100 for t in range(300))} of 300",
           "update 100: 5e-06 instead of 5e-05"]),
@@ -49,6 +51,27 @@ RISE = 100  # of the linear schedule of the torch script: 3e-5 over 100 updates
         ("sched_never_stepped", changed("sched_never_stepped"), ["all 150 updates", "rate 0"]),
         ("sched_before_optimizer", changed("sched_before_optimizer"),
          [f"update 1: {3e-5 * 1 / RISE:.4g} instead of 0"]),
+        ("sched_flag_gated", changed("sched_flag_gated"), ["all 150 updates", "rate 0"]),
+        ("max_steps_not_in_schedule",
+         changed("max_steps_not_in_schedule").replace("default=500", "default=120"),
+         [f"last of 120 updates has the rate {3e-5 * (300 - 119) / (300 - 100):.4g}, 90.50%"]),
+        ("max_steps_not_a_stop",
+         changed("max_steps_not_a_stop").replace("default=500", "default=120"),
+         ["30 of 150 updates come after", "at the rate 0"]),
+        ("sched_jump_after_warmup",
+         paddle("LinearWarmup(CosineAnnealingDecay(lr, total - 9), 9, 0.0, 1e-3)"),
+         [f"from {1e-3 * 8 / 9:.4g} to 5e-05 at update 10"]),
+        ("framework_default_decay",
+         paddle("CosineAnnealingDecay(lr, total)"),
+         [f"300 updates it takes "
+          f"{1 - prod(1 - 1e-2 * 5e-5 * (1 + cos(pi * t / 300)) / 2 for t in range(300)):.3%}"]),
+        ("sched_per_micro_batch", changed("sched_per_micro_batch"), ["none on its length"]),
+        ("sched_per_micro_batch",
+         changed("sched_per_micro_batch").replace("100, total", "0, total // args.accumulate"),
+         ["ends at update 75 of 150"]),
+        ("sched_per_micro_batch",
+         changed("sched_per_micro_batch").replace("100, total", "0, 60"),
+         ["ends at update 30 of 150"]),
         ("accum_loss_not_divided", changed("accum_loss_not_divided"), ["2 times", "one at 0.5"]),
         ("batch_is_effective", changed("batch_is_effective"), ["4 of 8 samples"]),
     ],

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from dualtrain.recipes import Recipe
 
 LOOP = """
@@ -54,3 +56,41 @@ def test_what_the_flags_of_a_program_show(reading: Callable[..., Recipe]) -> Non
     mine = {code for code, _, _ in expected}
     assert {(c, p.rpartition("/")[2], t) for c, p, t in found if c in mine} == expected
     assert "cli_flag_unknown" in {code for code, _, _ in found}
+
+
+FLAGS = """
+import argparse, torch
+parser = argparse.ArgumentParser()
+parser.add_argument("{flag}", type=float, default=1)
+args = parser.parse_args()
+model = torch.nn.Linear(2, 2)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for epoch in range(3):
+    for batch in loader:
+        model(batch).sum().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+"""
+
+
+@pytest.mark.parametrize(
+    ("flag", "decides"),
+    [
+        ("--lr", True),
+        ("--warmup_steps", True),
+        ("--adam_epsilon", True),
+        ("--seed", True),
+        ("--adv_lr", False),
+        ("--adv_steps", False),
+        ("--start_epoch", False),
+        ("--start_step", False),
+        ("--resume_step", False),
+        ("--save_steps", False),
+        ("--eval_batch_size", False),
+    ],
+)
+def test_a_dead_flag_is_one_that_decides_a_training(
+    reading: Callable[..., Recipe], flag: str, decides: bool
+) -> None:
+    recipe = reading(FLAGS.format(flag=flag))
+    assert ("dead_flag" in {one.code for one in recipe.hazards}) is decides

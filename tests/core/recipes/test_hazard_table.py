@@ -86,3 +86,11 @@ def test_a_length_in_micro_batches_under_a_clock_of_updates_is_asked_for(tmp_pat
         recipe = read_recipe(script, root=tmp_path)
         told = {one.path[0] for one in entries(recipe) if isinstance(one, Untold)}
         assert told == asked
+
+
+def test_a_limit_that_limits_nothing_shapes_nothing(tmp_path: Path) -> None:
+    case = next(one for one in CASES if one.code == "max_steps_not_a_stop")
+    assert case.code in hazards(case.changed, tmp_path)
+    for none in ("-1", "0"):
+        unlimited = case.changed.replace("default=500", f"default={none}")
+        assert case.code not in hazards(unlimited, tmp_path)

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from dualtrain.recipes import Recipe
-from dualtrain.recipes._as_spec import Entry, Untold, entries
+from dualtrain.recipes._as_spec import entries
+from dualtrain.recipes._told import Entry, Untold
 from tests.core.recipes.conftest import Reading
 from tests.core.recipes.test_library_schedules import PADDLE, TORCH, of
 

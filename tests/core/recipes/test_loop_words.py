@@ -108,7 +108,7 @@ for epoch in range(args.epochs):
         ("torch.manual_seed(args.seed + torch.distributed.get_rank())", 3),
         ("if args.seed > 0:\n    torch.manual_seed(args.seed)", 3),
         ("if args.seed < 0:\n    torch.manual_seed(args.seed)", None),
-        ("import numpy\nnumpy.random.seed(args.seed)", None),
+        ("import numpy\nnumpy.random.seed(7)", None),
         ("import transformers\ntransformers.set_seed(11)", 11),
         ("def fixed(n=5):\n    torch.manual_seed(n)\nfixed()", 5),
     ],
@@ -117,6 +117,13 @@ def test_the_seed_is_the_framework_s(reading: Reading, before: str, seed: int | 
     found = reading(script(f"{before}\nloader = DataLoader(data)"))["seed"]
     assert found.value == seed
     assert found.certainty == ("absent" if seed is None else "stated")
+
+
+@pytest.mark.parametrize("seeds", ["numpy.random.seed(args.seed)", "random.seed(args.seed)"])
+def test_a_seed_that_never_reaches_the_framework_is_unknown(reading: Reading, seeds: str) -> None:
+    before = f"import numpy, random\n{seeds}\nloader = DataLoader(data)"
+    found = reading(script(before))["seed"]
+    assert found.certainty == "unknown" and "the framework's generator takes no seed" in found.why
 
 
 def test_a_seed_under_an_unknown_condition_is_unknown(reading: Reading) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from dualtrain.plan import Plan
-from dualtrain.recipes._as_spec import Entry, entries
+from dualtrain.recipes._as_spec import entries
+from dualtrain.recipes._told import Entry
 from dualtrain.spec import Spec
 from tests.core.recipes.conftest import Reading
 

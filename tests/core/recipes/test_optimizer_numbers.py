@@ -30,11 +30,30 @@ LOOP = """
         ),
         (
             "torch.optim.NAdam(model.parameters(), 1e-3, decoupled_weight_decay=True)",
-            {"optimizer": None, "lr": 1e-3},
+            {"optimizer": "nadam", "lr": 1e-3, "decay_kind": "decoupled"},
+        ),
+        (
+            "torch.optim.Adam([{'params': model.a.parameters(), 'betas': (0.5, 0.9)}, "
+            "{'params': model.b.parameters(), 'betas': (0.5, 0.9), 'eps': 1e-6}], 1e-3)",
+            {"optimizer": "adam", "betas": [0.5, 0.9], "eps": 1e-8},
+        ),
+        (
+            "torch.optim.Adam([{'params': model.a.parameters(), 'betas': (0.5, 0.9)}, "
+            "{'params': model.b.parameters(), 'betas': (0.9, 0.9)}], 1e-3)",
+            {"optimizer": "adam", "betas": None},
+        ),
+        (
+            "torch.optim.Adam([{'params': model.a.parameters(), 'betas': (0.5, 0.9)}, "
+            "{'params': model.b.parameters()}], 1e-3)",
+            {"optimizer": "adam", "betas": [0.9, 0.999]},
+        ),
+        (
+            "torch.optim.Adam(model.parameters(), 1e-3, decoupled_weight_decay=f())",
+            {"optimizer": None, "decay_kind": None},
         ),
         (
             "torch.optim.NAdam(model.parameters(), 1e-3, decoupled_weight_decay=False)",
-            {"optimizer": "nadam"},
+            {"optimizer": "nadam", "decay_kind": None},
         ),
         ("torch.optim.SGD(model.parameters(), lr=0.1)", {"optimizer": "sgd", "momentum": None}),
         (

@@ -249,3 +249,18 @@ def test_a_file_that_a_trainer_loads(tree: Tree, how: str, given: str) -> None:
         0.25,
         3,
     ]
+
+
+def test_a_shell_script_leads_to_another_one_that_starts_the_script(tree: Tree) -> None:
+    root = tree(
+        {
+            "train.py": TRAIN,
+            "run.sh": "source conf/rates.sh\nbash conf/go.sh $RATE\n",
+            "conf/rates.sh": "RATE=0.125\n",
+            "conf/go.sh": "python train.py --lr $1\nbash ../../outside.sh\n",
+        }
+    )
+    (root.parent / "outside.sh").write_text("python train.py --lr 9\n")
+    found = read_recipe([root / "train.py", root / "run.sh"], root=root)["lr"]
+    assert found.value == 0.125 and str(found.place) == "conf/rates.sh:1"
+    assert read_recipe(root / "run.sh", root=root)["lr"].value == 0.125

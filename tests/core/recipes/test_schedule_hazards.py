@@ -97,6 +97,18 @@ def test_it_is_found_where_it_is_and_not_beside(
     assert code not in codes(reading, **has_not)
 
 
+def test_a_class_that_another_file_imports_is_no_option(reading: Reading) -> None:
+    script = PADDLE.format(
+        schedule="LinearDecayWithWarmup(lr, total, 0.1)", rate="schedule", step="", more="{more}"
+    )
+    full = "sched_cosine_full_wave_option"
+    for more, other, found in (
+        ("import other", WAVE, False), (WAVE, "", True), ("import paddlenlp", "", False)
+    ):  # fmt: skip
+        recipe = reading(script.replace("{more}", more), {"other.py": other})
+        assert (full in {one.code for one in recipe.hazards}) is found, more
+
+
 def test_the_text_has_the_numbers(reading: Reading) -> None:
     found = codes(reading, "LinearWarmup(CosineAnnealingDecay(lr, total), 100, 0.0, lr)")
     assert "100 steps later" in found["sched_warmup_not_subtracted"]
@@ -150,23 +162,6 @@ def test_a_functions_name_can_be_a_librarys_too(reading: Reading) -> None:
     assert "sched_name_shadowed" in of_torch(reading, schedule=other)
     own = other.replace("get_cosine_schedule_with_warmup", "falling")
     assert "sched_name_shadowed" not in of_torch(reading, schedule=own)
-
-
-CLIP = "torch.nn.utils.clip_grad_norm_"
-
-
-def test_a_clip_of_each_tensor_is_not_one_of_each_group(reading: Reading) -> None:
-    kinds = {"clip_per_tensor", "clip_per_group"}
-    group = "for group in optimizer.param_groups: "
-    each = f"for p in model.parameters(): {CLIP}(p, 1.0)"
-    pad = "\n" + " " * 12
-    inner = f"{group}{pad}for p in group['params']:{pad}    {CLIP}(p, 1.0)"
-    assert of_torch(reading, clip=each) & kinds == {"clip_per_tensor"}
-    assert of_torch(reading, clip=f"{group}{CLIP}(group['params'], 1.0)") & kinds == {
-        "clip_per_group"
-    }
-    assert of_torch(reading, clip=inner) & kinds == {"clip_per_tensor"}
-    assert of_torch(reading, clip=f"{CLIP}(model.parameters(), 1.0)") & kinds == set()
 
 
 SPARE = """

@@ -375,7 +375,8 @@ EACH_PARAMETER = "[0 for _ in '']\n{0}for one in optimizer._param_groups:\n{0}  
 def test_factors_written_by_the_loop_are_not_a_plain_rate(reading: Reading) -> None:
     store = "one.optimize_attr['learning_rate'] = 0.5 ** epoch"
     once = reading(OF_PARAMETERS.format(before="", after=EACH_PARAMETER.format(" " * 4, store)))
-    assert once["schedule"].certainty == "unknown" and "factors" in once["schedule"].why
+    assert once["schedule"].value == "custom" and "factors" in once["schedule"].why
+    assert once["warmup"].certainty == "unknown" and once["scheduler_step"].value == "per_epoch"
     store = "one.optimize_attr['learning_rate'] = 0.5"
     ahead = reading(OF_PARAMETERS.format(before=EACH_PARAMETER.format("", store), after=""))
     assert ahead["schedule"].value == "none"

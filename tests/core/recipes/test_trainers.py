@@ -323,3 +323,31 @@ def test_a_deepspeed_file_gives_the_first_loss_scale(text: str, scale: float | N
 
     assert fields["amp"].value == {"dtype": "float16", "level": "O1", "init_loss_scaling": scale}
     assert unscaled["amp"].value["init_loss_scaling"] is None
+
+
+@pytest.mark.parametrize(
+    ("release", "weighed"),
+    [("4.28.1", "micro_mean"), ("4.40.2", "micro_mean"), ("4.57.6", None), (None, None)],
+)
+def test_what_the_losses_of_an_update_are_divided_by(
+    release: str | None, weighed: str | None
+) -> None:
+    named = Found(certainty="absent") if release is None else Found(release)
+    fields, _ = read("--gradient_accumulation_steps 8", release=named)
+
+    assert fields["normalise"].value == weighed
+    if weighed is None:
+        assert fields["normalise"].certainty == "unknown"
+        assert "token_mean" in fields["normalise"].why
+
+
+def test_targets_smoothed_by_an_argument() -> None:
+    fields, _ = read("--label_smoothing_factor 0.1")
+
+    assert fields["label_smoothing"].value == 0.1
+    assert fields["label_smoothing"].flag == "--label_smoothing_factor"
+
+
+def test_what_an_epoch_leaves_in_paddlenlp() -> None:
+    assert values("--gradient_accumulation_steps 8", "paddlenlp")["tail"] == "leak"
+    assert "tail" not in values("--gradient_accumulation_steps 8", "transformers")

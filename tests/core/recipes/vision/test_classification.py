@@ -261,3 +261,29 @@ def test_several_optimizers(tmp_path: Path) -> None:
     assert parts["lr"].certainty == "unknown"
     assert "[0.1, 0.2]" in parts["lr"].why
     assert codes(loss) == codes(parts) == {"several_optimizers"}
+
+
+def test_averages_of_the_weights(tmp_path: Path) -> None:
+    assert said(tmp_path, TREE)["ema"].certainty == "absent"
+    assert said(tmp_path, TREE + "EMA: {decay: 0.99996}\n")["ema"].value == {
+        "decay": 0.99996,
+        "start": "initial",
+        "statistics": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("losses", "amount", "certainty"),
+    [
+        ("- CELoss: {weight: 1.0, epsilon: 0.1}", 0.1, "stated"),
+        ("- CELoss: {weight: 1.0}", None, "absent"),
+        ("- CELoss: {epsilon: 0.1}\n  - DMLLoss: {weight: 1.0}", None, "unknown"),
+        ("- ViTCELoss: {epsilon: 0.1}", None, "unknown"),
+    ],
+)
+def test_how_targets_are_smoothed(
+    tmp_path: Path, losses: str, amount: float | None, certainty: str
+) -> None:
+    found = said(tmp_path, TREE + f"Loss:\n  Train:\n  {losses}\n")["label_smoothing"]
+
+    assert (found.value, found.certainty) == (amount, certainty)

@@ -248,3 +248,26 @@ def test_the_place_of_a_hazard(tmp_path: Path) -> None:
     recipe = said(tmp_path, with_rates("{name: CosineDecay, max_epochs: 15}", "{name: ExpWarmup}"))
 
     assert line_of(recipe, "sched_longer_than_training") == 8
+
+
+@pytest.mark.parametrize(
+    ("words", "averages"),
+    [
+        ("", {"decay": 0.9998, "start": "debiased", "statistics": True, "warmup": True}),
+        (
+            "ema_decay: 0.99\nema_decay_type: normal\n",
+            {"decay": 0.99, "start": "debiased", "statistics": True},
+        ),
+        ("ema_decay_type: exponential\n", None),
+        ("cycle_epoch: 40\n", None),
+        ("ema_black_list: ['proj_conv.weight']\n", None),
+    ],
+)
+def test_averages_of_the_weights(
+    tmp_path: Path, words: str, averages: dict[str, Any] | None
+) -> None:
+    found = said(tmp_path, f"{TREE}use_ema: true\n{words}")["ema"]
+
+    assert found.value == averages
+    assert found.certainty == ("unknown" if averages is None else "stated")
+    assert said(tmp_path, TREE + words)["ema"].certainty == "absent"

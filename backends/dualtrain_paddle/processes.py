@@ -1,0 +1,157 @@
+"""Several processes: the group, the engine that averages gradients over it, what is said in it."""
+
+from __future__ import annotations
+
+import copy
+import os
+import warnings
+from contextlib import AbstractContextManager
+from typing import Any
+
+import paddle
+import paddle.distributed as dist
+
+from dualtrain.backend import Spread as CoreSpread
+from dualtrain.errors import BackendError
+from dualtrain.world import Shard, World
+from dualtrain_paddle.step import held
+
+__all__ = ["Spread", "align", "check_shard", "join", "leave", "split", "summed", "told"]
+
+
+def join(world: World, device: Any) -> bool:
+    """Be one of the group's processes; whether it was made here, and is to be left."""
+    if dist.is_initialized():
+        return False
+    if "PADDLE_TRAINER_ENDPOINTS" not in os.environ:  # of another launcher: see `_endpoints`
+        os.environ.update(_endpoints(world))
+    dist.init_parallel_env()
+    return True
+
+
+def _endpoints(world: World) -> dict[str, str]:
+    """What Paddle's own launcher tells; without it Paddle takes itself for alone, and says nothing.
+
+    The addresses begin one behind the port that the launcher's own store has.
+    """
+    ends = [f"{world.address}:{world.port + 1 + rank}" for rank in range(world.size)]
+    return {
+        "PADDLE_TRAINER_ID": str(world.rank),
+        "PADDLE_TRAINERS_NUM": str(world.size),
+        "PADDLE_TRAINER_ENDPOINTS": ",".join(ends),
+        "PADDLE_CURRENT_ENDPOINT": ends[world.rank],
+        "PADDLE_DISTRI_BACKEND": "gloo" if paddle.get_device() == "cpu" else "nccl",
+    }
+
+
+def leave() -> None:
+    """End the group."""
+    dist.destroy_process_group()
+
+
+def told(value: Any) -> Any:
+    """What the first process gives, an object of Python's."""
+    given = [value]
+    dist.broadcast_object_list(given, src=0)
+    return given[0]
+
+
+def summed(tensor: Any) -> Any:
+    """The sum of a tensor over all processes, in float64."""
+    total = tensor.detach().astype("float64").clone()
+    dist.all_reduce(total)
+    return total
+
+
+@paddle.no_grad()
+def align(model: paddle.nn.Layer) -> None:
+    """Let parameters and buffers be those of the first process."""
+    for tensor in (*model.parameters(), *model.buffers()):
+        if tensor._is_initialized():
+            dist.broadcast(tensor, src=0)
+
+
+def check_shard(shard: Shard, device: Any) -> None:
+    """Refuse what Paddle splits on no such device."""
+    if shard == "full" and paddle.get_device() == "cpu":
+        raise BackendError(
+            "Paddle's group_sharded_parallel splits parameters on a GPU alone: choose the shard "
+            f"'optimizer', or 'none'. Received: {shard!r}, on the CPU"
+        )
+
+
+def split(model: paddle.nn.Layer) -> None:
+    """Nothing: `group_sharded_parallel` splits a model together with its optimizer."""
+
+
+class Spread(CoreSpread):
+    """`paddle.DataParallel`; of the optimizer's state fleet's sharding, of all of it its third.
+
+    With the state split each process moves the parameters that fleet has given it, by gradients
+    that are whole everywhere, and gets the others from their processes.
+    """
+
+    def __init__(self, model: Any, optimizer: Any, device: Any, *, shard: Shard) -> None:
+        self._optimizer, self._stage_1 = optimizer, None
+        if shard == "full":
+            from paddle.distributed.sharding import group_sharded_parallel
+
+            self.model, self._optimizer, _ = group_sharded_parallel(model, optimizer, "p_g_os")
+            return
+        if shard == "optimizer":
+            self._stage_1 = _stage_1(optimizer)
+        self.model = paddle.DataParallel(model, find_unused_parameters=True)
+
+    def holding_back(self) -> AbstractContextManager[Any]:
+        """A context whose backward passes add up gradients in this process alone."""
+        context: AbstractContextManager[Any] = self.model.no_sync()
+        return context
+
+    def step(self) -> None:
+        """Each process moves what is its own; of whole states all hold the same."""
+        if self._stage_1 is None:
+            self._optimizer.step()
+            return
+        optimizer, clip, moved = self._optimizer, self._optimizer._grad_clip, held(self._optimizer)
+        if clip is not None:  # by the norm of all, before each process takes its own
+            pairs = [(p, p.grad) for p in moved if p.grad is not None]
+            for parameter, gradient in clip(pairs):
+                parameter.grad = gradient
+        own = self._stage_1._rank2params[dist.get_rank()]
+        optimizer._grad_clip, optimizer._parameter_list = None, own
+        try:
+            optimizer.step()
+        finally:
+            optimizer._grad_clip, optimizer._parameter_list = clip, moved
+        self._stage_1._sharding_sync_parameters()
+
+
+def _stage_1(optimizer: Any) -> Any:
+    """Fleet's, which says whose each parameter is; it is given a copy, whose parameters it takes.
+
+    By their sizes: each goes to the process that has the fewest elements. Over the group that is
+    there: on the CPU some of those that `fleet.init` makes beside it fail now and then, or hang.
+    """
+    from paddle.distributed import fleet
+    from paddle.distributed.fleet.meta_optimizers.dygraph_optimizer import DygraphShardingOptimizer
+
+    if not hasattr(fleet.fleet, "_user_defined_strategy"):  # which fleet.init leaves there
+        fleet.fleet._user_defined_strategy = fleet.DistributedStrategy()
+    with warnings.catch_warnings():  # of no NCCL
+        warnings.simplefilter("ignore")
+        return DygraphShardingOptimizer(copy.copy(optimizer), _OneGroup())
+
+
+class _OneGroup:
+    """What fleet's optimizer asks of the groups that share a model between them."""
+
+    def get_sharding_parallel_world_size(self) -> int:
+        size: int = dist.get_world_size()
+        return size
+
+    def get_sharding_parallel_rank(self) -> int:
+        rank: int = dist.get_rank()
+        return rank
+
+    def get_sharding_parallel_group(self) -> Any:
+        return dist.get_group()

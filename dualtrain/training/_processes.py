@@ -1,0 +1,234 @@
+"""A micro-batch shared by several processes: the update is that of one process, up to rounding.
+
+Every process makes the whole micro-batch, which costs no device, and takes its rows of it. So the
+number of targets is known everywhere without asking, and the data order is that of one process.
+Of the framework's engine, which gives each process the mean of the gradients, the loss is asked
+times the number of processes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, TypeVar
+
+from dualtrain.backend import Backend, Spread
+from dualtrain.data import MicroBatch
+from dualtrain.errors import BackendError, DataError, DualtrainError, PlanError
+from dualtrain.spec import Spec
+from dualtrain.training._presence import Presence
+from dualtrain.world import ALONE, Shard, World, check_shard
+
+__all__ = ["Processes", "alone", "check_same_run", "device_of", "joined"]
+
+Value = TypeVar("Value")
+
+
+def device_of(spec: Spec, world: World) -> str:
+    """The device of a process: `cuda` without a number is that of its place on the machine."""
+    if world.size > 1 and spec.device == "cuda":
+        return f"cuda:{world.local_rank}"
+    return spec.device
+
+
+class Processes:
+    """This process's part in a run."""
+
+    def __init__(
+        self, backend: Backend, world: World, shard: Shard, presence: Presence | None
+    ) -> None:
+        self.backend, self.world, self.shard, self._presence = backend, world, shard, presence
+        self._spread: Spread | None = None
+        self._epoch = -1
+
+    @property
+    def are_several(self) -> bool:
+        """Whether there is another process."""
+        return self.world.size > 1
+
+    @property
+    def weight(self) -> int:
+        """By what a loss is multiplied, so that the mean over the processes is the sum."""
+        return self.world.size
+
+    def begin(self, model: Any) -> None:
+        """Let the weights be those of the first process; before the model has an optimizer."""
+        if self.are_several:
+            self._check(model)
+            self.backend.align(model)
+            if self.shard == "full":
+                self.backend.split(model)
+
+    def spread(self, model: Any, optimizer: Any, device: Any) -> None:
+        """Let the framework's engine have the model and its optimizer."""
+        if self.are_several:
+            self._spread = self.backend.Spread(model, optimizer, device, shard=self.shard)
+
+    def release(self) -> None:
+        """Let go of the engine, which must be gone before the group is left."""
+        self._spread = None
+
+    def forward(self, model: Any) -> Any:
+        """What forward passes of training go through."""
+        return model if self._spread is None else self._spread.model
+
+    def step(self, optimizer: Any) -> None:
+        """Let the optimizer move the weights of every process."""
+        if self._spread is None:
+            optimizer.step()
+        else:
+            self._spread.step()
+
+    def share(self, batch: MicroBatch) -> tuple[MicroBatch, bool]:
+        """This process's rows of a micro-batch, and whether they count.
+
+        Where there are fewer rows than processes one that has none takes the first, which does not
+        count: every process must take part in the mean of the gradients.
+
+        Raises `DataError` for arrays that have not the same number of rows.
+        """
+        if not self.are_several:
+            return batch, True
+        counts = {name: len(array) if array.ndim else 0 for name, array in batch.items()}
+        count = next(iter(counts.values()))
+        if count == 0 or len(set(counts.values())) > 1:
+            raise DataError(
+                "with several processes each array of a micro-batch must have a row for each "
+                f"sample: they share the rows. Received: rows {counts}"
+            )
+        rows = self.world.rows(count)
+        is_counted = rows.stop > rows.start
+        taken = rows if is_counted else slice(0, 1)
+        return {name: array[taken] for name, array in batch.items()}, is_counted
+
+    def before(self, *, is_last: bool) -> AbstractContextManager[Any]:
+        """The context of a forward and a backward pass; is_last: of an update."""
+        if self._spread is None or is_last:
+            return nullcontext()
+        return self._spread.holding_back()
+
+    def summed(self, tensor: Any) -> Any:
+        """A scalar's sum over all processes."""
+        return self.backend.summed(tensor) if self.are_several else tensor.detach()
+
+    def told(self, value: Value) -> Value:
+        """The first process's value, so that all decide alike."""
+        if not self.are_several:
+            return value
+        given: Value = self.backend.told(value)
+        return given
+
+    def said(self, value: Value) -> Value:
+        """The first process's, a word or a number, without a wait for the device."""
+        if self._presence is None:
+            return value
+        given: Value = self._presence.said(value)
+        return given
+
+    def meet(self) -> None:
+        """Wait for the others, after what may take one of them long: frameworks wait less."""
+        if self._presence is not None:
+            self._presence.meet()
+
+    def check_alike(self, what: str, value: object, cure: str) -> None:
+        """Raise `DataError` where a value is not the first process's."""
+        if not self.are_several:
+            return
+        expected = self.told(value)
+        if expected != value:
+            raise DataError(
+                f"with several processes {what} must be the same in each: {cure}. Expected, as in "
+                f"process 0: {_short(expected)}. Received: {_short(value)}, in {self.world}"
+            )
+        self.meet()
+
+    def check_batches(self, epoch: int, digests: tuple[str, ...]) -> None:
+        """Look, once an epoch, whether every process has the same micro-batches."""
+        if epoch != self._epoch:
+            self._epoch = epoch
+            self.check_alike(
+                "an epoch's micro-batches",
+                digests,
+                "each process is given all of them, and takes its own rows; leave a "
+                "DistributedSampler out, and seed what shuffles",
+            )
+
+    def _check(self, model: Any) -> None:
+        """Refuse what would not be the update of one process, or be spread twice."""
+        modules = self.backend.modules(model).items()
+        wrapped = [type(module).__name__ for _, module in modules if _is_spread(module)]
+        if wrapped:
+            raise BackendError(
+                "with several processes the model must be as it was written: the run spreads it "
+                f"itself. Received: one in {wrapped[0]}"
+            )
+        names = [
+            path
+            for path, module in modules
+            if "BatchNorm" in type(module).__name__ and (module.training or not model.training)
+        ]
+        if names:
+            raise PlanError(
+                "with several processes a model must have no batch norm that trains: each process "
+                "would normalise by its own rows, and the update would not be that of one process. "
+                "Put it into evaluation mode, or take a norm without a batch. Received: "
+                f"{', '.join(names[:3])}, of {self.world.size} processes"
+            )
+
+
+def alone(backend: Backend) -> Processes:
+    """One process."""
+    return Processes(backend, ALONE, "none", None)
+
+
+@contextmanager
+def joined(
+    backend: Backend, device: Any, *, world: World | None = None, shard: Shard = "none"
+) -> Iterator[Processes]:
+    """The block in which this process is one of its world's, that of the environment.
+
+    Raises `BackendError` for a way of sharding that the backend or the device has not, and where
+    another process ends or stands still, with its number.
+    """
+    world = World.of(os.environ) if world is None else world
+    check_shard(shard)
+    if world.size == 1:
+        yield alone(backend)
+        return
+    backend.check_shard(shard, device)
+    made = backend.join(world, device)
+    with Presence(world, backend.told) as presence:
+        try:
+            yield Processes(backend, world, shard, presence)
+        except DualtrainError:
+            raise
+        except Exception:  # whatever a framework says of a process that does not answer
+            presence.check(wait=2.0)
+            raise
+    if made:
+        backend.leave()
+
+
+def check_same_run(processes: Processes, spec: Spec, data: str | None = None) -> None:
+    """Raise `DataError` where a process has another spec, or other data.
+
+    And `BackendError` for a spec that is not for a model that is split.
+    """
+    if processes.are_several and processes.shard != "none" and spec.amp and spec.amp.level == "O2":
+        raise BackendError(
+            "amp.level 'O2' keeps masters beside weights that are whole: choose the shard 'none', "
+            f"or level 'O1'. Received: 'O2' and {processes.shard!r}"
+        )
+    words = spec.model_dump_json(exclude={"device"})
+    processes.check_alike("the spec", words, "give each the same file")
+    processes.check_alike("the data", data, "give each machine the same files")
+
+
+def _is_spread(module: Any) -> bool:
+    return any("DataParallel" in base.__name__ for base in type(module).__mro__)
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) < 100 else f"{text[:97]}..."

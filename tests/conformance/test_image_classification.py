@@ -1,0 +1,176 @@
+"""Image classification on every backend: its models as known, its files, its score, predictions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dualtrain.backend import Backend
+from dualtrain.errors import CheckpointError, DataError, SpecError
+from dualtrain.ledger import roles_of
+from dualtrain.spec import Spec
+from dualtrain.tasks.image_classification import CnnConfig, VitConfig
+from dualtrain.training import parameters_of, predict, train
+from tests.tasks import prepare, small_spec
+
+CNN = {"name": "cnn", "channels": [6, 8]}
+VIT = {"name": "vit", "patch_size": 2, "hidden_size": 8, "layers": 2, "heads": 2}
+CONFIGS: dict[str, CnnConfig | VitConfig] = {
+    "cnn": CnnConfig(inputs=3, channels=(4, 5), classes=7),
+    "vit": VitConfig(
+        inputs=3,
+        patches=6,
+        patch_size=2,
+        hidden_size=8,
+        layers=2,
+        heads=4,
+        intermediate_size=11,
+        classes=7,
+    ),
+}
+KINDS = ("low", "middle", "top")
+
+
+def write_images(folder: Path) -> None:
+    """train.npz and eval.npz: 6 x 4 pixels, two channels; a label says which rows are bright."""
+    draw = np.random.RandomState(4)
+    for name, count in (("train", 76), ("eval", 24)):
+        labels = draw.randint(0, 3, count)
+        images = draw.randint(0, 90, (count, 6, 4, 2)).astype(np.uint8)
+        for image, label in zip(images, labels, strict=True):
+            image[2 * label : 2 * label + 2] += 90
+        np.savez(folder / f"{name}.npz", images=images, labels=np.array(KINDS)[labels])
+
+
+def spec_of(folder: Path, model: Any = CNN, **changes: Any) -> Spec:
+    task = {
+        "name": "image_classification",
+        "train": "train.npz",
+        "eval": "eval.npz",
+        "model": model,
+    }
+    return small_spec(folder, task=task | changes)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_images(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("family", CONFIGS)
+def test_names_shapes_and_roles(backend: Backend, family: str) -> None:
+    """Sizes that are all different."""
+    live = backend.parameters(backend.build_model(CONFIGS[family]))
+    known = parameters_of(CONFIGS[family])
+    assert {p.name: (p.shape, roles_of(p)) for p in live} == {
+        p.name: (p.shape, roles_of(p)) for p in known
+    }
+
+
+def test_data_are_standardised_by_the_train_split(folder: Path) -> None:
+    """Per channel, and channels first; by numpy's formula."""
+    data = prepare(spec_of(folder))
+    train, held_out = (np.load(folder / f"{name}.npz") for name in ("train", "eval"))
+    pixels = train["images"] / 255
+    mean, deviation = pixels.mean(axis=(0, 1, 2)), pixels.std(axis=(0, 1, 2))
+    for split, file in ((data.train, train), (data.eval, held_out)):
+        expected = (file["images"] / 255 - mean) / deviation
+        np.testing.assert_allclose(split.images, expected.transpose(0, 3, 1, 2), atol=1e-5)
+        assert [data.classes[i] for i in split.labels] == file["labels"].tolist()
+    plain = prepare(spec_of(folder, standardise=False))
+    np.testing.assert_array_equal(
+        plain.train.images, (train["images"].astype("f4") / 255).transpose(0, 3, 1, 2)
+    )
+
+
+@pytest.mark.parametrize("model", [CNN, VIT])
+def test_predictions_are_those_of_the_score(backend: Backend, folder: Path, model: Any) -> None:
+    """Right ones counted from the answers, which `predict` has not seen."""
+    spec = spec_of(folder, model).model_copy(
+        update={"duration": small_spec(folder, duration={"epochs": 30}).duration}
+    )
+    score = train(spec, backend.NAME, output=folder / "out")
+    held_out = np.load(folder / "eval.npz")
+    np.savez(folder / "new.npz", images=held_out["images"])
+    found = predict(folder / "out", folder / "new.npz")
+    assert score is not None
+    assert [row["image"] for row in found] == list(range(24))
+    right = sum(
+        row["prediction"] == label for row, label in zip(found, held_out["labels"], strict=True)
+    )
+    assert score.correct == right
+    assert right > 16
+    assert all(1 / 3 <= row["probability"] <= 1 for row in found)
+
+
+def test_numbers_are_classes_by_their_value(folder: Path) -> None:
+    labels = np.array([10, 9, 2] * 4)
+    np.savez(folder / "train.npz", images=np.random.RandomState(0).rand(12, 6, 4), labels=labels)
+    assert prepare(spec_of(folder, eval=None)).classes == ("2", "9", "10")
+
+
+IMAGES = np.random.RandomState(0).rand(4, 6, 4, 2)
+LABELS = np.array(["low", "top"] * 2)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"images": IMAGES}, r"must have an array 'labels'.*images"),
+        ({"images": IMAGES[0, 0], "labels": LABELS}, r"images.*must have the shape"),
+        ({"images": IMAGES.astype(int), "labels": LABELS}, r"must be of uint8.*int64"),
+        ({"images": IMAGES * np.inf, "labels": LABELS}, "must be finite"),
+        ({"images": IMAGES, "labels": LABELS[:3]}, "one for each of the 4 images"),
+        ({"images": IMAGES, "labels": LABELS == "low"}, "must be whole numbers or texts"),
+        ({"images": IMAGES, "labels": LABELS.astype(object)}, "of numbers and texts alone"),
+        ({"images": IMAGES, "labels": LABELS[[0] * 4]}, "two classes or more.*'low'"),
+        ({"images": IMAGES * [1, 0], "labels": LABELS}, "channel 2, of one value"),
+    ],
+)
+def test_what_is_refused_of_a_file(folder: Path, arrays: dict[str, Any], message: str) -> None:
+    np.savez(folder / "train.npz", **arrays)
+    with pytest.raises(DataError, match=message):
+        prepare(spec_of(folder, eval=None))
+
+
+def test_what_else_is_refused(folder: Path) -> None:
+    (folder / "text.npz").write_text("no archive", encoding="utf-8")
+    with pytest.raises(DataError, match=r"text\.npz: must be what numpy\.savez writes"):
+        prepare(spec_of(folder, train="text.npz"))
+    with pytest.raises(DataError, match=r"must end in \.npz"):
+        prepare(spec_of(folder, train="train.csv"))
+    with pytest.raises(DataError, match=r"patch_size divides, 4\. Received: 6 x 4"):
+        prepare(spec_of(folder, {**VIT, "patch_size": 4}))
+    with pytest.raises(SpecError, match="heads: must divide hidden_size"):
+        spec_of(folder, {**VIT, "heads": 3})
+    with pytest.raises(SpecError, match=r"model\.name: must be one of .cnn., .vit."):
+        spec_of(folder, {"name": "resnet"})
+    np.savez(folder / "eval.npz", images=IMAGES[:, :4], labels=LABELS)
+    with pytest.raises(DataError, match=r"\(2, 6, 4\)\. Received: \(2, 4, 4\)"):
+        prepare(spec_of(folder))
+    np.savez(folder / "eval.npz", images=IMAGES, labels=np.array(["low", "left"] * 2))
+    with pytest.raises(DataError, match=r"one of the train split's classes.*Received: 'left'"):
+        prepare(spec_of(folder))
+
+
+def test_a_folder_of_other_images(backend: Backend, folder: Path) -> None:
+    train(spec_of(folder), backend.NAME, output=folder / "out")
+    np.savez(folder / "new.npz", images=IMAGES[:, :4])
+    with pytest.raises(DataError, match=r"of training, \(2, 6, 4\)\. Received: \(2, 4, 4\)"):
+        predict(folder / "out", folder / "new.npz")
+    (folder / "out" / "images.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(CheckpointError, match=r"images\.json: model: is required"):
+        predict(folder / "out", folder / "eval.npz")
+
+
+def test_an_output_of_another_shape_is_refused(folder: Path) -> None:
+    spec = spec_of(folder)
+    task, data = spec.task, prepare(spec)
+    assert task is not None
+    batch = data.batch(data.eval, np.arange(3))
+    with pytest.raises(DataError, match=r"\(images, classes\), \(3, 3\)\. Received: \(3, 4\)"):
+        task.score([(np.zeros((3, 4), np.float32), batch)], data)

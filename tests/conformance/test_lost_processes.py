@@ -1,0 +1,95 @@
+"""One of several processes is killed, stands still or fails: all end, and say which it was."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import dualtrain
+from dualtrain.backend import Backend
+from dualtrain.training import _presence
+from tests.builders import spec_of
+from tests.forked import statuses_of
+
+LIMIT = 60.0
+"""Seconds in which all must have ended: torch would wait for half an hour."""
+
+
+def fitted(backend: Backend, at_update: Callable[[], None]) -> None:
+    """A run that is long enough; `at_update` is called in process 1 in the middle of it."""
+    calls = 0
+
+    def loss(model: Any, tensors: dict[str, Any]) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 5 and os.environ["RANK"] == "1":
+            at_update()
+        return backend.cross_entropy_sum(model(tensors["x"]), tensors["labels"])
+
+    batches = [{"x": np.ones((4, 3), "float32"), "labels": np.arange(4) % 2}]
+    model = backend.build_linear(3, 2)
+    dualtrain.fit(spec_of(duration={"updates": 10**6}), model, batches, loss=loss)
+
+
+def fail() -> None:
+    raise ValueError("no such thing")
+
+
+CASES: dict[str, tuple[Callable[[], None], str]] = {
+    "killed": (lambda: os.kill(os.getpid(), signal.SIGKILL), "has ended before the run"),
+    "stopped": (
+        lambda: os.kill(os.getpid(), signal.SIGSTOP),
+        "has given no sign of life for ",
+    ),
+    "failed": (fail, "has ended: ValueError: no such thing"),
+    "left": (lambda: os._exit(0), "has ended before the run"),
+}
+
+
+@pytest.mark.parametrize(("case", "size"), [*((case, 2) for case in CASES), ("killed", 3)])
+def test_the_others_end_and_name_it(
+    backend: Backend,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    case: str,
+    size: int,
+) -> None:
+    act, sentence = CASES[case]
+    if case == "stopped":
+        monkeypatch.setattr(_presence, "SILENCE", 8.0)
+        monkeypatch.setattr(_presence, "GRACE", 2.0)
+    begun = time.monotonic()
+    left = [1] if case == "stopped" else []
+    statuses = statuses_of(size, lambda: fitted(backend, act), limit=LIMIT, left=left)
+    told = capfd.readouterr().err
+    others = [status for rank, status in enumerate(statuses) if rank != 1]
+    assert None not in others, time.monotonic() - begun
+    assert 0 not in others
+    assert f"process 1 of {size} (" in told
+    assert sentence in told
+
+
+def test_orphans_end(backend: Backend, capfd: pytest.CaptureFixture[str]) -> None:
+    """The launcher is gone: nobody would end them, or show what they say."""
+
+    def begun() -> None:
+        launcher = os.fork()
+        if launcher:  # each process has one, which ends while the process runs
+            time.sleep(4.0)
+            os._exit(7)
+        fitted(backend, lambda: None)
+
+    read, write = os.pipe()  # which the processes have open: no children of this one
+    statuses = statuses_of(2, begun, limit=LIMIT, TORCHELASTIC_RUN_ID="of a test")
+    assert statuses == [7, 7]
+    os.close(write)
+    assert os.read(read, 1) == b""  # the end of the file: all of them are gone
+    os.close(read)
+    told = capfd.readouterr().err
+    assert told.count("the launcher has ended, and so does each of its processes") == 2

@@ -1,0 +1,173 @@
+"""`fit` in several processes: they draw and decide alike, and what differs is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import dualtrain
+from dualtrain.backend import Backend
+from dualtrain.errors import DualtrainError
+from dualtrain.trace import read_trace
+from tests.builders import plateau_spec, spec_of
+from tests.forked import forked
+
+SPEC = spec_of(batch={"accumulate": 2}, duration={"epochs": 3}, clip={"global_norm": 0.01})
+
+
+class Shuffled:
+    """Five micro-batches, in an order and with noise of the moment, from numpy and from Python."""
+
+    def __len__(self) -> int:
+        return 5
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        for index in np.random.permutation(5):
+            x = np.full((4, 3), float(index), "float32") + random.random() * np.eye(4, 3)
+            yield {"x": x.astype("float32"), "labels": np.arange(4) % 2}
+
+
+def rank() -> int:
+    return int(os.environ.get("RANK", "0"))
+
+
+def entropy(backend: Backend) -> Any:
+    def loss(model: Any, tensors: dict[str, Any]) -> Any:
+        return backend.cross_entropy_sum(model(tensors["x"]), tensors["labels"])
+
+    return loss
+
+
+def refusals(folder: Path, size: int, work: Any) -> list[str]:
+    """What each process says of the work that it cannot do."""
+
+    def told() -> None:
+        try:
+            work()
+        except DualtrainError as error:
+            (folder / f"{rank()}.txt").write_text(str(error), encoding="utf-8")
+
+    forked(size, told)
+    return [(folder / f"{n}.txt").read_text(encoding="utf-8") for n in range(size)]
+
+
+def test_micro_batches_are_drawn_as_by_one_process(backend: Backend, tmp_path: Path) -> None:
+    """Each process has random states and weights of its own at first."""
+
+    def fitted(name: str) -> None:
+        seed = 1 + rank()
+        random.seed(seed)
+        np.random.seed(seed)
+        backend.seed_everything(seed)
+        model = backend.build_linear(3, 2)
+        updates = dualtrain.fit(
+            SPEC, model, Shuffled(), loss=entropy(backend), trace=tmp_path / f"{name}.jsonl"
+        )
+        losses = json.dumps([update.loss for update in updates])
+        (tmp_path / f"{name}.{rank()}").write_text(losses, encoding="utf-8")
+
+    fitted("alone")
+    forked(3, lambda: fitted("shared"))
+    alone, shared = (read_trace(tmp_path / f"{name}.jsonl") for name in ("alone", "shared"))
+    assert [u.batches for u in shared.updates] == [u.batches for u in alone.updates]
+    assert len({u.batches for u in shared.updates}) == len(shared.updates)
+    assert shared.header.initial_digest == alone.header.initial_digest
+    for name in ("loss", "grad_norm"):
+        np.testing.assert_allclose(
+            [getattr(u, name) for u in shared.updates],
+            [getattr(u, name) for u in alone.updates],
+            rtol=1e-5,
+        )
+    told = {(tmp_path / f"shared.{n}").read_text(encoding="utf-8") for n in range(3)}
+    assert told == {json.dumps([u.loss for u in shared.updates])}
+
+
+def test_dropout_draws_other_masks_in_each_process(backend: Backend, tmp_path: Path) -> None:
+    batches = [{"x": np.ones((4, 3), "float32"), "labels": np.zeros(4, "int64")}] * 2
+
+    def masked() -> None:
+        seen: list[Any] = []
+
+        def loss(model: Any, tensors: dict[str, Any]) -> Any:
+            seen.append(backend.random_states(model)["cpu"].tolist())
+            return entropy(backend)(model, tensors)
+
+        dualtrain.fit(spec_of(), backend.build_linear(3, 2), batches, loss=loss)
+        (tmp_path / str(rank())).write_text(json.dumps(seen), encoding="utf-8")
+
+    forked(2, masked)
+    first, second = (json.loads((tmp_path / str(n)).read_text("utf-8")) for n in range(2))
+    assert all(a != b for a, b in zip(first, second, strict=True))
+
+
+def test_a_metric_is_the_first_process_s(backend: Backend, tmp_path: Path) -> None:
+    """Each measures another: were it its own, the rates would part."""
+    spec = plateau_spec()
+
+    def fitted() -> None:
+        updates = dualtrain.fit(
+            spec,
+            backend.build_linear(3, 2),
+            Shuffled(),
+            loss=entropy(backend),
+            metric=lambda model: 1.0 if rank() == 0 else -random.random(),
+        )
+        rates = json.dumps([update.lr for update in updates])
+        (tmp_path / str(rank())).write_text(rates, encoding="utf-8")
+
+    forked(2, fitted)
+    first, second = (json.loads((tmp_path / str(n)).read_text("utf-8")) for n in range(2))
+    assert first == second
+    assert first[-1] < first[0]
+
+
+def test_a_share_of_the_data_is_refused(backend: Backend, tmp_path: Path) -> None:
+    def fitted() -> None:
+        batches = [{"x": np.full((4, 3), rank(), "float32"), "labels": np.arange(4) % 2}]
+        dualtrain.fit(spec_of(), backend.build_linear(3, 2), batches, loss=entropy(backend))
+
+    told = refusals(tmp_path, 2, fitted)
+    rule = "with several processes an epoch's micro-batches must be the same in each"
+    assert told[1].startswith(rule)
+    assert "in process 1 of 2" in told[1]
+    assert rule in told[0]
+    assert "process 1 of 2" in told[0]
+
+
+def test_another_spec_is_refused(backend: Backend, tmp_path: Path) -> None:
+    def fitted() -> None:
+        spec = spec_of(seed=rank())
+        dualtrain.fit(spec, backend.build_linear(3, 2), Shuffled(), loss=entropy(backend))
+
+    told = refusals(tmp_path, 2, fitted)
+    assert told[1].startswith("with several processes the spec must be the same in each")
+
+
+@pytest.mark.parametrize(
+    ("case", "rule"),
+    [
+        ("rows", "with several processes each array of a micro-batch must have a row for each"),
+        ("shard", "shard must be one of none, optimizer, full. Received: 'zero'"),
+    ],
+)
+def test_what_cannot_be_shared_is_refused(
+    backend: Backend, tmp_path: Path, case: str, rule: str
+) -> None:
+    x = np.ones((4, 3), "float32")
+    batch = {"x": x, "labels": np.arange(4) % 2}
+    if case == "rows":
+        batch["weight"] = np.ones(1, "float32")
+    shard: Any = "zero" if case == "shard" else "none"
+
+    def fitted() -> None:
+        model = backend.build_linear(3, 2)
+        dualtrain.fit(spec_of(), model, [batch], loss=entropy(backend), shard=shard)
+
+    assert any(rule in text for text in refusals(tmp_path, 2, fitted))

@@ -1,0 +1,34 @@
+"""What a progress bar says of a side."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+from rich.console import Console
+
+from dualtrain.trace import Update
+from dualtrain.workers import ProgressBars
+
+
+def test_a_bar_has_loss_rate_speed_and_what_is_left() -> None:
+    written = StringIO()
+    console = Console(file=written, force_terminal=True, width=120, color_system=None)
+    with ProgressBars(["torch"], console) as bars:
+        bars.get_time = iter(range(1000)).__next__  # a second passes between two looks at the clock
+        seen = bars.observer("torch")
+        for attempt in range(6):
+            seen.updated(Update(attempt=attempt, t=attempt, lr=5e-5, loss=0.25), 60)
+        bars.refresh()
+        text = written.getvalue().splitlines()[-1]
+    assert "6/60 loss 0.2500 lr 5.00e-05" in text
+    (task,) = bars.tasks
+    assert task.speed is not None
+    assert f"{task.speed:.1f}/s" in text
+    assert task.time_remaining is not None
+
+
+def test_a_run_that_is_refused_shows_none() -> None:
+    written = StringIO()
+    with ProgressBars(["torch"], Console(file=written, force_terminal=True)):
+        pass
+    assert written.getvalue() == ""

@@ -1,0 +1,111 @@
+"""Several processes of one run, by forking after one import: a launcher would import in each."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+import traceback
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+import numpy as np
+
+from dualtrain.parity import compare_files
+from dualtrain.trace import read_trace
+
+__all__ = ["check_alike", "forked", "statuses_of"]
+
+LIMIT = 120.0
+"""Seconds; a process that hangs must not hang the tests."""
+
+
+def forked(size: int, work: Callable[[], object]) -> None:
+    """Do the work in as many processes as if torchrun had started them.
+
+    Raises `AssertionError` with the statuses of all if one fails; errors are printed.
+    """
+    statuses = statuses_of(size, work)
+    assert not any(statuses), statuses
+
+
+def statuses_of(
+    size: int,
+    work: Callable[[], object],
+    *,
+    limit: float = LIMIT,
+    left: Collection[int] = (),
+    **environment: str,
+) -> list[int | None]:
+    """The status of each process, minus the signal that ended it; None of one that was left.
+
+    limit: seconds after which those that are left are killed. left: processes not waited for.
+    """
+    port = _port()
+    children = [_child(rank, size, port, work, environment) for rank in range(size)]
+    statuses: dict[int, int | None] = dict.fromkeys(children)
+    end = time.monotonic() + limit
+    awaited = [child for rank, child in enumerate(children) if rank not in left]
+    while any(statuses[child] is None for child in awaited) and time.monotonic() < end:
+        for child, status in statuses.items():
+            if status is None:
+                found, ended = os.waitpid(child, os.WNOHANG)
+                statuses[child] = os.waitstatus_to_exitcode(ended) if found else None
+        time.sleep(0.01)
+    for child, status in statuses.items():
+        if status is None:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+    return list(statuses.values())
+
+
+def check_alike(folder: Path, size: int) -> None:
+    """The run `shared` against the run `alone`: traces and outputs; size: the last processes."""
+    files = [folder / f"{name}.jsonl" for name in ("alone", "shared")]
+    compared = compare_files(*files)
+    assert compared.agrees, compared
+    alone, shared = map(read_trace, files)
+    assert shared.header.plan is not None
+    assert shared.header.plan.world_size == size
+    assert [u.lr for u in shared.updates] == [u.lr for u in alone.updates]
+    assert [u.batches for u in shared.updates] == [u.batches for u in alone.updates]
+    assert shared.outcome == alone.outcome
+    for name in ("loss", "grad_norm", "clipped_norm"):
+        np.testing.assert_allclose(
+            [getattr(u, name) for u in shared.updates],
+            [getattr(u, name) for u in alone.updates],
+            rtol=2e-5,
+        )
+
+
+def _child(
+    rank: int, size: int, port: int, work: Callable[[], object], environment: dict[str, str]
+) -> int:
+    child = os.fork()
+    if child:
+        return child
+    status = 1
+    try:
+        os.environ.update(
+            RANK=str(rank),
+            WORLD_SIZE=str(size),
+            LOCAL_RANK=str(rank),
+            MASTER_ADDR="127.0.0.1",
+            MASTER_PORT=str(port),
+            **environment,
+        )
+        work()
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def _port() -> int:
+    """One that is free, with those behind it, which Paddle's processes take."""
+    with socket.socket() as opened:
+        opened.bind(("127.0.0.1", 0))
+        port: int = opened.getsockname()[1]
+    return port
