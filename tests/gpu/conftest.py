@@ -33,7 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    device = config.getoption("--device")
+    device = str(config.getoption("--device"))
     try:
         name = name_of(device)
     except NoDevice as refusal:
