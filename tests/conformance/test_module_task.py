@@ -12,8 +12,9 @@ import pytest
 
 from dualtrain import write_script
 from dualtrain.backend import Backend
-from dualtrain.errors import CheckpointError, DataError, SpecError
+from dualtrain.errors import CheckpointError, DataError, MetricError, SpecError
 from dualtrain.spec import Spec
+from dualtrain.trace import read_trace
 from dualtrain.training import predict, train
 from tests.tasks import prepare, small_spec
 
@@ -106,6 +107,21 @@ def test_a_loss_and_a_score_of_its_own(backend: Backend, tmp_path: Path) -> None
     assert score.loss == pytest.approx(errors.mean(), rel=1e-5)
     assert score.metrics == {"largest": pytest.approx(errors.max(), rel=1e-5)}
     assert score.examples == 24
+
+
+def test_a_run_ends_by_a_metric_of_its_own(backend: Backend, tmp_path: Path) -> None:
+    """The first evaluation is better than none, and the second by far too little."""
+    write(tmp_path, OWN + LOSS + SCORE)
+    stopping = {"metric": "largest", "mode": "max", "patience": 1, "threshold": 1e9}
+    spec = spec_of(tmp_path, duration={"epochs": 5}, early_stopping=stopping, best={})
+    train(spec, backend.NAME, output=tmp_path / "out", trace=tmp_path / "t.jsonl")
+    trace = read_trace(tmp_path / "t.jsonl")
+    assert len(trace.evaluations) == 2
+    assert trace.outcome.startswith("early stopping")
+    unknown = stopping | {"metric": "smallest"}
+    spec = spec_of(tmp_path, duration={"epochs": 5}, early_stopping=unknown)
+    with pytest.raises(MetricError, match="must give the metric 'smallest'"):
+        train(spec, backend.NAME)
 
 
 def test_initial_weights_are_the_seeds(backend: Backend, tmp_path: Path) -> None:
