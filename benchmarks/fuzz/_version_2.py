@@ -28,7 +28,10 @@ def _header(header: dict[str, Any]) -> dict[str, Any]:
         **_without(header, "computation", "parameters", "plan"),
         **_without(plan, "decisions"),
         "version": 2,
-        "ledger": [_without(facts, "dtype") | decision for facts, decision in both],
+        "ledger": [
+            _without(facts, "dtype") | _without(decision, "betas", "betas_rule")
+            for facts, decision in both
+        ],
     }
 
 

@@ -133,12 +133,14 @@ def _powers(given: Parameter, step: Step) -> Iterator[Reading]:
 def _knob(given: Parameter, what: str, found: Held) -> str:
     """The fields that a state hangs on; weight decay alone, if the weights explain what is off."""
     rule = given.rule
-    alike = found.error.shape == given.weight.shape
-    if alike and slope(found, given.weight.astype(np.float64)).is_most:
-        return "weight_decay"
+    alike, decays = found.error.shape == given.weight.shape, bool(given.factors.decay)
+    if alike:
+        along = slope(found, given.weight.astype(np.float64))
+        if along.is_all or (decays and along.is_most):
+            return "weight_decay"
     coupled = alike and not rule.decoupled
     fields = [f"optimizer.{word}" for word in _WORDS[what] if word in type(rule).model_fields]
-    return ", ".join([*fields, *(["weight_decay"] if coupled and given.factors.decay else [])])
+    return ", ".join([*fields, *(["weight_decay"] if coupled and decays else [])])
 
 
 _RATES = ("betas", "rho")

@@ -86,6 +86,8 @@ def test_as_json(spec: str, backend: Backend, capsys: pytest.CaptureFixture[str]
         "decay": 0.5,
         "lr_rule": "default",
         "lr_multiplier": 1.0,
+        "betas_rule": "default",
+        "betas": None,
         "freeze_rule": "default",
         "trains": True,
     }

@@ -196,6 +196,7 @@ def test_a_terminal_that_is_closed_leaves_a_saved_run(backend: Backend, folder: 
     """SIGHUP comes from the system itself, and nothing can be said any more."""
     pid, terminal = pty.fork()
     if pid == 0:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored where the tests outlive a terminal
         sys.stdout, sys.stderr = (os.fdopen(n, "w", 1, closefd=False) for n in (1, 2))
         run(folder, backend.NAME, BEGIN, nothing)
     CHILDREN.append(pid)

@@ -49,6 +49,7 @@ def test_commands_and_options_are_these() -> None:
             "--log",
             "--output",
             "--resume",
+            "--shard",
             "--states",
             "--trace",
             "spec",

@@ -85,10 +85,9 @@ FORGED: dict[str, tuple[dict[str, Any], Change, str]] = {
         "1: header plan.total_updates of its spec is 8. Received: 6",
     ),
     "sizes that no plan has": (
-        {"batch": {"size": 3, "accumulate": 2}},
-        put(HEADER, plan__world_size=2),
-        "1: header plan is one that its spec allows. Received: batch.size: must be a multiple of "
-        "world_size",
+        {"warmup": {"steps": 5}},
+        put(HEADER, plan__micro_batches_per_epoch=1),
+        "1: header plan is one that its spec allows. Received: warmup.steps: ",
     ),
     "a size of 10^400": (
         {},
