@@ -1,0 +1,127 @@
+"""Values that the program replaces by others after they are given."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.core.recipes.conftest import Reading
+
+BY_DATA = """
+import json, os.path as osp
+import yaml
+from dataclasses import dataclass, field
+from {library} import {parser}, TrainingArguments, Trainer
+table = yaml.safe_load(open(osp.join(osp.abspath("."), "./tasks.yml")))
+
+@dataclass
+class Data:
+    task: str = field(default=None)
+
+def main():
+    data, training = {parser}((Data, TrainingArguments)).parse_args_into_dataclasses()
+    if data.task in table:
+        chosen = table[data.task]
+        for each in (data, training):
+            for name in vars(each):
+                if name in chosen.keys():
+                    setattr(each, name, chosen[name])
+    trainer = Trainer(model=make(), args=training, train_dataset=load())
+    trainer.train()
+
+main()
+"""
+TABLE = "one: {learning_rate: 0.0003, seed: 9}\ntwo: {weight_decay: 0.2}\n"
+
+
+@pytest.mark.parametrize(
+    ("library", "parser"),
+    [("paddlenlp.trainer", "PdArgumentParser"), ("transformers", "HfArgumentParser")],
+)
+@pytest.mark.parametrize(
+    ("task", "said"),
+    [("one", (0.0003, 9, 0.0)), ("two", (0.5, 42, 0.2)), ("three", (0.5, 42, 0.0))],
+)
+def test_a_configuration_beats_the_command_line(
+    reading: Reading, library: str, parser: str, task: str, said: tuple[float, float, float]
+) -> None:
+    recipe = reading(
+        BY_DATA.format(library=library, parser=parser),
+        {"tasks.yml": TABLE},
+        run=f"python train.py --learning_rate 0.5 --task {task}",
+    )
+    assert tuple(recipe[name].value for name in ("lr", "seed", "weight_decay")) == said
+
+
+IN_LOOP = """
+import torch
+model = torch.nn.Linear(2, 2)
+optimizer = torch.optim.SGD(model.parameters(), lr={lr})
+for step, batch in enumerate(loader()):
+    {writes}
+    model(batch).sum().backward()
+    optimizer.step()
+    optimizer.zero_grad()
+"""
+
+
+def test_a_rate_of_zero_that_the_loop_writes_is_no_rate(reading: Reading) -> None:
+    writes = "optimizer.param_groups[0]['lr'] = rate(step)"
+    recipe = reading(IN_LOOP.format(lr=0, writes=writes))
+    assert recipe["lr"].certainty == "unknown"
+    assert "is replaced by what is written at train.py:6" in recipe["lr"].why
+
+
+def test_a_rate_of_zero_that_nothing_writes_is_one(reading: Reading) -> None:
+    assert reading(IN_LOOP.format(lr=0, writes="pass"))["lr"].value == 0
+
+
+OVER = """
+import torch
+from transformers import get_linear_schedule_with_warmup
+{accumulation}
+loader = torch.utils.data.DataLoader(data(), batch_size=4)
+model = torch.nn.Linear(2, 2)
+optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
+schedule = get_linear_schedule_with_warmup(optimizer, 5, len(loader) * 3 // {by})
+for epoch in range(3):
+    for step, batch in enumerate(loader):
+        (model(batch).sum() / micro).backward()
+        if step % micro == 0:
+            optimizer.step()
+            schedule.step()
+            optimizer.zero_grad()
+"""
+
+
+@pytest.mark.parametrize(
+    ("accumulation", "by", "length"),
+    [
+        ("micro = 1", "micro", "epochs_over_accumulate"),
+        ("micro = 4", "micro", "epochs_over_accumulate"),
+        ("micro = 1\nranks = 1", "ranks", "epochs"),
+    ],
+)
+def test_a_length_over_an_accumulation_of_one(
+    reading: Reading, accumulation: str, by: str, length: str
+) -> None:
+    recipe = reading(OVER.format(accumulation=accumulation, by=by))
+    assert recipe["length"].value == length
+
+
+COMPUTED = """
+from transformers import Trainer, TrainingArguments
+rows = load()
+arguments = TrainingArguments("out", max_steps={most})
+Trainer(model=make(), args=arguments, train_dataset=rows).train()
+"""
+
+
+@pytest.mark.parametrize(
+    ("most", "length"), [("len(rows) // 8", None), ("40", "max_steps_or_epochs_over_accumulate")]
+)
+def test_a_limit_that_is_computed_leaves_the_length_open(
+    reading: Reading, most: str, length: str | None
+) -> None:
+    recipe = reading(COMPUTED.format(most=most))
+    assert recipe["length"].value == length
+    assert recipe["length"].certainty == ("unknown" if length is None else "implied")
