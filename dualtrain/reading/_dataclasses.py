@@ -144,7 +144,9 @@ def _named_tuple(machine: Machine, event: Event) -> Value | None:
         told = plain(names)
     except ValueError:
         return None
-    words = told.replace(",", " ").split() if isinstance(told, str) else list(told or ())
+    if not isinstance(told, (str, list, tuple)):
+        return None
+    words = told.replace(",", " ").split() if isinstance(told, str) else list(told)
     if around is None or not all(isinstance(one, str) and one.isidentifier() for one in words):
         return None
     given = event.kwargs.get("defaults")

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 
 from dualtrain.reading import Known, Place
 from dualtrain.recipes._record import Hazard
-from dualtrain.recipes._seen import Part, Seen
+from dualtrain.recipes._seen import Part, Seen, inside
 from dualtrain.recipes._source_lines import text_of
-from dualtrain.recipes.schedules._driving import driving
+from dualtrain.recipes.loops._flag_hazards import TRAINING
+from dualtrain.recipes.schedules._driving import driving, rate
 
 __all__ = ["decoys_part"]
 
@@ -32,7 +33,14 @@ LONGEST = 12
 
 def decoys_part(seen: Seen) -> Part:
     """Hazards alone."""
-    return Part(hazards=[*_commented_out(seen), *_never_stepped(seen)])
+    return Part(
+        hazards=[
+            *_commented_out(seen),
+            *_commented_keys(seen),
+            *_never_stepped(seen),
+            *_not_read(seen),
+        ]
+    )
 
 
 def _commented_out(seen: Seen) -> Iterator[Hazard]:
@@ -114,3 +122,44 @@ def _never_stepped(seen: Seen) -> Iterator[Hazard]:
         if made is not seen.optimizer and made.context.real and own and not used:
             text = f"{made.name} is built with numbers of its own and never stepped"
             yield Hazard("decoy_values", made.place, text)
+
+
+def _commented_keys(seen: Seen) -> Iterator[Hazard]:
+    """A key of a YAML file with a number, in a comment beside the one that applies."""
+    for name in sorted({one.origin.place.file for one in _of_data(seen) if one.origin.place}):
+        text = text_of(seen.program, name)
+        stated = {key: number for key, number in KEY.findall(text)}
+        for line, one in enumerate(text.splitlines(), 1):
+            match = COMMENTED_KEY.fullmatch(one.rstrip())
+            if match and TRAINING.search(match[1]) and stated.get(match[1], match[2]) != match[2]:
+                said = f"{match[1]}: {match[2]} is a comment, and {stated[match[1]]} applies"
+                yield Hazard("decoy_values", Place(name, line), said)
+                break
+
+
+KEY = re.compile(r"^ *(\w+): *([-+.\deE]+) *(?:#.*)?$", re.MULTILINE)
+COMMENTED_KEY = re.compile(r" *# *(\w+): *([-+.\deE]+) *(?:#.*)?")
+
+
+def _of_data(seen: Seen) -> Iterator[Known]:
+    """Numbers of configurations that calls of the program are given."""
+    for event in seen.program.events:
+        for value in (*event.args, *event.kwargs.values()):
+            for one in inside(value):
+                if isinstance(one, Known) and one.origin.how == "configuration":
+                    yield one
+
+
+def _not_read(seen: Seen) -> Iterator[Hazard]:
+    """A flag for the rate that nothing reads, beside a rate that is a number in the code."""
+    given = rate(seen)
+    if not (isinstance(given, Known) and given.origin.how == "literal" and not given.origin.name):
+        return
+    for flag in seen.program.flags.declared.values():
+        if RATE_FLAG.fullmatch(flag.name) and not flag.reads:
+            said = f"{flag.name} is not read, and the rate is {given.value} in the code"
+            yield Hazard("decoy_values", flag.place, said)
+            return
+
+
+RATE_FLAG = re.compile(r"-*(base[-_])?(lr|learning[-_]rate)", re.IGNORECASE)

@@ -125,3 +125,66 @@ def test_a_limit_that_is_computed_leaves_the_length_open(
     recipe = reading(COMPUTED.format(most=most))
     assert recipe["length"].value == length
     assert recipe["length"].certainty == ("unknown" if length is None else "implied")
+
+
+BY_GROUP = """
+import math
+import torch
+batch_size, total = 512, 900
+model = torch.nn.Linear(2, 2)
+optimizer = torch.optim.SGD(
+    [{{"params": [model.weight]}}, {{"params": [model.bias]}}], lr=0.0, weight_decay=0.1
+)
+for step, batch in enumerate(loader()):
+    rate = {rate}
+    optimizer.param_groups[0]["lr"] = rate * 0.2
+    optimizer.param_groups[1]["lr"] = rate * {second}
+    model(batch).sum().backward()
+    optimizer.step()
+    optimizer.zero_grad()
+"""
+
+
+@pytest.mark.parametrize(
+    ("rate", "second", "codes"),
+    [
+        ("math.cos(step / total)", "0.2", set()),
+        ("math.cos(step / total)", "0.005", {"param_groups"}),
+        ("args.batch_size / 256 * math.cos(step / total)", "0.2", {"lr_scaled_at_run_time"}),
+        ("math.cos(step / (total / args.batch_size))", "0.2", set()),
+    ],
+)
+def test_rates_that_the_loop_writes_group_by_group(
+    reading: Reading, rate: str, second: str, codes: set[str]
+) -> None:
+    arguments = "import argparse\nparser = argparse.ArgumentParser()\n"
+    arguments += "parser.add_argument('--batch_size', type=int, default=512)\n"
+    script = BY_GROUP.format(rate=rate, second=second)
+    recipe = reading(f"{arguments}args = parser.parse_args()\n{script}")
+    found = {one.code for one in recipe.hazards}
+    assert found & {"param_groups", "lr_scaled_at_run_time"} == codes
+    assert recipe["lr"].certainty == "unknown"
+
+
+ENDLESS = """
+import argparse, torch
+parser = argparse.ArgumentParser()
+parser.add_argument("--most", type=int, default=-1)
+args = parser.parse_args()
+model = torch.nn.Linear(2, 2)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+step = 0
+while True:
+    model(batch()).sum().backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    if args.most >= 0 and step >= args.most:
+        break
+    step += 1
+"""
+
+
+@pytest.mark.parametrize(("words", "endless"), [("", True), ("--most 9", False)])
+def test_an_end_that_the_flags_switch_off(reading: Reading, words: str, endless: bool) -> None:
+    recipe = reading(ENDLESS, run=f"python train.py {words}")
+    assert ("endless_loop" in {one.code for one in recipe.hazards}) is endless
