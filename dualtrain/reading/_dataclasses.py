@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from keyword import iskeyword
 
 from dualtrain.reading import _attributes, _calls
 from dualtrain.reading._executed import module_of
@@ -144,14 +145,15 @@ def _named_tuple(machine: Machine, event: Event) -> Value | None:
         told = plain(names)
     except ValueError:
         return None
-    if not isinstance(told, (str, list, tuple)):
+    words = told.replace(",", " ").split() if isinstance(told, str) else told
+    if not isinstance(words, (list, tuple)):
         return None
-    words = told.replace(",", " ").split() if isinstance(told, str) else list(told)
     if around is None or not all(isinstance(one, str) and one.isidentifier() for one in words):
         return None
+    words = [one for one in words if not iskeyword(one)]  # with which Python ends in an error
     given = event.kwargs.get("defaults")
     last = given.values if isinstance(given, ListValue) else []
-    cells = dict(zip(words[len(words) - len(last) :], last, strict=True)) if last else {}
+    cells = dict(zip(reversed(words), reversed(last), strict=False))
     body = "".join(f"\n {one}: object" + " = ..." * (one in cells) for one in words) or "\n pass"
     node = ast.parse(f"class Named:{body}").body[0]
     assert isinstance(node, ast.ClassDef)

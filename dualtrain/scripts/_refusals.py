@@ -68,6 +68,8 @@ def _received(spec: Spec, steps: Steps) -> str:
 
 def _unwritten(spec: Spec, backend: str) -> Iterator[tuple[Steps, str]]:
     rule, schedule = spec.rule, spec.schedule
+    if spec.task is not None and spec.task.name == "module":
+        yield ("task", "module"), "its loss may be one of your own, in code"
     if driving_row(backend, rule) is None:
         if rule.decoupled and "coupled" in rule.decay_kinds:
             yield ("weight_decay", "kind"), f"{backend} has no {rule.name} that decouples decay"

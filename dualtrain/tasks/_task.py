@@ -63,8 +63,9 @@ class Task(Part, ABC):
     excluded: ClassVar[Mapping[str, str]] = {}
     """Words of a spec that mean nothing here, as `loss.shift_labels` -> why."""
 
-    measures: ClassVar[tuple[str, ...]] = ("loss",)
-    """The metrics of a score, by the names that `early_stopping` and `best` have for them."""
+    measures: ClassVar[tuple[str, ...] | None] = ("loss",)
+    """The metrics of a score, by the names that `early_stopping` and `best` have for them; None
+    where they are known only when a score is made."""
     has_batch_norm: ClassVar[bool] = False
     """Whether its models may have batch norms."""
     files: ClassVar[tuple[str, ...]] = ()

@@ -7,6 +7,7 @@ import json
 import os
 import random
 import re
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -334,6 +335,23 @@ def test_a_time_limit_counts_over_resumes(backend: Backend, tmp_path: Path) -> N
     Job(backend, spec_of(), micro_batches, tmp_path)("whole")
     trace = read_trace(tmp_path / "run" / "trace.jsonl")
     assert trace.updates == read_trace(tmp_path / "whole" / "trace.jsonl").updates
+
+
+def test_the_seconds_of_a_run_are_those_of_all_its_processes(
+    backend: Backend, tmp_path: Path
+) -> None:
+    job = Job(backend, spec_of(), micro_batches, tmp_path)
+
+    def slow() -> BaseException:
+        time.sleep(1.0)
+        return LEFT
+
+    with pytest.raises(SystemExit):
+        job("left", stop=slow)
+    first = newest(tmp_path / "left" / "kept")[1].seconds
+    assert first >= 1.0
+    job("left", resume=True)
+    assert newest(tmp_path / "left" / "kept")[1].seconds > first
 
 
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EROFS])

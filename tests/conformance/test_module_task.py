@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dualtrain import write_script
 from dualtrain.backend import Backend
-from dualtrain.errors import CheckpointError, DataError, SpecError
+from dualtrain.errors import CheckpointError, DataError, MetricError, SpecError
 from dualtrain.spec import Spec
+from dualtrain.trace import read_trace
 from dualtrain.training import predict, train
 from tests.tasks import prepare, small_spec
 
@@ -107,6 +109,21 @@ def test_a_loss_and_a_score_of_its_own(backend: Backend, tmp_path: Path) -> None
     assert score.examples == 24
 
 
+def test_a_run_ends_by_a_metric_of_its_own(backend: Backend, tmp_path: Path) -> None:
+    """The first evaluation is better than none, and the second by far too little."""
+    write(tmp_path, OWN + LOSS + SCORE)
+    stopping = {"metric": "largest", "mode": "max", "patience": 1, "threshold": 1e9}
+    spec = spec_of(tmp_path, duration={"epochs": 5}, early_stopping=stopping, best={})
+    train(spec, backend.NAME, output=tmp_path / "out", trace=tmp_path / "t.jsonl")
+    trace = read_trace(tmp_path / "t.jsonl")
+    assert len(trace.evaluations) == 2
+    assert trace.outcome.startswith("early stopping")
+    unknown = stopping | {"metric": "smallest"}
+    spec = spec_of(tmp_path, duration={"epochs": 5}, early_stopping=unknown)
+    with pytest.raises(MetricError, match="must give the metric 'smallest'"):
+        train(spec, backend.NAME)
+
+
 def test_initial_weights_are_the_seeds(backend: Backend, tmp_path: Path) -> None:
     """Under one name one array, whoever builds the model; running statistics 0 and 1."""
     write(tmp_path)
@@ -167,6 +184,13 @@ def test_what_else_is_refused(backend: Backend, tmp_path: Path) -> None:
     write(other, OWN + SCORE.replace('"loss"', '"mse"'))
     with pytest.raises(DataError, match="score must give a mapping of metrics by name, loss among"):
         train(spec_of(other, duration={"updates": 1}), backend.NAME)
+
+
+def test_no_script_passes_over_its_loss(backend: Backend, tmp_path: Path) -> None:
+    with pytest.raises(
+        SpecError, match=r"task\.module: a script for .* its loss may be one of your"
+    ):
+        write_script(spec_of(tmp_path), backend.NAME)
 
 
 def test_predictions_need_their_method(backend: Backend, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 import dualtrain
 from dualtrain.backend import Backend
 from dualtrain.errors import DualtrainError
+from dualtrain.tasks.image_classification import CnnConfig
 from dualtrain.trace import read_trace
 from tests.builders import plateau_spec, spec_of
 from tests.forked import forked
@@ -171,3 +172,15 @@ def test_what_cannot_be_shared_is_refused(
         dualtrain.fit(spec_of(), model, [batch], loss=entropy(backend), shard=shard)
 
     assert any(rule in text for text in refusals(tmp_path, 2, fitted))
+
+
+def test_batch_norm_that_trains_is_refused(backend: Backend, tmp_path: Path) -> None:
+    """Each process would normalise by its own rows; in evaluation mode it takes no statistics."""
+    config = CnnConfig(inputs=1, channels=(2,), classes=2)
+    batch = {"pixel_values": np.ones((4, 1, 4, 4), "float32"), "labels": np.arange(4) % 2}
+
+    def fitted() -> None:
+        dualtrain.fit(spec_of(), backend.build_model(config), [batch])
+
+    rule = "with several processes a model must have no batch norm that trains"
+    assert all(text.startswith(rule) for text in refusals(tmp_path, 2, fitted))

@@ -29,7 +29,7 @@ REPORT: dict[str, Any] = {
         },
         {
             "where": "tests/conformance",
-            "title": "all of the conformance suite",
+            "title": "the conformance suite",
             "measured": {},
             "passed": 1500,
             "failed": [f"tests/conformance/test_clip.py::test_{n}" for n in range(22)],
@@ -44,7 +44,7 @@ NVIDIA H100; torch 2.11.0, CUDA 13.0. 123 seconds in all.
 | what ran | where | result | seconds |
 |---|---|---|---|
 | Fused optimizers | `tests/gpu/test_fused.py` | 4 passed | 5 |
-| all of the conformance suite | `tests/conformance` | 1500 passed, **22 failed**, 1 not run | 90 |
+| the conformance suite | `tests/conformance` | 1500 passed, **22 failed**, 1 not run | 90 |
 
 | measured | |
 |---|---|

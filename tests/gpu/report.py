@@ -56,7 +56,7 @@ class Report:
         path = Path(nodeid.partition("::")[0])
         own = path.parent.name == "gpu"
         where = path if own else path.parent
-        title = _first_line(self._root / path) if own else f"all of the {path.parent.name} suite"
+        title = _first_line(self._root / path) if own else f"the {path.parent.name} suite"
         fresh = {"where": where.as_posix(), "title": title, "measured": {}}
         return self._parts.setdefault(
             where.as_posix(), fresh | {"passed": 0, "failed": [], "not run": 0, "seconds": 0.0}

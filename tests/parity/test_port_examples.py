@@ -206,11 +206,11 @@ def test_the_hazards(name: str, words: str, codes: set[str]) -> None:
 
 
 @pytest.mark.parametrize("name", ["torch_digits", "paddle_digits"])
-def test_a_plateau_is_asked_for(name: str) -> None:
+def test_a_plateau_is_read(name: str) -> None:
     recipe = read(name, "--schedule plateau")
     assert recipe["schedule"].value == "custom"
     assert recipe["scheduler_step"].value == "on_eval"
-    assert "# schedule: unknown." in recipe_yaml(recipe)
+    assert 'name: "reduce_on_plateau"' in recipe_yaml(recipe)
 
 
 def test_each_example_is_tested() -> None:

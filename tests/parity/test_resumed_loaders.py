@@ -22,13 +22,14 @@ SPEC = spec_of(duration={"epochs": 3}, batch={"accumulate": 2})
 def of_torch() -> Any:
     generator = torch.Generator().manual_seed(3)
     words: dict[str, Any] = {"collate_fn": lambda one: one[0], "generator": generator}
-    return torch.utils.data.DataLoader(micro_batches(), batch_size=1, shuffle=True, **words)
+    data: Any = micro_batches()
+    return torch.utils.data.DataLoader(data, batch_size=1, shuffle=True, **words)
 
 
 def of_sampler() -> Any:
     """The generator is the sampler's; the loader's seeds come from torch's own."""
     torch.manual_seed(5)
-    data = micro_batches()
+    data: Any = micro_batches()
     sampler = torch.utils.data.RandomSampler(data, generator=torch.Generator().manual_seed(3))
     return torch.utils.data.DataLoader(data, sampler=sampler, batch_size=None)
 
@@ -60,11 +61,11 @@ def test_one_that_cannot_be_kept_is_told_of(tmp_path: Path) -> None:
             yield int(np.random.randint(7))
 
     def loader() -> Any:
-        sampler = paddle.io.RandomSampler(
-            Samples(), replacement=True, num_samples=7, generator=numbers()
-        )
+        words: dict[str, Any] = {"replacement": True, "num_samples": 7, "generator": numbers()}
+        sampler = paddle.io.RandomSampler(Samples(), **words)
         batches = paddle.io.BatchSampler(sampler=sampler, batch_size=1)
-        return paddle.io.DataLoader(Samples(), batch_sampler=batches, collate_fn=lambda one: one[0])
+        kept: dict[str, Any] = {"batch_sampler": batches, "collate_fn": lambda one: one[0]}
+        return paddle.io.DataLoader(Samples(), **kept)
 
     job = Job(load_backend("paddle"), SPEC, loader, tmp_path)
     with pytest.warns(TrainingWarning, match="generator of its own whose state cannot be kept"):

@@ -64,7 +64,7 @@ MUTANTS = (
         name="the loader's own generator anew",
         breaks="a loader with a generator of its own repeats its first epochs",
         file=f"{_AT}_random.py",
-        old='    set_states(run.generators, _under("loader", states))\n',
+        old='    set_states(generators, _under("loader", states))\n',
         new="",
     ),
     Mutant(

@@ -54,7 +54,7 @@ class CausalLm(Task):
     model: FreshDecoder
     """A fresh GPT-2."""
 
-    measures: ClassVar[tuple[str, ...]] = ("loss", "perplexity")
+    measures: ClassVar[tuple[str, ...] | None] = ("loss", "perplexity")
     files: ClassVar[tuple[str, ...]] = (CONFIG, TOKENIZER, TOKENIZER_CONFIG)
     cures: ClassVar[Mapping[str, str]] = by_name(
         {

@@ -72,7 +72,7 @@ def classes_of(train: Images, column: str) -> tuple[str, ...]:
             "must have two classes or more",
             path=train.path,
             column=column,
-            received=f"only {shown(classes[0])}",
+            received=f"only {shown(', '.join(classes))}",
         )
     return classes
 

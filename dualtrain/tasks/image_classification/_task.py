@@ -48,7 +48,7 @@ class ImageClassification(Task):
     model: AnyModel
     """A convolutional network (`name: cnn`) or a vision transformer (`name: vit`)."""
 
-    measures: ClassVar[tuple[str, ...]] = ("loss", "accuracy")
+    measures: ClassVar[tuple[str, ...] | None] = ("loss", "accuracy")
     files: ClassVar[tuple[str, ...]] = (DESCRIPTION,)
     has_batch_norm: ClassVar[bool] = True
     cures: ClassVar[Mapping[str, str]] = by_name(

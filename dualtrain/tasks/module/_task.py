@@ -47,7 +47,7 @@ class ModuleTask(Task):
     """`path.py:function`: the file, relative to the spec's folder, and the function or class in it
     that makes the object; it is called without arguments."""
 
-    measures: ClassVar[tuple[str, ...]] = ("loss", "accuracy")
+    measures: ClassVar[tuple[str, ...] | None] = None
     files: ClassVar[tuple[str, ...]] = (COPY,)
     has_batch_norm: ClassVar[bool] = True
     cures: ClassVar[Mapping[str, str]] = dict.fromkeys(

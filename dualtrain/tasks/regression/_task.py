@@ -53,7 +53,7 @@ class Regression(Task):
     loss: ClassVar[SampleLoss | None] = SampleLoss(
         name="squared error", total=_squared_errors, count=lambda batch: len(batch["labels"])
     )
-    measures: ClassVar[tuple[str, ...]] = ("loss", "mae", "r2")
+    measures: ClassVar[tuple[str, ...] | None] = ("loss", "mae", "r2")
     files: ClassVar[tuple[str, ...]] = (DESCRIPTION,)
     cures: ClassVar[Mapping[str, str]] = by_name(
         {

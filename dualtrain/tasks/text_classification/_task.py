@@ -46,7 +46,7 @@ class TextClassification(EncoderTask):
     model: AnyModel
     """A fresh model, or `{path: folder}` to start from a checkpoint."""
 
-    measures: ClassVar[tuple[str, ...]] = ("loss", "accuracy")
+    measures: ClassVar[tuple[str, ...] | None] = ("loss", "accuracy")
     cures: ClassVar[Mapping[str, str]] = by_name(
         {
             "write text: VALUE": "text_column text_column_name",

@@ -60,7 +60,7 @@ class TokenClassification(EncoderTask):
     model: Annotated[AnyModel, AfterValidator(_head_is_fresh)]
     """A fresh model, or `{path: folder, head: fresh}` to start from a checkpoint's encoder."""
 
-    measures: ClassVar[tuple[str, ...]] = ("loss", "accuracy", "precision", "recall", "f1")
+    measures: ClassVar[tuple[str, ...] | None] = ("loss", "accuracy", "precision", "recall", "f1")
     cures: ClassVar[Mapping[str, str]] = by_name(
         {
             "write tokens: VALUE": "text words text_column text_column_name",
