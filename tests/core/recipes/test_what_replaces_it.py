@@ -188,3 +188,29 @@ while True:
 def test_an_end_that_the_flags_switch_off(reading: Reading, words: str, endless: bool) -> None:
     recipe = reading(ENDLESS, run=f"python train.py {words}")
     assert ("endless_loop" in {one.code for one in recipe.hazards}) is endless
+
+
+EACH = """
+import torch
+def loaders(sets, sizes):
+    made = []
+    for rows, size in zip(sets, sizes):
+        made.append(torch.utils.data.DataLoader(rows, batch_size=size))
+    return made
+settings = {{"size": 16}}
+train, test = loaders([a(), b()], {sizes})
+model = torch.nn.Linear(2, 2)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for batch in train:
+    model(batch).sum().backward()
+    optimizer.step()
+    optimizer.zero_grad()
+"""
+
+
+def test_loaders_of_one_size(reading: Reading) -> None:
+    assert reading(EACH.format(sizes="[settings['size']] * 2"))["batch_size"].value == 16
+
+
+def test_loaders_of_two_sizes(reading: Reading) -> None:
+    assert reading(EACH.format(sizes="[16, 32]"))["batch_size"].value in (16, None)
