@@ -141,7 +141,8 @@ def _omega(machine: Machine, event: Event) -> Value | None:
 
 MODELS: dict[str, Model] = {
     **{
-        f"yaml.{name}": _loads("yaml")
+        f"{module}.{name}": _loads(dialect)
+        for module, dialect in (("yaml", "yaml"), ("ruamel_yaml", "yaml 1.2"))
         for name in ("load", "safe_load", "full_load", "unsafe_load", "round_trip_load")
     },
     "ruamel.yaml.YAML.load": _loads("yaml 1.2"),

@@ -429,10 +429,17 @@ def counted(over: Value) -> list[Value] | None:
     return [Known(one, Origin("computed", over.place)) for one in numbers]
 
 
+def _all_one(over: ListValue) -> bool:
+    """Whether each element is the same value: of one alone, or of `[value] * n`."""
+    first = over.items[0].value if over.items else None
+    same = all(one.value is first for one in over.items) and not over.open
+    return first is not None and (len(over.items) == 1 or same)
+
+
 def element(over: Value, place: Place) -> Value:
     """Any element of what is iterated."""
     origin = Origin("loop", place)
-    if isinstance(over, ListValue) and len(over.items) == 1:
+    if isinstance(over, ListValue) and _all_one(over):
         return over.items[0].value
     if isinstance(over, Made):
         if over.path == "builtins.range":

@@ -349,7 +349,22 @@ def _setattr(machine: Machine, event: Event) -> Value | None:
         assert isinstance(name, Known)
         _attributes.put(machine, of, str(name.value), value, event.place)
         return Known(None)
+    if len(event.args) == 3 and isinstance(event.args[2], Unknown):
+        of, name, value = event.args
+        assert isinstance(value, Unknown)
+        source = value.operands[0] if value.op == "item" and name in value.operands[1:] else None
+        if isinstance(source, DictValue):  # each key of a mapping that is an attribute too
+            for key, one in source.cells.items():
+                if isinstance(key, str) and not _is_own(of, key):
+                    read(machine, one, event.place)
+                    _attributes.put(machine, of, key, one, event.place)
+            return Known(None)
     return None
+
+
+def _is_own(of: Value, name: str) -> bool:
+    """Whether the program's own class says what it has, and has none of this name."""
+    return isinstance(of, Instance) and not of.of.library and name not in of.cells
 
 
 def _hasattr(machine: Machine, event: Event) -> Value | None:

@@ -19,6 +19,7 @@ __all__ = [
     "RecipeError",
     "Sources",
     "commands_of",
+    "reader_of",
     "repository_of",
     "runner_of",
     "script_of",
@@ -150,6 +151,22 @@ def runner_of(
     names = {one.name for one in configurations}
     given = [one for one in found if any(Path(word).name in names for word in one[1].words[1:])]
     return next(iter(given or found), None)
+
+
+def reader_of(configuration: Path, root: Path) -> tuple[Path, Command] | None:
+    """The script that a command of the repository's pages gives a configuration, with that command;
+    None where there is none, or where several scripts are given it."""
+    home = configuration.resolve().parent
+    above = [one for one in (home, *home.parents) if one.is_relative_to(root.resolve())]
+    found: dict[Path, Command] = {}
+    for folder in above:
+        for page in sorted(one for one in folder.iterdir() if PAGES.fullmatch(one.name)):
+            for one in _quietly(page, root):
+                started = started_by(one, page, root)
+                named = any(word.endswith(configuration.name) for word in one.words[1:])
+                if started is not None and named and not other_work(one):
+                    found.setdefault(started, one)
+    return next(iter(found.items())) if len(found) == 1 else None
 
 
 def started_by(command: Command, page: Path, root: Path) -> Path | None:

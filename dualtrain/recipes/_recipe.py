@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +28,7 @@ from dualtrain.recipes._configured import settings
 from dualtrain.recipes._paths import (
     RecipeError,
     commands_of,
+    reader_of,
     repository_of,
     runner_of,
     script_of,
@@ -224,6 +226,10 @@ def _of_tree(path: Path, root: Path, run: str | None, overrides: Mapping[str, ob
     trained = trainer_tree(tree, root, _within(path.parent, root)) if found is None else None
     if trained is not None:
         return trained
+    if found is None and run is None and (reader := reader_of(path, root)) is not None:
+        script, command = reader
+        said = shlex.join(["python", *["-m"][: command.module], *command.words])
+        return read_recipe(script, run=said, root=root, overrides=overrides)
     if found is None:
         raise RecipeError(
             f"{path}: a configuration of no repository that is known; give the script that reads "

@@ -9,7 +9,7 @@ from dualtrain.files import read_bytes
 from dualtrain.reading import Loop, Place, Program, SourceError
 from dualtrain.reading._source import decoded, parsed
 
-__all__ = ["ends_inside", "function_at", "line_of", "text_of"]
+__all__ = ["ends_inside", "function_at", "line_of", "module_of", "text_of"]
 
 
 def _statements(program: Program, file: str) -> dict[int, list[ast.AST]]:
@@ -46,6 +46,11 @@ def line_of(program: Program, place: Any) -> str:
     return ""
 
 
+def module_of(program: Program, file: str) -> ast.AST | None:
+    """The whole of a file; None where it cannot be read."""
+    return next(iter(_statements(program, file).get(0, [])), None)
+
+
 def ends_inside(program: Program, loop: Loop, place: Place) -> bool:
     """Whether a place stands in the text of a loop."""
     if loop.place.file != place.file:
@@ -63,7 +68,7 @@ def _spans(node: Any, place: Place) -> bool:
 def function_at(program: Program, place: Place) -> ast.AST | None:
     """The innermost function whose text holds a place; the whole file where none does."""
     nodes = _statements(program, place.file)
-    held: ast.AST | None = next(iter(nodes.get(0, [])), None)
+    held = module_of(program, place.file)
     for node in (one for line in sorted(nodes) for one in nodes[line]):
         function = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
         if function and _spans(node, place):

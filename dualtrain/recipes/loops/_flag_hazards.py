@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 
-from dualtrain.reading import Known, Unknown
+from dualtrain.reading import Known, Place, Unknown
 from dualtrain.recipes._clock import deep
 from dualtrain.recipes._record import Hazard
 from dualtrain.recipes._seen import Part, Seen
+from dualtrain.recipes._source_lines import module_of
 from dualtrain.recipes.schedules._driving import driving, rate, writes
 
 __all__ = ["flags_part"]
@@ -54,6 +56,7 @@ def flags_part(seen: Seen) -> Part:
         if _trains(one.origin.name):
             text = f"{one.origin.name}: {one.value} is text to a reader of YAML 1.1"
             part.hazards.append(Hazard("text_number_in_yaml", one.origin.place, text))
+    part.hazards += _assigned_again(seen)
     for name, old, new in seen.program.flags.overwritten:
         if _trains(name):
             text = f"{name} is {old.value} at {old.origin.place}, and {new.value} from here on"
@@ -81,3 +84,31 @@ def _overwritten(seen: Seen) -> Iterator[Hazard]:
                 return
     text = f"{flag} reaches the optimizer, and the loop writes another rate before the first update"
     yield Hazard("dead_flag", written[0].place, text)
+
+
+def _assigned_again(seen: Seen) -> Iterator[Hazard]:
+    """A constant of the entry, in capitals, that its module assigns a second time."""
+    file = seen.program.entry.file
+    first: dict[str, int] = {}
+    tree = module_of(seen.program, file)
+    for node in _of_module(tree):
+        names = [one.id for one in node.targets if isinstance(one, ast.Name)]
+        for name in filter(str.isupper, names):
+            if not _trains(name):
+                continue
+            if name in first and node.lineno != first[name]:
+                text = f"{name} is assigned at line {first[name]}, and again here"
+                yield Hazard("constants_reassigned", Place(file, node.lineno), text)
+                return
+            if node in getattr(tree, "body", []):
+                first.setdefault(name, node.lineno)
+
+
+def _of_module(tree: ast.AST | None) -> Iterator[ast.Assign]:
+    """The assignments of a module that no function holds, an `if` and a `with` open; of two sides
+    of a choice the first, as only one of them is run."""
+    for node in getattr(tree, "body", []):
+        if isinstance(node, ast.Assign):
+            yield node
+        elif isinstance(node, (ast.If, ast.With, ast.Try)):
+            yield from _of_module(node)

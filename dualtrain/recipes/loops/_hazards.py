@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from dualtrain.reading import DictValue, Event, Instance, Known, Made, Place, Unknown, Value
-from dualtrain.recipes._clock import Clock, deep, exclusive, names_of
+from dualtrain.recipes._clock import Clock, deep, exclusive, names_of, same_tree
 from dualtrain.recipes._configured import configured, of_processes, reached
 from dualtrain.recipes._found import described
 from dualtrain.recipes._record import Hazard
@@ -15,9 +15,12 @@ from dualtrain.recipes.loops._tails import tail
 from dualtrain.recipes.loops._weighing import weighing
 from dualtrain.recipes.schedules._clock_hazards import own_number
 from dualtrain.recipes.schedules._counting import STEPS, schedule_steps
-from dualtrain.recipes.schedules._driving import driving, rate
+from dualtrain.recipes.schedules._driving import driving, rate, writes
 
 __all__ = ["hazards"]
+
+DEEPEST = 12
+"""Steps into what a rate is computed from."""
 
 CLIPS = ("clip_grad_norm_", "clip_grad_value_", "clip_grad_norm")
 
@@ -37,6 +40,7 @@ def hazards(clock: Clock) -> list[Hazard]:
         _endless,
         _limits,
         _scaled,
+        _written_apart,
     )
     return [one for rule in rules for one in rule(clock)]
 
@@ -264,6 +268,40 @@ def _scaled(clock: Clock) -> Iterator[Hazard]:
                     place = one.origin.place
                     yield Hazard("lr_scaled_at_run_time", place, text)
                     return
+    for event in writes(clock.seen):
+        if any(
+            "batch_size" in one.origin.name.replace("-", "_") for one in _multiplied(event.args[:1])
+        ):
+            text = "the rate that is written is scaled by the batch size"
+            yield Hazard("lr_scaled_at_run_time", event.place, text)
+            return
+
+
+def _multiplied(values: Sequence[Value], depth: int = 0) -> Iterator[Known | Unknown]:
+    """What a number is multiplied from, on each side of a choice."""
+    for one in values:
+        if isinstance(one, (Known, Unknown)) and depth < DEEPEST:
+            sides = {"if": one.operands[1:], "*": one.operands, "+": one.operands}
+            yield one
+            yield from _multiplied(
+                sides.get(one.op, one.operands[:1] if one.op == "/" else ()), depth + 1
+            )
+
+
+def _written_apart(clock: Clock) -> Iterator[Hazard]:
+    """Groups of the optimizer, one by one written a rate of its own."""
+    found: dict[object, Event] = {}
+    for event in writes(clock.seen):
+        group = event.receiver
+        if isinstance(group, Unknown) and group.op == "item" and event.context.real:
+            at = group.operands[-1]
+            if isinstance(at, Known) and isinstance(at.value, int):
+                found.setdefault(at.value, event)
+    if len(found) > 1:
+        first, second, *_ = found.values()
+        if not same_tree(first.args[0], second.args[0]):
+            text = "each group of the optimizer is written a rate of its own"
+            yield Hazard("param_groups", second.place, text, "lr_multipliers")
 
 
 def _group_rates(clock: Clock) -> list[Value]:

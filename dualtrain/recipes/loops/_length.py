@@ -71,7 +71,8 @@ def forever(clock: Clock) -> Loop | None:
     for loop in (*clock.around, clock.loop):
         test = loop.test
         always = isinstance(test, Known) and bool(test.value) and not test.operands
-        if always and not any(loop in one.context.loops for one in stops(clock)):
+        ends = (one for one in stops(clock) if one.context.real)
+        if always and not any(loop in one.context.loops for one in ends):
             return loop
     return None
 

@@ -14,7 +14,7 @@ from dualtrain.recipes._signatures import Signature, given, parameters_of, signa
 from dualtrain.recipes.parameters._decay import regularized
 from dualtrain.recipes.parameters._groups import Group, groups_of
 from dualtrain.recipes.parameters._rates import Unsaid, rates_of
-from dualtrain.recipes.schedules._driving import factors
+from dualtrain.recipes.schedules._driving import factors, writes
 
 __all__ = ["optimizer_part"]
 
@@ -33,6 +33,9 @@ def optimizer_part(seen: Seen) -> Part:
     groups = groups_of(parameters_of(signature, values))
     part.fields["optimizer"] = _name(seen, event, values)
     part.fields.update(_numbers(event, signature, values))
+    if "lr" in part.fields and part.fields["lr"].value == 0 and writes(seen):
+        why = f"0 is replaced by what is written at {writes(seen)[0].place}"
+        part.fields["lr"] = replace(part.fields["lr"], value=None, certainty="unknown", why=why)
     if signature.library == "paddle":
         part.hazards += _unknown_rates(event, groups)
         groups = [replace(one, values=_of_paddle(one.values)) for one in groups]

@@ -7,6 +7,7 @@ being given values; what it is must hold under a second set of values too.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -22,6 +23,9 @@ MOST = 48
 
 TRIES = 200_000
 """Curves that are tried, at most: half a second."""
+
+FEWEST = 5
+"""Steps of a curve that tell it from others: six of its rates, and two numbers to be found."""
 
 FRACTIONS = (0.05, 0.21, 0.37, 0.5, 0.68, 0.83, 0.97)
 """Where between two times a rule is asked."""
@@ -291,7 +295,7 @@ def _curve_of(
 ) -> tuple[str, dict[str, Value], float] | None:
     """A curve between two times, of the families that fall from a peak to an end."""
     end = warmup + length if counted == "behind" else length
-    if end - warmup < 8:
+    if end - warmup < FEWEST:
         return None
     begin = 0 if counted == "from zero" else warmup
     times = [math.ceil(warmup + (end - warmup) * f) for f in FRACTIONS]
@@ -325,8 +329,21 @@ def _curve_of(
             numbers[name] = value
         if low:
             numbers["end_lr"] = floor
+        elif (stated := _stated_end(trial)) is not None:
+            numbers["end_lr"] = stated
         return schedule, numbers, peak
     return None
+
+
+def _stated_end(trial: _Trial) -> Value | None:
+    """The rate at the end where it is 0 and the program says so by a name: `min_lr: 0`."""
+    for value, number in trial.named:
+        if number == 0 and isinstance(value, Known) and END.search(value.origin.name):
+            return value
+    return None
+
+
+END = re.compile(r"(min|end|final|eta)[-_]?(lr|min|learning)", re.IGNORECASE)
 
 
 def _end(trial: _Trial, end: float, peak: float) -> float:

@@ -42,22 +42,29 @@ def divides(value: Value) -> Iterator[tuple[Value, Value]]:
 
 def accumulated(seen: Seen, value: Value) -> bool:
     """Whether a tree is divided by the micro-batches of an update."""
-    modulos = {key(one) for one in _modulos(seen)}
+    modulos = list(_modulos(seen))
     for _, by in divides(value):
-        if any(ACCUMULATION.search(name) for name in names_of(by)) or key(by) in modulos:
+        named = any(ACCUMULATION.search(name) for name in names_of(by))
+        if named or any(_same_number(one, by) for one in modulos):
             return True
     return False
 
 
+def _same_number(one: Value, other: Value) -> bool:
+    """Whether two numbers are the same; of two that are 1 only where they come from one place."""
+    if isinstance(one, Known) and one.value == 1:
+        place = one.origin.place
+        return isinstance(other, Known) and place is not None and other.origin.place == place
+    return key(one) == key(other)
+
+
 def _modulos(seen: Seen) -> Iterator[Value]:
-    """What an update's number is compared with modulo, where that is not the number 1."""
+    """What an update's number is compared with modulo."""
     for event in seen.updates:
         for condition in event.context.conditions:
             for one in parts(condition.test):
                 if isinstance(one, (Known, Unknown)) and one.op == "%":
-                    by = one.operands[1]
-                    if not (isinstance(by, Known) and by.value == 1):
-                        yield by
+                    yield one.operands[1]
 
 
 def lengths_in(value: Value) -> list[Value]:

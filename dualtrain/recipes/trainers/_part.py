@@ -192,7 +192,7 @@ def _given(trainer: Event, family: str) -> dict[str, Found]:
             why = f"the Trainer's arguments are {described(arguments)}, which is not known"
             doubt = Found(None, "unknown", trainer.place, why=why)
             return dict.fromkeys(DEFAULTS[family], doubt)
-    read = {name: found(value) for name, value in given.items()}
+    read = {name: found(_named(name, value)) for name, value in given.items()}
     return {name: one for name, one in read.items() if one.certainty != "implied"}
 
 
@@ -203,6 +203,27 @@ def _taken(value: Value | None) -> Value | None:
         if not isinstance(test, Known):
             break
         value = value.operands[1 if test.value else 2]
+    return value
+
+
+def _named(name: str, value: Value) -> Value:
+    """An argument as a loop over all of them by name leaves it: `if name in mapping`."""
+    while isinstance(value, Unknown) and value.op == "if":
+        test, yes, no = value.operands
+        if isinstance(test, Known):
+            value = yes if test.value else no
+            continue
+        each, names = (
+            test.operands if isinstance(test, Unknown) and test.op == "in" else (None,) * 2
+        )
+        if not (isinstance(each, Unknown) and each.op == "element"):
+            return value
+        of = each.operands[0]
+        own = isinstance(of, Made) and of.path in ("builtins.vars", "builtins.dir")
+        known = names.values if isinstance(names, ListValue) else []
+        if not own or not any(isinstance(one, Known) and one.value == name for one in known):
+            return value
+        value = yes
     return value
 
 

@@ -121,6 +121,9 @@ class _Trainer:
             decides.flag,
             f"max_steps if it is above 0, else {by_epochs}",
         )
+        if most.certainty == "unknown" and most.how != "command line":
+            why = f"max_steps is computed, and cannot be told: {most.why}"
+            self.fields["length"] = replace(most, why=why)
         if self.of.family == "paddleformers" and self.of.value("decay_steps"):
             steps = self.of["decay_steps"]
             self.fields["length"] = replace(
@@ -208,7 +211,8 @@ class _Trainer:
         steps, ratio = self.of["warmup_steps"], self.of["warmup_ratio"]
         count, unit = steps.value or 0, "steps"
         if count > 0 and ratio.value:
-            self._dead("warmup_ratio", f"warmup_steps {count} is above 0")
+            text = f"warmup_ratio has no effect: warmup_steps {count} is above 0"
+            self.hazards.append(Hazard("decoy_values", ratio.place, text))
         if 0 < count < 1:
             taken, unit = steps, "fraction"
         elif count > 0:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dualtrain.recipes.vision._reading import Reading
+from dualtrain.recipes.vision._reading import Reading, named
 
-__all__ = ["CLIPS", "clip", "curve", "no_clip", "optimizer", "spared"]
+__all__ = ["CLIPS", "clip", "curve", "no_clip", "no_known_clip", "optimizer", "spared"]
 
 OPTIMIZERS = {
     "SGD": "sgd",
@@ -86,6 +86,15 @@ def clip(reading: Reading, name: str, path: str) -> None:
 def no_clip(reading: Reading) -> None:
     """Say that nothing is clipped."""
     reading.imply("clip", "none", "no key asks for one")
+
+
+def no_known_clip(reading: Reading) -> None:
+    """Say that nothing is clipped, or that a key which is not known here may ask for it."""
+    for path, node in named(reading.tree, r"grad\w*_clip|clip\w*_grad|clip_norm"):
+        if node.value not in (None, False):
+            reading.doubt("clip", f"{path} may ask for a clip, and is no key known here", path)
+            return
+    no_clip(reading)
 
 
 def spared(reading: Reading, at: str) -> None:

@@ -115,12 +115,12 @@ def _groups(reading: Reading) -> None:
 
 
 def _clip(reading: Reading) -> None:
-    at = "optimizer.grad_clip_cfg"
-    name = reading.word(f"{at}.name")
-    if name in _paddle.CLIPS:
-        _paddle.clip(reading, name, f"{at}.{_paddle.CLIPS[name][1]}")
-    else:
-        _paddle.no_clip(reading)
+    for at, key in (("optimizer.grad_clip_cfg", "name"), ("optimizer.grad_clip", "type")):
+        name = reading.word(f"{at}.{key}")
+        if name in _paddle.CLIPS:
+            _paddle.clip(reading, name, f"{at}.{_paddle.CLIPS[name][1]}")
+            return
+    _paddle.no_known_clip(reading)
 
 
 def _schedule(reading: Reading) -> None:

@@ -67,7 +67,7 @@ def read(tree: Node) -> Reading:
     elif reading.has(f"{at}.clip_norm_global"):
         _paddle.clip(reading, "ClipGradByGlobalNorm", f"{at}.clip_norm_global")
     else:
-        _paddle.no_clip(reading)
+        _paddle.no_known_clip(reading)
     if name in READS:
         reading.dead(at, (*TAKEN, *READS[name]), name)
     if reading.value(f"{at}.group_lr"):

@@ -39,7 +39,7 @@ def read(tree: Node) -> Reading:
     if reading.has(f"{OPT}.grad_clip.value"):
         _paddle.clip(reading, "ClipGradByGlobalNorm", f"{OPT}.grad_clip.value")
     else:
-        _paddle.no_clip(reading)
+        _paddle.no_known_clip(reading)
     reading.take("batch_size", "DATASET.batch_size", 8, "DATASET")
     if reading.has("GRADIENT_ACCUMULATION"):
         why = "global_batch_size // (batch_size * the number of processes)"

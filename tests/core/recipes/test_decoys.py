@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from dualtrain.recipes import read_recipe
 from tests.core.recipes.conftest import Reading
 
 SCRIPT = """
@@ -33,6 +36,11 @@ def decoys(reading: Reading, lines: str, other: str = "helper = 1\n") -> list[st
         ("## torch.nn.utils.clip_grad_norm_(model.parameters(), 5.)", True),
         ("# get_linear_schedule_with_warmup(optimizer, 100, total)", True),
         ("# optimizer = torch.optim.SGD(model.parameters(), lr=lr, nesterov=True)", False),
+        ("# lr = fluid.layers.piecewise_decay([9, 18], [base, base * 0.1])", True),
+        ("# optimizer = SGD(model.parameters(),\n#                 lr=0.1)", True),
+        ("# if epoch % 5 == 0:\n#     self.lr = lower(self.optimizer, self.lr)", True),
+        ("# if epoch % 5 == 0:\n#     save(model)", False),
+        ("# optimizer = SGD(model.parameters(),\nsteps = 5", False),
         ("# Adam (lr 0.1) was worse", False),
         ("# loss = CrossEntropyLoss(label_smoothing=0.1)", False),
         ("text = '# SGD(parameters, lr=0.1)'", False),
@@ -49,3 +57,52 @@ def test_a_call_with_numbers_that_does_not_apply(reading: Reading, lines: str, f
 def test_a_comment_of_another_file_is_none(reading: Reading) -> None:
     other = "# optimizer = torch.optim.SGD(model.parameters(), lr=0.1)\nhelper = 1\n"
     assert decoys(reading, "pass", other) == []
+
+
+BY_FILE = SCRIPT.replace("lr=0.01", "lr=settings['rate_lr']").replace(
+    "{lines}", "import yaml\nsettings = yaml.safe_load(open('settings.yml'))"
+)
+
+
+@pytest.mark.parametrize(
+    ("keys", "line"),
+    [
+        ("rate_lr: 0.01\n# rate_lr: 0.2\n", 2),
+        ("rate_lr: 0.01 # of one card\nsize: 3\n  #rate_lr: 2e-6  # large\n", 3),
+        ("rate_lr: 0.01\n# rate_lr: 0.01\n", None),
+        ("rate_lr: 0.01\n# other_lr: 0.2\n", None),
+        ("rate_lr: 0.01\nsize: 3\n# size: 4\n", None),
+        ("rate_lr: 0.01\n# the rate_lr: 0.2 was worse\n", None),
+    ],
+)
+def test_a_key_that_is_a_comment_beside_the_one_that_applies(
+    tmp_path: Path, keys: str, line: int | None
+) -> None:
+    (tmp_path / "train.py").write_text(BY_FILE, encoding="utf-8")
+    (tmp_path / "other.py").write_text("helper = 1\n", encoding="utf-8")
+    (tmp_path / "settings.yml").write_text(keys, encoding="utf-8")
+    recipe = read_recipe(tmp_path / "train.py", root=tmp_path)
+    assert recipe["lr"].value == 0.01
+    places = [str(one.place) for one in recipe.hazards if one.code == "decoy_values"]
+    assert places == ([] if line is None else [f"settings.yml:{line}"])
+
+
+@pytest.mark.parametrize(
+    ("rate", "flag", "found"),
+    [
+        ("0.01", "--lr", True),
+        ("0.01", "--learning-rate", True),
+        ("flags.lr", "--lr", False),
+        ("0.01", "--lr_scale", False),
+    ],
+)
+def test_a_flag_of_the_rate_that_nothing_reads(
+    reading: Reading, rate: str, flag: str, found: bool
+) -> None:
+    lines = (
+        "import argparse\nparser = argparse.ArgumentParser()\n"
+        f"parser.add_argument('{flag}', type=float, default=0.3)\nflags = parser.parse_args()"
+    )
+    script = SCRIPT.format(lines=lines).replace("lr=0.01", f"lr={rate}")
+    codes = [one.code for one in reading(script, {"other.py": "helper = 1\n"}).hazards]
+    assert ("decoy_values" in codes) is found

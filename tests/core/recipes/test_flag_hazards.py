@@ -94,3 +94,23 @@ def test_a_dead_flag_is_one_that_decides_a_training(
 ) -> None:
     recipe = reading(FLAGS.format(flag=flag))
     assert ("dead_flag" in {one.code for one in recipe.hazards}) is decides
+
+
+@pytest.mark.parametrize(
+    ("lines", "place"),
+    [
+        ("EPOCHS = 3\nEPOCHS = 5", "train.py:3"),
+        ("BATCH_SIZE = 3\nif ranks():\n    BATCH_SIZE = BATCH_SIZE // 2", "train.py:4"),
+        ("if ranks():\n    EPOCHS = 3\nelse:\n    EPOCHS = 5", None),
+        ("if one():\n    EPOCHS = 3\nif two():\n    EPOCHS = 5", None),
+        ("EPOCHS = 3\ndef own():\n    EPOCHS = 5", None),
+        ("NAME = 'a'\nNAME = 'b'", None),
+        ("count = 0\ncount = 1", None),
+    ],
+)
+def test_a_constant_that_its_module_assigns_again(
+    reading: Callable[..., Recipe], lines: str, place: str | None
+) -> None:
+    recipe = reading(f"\n{lines}\n{LOOP}", {"a.yaml": "decay: 0.1\n"})
+    found = [str(one.place) for one in recipe.hazards if one.code == "constants_reassigned"]
+    assert found == ([] if place is None else [place])

@@ -264,3 +264,51 @@ def test_a_shell_script_leads_to_another_one_that_starts_the_script(tree: Tree) 
     found = read_recipe([root / "train.py", root / "run.sh"], root=root)["lr"]
     assert found.value == 0.125 and str(found.place) == "conf/rates.sh:1"
     assert read_recipe(root / "run.sh", root=root)["lr"].value == 0.125
+
+
+READS = """
+import argparse, yaml, torch
+parser = argparse.ArgumentParser()
+parser.add_argument("-c", "--config")
+settings = yaml.safe_load(open(parser.parse_args().config))
+model = torch.nn.Linear(2, 2)
+optimizer = torch.optim.SGD(model.parameters(), lr=settings["rate"])
+for batch in torch.utils.data.DataLoader(data(), batch_size=settings["size"]):
+    model(batch).sum().backward()
+    optimizer.step()
+    optimizer.zero_grad()
+"""
+
+
+@pytest.mark.parametrize(
+    ("page", "line"),
+    [
+        ("README.md", "python tools/fit.py -c configs/a/small.yml"),
+        ("run.sh", "python -u -m tools.fit --config=configs/a/small.yml"),
+        ("configs/a/README.md", "python tools/fit.py -c configs/a/small.yml"),
+    ],
+)
+def test_a_configuration_whose_reader_a_page_names(tmp_path: Path, page: str, line: str) -> None:
+    for name, text in {
+        "tools/fit.py": READS,
+        "tools/other.py": "print(1)\n",
+        "configs/a/small.yml": "rate: 0.3\nsize: 7\n",
+        "configs/a/large.yml": "rate: 0.1\nsize: 9\n",
+        page: f"```bash\npython tools/other.py\n{line}\n```\n" if ".md" in page else f"{line}\n",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    recipe = read_recipe(tmp_path / "configs/a/small.yml", root=tmp_path)
+    assert (recipe["lr"].value, recipe["batch_size"].value) == (0.3, 7)
+    with pytest.raises(RecipeError, match="of no repository that is known"):
+        read_recipe(tmp_path / "configs/a/large.yml", root=tmp_path)
+
+
+def test_a_configuration_that_two_scripts_read(tmp_path: Path) -> None:
+    for name in ("fit.py", "tune.py"):
+        (tmp_path / name).write_text(READS, encoding="utf-8")
+    (tmp_path / "small.yml").write_text("rate: 0.3\nsize: 7\n", encoding="utf-8")
+    lines = "```bash\npython fit.py -c small.yml\npython tune.py -c small.yml\n```\n"
+    (tmp_path / "README.md").write_text(lines, encoding="utf-8")
+    with pytest.raises(RecipeError, match="of no repository that is known"):
+        read_recipe(tmp_path / "small.yml", root=tmp_path)

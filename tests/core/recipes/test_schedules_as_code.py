@@ -380,3 +380,47 @@ def test_factors_written_by_the_loop_are_not_a_plain_rate(reading: Reading) -> N
     store = "one.optimize_attr['learning_rate'] = 0.5"
     ahead = reading(OF_PARAMETERS.format(before=EACH_PARAMETER.format("", store), after=""))
     assert ahead["schedule"].value == "none"
+
+
+SHORT = """
+import math
+import torch
+model = torch.nn.Linear(2, 2)
+optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
+loader = torch.utils.data.DataLoader(data(), batch_size=4)
+for epoch in range({epochs}):
+    for group in optimizer.param_groups:
+        group["lr"] = {rate}
+    for batch in loader:
+        model(batch).sum().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+"""
+COSINE = "(0.1 - 0.02) * 0.5 * (1 + math.cos(math.pi * epoch / {epochs})) + 0.02"
+
+
+@pytest.mark.parametrize(
+    ("epochs", "rate", "schedule"),
+    [
+        (5, COSINE, "cosine"),
+        (6, COSINE, "cosine"),
+        (5, "0.1 * (1 - epoch / {epochs})", "linear"),
+        (6, "0.1 * (1 - epoch / {epochs}) ** 0.9", "polynomial"),
+        (5, "0.1 * (1 - (epoch / {epochs}) ** 3)", "custom"),
+        (6, "0.1 * math.exp(-epoch * epoch / {epochs})", "custom"),
+    ],
+)
+def test_curves_of_few_epochs(reading: Reading, epochs: int, rate: str, schedule: str) -> None:
+    recipe = reading(SHORT.format(epochs=epochs, rate=rate.format(epochs=epochs)))
+    assert recipe["schedule"].value == schedule
+    if schedule == "cosine":
+        assert recipe["end_lr"].value == 0.02
+
+
+@pytest.mark.parametrize(("name", "end"), [("min_lr", 0), ("shift", None)])
+def test_an_end_of_zero_that_has_a_name(reading: Reading, name: str, end: int | None) -> None:
+    rate = f"(0.1 - args.{name}) * 0.5 * (1 + math.cos(math.pi * epoch / 9)) + args.{name}"
+    flags = "import argparse\nparser = argparse.ArgumentParser()\n"
+    flags += f"parser.add_argument('--{name}', type=float, default=0)\nargs = parser.parse_args()"
+    recipe = reading(f"{flags}\n{SHORT.format(epochs=9, rate=rate)}")
+    assert (recipe["schedule"].value, recipe["end_lr"].value) == ("cosine", end)

@@ -218,7 +218,7 @@ def test_what_cannot_be_told_is_unknown_with_the_reason(line: str, field: tuple[
 
 
 HAZARDS = {
-    ("transformers", "--warmup_steps 5 --warmup_ratio 0.1"): ["dead_flag"],
+    ("transformers", "--warmup_steps 5 --warmup_ratio 0.1"): ["decoy_values"],
     ("transformers", "--lr_scheduler_type constant --warmup_steps 5"): ["dead_flag"],
     ("transformers", "--optim sgd --adam_beta1 0.8"): ["dead_flag"],
     ("transformers", "--gradient_accumulation_steps 8"): [],

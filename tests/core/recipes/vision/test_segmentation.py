@@ -150,6 +150,21 @@ def test_clips(tmp_path: Path, words: str, clip: str, hazards: set[str]) -> None
     assert codes(recipe) == hazards
 
 
+def test_a_clip_under_the_key_type(tmp_path: Path) -> None:
+    keys = "  grad_clip:\n    type: ClipGradByGlobalNorm\n    clip_norm: 10.0\n"
+    recipe = said(tmp_path, TREE.replace("lr_scheduler", keys + "lr_scheduler"))
+
+    assert recipe["clip"].value == {"kind": "global_norm", "value": 10.0}
+
+
+def test_a_clip_under_a_key_that_is_not_known_is_unknown(tmp_path: Path) -> None:
+    keys = "  gradient_clip: {kind: of_ours, most: 3.0}\n"
+    recipe = said(tmp_path, TREE.replace("lr_scheduler", keys + "lr_scheduler"))
+
+    assert recipe["clip"].certainty == "unknown"
+    assert "optimizer.gradient_clip" in recipe["clip"].why
+
+
 def test_a_warmup_delays_what_has_its_own_milestones(tmp_path: Path) -> None:
     text = TREE.replace("PolynomialDecay", "MultiStepDecay\n  milestones: [60000, 72000]")
     recipe = said(tmp_path, text.replace("  end_lr: 0\n  power: 0.9\n", WARMUP))
