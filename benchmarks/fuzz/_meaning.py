@@ -32,8 +32,11 @@ IRRELEVANT = {
     "header.parameters[].structured": "the framework's own name",
     "header.plan.decisions[].rule": "the words of a rule; what it decided is compared",
     "header.plan.decisions[].lr_rule": "the words of a rule; what it decided is compared",
+    "header.plan.decisions[].betas_rule": "the words of a rule; what it decided is compared",
     "header.plan.decisions[].freeze_rule": "the words of a rule; what it decided is compared",
+    "header.plan.spec.checkpoint": "when a run is kept, not how it trains",
     "header.plan.spec.device": "where it was computed",
+    "header.plan.spec.duration.time_limit": "how far a run came is compared by its updates",
     "header.plan.spec.task.train": "the data are compared by their digest",
     "header.plan.spec.task.eval": "the data are compared by their digest",
 }

@@ -13,7 +13,11 @@ __all__ = ["IRRELEVANT", "spec"]
 
 IRRELEVANT: Mapping[str, str] = {
     "batch.micro_batches_per_epoch": "only foretells the run's own, which the stage plan compares",
+    "checkpoint.every.epochs": "when a run is kept, not how it trains",
+    "checkpoint.every.updates": "when a run is kept, not how it trains",
+    "checkpoint.keep": "what is kept of a run, not how it trains",
     "device": "where a side runs is what is compared, not how it trains",
+    "duration.time_limit": "how far a side came is compared by its updates",
     "task.train": "the data themselves are compared, by their digest",
     "task.eval": "the data themselves are compared, by their digest",
     "task.text": "the data themselves are compared, by their digest",

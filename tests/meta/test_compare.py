@@ -416,7 +416,9 @@ def test_what_the_specs_may_have_otherwise_is_no_difference() -> None:
     a = make_trace(task=task, batch=batch)
     assert a.header.plan is not None
     stated = {**batch, "micro_batches_per_epoch": a.header.plan.micro_batches_per_epoch}
-    b = plan(spec=make_spec(task=there, batch=stated, device="cuda"))(a)
+    kept: dict[str, Any] = {"every": {"updates": 5}, "keep": 3}
+    other = {"duration": {"epochs": 2, "time_limit": 60.0}, "checkpoint": kept, "device": "cuda"}
+    b = plan(spec=make_spec(task=there, batch=stated, **other))(a)
     assert a.header.spec is not None
     assert b.header.spec is not None
     assert IRRELEVANT.keys() == differing_fields(a.header.spec, b.header.spec).keys()

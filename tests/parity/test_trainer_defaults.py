@@ -18,7 +18,14 @@ with warnings.catch_warnings():
     import paddlenlp
     from paddlenlp import trainer
 
-RULES = ("decay_exclude", "decay_match", "optimizer_class", "length", "warmup_rounding", "normalise")
+RULES = (
+    "decay_exclude",
+    "decay_match",
+    "optimizer_class",
+    "length",
+    "warmup_rounding",
+    "normalise",
+)
 INSTALLED = {
     "transformers": (transformers.__version__, transformers.TrainingArguments),
     "paddlenlp": (paddlenlp.__version__, trainer.TrainingArguments),
