@@ -8,7 +8,7 @@ from dualtrain.loggers._json_lines import JsonLines as JsonLines
 from dualtrain.loggers._logger import Logger as Logger
 from dualtrain.loggers._named import LOGGERS as LOGGERS
 from dualtrain.loggers._named import logger_of as logger_of
-from dualtrain.loggers._swanlab import SwanLab as SwanLab
+from dualtrain.loggers._projects import SwanLab as SwanLab
+from dualtrain.loggers._projects import WandB as WandB
 from dualtrain.loggers._tensorboard import TensorBoard as TensorBoard
 from dualtrain.loggers._visualdl import VisualDL as VisualDL
-from dualtrain.loggers._wandb import WandB as WandB

@@ -7,10 +7,9 @@ from types import MappingProxyType
 
 from dualtrain.loggers._json_lines import JsonLines
 from dualtrain.loggers._logger import Logger
-from dualtrain.loggers._swanlab import SwanLab
+from dualtrain.loggers._projects import SwanLab, WandB
 from dualtrain.loggers._tensorboard import TensorBoard
 from dualtrain.loggers._visualdl import VisualDL
-from dualtrain.loggers._wandb import WandB
 
 __all__ = ["LOGGERS", "logger_of"]
 

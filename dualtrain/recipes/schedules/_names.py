@@ -16,6 +16,7 @@ __all__ = [
     "given_to",
     "is_schedule_path",
     "length_by_epochs",
+    "library_of",
     "library_schedule",
 ]
 
@@ -437,6 +438,11 @@ def library_schedule(path: str) -> LibrarySchedule | None:
         if (package == library or package.startswith(f"{library}.")) and name in table:
             return table[name]
     return None
+
+
+def library_of(path: str) -> str:
+    """The package that a path begins with."""
+    return path.partition(".")[0]
 
 
 def given_to(call: Event | Made) -> dict[str, Value]:

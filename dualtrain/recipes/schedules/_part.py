@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -19,10 +18,11 @@ from dualtrain.reading import (
     alternatives,
 )
 from dualtrain.recipes._base_rate import base_rate
-from dualtrain.recipes._clock import clock_of, same_tree, unwrapped
+from dualtrain.recipes._clock import same_tree
 from dualtrain.recipes._found import described, found, implied, number
 from dualtrain.recipes._record import ABSENT, Found
 from dualtrain.recipes._seen import Part, Seen
+from dualtrain.recipes.schedules._cycles import one_cycle, triangle
 from dualtrain.recipes.schedules._driving import (
     beside,
     built,
@@ -37,7 +37,6 @@ from dualtrain.recipes.schedules._hazards import schedule_hazards
 from dualtrain.recipes.schedules._lengths import (
     in_epochs,
     lengths_of,
-    share_of_epochs,
     warmup_of,
 )
 from dualtrain.recipes.schedules._names import (
@@ -45,9 +44,10 @@ from dualtrain.recipes.schedules._names import (
     LibrarySchedule,
     given_to,
     length_by_epochs,
+    library_of,
     library_schedule,
 )
-from dualtrain.recipes.schedules._numeric import key, parts
+from dualtrain.recipes.schedules._numeric import parts
 from dualtrain.recipes.schedules._rules import (
     CODE,
     NUMBERS,
@@ -79,10 +79,6 @@ BERT_ADAM = {
     "none": "none",
 }
 """Schedules inside an optimizer of pytorch_pretrained_bert."""
-
-ONE_CYCLE = "one cycle: from start_lr up and down to end_lr"
-SHAPES = {"linear": "linear", "cos": "cosine"}
-"""Of the two phases of one cycle, by the libraries' word."""
 
 RATES = ("lr", "end_lr", "warmup_start")
 """Fields that may be scaled at run time, as the rate is."""
@@ -292,10 +288,10 @@ def _of_library(
         elif open_:
             fields[field] = Found(None, "unknown", place, why=f"{name} comes out of what is spread")
         elif schedule.defaults.get(name) is not None and not _no_floor(field, schedule):
-            fields[field] = implied(schedule.defaults[name], _library(path), place)
+            fields[field] = implied(schedule.defaults[name], library_of(path), place)
     if fields["schedule"].value == "cosine" and "num_cycles" not in fields:
         cycles = 1.0 if "num_cycles" in schedule.named else 0.5
-        fields["num_cycles"] = implied(cycles, _library(path), place)
+        fields["num_cycles"] = implied(cycles, library_of(path), place)
     if any(_written_by_a_loop(values.get(one)) for one in ("milestones", "values")):
         why = "a loop writes its rates; write them as a table"
         return unknown(("schedule", "lr"), place, why)
@@ -304,9 +300,9 @@ def _of_library(
         _noam(values, fields)
     _restarts(given, fields)
     if path.endswith("CyclicLR"):
-        fields |= _triangle(seen, given, fields["schedule"])
+        fields |= triangle(seen, given, fields["schedule"])
     if path.endswith("OneCycleLR"):
-        fields |= _one_cycle(path, schedule, given, fields["schedule"])
+        fields |= one_cycle(path, schedule, given, fields["schedule"])
     return fields
 
 
@@ -318,66 +314,6 @@ def _no_floor(field: str, schedule: LibrarySchedule) -> bool:
 def _written_by_a_loop(rates: Value | None) -> bool:
     """Whether a list has an element for each round of a loop, as many as are not known."""
     return isinstance(rates, ListValue) and rates.open
-
-
-def _triangle(seen: Seen, given: Mapping[str, Value], found_: Found) -> Fields:
-    """One triangle over the whole run, which is a warmup of half of it and a linear fall; {} of
-    several, and of other shapes."""
-    low = given.get("base_lr", given.get("base_learning_rate"))
-    up = given.get("step_size_up")
-    down = given.get("step_size_down", Known(None))
-    shape = given.get("mode", Known("triangular"))
-    if low is None or up is None or not isinstance(shape, Known) or shape.value != "triangular":
-        return {}
-    even = (isinstance(down, Known) and down.value is None) or key(down) == key(up)
-    rises, epochs = share_of_epochs(up), _epochs(seen)
-    if not even or rises is None or epochs is None or not math.isclose(2 * rises, epochs):
-        return {}
-    return {
-        "schedule": replace(found_, value="linear", why=ONE_CYCLE),
-        "warmup": replace(found_, value=0.5, how="computed", why=f"{described(up)} up, and down"),
-        "warmup_unit": replace(found_, value="fraction", how="computed"),
-        "end_lr": found(low),
-        "length": Found("epochs", "stated", found_.place, "computed"),
-    }
-
-
-def _epochs(seen: Seen) -> float | None:
-    """Rounds of the loop around that of the batches, where they are known."""
-    clock = clock_of(seen)
-    loop = None if clock is None else clock.epoch_loop
-    over = None if loop is None else unwrapped(loop.over)
-    if isinstance(over, Made) and over.path == "builtins.range" and len(over.args) == 1:
-        return number(over.args[0])
-    return None
-
-
-def _one_cycle(
-    path: str, schedule: LibrarySchedule, given: Mapping[str, Value], found_: Found
-) -> Fields:
-    """One cycle of two phases, which is a warmup and a fall of the same shape; {} of another."""
-    shape = given.get("anneal_strategy", Known(schedule.defaults["anneal_strategy"]))
-    phases = given.get("three_phase", Known(False))
-    if not (isinstance(shape, Known) and shape.value in SHAPES) or (
-        not (isinstance(phases, Known) and not phases.value)
-    ):
-        return {}
-    name = "phase_pct" if "phase_pct" in schedule.defaults else "pct_start"
-    part = given.get(name)
-    rise = (
-        found(part)
-        if part is not None
-        else implied(schedule.defaults[name], _library(path), found_.place)
-    )
-    return {
-        "schedule": replace(found_, value=SHAPES[shape.value], why=ONE_CYCLE),
-        "warmup": rise,
-        "warmup_unit": Found("fraction", "stated", rise.place, rise.how),
-    }
-
-
-def _library(path: str) -> str:
-    return path.partition(".")[0]
 
 
 def _times(
