@@ -6,6 +6,8 @@ import json
 import os
 import random
 from collections.abc import Iterator
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -184,3 +186,34 @@ def test_batch_norm_that_trains_is_refused(backend: Backend, tmp_path: Path) -> 
 
     rule = "with several processes a model must have no batch norm that trains"
     assert all(text.startswith(rule) for text in refusals(tmp_path, 2, fitted))
+
+
+@pytest.mark.usefixtures("without_autocast")
+def test_an_overflow_in_one_process_skips_the_update_in_all(
+    backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is in the last row of one micro-batch, which the second process has."""
+    monkeypatch.setattr(backend, "autocast", lambda amp, device: nullcontext())
+    batches = [{"x": np.ones((4, 3), "float32"), "labels": np.arange(4) % 2} for _ in range(4)]
+    batches[1]["x"][3] = 1e36
+    spec = spec_of(amp={"dtype": "float16"}, duration={"epochs": 2})
+
+    def fitted(name: str, **more: Any) -> None:
+        model = backend.build_linear(3, 2)
+        weights = {"weight": np.ones((2, 3), np.float32), "bias": np.zeros(2, np.float32)}
+        backend.load_weights(model, weights)
+        updates = dualtrain.fit(spec, model, batches, loss=entropy(backend), **more)
+        told = [(u.skipped, u.loss_scale, u.lr) for u in updates]
+        (tmp_path / f"{name}.{rank()}").write_text(json.dumps(told), encoding="utf-8")
+
+    fitted("alone")
+    alone = json.loads((tmp_path / "alone.0").read_text("utf-8"))
+    assert [skipped for skipped, *_ in alone] == [False, True, False, False] * 2
+    for shard in ("none", SPLITS[backend.NAME]):
+        forked(2, partial(fitted, shard, shard=shard))
+        for process in range(2):
+            assert json.loads((tmp_path / f"{shard}.{process}").read_text("utf-8")) == alone
+
+
+SPLITS = {"torch": "full", "paddle": "optimizer"}
+"""What each framework splits on the CPU."""
