@@ -15,8 +15,10 @@ import numpy as np
 from dualtrain.parity import compare_files
 from dualtrain.trace import read_trace
 
-__all__ = ["check_alike", "forked", "statuses_of"]
+__all__ = ["SPLITS", "check_alike", "forked", "statuses_of"]
 
+SPLITS = {"torch": "full", "paddle": "optimizer"}
+"""What each framework splits on the CPU."""
 LIMIT = 120.0
 """Seconds; a process that hangs must not hang the tests."""
 

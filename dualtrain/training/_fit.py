@@ -113,11 +113,12 @@ def fit(
     with ExitStack() as opened:
         kept = opened.enter_context(
             kept_in(
-                checkpoints if world.leads else None,
+                checkpoints,
                 spec,
-                resume=resume and world.leads,
+                resume=resume,
                 allow_spec_change=allow_spec_change,
-                stop=stop if world.leads else None,
+                world=world,
+                stop=stop,
                 trace=trace,
                 output=output,
                 states=states,
@@ -125,7 +126,7 @@ def fit(
         )
         processes = opened.enter_context(joined(verbs, device, world=world, shard=shard))
         check_same_run(processes, spec)
-        kept = kept.shared(processes, stop)
+        kept = kept.shared(processes)
         share_random(processes, model)
         epochs = Epochs(batches)
         run = begin(
@@ -152,7 +153,7 @@ def fit(
         observers = opened.enter_context(
             recorded(run, header, collector, kept=kept, output=output, callbacks=callbacks)
         )
-        with leading(run, states if world.leads else None, every) as leader:
+        with leading(run, states, every) as leader:
             turns: list[Turn] = [] if metric is None else [PlateauMetric(run, metric)]
             evaluations = None
             if evaluate is not None:

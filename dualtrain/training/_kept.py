@@ -27,6 +27,7 @@ from dualtrain.training._processes import Processes
 from dualtrain.training._run import Run
 from dualtrain.training._time_limit import TimeLimit
 from dualtrain.training._turn import Turn
+from dualtrain.world import ALONE, World
 
 __all__ = ["Kept", "kept_in"]
 
@@ -51,7 +52,7 @@ class Kept:
         """The checkpoint that the run goes on from; None of one that begins."""
         return None if self.keeper is None else self.keeper.last
 
-    def shared(self, processes: Processes, stop: Stop | None) -> Kept:
+    def shared(self, processes: Processes) -> Kept:
         """The first process's, as each of several has it: that one alone writes."""
         if not processes.are_several:
             return self
@@ -73,7 +74,7 @@ class Kept:
             trace=trace,
             rows=rows,
             keeper=silent,
-            stop=stop if stops else None,
+            stop=self.stop if stops else None,
             is_free=is_free,
         )
 
@@ -130,6 +131,7 @@ def kept_in(
     *,
     resume: bool,
     allow_spec_change: bool,
+    world: World = ALONE,
     stop: Stop | None = None,
     trace: Path | str | None = None,
     output: Path | str | None = None,
@@ -137,10 +139,14 @@ def kept_in(
 ) -> Iterator[Kept]:
     """What a run keeps in a folder, for as long as the block runs; the arguments are `fit`'s.
 
-    spec: None for that of the checkpoint.
+    spec: None for that of the checkpoint. world: the first process of several opens the folder; of
+    the others `Kept.shared` says what it found.
     Raises `OutputError` for a folder that is not the run's, `SpecError` with each field in which
     the spec is not the checkpoint's, `TraceError` for a trace that would have a gap.
     """
+    if not world.leads:
+        yield Kept(trace=None, stop=stop)
+        return
     if folder is None:
         for name, given in (("resume", resume), ("stop", stop is not None)):
             if given:

@@ -136,7 +136,9 @@ class Leader:
 
 @contextmanager
 def leading(run: Run, states: Path | str | None, every: int) -> Iterator[Leader | None]:
-    """The leader of a run that leaves states; None of one that does not."""
+    """The leader of a run that leaves states; None of one that does not, or in another process."""
     with ExitStack() as opened:
-        leader = None if states is None else Leader(run, Path(states), every)
-        yield None if leader is None else opened.enter_context(leader.open())
+        leader = None
+        if states is not None and run.processes.world.leads:
+            leader = opened.enter_context(Leader(run, Path(states), every).open())
+        yield leader

@@ -99,11 +99,12 @@ def train(
     with ExitStack() as opened:
         kept = opened.enter_context(
             kept_in(
-                checkpoints if world.leads else None,
+                checkpoints,
                 spec,
-                resume=resume and world.leads,
+                resume=resume,
                 allow_spec_change=allow_spec_change,
-                stop=stop if world.leads else None,
+                world=world,
+                stop=stop,
                 trace=trace,
                 output=output,
                 states=states,
@@ -121,7 +122,7 @@ def train(
         given: dict[str, Any] = {"backend": side.backend, "device": side.device}
         processes = opened.enter_context(joined(**given, world=world, shard=shard))
         check_same_run(processes, spec, side.data.digest)
-        kept = kept.shared(processes, stop)
+        kept = kept.shared(processes)
         start, measure = side.start, kept.trace is not None
         given |= {"measure": measure, "processes": processes}
         run = opened.enter_context(Run(start.plan, start.model, **given))
@@ -146,7 +147,7 @@ def train(
         turns: list[Turn] = [evaluations, *kept.turns(run)]
         if metric is not None:
             turns = [PlateauMetric(run, metric), *turns]
-        with leading(run, states if world.leads else None, every) as leader:
+        with leading(run, states, every) as leader:
             make_updates(run, side.epochs, objective, observers, leader, turns)
         return evaluations.last()
 

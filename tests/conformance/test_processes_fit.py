@@ -20,7 +20,7 @@ from dualtrain.errors import DualtrainError
 from dualtrain.tasks.image_classification import CnnConfig
 from dualtrain.trace import read_trace
 from tests.builders import plateau_spec, spec_of
-from tests.forked import forked
+from tests.forked import SPLITS, forked
 
 SPEC = spec_of(batch={"accumulate": 2}, duration={"epochs": 3}, clip={"global_norm": 0.01})
 
@@ -213,7 +213,3 @@ def test_an_overflow_in_one_process_skips_the_update_in_all(
         forked(2, partial(fitted, shard, shard=shard))
         for process in range(2):
             assert json.loads((tmp_path / f"{shard}.{process}").read_text("utf-8")) == alone
-
-
-SPLITS = {"torch": "full", "paddle": "optimizer"}
-"""What each framework splits on the CPU."""

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from dualtrain.backend import Backend
+from dualtrain.errors import DualtrainError
 from dualtrain.training import train
-from tests.forked import check_alike, forked
+from tests.forked import SPLITS, check_alike, forked
 from tests.tasks import small_spec, write_task
 
 WORDS = {"ema": {"decay": 0.9}, "checkpoint": {"every": {"updates": 2}, "keep": 2}}
@@ -39,13 +40,31 @@ def trained(backend: Backend, folder: Path, name: str, shard: Any, **words: Any)
 
 
 @pytest.mark.parametrize(("first", "second"), [(2, 3), (1, 2), (2, 1)])
-@pytest.mark.parametrize("is_split", [False, True])
 def test_a_run_goes_on_in_another_number_of_processes(
-    backend: Backend, tmp_path: Path, first: int, second: int, is_split: bool
+    backend: Backend, tmp_path: Path, first: int, second: int
 ) -> None:
-    if is_split and (backend.NAME != "torch" or 1 in (first, second)):
-        return  # of Paddle no split state is kept: the next test
-    shard = "full" if is_split else "none"
+    check_goes_on(backend, tmp_path, first, second)
+
+
+def test_a_split_run_goes_on_or_keeps_no_checkpoint(backend: Backend, tmp_path: Path) -> None:
+    """Of Paddle no process has the whole state of a split optimizer: that is refused."""
+    if SPLITS[backend.NAME] == "full":
+        check_goes_on(backend, tmp_path, 2, 3, shard="full")
+        return
+    write_task(tmp_path)
+
+    def refused() -> None:
+        with pytest.raises(
+            DualtrainError, match="checkpoints are of a state that a process has whole"
+        ):
+            trained(backend, tmp_path, "shared", "optimizer", checkpoints=tmp_path / "checkpoints")
+
+    forked(2, refused)
+
+
+def check_goes_on(
+    backend: Backend, tmp_path: Path, first: int, second: int, shard: Any = "none"
+) -> None:
     write_task(tmp_path)
     trained(backend, tmp_path, "alone", "none")
     folder = tmp_path / "checkpoints"
