@@ -107,8 +107,7 @@ class Presence:
     def check(self, wait: float = 0.0) -> None:
         """Raise `BackendError` if another process is lost; wait: seconds until that is known."""
         with self._changed:
-            if self._lost is None and wait:
-                self._changed.wait(wait)
+            self._changed.wait_for(lambda: self._lost is not None, wait)
         if self._lost is not None:
             raise BackendError(
                 "a run of several processes ends when one of them does: start it again. "

@@ -37,6 +37,10 @@ def fitted(backend: Backend, at_update: Callable[[], None]) -> None:
     dualtrain.fit(spec_of(duration={"updates": 10**6}), model, batches, loss=loss)
 
 
+ABORTS = {"paddle": "terminate called after throwing an instance of 'gloo::"}
+"""What a framework says that ends a process, at times before this one can, when another is gone."""
+
+
 def fail() -> None:
     raise ValueError("no such thing")
 
@@ -71,6 +75,8 @@ def test_the_others_end_and_name_it(
     others = [status for rank, status in enumerate(statuses) if rank != 1]
     assert None not in others, time.monotonic() - begun
     assert 0 not in others
+    if case in ("killed", "left") and (own := ABORTS.get(backend.NAME)) and own in told:
+        return  # before any of them could speak
     assert f"process 1 of {size} (" in told
     assert sentence in told
 
