@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from dualtrain.reading import Event, Instance, Known, ListValue, Made, Unknown, Value
 from dualtrain.recipes._clock import Clock, clock_of, deep, names_of, same_tree, unwrapped
-from dualtrain.recipes._configured import configured, of_processes, own_names, settings
+from dualtrain.recipes._configured import configured, of_processes, settings
 from dualtrain.recipes._found import found, implied, with_why
 from dualtrain.recipes._record import Found, Hazard
 from dualtrain.recipes._seen import Part, Seen, inside
@@ -230,7 +230,7 @@ def _only_flag(seen: Seen) -> Known | None:
         for value in (*one.args, *one.kwargs.values(), *converted):
             if isinstance(value, (Known, Unknown)):
                 for setting in settings(value):
-                    name = next(iter(own_names(setting)), "")
+                    name = setting.origin.name.strip("-").replace("-", "_").lower()
                     text = isinstance(setting.value, str)  # before its own conversion
                     if BATCH.search(name) and not ASIDE.search(name) and not text:
                         named[name] = setting
