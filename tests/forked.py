@@ -80,7 +80,7 @@ def ended(
         os.dup2(write, 2)
         os.close(write)
         os.close(read)
-        sys.stderr = os.fdopen(2, "w", closefd=False)
+        sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
         work()
 
     statuses = statuses_of(size, begun, limit=limit, **environment)

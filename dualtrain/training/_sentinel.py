@@ -20,6 +20,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 __all__ = ["Line", "Settings"]
@@ -81,8 +82,9 @@ class Line:
         *lines, self._part = (self._part + received).split(b"\n")
         messages: list[Message] = []
         for line in lines:
-            with suppress(ValueError):
-                messages.append(json.loads(line))
+            with suppress(ValueError, RecursionError):  # anyone may call the first sentinel
+                message = json.loads(line)
+                messages += [message] if isinstance(message, dict) else []
         return messages
 
     def close(self) -> None:
@@ -93,6 +95,8 @@ class Line:
 class _Loss:
     """A process that is lost; the least of several was lost first."""
 
+    may_follow: bool
+    """Whether it may have ended for another's sake: aborted by its framework, or told to end."""
     at: float
     """By the clock of its machine, in seconds."""
     rank: int
@@ -240,22 +244,29 @@ class _Sentinel:
         for rank, peer in self._peers.items():
             peer.silent += seconds
             if peer.silent > self._settings.silence:
-                self._lose(rank, f"has given no sign of life for {peer.silent:.0f} seconds")
+                said = f"has given no sign of life for {peer.silent:.0f} seconds"
+                self._lose(rank, said, may_follow=False)
 
     def _cut(self, rank: int) -> None:
         """Nothing more is heard of a process: it has ended, or its machine."""
         self._peers[rank].line = None
+        status = None
         if rank == self._rank:
             self._left_at = self._left_at or time.monotonic()
-        self._lose(rank, "has ended before the run")
+            status = _status(self._settings.process)
+        how = "" if status is None else f", {_words(status)}"
+        may_follow = status in (None, -signal.SIGABRT, -signal.SIGTERM)
+        self._lose(rank, f"has ended before the run{how}", may_follow=may_follow)
 
-    def _lose(self, rank: int, what: str, *, is_sudden: bool = True) -> None:
+    def _lose(
+        self, rank: int, what: str, *, is_sudden: bool = True, may_follow: bool = True
+    ) -> None:
         peer = self._peers[rank]
         if peer.is_done or rank in self._losses:
             return
         who = f" ({peer.who})" if peer.who else ""
         sentence = f"process {rank} of {self._settings.size}{who} {what}"
-        loss = _Loss(time.time(), rank, sentence, is_sudden)
+        loss = _Loss(may_follow, time.time(), rank, sentence, is_sudden)
         self._add(loss)
         if rank == self._rank and not self._leads:
             self._say(0, {"loss": vars(loss)})
@@ -298,6 +309,20 @@ class _Sentinel:
             with suppress(OSError):  # a terminal that is closed
                 print(sentence, file=sys.stderr, flush=True)
         self._has_spoken = True
+
+
+def _status(process: int) -> int | None:
+    """Of a process that ends, or minus the signal that ends it; None where the system has none."""
+    with suppress(OSError, ValueError):
+        said = Path(f"/proc/{process}/stat").read_text("utf-8", "replace")
+        return os.waitstatus_to_exitcode(int(said.split()[-1]))
+    return None
+
+
+def _words(status: int) -> str:
+    if status >= 0:
+        return f"with status {status}"
+    return f"by {'/'.join(s.name for s in signal.Signals if s == -status) or -status}"
 
 
 def _main() -> None:
