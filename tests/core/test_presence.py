@@ -113,9 +113,16 @@ ACTS: dict[str, tuple[Act, str]] = {
 }
 
 
-@pytest.mark.parametrize("wait", [abort, fail, hang])
-@pytest.mark.parametrize("act", ACTS)
-@pytest.mark.parametrize("size", [2, 3])
+CASES = [
+    *((2, act, wait) for act in ACTS for wait in (abort, fail, hang) if act != "stopped"),
+    (2, "stopped", hang),
+    (3, "killed", abort),
+    (3, "aborted", abort),
+    (3, "failed", fail),
+]
+
+
+@pytest.mark.parametrize(("size", "act", "wait"), CASES)
 def test_the_lost_one_is_named(
     tmp_path: Path, listener: socket.socket, size: int, act: str, wait: Wait
 ) -> None:
