@@ -8,6 +8,7 @@ from benchmarks.fuzz._kind import Kind
 from benchmarks.fuzz.kinds.arrays import Arrays
 from benchmarks.fuzz.kinds.checkpoints import Checkpoints
 from benchmarks.fuzz.kinds.data import Data
+from benchmarks.fuzz.kinds.left import Left
 from benchmarks.fuzz.kinds.specs import Specs
 from benchmarks.fuzz.kinds.tags import Tags
 from benchmarks.fuzz.kinds.traces import Traces
@@ -17,5 +18,5 @@ __all__ = ["KINDS"]
 
 KINDS: Mapping[str, Kind] = {
     kind.name: kind
-    for kind in (Specs(), Data(), Tags(), Arrays(), Traces(), Weights(), Checkpoints())
+    for kind in (Specs(), Data(), Tags(), Arrays(), Traces(), Weights(), Checkpoints(), Left())
 }
