@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from seqeval.metrics import f1_score
+from seqeval.metrics import f1_score, precision_score
 
 from dualtrain import Spec
 from dualtrain.errors import DataError, SpecError
 from dualtrain.parity import compare
+from dualtrain.tasks.token_classification._sentences import read_sentences
 from dualtrain.trace import read_trace
 from dualtrain.training import predict, train
 from tests.pairs import PADDLE, SIDES, TORCH, make_batch, make_config, make_pair
@@ -126,6 +127,36 @@ def test_tokens_and_score_are_the_native_ones(tmp_path: Path) -> None:
     assert (score.correct, score.examples) == (right, sum(map(len, wanted)))
     assert score.metrics["f1"] == pytest.approx(f1_score(wanted, given))
     assert score.metrics["f1"] > 0
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\n\n", "\n \t\n\n"])
+def test_the_last_sentence_needs_no_empty_line(tmp_path: Path, end: str) -> None:
+    (tmp_path / "a.conll").write_text(f"a B-X\n\n\nb O\nc B-X{end}", encoding="utf-8")
+    found = read_sentences(tmp_path / "a.conll", tokens="tokens", labels="labels").sentences
+    assert [(one.words, one.tags, one.lines) for one in found] == [
+        (["a"], ["B-X"], [1]),
+        (["b", "c"], ["O", "B-X"], [4, 5]),
+    ]
+
+
+def test_entities_do_not_reach_over_sentences(tmp_path: Path) -> None:
+    """An I that begins a sentence is an entity of its own, as in conlleval: 1 of 2 is right."""
+    rows = "the O\noak B-tree\n\nthe O\nroof O\n\noak B-tree\nroof I-tree\n"
+    for name in ("train", "eval"):
+        (tmp_path / f"{name}.conll").write_text(rows, encoding="utf-8")
+    spec = spec_of(tmp_path)
+    data, task = prepare(spec), spec.task
+    assert task is not None
+    batch = data.batch(data.train, np.arange(2))
+    given = [["O", "B-tree"], ["I-tree", "O"]]
+    logits = np.zeros((*batch["labels"].shape, len(data.classes)), np.float32)
+    for sentence, tags in enumerate(given):
+        first = np.flatnonzero(batch["labels"][sentence] != -100)
+        logits[sentence, first, [data.classes.index(tag) for tag in tags]] = 1.0
+    wanted = [["O", "B-tree"], ["O", "O"]]
+    measured = task.score([(logits, batch)], data).metrics
+    assert measured["precision"] == precision_score(wanted, given) == 0.5
+    assert measured["f1"] == pytest.approx(f1_score(wanted, given)) == pytest.approx(2 / 3)
 
 
 @pytest.mark.parametrize("kind", ["conll", "jsonl"])
