@@ -89,7 +89,8 @@ test-wheel: $(EXAMPLE)/data/train.csv ## the wheel alone, in an environment with
 	.venv-wheel/bin/pip wheel --quiet --no-deps --wheel-dir .venv-wheel/dist .
 	.venv-wheel/bin/pip install --quiet "$$(ls $(CURDIR)/.venv-wheel/dist/*.whl)[test]"
 	mkdir .venv-wheel/elsewhere
-	cp -R tests docs examples benchmarks requirements Makefile pyproject.toml *.md .venv-wheel/elsewhere
+	tar --exclude=__pycache__ -cf - tests docs examples benchmarks requirements Makefile pyproject.toml *.md \
+		| tar -xf - -C .venv-wheel/elsewhere
 	cd .venv-wheel/elsewhere && DUALTRAIN_BARE=1 ../bin/python -m pytest tests/wheel.py tests/core tests/meta/test_compare.py
 
 test-paddle-2.6: .venv-paddle-2.6/ready ## the conformance suite on paddlepaddle 2.6.2
