@@ -18,6 +18,8 @@ EXAMPLE := examples/text_classification
 HALF := tests/parity
 # The sides share the cores, and one thread keeps the order of every sum.
 export OMP_NUM_THREADS := 1
+# The tests start hundreds of processes: the sources are compiled once, whatever the caller's is.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-pythons lint docs kernels zoo fuzz mutants format parity-two-environments test-core test-wheel test-paddle-2.6 test-transformers-5 test-gpu wheels clean
