@@ -246,7 +246,7 @@ def _only_flag(seen: Seen) -> Known | None:
         for value in (*one.args, *one.kwargs.values(), *converted):
             if isinstance(value, (Known, Unknown)):
                 for setting in settings(value):
-                    name = next(iter(own_names(setting)), "")
+                    name = setting.origin.name.strip("-").replace("-", "_").lower()
                     text = isinstance(setting.value, str)  # before its own conversion
                     if BATCH.search(name) and not ASIDE.search(name) and not text:
                         named[name] = setting
