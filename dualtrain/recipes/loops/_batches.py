@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from dualtrain.reading import Event, Instance, Known, ListValue, Made, Place, Unknown, Value
 from dualtrain.recipes._clock import Clock, clock_of, deep, names_of, same_tree, unwrapped
-from dualtrain.recipes._configured import configured, of_processes, own_names, reached, settings
+from dualtrain.recipes._configured import configured, of_processes, reached, settings
 from dualtrain.recipes._found import found, implied, with_why
 from dualtrain.recipes._record import Found, Hazard
 from dualtrain.recipes._seen import Part, Seen, inside
