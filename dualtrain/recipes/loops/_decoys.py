@@ -8,10 +8,10 @@ import textwrap
 from collections.abc import Iterator
 
 from dualtrain.reading import Known, Place
+from dualtrain.recipes._decides import TRAINING
 from dualtrain.recipes._record import Hazard
 from dualtrain.recipes._seen import Part, Seen, inside
 from dualtrain.recipes._source_lines import text_of
-from dualtrain.recipes.loops._flag_hazards import TRAINING
 from dualtrain.recipes.schedules._driving import driving, rate
 
 __all__ = ["decoys_part"]
