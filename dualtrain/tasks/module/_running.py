@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from dualtrain.errors import DataError, DualtrainError
+from dualtrain.printable import printable
 from dualtrain.tasks.module._code import Code, SourceFile
 
 __all__ = ["Importer"]
@@ -101,7 +102,7 @@ class Importer(MetaPathFinder):
             if place is None:
                 raise
             rule = _IMPORTS if isinstance(error, ImportError) else "must not fail"
-            received = f"{type(error).__name__}: {error} ({place})"
+            received = printable(f"{type(error).__name__}: {error}") + f" ({place})"
             raise DataError(f"{what} {rule}. Received: {received}") from error
 
 
