@@ -205,7 +205,9 @@ def _trace_of(
             )
         return None, None
     if given is None and not Path(rows.file).exists():
-        told = f"the trace {rows.file} is gone: the run goes on without one"
+        told = (
+            f"the trace {rows.file} is gone: the run goes on without one. If it was moved, name it"
+        )
         warnings.warn(told, TrainingWarning, stacklevel=4)
         return None, None
     place = Path(rows.file) if given is None else given
