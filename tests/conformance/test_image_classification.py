@@ -114,14 +114,14 @@ def test_dropout_is_of_training_alone(backend: Backend, folder: Path, model: Any
     """It changes what is trained; a score, a prediction and a run without randomness have none."""
     plain, spec = spec_of(folder, model), spec_of(folder, {**model, "dropout": 0.5})
     traces = {}
-    for name, one, words in (
-        ("plain", plain, {}),
-        ("dropped", spec, {}),
-        ("again", spec, {}),
-        ("without", spec, {"without_randomness": True}),
-    ):
-        out, file = folder / name, folder / f"{name}.jsonl"
-        train(one, backend.NAME, output=out, trace=file, **words)
+    for name in ("plain", "dropped", "again", "without"):
+        train(
+            plain if name == "plain" else spec,
+            backend.NAME,
+            output=folder / name,
+            trace=(file := folder / f"{name}.jsonl"),
+            without_randomness=name == "without",
+        )
         traces[name] = read_trace(file)
     losses = {name: [u.loss for u in trace.updates] for name, trace in traces.items()}
     assert traces["dropped"].header.probe == traces["plain"].header.probe

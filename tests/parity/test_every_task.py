@@ -87,8 +87,8 @@ def test_the_other_framework_goes_on(tmp_path: Path, task: str, giver: str, take
     rows = [predict(tmp_path / name, tmp_path / one.held_out) for name in ("whole", "left")]
     names = [name for name, cell in rows[0][0].items() if isinstance(cell, float)]
     for name in names:
-        mine, other = (np.array([row[name] for row in side], float) for side in rows)
-        np.testing.assert_allclose(mine, other, rtol=1e-3, atol=1e-4)
+        left_out, right_out = (np.array([row[name] for row in side], float) for side in rows)
+        np.testing.assert_allclose(left_out, right_out, rtol=1e-3, atol=1e-4)
 
 
 def ended_at(found: list[float], mode: str, *, patience: int, threshold: float) -> int:

@@ -131,7 +131,8 @@ def test_a_block_is_paddles_own_encoder_layer(dropout: float) -> None:
         paddle.seed(3)
         layer.train()
         found.append(layer(paddle.to_tensor(tokens)).numpy())
-    np.testing.assert_allclose(*found, rtol=1e-5, atol=1e-5)
+    ours, its = found
+    np.testing.assert_allclose(ours, its, rtol=1e-5, atol=1e-5)
 
 
 FRAMEWORKS = [(TORCH, torch, torch.manual_seed), (PADDLE, paddle, paddle.seed)]

@@ -10,6 +10,7 @@ import pytest
 from dualtrain.parity import Comparison, compare_files
 from dualtrain.report._words import remarks
 from dualtrain.spec import Spec
+from dualtrain.trace import read_trace
 from dualtrain.training import predict, train
 from tests.command import Run, run
 from tests.conformance.test_module_task import LOSS, OWN, PREDICT, SCORE, spec_of, write
@@ -107,10 +108,11 @@ def test_other_code_is_told_and_not_held_against_the_runs(tmp_path: Path) -> Non
 
 
 def test_the_commands_take_it(run: Run, tmp_path: Path) -> None:
-    """plan, ledger, explain and parity, from the spec alone."""
+    """plan, ledger, explain and parity, from the spec alone; the code is in two files."""
     import yaml
 
-    write(tmp_path)
+    write(tmp_path, "from net import Net\n\nclass Make(Net): pass\n")
+    (tmp_path / "net.py").write_text(OWN.replace("class Make", "class Net"), encoding="utf-8")
     spec = tmp_path / "spec.yaml"
     words = spec_of(tmp_path, duration={"updates": 4}, warmup={"updates": 1}).model_dump(
         mode="json", exclude_none=True
@@ -122,3 +124,6 @@ def test_the_commands_take_it(run: Run, tmp_path: Path) -> None:
     status, told, refused = run("parity", spec, "--report", tmp_path / "report")
     assert (status, refused) == (0, ""), told
     assert "torch and paddle agree" in " ".join(told.split())
+    for name in ("torch", "paddle"):
+        trace = read_trace(tmp_path / "report" / f"{name}.trace.jsonl")
+        assert trace.header.code.keys() == {"net.py", "task.py"}
