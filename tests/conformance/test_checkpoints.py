@@ -112,12 +112,19 @@ def micro_batches(count: int = 7) -> list[dict[str, Any]]:
     ]
 
 
+def overflowing() -> list[dict[str, Any]]:
+    """The first of them has gradients that are none."""
+    first, *rest = micro_batches()
+    return [{**first, "x": np.full_like(first["x"], 1e38)}, *rest]
+
+
 VARIANTS: dict[str, dict[str, Any]] = {
     "plain": {},
     "clip": {"clip": {"global_norm": 0.05}, "warmup": {"steps": 3}},
     "ema": {"ema": {"decay": 0.8, "warmup": True}},
     "plateau": {"schedule": PLATEAU},
     "loss scale": {"amp": FLOAT16},
+    "skips": {"amp": FLOAT16},
     "masters": {"amp": {"dtype": "bfloat16", "level": "O2"}, "ema": {"decay": 0.8}},
     "momentum cycle": {
         "optimizer": {"name": "momentum", "lr": 0.1, "momentum": 0.95, "nesterov": False},
@@ -131,6 +138,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         },
     },
     "early stopping": {"early_stopping": {"patience": 2}, "best": {}},
+    "the highest is the best": {"best": {"mode": "max"}},
     "flush": {"batch": {"accumulate": 3, "tail": "flush"}},
     "drop": {"batch": {"accumulate": 3, "tail": "drop"}},
     "leak": {"batch": {"accumulate": 3, "tail": "leak"}},
@@ -145,7 +153,8 @@ def test_a_run_that_was_left_goes_on_to_the_bit(
     backend: Backend, tmp_path: Path, variant: str, made: int
 ) -> None:
     words = {"duration": {"epochs": 4}, "batch": {"accumulate": 2}} | VARIANTS[variant]
-    job = Job(backend, spec_of(**words), micro_batches, tmp_path)
+    batches = overflowing if variant == "skips" else micro_batches
+    job = Job(backend, spec_of(**words), batches, tmp_path)
     job("whole")
     with pytest.raises(SystemExit):
         job("left", stop=left_after(made))
@@ -153,6 +162,7 @@ def test_a_run_that_was_left_goes_on_to_the_bit(
     assert newest(tmp_path / "left" / "kept")[1].made == made
     job("left", resume=True)
     expected = job.held("whole")
+    assert bool(expected["skipped"]) == (variant == "skips")
     assert len(read_trace(tmp_path / "whole" / "trace.jsonl").updates) > made or "early" in variant
     assert job.held("left") == expected
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from dualtrain.ledger import roles_of
 from dualtrain.spec import Spec
 from dualtrain.tasks.image_classification import CnnConfig, VitConfig
 from dualtrain.trace import read_trace
-from dualtrain.training import parameters_of, predict, train
+from dualtrain.training import check_before, parameters_of, predict, train
 from tests.tasks import prepare, small_spec
 
 CNN = {"name": "cnn", "channels": [6, 8]}
@@ -162,6 +164,8 @@ LABELS = np.array(["low", "top"] * 2)
         ({"images": IMAGES, "labels": LABELS == "low"}, "must be whole numbers or texts"),
         ({"images": IMAGES, "labels": LABELS.astype(object)}, "of numbers and texts alone"),
         ({"images": IMAGES, "labels": LABELS[[0] * 4]}, "two classes or more.*'low'"),
+        ({"images": IMAGES, "labels": np.array(["low", ""] * 2)}, "labels.*must not be empty"),
+        ({"images": IMAGES, "labels": np.array(["low", " top"] * 2)}, "end with white space"),
         ({"images": IMAGES * [1, 0], "labels": LABELS}, "channel 2, of one value"),
     ],
 )
@@ -169,6 +173,50 @@ def test_what_is_refused_of_a_file(folder: Path, arrays: dict[str, Any], message
     np.savez(folder / "train.npz", **arrays)
     with pytest.raises(DataError, match=message):
         prepare(spec_of(folder, eval=None))
+    with pytest.raises(DataError, match=message):
+        check_before(spec_of(folder, eval=None))
+
+
+@pytest.mark.parametrize(
+    ("name", "received"),
+    [
+        ("text", "a file of another kind"),
+        ("one array, by numpy.save", "a file of another kind"),
+        ("a header that ends nowhere", "a damaged file"),
+        ("more numbers than any memory holds", "a damaged file"),
+        ("packed bytes that do not unpack", "a damaged file"),
+        ("a member that is no array", "a damaged file"),
+    ],
+)
+def test_a_file_that_numpy_does_not_read(folder: Path, name: str, received: str) -> None:
+    plain, packed, one = BytesIO(), BytesIO(), BytesIO()
+    np.savez(plain, images=IMAGES, labels=LABELS)
+    np.savez_compressed(packed, images=IMAGES, labels=LABELS)
+    np.save(one, IMAGES)
+    cut = packed.getvalue()
+    at = cut.index(b"images.npy") + 60
+    data = {
+        "text": b"no archive",
+        "one array, by numpy.save": one.getvalue(),
+        "a header that ends nowhere": repacked(plain, b"(4, 6, 4, 2)", b"(4, 6, 4, 2'"),
+        "more numbers than any memory holds": repacked(plain, b"(4, ", b"(9999999999999, "),
+        "a member that is no array": repacked(plain, b"NUMPY", b"LUMPY"),
+        "packed bytes that do not unpack": cut[:at] + bytes(40) + cut[at + 40 :],
+    }[name]
+    (folder / "train.npz").write_bytes(data)
+    with pytest.raises(DataError, match=rf"train\.npz: must be .* Received: {received}$"):
+        prepare(spec_of(folder, eval=None))
+
+
+def repacked(archive: BytesIO, old: bytes, new: bytes) -> bytes:
+    """With another text in the heads of its arrays."""
+    written = BytesIO()
+    with ZipFile(archive) as opened, ZipFile(written, "w") as to:
+        for name in opened.namelist():
+            array = opened.read(name)
+            head, header = array[:8].replace(old, new), array[10:128].replace(old, new)
+            to.writestr(name, head + len(header).to_bytes(2, "little") + header + array[128:])
+    return written.getvalue()
 
 
 def test_what_else_is_refused(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -168,6 +169,14 @@ def test_reading_a_spec_runs_nothing(tmp_path: Path) -> None:
 def test_what_is_no_task_is_refused(tmp_path: Path, code: str, message: str) -> None:
     write(tmp_path, code)
     with pytest.raises(DataError, match=message):
+        prepare(spec_of(tmp_path))
+
+
+def test_data_without_an_end_are_not_read(tmp_path: Path) -> None:
+    write(tmp_path, OWN)
+    (tmp_path / "train.csv").unlink()
+    (tmp_path / "train.csv").symlink_to(os.devnull)
+    with pytest.raises(DataError, match=r"train\.csv: data must be a file or a folder.*a device"):
         prepare(spec_of(tmp_path))
 
 

@@ -161,19 +161,19 @@ def _of_copy(value: Value) -> bool:
 def _parameter(value: Value, in_constructor: bool) -> bool:
     """Whether a value is a parameter, as far as its making tells.
 
-    A table that a layer's constructor fills and holds still, such as one of sines, is a constant.
+    A table that a layer's constructor fills and holds still, such as one of sines, is a constant;
+    the bias of a layer inside is none.
     """
     for one in leaves(value):
         path = str(getattr(one, "path", ""))
         if path.endswith("parameters"):
             return True
-    return (
-        not in_constructor
-        and isinstance(value, Unknown)
-        and value.op == "attr"
-        and isinstance(value.operands[1], Known)
-        and value.operands[1].value in ("weight", "bias")
-    )
+    if not (isinstance(value, Unknown) and value.op == "attr"):
+        return False
+    of, name = value.operands
+    if not isinstance(name, Known) or name.value not in ("weight", "bias"):
+        return False
+    return not in_constructor or (name.value == "bias" and not isinstance(of, Instance))
 
 
 def _which(event: Event) -> str:

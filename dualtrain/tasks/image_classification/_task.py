@@ -22,7 +22,7 @@ from dualtrain.tasks.image_classification._config import (
     config_of,
 )
 from dualtrain.tasks.image_classification._images import Images, classes_of, read_images
-from dualtrain.tasks.image_classification._prepared import PreparedImages, prepare
+from dualtrain.tasks.image_classification._prepared import PreparedImages, prepare, scale_of
 from dualtrain.tasks.image_classification._saved import DESCRIPTION, ImagePredictor, save
 from dualtrain.tasks.image_classification._words import AnyModel, Vit
 
@@ -64,7 +64,9 @@ class ImageClassification(Task):
 
     def read(self, folder: Path) -> Images:
         """The train split, after both have been read."""
-        return self._read(folder)[0]
+        train = self._read(folder)[0]
+        scale_of(train, standardise=self.standardise)
+        return train
 
     def _read(self, folder: Path) -> tuple[Images, Images | None, tuple[str, ...]]:
         train = read_images(folder / self.train, images=self.images, labels=self.labels)

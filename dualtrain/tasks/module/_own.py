@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dualtrain.errors import DataError
+from dualtrain.files import irregular
 from dualtrain.tasks.module._code import Code
 from dualtrain.tasks.module._running import Importer
 
@@ -58,8 +59,12 @@ class Own:
     def read(self, path: Path) -> dict[str, NDArray[Any]]:
         """The arrays of a data file, by name: the first axis is the samples.
 
-        Floats become float32, whole numbers and booleans int64, as both frameworks take them.
+        Floats become float32, whole numbers and booleans int64, as both frameworks take them. The
+        file is not read where it may have no end: a folder is the user's matter.
         """
+        kind = irregular(path)
+        if kind not in (None, "a folder"):
+            raise DataError(f"{path}: data must be a file or a folder. Received: {kind}")
         found = self._called("read", path)
         if not isinstance(found, Mapping) or not found:
             raise self._wrong("read", "give a mapping of names to arrays", type(found).__name__)
