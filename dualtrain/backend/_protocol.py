@@ -298,3 +298,12 @@ class Backend(Protocol):
         Returns what gives the model its framework's own rule back; to be called once.
         """
         ...
+
+    def share_batch_norm(
+        self, model: Any, rule: BatchNormRule, counts: Callable[[], bool | None]
+    ) -> Callable[[], None]:
+        """Let batch norms have the rows of all processes; returns what ends that.
+
+        counts: whether this process's rows count in the forward pass of now, None outside training.
+        """
+        ...
