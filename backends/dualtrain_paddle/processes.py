@@ -14,6 +14,7 @@ from paddle.distributed.communication.group import _add_new_group
 
 from dualtrain.backend import Spread as CoreSpread
 from dualtrain.errors import BackendError
+from dualtrain.spec import Amp
 from dualtrain.world import Shard, World
 from dualtrain_paddle.owners import set_owners
 from dualtrain_paddle.step import held
@@ -84,7 +85,7 @@ def check_shard(shard: Shard, device: Any) -> None:
         )
 
 
-def split(model: paddle.nn.Layer) -> None:
+def split(model: paddle.nn.Layer, amp: Amp | None) -> None:
     """Nothing: `group_sharded_parallel` splits a model together with its optimizer."""
 
 

@@ -79,7 +79,7 @@ class Backend(Protocol):
         """`BackendError` for what the framework does not split, or not on this device."""
         ...
 
-    def split(self, model: Any) -> None:
+    def split(self, model: Any, amp: Amp | None) -> None:
         """Let each process hold a part of each parameter, where that comes before an optimizer."""
         ...
 

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from dualtrain.backend import Backend, Spread
 from dualtrain.data import MicroBatch
 from dualtrain.errors import BackendError, DataError, DualtrainError
-from dualtrain.spec import BatchNormRule, Spec
+from dualtrain.spec import Amp, BatchNormRule, Spec
 from dualtrain.training._presence import Presence
 from dualtrain.world import ALONE, Shard, World, check_shard
 
@@ -54,13 +54,13 @@ class Processes:
         """By what a loss is multiplied, so that the mean over the processes is the sum."""
         return self.world.size
 
-    def begin(self, model: Any) -> None:
+    def begin(self, model: Any, amp: Amp | None) -> None:
         """Let the weights be those of the first process; before the model has an optimizer."""
         if self.are_several:
             self._check(model)
             self.backend.align(model)
             if self.shard == "full":
-                self.backend.split(model)
+                self.backend.split(model, amp)
 
     def spread(self, model: Any, optimizer: Any, device: Any) -> None:
         """Let the framework's engine have the model and its optimizer."""
@@ -217,15 +217,7 @@ def joined(
 
 
 def check_same_run(processes: Processes, spec: Spec, data: str | None = None) -> None:
-    """Raise `DataError` where a process has another spec, or other data.
-
-    And `BackendError` for a spec that is not for a model that is split.
-    """
-    if processes.are_several and processes.shard != "none" and spec.amp and spec.amp.level == "O2":
-        raise BackendError(
-            "amp.level 'O2' keeps masters beside weights that are whole: choose the shard 'none', "
-            f"or level 'O1'. Received: 'O2' and {processes.shard!r}"
-        )
+    """Raise `DataError` where a process has another spec, or other data."""
     words = spec.model_dump_json(exclude={"device"})
     processes.check_alike("the spec", words, "give each the same file")
     processes.check_alike("the data", data, "give each machine the same files")

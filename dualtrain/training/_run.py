@@ -66,7 +66,7 @@ class Run:
         self._open = ExitStack()
         self.processes = processes or alone(backend)
         """This process's part; forward passes of training go through `processes.forward`."""
-        self.processes.begin(model)
+        self.processes.begin(model, spec.amp)
         self._open.callback(self.processes.release)
         self.optimizer = wire(backend, spec.rule, plan.ledger, model, clip=self.clip)
         backend.clear_gradients(self.optimizer)  # those of an earlier loop that broke off

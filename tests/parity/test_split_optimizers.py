@@ -28,4 +28,4 @@ def test_no_state_is_kept_twice(tmp_path: Path, name: str, monkeypatch: pytest.M
     monkeypatch.setattr(Spread, "step", seen)
     forked(3, lambda: fit(dualtrain_paddle, LAST[name], shard="optimizer"))
     kept = [json.loads((tmp_path / str(rank)).read_text("utf-8")) for rank in range(3)]
-    assert sorted(kept, key=len) == [[], *sorted([["b_0"], ["w_0"]])]
+    assert sorted(kept) == [[], ["b_0"], ["w_0"]]
