@@ -47,9 +47,8 @@ def wide_net(layers: Layers) -> Any:
             self.norm = layers.nn.LayerNorm(8)
 
         def forward(self, x: Any) -> Any:
-            cast = load_backend("torch" if layers is TORCH else "paddle").cast
-            hidden = self.norm(x @ cast(self.first, "float32"))
-            return hidden @ cast(self.second, "float32")
+            wide = load_backend("torch" if layers is TORCH else "paddle").scaled
+            return self.norm(x @ wide(self.first, 1.0)) @ wide(self.second, 1.0)
 
     return Wide()
 
