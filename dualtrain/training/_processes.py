@@ -105,17 +105,18 @@ class Processes:
         return {name: array[taken] for name, array in batch.items()}, is_counted
 
     @contextmanager
-    def passing(self, *, is_last: bool, is_counted: bool) -> Iterator[None]:
-        """The context of a forward and a backward pass; is_last: of an update.
+    def passing(self, *, averages: bool, is_counted: bool) -> Iterator[None]:
+        """The context of a forward and a backward pass; is_counted: see `share`.
 
-        is_counted: see `share`.
+        averages: whether the backward pass averages gradients over the processes, those of the
+        passes before it too that did not.
         """
         if self._spread is None:
             yield
             return
         self._counts = is_counted
         try:
-            with nullcontext() if is_last else self._spread.holding_back():
+            with nullcontext() if averages else self._spread.holding_back():
                 yield
         finally:
             self._counts = None
