@@ -58,11 +58,6 @@ class Kept:
         if not processes.are_several:
             return self
         keeper = self.keeper
-        if keeper is not None and processes.shard == "optimizer":
-            raise PlanError(
-                "checkpoints are of a state that a process has whole: choose the shard 'none', or "
-                f"leave them out. Received: {processes.shard!r}"
-            )
         known = (keeper.folder, keeper.path, keeper.last) if keeper else None
         known, trace, rows, stops, is_free = processes.told(
             (known, self.trace, self.rows, self.stop is not None, self.is_free)
