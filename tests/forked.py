@@ -34,7 +34,7 @@ def forked(size: int, work: Callable[[], object]) -> None:
     Raises `AssertionError` with the statuses of all if one fails; errors are printed.
     """
     statuses = statuses_of(size, work)
-    assert not any(statuses), statuses
+    assert statuses == [0] * size, statuses
 
 
 def statuses_of(
