@@ -99,6 +99,10 @@ class _Forward:
             y = y + layer.bias.reshape(by_channel)
         return verbs.cast(y, own)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Of a copy of the layer its own forward pass: the copy is no part of the run."""
+        return getattr, (self._layer, "forward")
+
     def _move(self, mean: Any, variance: Any, n: Any) -> None:
         """Take a batch into the running statistics, by the rule: see `use_rule`."""
         norms, layer = self._norms, self._layer
