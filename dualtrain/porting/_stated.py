@@ -44,6 +44,7 @@ def stated_rates(recipe: Recipe, micro_batches: int, updates: int, accumulate: i
     micro_batches: of an epoch, which the recipe's own loader would tell.
     Raises NotStated: it is none of a library's, or is given what only a run knows.
     """
+    recipe = recipe.as_run()
     seen = recipe.training
     if seen is None:
         raise NotStated("the recipe is a configuration: it names no native object")

@@ -14,8 +14,18 @@ from typing import Any, ClassVar
 
 from dualtrain.reading._files import text_of
 from dualtrain.reading._machine import Event, Machine, Model
+from dualtrain.reading._operators import RAISES
 from dualtrain.reading._place import Place
-from dualtrain.reading._values import DictValue, Known, ListValue, Origin, Unknown, Value
+from dualtrain.reading._values import (
+    DictValue,
+    Instance,
+    Item,
+    Known,
+    ListValue,
+    Origin,
+    Unknown,
+    Value,
+)
 
 __all__ = ["MODELS", "Ini"]
 
@@ -54,6 +64,20 @@ class Ini(DictValue):
     """What asks for another option; None where nothing does."""
 
 
+OWN = "<ini>"
+"""The cell in which an object of the program, of a class of such parsers, holds what it read."""
+
+
+def _of(event: Event) -> Value | None:
+    """The parser or section that a method is of."""
+    of = event.receiver
+    if isinstance(of, Instance):
+        origin = Origin("configuration", event.place)
+        marks = None if of.of.library.endswith("RawConfigParser") else BASIC
+        return of.cells.setdefault(OWN, Ini({}, origin, marks=marks))
+    return of
+
+
 def _parser(machine: Machine, event: Event) -> Value | None:
     marks: re.Pattern[str] | None = None if event.name == "RawConfigParser" else BASIC
     given = event.kwargs.get("interpolation")
@@ -68,7 +92,7 @@ def _parser(machine: Machine, event: Event) -> Value | None:
 
 
 def _read(machine: Machine, event: Event) -> Value | None:
-    of = event.receiver
+    of = _of(event)
     given = event.args[0] if event.args else next(iter(event.kwargs.values()), None)
     if not isinstance(of, Ini) or given is None:
         return None
@@ -92,9 +116,10 @@ def _parse(machine: Machine, of: Ini, text: str, file: str) -> None:
         of.open = True
         return
     lines = _lines(text)
-    for section in raw.sections():
+    for section in (*raw.sections(), raw.default_section):
         cells = Folded()
-        for name, value in raw.items(section):
+        every = raw.defaults() if section == raw.default_section else dict(raw.items(section))
+        for name, value in every.items():
             line = lines.get((section, name)) or lines.get((raw.default_section, name)) or 1
             origin = Origin("configuration", Place(file, line), f"{section}.{name}")
             put_in = _put_in(raw, section, value, of.marks)
@@ -162,7 +187,7 @@ def _getter(kind: Callable[[str], Any] | None) -> Model:
     """`get`, `getint` and the like, of a parser (section, option) or of a section (option)."""
 
     def model(machine: Machine, event: Event) -> Value | None:
-        of, args = event.receiver, list(event.args)
+        of, args = _of(event), list(event.args)
         if not isinstance(of, Ini):
             return None
         default = event.kwargs.get("fallback")
@@ -188,19 +213,69 @@ def _converted(value: Value, kind: Callable[[str], Any] | None) -> Value:
     try:
         return Known(kind(value.value), value.origin)
     except ValueError:
-        return Unknown(f"{value.value!r} cannot be converted", value.origin)
+        return Unknown(RAISES, value.origin, "converted", (value,))
+
+
+def _sections(machine: Machine, event: Event) -> Value | None:
+    """`sections`, and of one of them `options`: names."""
+    of = _of(event)
+    if event.name == "options" and isinstance(of, Ini) and event.args:
+        of = _named(of, event.args[0])
+    if not isinstance(of, Ini):
+        return None
+    items = tuple(Item(Known(name)) for name in of.cells if name != configparser.DEFAULTSECT)
+    return ListValue("list", {"items": items, "open": of.open})
+
+
+def _items(machine: Machine, event: Event) -> Value | None:
+    """`items`: of a parser's section, which is named, or of a section itself."""
+    of = _of(event)
+    if isinstance(of, Ini) and event.args:
+        of = _named(of, event.args[0])
+    if not isinstance(of, Ini):
+        return None
+    pairs = [(Item(Known(name)), Item(value)) for name, value in of.cells.items()]
+    each = (ListValue("tuple", {"items": pair, "open": False}) for pair in pairs)
+    return ListValue("list", {"items": tuple(map(Item, each)), "open": of.open})
+
+
+def _has(machine: Machine, event: Event) -> Value | None:
+    """`has_section` and `has_option`."""
+    of: Value | None = _of(event)
+    for name in event.args:
+        if not isinstance(of, Ini) or not isinstance(name, Known) or of.open:
+            return None
+        of = of.cells.get(name.value)
+        if of is None:
+            return Known(False, Origin("computed", event.place))
+    return Known(True, Origin("computed", event.place))
+
+
+def _named(of: Ini, name: Value) -> Value | None:
+    return of.cells.get(name.value) if isinstance(name, Known) else None
 
 
 PARSERS = ("ConfigParser", "RawConfigParser", "SafeConfigParser")
 
+PATHS = [f"{module}.{name}" for module in ("configparser", "ConfigParser") for name in PARSERS]
+
+METHODS: dict[str, Model] = {
+    "read": _read,
+    "read_file": _read,
+    "readfp": _read,
+    "read_string": _read,
+    "get": _getter(None),
+    "getint": _getter(int),
+    "getfloat": _getter(float),
+    "getboolean": _getter(_boolean),
+    "sections": _sections,
+    "options": _sections,
+    "items": _items,
+    "has_section": _has,
+    "has_option": _has,
+}
+
 MODELS: dict[str, Model] = {
-    **{f"{module}.{n}": _parser for module in ("configparser", "ConfigParser") for n in PARSERS},
-    "<ini>.read": _read,
-    "<ini>.read_file": _read,
-    "<ini>.readfp": _read,
-    "<ini>.read_string": _read,
-    "<ini>.get": _getter(None),
-    "<ini>.getint": _getter(int),
-    "<ini>.getfloat": _getter(float),
-    "<ini>.getboolean": _getter(_boolean),
+    **{path: _parser for path in PATHS},
+    **{f"{of}.{name}": model for of in ("<ini>", *PATHS) for name, model in METHODS.items()},
 }

@@ -12,6 +12,10 @@ _SHELLS = re.compile(
     "(?:bash|sh|shell|console|zsh|shell-?session|terminal|text|txt|cmd|commandline)?", re.IGNORECASE
 )
 _PROMPT = re.compile(r"\s*(?:\([\w.-]+\)\s*)?(?:[\w.-]+@[^$#\n]*)?[$%]\s+(?=\S)|\s*!(?=\w)")
+_COMMAND = re.compile(
+    r"\s*(?:[$%!]\s*)?(?:[A-Z_]+=\S+\s+)*(?:python[\d.]*|torchrun|accelerate|deepspeed|bash|sh)"
+    r"\s+[-\w./]+"
+)
 _SPAN = re.compile(r"`((?:[A-Z_]+=\S+\s+)*(?:python|torchrun|accelerate|bash|sh)\S*\s[^`]*)`")
 _INDENTED = re.compile(r" {4,}|\t")
 
@@ -19,7 +23,8 @@ _INDENTED = re.compile(r" {4,}|\t")
 def blocks(text: str) -> Iterator[tuple[str, int]]:
     """Each block of code that may be a shell's, without prompts, and its first line.
 
-    Fenced blocks of no language or of a shell's, indented ones, and a command within a line.
+    Fenced blocks of no language or of a shell's, others that begin with a command all the same,
+    indented ones, and a command within a line.
 
     >>> list(blocks("Train:\\n\\n```bash\\n$ python run.py\\n```\\n"))
     [('python run.py\\n', 4)]
@@ -32,7 +37,7 @@ def blocks(text: str) -> Iterator[tuple[str, int]]:
             end = next(
                 (i for i in range(at + 1, len(rows)) if _closes(rows[i], fence[1])), len(rows)
             )
-            if _SHELLS.fullmatch(fence[2]):
+            if _SHELLS.fullmatch(fence[2]) or _starts(rows[at + 1 : end]):
                 yield _pasted(rows[at + 1 : end]), at + 2
             at = end + 1
         elif _INDENTED.match(rows[at]) and (at == 0 or not rows[at - 1].strip()):
@@ -44,6 +49,12 @@ def blocks(text: str) -> Iterator[tuple[str, int]]:
         else:
             yield from ((f"{span}\n", at + 1) for span in _SPAN.findall(rows[at]))
             at += 1
+
+
+def _starts(rows: list[str]) -> bool:
+    """Whether the first line that says something is a command, whatever the block is called."""
+    said = (row for row in rows if row.strip() and not row.lstrip().startswith("#"))
+    return _COMMAND.match(next(said, "")) is not None
 
 
 def _closes(row: str, fence: str) -> bool:

@@ -333,7 +333,8 @@ class Shell:
 
     def _words(self, token: Token, notes: list[str]) -> list[Word]:
         passed = token.text.strip("\"'") in ("$@", "$*", "${@}", "${*}", "${@:1}", "${@:2}")
-        if passed and (self.scope.arguments is None or ":" in token.text):
+        more = token.text in ("...", "…")
+        if more or (passed and (self.scope.arguments is None or ":" in token.text)):
             notes.append(f"line {token.line}: further arguments are passed on: {token.text}")
             return []
         words = expand(token.text, token.line, self.scope)

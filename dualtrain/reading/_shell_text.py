@@ -12,13 +12,20 @@ _BLANKS = re.compile(r"[^\S\n]+")
 _CONTINUED = re.compile(r"\\\r?\n")
 _BROKEN = re.compile(r"\\[ \t]+\r?\n")
 _COMMENT = re.compile(r"#[^\n]*")
-PLACEHOLDER = re.compile(r"<[A-Za-z_](?:[^<>|&;$\n]*[^\s<>|&;$])?>")
-"""What a README has where a user's own word goes."""
+PLACEHOLDER = re.compile(
+    r"<[A-Za-z_](?:[^<>|&;$\n]*[^\s<>|&;$])?>"
+    r"|<\w[^<>&;$\n]*\|[^<>&;$\n]*[^\s<>|&;$]>(?=\s|$)"
+    r"|\{[^\s{};$,][^{};$\n]*[ |][^{};$\n]*\}"
+)
+"""What a README has where a user's own word goes: `<path>`, `<a|b>`, `{a | b}`."""
+
+_OPTIONAL = re.compile(r"\[--?[A-Za-z][^\[\]\n]*\](?=\s|$)")
+"""Flags that a README says may be given; they are not."""
 
 _HEREDOC = re.compile(r"<<(-?)[ \t]*(['\"\\]?)([^\s'\";&|<>()]+)['\"]?")
 _ARITHMETIC = re.compile(r"\(\((?:[^()]|\([^()]*\))*\)\)")
 _OPERATOR = re.compile(r"\d*(?:<<<|>>|>&|<&|>\||&>>|<>|[<>])|&>>?|&&|\|\||\|&|;;&?|;&|[;&|()\n]")
-_PLAIN = re.compile(r"[^\s;&|()<>\\'\"$`]+")
+_PLAIN = re.compile(r"[^\s;&|()<>\\'\"$`{]+|\{")
 _ARRAY = re.compile(r"\w+\+?=\(")
 _SWITCH = {"$(": ")", "${": "}"}
 
@@ -36,7 +43,8 @@ def tokens(text: str, line: int = 1) -> Iterator[Token]:
     """The words and operators of a script whose first line is `line`; comments are left out.
 
     A line that ends with a backslash and blanks is read on, with an operator `\\` in its place: a
-    shell would end the command there. A placeholder such as `<path>` is a word.
+    shell would end the command there. A placeholder such as `<path>` or `{a | b}` is a word; what
+    may be left out, `[--flag]`, is none.
 
     >>> [token.text for token in tokens("lr=5e-5  # a rate\\npython run.py --lr '$lr' > log")]
     ['lr=5e-5', '\\n', 'python', 'run.py', '--lr', "'$lr'", '>', 'log']
@@ -47,7 +55,7 @@ def tokens(text: str, line: int = 1) -> Iterator[Token]:
             token = None
         elif found := _BROKEN.match(text, at):
             token = Token("\\", line, operator=True)
-        elif found := _COMMENT.match(text, at):
+        elif found := _COMMENT.match(text, at) or _OPTIONAL.match(text, at):
             token = None
         elif PLACEHOLDER.match(text, at):
             found, token = None, Token(text[at : _word_end(text, at)], line)
@@ -75,7 +83,7 @@ def _word_end(text: str, at: int) -> int:
     while at < len(text):
         if found := _ARRAY.match(text, at):
             at = closed(text, found.end() - 1)
-        elif found := _PLAIN.match(text, at) or PLACEHOLDER.match(text, at):
+        elif found := PLACEHOLDER.match(text, at) or _PLAIN.match(text, at):
             at = found.end()
         elif text[at] in "'\"`$" or (text[at] == "\\" and not _CONTINUED.match(text, at)):
             at = closed(text, at)

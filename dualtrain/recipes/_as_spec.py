@@ -27,6 +27,7 @@ def entries(recipe: Recipe, *, built: bool = False) -> list[Told]:
 
     built: with its schedule as it is built, whether or not it reaches the optimizer and is stepped.
     """
+    recipe = recipe.as_run()
     found = [one for section in SECTIONS for one in section(recipe)]
     return found if built else as_it_moves(recipe, found)
 

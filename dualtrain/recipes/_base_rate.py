@@ -11,6 +11,9 @@ from dualtrain.recipes._record import Found
 
 __all__ = ["SCALED", "base_rate", "followed"]
 
+BATCHES = re.compile(r"batch|world_?size|n_?gpus?$|num_gpus", re.IGNORECASE)
+"""Names of what a rate is scaled with."""
+
 RATE = re.compile(r"(^|[-_.])b?(lr|learning_?rate)$", re.IGNORECASE)
 
 SCALED = "times what the run decides"
@@ -18,10 +21,15 @@ SCALED = "times what the run decides"
 
 
 def base_rate(value: Value) -> Found:
-    """A rate; of one that is multiplied by what only a run knows, the rate that is multiplied."""
+    """A rate; of one that is multiplied by a batch size, or by what only a run knows, the rate that
+    is multiplied."""
     rate = found(value)
     if rate.certainty != "unknown":
-        return rate
+        base = _before_batches(value)
+        if base is None:
+            return rate
+        why = f"{SCALED}: {described(base)} scaled by a batch size, {rate.value!r} in the end"
+        return replace(found(base), why=why, scaled=rate.value)
     for one in alternatives(followed(value)):
         factors = _factors(followed(one))
         if len(factors) < 2:
@@ -32,6 +40,15 @@ def base_rate(value: Value) -> Found:
         if len(rates) == 1:
             return replace(found(rates[0]), why=f"{SCALED}: {described(one)}")
     return rate
+
+
+def _before_batches(value: Value) -> Known | None:
+    """The one rate by name in a number that it is multiplied with a batch size to."""
+    factors = _factors(followed(value))
+    rates = [one for one in factors if isinstance(one, Known) and RATE.search(one.origin.name)]
+    others = [one for one in factors if isinstance(one, Known) and one not in rates]
+    scaled = any(BATCHES.search(one.origin.name) for one in others)
+    return rates[0] if len(rates) == 1 and scaled and len(factors) > 1 else None
 
 
 def followed(value: Value) -> Value:

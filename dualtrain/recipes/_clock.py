@@ -296,11 +296,12 @@ def _reached(a: Value, b: Value) -> tuple[Value, int | None, bool, bool] | None:
 
 
 def names_of(value: Value) -> set[str]:
-    """Names of flags, keys and attributes that a value comes through, in lower case with `_`."""
+    """Names of flags, keys and attributes that a value comes through, in lower case with `_`, and
+    without those of what they are in."""
     found: set[str] = set()
     for one in leaves(value):
         if isinstance(one, Known) and one.origin.name:
-            found.add(one.origin.name)
+            found.add(one.origin.name.rpartition(".")[2])
         if isinstance(one, Unknown) and one.op in ("attr", "item", "name", "parameter"):
             last = one.operands[-1]
             if isinstance(last, Known) and isinstance(last.value, str):

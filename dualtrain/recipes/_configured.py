@@ -144,5 +144,6 @@ def settings(value: Value) -> Iterator[Known]:
 
 
 def own_names(value: Known) -> set[str]:
-    """The name of the flag or key that a constant came through."""
-    return {value.origin.name.strip("-").replace("-", "_").lower()} if value.origin.name else set()
+    """The name of the flag or key that a constant came through, without those of what it is in."""
+    name = value.origin.name.rpartition(".")[2]
+    return {name.strip("-").replace("-", "_").lower()} if name else set()

@@ -25,6 +25,7 @@ from dualtrain.reading import (
 from dualtrain.reading._data_files import read_data
 from dualtrain.reading._source import decoded
 from dualtrain.recipes._configured import settings
+from dualtrain.recipes._outside import outside
 from dualtrain.recipes._paths import (
     RecipeError,
     commands_of,
@@ -371,7 +372,7 @@ def _recipe(
     found = list(hazards)
     trainer = trainer_of(seen)
     made_by = (
-        [flags_part(seen), trainer_part(seen, trainer, root)]
+        [flags_part(seen), decoys_part(seen), trainer_part(seen, trainer, root)]
         if trainer
         else [part(seen) for part in PARTS]
     )
@@ -400,15 +401,7 @@ def _recipe(
     several = kind.certainty == "unknown" and " both move the rate" in kind.why
     if several or (kind.certainty == "unknown" and steps.value is None):
         fields["scheduler_step"] = kind
-    files = {
-        one.place.file
-        for one in fields.values()
-        if one.certainty == "stated" and one.place is not None and one.place.file
-    }
-    outside = sorted(files - {program.entry.file})
-    if outside:
-        text = f"its numbers stand outside {program.entry.file} too: {', '.join(outside)}"
-        found.append(Hazard("spread_over_files", Place(program.entry.file, 1), text))
+    found += outside(fields, program.entry.file, root)
     notes = [*asked, *program.notes]
     if command is not None:
         notes = [f"the command is {command.place}", *command.notes, *notes]

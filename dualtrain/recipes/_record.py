@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -84,6 +84,8 @@ class Found:
     why: str = ""
     """Of what is unknown: why, and what to look at. Of others a remark, such as the rule of a
     length."""
+    scaled: float | None = None
+    """Of a rate that is multiplied by a batch size: what it is in the end."""
 
 
 ABSENT = Found(certainty="absent")
@@ -126,3 +128,9 @@ class Recipe:
         if name not in FIELDS:
             raise KeyError(name)
         return self.fields.get(name, ABSENT)
+
+    def as_run(self) -> Recipe:
+        """The recipe with its rates as a batch size scales them."""
+        scaled = {name: one for name, one in self.fields.items() if one.scaled is not None}
+        run = {name: replace(one, value=one.scaled, scaled=None) for name, one in scaled.items()}
+        return replace(self, fields={**self.fields, **run}) if run else self

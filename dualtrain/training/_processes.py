@@ -207,6 +207,7 @@ def joined(
     made = backend.join(world, device)
     with Presence(world, backend.told) as presence:
         try:
+            presence.meet()
             yield Processes(backend, world, shard, presence)
         except DualtrainError:
             raise

@@ -117,6 +117,8 @@ class Run:
         """Up to where it is written."""
         self.data_digest: str | None = None
         """Of the prepared data of a task."""
+        self.code: Mapping[str, str] = {}
+        """Digest of each of the user's own files that a task runs, by its name."""
         self.is_timed = False
         """Whether `step` itself ends the run when its `time_limit` is over."""
         self.seconds_before = 0.0

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from dualtrain.errors import BackendError
+from dualtrain.training._processes import device_of
 from dualtrain.world import ALONE, World, check_shard
+from tests.builders import spec_of
 from tests.command import TASK, Run
 from tests.command import run as run
 
@@ -70,6 +72,15 @@ def test_every_row_is_one_process_s(size: int, count: int) -> None:
 def test_a_shard_is_one_of_three_words() -> None:
     with pytest.raises(BackendError, match="Received: 'zero'"):
         check_shard("zero")
+
+
+def test_a_device_is_counted_on_its_machine() -> None:
+    """`cuda` alone: the sixth process of eight is the second of its machine."""
+    sixth = World(rank=5, size=8, local_rank=1)
+    assert device_of(spec_of(device="cuda"), sixth) == "cuda:1"
+    assert device_of(spec_of(device="cuda:3"), sixth) == "cuda:3"
+    assert device_of(spec_of(device="cuda"), World()) == "cuda"
+    assert device_of(spec_of(), sixth) == "cpu"
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,40 @@ def test_a_page_is_read_block_by_block() -> None:
     ]
 
 
+TEMPLATE = """```bash
+python run.py \\
+  --task={a | b} --data_dir {path to the data} \\
+  --do_train [--fp16] [--seed SEED] \\
+  --lr 2e-5 ...
+```
+"""
+
+
+def test_a_template_is_read_to_its_end() -> None:
+    [command] = commands(TEMPLATE, "README.md")
+
+    task, data = "--task={a | b}", "{path to the data}"
+    assert command.words == ("run.py", task, "--data_dir", data, "--do_train", "--lr", "2e-5")
+    assert set(command.unresolved) == {1, 3}
+    assert command.notes == ("line 5: further arguments are passed on: ...",)
+
+
+def test_braces_of_a_shell_are_no_template() -> None:
+    text = "{ python a.py --gpus {0,1}; }\nf() { python b.py; }\nf\n[ -d x ] || python c.py\n"
+
+    assert [one.words[0] for one in commands(text, "run.sh")] == ["a.py", "b.py", "c.py"]
+    assert all(not one.unresolved for one in commands(text, "run.sh"))
+
+
+@pytest.mark.parametrize(
+    "block", ["$ python run.py --lr 1", "# train\n!CUDA=1 python run.py --lr 1"]
+)
+def test_a_command_is_one_whatever_its_block_is_called(block: str) -> None:
+    [command] = commands(f"```python\n{block}\n```\n", "README.md")
+
+    assert command.words == ("run.py", "--lr", "1")
+
+
 def test_a_given_command_has_no_lines() -> None:
     [command] = commands("python train.py --lr 1", "the command line")
 

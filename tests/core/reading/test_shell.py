@@ -85,6 +85,15 @@ UNKNOWN = {
         "the variable lr changes in a loop",
     ),
     "of a user": ("python run.py --lr <your_rate>", "<your_rate> stands for what a user has"),
+    "of a user's choice": ("python run.py --lr <a|b>", "<a|b> stands for what a user has"),
+    "of a choice in braces": (
+        "python run.py --lr {1 | 2} --seed 3",
+        "{1 | 2} stands for what a user has",
+    ),
+    "described in braces": (
+        "python run.py --lr {path of the rates} --seed 3",
+        "{path of the rates} stands for what a user has",
+    ),
     "read": ("read lr\npython run.py --lr $lr", "the variable lr is read while the script runs"),
     "files": ("for f in *.txt; do python run.py --lr $f; done", "a loop goes over *.txt"),
     "an expansion": ("f=a.b\npython run.py --lr ${f%.b}", "an expansion decides it: ${f%.b}"),

@@ -134,3 +134,61 @@ def test_frozen(reading: Reading, lines: str, frozen: bool) -> None:
         "for x in loader():\n    model(x).backward()\n    optimizer.step()\n"
     )
     assert bool(recipe["freeze"].value) is frozen
+
+
+@pytest.mark.parametrize(
+    ("held", "frozen"),
+    [
+        ("self.encoder.fc[0].bias", True),
+        ("self.head.bias", True),
+        ("self.head.weight", False),  # a table, as far as can be told
+        ("self.bias", False),
+    ],
+)
+def test_a_layers_bias_that_the_constructor_holds(
+    reading: Reading, held: str, frozen: bool
+) -> None:
+    recipe = reading(
+        "import torch\n\n\nclass Net(torch.nn.Module):\n"
+        "    def __init__(self, encoder):\n        super().__init__()\n"
+        "        self.encoder, self.head = encoder(), torch.nn.Linear(2, 2)\n"
+        "        self.bias = make()\n"
+        f"        {held}.requires_grad = False\n\n\nmodel = Net(make)\n"
+        "optimizer = torch.optim.SGD(model.parameters(), lr=0.1)\n"
+        "for x in loader():\n    model(x).backward()\n    optimizer.step()\n"
+    )
+    assert bool(recipe["freeze"].value) is frozen
+
+
+TABLE = """
+import torch
+class Still(torch.nn.Module):
+    def __init__(self, body):
+        super().__init__()
+        self.body = body
+        {held}
+class Other(torch.nn.Module):
+    pass
+KINDS = {{"a": {{"x": Still}}, "b": {{"x": Other}}}}
+model = KINDS[config.kind]["x"]{made}(body())
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for x in loader():
+    model(x).backward()
+    optimizer.step()
+"""
+
+
+@pytest.mark.parametrize("made", ["", ".from_pretrained"])
+@pytest.mark.parametrize(
+    ("held", "certainty"),
+    [
+        ("for p in self.body.parameters(): p.requires_grad = False", "unknown"),
+        ("self.body.requires_grad_(False)", "unknown"),
+        ("for p in self.body.parameters(): p.requires_grad = True", "stated"),
+    ],
+)
+def test_one_of_several_classes_that_may_hold_some(
+    reading: Reading, made: str, held: str, certainty: str
+) -> None:
+    recipe = reading(TABLE.format(made=made, held=held))
+    assert (recipe["freeze"].certainty, bool(recipe["freeze"].value)) == (certainty, False)
