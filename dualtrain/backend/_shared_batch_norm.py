@@ -92,7 +92,8 @@ class _Forward:
         squares, _ = norms.summed((apart * apart).sum(others) * part, 0.0)
         variance = squares / n
         self._move(mean.detach(), variance.detach(), n)
-        y = apart * (variance + norms.eps(layer)).rsqrt().reshape(by_channel)
+        scale = (variance + norms.eps(layer)) ** -0.5
+        y = apart * scale.reshape(by_channel)
         if layer.weight is not None:
             y = y * layer.weight.reshape(by_channel)
         if layer.bias is not None:
