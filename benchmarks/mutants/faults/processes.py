@@ -52,8 +52,8 @@ MUTANTS = (
         name="processes: averaged but for the last",
         breaks="of an accumulated update the last micro-batch is each process's own",
         file=f"{_AT}_processes.py",
-        old="if self._spread is None or is_last:",
-        new="if self._spread is None or not is_last:",
+        old="with nullcontext() if averages else",
+        new="with nullcontext() if not averages else",
     ),
     Mutant(
         name="processes: all drop out the same",
