@@ -7,6 +7,7 @@ import json
 import os
 import random
 import re
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -499,5 +500,45 @@ def test_weights_that_are_no_numbers_are_told_of_once(backend: Backend, tmp_path
         job("left", resume=True)
     assert [str(one.message) for one in told if one.category is TrainingWarning] == [
         "the run goes on after 3 updates from weights that are no longer numbers: go on from an "
-        "older checkpoint"
+        "older checkpoint, by removing those behind it"
     ]
+
+
+def test_a_run_that_diverges_keeps_its_newest_numbers(backend: Backend, tmp_path: Path) -> None:
+    """However many checkpoints are written behind them, also by a run that goes on."""
+    batches = micro_batches()
+    batches[3]["x"][:] = np.inf
+    often = {"every": {"updates": 1}, "keep": 2}
+    spec = spec_of(checkpoint=often, duration={"updates": 8})
+    job = Job(backend, spec, lambda: batches, tmp_path)
+    kept = tmp_path / "run" / "kept"
+    with pytest.warns(TrainingWarning, match="no longer numbers"), pytest.raises(SystemExit):
+        job("run", stop=left_after(6))
+    assert sorted(one.name[-2:] for one in kept.glob("update-*")) == ["03", "05", "06"]
+    with pytest.warns(TrainingWarning, match="by removing those behind it"):
+        job("run", resume=True)
+    first, *behind = sorted(kept.glob("update-*"))
+    assert (first.name, len(behind)) == ("update-00000003", 2)
+    for one in behind:
+        shutil.rmtree(one)
+    weights = newest(kept)[1].state.tensors.weights
+    assert all(np.isfinite(array).all() for array in weights.values())
+
+
+def test_a_copy_of_a_run_leaves_the_trace_of_the_run_alone(
+    backend: Backend, tmp_path: Path
+) -> None:
+    """The copied checkpoints know that trace; the run may have gone on by now."""
+    job = Job(backend, spec_of(), micro_batches, tmp_path)
+    with pytest.raises(SystemExit):
+        job("run", stop=left_after(2))
+    shutil.copytree(tmp_path / "run", tmp_path / "copy")
+    job("run", resume=True)
+    trace = tmp_path / "run" / "trace.jsonl"
+    whole = trace.read_bytes()
+    with pytest.raises(TraceError, match=r"written to .*run.kept: name the trace"):
+        job("copy", resume=True, trace=None)
+    assert trace.read_bytes() == whole
+    job("copy", resume=True)
+    assert trace.read_bytes() == whole
+    assert job.held("copy") == job.held("run")
