@@ -24,6 +24,8 @@ class Checkpoint:
     state: RunState
     spec: Spec
     """What the run follows; its folder is absolute."""
+    place: str | None = None
+    """The folder of checkpoints that it was written to, absolute; None before."""
     micro_batches: int
     """In one epoch."""
     random: Arrays
@@ -45,6 +47,11 @@ class Checkpoint:
         """Updates made or skipped."""
         return self.state.attempts
 
+    @property
+    def is_sound(self) -> bool:
+        """Whether its weights are numbers, all of them."""
+        return all(np.isfinite(array).all() for array in self.state.tensors.weights.values())
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Every array under one flat name."""
         parts = {"state": self.state.arrays(), "random": self.random, "epoch": self.epoch_random}
@@ -60,6 +67,7 @@ class Checkpoint:
             "state": self.state.scalars(),
             "spec": self.spec.model_dump(mode="json"),
             "folder": str(self.spec.folder.absolute()),
+            "place": self.place,
             "micro_batches": self.micro_batches,
             "seconds": self.seconds,
             "data": self.data,
@@ -80,6 +88,7 @@ class Checkpoint:
         return cls(
             state=RunState.joined(parts["state"], document["state"]),
             spec=spec,
+            place=document.get("place"),
             micro_batches=document["micro_batches"],
             random=parts["random"],
             epoch_random=parts["epoch"],

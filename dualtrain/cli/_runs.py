@@ -172,6 +172,7 @@ def train(
     With checkpoints Ctrl-C, SIGTERM, SIGHUP and SIGUSR1 save the run after its update and leave.
     """
     from dualtrain import training
+    from dualtrain.cli._run_end import RunEnd
     from dualtrain.workers import ProgressBars, leave_shown
 
     loaded = on_device(_spec_of(spec, resume), device)
@@ -195,6 +196,7 @@ def train(
     loggers = _loggers(log or [])
     bars = ProgressBars([backend])
     seen = bars.observer(backend)
+    told = RunEnd()
     with (
         _interruption_told(lambda: seen.left),
         leaving or nullcontext(),
@@ -214,13 +216,15 @@ def train(
             resume=resume is not None,
             allow_spec_change=allow_spec_change,
             stop=leaving,
-            callbacks=loggers,
+            callbacks=[*loggers, told],
         )
         seen.left = "the run was done, and has left all that it was to write"
         if states is not None:
             leave_shown(loaded, backend, states, bars.console)
     if seen.skipped:
         print(f"{seen.skipped} of {seen.made} updates skipped: their gradients were not finite")
+    for line in told.lines:
+        print(line)
     if score is not None:
         print(score)
 

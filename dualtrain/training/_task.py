@@ -95,7 +95,7 @@ def train(
     if world.leads:
         names = (*task_of(spec).files, TASK)
         check_outputs(trace, output, inputs=inputs_of(spec), files=names)
-        check_states(spec, states, every, output=output, inputs=inputs_of(spec), shard=shard)
+        check_states(spec, states, every, output=output, inputs=inputs_of(spec))
     with ExitStack() as opened:
         kept = opened.enter_context(
             kept_in(
