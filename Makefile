@@ -18,6 +18,8 @@ EXAMPLE := examples/text_classification
 HALF := tests/parity
 # The sides share the cores, and one thread keeps the order of every sum.
 export OMP_NUM_THREADS := 1
+# The tests start hundreds of processes: the sources are compiled once, whatever the caller's is.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-pythons lint docs kernels zoo fuzz mutants format parity-two-environments test-core test-wheel test-paddle-2.6 test-transformers-5 test-gpu wheels clean
@@ -64,7 +66,7 @@ zoo: .venv/ready ## write docs/zoo.md: eight models, 1,000 updates each in both 
 	.venv/bin/python -m docs.make_zoo_table
 
 fuzz: .venv/ready ## 100,000 damaged inputs, each refused or judged truly
-	.venv/bin/python -m benchmarks.fuzz --count 20000
+	.venv/bin/python -m benchmarks.fuzz --count 12500
 
 mutants: .venv/ready $(EXAMPLE)/data/train.csv ## write docs/mutants.md: faults planted one at a time, and which test finds each (an hour)
 	.venv/bin/python -m benchmarks.mutants --write
@@ -87,7 +89,8 @@ test-wheel: $(EXAMPLE)/data/train.csv ## the wheel alone, in an environment with
 	.venv-wheel/bin/pip wheel --quiet --no-deps --wheel-dir .venv-wheel/dist .
 	.venv-wheel/bin/pip install --quiet "$$(ls $(CURDIR)/.venv-wheel/dist/*.whl)[test]"
 	mkdir .venv-wheel/elsewhere
-	cp -R tests docs examples benchmarks requirements Makefile pyproject.toml *.md .venv-wheel/elsewhere
+	tar --exclude=__pycache__ -cf - tests docs examples benchmarks requirements Makefile pyproject.toml *.md \
+		| tar -xf - -C .venv-wheel/elsewhere
 	cd .venv-wheel/elsewhere && DUALTRAIN_BARE=1 ../bin/python -m pytest tests/wheel.py tests/core tests/meta/test_compare.py
 
 test-paddle-2.6: .venv-paddle-2.6/ready ## the conformance suite on paddlepaddle 2.6.2

@@ -9,17 +9,11 @@ import traceback
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from unittest.mock import patch
 
-from typer.main import get_command
-
-from dualtrain.cli import app, main
+from dualtrain.cli import main
 from dualtrain.errors import DualtrainError
 
 __all__ = ["REFUSED", "Answer", "answer_of", "call", "complaints", "hidden"]
-
-_COMMAND = get_command(app)
-"""Built once: typer would build it anew for each call, which takes as long as the call."""
 
 REFUSED = 2
 CRASHED = 3
@@ -50,11 +44,7 @@ class Answer:
 def call(*arguments: object) -> Answer:
     """Run a command of dualtrain."""
     out, err = io.StringIO(), io.StringIO()
-    with (
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
-        patch("dualtrain.cli.app", _COMMAND),
-    ):
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code: object = None  # `main` always exits
         try:
             main([str(argument) for argument in arguments])

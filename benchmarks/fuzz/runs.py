@@ -1,5 +1,7 @@
 """Real runs, each made twice or by two backends: `python -m benchmarks.fuzz.runs FOLDER`.
 
+With `--left` runs that were left: a folder of checkpoints, the trace beside it, the spec.
+
 In a process of its own, because it needs a framework, which whoever judges mutants does without.
 """
 
@@ -7,14 +9,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-__all__ = ["FLOOR", "SPEC", "A", "B", "make_runs"]
+__all__ = ["FLOOR", "LEFT", "OTHER", "SPEC", "A", "B", "make_left", "make_runs"]
 
 A, B, FLOOR, SPEC = "a.trace.jsonl", "b.trace.jsonl", "floor.trace.jsonl", "spec.yaml"
+LEFT, OTHER = "checkpoints", "of-another-run"
+"""Folders of checkpoints: of the run itself, and of one by another spec."""
 
 TASK = """\
 task:
@@ -59,10 +64,38 @@ PAIRS = ("cycle", "linear")
 """Specs of which there is a run by two backends as well, apart by rounding, with a chaos floor."""
 
 
+RUNS_LEFT = {
+    "watched": f"""\
+{SPECS["linear"]}ema: {{decay: 0.9}}
+early_stopping: {{patience: 9}}
+best: {{metric: r2}}
+evaluation: {{every: {{updates: 2}}}}
+checkpoint: {{every: {{updates: 2}}}}
+""",
+    "waiting": """\
+optimizer: {name: momentum, lr: 0.01, momentum: 0.9}
+schedule: {name: reduce_on_plateau, factor: 0.5, patience: 0, mode: min, threshold: 1e-4,
+           threshold_mode: rel, cooldown: 0, min_lr: 0.0, eps: 1e-8}
+checkpoint: {every: {epochs: 1}, keep: 3}
+duration: {epochs: 4}
+""",
+}
+"""With averages, early stopping and a best model; with a schedule that has a state."""
+
+
+def make_left(folder: Path) -> None:
+    """A folder for each run that was left, with checkpoints, trace and spec."""
+    _in_a_process(folder, "--left")
+
+
 def make_runs(folder: Path) -> None:
     """A folder for each spec with both traces, and their weights in folders beside them."""
+    _in_a_process(folder)
+
+
+def _in_a_process(folder: Path, *more: str) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "USE_TORCH"}
-    command = [sys.executable, "-m", "benchmarks.fuzz.runs", str(folder)]
+    command = [sys.executable, "-m", "benchmarks.fuzz.runs", str(folder), *more]
     subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
 
 
@@ -87,15 +120,27 @@ def _installed() -> Iterator[str]:
             yield name
 
 
+def leave(folder: Path) -> None:
+    """Train them with one backend, each to its end, which is no hindrance to going on."""
+    from dualtrain.spec import load_spec
+    from dualtrain.training import train
+
+    backend = list(_installed())[-1]
+    for name, text in RUNS_LEFT.items():
+        here = folder / name
+        _write(here, text)
+        spec, trace = load_spec(here / SPEC), here / A
+        train(spec, backend, trace=trace, checkpoints=here / LEFT)
+    for name, other in zip(RUNS_LEFT, reversed(RUNS_LEFT), strict=True):
+        shutil.copytree(folder / other / LEFT, folder / name / OTHER)
+
+
 def _train(here: Path, spec: str, backends: Mapping[str, str]) -> None:
     """Traces in a new folder, each made by its backend."""
     from dualtrain.spec import load_spec
     from dualtrain.training import train
 
-    rows = [f"{x},{x * x - 3},{2 * x + 1}" for x in range(-6, 7)]
-    here.mkdir()
-    (here / "data.csv").write_text("\n".join(["x,z,y", *rows, ""]), encoding="utf-8")
-    (here / SPEC).write_text(spec + TASK, encoding="utf-8")
+    _write(here, spec)
     for trace, backend in backends.items():
         train(
             load_spec(here / SPEC),
@@ -106,5 +151,13 @@ def _train(here: Path, spec: str, backends: Mapping[str, str]) -> None:
         )
 
 
+def _write(here: Path, spec: str) -> None:
+    """The spec and its data, in a new folder."""
+    rows = [f"{x},{x * x - 3},{2 * x + 1}" for x in range(-6, 7)]
+    here.mkdir()
+    (here / "data.csv").write_text("\n".join(["x,z,y", *rows, ""]), encoding="utf-8")
+    (here / SPEC).write_text(spec + TASK, encoding="utf-8")
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    (leave if "--left" in sys.argv else main)(Path(sys.argv[1]))

@@ -2,6 +2,7 @@
 
 python -m benchmarks.mutants                          # all, half an hour and more
 python -m benchmarks.mutants clip --checks 1          # of some, the nearest tests alone
+python -m benchmarks.mutants clip --tests "tests/conformance/test_clip.py -k norm"
 python -m benchmarks.mutants --results known.jsonl --write     # go on; docs/mutants.md
 
 Exit status 1 if a fault survives without a reason, or is found though there is one, or by a test
@@ -12,12 +13,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 os.environ |= {"COLUMNS": "80", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
 
+from benchmarks.mutants._checks import checks_of
 from benchmarks.mutants._page import page
 from benchmarks.mutants._pytest import load_frameworks
 from benchmarks.mutants._results import Results, disowned, judged
@@ -38,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "only", nargs="*", metavar="TEXT", help="faults whose name has one of these"
     )
     parser.add_argument("--checks", type=int, help="runs of pytest a fault, at most")
+    parser.add_argument("--tests", help="arguments of pytest, in place of the nearest tests")
     parser.add_argument(
         "--results", type=Path, help="file of results: what it has is not done again"
     )
@@ -60,7 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         known = results.of(mutants)
         for number, mutant in enumerate(mutants, 1):
             if mutant.name not in known:
-                result = judged(mutant, tree, folder, most=told.checks)
+                checks = [shlex.split(told.tests)] if told.tests else checks_of(mutant.file)
+                result = judged(mutant, tree, folder, checks[: told.checks])
                 results.add(result)
                 by = result.found_by or "SURVIVES"
                 counted = f"{number} of {len(mutants)}, {result.seconds:.0f} s"

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.mutants._checks import checks_of
 from benchmarks.mutants._mutant import Mutant
 from benchmarks.mutants._pytest import run
 from benchmarks.mutants._tree import Tree
@@ -28,14 +27,14 @@ class Result:
     """Of all runs of pytest until then."""
 
 
-def judged(mutant: Mutant, tree: Tree, folder: Path, *, most: int | None = None) -> Result:
+def judged(mutant: Mutant, tree: Tree, folder: Path, checks: Sequence[Sequence[str]]) -> Result:
     """Plant a fault, and look for who finds it.
 
-    folder: for what pytest prints. most: how many of the checks are made at most.
+    folder: for what pytest prints. checks: arguments of pytest for one run after the other.
     """
     seconds = 0.0
     with tree.planted(mutant):
-        for arguments in checks_of(mutant.file)[:most]:
+        for arguments in checks:
             answer = run(tree.path, ["-x", *arguments], folder / "pytest.txt")
             seconds += answer.seconds
             if answer.failed:

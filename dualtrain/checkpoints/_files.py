@@ -9,15 +9,20 @@ import re
 import shutil
 import warnings
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from dualtrain.aside import save_arrays, write_aside
 from dualtrain.checkpoints._checkpoint import Checkpoint
 from dualtrain.errors import CheckpointError, DualtrainError, TrainingWarning
+from dualtrain.fields import problems_of
 from dualtrain.files import parse_json, read_bytes, read_header, reason
 from dualtrain.outputs import DRAFT
 from dualtrain.printable import escaped, printable
+from dualtrain.spec import Spec
 
 __all__ = ["entries", "newest", "read", "write"]
 
@@ -52,7 +57,7 @@ def write(folder: Path, checkpoint: Checkpoint) -> Path:
     try:
         draft.mkdir()
         save_arrays(draft / _ARRAYS, checkpoint.arrays())
-        _write_document(draft, checkpoint)
+        _write_document(draft, replace(checkpoint, place=str(folder.absolute())))
         _sync(draft)
         draft.rename(path)
         _sync(folder)
@@ -93,8 +98,18 @@ def read(path: Path) -> Checkpoint:
     except CheckpointError:
         raise
     except (LookupError, TypeError, ValueError, AttributeError, DualtrainError) as error:
-        received = f"{type(error).__name__}: {error}"
-        raise _error(file, "it must be what dualtrain has written", received) from None
+        raise _error(file, "it must be what dualtrain has written", _what(error)) from None
+
+
+def _what(error: Exception) -> str:
+    """What a file has in place of a checkpoint; Python's own words would be about Python."""
+    if isinstance(error, ValidationError):
+        return "; ".join(map(str, problems_of(error, Spec)))
+    if isinstance(error, KeyError):
+        return f"a document without {error}"
+    if isinstance(error, ValueError | DualtrainError):
+        return str(error)
+    return "other parts than a checkpoint has"
 
 
 def _check_whole(file: Path, told: dict[str, Any]) -> None:

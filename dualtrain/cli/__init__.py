@@ -16,9 +16,11 @@ import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Annotated, TextIO
+from functools import cache
+from typing import Annotated, Any, TextIO
 
 import typer
+from typer.main import get_command
 
 from dualtrain.cli import (
     _lockstep,
@@ -137,13 +139,19 @@ def _run(arguments: Sequence[str] | None) -> None:
     pipe that nobody reads, typer and rich exit with 1, which is the status of a difference.
     """
     try:
-        app(arguments)
+        _command()(arguments)
     except SystemExit as end:
         if isinstance(end.__context__, BrokenPipeError):
             raise end.__context__ from None
         if sys.stdout is not None:  # closed by the shell: `>&-`
             _flush(sys.stdout)
         raise
+
+
+@cache
+def _command() -> Any:
+    """Built once a process: typer itself builds all commands anew for each call."""
+    return get_command(app)
 
 
 def _flush(output: TextIO) -> None:

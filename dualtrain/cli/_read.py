@@ -6,14 +6,16 @@ import json
 import sys
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dualtrain.aside import write_aside
 from dualtrain.cli._options import Config, RecipeFiles, Root, RunAs
 from dualtrain.outputs import check_file
-from dualtrain.recipes import Recipe, read_recipe, recipe_json, recipe_yaml
+
+if TYPE_CHECKING:
+    from dualtrain.recipes import Recipe
 
 __all__ = ["read"]
 
@@ -39,6 +41,8 @@ def read(
 
     Nothing of it is imported or run.
     """
+    from dualtrain.recipes import read_recipe
+
     if output is not None:
         check_file(output, "the spec")
     recipe = read_recipe(list(paths), run=run, config=config, root=root)
@@ -52,11 +56,15 @@ def read(
 
 
 def _text(recipe: Recipe, format: Format, title: str) -> str:
+    from dualtrain.recipes import recipe_json, recipe_yaml
+
     if format is Format.json:
         return json.dumps(recipe_json(recipe), indent=2, ensure_ascii=False) + "\n"
     return recipe_yaml(recipe, f"read from {title}")
 
 
 def _told(recipe: Recipe) -> str:
+    from dualtrain.recipes import recipe_json
+
     unknown = recipe_json(recipe)["unknown"]
     return f"{len(recipe.hazards)} hazards, {len(unknown)} unknown: {', '.join(unknown) or 'none'}"

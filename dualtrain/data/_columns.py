@@ -46,7 +46,7 @@ class Column:
             _IN_JSON[self.kind], path=path, line=line, column=self.name, received=shown(value)
         )
 
-    def check(self, cell: str, *, path: Path, line: int) -> None:
+    def check(self, cell: str, *, path: Path, line: int | None = None) -> None:
         """Raise `DataError` for a cell that is none of this kind."""
         rule = _rule_of_text(cell)
         if rule is None and self.kind == "name" and cell != cell.strip():

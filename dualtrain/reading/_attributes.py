@@ -6,7 +6,7 @@ from typing import Any
 
 from dualtrain.reading import _calls, _imports
 from dualtrain.reading._files import path_attribute
-from dualtrain.reading._flags import read
+from dualtrain.reading._flags import chooses, overwrites, read
 from dualtrain.reading._machine import Machine, either
 from dualtrain.reading._operators import OUTSIDE, compute
 from dualtrain.reading._place import Place
@@ -149,6 +149,8 @@ def _of_super(of: Super, name: str, place: Place) -> Value:
 
 def put(machine: Machine, of: Value, name: str, value: Value, place: Place) -> None:
     """`of.name = value`."""
+    if isinstance(of, (Module, Instance, Class, DictValue, Made)):
+        overwrites(machine, name, of.cells.get(name), value, place)
     match of:
         case Module() | Instance() | Class():
             machine.write(of.cells, name, value)
@@ -177,6 +179,7 @@ def item(machine: Machine, of: Value, index: Value, place: Place) -> Value:
     if isinstance(index, Known):
         at = index.value
         if isinstance(of, DictValue) and _hashable(at) and at in of.cells:
+            chooses(machine, of, index, place)
             return of.cells[at]
         if isinstance(of, Library) and of.path == "sys.modules":
             found = next((one for one in machine.modules.values() if one.name == at), None)
@@ -208,6 +211,8 @@ def put_item(machine: Machine, of: Value, index: Value, value: Value, place: Pla
     read(machine, value, place)
     if isinstance(index, Known) and _hashable(index.value):
         if isinstance(of, DictValue):
+            if of.attributes or of.origin.how == "configuration":
+                overwrites(machine, str(index.value), of.cells.get(index.value), value, place)
             machine.write(of.cells, index.value, value)
             return
         if isinstance(of, ListValue) and isinstance(index.value, int) and not of.open:

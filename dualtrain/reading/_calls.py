@@ -6,7 +6,7 @@ import ast
 import builtins
 
 from dualtrain.reading import _attributes, _methods, _statements
-from dualtrain.reading._flags import read
+from dualtrain.reading._flags import defaulted, read
 from dualtrain.reading._machine import Frame, Machine, either
 from dualtrain.reading._place import Place
 from dualtrain.reading._values import (
@@ -202,6 +202,10 @@ def _bound(
                 cells[name] = function.defaults[name]
             else:
                 cells[name] = Unknown(f"{name} is not given", origin, "parameter", (Known(name),))
+    for name in function.defaults:
+        value = cells.get(name)
+        if value is not None:
+            defaulted(machine, function, name, value, value is not function.defaults[name])
     if a.kwarg is not None:
         cells[a.kwarg.arg] = DictValue(
             dict(rest), Origin("computed", place), open=spread[1] is not None

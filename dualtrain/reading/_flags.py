@@ -9,13 +9,28 @@ from typing import Any
 
 from dualtrain.reading._machine import Machine
 from dualtrain.reading._place import Place
-from dualtrain.reading._values import Class, Function, Known, ListValue, Origin, Unknown, Value
+from dualtrain.reading._values import (
+    Class,
+    Condition,
+    DictValue,
+    Function,
+    Known,
+    ListValue,
+    Origin,
+    Unknown,
+    Value,
+)
 
 __all__ = [
+    "Chosen",
+    "Default",
     "Flag",
     "Flags",
+    "Overwritten",
+    "chooses",
     "declare",
     "default_of",
+    "defaulted",
     "enclosed",
     "flags_of",
     "labelled",
@@ -38,8 +53,45 @@ class Flag:
     reads: list[Place] = field(default_factory=list)
     """Where the program asks for its value; what prints all of them at once is not among these,
     nor what only hands it to a function of the program's own."""
+    idle: bool = True
+    """Whether all that ask are in branches that are not entered."""
     passes: list[Place] = field(default_factory=list)
     """Where it is handed to a function of the program's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overwritten:
+    """A setting that a later line replaces."""
+
+    name: str
+    old: Known
+    new: Known
+    place: Place | None
+    """Of the line that replaces it."""
+    words: tuple[str, ...] = ()
+    """Flags whose words decide that it is reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A mapping of which a flag's word picks one entry."""
+
+    flag: str
+    key: str
+    of: DictValue
+    place: Place
+
+
+@dataclass(slots=True)
+class Default:
+    """A default of a parameter."""
+
+    value: Known
+    function: Function
+    applies: bool = False
+    """Whether a call leaves it as it is."""
+    given: Value | None = None
+    """What a call gives in its place."""
 
 
 @dataclass(slots=True)
@@ -51,8 +103,12 @@ class Flags:
     """Words of the command that the program's parser refuses."""
     text_numbers: list[Known] = field(default_factory=list)
     """Values of YAML that look like numbers and are text, for they have no dot: `1e-4`."""
-    overwritten: list[tuple[str, Known, Known]] = field(default_factory=list)
-    """Numbers of the program that a later line sets anew: name, the first and the last."""
+    overwritten: list[Overwritten] = field(default_factory=list)
+    """Settings that a later line sets anew."""
+    chosen: list[Chosen] = field(default_factory=list)
+    defaults: dict[tuple[Place, str], Default] = field(default_factory=dict)
+    """Numbers that parameters of the program's functions have by default, by the function's place
+    and the parameter."""
 
 
 def flags_of(machine: Machine) -> Flags:
@@ -88,13 +144,55 @@ def passed(machine: Machine, value: Value, place: Place) -> Value:
     return value
 
 
-def overwrites(machine: Machine, name: str, old: Value | None, new: Value) -> None:
-    """Notes a number that is set anew, by a line that is reached for certain."""
-    sure = all(one.taken for one in machine.context.conditions) and not machine.context.loops
-    if not sure or not isinstance(old, Known) or not isinstance(new, Known):
+def overwrites(
+    machine: Machine, name: str, old: Value | None, new: Value, place: Place | None = None
+) -> None:
+    """Notes a setting that is set anew, by a line that is reached for certain."""
+    if not isinstance(old, Known) or not isinstance(new, Known) or not machine.context.real:
         return
-    if _is_number(old) and _is_number(new) and old.value != new.value:
-        flags_of(machine).overwritten.append((name, old, new))
+    by_file = new.origin.how == "configuration"
+    if old.value == new.value and not by_file and new.origin.how not in OUTSIDE:
+        return
+    tests = [one for one in machine.context.conditions if not (by_file and _asks_for_a_key(one))]
+    if all(one.taken for one in tests) and (by_file or not machine.context.loops):
+        each = [flag for one in tests if one.holds for flag in _words_of(one.test)]
+        flags_of(machine).overwritten.append(Overwritten(name, old, new, place, tuple(each)))
+
+
+OUTSIDE = ("flag default", "command line")
+
+
+def _asks_for_a_key(condition: Condition) -> bool:
+    test = condition.test
+    return condition.taken is None and isinstance(test, Unknown) and test.op == "in"
+
+
+def _words_of(test: Value) -> Iterator[str]:
+    """Flags that a test compares with a word."""
+    if isinstance(test, Known) and test.op == "==":
+        for one in test.operands:
+            if isinstance(one, Known) and isinstance(one.value, str) and one.origin.name:
+                yield one.origin.name
+
+
+def chooses(machine: Machine, of: DictValue, index: Known, place: Place) -> None:
+    """Notes a mapping of which a flag's word picks one entry."""
+    flag, key = index.origin, index.value
+    of_flag = bool(flag.name) and flag.how in OUTSIDE and isinstance(key, str)
+    if of_flag and len(of.cells) > 1 and machine.context.real:
+        flags_of(machine).chosen.append(Chosen(flag.name, str(key), of, place))
+
+
+def defaulted(machine: Machine, function: Function, name: str, value: Value, given: bool) -> None:
+    """Notes what a call makes of a parameter whose default is a number."""
+    default = function.defaults.get(name)
+    if not isinstance(default, Known) or not _is_number(default) or not machine.context.real:
+        return
+    place = Place(function.module.file, function.node.lineno)
+    kept = flags_of(machine).defaults.setdefault((place, name), Default(default, function))
+    same = isinstance(value, Known) and value.value == default.value
+    kept.applies = kept.applies or not given or same
+    kept.given = value if given else kept.given
 
 
 def _is_number(of: Known) -> bool:
@@ -105,6 +203,8 @@ def read(machine: Machine, value: Value, place: Place) -> Value:
     """The value, which the program asks for here by the name of its flag."""
     for origin in _origins(value):
         flag = flags_of(machine).declared.get(origin.name) if origin.name else None
+        if flag is not None:
+            flag.idle = flag.idle and not machine.context.real
         if flag is not None and place not in flag.reads:
             flag.reads.append(place)
     return value

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from dualtrain.reading import _attributes, _calls
-from dualtrain.reading._flags import read
+from dualtrain.reading._flags import chooses, overwrites, read
 from dualtrain.reading._machine import Event, Machine
 from dualtrain.reading._operators import compute, truth
 from dualtrain.reading._place import Place
@@ -145,6 +145,7 @@ def _get(
     key = args[0] if args else Known(None)
     if isinstance(key, Known) and key.value in of.cells:
         found = of.cells[key.value]
+        chooses(machine, of, key, place)
         return read(machine, found, place) if key.origin.how == "literal" else found
     if isinstance(key, Known) and not of.open:
         return args[1] if len(args) > 1 else kwargs.get("default", Known(None))
@@ -183,6 +184,8 @@ def _update(
 ) -> Value:
     more = _attributes.entries(args[0]) if args else {}
     for key, value in {**(more or {}), **kwargs}.items():
+        if of.attributes:
+            overwrites(machine, str(key), of.cells.get(key), value, place)
         machine.write(of.cells, key, read(machine, value, place))
     if more is None:
         of.open = True

@@ -99,7 +99,8 @@ def _assign(machine: Machine, node: ast.Assign, frame: Frame) -> None:
     value = expressions.evaluate(machine, node.value, frame)
     for target in node.targets:
         if isinstance(target, ast.Name) and frame.function is None:
-            overwrites(machine, target.id, frame.cells.get(target.id), value)
+            old = frame.cells.get(target.id)
+            overwrites(machine, target.id, old, value, _at(frame, node))
         expressions.bind(machine, target, value, frame)
 
 

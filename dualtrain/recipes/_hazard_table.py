@@ -263,6 +263,18 @@ HAZARDS: Mapping[str, HazardKind] = {
         "Every run has other weights and another order.",
         "seed",
     ),
+    "config_beats_cli": HazardKind(
+        "A configuration is read after the command line and set over it.",
+        "A flag that the command gives changes nothing.",
+    ),
+    "defaults_in_shell": HazardKind(
+        "Variables of a shell script hold the numbers of its command.",
+        "The script alone, or the command without that file, trains with others.",
+    ),
+    "defaults_per_task": HazardKind(
+        "The name of the task or of the data takes one of several sets of numbers.",
+        "Another task trains with other numbers, without a flag that says so.",
+    ),
     "cli_flag_unknown": HazardKind(
         "The documented command has a flag that the script refuses.",
         "The command does not run.",

@@ -22,9 +22,11 @@ from dualtrain.reading import (
     read_program,
     working_folder,
 )
+from dualtrain.reading._config_scripts import is_configuration
 from dualtrain.reading._data_files import read_data
 from dualtrain.reading._source import decoded
 from dualtrain.recipes._configured import settings
+from dualtrain.recipes._outside import outside
 from dualtrain.recipes._paths import (
     RecipeError,
     commands_of,
@@ -54,7 +56,7 @@ from dualtrain.recipes.schedules._part import schedule_part
 from dualtrain.recipes.trainers._models import trainer_models
 from dualtrain.recipes.trainers._part import trainer_of, trainer_part
 from dualtrain.recipes.trainers._tree import trainer_tree
-from dualtrain.recipes.vision import vision_recipe
+from dualtrain.recipes.vision import framework_of, vision_recipe
 
 __all__ = ["RecipeError", "read_recipe"]
 
@@ -115,6 +117,8 @@ def read_recipe(
             return _of_tree(sources.trees[0], top, run, overrides or {})
         sources.scripts.append(script_of(sources.pages, top))
     script = sources.scripts[0]
+    if (text := _code(script)) is not None and is_configuration(text, script.name):
+        return _of_tree(script, top, run, overrides or {})
     trees = [Path(config)] if config is not None else sources.trees
     command = _command(script, sources.pages, top, run, overrides or {})
     argv = _argv(command, overrides or {})
@@ -236,7 +240,7 @@ def _of_tree(path: Path, root: Path, run: str | None, overrides: Mapping[str, ob
             "it too"
         )
     fields, hazards = found
-    return Recipe(fields, tuple(hazards), (), "paddle", root)
+    return Recipe(fields, tuple(hazards), (), framework_of(tree), root)
 
 
 def _code(path: Path) -> str | None:
@@ -371,7 +375,7 @@ def _recipe(
     found = list(hazards)
     trainer = trainer_of(seen)
     made_by = (
-        [flags_part(seen), trainer_part(seen, trainer, root)]
+        [flags_part(seen), decoys_part(seen), trainer_part(seen, trainer, root)]
         if trainer
         else [part(seen) for part in PARTS]
     )
@@ -400,15 +404,7 @@ def _recipe(
     several = kind.certainty == "unknown" and " both move the rate" in kind.why
     if several or (kind.certainty == "unknown" and steps.value is None):
         fields["scheduler_step"] = kind
-    files = {
-        one.place.file
-        for one in fields.values()
-        if one.certainty == "stated" and one.place is not None and one.place.file
-    }
-    outside = sorted(files - {program.entry.file})
-    if outside:
-        text = f"its numbers stand outside {program.entry.file} too: {', '.join(outside)}"
-        found.append(Hazard("spread_over_files", Place(program.entry.file, 1), text))
+    found += outside(fields, program.entry.file, root)
     notes = [*asked, *program.notes]
     if command is not None:
         notes = [f"the command is {command.place}", *command.notes, *notes]

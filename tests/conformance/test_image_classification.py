@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -13,7 +16,8 @@ from dualtrain.errors import CheckpointError, DataError, SpecError
 from dualtrain.ledger import roles_of
 from dualtrain.spec import Spec
 from dualtrain.tasks.image_classification import CnnConfig, VitConfig
-from dualtrain.training import parameters_of, predict, train
+from dualtrain.trace import read_trace
+from dualtrain.training import check_before, parameters_of, predict, train
 from tests.tasks import prepare, small_spec
 
 CNN = {"name": "cnn", "channels": [6, 8]}
@@ -107,6 +111,38 @@ def test_predictions_are_those_of_the_score(backend: Backend, folder: Path, mode
     assert all(1 / 3 <= row["probability"] <= 1 for row in found)
 
 
+@pytest.mark.parametrize("model", [CNN, VIT])
+def test_dropout_is_of_training_alone(backend: Backend, folder: Path, model: Any) -> None:
+    """It changes what is trained; a score, a prediction and a run without randomness have none."""
+    plain, spec = spec_of(folder, model), spec_of(folder, {**model, "dropout": 0.5})
+    traces = {}
+    for name in ("plain", "dropped", "again", "without"):
+        train(
+            plain if name == "plain" else spec,
+            backend.NAME,
+            output=folder / name,
+            trace=(file := folder / f"{name}.jsonl"),
+            without_randomness=name == "without",
+        )
+        traces[name] = read_trace(file)
+    losses = {name: [u.loss for u in trace.updates] for name, trace in traces.items()}
+    assert traces["dropped"].header.probe == traces["plain"].header.probe
+    assert losses["dropped"][0] != losses["plain"][0]
+    assert losses["again"] == losses["dropped"]
+    assert losses["without"] == losses["plain"]
+    assert "dropout is 0: masks cannot match across frameworks" in traces["without"].header.notes
+    assert "dropout is 0: masks cannot match across frameworks" not in traces["again"].header.notes
+    found = predict(folder / "dropped", folder / "eval.npz")
+    assert found == predict(folder / "dropped", folder / "eval.npz")
+    right = np.load(folder / "eval.npz")["labels"]
+    (score,) = traces["dropped"].evaluations
+    assert score.correct == sum(
+        row["prediction"] == label for row, label in zip(found, right, strict=True)
+    )
+    said = json.loads((folder / "without" / "images.json").read_text(encoding="utf-8"))
+    assert said["model"]["dropout"] == 0.5
+
+
 def test_numbers_are_classes_by_their_value(folder: Path) -> None:
     labels = np.array([10, 9, 2] * 4)
     np.savez(folder / "train.npz", images=np.random.RandomState(0).rand(12, 6, 4), labels=labels)
@@ -128,6 +164,8 @@ LABELS = np.array(["low", "top"] * 2)
         ({"images": IMAGES, "labels": LABELS == "low"}, "must be whole numbers or texts"),
         ({"images": IMAGES, "labels": LABELS.astype(object)}, "of numbers and texts alone"),
         ({"images": IMAGES, "labels": LABELS[[0] * 4]}, "two classes or more.*'low'"),
+        ({"images": IMAGES, "labels": np.array(["low", ""] * 2)}, "labels.*must not be empty"),
+        ({"images": IMAGES, "labels": np.array(["low", " top"] * 2)}, "end with white space"),
         ({"images": IMAGES * [1, 0], "labels": LABELS}, "channel 2, of one value"),
     ],
 )
@@ -135,6 +173,50 @@ def test_what_is_refused_of_a_file(folder: Path, arrays: dict[str, Any], message
     np.savez(folder / "train.npz", **arrays)
     with pytest.raises(DataError, match=message):
         prepare(spec_of(folder, eval=None))
+    with pytest.raises(DataError, match=message):
+        check_before(spec_of(folder, eval=None))
+
+
+@pytest.mark.parametrize(
+    ("name", "received"),
+    [
+        ("text", "a file of another kind"),
+        ("one array, by numpy.save", "a file of another kind"),
+        ("a header that ends nowhere", "a damaged file"),
+        ("more numbers than any memory holds", "a damaged file"),
+        ("packed bytes that do not unpack", "a damaged file"),
+        ("a member that is no array", "a damaged file"),
+    ],
+)
+def test_a_file_that_numpy_does_not_read(folder: Path, name: str, received: str) -> None:
+    plain, packed, one = BytesIO(), BytesIO(), BytesIO()
+    np.savez(plain, images=IMAGES, labels=LABELS)
+    np.savez_compressed(packed, images=IMAGES, labels=LABELS)
+    np.save(one, IMAGES)
+    cut = packed.getvalue()
+    at = cut.index(b"images.npy") + 60
+    data = {
+        "text": b"no archive",
+        "one array, by numpy.save": one.getvalue(),
+        "a header that ends nowhere": repacked(plain, b"(4, 6, 4, 2)", b"(4, 6, 4, 2'"),
+        "more numbers than any memory holds": repacked(plain, b"(4, ", b"(9999999999999, "),
+        "a member that is no array": repacked(plain, b"NUMPY", b"LUMPY"),
+        "packed bytes that do not unpack": cut[:at] + bytes(40) + cut[at + 40 :],
+    }[name]
+    (folder / "train.npz").write_bytes(data)
+    with pytest.raises(DataError, match=rf"train\.npz: must be .* Received: {received}$"):
+        prepare(spec_of(folder, eval=None))
+
+
+def repacked(archive: BytesIO, old: bytes, new: bytes) -> bytes:
+    """With another text in the heads of its arrays."""
+    written = BytesIO()
+    with ZipFile(archive) as opened, ZipFile(written, "w") as to:
+        for name in opened.namelist():
+            array = opened.read(name)
+            head, header = array[:8].replace(old, new), array[10:128].replace(old, new)
+            to.writestr(name, head + len(header).to_bytes(2, "little") + header + array[128:])
+    return written.getvalue()
 
 
 def test_what_else_is_refused(folder: Path) -> None:

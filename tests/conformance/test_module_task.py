@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -171,6 +172,14 @@ def test_what_is_no_task_is_refused(tmp_path: Path, code: str, message: str) -> 
         prepare(spec_of(tmp_path))
 
 
+def test_data_without_an_end_are_not_read(tmp_path: Path) -> None:
+    write(tmp_path, OWN)
+    (tmp_path / "train.csv").unlink()
+    (tmp_path / "train.csv").symlink_to(os.devnull)
+    with pytest.raises(DataError, match=r"train\.csv: data must be a file or a folder.*a device"):
+        prepare(spec_of(tmp_path))
+
+
 def test_what_else_is_refused(backend: Backend, tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"task\.module: must be path\.py:function.*'task\.py'"):
         spec_of(tmp_path, {"module": "task.py"})
@@ -196,7 +205,8 @@ def test_no_script_passes_over_its_loss(backend: Backend, tmp_path: Path) -> Non
 def test_predictions_need_their_method(backend: Backend, tmp_path: Path) -> None:
     write(tmp_path)
     train(spec_of(tmp_path, duration={"updates": 1}), backend.NAME, output=tmp_path / "out")
-    assert (tmp_path / "out" / "module.py").read_text() == (tmp_path / "task.py").read_text()
+    copied = (tmp_path / "out" / "module.task.py").read_text(encoding="utf-8")
+    assert copied == (tmp_path / "task.py").read_text(encoding="utf-8")
     assert json.loads((tmp_path / "out" / "task.json").read_text())["task"]["name"] == "module"
     with pytest.raises(CheckpointError, match=r"must have the method predict\(output\)"):
         predict(tmp_path / "out", tmp_path / "eval.csv")

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from dualtrain.backend import Backend, backend_names
 from dualtrain.errors import CheckpointError, DataError
@@ -49,6 +50,21 @@ def test_numbers_are_in_the_targets_own_unit(
     assert score is not None
     assert [row["line"] for row in found] == list(range(2, 26))
     assert np.abs(errors).mean() == pytest.approx(score.metrics["mae"], rel=1e-5)
+
+
+@pytest.mark.parametrize("count", [1, 21])
+def test_the_last_micro_batch_may_be_short(backend: Backend, numbers: Path, count: int) -> None:
+    """Of 24 rows in micro-batches of 8 none is; each row has the prediction that it has there."""
+    train(number_spec(numbers), backend.NAME, output=numbers / "out")
+    lines = (numbers / "new.csv").read_text(encoding="utf-8").splitlines()[: count + 1]
+    (numbers / "few.csv").write_text("\n".join([*lines, ""]), encoding="utf-8")
+    few, whole = (predict(numbers / "out", numbers / f"{name}.csv") for name in ("few", "new"))
+    assert [row["line"] for row in few] == [row["line"] for row in whole[:count]]
+    np.testing.assert_allclose(
+        [row["prediction"] for row in few],
+        [row["prediction"] for row in whole[:count]],
+        rtol=1e-5,
+    )
 
 
 @pytest.mark.parametrize("pair", [None, "text"])
@@ -140,3 +156,16 @@ def test_the_command(backend: Backend, run: Run, numbers: Path, ending: str) -> 
     assert (status, "must end in .csv or .jsonl" in refused) == (2, True)
     status, _, refused = run(*arguments, "-o", numbers / "new.csv")
     assert (status, "must not take the place of what the run reads" in refused) == (2, True)
+
+
+def test_weights_that_are_no_numbers_predict_nothing(backend: Backend, numbers: Path) -> None:
+    """A class would be found among logits that are none."""
+    train(number_spec(numbers), backend.NAME, output=numbers / "out")
+    file = numbers / "out" / "model.safetensors"
+    arrays = load_file(file)
+    name = sorted(arrays)[0]
+    arrays[name][0] = np.nan
+    save_file(arrays, file)
+    message = f"weights must be numbers.*Received: {name}, not finite"
+    with pytest.raises(CheckpointError, match=message):
+        predict(numbers / "out", numbers / "new.csv")

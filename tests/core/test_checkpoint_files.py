@@ -40,10 +40,10 @@ def save(folder: Path, arrays: Mapping[str, NDArray[Any]], file: str = "model.sa
 
 def error(folder: Path, config: EncoderConfig = CONFIG) -> str:
     """The refusal, within a second."""
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(CheckpointError) as caught:
         read(folder, config)
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1
     return str(caught.value).replace(str(folder), "F")
 
 

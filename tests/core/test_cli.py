@@ -462,12 +462,13 @@ def test_sides_that_are_none(run: Run, spec: Write, told: list[str], message: st
     assert "".join(message.split()) in "".join(err.replace("│", "").split())
 
 
-def modules_of(*arguments: object, before: str = "", path: Path | None = None) -> set[str]:
-    """The modules that a command has imported when it exits."""
-    command = list(map(str, arguments))
+def modules_of(*commands: list[object], before: str = "", path: Path | None = None) -> set[str]:
+    """The modules that any of these commands has imported when all have exited."""
     code = (
         f"{before}\nfrom dualtrain.cli import main\n"
-        f"try: main({command!r})\nexcept SystemExit as end: assert end.code == 0, end.code"
+        f"for command in {[list(map(str, command)) for command in commands]!r}:\n"
+        "    try: main(command)\n"
+        "    except SystemExit as end: assert end.code == 0, (command, end.code)"
     )
     return modules_after(code, path=path)
 
@@ -475,7 +476,7 @@ def modules_of(*arguments: object, before: str = "", path: Path | None = None) -
 def test_framework_free_commands_import_no_framework(spec: Write, tmp_path: Path) -> None:
     path = spec(UPDATES)
     trace = write_run(tmp_path / "a.jsonl", make_trace(), make_weights())
-    for arguments in (
+    commands: list[list[object]] = [
         ["check", path],
         ["schema"],
         ["plan", path],
@@ -485,13 +486,13 @@ def test_framework_free_commands_import_no_framework(spec: Write, tmp_path: Path
         ["compare", path],
         ["diff", trace, trace, "--report", tmp_path / "report"],
         ["train", "--help"],
-    ):
-        assert modules_of(*arguments) & FRAMEWORKS == set()
+    ]
+    assert modules_of(*commands) & FRAMEWORKS == set()
 
 
 def test_the_check_for_frameworks_can_fail(tmp_path: Path) -> None:
     (tmp_path / "paddle.py").touch()  # an empty stand-in
-    found = modules_of("schema", before="import paddle", path=tmp_path)
+    found = modules_of(["schema"], before="import paddle", path=tmp_path)
     assert {"paddle"} == found & FRAMEWORKS
 
 

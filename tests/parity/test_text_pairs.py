@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import transformers
 
 from dualtrain import Spec
 from dualtrain.errors import DataError, SpecError
 from dualtrain.parity import compare
 from dualtrain.trace import Trace, read_trace
-from dualtrain.training import train
+from dualtrain.training import predict, train
 from tests.tasks import FILLER, WORDS, prepare, small_spec
 
 LENGTH = 12
@@ -75,6 +76,36 @@ def test_ids_types_and_truncation_are_the_native_tokenizers(tmp_path: Path) -> N
     assert batch["token_type_ids"].any()
     lengths = [len(native(a, b)["input_ids"]) for a, b in texts]
     assert max(lengths) > LENGTH > min(lengths)
+
+
+def test_words_of_second_texts_are_learnt(tmp_path: Path) -> None:
+    """A fresh tokenizer knows a word that no first text has."""
+    rows = ["premise,hypothesis,label", *["a tin roof,zebu,same", "an oak,quagga,other"] * 4]
+    for name in ("train", "eval"):
+        (tmp_path / f"{name}.csv").write_text("\n".join([*rows, ""]), encoding="utf-8")
+    train(spec_of(tmp_path), "torch", output=tmp_path / "out")
+    native = transformers.AutoTokenizer.from_pretrained(tmp_path / "out")
+    assert {"zebu", "quagga", "roof"} <= native.get_vocab().keys()
+
+
+def test_predictions_are_those_of_transformers(tmp_path: Path) -> None:
+    """Of the folder that a run leaves, in either framework; both texts count."""
+    texts = write_pairs(tmp_path)[:9]
+    train(spec_of(tmp_path), "torch", output=tmp_path / "out")
+    with (tmp_path / "new.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("premise", "hypothesis"), *texts])
+    native = transformers.AutoTokenizer.from_pretrained(tmp_path / "out")
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(tmp_path / "out")
+    words: dict[str, Any] = {"max_length": LENGTH, "padding": True, "return_tensors": "pt"}
+    encoded = native(*map(list, zip(*texts, strict=True)), truncation="longest_first", **words)
+    with torch.no_grad():
+        likeliest = model.eval()(**encoded).logits.softmax(-1).max(-1)
+    for backend in ("torch", "paddle"):
+        rows = predict(tmp_path / "out", tmp_path / "new.csv", backend=backend)
+        found = [row["probability"] for row in rows]
+        assert found == pytest.approx(likeliest.values.tolist(), rel=1e-5)
+        names = [model.config.id2label[number] for number in likeliest.indices.tolist()]
+        assert [row["prediction"] for row in rows] == names
 
 
 @pytest.mark.parametrize("family", ["bert", "ernie", "roberta"])

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from seqeval.metrics import f1_score
+from seqeval.metrics import f1_score, precision_score
 
 from dualtrain import Spec
 from dualtrain.errors import DataError, SpecError
 from dualtrain.parity import compare
+from dualtrain.tasks.token_classification._sentences import read_sentences
 from dualtrain.trace import read_trace
 from dualtrain.training import predict, train
 from tests.pairs import PADDLE, SIDES, TORCH, make_batch, make_config, make_pair
@@ -128,12 +129,47 @@ def test_tokens_and_score_are_the_native_ones(tmp_path: Path) -> None:
     assert score.metrics["f1"] > 0
 
 
+@pytest.mark.parametrize("end", ["", "\n", "\n\n", "\n \t\n\n"])
+def test_the_last_sentence_needs_no_empty_line(tmp_path: Path, end: str) -> None:
+    (tmp_path / "a.conll").write_text(f"a B-X\n\n\nb O\nc B-X{end}", encoding="utf-8")
+    found = read_sentences(tmp_path / "a.conll", tokens="tokens", labels="labels").sentences
+    assert [(one.words, one.tags, one.lines) for one in found] == [
+        (["a"], ["B-X"], [1]),
+        (["b", "c"], ["O", "B-X"], [4, 5]),
+    ]
+
+
+def test_entities_do_not_reach_over_sentences(tmp_path: Path) -> None:
+    """An I that begins a sentence is an entity of its own, as in conlleval: 1 of 2 is right."""
+    rows = "the O\noak B-tree\n\nthe O\nroof O\n\noak B-tree\nroof I-tree\n"
+    for name in ("train", "eval"):
+        (tmp_path / f"{name}.conll").write_text(rows, encoding="utf-8")
+    spec = spec_of(tmp_path)
+    data, task = prepare(spec), spec.task
+    assert task is not None
+    batch = data.batch(data.train, np.arange(2))
+    given = [["O", "B-tree"], ["I-tree", "O"]]
+    logits = np.zeros((*batch["labels"].shape, len(data.classes)), np.float32)
+    for sentence, tags in enumerate(given):
+        first = np.flatnonzero(batch["labels"][sentence] != -100)
+        logits[sentence, first, [data.classes.index(tag) for tag in tags]] = 1.0
+    wanted = [["O", "B-tree"], ["O", "O"]]
+    measured = task.score([(logits, batch)], data).metrics
+    assert measured["precision"] == precision_score(wanted, given) == 0.5
+    assert measured["f1"] == pytest.approx(f1_score(wanted, given)) == pytest.approx(2 / 3)
+
+
 @pytest.mark.parametrize("kind", ["conll", "jsonl"])
 def test_tags_are_predicted_as_transformers_does(tmp_path: Path, kind: str) -> None:
-    """For each word on its line, in either framework; words that are cut off have none."""
+    """For each word on its line, in either framework; one cut off, or without a token, has none."""
     write_tags(tmp_path)
     train(spec_of(tmp_path, epochs=20), "torch", output=tmp_path / "out")
-    sentences = [["the", "old", "apple"], ["in", *["silver", "and"] * LENGTH, "nile"]]
+    sentences = [
+        ["the", "\ufe0f", "old", "apple"],
+        ["in", *["silver", "and"] * LENGTH, "nile"],
+        ["\ufe0f"],
+        ["the", "apple", "\ufe0f"],
+    ]
     if kind == "conll":
         text = "\n".join("\n".join([*words, ""]) for words in sentences)
         lines = [i for i, line in enumerate(text.split("\n"), start=1) if line]
@@ -170,6 +206,26 @@ def test_tags_are_predicted_as_transformers_does(tmp_path: Path, kind: str) -> N
         told = [row["probability"] for row in rows if row["prediction"] is not None]
         assert told == pytest.approx(probabilities, rel=1e-5)
     assert {"O", None} < set(wanted)
+
+
+def test_labels_stand_on_the_words_that_have_a_token(tmp_path: Path) -> None:
+    """As transformers' `word_ids` has them; a no-break space is a part of its word."""
+    text = "a O\n\ufe0f O\nfig B-fruit\nmy\xa0po _ B-river\n\ufe0f O\n"
+    for name in ("train", "eval"):
+        (tmp_path / f"{name}.conll").write_text(text, encoding="utf-8")
+    spec = spec_of(tmp_path)
+    train(spec, "torch", output=tmp_path / "out")
+    data, words = prepare(spec), ["a", "\ufe0f", "fig", "my\xa0po", "\ufe0f"]
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "out")
+    encoded = tokenizer(words, is_split_into_words=True)
+    batch = data.batch(data.train, np.arange(1))
+    assert batch["input_ids"][0].tolist() == encoded["input_ids"]
+    places, number = encoded.word_ids(), {0: "O", 2: "B-fruit", 3: "B-river"}
+    wanted = [
+        -100 if word is None or word == before else data.classes.index(number[word])
+        for word, before in zip(places, [None, *places], strict=False)
+    ]
+    assert batch["labels"][0].tolist() == wanted
 
 
 def test_json_lines_hold_the_same(tmp_path: Path) -> None:
@@ -213,8 +269,8 @@ def test_an_encoder_of_a_checkpoint_is_the_start(tmp_path: Path) -> None:
         ("a\n", "1: a line must have a word"),
         ("a O\n", "two tags or more"),
         ("-DOCSTART- O\n\n", "must have a sentence"),
-        ("a B-river\nb O\n\u200b O\n", "3: the tokenizer must find a token in every word"),
-        ("\u200b O\nb B-river\n", "1: the tokenizer must find a token in every word"),
+        ("a B-river\n\ufe0f I-river\n", r"2: the tokenizer must find a token.*'\\ufe0f'"),
+        ("a B-river\nb O\n\n\u200b O\n", "4: the tokenizer must find a token"),
     ],
 )
 def test_what_is_no_tagged_sentence_is_refused(tmp_path: Path, text: str, message: str) -> None:

@@ -42,6 +42,7 @@ TEXT_TASK = (
     "{{name: text_classification, train: train{0}, eval: eval{0}, text: text, label: label, "
     "model: {{family: bert, hidden_size: 8, layers: 1, heads: 2, max_length: 8}}}}"
 )
+PAIR_TASK = TEXT_TASK.replace("text: text,", "text: text, pair: other,")
 NUMBER_TASK = (
     "{{name: regression, train: train{0}, eval: eval{0}, features: [a, b], target: y, "
     "standardise: false, model: {{hidden: [4], activation: tanh}}}}"
@@ -52,7 +53,7 @@ Table = list[dict[str, Any]]
 
 
 class Data(Kind):
-    """CSV, TSV and JSON Lines of texts and of numbers, through `check`."""
+    """CSV, TSV and JSON Lines of texts, of pairs and of numbers, through `check`."""
 
     name = "data"
 
@@ -60,7 +61,15 @@ class Data(Kind):
         """Each format, of each task."""
         texts: Table = [dict(zip(("text", "label"), row, strict=True)) for row in TEXTS]
         numbers: Table = [dict(zip(("a", "b", "y"), row, strict=True)) for row in NUMBERS]
-        for name, rows, task in (("texts", texts, TEXT_TASK), ("numbers", numbers, NUMBER_TASK)):
+        pairs: Table = [
+            {"text": row["text"], "other": other["text"], "label": row["label"]}
+            for row, other in zip(texts, texts[::-1], strict=True)
+        ]
+        for name, rows, task in (
+            ("texts", texts, TEXT_TASK),
+            ("pairs", pairs, PAIR_TASK),
+            ("numbers", numbers, NUMBER_TASK),
+        ):
             for ending, write in WRITERS.items():
                 here = folder / f"{name}{ending}"
                 here.mkdir()
@@ -132,9 +141,14 @@ def _taken(task: Task, folder: Path) -> tuple[tuple[str, ...], dict[str, Rows]]:
             for name, split in splits.items()
         }
     rows: Any = task.read(folder)
-    return ("text", "label"), {
-        name: list(zip(part.texts, part.labels, strict=True))
-        for name, part in (("train", rows.train), ("eval", rows.held_out))
+    parts = {"train": rows.train, "eval": rows.held_out}
+    if rows.train.pairs is None:
+        return ("text", "label"), {
+            name: list(zip(part.texts, part.labels, strict=True)) for name, part in parts.items()
+        }
+    return ("text", "other", "label"), {
+        name: list(zip(part.texts, part.pairs, part.labels, strict=True))
+        for name, part in parts.items()
     }
 
 
@@ -153,7 +167,7 @@ def _unlike(spec: Path, ending: str) -> Iterator[str]:
         if isinstance(task, Regression):
             found = [tuple(float(np.float32(float(x))) for x in row) for row in found]
         else:
-            found = [(text, _name(label)) for text, label in found]
+            found = [(*texts, _name(label)) for *texts, label in found]
         if taken != found:
             yield f"{path.name}: taken are {taken!r:.600}, there are {found!r:.600}"
 

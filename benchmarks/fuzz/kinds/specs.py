@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 from zlib import crc32
 
+import numpy as np
 import yaml
 
 from benchmarks.fuzz._bytes import damaged
@@ -40,9 +41,13 @@ EVERYTHING = """{
   "lr_multipliers": [{"pattern": "classifier.*", "multiplier": 10}], "layer_decay": 0.8,
   "freeze": {"patterns": ["*.embeddings.*"]}, "clip": {"global_norm": 1.0},
   "batch": {"size": 4, "accumulate": 2, "tail": "flush", "normalise": "micro_mean"},
+  "own_betas": [{"pattern": "*.bias", "betas": [0.8, 0.99]}],
   "loss": {"label_smoothing": 0.1}, "ema": {"decay": 0.99, "warmup": true},
   "amp": {"dtype": "float16", "level": "O1", "loss_scale": {"init": 128}},
-  "duration": {"updates": 50}, "seed": 7, "device": "cpu"}"""
+  "evaluation": {"every": {"updates": 5}},
+  "early_stopping": {"metric": "accuracy", "mode": "max", "patience": 3, "threshold": 0.01},
+  "best": {"metric": "loss"}, "checkpoint": {"every": {"epochs": 1}, "keep": 3},
+  "duration": {"updates": 50, "time_limit": 600}, "seed": 7, "device": "cpu"}"""
 
 SEQUENCE = """{
   "task": {"name": "regression", "train": "numbers.csv", "features": ["a", "b"], "target": "y",
@@ -53,6 +58,28 @@ SEQUENCE = """{
   "weight_decay": {"value": 5e-4, "kind": "coupled"}, "batch": {"size": 2},
   "duration": {"epochs": 4}}"""
 
+REST = """
+  "optimizer": {"name": "momentum", "lr": 0.1, "momentum": 0.9}, "schedule": {"name": "linear"},
+  "weight_decay": {"value": 0.01, "kind": "decoupled"}, "batch": {"size": 2},
+  "duration": {"epochs": 2}}"""
+
+TASKS = {
+    "pairs": """{"name": "text_classification", "train": "pairs.tsv", "eval": "pairs.tsv",
+    "text": "text", "pair": "other", "label": "label", "model": {"family": "ernie",
+    "hidden_size": 8, "layers": 1, "heads": 2, "max_length": 8}}""",
+    "tags": """{"name": "token_classification", "train": "train.conll", "eval": "train.conll",
+    "tokens": "tokens", "labels": "labels", "model": {"family": "roberta", "hidden_size": 8,
+    "layers": 1, "heads": 2, "max_length": 8}}""",
+    "causal": """{"name": "causal_lm", "train": "train.txt", "model": {"family": "gpt2",
+    "hidden_size": 8, "layers": 1, "heads": 2, "max_length": 8, "vocab_size": 300,
+    "dropout": 0.1}}""",
+    "images": """{"name": "image_classification", "train": "train.npz", "images": "images",
+    "labels": "labels", "standardise": true, "model": {"name": "vit", "patch_size": 2,
+    "hidden_size": 8, "layers": 1, "heads": 2, "intermediate_size": 16}}""",
+    "module": """{"name": "module", "train": "train.txt", "module": "own.py:Own"}""",
+}
+"""The other tasks, in a spec of few words."""
+
 
 class Specs(Kind):
     """YAML, TOML and JSON, with the data that they name; the commands that need no framework."""
@@ -60,8 +87,9 @@ class Specs(Kind):
     name = "specs"
 
     def make(self, folder: Path) -> None:
-        """Two with much in them, and the recipes."""
-        for name, text in {"everything": EVERYTHING, "sequence": SEQUENCE}.items():
+        """Two with much in them, one of each other task, and the recipes."""
+        tasks = {name: f'{{"task": {task},{REST}' for name, task in TASKS.items()}
+        for name, text in {"everything": EVERYTHING, "sequence": SEQUENCE, **tasks}.items():
             here = folder / name
             here.mkdir()
             (here / TREE).write_text(text, encoding="utf-8")
@@ -121,6 +149,14 @@ def _write_data(folder: Path) -> None:
         (folder / name).write_text("\n".join(["text,label", *rows, ""]), encoding="utf-8")
     numbers = [f"{a},{a * a},{a + 1}" for a in range(6)]
     (folder / "numbers.csv").write_text("\n".join(["a,b,y", *numbers, ""]), encoding="utf-8")
+    pairs = [row.replace(",", "\tand\t") for row in rows]
+    (folder / "pairs.tsv").write_text("\n".join(["text\tother\tlabel", *pairs, ""]), "utf-8")
+    (folder / "train.conll").write_text("tin B-M\nroof I-M\n\nan O\noak B-T\n", "utf-8")
+    (folder / "train.txt").write_text("a tin roof, an oak, " * 20, encoding="utf-8")
+    for name in ("own.py", "task.py"):
+        (folder / name).write_text(OWN, encoding="utf-8")
+    images = np.arange(6 * 4 * 4, dtype=np.uint8).reshape(6, 4, 4)
+    np.savez(folder / "train.npz", images=images, labels=np.arange(6) % 2)
 
 
 def _yaml(tree: Any) -> str:
@@ -138,6 +174,20 @@ def _toml(tree: Any) -> str:
         return written(tree, " = ")
     return "".join(f"{_bare(key)} = {written(value, ' = ')}\n" for key, value in tree)
 
+
+OWN = """\
+import numpy as np
+
+class Own:
+    def read(self, path):
+        return {"x": np.zeros((6, 2)), "labels": np.arange(6) % 2}
+
+    def model(self, backend):
+        raise RuntimeError("no command builds it")
+
+Wave = Own  # which the example has
+"""
+"""A module task's file."""
 
 SHORT = {"layer_decay": "layer_decay.rate"}
 """Where a plain value may stand for a part -> the field that it is."""

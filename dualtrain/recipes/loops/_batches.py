@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from dualtrain.reading import Event, Instance, Known, ListValue, Made, Unknown, Value
+from dualtrain.reading import Event, Instance, Known, ListValue, Made, Place, Unknown, Value
 from dualtrain.recipes._clock import Clock, clock_of, deep, names_of, same_tree, unwrapped
-from dualtrain.recipes._configured import configured, of_processes, settings
+from dualtrain.recipes._configured import configured, of_processes, reached, settings
 from dualtrain.recipes._found import found, implied, with_why
 from dualtrain.recipes._record import Found, Hazard
 from dualtrain.recipes._seen import Part, Seen, inside
+from dualtrain.recipes._source_lines import text_of
 
-__all__ = ["batch_size_of", "batches_part", "seed_of", "sizes_of"]
+__all__ = ["batch_size_of", "batches_part", "quotient_of_batches", "seed_of", "sizes_of"]
 
 POSITIONS = {
     "torch.utils.data.DataLoader": 1,
@@ -83,6 +84,7 @@ def batches_part(seen: Seen) -> Part:
     if tokens or any("token" in name for name in named):
         part.hazards.append(Hazard("batch_in_tokens", place, "a batch is counted in tokens"))
     divided = not isinstance(value, Found) and _divided(value, clock)
+    divided = divided or (clock.size is not None and bool(quotient_of_batches(seen, clock.size)))
     if divided:
         text = "batch_size is divided by the accumulation: it is the batch of an update"
         part.hazards.append(Hazard("batch_is_effective", place, text))
@@ -98,6 +100,20 @@ def sizes_of(loader: Value) -> Iterator[Value | Found]:
     """Batch sizes of what makes batches, the nearest first."""
     for value, _ in _of_loader(loader):
         yield value
+
+
+def quotient_of_batches(seen: Seen, value: Value) -> Place | None:
+    """Where a number is computed as one batch size over another; None where it is not."""
+    for one in reached(value):
+        if isinstance(one, (Known, Unknown)) and one.op in ("//", "/") and one.origin.place:
+            place = one.origin.place
+            lines = text_of(seen.program, place.file).splitlines()
+            if 0 < place.line <= len(lines) and QUOTIENT.search(lines[place.line - 1]):
+                return place
+    return None
+
+
+QUOTIENT = re.compile(r"batch\w*\s*//?\s*\(?\s*[\w.]*batch", re.IGNORECASE)
 
 
 def _divided(value: Value, clock: Clock) -> bool:

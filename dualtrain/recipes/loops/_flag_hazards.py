@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator
 
-from dualtrain.reading import Known, Place, Unknown
+from dualtrain.reading import Known, Unknown
 from dualtrain.recipes._clock import deep
+from dualtrain.recipes._decides import decides
 from dualtrain.recipes._record import Hazard
 from dualtrain.recipes._seen import Part, Seen
-from dualtrain.recipes._source_lines import module_of
+from dualtrain.recipes.loops._replaced import replaced
 from dualtrain.recipes.schedules._driving import driving, rate, writes
 
 __all__ = ["flags_part"]
-
-TRAINING = re.compile(
-    r"(^|_)(lr|learning_?rate|decay|warm\w*|grad_norm|clip\w*|sched\w*|steps?|epochs?|accum\w*|"
-    r"loss_scal\w*|scale_loss|beta[s12]?|eps\w*|momentum|seed|batch_size|fp16|bf16|amp|optim\w*)"
-    r"(_|$)"
-)
-"""Names of what decides a training."""
-
-OTHER = re.compile(
-    r"logging|log_|save|eval|test|dev|valid|predict|print|display|report|checkpoint|worker|"
-    r"(^|_)(step_size|num_steps_per|adv|start_epoch|start_step|resume)"
-)
-"""Names of what is written down or measured beside it."""
 
 SEED = re.compile(r"(^|_)seed$")
 
@@ -36,7 +23,7 @@ def flags_part(seen: Seen) -> Part:
     part = Part()
     for flag in seen.program.flags.declared.values():
         name = flag.name.strip("-").replace("-", "_").lower()
-        if flag.reads or not _trains(flag.name):
+        if flag.reads or not decides(flag.name):
             continue
         given = ", and the command gives it" if flag.given else ""
         does = (
@@ -53,21 +40,11 @@ def flags_part(seen: Seen) -> Part:
         text = f"the command gives {word.value!r}, which the script's parser refuses"
         part.hazards.append(Hazard("cli_flag_unknown", word.origin.place, text))
     for one in seen.program.flags.text_numbers:
-        if _trains(one.origin.name):
+        if decides(one.origin.name):
             text = f"{one.origin.name}: {one.value} is text to a reader of YAML 1.1"
             part.hazards.append(Hazard("text_number_in_yaml", one.origin.place, text))
-    part.hazards += _assigned_again(seen)
-    for name, old, new in seen.program.flags.overwritten:
-        if _trains(name):
-            text = f"{name} is {old.value} at {old.origin.place}, and {new.value} from here on"
-            part.hazards.append(Hazard("constants_reassigned", new.origin.place, text))
+    part.hazards += replaced(seen)
     return part
-
-
-def _trains(name: str) -> bool:
-    """Whether a flag or key of this name decides a training."""
-    last = name.rpartition(".")[2].strip("-").replace("-", "_").lower()
-    return bool(TRAINING.search(last)) and not OTHER.search(last)
 
 
 def _overwritten(seen: Seen) -> Iterator[Hazard]:
@@ -84,31 +61,3 @@ def _overwritten(seen: Seen) -> Iterator[Hazard]:
                 return
     text = f"{flag} reaches the optimizer, and the loop writes another rate before the first update"
     yield Hazard("dead_flag", written[0].place, text)
-
-
-def _assigned_again(seen: Seen) -> Iterator[Hazard]:
-    """A constant of the entry, in capitals, that its module assigns a second time."""
-    file = seen.program.entry.file
-    first: dict[str, int] = {}
-    tree = module_of(seen.program, file)
-    for node in _of_module(tree):
-        names = [one.id for one in node.targets if isinstance(one, ast.Name)]
-        for name in filter(str.isupper, names):
-            if not _trains(name):
-                continue
-            if name in first and node.lineno != first[name]:
-                text = f"{name} is assigned at line {first[name]}, and again here"
-                yield Hazard("constants_reassigned", Place(file, node.lineno), text)
-                return
-            if node in getattr(tree, "body", []):
-                first.setdefault(name, node.lineno)
-
-
-def _of_module(tree: ast.AST | None) -> Iterator[ast.Assign]:
-    """The assignments of a module that no function holds, an `if` and a `with` open; of two sides
-    of a choice the first, as only one of them is run."""
-    for node in getattr(tree, "body", []):
-        if isinstance(node, ast.Assign):
-            yield node
-        elif isinstance(node, (ast.If, ast.With, ast.Try)):
-            yield from _of_module(node)

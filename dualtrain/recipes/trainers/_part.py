@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from dualtrain.reading import (
@@ -22,8 +22,9 @@ from dualtrain.reading import (
 )
 from dualtrain.reading._files import find
 from dualtrain.recipes._found import described, found
-from dualtrain.recipes._record import Found
+from dualtrain.recipes._record import Found, Hazard
 from dualtrain.recipes._seen import Part, Seen, inside
+from dualtrain.recipes.loops._batches import quotient_of_batches
 from dualtrain.recipes.loops._clip import clip_part
 from dualtrain.recipes.parameters._decay import decay_part
 from dualtrain.recipes.parameters._freeze import frozen_part
@@ -174,9 +175,29 @@ def trainer_part(seen: Seen, trainer: Event, root: Path) -> Part:
         fields |= {name: one for name, one in own_curve.items() if name in (*SCHEDULE, "lr")}
         odd = schedule_hazards(seen, schedule, own_curve)
         part.hazards += [one for one in odd if one.code in OF_A_CURVE]
+        part.hazards += _beside(own_curve.get("warmup"), given)
     part.fields = {**fields, **part.fields, **_own_way(trainer)}
     part.hazards += hazards
+    part.hazards += _effective(seen, _values(_handed_arguments(trainer)) or {})
     return part
+
+
+def _beside(warmup: Found | None, given: Mapping[str, Found]) -> Iterator[Hazard]:
+    """A share of warmup beside the steps that the program's own schedule takes."""
+    ratio = given.get("warmup_ratio")
+    steps = (warmup.flag or "") if warmup is not None and warmup.value else ""
+    if steps.endswith("warmup_steps") and ratio is not None and ratio.value:
+        text = f"warmup_ratio {ratio.value} has no effect: the schedule takes warmup_steps"
+        yield Hazard("decoy_values", ratio.place, text)
+
+
+def _effective(seen: Seen, given: Mapping[str, Value]) -> Iterator[Hazard]:
+    """An accumulation that is the quotient of two batch sizes."""
+    value = given.get("gradient_accumulation_steps")
+    place = quotient_of_batches(seen, value) if value is not None else None
+    if place is not None:
+        text = "the accumulation is one batch size over another: the larger is that of an update"
+        yield Hazard("batch_is_effective", place, text, "batch.size")
 
 
 def _data(seen: Seen, named: Found | None, root: Path) -> Node | None:
@@ -191,26 +212,35 @@ def _data(seen: Seen, named: Found | None, root: Path) -> Node | None:
 
 def _given(trainer: Event, family: str) -> dict[str, Found]:
     """What the Trainer's arguments are given, by name; all unknown where they are not read."""
+    arguments = _handed_arguments(trainer)
+    given = _values(arguments)
+    if given is None:
+        why = f"the Trainer's arguments are {described(arguments)}, which is not known"  # type: ignore[arg-type]
+        doubt = Found(None, "unknown", trainer.place, why=why)
+        return dict.fromkeys(DEFAULTS[family], doubt)
+    read = {name: found(_named(name, value)) for name, value in given.items()}
+    return {name: one for name, one in read.items() if one.certainty != "implied"}
+
+
+def _handed_arguments(trainer: Event) -> Value | None:
     arguments = trainer.kwargs.get("args")
     if arguments is None and len(trainer.args) > 1:
         arguments = next((one for one in trainer.args[1:] if _arguments(one)), None)
-    given: dict[str, Value] = {}
-    arguments = _taken(arguments)
-    undecided = isinstance(arguments, Unknown) and arguments.op == "if"
-    for one in inside(arguments) if arguments is not None and not undecided else ():
+    return _taken(arguments)
+
+
+def _values(arguments: Value | None) -> dict[str, Value] | None:
+    """The Trainer's arguments by name; None where they are not read."""
+    if arguments is None:
+        return {}
+    if isinstance(arguments, Unknown) and arguments.op == "if":
+        return None
+    for one in inside(arguments):
         if isinstance(one, Made) and _arguments(one):
-            given |= {**one.kwargs, **{k: v for k, v in one.cells.items() if isinstance(k, str)}}
-            break
+            return {**one.kwargs, **{k: v for k, v in one.cells.items() if isinstance(k, str)}}
         if isinstance(one, Instance):
-            given |= one.cells
-            break
-    else:
-        if arguments is not None:
-            why = f"the Trainer's arguments are {described(arguments)}, which is not known"
-            doubt = Found(None, "unknown", trainer.place, why=why)
-            return dict.fromkeys(DEFAULTS[family], doubt)
-    read = {name: found(_named(name, value)) for name, value in given.items()}
-    return {name: one for name, one in read.items() if one.certainty != "implied"}
+            return dict(one.cells)
+    return None
 
 
 def _taken(value: Value | None) -> Value | None:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import is_zipfile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dualtrain.data import refusal
+from dualtrain.data import Column, refusal
 from dualtrain.errors import DataError
 from dualtrain.files import read_bytes, reason
 from dualtrain.printable import shown
@@ -65,8 +65,13 @@ def read_images(path: Path, *, images: str, labels: str | None) -> Images:
 
 
 def classes_of(train: Images, column: str) -> tuple[str, ...]:
-    """The labels of the train split: numbers by their value, texts by code point."""
+    """The labels of the train split: numbers by their value, texts by code point.
+
+    Raises `DataError` for one class alone, and for a text that is no name of one.
+    """
     classes = tuple(map(str, np.unique(train.labels).tolist()))
+    for one in classes:
+        Column(column, "name").check(one, path=train.path)
     if len(classes) < 2:
         raise refusal(
             "must have two classes or more",
@@ -89,12 +94,22 @@ def _arrays(path: Path, names: list[str]) -> dict[str, NDArray[Any]]:
         with np.load(BytesIO(content), allow_pickle=False) as opened:
             missing = next((name for name in names if name not in opened), None)
             if missing is None:
-                return {name: opened[name] for name in names}
+                found = {name: opened[name] for name in names}
+                if all(isinstance(one, np.ndarray) for one in found.values()):
+                    return found
+                raise ValueError  # the bytes of a member that is no array
             there = ", ".join(map(shown, opened)) or "no array"
-    except (AttributeError, BadZipFile, EOFError, OSError, TypeError, ValueError) as error:
+    except Exception as error:  # of numpy, zipfile and what unpacks, dozens for a damaged file
         rule = "must be what numpy.savez writes, of numbers and texts alone"
-        raise refusal(rule, path=path, received=str(error)) from None
+        raise refusal(rule, path=path, received=_what(content, error)) from None
     raise refusal(f"must have an array {shown(missing)}", path=path, received=there)
+
+
+def _what(content: bytes, error: Exception) -> str:
+    """What it is instead; numpy's own words are about Python."""
+    if not is_zipfile(BytesIO(content)):
+        return "a file of another kind"
+    return "an array of objects" if "allow_pickle" in str(error) else "a damaged file"
 
 
 def _pixels(found: NDArray[Any], path: Path, name: str) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dualtrain.data import MicroBatch, PreparedData, Split, refusal
 from dualtrain.tasks.image_classification._images import Images
 
-__all__ = ["ImageSplit", "PreparedImages", "prepare", "scaled"]
+__all__ = ["ImageSplit", "PreparedImages", "prepare", "scale_of", "scaled"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -53,26 +53,32 @@ class PreparedImages(PreparedData[ImageSplit]):
         return {"images": split.images[indices], "labels": split.labels[indices]}
 
 
-def prepare(
-    train: Images, held_out: Images | None, classes: tuple[str, ...], *, standardise: bool
-) -> PreparedImages:
-    """Both files as the model takes them, by the train split's scale.
+def scale_of(train: Images, *, standardise: bool) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel; 0 and 1 where nothing is standardised.
 
     Raises `DataError` for a channel that cannot be standardised, since its pixels are equal.
     """
     channels = train.pixels.shape[1]
-    means, deviations = (0.0,) * channels, (1.0,) * channels
-    if standardise:
-        pixels = train.pixels.astype(np.float64)
-        means = tuple(pixels.mean(axis=(0, 2, 3)).tolist())
-        deviations = tuple(pixels.std(axis=(0, 2, 3)).tolist())
-    if min(deviations) == 0:
+    if not standardise:
+        return (0.0,) * channels, (1.0,) * channels
+    pixels = train.pixels.astype(np.float64)
+    deviations = pixels.std(axis=(0, 2, 3))
+    equal = (deviations == 0) | (np.ptp(pixels, axis=(0, 2, 3)) == 0)
+    if equal.any():
         raise refusal(
             "must have pixels that differ, in every channel, to be standardised: write "
             "standardise: false",
             path=train.path,
-            received=f"channel {deviations.index(0) + 1}, of one value",
+            received=f"channel {equal.argmax() + 1}, of one value",
         )
+    return tuple(pixels.mean(axis=(0, 2, 3)).tolist()), tuple(deviations.tolist())
+
+
+def prepare(
+    train: Images, held_out: Images | None, classes: tuple[str, ...], *, standardise: bool
+) -> PreparedImages:
+    """Both files as the model takes them, by the train split's scale; raises as `scale_of`."""
+    means, deviations = scale_of(train, standardise=standardise)
 
     def split(table: Images) -> ImageSplit:
         number = {label: i for i, label in enumerate(classes)}

@@ -22,7 +22,7 @@ from dualtrain.tasks.image_classification._config import (
     config_of,
 )
 from dualtrain.tasks.image_classification._images import Images, classes_of, read_images
-from dualtrain.tasks.image_classification._prepared import PreparedImages, prepare
+from dualtrain.tasks.image_classification._prepared import PreparedImages, prepare, scale_of
 from dualtrain.tasks.image_classification._saved import DESCRIPTION, ImagePredictor, save
 from dualtrain.tasks.image_classification._words import AnyModel, Vit
 
@@ -64,7 +64,9 @@ class ImageClassification(Task):
 
     def read(self, folder: Path) -> Images:
         """The train split, after both have been read."""
-        return self._read(folder)[0]
+        train = self._read(folder)[0]
+        scale_of(train, standardise=self.standardise)
+        return train
 
     def _read(self, folder: Path) -> tuple[Images, Images | None, tuple[str, ...]]:
         train = read_images(folder / self.train, images=self.images, labels=self.labels)
@@ -122,12 +124,16 @@ class ImageClassification(Task):
         return score_classes(outputs, classes=len(data.classes), samples="images")
 
     def randomness(self) -> str | None:
-        """Nothing: the models have no dropout."""
-        return None
+        """Dropout."""
+        return f"dropout {self.model.dropout:g}" if self.model.dropout else None
 
     def without_randomness(self) -> ImageClassification:
-        """As it is."""
-        return self
+        """With dropout 0."""
+        return self.model_copy(update={"model": self.model.model_copy(update={"dropout": 0.0})})
+
+    def notes(self, config: CnnConfig | VitConfig) -> list[str]:
+        """That there is no dropout."""
+        return [] if config.dropout else ["dropout is 0: masks cannot match across frameworks"]
 
     def save(self, folder: Path, config: CnnConfig | VitConfig, data: PreparedImages) -> None:
         """images.json: the model, and how pixels become what it takes."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,9 @@ from dualtrain.tasks.token_classification._prepared import Words, words_of
 from dualtrain.tasks.token_classification._sentences import Sentence, Sentences, read_sentences
 
 __all__ = ["TagPredictor"]
+
+NONE: Prediction = {"prediction": None, "probability": None}
+"""Of a word that the model was not shown."""
 
 
 class TagPredictor(Predictor):
@@ -72,9 +74,9 @@ class _Sentences(Samples):
     def _of(
         self, sentence: Sentence, first: list[int | None], logits: NDArray[np.float32]
     ) -> Iterator[Prediction]:
-        begins = [place for place, word in enumerate(first) if word is not None]
-        cut_off = {"prediction": None, "probability": None}
-        found = class_predictions(logits[begins], self.classes)
+        begins = {word: place for place, word in enumerate(first) if word is not None}
+        found = class_predictions(logits[list(begins.values())], self.classes)
+        predicted = dict(zip(begins, found, strict=True))
         words = zip(sentence.lines, sentence.words, strict=True)
-        for (line, word), predicted in zip_longest(words, found, fillvalue=cut_off):
-            yield {"line": line, "word": word, **predicted}
+        for i, (line, word) in enumerate(words):
+            yield {"line": line, "word": word, **predicted.get(i, NONE)}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dualtrain.data import refusal, shown
+from dualtrain.data import refusal
 from dualtrain.errors import DataError
 from dualtrain.tasks._classes import NO_TARGET
 from dualtrain.tasks.encoders import (
@@ -22,7 +22,7 @@ from dualtrain.tasks.encoders import (
     Tokens,
     reading_of,
 )
-from dualtrain.tasks.token_classification._sentences import Sentence, Sentences
+from dualtrain.tasks.token_classification._sentences import OUTSIDE, Sentence, Sentences
 
 if TYPE_CHECKING:
     from tokenizers import Encoding
@@ -59,7 +59,8 @@ def prepare(
 ) -> PreparedTags:
     """Cut the words into tokens; folder: the spec's.
 
-    Raises `CheckpointError` for a checkpoint's tokenizer, `DataError` for a word without a token.
+    Raises `CheckpointError` for a checkpoint's tokenizer, `DataError` for a word without a token
+    whose tag would be lost.
     """
     texts = [" ".join(one.words) for one in train.sentences]
     reading = reading_of(model, texts, folder)
@@ -81,11 +82,16 @@ class Words(NamedTuple):
     tokens: Tokens
     first: list[list[int | None]]
     """Of each sentence, for each token: the place of the word that it begins; None where it begins
-    none. Words that are cut off at the most tokens have none."""
+    none. Words that are cut off at the most tokens have none, nor those that have no token."""
 
 
 def words_of(table: Sentences, reading: Reading) -> Words:
-    """Cut the words of sentences into tokens. Raises `DataError` for a word without a token."""
+    """Cut the words of sentences into tokens.
+
+    Of some words a tokenizer leaves nothing, as of a variation selector that stands alone: such a
+    word is passed over. Raises `DataError` where its tag would be lost, and where nothing is left
+    of a sentence that has tags.
+    """
     encoded = reading.encoded(
         [one.words for one in table.sentences],
         path=table.path,
@@ -95,16 +101,19 @@ def words_of(table: Sentences, reading: Reading) -> Words:
     first = [_first_tokens(one) for one in encoded]
     for one, places, sentence in zip(encoded, first, table.sentences, strict=True):
         found = [word for word in places if word is not None]
-        wanted = len(found) if one.overflowing else len(sentence.words)
-        if found != list(range(wanted)):
-            raise _without_token(table.path, sentence, found)
+        reach = max(found, default=-1) + 1 if one.overflowing else len(sentence.words)
+        for place, tag in enumerate(sentence.tags[:reach]):
+            if place not in found and (tag != OUTSIDE or not found):
+                raise _without_token(table.path, sentence, place)
     return Words(reading.tokens(encoded), first)
 
 
-def _without_token(path: Path, sentence: Sentence, found: Sequence[int]) -> DataError:
-    place = next(i for i in range(len(sentence.words)) if i not in found)
-    rule = "the tokenizer must find a token in every word"
-    received = shown(sentence.words[place])
+def _without_token(path: Path, sentence: Sentence, place: int) -> DataError:
+    rule = (
+        f"the tokenizer must find a token in every word whose tag is not {OUTSIDE}, and in one "
+        "word of each sentence: leave it out, or write it otherwise"
+    )
+    received = ascii(sentence.words[place])
     return refusal(rule, path=path, line=sentence.lines[place], received=received)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +10,17 @@ from typing import Any, NamedTuple
 
 from dualtrain.data import json_objects, read_utf8, refusal, shown
 
-__all__ = ["Sentence", "Sentences", "check_tags", "read_sentences"]
+__all__ = ["OUTSIDE", "Sentence", "Sentences", "check_tags", "read_sentences"]
 
 BETWEEN_DOCUMENTS = "-DOCSTART-"
 """The word that CoNLL-2003 has between two documents, in a sentence of its own: no text."""
+
+
+OUTSIDE = "O"
+"""The tag of a word outside all entities."""
+
+BETWEEN_COLUMNS = re.compile(r"[ \t]+")
+"""No other white space: a word may have a no-break space in it."""
 
 
 class Sentence(NamedTuple):
@@ -82,22 +90,23 @@ def check_tags(held_out: Sentences, known: tuple[str, ...]) -> None:
 
 
 def _conll(content: str, path: Path, *, tagged: bool) -> Iterator[Sentence]:
-    """A line a word, its columns apart by white space: word first, tag last; an empty line ends."""
+    """A line a word, its columns apart by spaces or tabs: word first, tag last; empty lines end."""
     lines, words, tags = list[int](), list[str](), list[str]()
     for number, line in enumerate([*content.split("\n"), ""], start=1):
-        columns = line.split()
-        if not columns:
+        line = line.strip(" \t\r")
+        if not line:
             if words and words != [BETWEEN_DOCUMENTS]:
                 yield Sentence(lines, words, tags)
             lines, words, tags = [], [], []
             continue
+        columns = BETWEEN_COLUMNS.split(line)
         lines.append(number)
         words.append(columns[0])
         if not tagged:
             continue
         if len(columns) < 2:
             raise refusal(
-                "a line must have a word, white space and a tag, or nothing between two sentences",
+                "a line must have a word, a space or tab, and a tag; or nothing between sentences",
                 path=path,
                 line=number,
                 received=shown(line),
@@ -136,7 +145,7 @@ def _list(value: dict[str, Any], key: str, path: Path, line: int) -> list[str]:
 def _check(tag: str, before: list[str], path: Path, line: int) -> None:
     """A tag of the scheme BIO (IOB2): O, B-NAME, or I-NAME after either tag of that name."""
     mark, dash, name = tag.partition("-")
-    if tag != "O" and not (mark in ("B", "I") and dash and name):
+    if tag != OUTSIDE and not (mark in ("B", "I") and dash and name):
         raise refusal(
             "a tag must be O, B-NAME or I-NAME (BIO)", path=path, line=line, received=shown(tag)
         )

@@ -45,8 +45,8 @@ def _head_is_fresh(model: AnyModel) -> AnyModel:
 class TokenClassification(EncoderTask):
     """Sentences with a BIO tag for each word, from CoNLL columns or JSON Lines files in UTF-8.
 
-    A `.conll` file has a line a word, its columns apart by white space, the word first and the tag
-    last, and an empty line after each sentence; CoNLL-2003's `-DOCSTART-` is passed over. A
+    A `.conll` file has a line a word, its columns apart by spaces or tabs, the word first and the
+    tag last, and an empty line after each sentence; CoNLL-2003's `-DOCSTART-` is passed over. A
     `.jsonl` file has two lists a line. A word's tag is that of its first token; the loss and the
     score are over those, and over the words within `max_length` alone.
     """

@@ -124,6 +124,8 @@ class Case:
     changes: tuple[tuple[str, str], ...]
     run: str | None = None
     """The command of the changed one."""
+    source: str = ""
+    """The shell script that has the command of the changed one."""
 
     @property
     def changed(self) -> str:
@@ -246,6 +248,16 @@ CASES = [
     Case("spread_over_files", TORCH, (("default=3e-5", "default=numbers.LR"),
                                       ("import argparse", "import argparse\nimport numbers_of_mine "
                                        "as numbers"))),
+    torch("config_beats_cli",
+          ("args = parser.parse_args()\n", "args = parser.parse_args()\n"
+           'for name, value in json.load(open("task.json")).items():\n'
+           "    setattr(args, name, value)\n"),
+          ("import argparse", "import argparse\nimport json")),
+    Case("defaults_in_shell", TORCH, (), source="run.sh"),
+    torch("defaults_per_task",
+          ("args = parser", 'parser.add_argument("--task", default="cola")\nargs = parser'),
+          ("model = build()", 'tasks = {"cola": {"lr": 1e-5}, "sst2": {"lr": 3e-5}}\n'
+           'args.lr = tasks[args.task]["lr"]\nmodel = build()')),
     torch("batch_is_effective", ("train, batch_size=args.batch_size",
                                  "train, batch_size=args.batch_size // args.accumulate")),
     torch("batch_in_tokens", ("--batch_size", "--tokens_per_batch"),

@@ -62,19 +62,23 @@ def test_what_mends_is_a_field_of_the_spec() -> None:
     assert [one.mends for one in HAZARDS.values() if one.mends and not is_a_field(one.mends)] == []
 
 
-def hazards(text: str, folder: Path, run: str | None = None) -> dict[str, Hazard]:
+def hazards(text: str, folder: Path, run: str | None = None, source: str = "") -> dict[str, Hazard]:
     """By code."""
     script = folder / ("train.py" if "import " in text else "recipe.yml")
     script.write_text(text, encoding="utf-8")
     (folder / "numbers_of_mine.py").write_text("LR = 3e-5\n", encoding="utf-8")
-    recipe = read_recipe(script, root=folder, run=run)
+    (folder / "task.json").write_text('{"lr": 5e-05}\n', encoding="utf-8")
+    command = "LR=5e-5\npython train.py --lr $LR\n"
+    (folder / "run.sh").write_text(command, encoding="utf-8")
+    paths = [script, folder / source] if source else [script]
+    recipe = read_recipe(paths, root=folder, run=run)
     return {one.code: one for one in recipe.hazards}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.code)
 def test_it_is_found_where_it_is_and_not_where_it_is_not(case: Case, tmp_path: Path) -> None:
     assert case.code not in hazards(case.recipe, tmp_path)
-    found = hazards(case.changed, tmp_path, case.run)[case.code]
+    found = hazards(case.changed, tmp_path, case.run, case.source)[case.code]
     assert found.text
     assert not found.mends or is_a_field(found.mends)
 

@@ -178,8 +178,8 @@ def test_what_has_no_number_is_unknown(reading: Reading, parser: str, value: str
     ],
 )
 def test_any_file_has_an_end(reading: Reading, text: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     script = SCRIPT.format(parser=PLAIN, value='config.getfloat("train", "lr")')
 
     assert reading(script, {"train.ini": text})["lr"].value is None
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5

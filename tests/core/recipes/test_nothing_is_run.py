@@ -86,23 +86,23 @@ def test_planted_code_is_not_run(tmp_path: Path) -> None:
 
 
 def ends(path: Path, root: Path) -> Recipe | DualtrainError:
-    """What reading comes to, in the time it may take."""
-    began = time.perf_counter()
+    """What reading comes to, in the time of a processor that it may take."""
+    began = time.process_time()
     try:
         return read_recipe(path, root=root)
     except DualtrainError as error:
         return error
     finally:
-        assert time.perf_counter() - began < 5
+        assert time.process_time() - began < 5
 
 
 LARGE = """
 import re, sys, time
 from dualtrain.recipes import read_recipe
-began = time.perf_counter()
+began = time.process_time()
 rate = read_recipe(sys.argv[1], root=sys.argv[2])["lr"].value
 peak = re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1]
-print(rate, time.perf_counter() - began, peak)  # getrusage would count the parent's peak
+print(rate, time.process_time() - began, peak)  # getrusage would count the parent's peak
 """
 
 
@@ -208,13 +208,13 @@ def test_strange_configurations_and_commands_end(tmp_path: Path, name: str, data
     script, other = tmp_path / "train.py", tmp_path / name
     script.write_text("import torch\n")
     other.write_bytes(data)
-    began = time.perf_counter()
+    began = time.process_time()
     for paths in ([other], [script, other]):
         try:
             read_recipe(paths, root=tmp_path)
         except DualtrainError as error:
             assert str(error)
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
     assert not (tmp_path / "marker").exists()
 
 
