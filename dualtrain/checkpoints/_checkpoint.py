@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,8 @@ class Checkpoint:
     """That the loop has taken, over all of its processes."""
     data: str | None = None
     """Digest of the prepared data of a task."""
+    code: Mapping[str, str] = field(default_factory=dict)
+    """Digest of each of the user's own files that the task runs, by its name."""
     trace: TraceMark | None = None
     versions: Mapping[str, str]
     """Package -> version."""
@@ -69,6 +71,7 @@ class Checkpoint:
             "micro_batches": self.micro_batches,
             "seconds": self.seconds,
             "data": self.data,
+            "code": dict(self.code),
             "trace": None if self.trace is None else asdict(self.trace),
             "versions": dict(self.versions),
         }
@@ -91,6 +94,7 @@ class Checkpoint:
             epoch_random=parts["epoch"],
             seconds=document["seconds"],
             data=document["data"],
+            code=document.get("code", {}),
             trace=None if trace is None else TraceMark(**trace),
             versions=document["versions"],
         )

@@ -241,7 +241,14 @@ def _spec_of(spec: Path | None, resume: Path | None) -> Spec:
         )
     with warnings.catch_warnings():  # said when the run goes on
         warnings.simplefilter("ignore", TrainingWarning)
-        return newest(resume)[1].spec
+        found = newest(resume)[1].spec
+    if not found.folder.is_dir():
+        raise typer.BadParameter(
+            "is needed: the checkpoint's own has its files in a folder that is gone, "
+            f"{escaped(str(found.folder))}. Received: nothing",
+            param_hint="SPEC",
+        )
+    return found
 
 
 def _one_folder(checkpoints: Path | None, resume: Path | None) -> Path | None:

@@ -90,6 +90,8 @@ class Frame:
     globals: set[str] = field(default_factory=set)
     returns: list[tuple[tuple[Condition, ...], Value]] = field(default_factory=list)
     """What may be returned before the end, and when."""
+    passed: Condition | None = None
+    """Under what the rest of a block stands, where some rounds of its loop go on before it."""
     yields: list[Item] = field(default_factory=list)
 
 
@@ -233,6 +235,16 @@ class Machine:
                 cells.pop(key, None)
             else:
                 cells[key] = old
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """What is written here stays, as what a module defines when it is imported first: the
+        branch around it takes none of it back."""
+        outer, self._journal = self._journal, []
+        try:
+            yield
+        finally:
+            self._journal = outer
 
     # Where it is
 

@@ -55,10 +55,11 @@ def predict(
     verbs.load_weights(model, arrays)
     model = verbs.place(model, opened)
     rows: list[dict[str, Any]] = []
-    for start in range(0, len(samples), saved.batch):
-        indices = np.arange(start, min(start + saved.batch, len(samples)))
-        output = logits_in_evaluation(verbs, model, opened, samples.batch(indices))
-        rows += map(dict, samples.predictions(indices, output))
+    with predictor.running():
+        for start in range(0, len(samples), saved.batch):
+            indices = np.arange(start, min(start + saved.batch, len(samples)))
+            output = logits_in_evaluation(verbs, model, opened, samples.batch(indices))
+            rows += map(dict, samples.predictions(indices, output))
     return rows
 
 

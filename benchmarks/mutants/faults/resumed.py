@@ -134,7 +134,7 @@ MUTANTS = (
         name="damaged ones stay",
         breaks="a checkpoint that is damaged stays for good, and is warned of at each resume",
         file=f"{_FOLDER}_keeper.py",
-        old="for old in {*self._damaged, *self._kept}.difference(stay):",
-        new="for old in set(self._kept).difference(stay):",
+        old="{*self._damaged, *self._kept}",
+        new="{*self._kept}",
     ),
 )
