@@ -74,10 +74,9 @@ class _Sentences(Samples):
     def _of(
         self, sentence: Sentence, first: list[int | None], logits: NDArray[np.float32]
     ) -> Iterator[Prediction]:
-        shown = {word: place for place, word in enumerate(first) if word is not None}
-        begins = list(shown.values())
-        found = class_predictions(logits[begins], self.classes)
-        predicted = dict(zip(shown, found, strict=True))
+        begins = {word: place for place, word in enumerate(first) if word is not None}
+        found = class_predictions(logits[list(begins.values())], self.classes)
+        predicted = dict(zip(begins, found, strict=True))
         words = zip(sentence.lines, sentence.words, strict=True)
         for i, (line, word) in enumerate(words):
             yield {"line": line, "word": word, **predicted.get(i, NONE)}
