@@ -66,7 +66,7 @@ zoo: .venv/ready ## write docs/zoo.md: eight models, 1,000 updates each in both 
 	.venv/bin/python -m docs.make_zoo_table
 
 fuzz: .venv/ready ## 100,000 damaged inputs, each refused or judged truly
-	.venv/bin/python -m benchmarks.fuzz --count 20000
+	.venv/bin/python -m benchmarks.fuzz --count 12500
 
 mutants: .venv/ready $(EXAMPLE)/data/train.csv ## write docs/mutants.md: faults planted one at a time, and which test finds each (an hour)
 	.venv/bin/python -m benchmarks.mutants --write

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from dualtrain.errors import BackendError
 
-__all__ = ["ALONE", "SHARDS", "Shard", "World", "check_shard"]
+__all__ = ["ALONE", "SHARDS", "Shard", "World", "check_alone", "check_shard"]
 
 Shard = Literal["none", "optimizer", "full"]
 """What is split between the processes, and not held by each: the optimizer's state; all of it."""
@@ -98,6 +98,16 @@ def check_shard(shard: str) -> None:
     """Raise `BackendError` for a word that is none of `SHARDS`."""
     if shard not in SHARDS:
         raise BackendError(f"shard must be one of {', '.join(SHARDS)}. Received: {shard!r}")
+
+
+def check_alone(what: str, environment: Mapping[str, str]) -> None:
+    """Raise `BackendError` where a launcher has started several processes of what one does."""
+    world = World.of(environment)
+    if world.size > 1:
+        raise BackendError(
+            f"{what} is the work of one process: start it without a launcher, which is for train. "
+            f"Received: {world}"
+        )
 
 
 def _first(environment: Mapping[str, str]) -> tuple[str, int]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
+import select
 import signal
 import socket
+import sys
 import time
 import traceback
 from collections.abc import Callable, Collection
@@ -15,12 +18,14 @@ import numpy as np
 from dualtrain.parity import compare_files
 from dualtrain.trace import read_trace
 
-__all__ = ["SPLITS", "check_alike", "forked", "statuses_of"]
+__all__ = ["SPLITS", "check_alike", "check_named", "ended", "forked", "statuses_of"]
 
 SPLITS = {"torch": "full", "paddle": "optimizer"}
 """What each framework splits on the CPU."""
 LIMIT = 120.0
 """Seconds; a process that hangs must not hang the tests."""
+LEFT = 10.0
+"""Seconds in which what the processes have started must end after them."""
 
 
 def forked(size: int, work: Callable[[], object]) -> None:
@@ -29,7 +34,7 @@ def forked(size: int, work: Callable[[], object]) -> None:
     Raises `AssertionError` with the statuses of all if one fails; errors are printed.
     """
     statuses = statuses_of(size, work)
-    assert not any(statuses), statuses
+    assert statuses == [0] * size, statuses
 
 
 def statuses_of(
@@ -60,6 +65,44 @@ def statuses_of(
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
     return list(statuses.values())
+
+
+def ended(
+    size: int, work: Callable[[], object], *, limit: float = LIMIT, **environment: str
+) -> tuple[list[int | None], str]:
+    """The status of each process, and what they and all that they started wrote as errors.
+
+    Raises `AssertionError` if any of them, or of what they started, is there after `limit` seconds.
+    """
+    read, write = os.pipe()
+
+    def begun() -> None:
+        os.dup2(write, 2)
+        os.close(write)
+        os.close(read)
+        sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
+        work()
+
+    statuses = statuses_of(size, begun, limit=limit, **environment)
+    os.close(write)
+    told = b""
+    with os.fdopen(read, "rb", buffering=0) as errors:
+        while True:
+            assert select.select([errors], [], [], LEFT)[0], f"someone is left: {told.decode()}"
+            if not (part := errors.read(1 << 16)):
+                break
+            told += part
+    assert None not in statuses, (statuses, told)
+    return statuses, told.decode()
+
+
+def check_named(told: str, size: int, sentence: str) -> None:
+    """Every other process names process 1, itself or by its sentinel, and none another."""
+    named = re.findall(rf"process (\d) of {size} \(\S+, \d+\) (has .*)", told)
+    assert len(named) >= size - 1, told
+    for rank, what in named:
+        assert rank == "1", told
+        assert what.startswith(sentence), told
 
 
 def check_alike(folder: Path, size: int) -> None:

@@ -42,7 +42,7 @@ def build_model(config: ModelConfig) -> Any:
             model = build_vit(config)
         case ModuleConfig():
             with paddle.utils.unique_name.guard():
-                model = config.build("paddle")
+                model = config.build("paddle", paddle.nn.Layer)
         case _:
             raise BackendError(
                 f"a model must be one of a task's. Received: {type(config).__name__}"

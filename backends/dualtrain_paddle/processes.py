@@ -10,10 +10,13 @@ from typing import Any
 
 import paddle
 import paddle.distributed as dist
+from paddle.distributed.communication.group import _add_new_group
 
 from dualtrain.backend import Spread as CoreSpread
 from dualtrain.errors import BackendError
+from dualtrain.spec import Amp
 from dualtrain.world import Shard, World
+from dualtrain_paddle.owners import set_owners
 from dualtrain_paddle.step import held
 
 __all__ = ["Spread", "align", "check_shard", "join", "leave", "split", "summed", "told"]
@@ -25,7 +28,9 @@ def join(world: World, device: Any) -> bool:
         return False
     if "PADDLE_TRAINER_ENDPOINTS" not in os.environ:  # of another launcher: see `_endpoints`
         os.environ.update(_endpoints(world))
-    dist.init_parallel_env()
+    group = dist.init_parallel_env()
+    if not dist.is_initialized():  # left before: Paddle has it by its name still, without a number
+        _add_new_group(group)
     return True
 
 
@@ -80,7 +85,7 @@ def check_shard(shard: Shard, device: Any) -> None:
         )
 
 
-def split(model: paddle.nn.Layer) -> None:
+def split(model: paddle.nn.Layer, amp: Amp | None) -> None:
     """Nothing: `group_sharded_parallel` splits a model together with its optimizer."""
 
 
@@ -100,6 +105,7 @@ class Spread(CoreSpread):
             return
         if shard == "optimizer":
             self._stage_1 = _stage_1(optimizer)
+            set_owners(optimizer, self._stage_1._param2rank)
         self.model = paddle.DataParallel(model, find_unused_parameters=True)
 
     def holding_back(self) -> AbstractContextManager[Any]:
@@ -112,18 +118,26 @@ class Spread(CoreSpread):
         if self._stage_1 is None:
             self._optimizer.step()
             return
-        optimizer, clip, moved = self._optimizer, self._optimizer._grad_clip, held(self._optimizer)
+        optimizer, moved = self._optimizer, held(self._optimizer)
+        clip = optimizer._grad_clip
         if clip is not None:  # by the norm of all, before each process takes its own
             pairs = [(p, p.grad) for p in moved if p.grad is not None]
             for parameter, gradient in clip(pairs):
                 parameter.grad = gradient
         own = self._stage_1._rank2params[dist.get_rank()]
-        optimizer._grad_clip, optimizer._parameter_list = None, own
-        try:
-            optimizer.step()
-        finally:
-            optimizer._grad_clip, optimizer._parameter_list = clip, moved
+        if own:  # none where there are more processes than parameters
+            _set_moved(optimizer, own, clip=None)
+            try:
+                optimizer.step()
+            finally:
+                _set_moved(optimizer, moved, clip=clip)
         self._stage_1._sharding_sync_parameters()
+
+
+def _set_moved(optimizer: Any, parameters: list[Any], *, clip: Any) -> None:
+    """What the next step moves: Adam's looks in the one list, that of most others in the other."""
+    optimizer._parameter_list = optimizer._param_groups = parameters
+    optimizer._grad_clip = clip
 
 
 def _stage_1(optimizer: Any) -> Any:

@@ -15,6 +15,7 @@ from dualtrain.backend import NamedTensor, copied, type_of
 from dualtrain.state import Arrays, TensorState
 from dualtrain_paddle.arrays import to_array
 from dualtrain_paddle.optimizers import ByRule
+from dualtrain_paddle.owners import gathered, held_by, is_own
 from dualtrain_paddle.step import held
 from dualtrain_paddle.verbs import set_array
 
@@ -107,15 +108,16 @@ def dump_optimizer(
 
     Of these `step` is the whole number.
     """
-    kept = {f.name: _held(optimizer, f.tensor.name) for f in parameters}
-    powers = {
-        f"power/{native}/{name}": _one(tensors[native])
-        for name, tensors in kept.items()
-        for native in (*_powers(optimizer), "rho")
-        if native in tensors
-    }
-    moved = [f for f in parameters if kept[f.name]]
-    return {f.name: _neutral(optimizer, f, kept[f.name]) for f in moved}, powers
+    states: dict[str, Arrays] = {}
+    powers: dict[str, NDArray[Any]] = {}
+    kept = gathered(optimizer, [f.tensor.name for f in parameters])
+    for f, (tensors, updates) in zip(parameters, kept, strict=True):
+        if tensors:
+            states[f.name] = _neutral(optimizer, f, tensors, updates)
+        for native in (*_powers(optimizer), "rho"):
+            if native in tensors:
+                powers[f"power/{native}/{f.name}"] = _one(tensors[native])
+    return states, powers
 
 
 @paddle.no_grad()
@@ -129,13 +131,15 @@ def load_optimizer(optimizer: Any, parameters: Sequence[NamedTensor], state: Ten
     moved = {p.name: p for p in held(optimizer)}
     block = paddle.static.default_main_program().global_block()
     optimizer.helper = LayerHelper(type(optimizer).__name__)  # Paddle 2.6 makes states with it
-    found = [f for f in parameters if f.name in state.optimizer]
+    found = [
+        f for f in parameters if f.name in state.optimizer and is_own(optimizer, f.tensor.name)
+    ]
     optimizer._create_accumulators(block, [moved[f.tensor.name] for f in found])
     for f in found:
         given = _native(optimizer, f, state.optimizer[f.name])
         if isinstance(optimizer, ByRule):
             optimizer.steps[f.tensor.name] = int(state.optimizer[f.name].get("step", 1))
-        for native, tensor in _held(optimizer, f.tensor.name).items():
+        for native, tensor in held_by(optimizer, f.tensor.name).items():
             exact = state.own.get(f"power/{native}/{f.name}")
             if exact is not None or native in given:
                 _fill(tensor, given[native] if exact is None else exact)
@@ -159,7 +163,7 @@ def set_random_states(model: paddle.nn.Layer, states: Arrays) -> None:
             _set_engine(generator, states[name])
 
 
-def _neutral(optimizer: Any, found: NamedTensor, kept: Mapping[str, Any]) -> Arrays:
+def _neutral(optimizer: Any, found: NamedTensor, kept: Mapping[str, Any], updates: int) -> Arrays:
     """A parameter's state by neutral name."""
     names = _names(optimizer)
     arrays = {
@@ -170,7 +174,7 @@ def _neutral(optimizer: Any, found: NamedTensor, kept: Mapping[str, Any]) -> Arr
         if native in names and (native != "mean_grad" or optimizer._centered)
     }
     if "step" in names:
-        arrays["step"] = np.array(optimizer.steps[found.tensor.name], np.int64)
+        arrays["step"] = np.array(updates, np.int64)
     if _powers(optimizer):
         arrays["step"] = np.array(_step(optimizer, kept), np.int64)
     return arrays
@@ -206,12 +210,6 @@ def _native(optimizer: Any, found: NamedTensor, state: Arrays) -> dict[str, NDAr
         k, left = int(state["step"]), float(arrays["beta2_pow"])
         arrays["rho"] = np.array(k * left / (1.0 - left))
     return arrays
-
-
-def _held(optimizer: Any, native: str) -> dict[str, Any]:
-    """Paddle's name of a state -> the parameter's tensor of it."""
-    states = optimizer._accumulators.items()
-    return {name: tensors[native] for name, tensors in states if native in tensors}
 
 
 def _powers(optimizer: Any) -> Mapping[str, _Power]:

@@ -98,4 +98,5 @@ load_weights = _shared.load_weights
 notes = _shared.notes
 parameters = _shared.parameters
 scaled = _shared.scaled
+share_batch_norm = _shared.share_batch_norm
 use_batch_norm = _shared.use_batch_norm

@@ -37,7 +37,7 @@ def build_model(config: ModelConfig) -> Any:
         case VitConfig():
             model = build_vit(config)
         case ModuleConfig():
-            model = config.build("torch")
+            model = config.build("torch", torch.nn.Module)
         case _:
             raise BackendError(
                 f"a model must be one of a task's. Received: {type(config).__name__}"

@@ -15,6 +15,7 @@ from dualtrain.native.optimizers import arguments_for, driving_row, words_of
 from dualtrain.optimizers import Arithmetic, UpdateRule
 from dualtrain_torch._compat import fused_classes, supports_fused
 from dualtrain_torch.clip import norm
+from dualtrain_torch.parts import is_split
 
 __all__ = ["ByRule", "native_optimizer"]
 
@@ -27,9 +28,12 @@ def native_optimizer(rule: UpdateRule, groups: Sequence[Group]) -> Any:
     if row is None:
         return ByRule(parts, rule)
     native = getattr(torch.optim, row.name.rpartition(".")[2])
+    moved = [p for group in parts for p in group["params"]]
+    if native is torch.optim.Rprop and any(map(is_split, moved)):  # it writes by index: refused
+        return ByRule(parts, rule)
     arguments = arguments_for(native, row, words_of(rule))
     if native in fused_classes():
-        arguments["fused"] = supports_fused([p for group in parts for p in group["params"]])
+        arguments["fused"] = supports_fused(moved)
     return native(parts, **arguments)
 
 

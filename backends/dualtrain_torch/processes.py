@@ -14,7 +14,10 @@ from torch.nn.parallel import DistributedDataParallel
 
 from dualtrain.backend import Spread as CoreSpread
 from dualtrain.errors import BackendError
+from dualtrain.ledger import keeps_precision
+from dualtrain.spec import Amp
 from dualtrain.world import Shard, World
+from dualtrain_torch.tensors import named_tensors
 
 __all__ = ["Spread", "align", "check_shard", "join", "leave", "split", "summed", "told"]
 
@@ -74,21 +77,40 @@ def check_shard(shard: Shard, device: Any) -> None:
         )
 
 
-def split(model: torch.nn.Module) -> None:
+def split(model: torch.nn.Module, amp: Amp | None) -> None:
     """Let each process hold a part of each parameter: `fully_shard`.
 
-    Each block of a list of them, such as an encoder's layers, is gathered by itself.
+    Each block of a list of them, such as an encoder's layers, is gathered by itself; at level O2
+    each norm, too, for it stays in float32, and what is gathered together must be of one type.
     """
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import fully_shard
 
     device = next(model.parameters()).device
     mesh = init_device_mesh(device.type, (dist.get_world_size(),))
+    if amp is not None and amp.level == "O2":
+        for norm in _in_float32(model):
+            fully_shard(norm, mesh=mesh, reshard_after_forward=True)
     lists = (m for m in model.modules() if isinstance(m, torch.nn.ModuleList))
     for block in [block for blocks in lists for block in blocks]:
         if any(True for _ in block.children()):
             fully_shard(block, mesh=mesh, reshard_after_forward=True)
     fully_shard(model, mesh=mesh, reshard_after_forward=True)
+
+
+def _in_float32(model: torch.nn.Module) -> list[torch.nn.Module]:
+    """The modules whose parameters level O2 leaves as they are: norms."""
+    found = [f for f in named_tensors(model) if f.is_parameter]
+    kept = {id(f.tensor) for f in found if keeps_precision(f.kind)}
+    owners = {f.owner: f.name for f in found if id(f.tensor) in kept}
+    for module, name in owners.items():
+        if any(id(parameter) not in kept for parameter in module.parameters()):
+            raise BackendError(
+                "amp.level 'O2': fully_shard gathers what a module holds in one type: choose the "
+                "shard 'none', or put what stays in float32 into a module of its own. Received: "
+                f"{name!r}, which does, beside parameters that do not"
+            )
+    return list(owners)
 
 
 class Spread(CoreSpread):

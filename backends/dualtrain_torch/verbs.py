@@ -78,4 +78,5 @@ def added(held: Any, gradient: Any) -> Any:
 
 def take_written(master: Any, low: Any) -> None:
     """Where the low tensor is not the master, rounded, let the master have its value."""
+    master, low = part(master), part(low)
     torch.where(master.to(low.dtype) != low, low, master, out=master)

@@ -41,12 +41,13 @@ class _Cnn(nn.Module):
         self.stages = nn.ModuleList(
             [_Stage(into, out, 2 if i else 1) for i, (into, out) in enumerate(config.stages)]
         )
+        self.dropout = nn.Dropout(config.dropout)
         self.head = nn.Linear(config.channels[-1], config.classes)
 
     def forward(self, images: Any) -> Any:
         for stage in self.stages:
             images = stage(images)
-        return self.head(images.flatten(2).mean(-1))
+        return self.head(self.dropout(images.flatten(2).mean(-1)))
 
 
 class _Block(nn.Module):
@@ -60,10 +61,12 @@ class _Block(nn.Module):
         self.norm2 = nn.LayerNorm(width, EPS)
         self.wide = nn.Linear(width, inner)
         self.narrow = nn.Linear(inner, width)
+        self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, tokens: Any) -> Any:
         tokens = tokens + self.attention(self.norm1(tokens))
-        return tokens + self.narrow(nn.functional.gelu(self.wide(self.norm2(tokens))))
+        inner = self.dropout(nn.functional.gelu(self.wide(self.norm2(tokens))))
+        return tokens + self.dropout(self.narrow(inner))
 
     def attention(self, tokens: Any) -> Any:
         images, count, width = tokens.shape
@@ -71,8 +74,8 @@ class _Block(nn.Module):
         split = self.qkv(tokens).reshape(images, count, 3, self.heads, size)
         query, key, value = split.permute(2, 0, 3, 1, 4)
         weights = nn.functional.softmax(query @ key.transpose(-1, -2) / size**0.5, dim=-1)
-        mixed = (weights @ value).permute(0, 2, 1, 3)
-        return self.projection(mixed.reshape(images, count, width))
+        mixed = (self.dropout(weights) @ value).permute(0, 2, 1, 3)
+        return self.dropout(self.projection(mixed.reshape(images, count, width)))
 
 
 class _Vit(nn.Module):
@@ -82,6 +85,7 @@ class _Vit(nn.Module):
         self.patches = nn.Conv2d(config.inputs, width, side, stride=side)
         self.class_token = nn.Embedding(1, width)
         self.positions = nn.Embedding(config.patches + 1, width)
+        self.dropout = nn.Dropout(config.dropout)
         self.blocks = nn.ModuleList([_Block(config) for _ in range(config.layers)])
         self.norm = nn.LayerNorm(width, EPS)
         self.head = nn.Linear(width, config.classes)
@@ -90,6 +94,7 @@ class _Vit(nn.Module):
         patches = self.patches(images).flatten(2).permute(0, 2, 1)
         first = self.class_token.weight.expand(len(images), 1, -1)
         tokens = torch.cat([first, patches], 1) + self.positions.weight
+        tokens = self.dropout(tokens)
         for block in self.blocks:
             tokens = block(tokens)
         return self.head(self.norm(tokens)[:, 0])

@@ -1,6 +1,6 @@
-"""Damaged inputs of five kinds, and whether dualtrain answers each as it must.
+"""Damaged inputs of many kinds, and whether dualtrain answers each as it must.
 
-    python -m benchmarks.fuzz --count 20000                           # of each kind
+    python -m benchmarks.fuzz --count 12500                           # of each kind
     python -m benchmarks.fuzz traces --seed 3 --first 127 --count 1 --keep here    # one again
 
 A right answer is exit status 2 with a short message that names the file, or a true verdict. Prints

@@ -27,6 +27,7 @@ IRRELEVANT = {
     "header.backend": "which side it is",
     "header.versions": "of what it was computed with",
     "header.device": "where it was computed",
+    "header.code": "what the user's own code computes is compared",
     "header.notes": "sentences for people",
     "header.parameters[].native": "the framework's own name",
     "header.parameters[].structured": "the framework's own name",
@@ -37,6 +38,7 @@ IRRELEVANT = {
     "header.plan.spec.checkpoint": "when a run is kept, not how it trains",
     "header.plan.spec.device": "where it was computed",
     "header.plan.spec.duration.time_limit": "how far a run came is compared by its updates",
+    "header.plan.spec.task.module": "what the user's own code computes is compared",
     "header.plan.spec.task.train": "the data are compared by their digest",
     "header.plan.spec.task.eval": "the data are compared by their digest",
 }

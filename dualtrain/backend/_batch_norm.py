@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
+from dualtrain.backend._shared_batch_norm import is_shared
 from dualtrain.errors import BackendError
 from dualtrain.spec import BatchNormRule
 
@@ -39,12 +40,40 @@ class BatchNorms(Protocol):
         """The share of the last batch's variance in the running one: torch's momentum."""
         ...
 
-    def add(self, variance: Any, amount: Any) -> None:
-        """Add to a running variance in place, unseen by the backward pass that is to come."""
+    def add(self, statistic: Any, amount: Any) -> None:
+        """Add to a running statistic in place, unseen by the backward pass that is to come."""
         ...
 
     def after(self, layer: Any, hook: Callable[[Any, Any, Any], None]) -> Any:
         """Have a hook called after each forward pass; what removes it, by `remove()`."""
+        ...
+
+    def is_native(self, layer: Any) -> bool:
+        """Whether a module is a batch norm with the framework's own forward pass."""
+        ...
+
+    def takes_batch(self, layer: Any) -> bool:
+        """Whether a forward pass of training normalises by the batch."""
+        ...
+
+    def channel_axis(self, layer: Any) -> int:
+        """Of its inputs."""
+        ...
+
+    def eps(self, layer: Any) -> float:
+        """What is added to the variance."""
+        ...
+
+    def mean(self, layer: Any) -> Any:
+        """The running mean, where there is a running variance."""
+        ...
+
+    def count(self, layer: Any) -> None:
+        """Count a batch, where the layer does."""
+        ...
+
+    def summed(self, vector: Any, number: float) -> tuple[Any, Any]:
+        """The sums over all processes of a vector, with its gradient, and of a number, (1,)."""
         ...
 
     def check(self, layer: Any, inputs: Any) -> None:
@@ -104,6 +133,8 @@ class _Before:
         self._norms, self._corrects = norms, rule != norms.RULE
 
     def __call__(self, layer: Any, inputs: Any) -> None:
+        if is_shared(layer):  # which counts the rows of all, and follows the rule by itself
+            return
         self._norms.check(layer, inputs)
         if self._corrects:
             variance = self._norms.variance(layer)

@@ -79,7 +79,7 @@ class Backend(Protocol):
         """`BackendError` for what the framework does not split, or not on this device."""
         ...
 
-    def split(self, model: Any) -> None:
+    def split(self, model: Any, amp: Amp | None) -> None:
         """Let each process hold a part of each parameter, where that comes before an optimizer."""
         ...
 
@@ -296,5 +296,14 @@ class Backend(Protocol):
         """Let the running variances of batch normalisation follow a rule.
 
         Returns what gives the model its framework's own rule back; to be called once.
+        """
+        ...
+
+    def share_batch_norm(
+        self, model: Any, rule: BatchNormRule, counts: Callable[[], bool | None]
+    ) -> Callable[[], None]:
+        """Let batch norms have the rows of all processes; returns what ends that.
+
+        counts: whether this process's rows count in the forward pass of now, None outside training.
         """
         ...

@@ -23,6 +23,7 @@ from dualtrain.backend._masters import Masters, master_of, masters_of, read_mast
 from dualtrain.backend._match import check_weights
 from dualtrain.backend._named import type_of
 from dualtrain.backend._notes import notes_of
+from dualtrain.backend._shared_batch_norm import Counts, share_batch_norms
 from dualtrain.backend._state import dumped_state, take_state
 from dualtrain.backend._verbs import Verbs, parameters_in
 from dualtrain.errors import BackendError
@@ -185,6 +186,15 @@ class SharedVerbs:
         Returns what gives them their framework's own one back; to be called once.
         """
         return use_rule(self._verbs.batch_norms, model, rule)
+
+    def share_batch_norm(
+        self, model: Any, rule: BatchNormRule, counts: Counts
+    ) -> Callable[[], None]:
+        """Let a model's batch norms have the rows of all processes, where `counts` is not None.
+
+        Returns what ends that. Raises `BackendError` for one that is not the framework's own.
+        """
+        return share_batch_norms(self._verbs, model, rule, counts)
 
     def check_gradients(self, optimizer: Any) -> None:
         """Refuse sparse gradients, such as `F.embedding(sparse=True)` gives, before an update."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ class Checkpoint:
     state: RunState
     spec: Spec
     """What the run follows; its folder is absolute."""
+    place: str | None = None
+    """The folder of checkpoints that it was written to, absolute; None before."""
     micro_batches: int
     """In one epoch."""
     random: Arrays
@@ -34,6 +36,8 @@ class Checkpoint:
     """That the loop has taken, over all of its processes."""
     data: str | None = None
     """Digest of the prepared data of a task."""
+    code: Mapping[str, str] = field(default_factory=dict)
+    """Digest of each of the user's own files that the task runs, by its name."""
     trace: TraceMark | None = None
     versions: Mapping[str, str]
     """Package -> version."""
@@ -42,6 +46,11 @@ class Checkpoint:
     def made(self) -> int:
         """Updates made or skipped."""
         return self.state.attempts
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether its weights are numbers, all of them."""
+        return all(np.isfinite(array).all() for array in self.state.tensors.weights.values())
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Every array under one flat name."""
@@ -58,9 +67,11 @@ class Checkpoint:
             "state": self.state.scalars(),
             "spec": self.spec.model_dump(mode="json"),
             "folder": str(self.spec.folder.absolute()),
+            "place": self.place,
             "micro_batches": self.micro_batches,
             "seconds": self.seconds,
             "data": self.data,
+            "code": dict(self.code),
             "trace": None if self.trace is None else asdict(self.trace),
             "versions": dict(self.versions),
         }
@@ -77,11 +88,13 @@ class Checkpoint:
         return cls(
             state=RunState.joined(parts["state"], document["state"]),
             spec=spec,
+            place=document.get("place"),
             micro_batches=document["micro_batches"],
             random=parts["random"],
             epoch_random=parts["epoch"],
             seconds=document["seconds"],
             data=document["data"],
+            code=document.get("code", {}),
             trace=None if trace is None else TraceMark(**trace),
             versions=document["versions"],
         )

@@ -9,6 +9,7 @@ import re
 import shutil
 import warnings
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def write(folder: Path, checkpoint: Checkpoint) -> Path:
     try:
         draft.mkdir()
         save_arrays(draft / _ARRAYS, checkpoint.arrays())
-        _write_document(draft, checkpoint)
+        _write_document(draft, replace(checkpoint, place=str(folder.absolute())))
         _sync(draft)
         draft.rename(path)
         _sync(folder)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dualtrain.checkpoints._checkpoint import Checkpoint
-from dualtrain.checkpoints._files import entries, newest, write
-from dualtrain.errors import OutputError
+from dualtrain.checkpoints._files import entries, newest, read, write
+from dualtrain.errors import CheckpointError, OutputError
 from dualtrain.files import reason
 from dualtrain.outputs import DRAFT, check_folder, check_room, locked
 
@@ -24,6 +24,8 @@ _WHAT = "a folder of checkpoints"
 class Keeper:
     """Adds checkpoints to a folder, and removes the oldest; made by `keeping`.
 
+    The newest whose weights are numbers stays, however old it is.
+
     path, last: the newest that is whole, from which a run goes on; None of a run that begins.
     """
 
@@ -36,6 +38,7 @@ class Keeper:
         there = entries(folder)
         count = 0 if self.path is None else there.index(self.path) + 1
         self._kept, self._damaged = there[:count], there[count:]
+        self._sound = self._newest_sound()
 
     @property
     def initial(self) -> Path:
@@ -59,10 +62,22 @@ class Keeper:
             raise OutputError(told, self.left()) from error
         self.path, self.last = path, checkpoint
         self._kept.append(path)
-        for old in (*self._damaged, *self._kept[:-keep]):
+        if checkpoint.is_sound:
+            self._sound = path
+        stay = [one for one in self._kept if one == self._sound or one in self._kept[-keep:]]
+        for old in {*self._damaged, *self._kept}.difference(stay):
             shutil.rmtree(old, ignore_errors=True)
-        self._kept, self._damaged = self._kept[-keep:], []
+        self._kept, self._damaged = stay, []
         return path
+
+    def _newest_sound(self) -> Path | None:
+        """The newest whose weights are numbers, which a run that diverges must not lose."""
+        for path in reversed(self._kept):
+            with suppress(CheckpointError):
+                known = self.last if path == self.path else None
+                if (known or read(path)).is_sound:
+                    return path
+        return None
 
     def left(self) -> str:
         """What a run that goes no further can go on from, as a message says it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,6 +14,7 @@ import typer
 from dualtrain.aside import write_aside
 from dualtrain.cli._options import Device
 from dualtrain.outputs import check_apart, check_file
+from dualtrain.world import check_alone
 
 __all__ = ["predict"]
 
@@ -39,6 +41,7 @@ def predict(
     """Predict with the model of a finished run, a row for each row of the data."""
     from dualtrain import training
 
+    check_alone("predict", os.environ)
     if output.suffix.lower() not in (".csv", ".jsonl"):
         raise typer.BadParameter(
             f"must end in .csv or .jsonl. Received: {str(output)!r}", param_hint="--output"

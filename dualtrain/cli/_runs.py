@@ -172,6 +172,7 @@ def train(
     With checkpoints Ctrl-C, SIGTERM, SIGHUP and SIGUSR1 save the run after its update and leave.
     """
     from dualtrain import training
+    from dualtrain.cli._run_end import RunEnd
     from dualtrain.workers import ProgressBars, leave_shown
 
     loaded = on_device(_spec_of(spec, resume), device)
@@ -195,6 +196,7 @@ def train(
     loggers = _loggers(log or [])
     bars = ProgressBars([backend])
     seen = bars.observer(backend)
+    told = RunEnd()
     with (
         _interruption_told(lambda: seen.left),
         leaving or nullcontext(),
@@ -214,13 +216,15 @@ def train(
             resume=resume is not None,
             allow_spec_change=allow_spec_change,
             stop=leaving,
-            callbacks=loggers,
+            callbacks=[*loggers, told],
         )
         seen.left = "the run was done, and has left all that it was to write"
         if states is not None:
             leave_shown(loaded, backend, states, bars.console)
     if seen.skipped:
         print(f"{seen.skipped} of {seen.made} updates skipped: their gradients were not finite")
+    for line in told.lines:
+        print(line)
     if score is not None:
         print(score)
 
@@ -237,7 +241,14 @@ def _spec_of(spec: Path | None, resume: Path | None) -> Spec:
         )
     with warnings.catch_warnings():  # said when the run goes on
         warnings.simplefilter("ignore", TrainingWarning)
-        return newest(resume)[1].spec
+        found = newest(resume)[1].spec
+    if not found.folder.is_dir():
+        raise typer.BadParameter(
+            "is needed: the checkpoint's own has its files in a folder that is gone, "
+            f"{escaped(str(found.folder))}. Received: nothing",
+            param_hint="SPEC",
+        )
+    return found
 
 
 def _one_folder(checkpoints: Path | None, resume: Path | None) -> Path | None:

@@ -60,6 +60,11 @@ class PreparedData(ABC, Generic[S]):
     eval: S | None
     """The held-out split."""
 
+    @property
+    def code(self) -> Mapping[str, str]:
+        """Digest of each of the user's own files that the task runs, by its name; none of most."""
+        return {}
+
     @abstractmethod
     def batch(self, split: S, indices: NDArray[np.int64]) -> MicroBatch:
         """The samples `indices` (at least one) of a split as one micro-batch."""

@@ -44,6 +44,7 @@ FIELDS: Mapping[type[Any], Mapping[str, tuple[Stage, ...] | str]] = {
         "initial_digest": (stages.INITIAL_WEIGHTS,),
         "probe": (stages.INITIAL_OUTPUT, stages.NUMBERS),
         "data_digest": (stages.BATCHES,),
+        "code": "what it computes is compared; told where it is another",
         "notes": "sentences for people; told",
         "plan": (stages.PLAN, stages.DECAY, stages.SPEC),
     },

@@ -18,6 +18,7 @@ IRRELEVANT: Mapping[str, str] = {
     "checkpoint.keep": "what is kept of a run, not how it trains",
     "device": "where a side runs is what is compared, not how it trains",
     "duration.time_limit": "how far a side came is compared by its updates",
+    "task.module": "what the code computes is compared, and told where it is another",
     "task.train": "the data themselves are compared, by their digest",
     "task.eval": "the data themselves are compared, by their digest",
     "task.text": "the data themselves are compared, by their digest",

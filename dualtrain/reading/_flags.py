@@ -87,7 +87,7 @@ class Default:
     """A default of a parameter."""
 
     value: Known
-    place: Place
+    function: Function
     applies: bool = False
     """Whether a call leaves it as it is."""
     given: Value | None = None
@@ -107,8 +107,8 @@ class Flags:
     """Settings that a later line sets anew."""
     chosen: list[Chosen] = field(default_factory=list)
     defaults: dict[tuple[Place, str], Default] = field(default_factory=dict)
-    """Numbers that parameters of the program's functions stand at where a call gives none, by the
-    function and the parameter."""
+    """Numbers that parameters of the program's functions have by default, by the function's place
+    and the parameter."""
 
 
 def flags_of(machine: Machine) -> Flags:
@@ -189,7 +189,7 @@ def defaulted(machine: Machine, function: Function, name: str, value: Value, giv
     if not isinstance(default, Known) or not _is_number(default) or not machine.context.real:
         return
     place = Place(function.module.file, function.node.lineno)
-    kept = flags_of(machine).defaults.setdefault((place, name), Default(default, place))
+    kept = flags_of(machine).defaults.setdefault((place, name), Default(default, function))
     same = isinstance(value, Known) and value.value == default.value
     kept.applies = kept.applies or not given or same
     kept.given = value if given else kept.given

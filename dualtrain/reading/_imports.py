@@ -105,10 +105,15 @@ def _found(place: Path, parts: list[str]) -> Path | None:
 
 
 def loaded(machine: Machine, path: Path, name: str) -> Value:
-    """The module of a file, or a package's folder; read once."""
+    """The module of a file, or a package's folder; read once, and once more where it is imported
+    first in a branch that is not entered, since what it does happens later."""
     key = str(path)
-    if key in machine.modules:
+    passed_over: set[str] = machine.state.setdefault("passed over", set())
+    if key in machine.modules and not (key in passed_over and machine.context.real):
         return machine.modules[key]
+    passed_over.discard(key)
+    if not machine.context.real:
+        passed_over.add(key)
     if path.is_dir():
         made = Module(name, _relative(machine, path / "__init__.py"))
         machine.modules[key] = made
@@ -129,7 +134,8 @@ def _read(machine: Machine, path: Path, name: str) -> Module:
             raise
         machine.note(str(fault))
         return made
-    _statements.block(machine, tree.body, Frame(made.cells, made))
+    with machine.apart():
+        _statements.block(machine, tree.body, Frame(made.cells, made))
     return made
 
 

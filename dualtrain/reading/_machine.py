@@ -234,6 +234,16 @@ class Machine:
             else:
                 cells[key] = old
 
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """What is written here stays, as what a module defines when it is imported first: the
+        branch around it takes none of it back."""
+        outer, self._journal = self._journal, []
+        try:
+            yield
+        finally:
+            self._journal = outer
+
     # Where it is
 
     @contextmanager

@@ -14,7 +14,7 @@ TRAINING = re.compile(
 """Names of what decides a training."""
 
 OTHER = re.compile(
-    r"logging|log_|save|eval|test|dev|valid|predict|print|display|report|checkpoint|worker|"
+    r"logging|log_|save|eval|test|dev|valid|predict|print|display|report|checkpoint|worker|debug|"
     r"(^|_)(step_size|num_steps_per|adv|start_epoch|start_step|resume)"
 )
 """Names of what is written down or measured beside it."""

@@ -372,7 +372,7 @@ def _recipe(
     found = list(hazards)
     trainer = trainer_of(seen)
     made_by = (
-        [flags_part(seen), trainer_part(seen, trainer, root)]
+        [flags_part(seen), decoys_part(seen), trainer_part(seen, trainer, root)]
         if trainer
         else [part(seen) for part in PARTS]
     )

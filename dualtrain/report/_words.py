@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dualtrain.listing import listed
 from dualtrain.lockstep import told
 from dualtrain.parity import Comparison, Finding, ParameterDifference, Weights
-from dualtrain.trace import DONE, Trace, leaves_epochs
+from dualtrain.trace import DONE, Trace, differing_files, leaves_epochs
 
 __all__ = ["COLUMNS", "FREE", "cells", "free_cells", "remarks", "verdict"]
 
@@ -70,6 +70,7 @@ def remarks(comparison: Comparison) -> list[str]:
         *(_farthest(comparison.averages, "Their averages") if comparison.averages else []),
         *_on_tolerances(comparison),
         *([f"Not compared: {', '.join(absent)}."] if absent else []),
+        *_on_code(comparison.a, comparison.b),
         *_notes(comparison.a, comparison.b),
     ]
 
@@ -201,6 +202,13 @@ def _on_tolerances(comparison: Comparison) -> Iterator[str]:
     widened = [finding.stage for finding in findings if finding.raised]
     if widened:
         yield f"Tolerances raised by the chaos floor: {', '.join(widened)}."
+
+
+def _on_code(a: Trace, b: Trace) -> Iterator[str]:
+    """The files of the user's own that are not the same."""
+    others = differing_files(a.header.code, b.header.code)
+    if others:
+        yield f"The code of the task is another on the two sides: {listed(others)}."
 
 
 def _notes(a: Trace, b: Trace) -> list[str]:

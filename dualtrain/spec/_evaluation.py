@@ -109,5 +109,5 @@ class Checkpointing(Part):
     every: Every = Every(epochs=1)
     """The end of the run is always written, too, and where a signal ends it."""
     keep: Annotated[int, Field(ge=1, le=LARGEST_COUNT)] = 2
-    """The latest so many; older ones are removed once a new one is whole. With 1 nothing is left
-    if the only one is damaged."""
+    """The latest so many; older ones are removed once a new one is whole, but for the newest whose
+    weights are numbers. With 1 nothing is left if the only one is damaged."""

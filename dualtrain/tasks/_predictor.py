@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,10 @@ class Predictor(ABC):
 
     config: ModelConfig
     """What the model is built from."""
+
+    def running(self) -> AbstractContextManager[None]:
+        """The context in which the model runs."""
+        return nullcontext()
 
     @abstractmethod
     def read(self, file: Path) -> Samples:

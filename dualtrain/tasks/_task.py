@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -76,9 +77,16 @@ class Task(Part, ABC):
         named = {"train": self.train, "eval": self.eval}
         return {name: folder / file for name, file in named.items() if file is not None}
 
-    def own_loss(self, folder: Path) -> SampleLoss | None:
-        """Of its samples; None where the spec's `loss` words the cross-entropy."""
+    def own_loss(self, folder: Path, data: Any = None) -> SampleLoss | None:
+        """Of its samples; None where the spec's `loss` words the cross-entropy.
+
+        data: what `prepare` has made, if that is known.
+        """
         return self.loss
+
+    def running(self, data: Any) -> AbstractContextManager[None]:
+        """The context in which its model runs; data: what `prepare` has made."""
+        return nullcontext()
 
     def check_excluded(self, parts: Mapping[str, Any]) -> None:
         """Refuse words that mean nothing for the task; parts: those of the spec so far."""

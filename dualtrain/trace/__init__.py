@@ -11,6 +11,7 @@ and against it, `_own_loop.py` says what only a loop of one's own may do; `_dige
 digests of weights. No pickle; floats round-trip exactly.
 """
 
+from dualtrain.trace._digest import differing_files as differing_files
 from dualtrain.trace._digest import weight_digest as weight_digest
 from dualtrain.trace._digest import weights_digest as weights_digest
 from dualtrain.trace._header import Computation as Computation

@@ -8,7 +8,7 @@ against the other.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from dualtrain.ledger import DEFAULT
@@ -176,6 +176,8 @@ class Header:
     """Logits of the first batch in evaluation mode before training: samples x classes."""
     data_digest: str | None = None
     """Of the prepared data."""
+    code: dict[str, str] = field(default_factory=dict)
+    """Digest of each of the user's own files that its task runs, by its name."""
     notes: tuple[str, ...] = ()
     """Plain sentences, e.g. "dropout is 0: masks cannot match across frameworks"."""
     plan: PlanFacts | None = None

@@ -63,6 +63,7 @@ def checkpoint_of(run: Run) -> Checkpoint:
         epoch_random=run.epoch_random,
         seconds=run.seconds,
         data=run.data_digest,
+        code=run.code,
         trace=run.mark(),
         versions=run.backend.versions(),
     )

@@ -108,7 +108,7 @@ def fit(
     world, verbs = World.of(os.environ), backend_for(model, backend)
     if world.leads:
         check_outputs(trace, output)
-        check_states(spec, states, every, output=output, shard=shard)
+        check_states(spec, states, every, output=output)
     device = verbs.open_device(device_of(spec, world))
     with ExitStack() as opened:
         kept = opened.enter_context(

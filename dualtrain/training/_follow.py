@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from dualtrain.plan import Plan
 from dualtrain.printable import printable
 from dualtrain.spec import Spec
 from dualtrain.state import Arrays, RunState
+from dualtrain.training._before import task_of
 from dualtrain.training._epochs import Batches, Epochs
 from dualtrain.training._header import describe
 from dualtrain.training._journal import AppliedUpdate
@@ -115,7 +117,10 @@ def _shown(
     observer: Observer | None = None,
 ) -> Iterator[Shown]:
     """Each judged update, in order, then the evaluation."""
-    with follower:
+    own = nullcontext() if side is None else task_of(side.spec).running(side.data)
+    if side is not None:
+        follower.run.code = side.data.code
+    with follower, own:
         if observer is not None:
             observer.ready(describe(follower.run))
         yield from follower.shown(epochs)

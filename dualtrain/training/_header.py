@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dualtrain.ledger import Ledger, Parameter
+from dualtrain.listing import listed
 from dualtrain.trace import (
     Computation,
     Decision,
@@ -17,6 +18,7 @@ from dualtrain.trace import (
     ParameterFacts,
     PlanFacts,
     TraceMark,
+    differing_files,
     header_of_rows,
     weight_digest,
 )
@@ -51,6 +53,7 @@ def describe(
         initial_digest={name: weight_digest(array) for name, array in sorted(weights.items())},
         probe=None if probe is None else tuple(tuple(map(float, row)) for row in probe),
         data_digest=data_digest,
+        code=dict(run.code),
         notes=(*notes, *verbs.notes(run.model), *verbs.settings(run.device)),
         plan=PlanFacts.of(run.plan, decisions_of(ledger)),
     )
@@ -61,16 +64,20 @@ def continued(header: Header, mark: TraceMark) -> Header:
 
     header: of the run as it stands. Where the same side goes on as the same spec says, the trace
     keeps the header that it has. Else what only the begin of a run shows is the old one's, and a
-    note tells which updates another side made. Raises `TraceError` where the rows are not there.
+    note tells which updates another side made, or other code. Raises `TraceError` where the rows
+    are not there.
     """
     old, _ = header_of_rows(Path(mark.file), mark)
-    if old.backend == header.backend and old.spec == header.spec:
+    others = differing_files(old.code, header.code)
+    if old.backend == header.backend and old.spec == header.spec and not others:
         return old
     version = old.versions.get(old.backend, "of an unknown version")
     noted = [note for note in old.notes if note.startswith(_MADE_BY)]
     is_told = any(note.startswith(_made_by(mark, "")) for note in noted)
     if mark.updates and not is_told and old.backend != header.backend:
         noted.append(_made_by(mark, f"{old.backend} {version}"))
+    if others:
+        noted.append(_made_by(mark, f"other code: {listed(others)}"))
     return replace(
         header,
         initial_digest=old.initial_digest,

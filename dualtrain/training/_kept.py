@@ -18,8 +18,9 @@ from dualtrain.errors import (
     TraceError,
     TrainingWarning,
 )
+from dualtrain.listing import listed
 from dualtrain.spec import Spec
-from dualtrain.trace import Header, TraceMark, header_of_rows
+from dualtrain.trace import Header, TraceMark, differing_files, header_of_rows
 from dualtrain.training._checkpoints import Checkpoints, Stop, go_on
 from dualtrain.training._generators import is_kept
 from dualtrain.training._header import continued, describe
@@ -57,11 +58,6 @@ class Kept:
         if not processes.are_several:
             return self
         keeper = self.keeper
-        if keeper is not None and processes.shard == "optimizer":
-            raise PlanError(
-                "checkpoints are of a state that a process has whole: choose the shard 'none', or "
-                f"leave them out. Received: {processes.shard!r}"
-            )
         known = (keeper.folder, keeper.path, keeper.last) if keeper else None
         known, trace, rows, stops, is_free = processes.told(
             (known, self.trace, self.rows, self.stop is not None, self.is_free)
@@ -106,6 +102,15 @@ class Kept:
                 f"or allow the change. Received: data of the digest {run.data_digest}, not "
                 f"{resumed.data}"
             )
+        others = differing_files(resumed.code, run.code)
+        if others:
+            told = (
+                "a run must go on with the code that it began with: give the files what they had, "
+                f"or allow the change. Received: another {listed(others)}"
+            )
+            if not self.is_free:
+                raise CheckpointError(told)
+            warnings.warn(f"the run goes on with another {listed(others)}", TrainingWarning, 3)
         go_on(run, resumed)
         return None if self.rows is None else continued(describe(run), self.rows)
 
@@ -170,17 +175,19 @@ def kept_in(
                     "states are those of a run from its first update: leave them out. "
                     f"Received: a run that goes on after {resumed.made}"
                 )
-        place, rows = _trace_of(trace, resumed)
+        place, rows = _trace_of(trace, resumed, Path(folder))
         words: dict[str, Any] = {"is_asked": resume, "is_free": allow_spec_change}
         yield Kept(trace=place, rows=rows, keeper=keeper, stop=stop, **words)
 
 
 def _trace_of(
-    trace: Path | str | None, resumed: Checkpoint | None
+    trace: Path | str | None, resumed: Checkpoint | None, folder: Path
 ) -> tuple[Path | None, TraceMark | None]:
     """Where a run writes its trace, and the rows that it begins with, of one that goes on.
 
-    That is its own trace where no other is named; one that was moved may be named, too.
+    That is its own trace where no other is named; one that was moved may be named, too. The trace
+    of checkpoints that stand in another folder than they were written to is to be named: they may
+    be a copy, and the trace another run's by now.
     """
     given = None if trace is None else Path(trace)
     if resumed is None:
@@ -195,9 +202,17 @@ def _trace_of(
             )
         return None, None
     if given is None and not Path(rows.file).exists():
-        told = f"the trace {rows.file} is gone: the run goes on without one"
+        told = (
+            f"the trace {rows.file} is gone: the run goes on without one. If it was moved, name it"
+        )
         warnings.warn(told, TrainingWarning, stacklevel=4)
         return None, None
+    if given is None and resumed.place is not None and not _same(folder, resumed.place):
+        raise TraceError(
+            f"{folder}: its checkpoints were written to {resumed.place}: name the trace of the run "
+            f"that goes on (trace), a new one or the old one. Received: none, and {rows.file} is "
+            "there"
+        )
     place = Path(rows.file) if given is None else given
     if place.exists() and not _same(place, rows.file):
         try:

@@ -41,7 +41,8 @@ def predict(
     Each prediction has `line`, where in the file it is for, `prediction`, and what else the task
     tells of it, as `probability`; of a token classification there is one for each word.
 
-    Raises `CheckpointError` for a folder without what is needed, `DataError` for the file,
+    Raises `CheckpointError` for a folder without what is needed, and for weights that are no
+    longer numbers, which would predict any class; `DataError` for the file,
     `BackendError` for a framework or a device that is not there.
     """
     saved = read_task(run)
@@ -54,10 +55,11 @@ def predict(
     verbs.load_weights(model, arrays)
     model = verbs.place(model, opened)
     rows: list[dict[str, Any]] = []
-    for start in range(0, len(samples), saved.batch):
-        indices = np.arange(start, min(start + saved.batch, len(samples)))
-        output = logits_in_evaluation(verbs, model, opened, samples.batch(indices))
-        rows += map(dict, samples.predictions(indices, output))
+    with predictor.running():
+        for start in range(0, len(samples), saved.batch):
+            indices = np.arange(start, min(start + saved.batch, len(samples)))
+            output = logits_in_evaluation(verbs, model, opened, samples.batch(indices))
+            rows += map(dict, samples.predictions(indices, output))
     return rows
 
 
@@ -79,4 +81,11 @@ def _read_weights(run: Path, weights: str) -> dict[str, NDArray[np.float32]]:
         raise CheckpointError(f"{path}: must be a safetensors file. Received: {error}") from None
     if wrong:
         raise CheckpointError(f"{path}: weights are in float32 (F32). Received: {wrong.pop()}")
-    return dict(load_file(path))
+    arrays = dict(load_file(path))
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise CheckpointError(
+                f"{path}: weights must be numbers, to predict with: the run has diverged; ask for "
+                f"others (weights), or train anew. Received: {name}, not finite"
+            )
+    return arrays

@@ -9,14 +9,14 @@ times the number of processes.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar
 
 from dualtrain.backend import Backend, Spread
 from dualtrain.data import MicroBatch
-from dualtrain.errors import BackendError, DataError, DualtrainError, PlanError
-from dualtrain.spec import Spec
+from dualtrain.errors import BackendError, DataError, DualtrainError
+from dualtrain.spec import Amp, BatchNormRule, Spec
 from dualtrain.training._presence import Presence
 from dualtrain.world import ALONE, Shard, World, check_shard
 
@@ -42,6 +42,7 @@ class Processes:
         self.shard: Shard = shard
         self._spread: Spread | None = None
         self._epoch = -1
+        self._counts: bool | None = None  # in a forward or a backward pass of training
 
     @property
     def are_several(self) -> bool:
@@ -53,13 +54,13 @@ class Processes:
         """By what a loss is multiplied, so that the mean over the processes is the sum."""
         return self.world.size
 
-    def begin(self, model: Any) -> None:
+    def begin(self, model: Any, amp: Amp | None) -> None:
         """Let the weights be those of the first process; before the model has an optimizer."""
         if self.are_several:
             self._check(model)
             self.backend.align(model)
             if self.shard == "full":
-                self.backend.split(model)
+                self.backend.split(model, amp)
 
     def spread(self, model: Any, optimizer: Any, device: Any) -> None:
         """Let the framework's engine have the model and its optimizer."""
@@ -103,11 +104,28 @@ class Processes:
         taken = rows if is_counted else slice(0, 1)
         return {name: array[taken] for name, array in batch.items()}, is_counted
 
-    def before(self, *, is_last: bool) -> AbstractContextManager[Any]:
-        """The context of a forward and a backward pass; is_last: of an update."""
-        if self._spread is None or is_last:
-            return nullcontext()
-        return self._spread.holding_back()
+    @contextmanager
+    def passing(self, *, averages: bool, is_counted: bool) -> Iterator[None]:
+        """The context of a forward and a backward pass; is_counted: see `share`.
+
+        averages: whether the backward pass averages gradients over the processes, those of the
+        passes before it too that did not.
+        """
+        if self._spread is None:
+            yield
+            return
+        self._counts = is_counted
+        try:
+            with nullcontext() if averages else self._spread.holding_back():
+                yield
+        finally:
+            self._counts = None
+
+    def share_batch_norm(self, model: Any, rule: BatchNormRule) -> Callable[[], None]:
+        """Let batch norms that train have the rows of all processes; returns what ends that."""
+        if not self.are_several:
+            return lambda: None
+        return self.backend.share_batch_norm(model, rule, lambda: self._counts)
 
     def summed(self, tensor: Any) -> Any:
         """A scalar's sum over all processes."""
@@ -156,25 +174,13 @@ class Processes:
             )
 
     def _check(self, model: Any) -> None:
-        """Refuse what would not be the update of one process, or be spread twice."""
+        """Refuse what would be spread twice."""
         modules = self.backend.modules(model).items()
         wrapped = [type(module).__name__ for _, module in modules if _is_spread(module)]
         if wrapped:
             raise BackendError(
                 "with several processes the model must be as it was written: the run spreads it "
                 f"itself. Received: one in {wrapped[0]}"
-            )
-        names = [
-            path
-            for path, module in modules
-            if "BatchNorm" in type(module).__name__ and (module.training or not model.training)
-        ]
-        if names:
-            raise PlanError(
-                "with several processes a model must have no batch norm that trains: each process "
-                "would normalise by its own rows, and the update would not be that of one process. "
-                "Put it into evaluation mode, or take a norm without a batch. Received: "
-                f"{', '.join(names[:3])}, of {self.world.size} processes"
             )
 
 
@@ -201,6 +207,7 @@ def joined(
     made = backend.join(world, device)
     with Presence(world, backend.told) as presence:
         try:
+            presence.meet()
             yield Processes(backend, world, shard, presence)
         except DualtrainError:
             raise
@@ -212,15 +219,7 @@ def joined(
 
 
 def check_same_run(processes: Processes, spec: Spec, data: str | None = None) -> None:
-    """Raise `DataError` where a process has another spec, or other data.
-
-    And `BackendError` for a spec that is not for a model that is split.
-    """
-    if processes.are_several and processes.shard != "none" and spec.amp and spec.amp.level == "O2":
-        raise BackendError(
-            "amp.level 'O2' keeps masters beside weights that are whole: choose the shard 'none', "
-            f"or level 'O1'. Received: 'O2' and {processes.shard!r}"
-        )
+    """Raise `DataError` where a process has another spec, or other data."""
     words = spec.model_dump_json(exclude={"device"})
     processes.check_alike("the spec", words, "give each the same file")
     processes.check_alike("the data", data, "give each machine the same files")

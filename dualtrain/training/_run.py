@@ -66,7 +66,7 @@ class Run:
         self._open = ExitStack()
         self.processes = processes or alone(backend)
         """This process's part; forward passes of training go through `processes.forward`."""
-        self.processes.begin(model)
+        self.processes.begin(model, spec.amp)
         self._open.callback(self.processes.release)
         self.optimizer = wire(backend, spec.rule, plan.ledger, model, clip=self.clip)
         backend.clear_gradients(self.optimizer)  # those of an earlier loop that broke off
@@ -81,6 +81,7 @@ class Run:
         self.ending: str | None = None
         """Why the run ends before the plan's last update, if it does."""
         self._open.callback(backend.use_batch_norm(model, spec.batch_norm))
+        self._open.callback(self.processes.share_batch_norm(model, spec.batch_norm))
         self.scaling = Scaling.of(spec.amp)
         self.averages = averages_of(backend, spec, model)
         if self.averages is not None and spec.ema is not None and spec.ema.start == "zero":
@@ -116,6 +117,8 @@ class Run:
         """Up to where it is written."""
         self.data_digest: str | None = None
         """Of the prepared data of a task."""
+        self.code: Mapping[str, str] = {}
+        """Digest of each of the user's own files that a task runs, by its name."""
         self.is_timed = False
         """Whether `step` itself ends the run when its `time_limit` is over."""
         self.seconds_before = 0.0

@@ -17,7 +17,6 @@ from dualtrain.training._header import describe
 from dualtrain.training._passes import passing
 from dualtrain.training._run import Run
 from dualtrain.training._update import Made
-from dualtrain.world import Shard
 
 __all__ = ["Leader", "check_states", "judged_updates", "leading"]
 
@@ -42,7 +41,6 @@ def check_states(
     *,
     output: Path | str | None,
     inputs: Mapping[str, Path] | None = None,
-    shard: Shard = "none",
 ) -> None:
     """Refuse what could not be written, or should not be replaced, and an `every` that is none.
 
@@ -52,11 +50,6 @@ def check_states(
         raise PlanError(f"every must be a whole number >= 1. Received: {every!r}")
     if states is None:
         return
-    if shard != "none":
-        raise PlanError(
-            f"{STATES} are of a run that no processes split: choose the shard 'none', by which "
-            f"several may train. Received: {shard!r}"
-        )
     folder = Path(states)
     check_apart(folder, STATES, inputs or {})
     check_folder(folder, STATES, FILES)
@@ -76,13 +69,16 @@ class Leader:
     """Writes the states before and after each judged update, and its gradients, as the run goes.
 
     The run is not disturbed: what it makes is the same to the bit. Until it has made all of its
-    updates the folder is a draft, and what stood there before stays.
+    updates the folder is a draft, and what stood there before stays. Of several processes the first
+    one writes; where a model is split all give what they hold.
 
     Raises `OutputError` for what cannot be written, or has no room.
     """
 
     def __init__(self, run: Run, folder: Path, every: int) -> None:
         self._run, self._folder = run, folder
+        self._writes = run.processes.world.leads
+        self._gives = self._writes or run.processes.shard != "none"
         self._judged = judged_updates(run.plan.total_updates, every, may_end_after(run.plan))
         self._is_judged = frozenset(self._judged)
         self._draft = folder
@@ -90,9 +86,12 @@ class Leader:
     @contextmanager
     def open(self) -> Iterator[Leader]:
         """The block that makes the updates; published when it ends well."""
+        header, total = describe(self._run), self._run.plan.total_updates
+        if not self._writes:
+            yield self
+            return
         with drafted(self._folder, STATES) as self._draft:
-            total = self._run.plan.total_updates
-            states = States(header=describe(self._run), judged=self._judged, total=total)
+            states = States(header=header, judged=self._judged, total=total)
             with self._writing():
                 write_states(self._draft, states)
             yield self
@@ -108,7 +107,12 @@ class Leader:
         run, attempt = self._run, self._run.attempts
         if attempt not in self._is_judged:
             return update()
-        before = run.state()
+        made = self._seen(update) if self._gives else update()
+        run.processes.meet()
+        return made
+
+    def _seen(self, update: Callable[[], Made]) -> Made:
+        run, attempt, before = self._run, self._run.attempts, self._run.state()
         with passing(run) as seen:
             made = update()
         led = Led(
@@ -118,12 +122,16 @@ class Leader:
             passed=seen.passed(run.backend.numbers([loss.given for loss in made.losses])),
             after=run.state(),
         )
+        if self._writes:
+            self._write(led)
+        return made
+
+    def _write(self, led: Led) -> None:
         with self._writing():
             write_led(self._draft, led)
-        if attempt == 0:
-            size = led_file(self._draft, attempt).stat().st_size
+        if led.attempt == 0:
+            size = led_file(self._draft, led.attempt).stat().st_size
             check_room(self._draft, size * (len(self._judged) - 1), STATES)
-        return made
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -136,9 +144,9 @@ class Leader:
 
 @contextmanager
 def leading(run: Run, states: Path | str | None, every: int) -> Iterator[Leader | None]:
-    """The leader of a run that leaves states; None of one that does not, or in another process."""
+    """The leader of a run that leaves states; None of one that does not."""
     with ExitStack() as opened:
         leader = None
-        if states is not None and run.processes.world.leads:
+        if states is not None:
             leader = opened.enter_context(Leader(run, Path(states), every).open())
         yield leader

@@ -95,7 +95,7 @@ def train(
     if world.leads:
         names = (*task_of(spec).files, TASK)
         check_outputs(trace, output, inputs=inputs_of(spec), files=names)
-        check_states(spec, states, every, output=output, inputs=inputs_of(spec), shard=shard)
+        check_states(spec, states, every, output=output, inputs=inputs_of(spec))
     with ExitStack() as opened:
         kept = opened.enter_context(
             kept_in(
@@ -120,13 +120,17 @@ def train(
             world=world,
         )
         given: dict[str, Any] = {"backend": side.backend, "device": side.device}
+        opened.enter_context(task_of(spec).running(side.data))
         processes = opened.enter_context(joined(**given, world=world, shard=shard))
         check_same_run(processes, spec, side.data.digest)
+        code = dict(side.data.code)
+        processes.check_alike("the task's code", code, "give each machine the same files")
         kept = kept.shared(processes)
         start, measure = side.start, kept.trace is not None
         given |= {"measure": measure, "processes": processes}
         run = opened.enter_context(Run(start.plan, start.model, **given))
         run.data_digest, run.generators = side.data.digest, side.epochs.generators
+        run.code = code
         objective = side.objective(run, loss)
         if metric is None and spec.schedule.needs_metric:
             metric = _held_out_loss(side, run)

@@ -55,7 +55,7 @@ class TaskSide:
 
     def objective(self, run: Run, own: LossSum | None) -> Objective:
         """The caller's own loss, else the task's, else the cross-entropy that the spec words."""
-        loss = task_of(self.spec).own_loss(self.spec.folder)
+        loss = task_of(self.spec).own_loss(self.spec.folder, self.data)
         if loss is None:
             return objective_of(run, own)
         if own is not None:

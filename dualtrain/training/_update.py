@@ -44,10 +44,11 @@ def make_update(run: Run, epoch: int, group: Mapping[int, Any], objective: Objec
     run.processes.check_batches(epoch, digests)
     losses = []
     applied = None
+    at_once = run.masters is not None  # which take the gradients of each pass, averaged
     for (index, batch), divisor, count in zip(batches.items(), divisors, counts, strict=True):
         with at(run, *run.plan.place(epoch, index)):
             share, is_counted = run.processes.share(batch)
-            with run.processes.before(is_last=index == last):
+            with run.processes.passing(averages=at_once or index == last, is_counted=is_counted):
                 with run.autocast():
                     tensors = run.backend.to_device(share, run.device)
                     loss_sum = objective.loss_sum(run.processes.forward(run.model), tensors, share)

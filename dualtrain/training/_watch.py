@@ -33,7 +33,7 @@ class Watch(Observer):
             self._finite = False
             _warn(
                 f"the run goes on after {run.attempts} updates from weights that are no longer "
-                "numbers: go on from an older checkpoint"
+                "numbers: go on from an older checkpoint, by removing those behind it"
             )
 
     def updated(self, update: Update, total: int) -> None:

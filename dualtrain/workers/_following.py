@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from rich.console import Console
@@ -26,6 +27,7 @@ from dualtrain.tasks import Score
 from dualtrain.trace import Evaluation, Header
 from dualtrain.training import Observer, follow_task
 from dualtrain.workers._progress import ProgressBars
+from dualtrain.world import check_alone
 
 __all__ = ["Scorer", "leave_shown", "run_lockstep"]
 
@@ -81,9 +83,10 @@ def run_lockstep(
 ) -> Comparison:
     """Follow the run that has left its states in a folder, and judge each update.
 
-    Raises `StatesError` for a folder that is none or lacks what the leading side itself shows, and
-    what `follow_task` raises.
+    Raises `StatesError` for a folder that is none or lacks what the leading side itself shows,
+    `BackendError` under a launcher of several processes, and what `follow_task` raises.
     """
+    check_alone("lockstep", os.environ)
     of, scorer = read_states(states), Scorer()
     files = [shown_file(states / SHOWN, attempt) for attempt in of.judged]
     for file in files:

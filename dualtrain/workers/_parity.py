@@ -8,6 +8,7 @@ report
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -37,6 +38,7 @@ from dualtrain.workers._progress import ProgressBars
 from dualtrain.workers._side import DEFAULT_SIDES, Side, check_sides, files_of
 from dualtrain.workers._signals import Signals
 from dualtrain.workers._talk import Done, Followed, Go, Job, Progressed, Ready, Showed
+from dualtrain.world import check_alone
 
 __all__ = ["run_parity"]
 
@@ -62,10 +64,12 @@ def run_parity(
 
     If the sides do not start alike (weights, or output on the first batch) nothing is trained.
     What every side would refuse is refused before any is started, as `train` refuses it.
-    Raises `SideError` for sides that cannot be told apart; `WorkerError` if a side fails: nothing
+    Raises `BackendError` under a launcher of several processes, for each side is one of its own;
+    `SideError` for sides that cannot be told apart; `WorkerError` if a side fails: nothing
     half-written is left in the report folder then. Raises `OutputError` for a report folder that is
     none, holds what no earlier run has left, or what a side reads, or that another run writes.
     """
+    check_alone("parity", os.environ)
     again = tuple(sides[0].nudged(number) for number in range(1, nudges + 1))
     runs = (*sides, *again)
     check_sides(runs, taken=REPORT_FILES)

@@ -7,6 +7,7 @@ import json
 import os
 import random
 import re
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,9 +24,9 @@ from dualtrain.errors import CheckpointError, OutputError, SpecError, TraceError
 from dualtrain.spec import Spec
 from dualtrain.state import RunState
 from dualtrain.trace import read_trace
-from dualtrain.training import train
+from dualtrain.training import Observer, train
 from tests.builders import PLATEAU, spec_of
-from tests.tasks import small_spec, write_task
+from tests.tasks import number_spec, small_spec, write_numbers, write_task
 
 LEFT = SystemExit(75)
 FLOAT16 = {"dtype": "float16", "level": "O1", "loss_scale": {"init": 4.0, "growth_interval": 2}}
@@ -338,6 +339,9 @@ def test_a_time_limit_counts_over_resumes(backend: Backend, tmp_path: Path) -> N
     Job(backend, spec, micro_batches, tmp_path)("run")
     trace = read_trace(tmp_path / "run" / "trace.jsonl")
     assert (len(trace.updates), trace.outcome) == (1, "time limit: 1e-06 s")
+    one = spec_of(duration={"updates": 1, "time_limit": 1e-6})
+    Job(backend, one, micro_batches, tmp_path)("one")
+    assert read_trace(tmp_path / "one" / "trace.jsonl").outcome == "done"
     Job(backend, spec, micro_batches, tmp_path)("run", resume=True)
     assert len(read_trace(tmp_path / "run" / "trace.jsonl").updates) == 1
     longer = spec_of(duration={"updates": 4, "time_limit": 1e6})
@@ -384,6 +388,67 @@ def test_what_cannot_be_written_names_the_last_whole_one(
     job("left", resume=True)
     job("whole")
     assert job.held("left") == job.held("whole")
+
+
+def test_data_that_have_changed_are_refused(backend: Backend, tmp_path: Path) -> None:
+    write_numbers(tmp_path)
+    words: dict[str, Any] = {"checkpoints": tmp_path / "kept", "resume": True}
+    with pytest.raises(SystemExit):
+        train(number_spec(tmp_path), backend.NAME, **words, stop=left_after(2))
+    data = tmp_path / "train.csv"
+    head, _, *rest = data.read_text(encoding="utf-8").splitlines()
+    data.write_text("\n".join([head, rest[-1], *rest, ""]), encoding="utf-8")
+    with pytest.raises(CheckpointError, match=r"with the data that it began with.*digest"):
+        train(number_spec(tmp_path), backend.NAME, **words)
+    train(number_spec(tmp_path), backend.NAME, **words, allow_spec_change=True)
+
+
+def test_what_is_left_counts_what_was_made_before(backend: Backend, tmp_path: Path) -> None:
+    write_numbers(tmp_path)
+    told: list[str] = []
+
+    class Heard(Observer):
+        def interrupted(self, left: str) -> None:
+            told.append(left)
+
+    words: dict[str, Any] = {"checkpoints": tmp_path / "kept", "trace": tmp_path / "t.jsonl"}
+    for _ in range(2):
+        with pytest.raises(SystemExit):
+            train(
+                number_spec(tmp_path),
+                backend.NAME,
+                **words,
+                resume=True,
+                stop=left_after(2),
+                observer=Heard(),
+            )
+    assert "with 2 of " in told[0]
+    assert "with 4 of " in told[1]
+
+
+def test_a_checkpoint_has_its_name_once_it_is_on_the_disk(
+    backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each file, then the draft that holds them; then the name; then the folder that has it."""
+    Job(backend, spec_of(), micro_batches, tmp_path)("run")
+    kept, seen = tmp_path / "run" / "kept", list[str]()
+    checkpoint, sync, rename = newest(kept)[1], os.fsync, Path.rename
+
+    def synced(opened: int) -> None:
+        place = Path(f"/proc/self/fd/{opened}").readlink()
+        seen.append(f"sync {place.relative_to(kept)}")
+        sync(opened)
+
+    def renamed(path: Path, target: Path) -> Path:
+        seen.append(f"name {Path(target).relative_to(kept)}")
+        return rename(path, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "rename", renamed)
+    made = _files.write(kept, checkpoint).name
+    draft = f".dualtrain-draft-{made.rpartition('-')[0]}"
+    assert seen[-3:] == [f"sync {draft}", f"name {made}", "sync ."]
+    assert sum(one.startswith(f"sync {draft}/") for one in seen[:-3]) >= 2
 
 
 def test_a_trace_that_was_moved_goes_on_where_it_is(backend: Backend, tmp_path: Path) -> None:
@@ -435,5 +500,45 @@ def test_weights_that_are_no_numbers_are_told_of_once(backend: Backend, tmp_path
         job("left", resume=True)
     assert [str(one.message) for one in told if one.category is TrainingWarning] == [
         "the run goes on after 3 updates from weights that are no longer numbers: go on from an "
-        "older checkpoint"
+        "older checkpoint, by removing those behind it"
     ]
+
+
+def test_a_run_that_diverges_keeps_its_newest_numbers(backend: Backend, tmp_path: Path) -> None:
+    """However many checkpoints are written behind them, also by a run that goes on."""
+    batches = micro_batches()
+    batches[3]["x"][:] = np.inf
+    often = {"every": {"updates": 1}, "keep": 2}
+    spec = spec_of(checkpoint=often, duration={"updates": 8})
+    job = Job(backend, spec, lambda: batches, tmp_path)
+    kept = tmp_path / "run" / "kept"
+    with pytest.warns(TrainingWarning, match="no longer numbers"), pytest.raises(SystemExit):
+        job("run", stop=left_after(6))
+    assert sorted(one.name[-2:] for one in kept.glob("update-*")) == ["03", "05", "06"]
+    with pytest.warns(TrainingWarning, match="by removing those behind it"):
+        job("run", resume=True)
+    first, *behind = sorted(kept.glob("update-*"))
+    assert (first.name, len(behind)) == ("update-00000003", 2)
+    for one in behind:
+        shutil.rmtree(one)
+    weights = newest(kept)[1].state.tensors.weights
+    assert all(np.isfinite(array).all() for array in weights.values())
+
+
+def test_a_copy_of_a_run_leaves_the_trace_of_the_run_alone(
+    backend: Backend, tmp_path: Path
+) -> None:
+    """The copied checkpoints know that trace; the run may have gone on by now."""
+    job = Job(backend, spec_of(), micro_batches, tmp_path)
+    with pytest.raises(SystemExit):
+        job("run", stop=left_after(2))
+    shutil.copytree(tmp_path / "run", tmp_path / "copy")
+    job("run", resume=True)
+    trace = tmp_path / "run" / "trace.jsonl"
+    whole = trace.read_bytes()
+    with pytest.raises(TraceError, match=r"written to .*run.kept: name the trace"):
+        job("copy", resume=True, trace=None)
+    assert trace.read_bytes() == whole
+    job("copy", resume=True)
+    assert trace.read_bytes() == whole
+    assert job.held("copy") == job.held("run")

@@ -53,6 +53,11 @@ def fitted(backend: Backend, spec: Spec, metrics: list[Any], **more: Any) -> int
         ({"patience": 1, "threshold": 0.5}, [3.0, 2.4, 2.0], 6),
         ({"patience": 1, "metric": "accuracy"}, [{"accuracy": a} for a in (0.1, 0.5, 0.4)], 6),
         ({"patience": 1, "metric": "own", "mode": "max"}, [{"own": a} for a in (1, 2, 2)], 6),
+        (
+            {"patience": 1, "threshold": 0.25, "metric": "f1"},
+            [{"f1": f} for f in (0.1, 0.5, 0.7)],
+            6,
+        ),
         ({"patience": 2}, [float("nan"), float("nan")], 4),  # never a number
         ({"patience": 9}, [1.0, 2.0, 2.0, 2.0, 2.0, 2.0], 12),  # the plan's end comes first
     ],

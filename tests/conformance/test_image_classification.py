@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from dualtrain.errors import CheckpointError, DataError, SpecError
 from dualtrain.ledger import roles_of
 from dualtrain.spec import Spec
 from dualtrain.tasks.image_classification import CnnConfig, VitConfig
+from dualtrain.trace import read_trace
 from dualtrain.training import check_before, parameters_of, predict, train
 from tests.tasks import prepare, small_spec
 
@@ -107,6 +109,38 @@ def test_predictions_are_those_of_the_score(backend: Backend, folder: Path, mode
     assert score.correct == right
     assert right > 16
     assert all(1 / 3 <= row["probability"] <= 1 for row in found)
+
+
+@pytest.mark.parametrize("model", [CNN, VIT])
+def test_dropout_is_of_training_alone(backend: Backend, folder: Path, model: Any) -> None:
+    """It changes what is trained; a score, a prediction and a run without randomness have none."""
+    plain, spec = spec_of(folder, model), spec_of(folder, {**model, "dropout": 0.5})
+    traces = {}
+    for name in ("plain", "dropped", "again", "without"):
+        train(
+            plain if name == "plain" else spec,
+            backend.NAME,
+            output=folder / name,
+            trace=(file := folder / f"{name}.jsonl"),
+            without_randomness=name == "without",
+        )
+        traces[name] = read_trace(file)
+    losses = {name: [u.loss for u in trace.updates] for name, trace in traces.items()}
+    assert traces["dropped"].header.probe == traces["plain"].header.probe
+    assert losses["dropped"][0] != losses["plain"][0]
+    assert losses["again"] == losses["dropped"]
+    assert losses["without"] == losses["plain"]
+    assert "dropout is 0: masks cannot match across frameworks" in traces["without"].header.notes
+    assert "dropout is 0: masks cannot match across frameworks" not in traces["again"].header.notes
+    found = predict(folder / "dropped", folder / "eval.npz")
+    assert found == predict(folder / "dropped", folder / "eval.npz")
+    right = np.load(folder / "eval.npz")["labels"]
+    (score,) = traces["dropped"].evaluations
+    assert score.correct == sum(
+        row["prediction"] == label for row, label in zip(found, right, strict=True)
+    )
+    said = json.loads((folder / "without" / "images.json").read_text(encoding="utf-8"))
+    assert said["model"]["dropout"] == 0.5
 
 
 def test_numbers_are_classes_by_their_value(folder: Path) -> None:

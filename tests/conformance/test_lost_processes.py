@@ -15,7 +15,7 @@ import dualtrain
 from dualtrain.backend import Backend
 from dualtrain.training import _presence
 from tests.builders import spec_of
-from tests.forked import statuses_of
+from tests.forked import check_named, ended
 
 LIMIT = 60.0
 """Seconds in which all must have ended: torch would wait for half an hour."""
@@ -37,10 +37,6 @@ def fitted(backend: Backend, at_update: Callable[[], None]) -> None:
     dualtrain.fit(spec_of(duration={"updates": 10**6}), model, batches, loss=loss)
 
 
-ABORTS = {"paddle": "terminate called after throwing an instance of 'gloo::"}
-"""What a framework says that ends a process, at times before this one can, when another is gone."""
-
-
 def fail() -> None:
     raise ValueError("no such thing")
 
@@ -60,7 +56,6 @@ CASES: dict[str, tuple[Callable[[], None], str]] = {
 def test_the_others_end_and_name_it(
     backend: Backend,
     monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
     case: str,
     size: int,
 ) -> None:
@@ -68,20 +63,12 @@ def test_the_others_end_and_name_it(
     if case == "stopped":
         monkeypatch.setattr(_presence, "SILENCE", 8.0)
         monkeypatch.setattr(_presence, "GRACE", 2.0)
-    begun = time.monotonic()
-    left = [1] if case == "stopped" else []
-    statuses = statuses_of(size, lambda: fitted(backend, act), limit=LIMIT, left=left)
-    told = capfd.readouterr().err
-    others = [status for rank, status in enumerate(statuses) if rank != 1]
-    assert None not in others, time.monotonic() - begun
-    assert 0 not in others
-    if case in ("killed", "left") and (own := ABORTS.get(backend.NAME)) and own in told:
-        return  # before any of them could speak
-    assert f"process 1 of {size} (" in told
-    assert sentence in told
+    statuses, told = ended(size, lambda: fitted(backend, act), limit=LIMIT)
+    check_named(told, size, sentence)
+    assert 0 not in (status for rank, status in enumerate(statuses) if rank != 1)
 
 
-def test_orphans_end(backend: Backend, capfd: pytest.CaptureFixture[str]) -> None:
+def test_orphans_end(backend: Backend) -> None:
     """The launcher is gone: nobody would end them, or show what they say."""
 
     def begun() -> None:
@@ -91,11 +78,6 @@ def test_orphans_end(backend: Backend, capfd: pytest.CaptureFixture[str]) -> Non
             os._exit(7)
         fitted(backend, lambda: None)
 
-    read, write = os.pipe()  # which the processes have open: no children of this one
-    statuses = statuses_of(2, begun, limit=LIMIT, TORCHELASTIC_RUN_ID="of a test")
+    statuses, told = ended(2, begun, limit=LIMIT, TORCHELASTIC_RUN_ID="of a test")
     assert statuses == [7, 7]
-    os.close(write)
-    assert os.read(read, 1) == b""  # the end of the file: all of them are gone
-    os.close(read)
-    told = capfd.readouterr().err
     assert told.count("the launcher has ended, and so does each of its processes") == 2

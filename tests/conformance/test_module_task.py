@@ -205,7 +205,8 @@ def test_no_script_passes_over_its_loss(backend: Backend, tmp_path: Path) -> Non
 def test_predictions_need_their_method(backend: Backend, tmp_path: Path) -> None:
     write(tmp_path)
     train(spec_of(tmp_path, duration={"updates": 1}), backend.NAME, output=tmp_path / "out")
-    assert (tmp_path / "out" / "module.py").read_text() == (tmp_path / "task.py").read_text()
+    copied = (tmp_path / "out" / "module.task.py").read_text(encoding="utf-8")
+    assert copied == (tmp_path / "task.py").read_text(encoding="utf-8")
     assert json.loads((tmp_path / "out" / "task.json").read_text())["task"]["name"] == "module"
     with pytest.raises(CheckpointError, match=r"must have the method predict\(output\)"):
         predict(tmp_path / "out", tmp_path / "eval.csv")

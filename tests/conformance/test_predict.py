@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from dualtrain.backend import Backend, backend_names
 from dualtrain.errors import CheckpointError, DataError
@@ -140,3 +141,16 @@ def test_the_command(backend: Backend, run: Run, numbers: Path, ending: str) -> 
     assert (status, "must end in .csv or .jsonl" in refused) == (2, True)
     status, _, refused = run(*arguments, "-o", numbers / "new.csv")
     assert (status, "must not take the place of what the run reads" in refused) == (2, True)
+
+
+def test_weights_that_are_no_numbers_predict_nothing(backend: Backend, numbers: Path) -> None:
+    """A class would be found among logits that are none."""
+    train(number_spec(numbers), backend.NAME, output=numbers / "out")
+    file = numbers / "out" / "model.safetensors"
+    arrays = load_file(file)
+    name = sorted(arrays)[0]
+    arrays[name][0] = np.nan
+    save_file(arrays, file)
+    message = f"weights must be numbers.*Received: {name}, not finite"
+    with pytest.raises(CheckpointError, match=message):
+        predict(numbers / "out", numbers / "new.csv")

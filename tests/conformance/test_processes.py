@@ -11,7 +11,7 @@ import pytest
 from dualtrain.backend import Backend
 from dualtrain.lockstep import read_led
 from dualtrain.training import train
-from tests.forked import check_alike, forked
+from tests.forked import SPLITS, check_alike, forked
 from tests.tasks import small_spec, write_task
 
 SIZES = (2, 4)
@@ -86,6 +86,27 @@ def test_a_sharded_run_makes_the_same_updates(
 ) -> None:
     write_task(tmp_path)
     trained(backend, tmp_path, "alone", **SHARDED[case])
-    shard = {"torch": "full", "paddle": "optimizer"}[backend.NAME]
+    shard = SPLITS[backend.NAME]
     forked(size, lambda: trained(backend, tmp_path, "shared", shard, **SHARDED[case]))
     check_alike(tmp_path, size)
+
+
+def test_a_split_run_leaves_whole_states(backend: Backend, tmp_path: Path) -> None:
+    write_task(tmp_path)
+    spec = small_spec(tmp_path, duration={"epochs": 1})
+    train(spec, backend.NAME, states=tmp_path / "alone")
+    shard: Any = SPLITS[backend.NAME]
+    forked(2, lambda: train(spec, backend.NAME, states=tmp_path / "shared", shard=shard))
+    for attempt in (0, 3):
+        alone, shared = (read_led(tmp_path / name, attempt) for name in ("alone", "shared"))
+        expected, received = alone.after.tensors, shared.after.tensors
+        pairs = [(alone.passed.gradients, shared.passed.gradients)]
+        pairs += [(expected.weights, received.weights)]
+        pairs += [
+            (expected.optimizer[name], received.optimizer[name]) for name in expected.optimizer
+        ]
+        assert expected.optimizer.keys() == received.optimizer.keys()
+        for left, right in pairs:
+            assert left.keys() == right.keys()
+            for name, array in left.items():
+                np.testing.assert_allclose(right[name], array, rtol=1e-3, atol=1e-5, err_msg=name)

@@ -176,16 +176,20 @@ def test_what_cannot_be_shared_is_refused(
     assert any(rule in text for text in refusals(tmp_path, 2, fitted))
 
 
-def test_batch_norm_that_trains_is_refused(backend: Backend, tmp_path: Path) -> None:
-    """Each process would normalise by its own rows; in evaluation mode it takes no statistics."""
+def test_a_batch_norm_of_one_s_own_is_refused(backend: Backend, tmp_path: Path) -> None:
+    """Nobody knows what it computes: it may not be given the rows of all."""
     config = CnnConfig(inputs=1, channels=(2,), classes=2)
     batch = {"pixel_values": np.ones((4, 1, 4, 4), "float32"), "labels": np.arange(4) % 2}
 
     def fitted() -> None:
-        dualtrain.fit(spec_of(), backend.build_model(config), [batch])
+        model = backend.build_model(config)
+        norm = backend.modules(model)["stages.0.norm"]
+        norm.__class__ = type("BatchNormOfMine", (type(norm),), {"forward": lambda self, x: x})
+        dualtrain.fit(spec_of(), model, [batch])
 
-    rule = "with several processes a model must have no batch norm that trains"
-    assert all(text.startswith(rule) for text in refusals(tmp_path, 2, fitted))
+    rule = "with several processes a batch norm that trains must be the framework's own"
+    told = "Received: 'stages.0.norm', a BatchNormOfMine with a forward pass of its own"
+    assert all(t.startswith(rule) and t.endswith(told) for t in refusals(tmp_path, 2, fitted))
 
 
 @pytest.mark.usefixtures("without_autocast")

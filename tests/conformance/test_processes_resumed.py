@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dualtrain.backend import Backend
-from dualtrain.errors import DualtrainError
+from dualtrain.spec import Spec
 from dualtrain.training import train
 from tests.forked import SPLITS, check_alike, forked
 from tests.tasks import small_spec, write_task
@@ -28,12 +28,12 @@ class Stop:
         return SystemExit(143) if self._left <= 0 else None
 
 
-def trained(backend: Backend, folder: Path, name: str, shard: Any, **words: Any) -> None:
+def trained(spec: Spec, backend: Backend, name: str, shard: Any, **words: Any) -> None:
     train(
-        small_spec(folder, **WORDS),
+        spec,
         backend.NAME,
-        trace=folder / f"{name}.jsonl",
-        output=folder / name,
+        trace=spec.folder / f"{name}.jsonl",
+        output=spec.folder / name,
         shard=shard,
         **words,
     )
@@ -46,36 +46,41 @@ def test_a_run_goes_on_in_another_number_of_processes(
     check_goes_on(backend, tmp_path, first, second)
 
 
-def test_a_split_run_goes_on_or_keeps_no_checkpoint(backend: Backend, tmp_path: Path) -> None:
-    """Of Paddle no process has the whole state of a split optimizer: that is refused."""
-    if SPLITS[backend.NAME] == "full":
-        check_goes_on(backend, tmp_path, 2, 3, shard="full")
-        return
-    write_task(tmp_path)
+@pytest.mark.parametrize(("first", "second"), [(2, 3), (3, 1), (1, 2)])
+def test_a_split_run_goes_on_in_another_number(
+    backend: Backend, tmp_path: Path, first: int, second: int
+) -> None:
+    split = SPLITS[backend.NAME]
+    check_goes_on(backend, tmp_path, first, second, shards=(split, split))
 
-    def refused() -> None:
-        with pytest.raises(
-            DualtrainError, match="checkpoints are of a state that a process has whole"
-        ):
-            trained(backend, tmp_path, "shared", "optimizer", checkpoints=tmp_path / "checkpoints")
 
-    forked(2, refused)
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_run_goes_on_split_otherwise(backend: Backend, tmp_path: Path, is_first: bool) -> None:
+    split = SPLITS[backend.NAME]
+    shards = (split, "none") if is_first else ("none", split)
+    check_goes_on(backend, tmp_path, 2, 2, shards=shards)
 
 
 def check_goes_on(
-    backend: Backend, tmp_path: Path, first: int, second: int, shard: Any = "none"
+    backend: Backend,
+    tmp_path: Path,
+    first: int,
+    second: int,
+    *,
+    shards: tuple[Any, Any] = ("none", "none"),
 ) -> None:
     write_task(tmp_path)
-    trained(backend, tmp_path, "alone", "none")
+    spec = small_spec(tmp_path, **WORDS)
+    trained(spec, backend, "alone", "none")
     folder = tmp_path / "checkpoints"
 
     def begun() -> None:
         with pytest.raises(SystemExit) as left:
-            trained(backend, tmp_path, "shared", shard, checkpoints=folder, stop=Stop(5))
+            trained(spec, backend, "shared", shards[0], checkpoints=folder, stop=Stop(5))
         assert left.value.code == 143
 
     def resumed() -> None:
-        trained(backend, tmp_path, "shared", shard, checkpoints=folder, resume=True)
+        trained(spec, backend, "shared", shards[1], checkpoints=folder, resume=True)
 
     for size, work in ((first, begun), (second, resumed)):
         if size == 1:

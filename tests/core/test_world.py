@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from dualtrain.errors import BackendError
+from dualtrain.training._processes import device_of
 from dualtrain.world import ALONE, World, check_shard
+from tests.builders import spec_of
+from tests.command import TASK, Run
+from tests.command import run as run
 
 TORCHRUN = {
     "RANK": "5",
@@ -66,3 +72,36 @@ def test_every_row_is_one_process_s(size: int, count: int) -> None:
 def test_a_shard_is_one_of_three_words() -> None:
     with pytest.raises(BackendError, match="Received: 'zero'"):
         check_shard("zero")
+
+
+def test_a_device_is_counted_on_its_machine() -> None:
+    """`cuda` alone: the sixth process of eight is the second of its machine."""
+    sixth = World(rank=5, size=8, local_rank=1)
+    assert device_of(spec_of(device="cuda"), sixth) == "cuda:1"
+    assert device_of(spec_of(device="cuda:3"), sixth) == "cuda:3"
+    assert device_of(spec_of(device="cuda"), World()) == "cuda"
+    assert device_of(spec_of(), sixth) == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        ("parity", ["spec.yaml"]),
+        ("lockstep", ["spec.yaml", "--backend", "torch", "--states", "states"]),
+        ("predict", ["run", "data.csv", "-o", "predictions.csv"]),
+    ],
+)
+def test_what_one_process_does_is_refused_under_a_launcher(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, arguments: list[str]
+) -> None:
+    """Before any work: there is not even what it would read."""
+    (tmp_path / "spec.yaml").write_text(TASK, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    for name, value in TORCHRUN.items():
+        monkeypatch.setenv(name, value)
+    told = (
+        f"process 5 of 8: {command} is the work of one process: start it without a launcher, which "
+        "is for train. Received: process 5 of 8\n"
+    )
+    assert run(command, *arguments) == (2, "", told)
+    assert [path.name for path in tmp_path.iterdir()] == ["spec.yaml"]

@@ -413,16 +413,21 @@ def test_what_the_specs_may_have_otherwise_is_no_difference() -> None:
         field: str(value).replace("here", "there") for field, value in task.items()
     }
     there |= {"name": "text_classification", "model": {"path": "there", "max_length": 8}}
-    a = make_trace(task=task, batch=batch)
+    own = {"name": "module", "train": "a", "module": "torch_task.py:Make"}
+    a, c = make_trace(task=task, batch=batch), make_trace(task=own, batch=batch)
     assert a.header.plan is not None
     stated = {**batch, "micro_batches_per_epoch": a.header.plan.micro_batches_per_epoch}
     kept: dict[str, Any] = {"every": {"updates": 5}, "keep": 3}
     other = {"duration": {"epochs": 2, "time_limit": 60.0}, "checkpoint": kept, "device": "cuda"}
     b = plan(spec=make_spec(task=there, batch=stated, **other))(a)
-    assert a.header.spec is not None
-    assert b.header.spec is not None
-    assert IRRELEVANT.keys() == differing_fields(a.header.spec, b.header.spec).keys()
-    assert compare(a, b).agrees
+    d = plan(spec=make_spec(task=own | {"module": "paddle_task.py:Make"}, batch=batch))(c)
+    differing = set[str]()
+    for x, y in ((a, b), (c, d)):
+        assert x.header.spec is not None
+        assert y.header.spec is not None
+        differing |= differing_fields(x.header.spec, y.header.spec).keys()
+        assert compare(x, y).agrees
+    assert IRRELEVANT.keys() == differing
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])

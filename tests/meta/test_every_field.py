@@ -26,7 +26,11 @@ def whole() -> Trace:
     """A run with something in every field that a run in float32 may have."""
     trace = make_trace(**EMA)
     (evaluation,) = trace.evaluations
-    return replace(trace, evaluations=(replace(evaluation, metrics={"f1": 0.5}),))
+    return replace(
+        trace,
+        header=replace(trace.header, code={"task.py": "00000000000000aa"}),
+        evaluations=(replace(evaluation, metrics={"f1": 0.5}),),
+    )
 
 
 def compared(a: Trace, b: Trace) -> Comparison:

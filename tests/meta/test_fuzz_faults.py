@@ -58,6 +58,34 @@ FAULTS = {
         "from dualtrain.data import _json_lines; _json_lines._what = repr",
         "a library's words 'JSONDecodeError'",
     ),
+    "an entity that begins with I": (
+        "tags",
+        "from dualtrain.tasks.token_classification import _sentences as one\n"
+        "one._check = lambda *_: None",
+        "is accepted, though tags are no BIO",
+    ),
+    "pixels that are a 256th": (
+        "arrays",
+        "from dualtrain.tasks.image_classification import _images as one; read = one._pixels\n"
+        "one._pixels = lambda array, *of: read(array, *of) * (255 / 256)",
+        "npz: images: taken is ",
+    ),
+    "numpy's own words": (
+        "arrays",
+        "from dualtrain.tasks.image_classification import _images as one\n"
+        "one._what = lambda content, error: repr(error)",
+        "a library's words ",
+    ),
+    "arrays of a checkpoint that nobody checks": (
+        "left",
+        "from dualtrain.checkpoints import _files; _files._check_whole = lambda *_: None",
+        "gone on from ",
+    ),
+    "a trace of which nobody looks at the rows": (
+        "left",
+        "from benchmarks.fuzz.kinds import left; left.header_of_rows = lambda *_: None",
+        "a trace with other rows is gone on with",
+    ),
     "one trace compared with itself": (
         "traces",
         A_ALONE,

@@ -27,6 +27,7 @@ EXCEPTIONS = {
     ("optimizers.py", "VERBS"): "each framework's own kernels",
     ("optimizers.py", "native_optimizer"): "torch has groups, Paddle must not have them",
     ("names.py", ""): "torch's names and layouts are the canonical ones",
+    ("owners.py", ""): "only Paddle splits an optimizer's state by parameters",
     ("parts.py", ""): "only torch has tensors that are split while they are a model's",
     ("schedule.py", "LinearDecayWithWarmup"): "replaces a class that only Paddle scripts import",
     ("schedule.py", "LinearDecayWithWarmup.__init__"): "as above",

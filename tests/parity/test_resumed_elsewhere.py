@@ -13,7 +13,7 @@ from dualtrain.trace import read_trace
 from dualtrain.training import train
 from tests.conformance.test_checkpoints import left_after
 from tests.conformance.test_optimizers import CASES
-from tests.forked import forked
+from tests.forked import SPLITS, forked
 from tests.tasks import number_spec, write_numbers
 
 PAIRS = [("torch", "paddle"), ("paddle", "torch")]
@@ -64,17 +64,20 @@ def test_the_other_framework_goes_on(tmp_path: Path, case: str, giver: str, take
     )
 
 
+@pytest.mark.parametrize("is_split", [False, True])
 @pytest.mark.parametrize(("giver", "taker"), PAIRS)
 def test_one_process_goes_on_with_what_two_of_the_other_framework_did(
-    tmp_path: Path, giver: str, taker: str
+    tmp_path: Path, giver: str, taker: str, is_split: bool
 ) -> None:
     write_numbers(tmp_path)
     spec, kept = number_spec(tmp_path), tmp_path / "kept"
     train(spec, taker, output=tmp_path / "whole")
 
+    shard: Any = SPLITS[giver] if is_split else "none"
+
     def begun() -> None:
         with pytest.raises(SystemExit):
-            train(spec, giver, checkpoints=kept, stop=left_after(5))
+            train(spec, giver, checkpoints=kept, stop=left_after(5), shard=shard)
 
     forked(2, begun)
     train(spec, taker, output=tmp_path / "left", checkpoints=kept, resume=True)

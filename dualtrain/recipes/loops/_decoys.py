@@ -6,9 +6,10 @@ import ast
 import re
 import textwrap
 from collections.abc import Iterator
+from dataclasses import replace
 
-from dualtrain.reading import Known, Place
-from dualtrain.recipes._decides import TRAINING
+from dualtrain.reading import Event, Known, Place
+from dualtrain.recipes._decides import TRAINING, decides
 from dualtrain.recipes._record import Hazard
 from dualtrain.recipes._seen import Part, Seen, inside
 from dualtrain.recipes._source_lines import text_of
@@ -39,6 +40,8 @@ def decoys_part(seen: Seen) -> Part:
             *_commented_keys(seen),
             *_never_stepped(seen),
             *_not_read(seen),
+            *_defaults(seen),
+            *_of_another_choice(seen),
         ]
     )
 
@@ -163,3 +166,51 @@ def _not_read(seen: Seen) -> Iterator[Hazard]:
 
 
 RATE_FLAG = re.compile(r"-*(base[-_])?(lr|learning[-_]rate)", re.IGNORECASE)
+
+
+def _defaults(seen: Seen) -> Iterator[Hazard]:
+    """Defaults of a function that trains, several numbers of a training, of which every call gives
+    others."""
+    updates = [one for one in seen.updates if one.context.real]
+    names = {name for one in updates for name in one.context.functions}
+    files = {one.place.file for one in updates}
+    told: dict[Place, list[str]] = {}
+    for (place, name), one in seen.program.flags.defaults.items():
+        function, owner = one.function, one.function.owner
+        trains = place.file in files and (
+            function.name in names
+            or (function.name == "__init__" and owner is not None and not owner.library)
+        )
+        if trains and decides(name) and not one.applies and one.given is not None:
+            told.setdefault(place, []).append(f"{name} {one.value.value}")
+    for place, each in told.items():
+        if len(each) > 1:
+            text = f"defaults that every call replaces: {', '.join(each)}"
+            yield Hazard("decoy_values", place, text)
+
+
+def _of_another_choice(seen: Seen) -> Iterator[Hazard]:
+    """Numbers of an optimizer or a schedule that the recipe does not choose."""
+    given, main = rate(seen), seen.optimizer
+    ours = given.value if isinstance(given, Known) else None
+    for made in seen.optimizers if main is not None else ():
+        other = rate(replace(seen, optimizer=made))
+        beside = main is not None and _together(made, main) and not made.context.real
+        literal = isinstance(other, Known) and other.origin.how == "literal"
+        if beside and literal and isinstance(other, Known) and other.value not in (ours, None):
+            text = f"{made.name} with the rate {other.value} is not chosen"
+            yield Hazard("decoy_values", made.place, text)
+            return
+    for flag in seen.program.flags.declared.values():
+        if flag.reads and flag.idle and OF_A_CURVE.search(flag.name.replace("-", "_")):
+            text = f"{flag.name} is read at {flag.reads[0]} alone, where the recipe does not come"
+            yield Hazard("decoy_values", flag.place, text)
+            return
+
+
+def _together(one: Event, other: Event) -> bool:
+    return (one.place.file, one.context.functions) == (other.place.file, other.context.functions)
+
+
+OF_A_CURVE = re.compile(r"(decay|gamma|milestone|momentum)(_(rate|factor|epoch|step))?s?$")
+"""Flags of a curve or of an optimizer's rule."""

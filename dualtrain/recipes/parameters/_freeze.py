@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
 from dualtrain.reading import (
+    Class,
     Condition,
     DictValue,
     Event,
@@ -57,6 +59,9 @@ def frozen_part(seen: Seen) -> Part:
         if text not in frozen:
             frozen.append(text)
     part.fields["freeze"] = Found(frozen, "stated", place)
+    maybe = None if frozen else next(_may_freeze(seen), None)
+    if maybe is not None:
+        part.fields["freeze"] = maybe
     only = _only(seen)
     if only is not None and seen.optimizer is not None:
         why = f"only {only} is handed to the optimizer"
@@ -80,6 +85,41 @@ def frozen_part(seen: Seen) -> Part:
         kept = Found(still, "stated", place, why=why)
         part.fields["freeze"] = kept if sure else Found(None, "unknown", place, why=why)
     return part
+
+
+def _may_freeze(seen: Seen) -> Iterator[Found]:
+    """Classes of the program that hold parameters still, where the model is of one of several and
+    the text does not tell of which."""
+    for event in seen.program.events:
+        if event.kind != "call" or not event.context.real or event.receiver is None:
+            continue
+        for one in _picked_from(event.receiver):
+            if any(map(_holds, ast.walk(one.node))):
+                why = f"the model is of one of several classes, of which {one.name} may hold some"
+                yield Found(None, "unknown", event.place, why=why)
+
+
+def _picked_from(value: Value) -> Iterator[Class]:
+    """The classes of a table that one is taken from by a key which is not known."""
+    while isinstance(value, Unknown) and value.op == "item":
+        value = value.operands[0]
+        stack = [value] if isinstance(value, DictValue) else []
+        while stack:
+            one = stack.pop()
+            if isinstance(one, DictValue):
+                stack += one.cells.values()
+            elif isinstance(one, Class):
+                yield one
+
+
+def _holds(node: ast.AST) -> bool:
+    """Whether a statement lets something stand still."""
+    match node:
+        case ast.Assign(targets=[ast.Attribute(attr=name)], value=ast.Constant(value=value)):
+            return f".{name}" in STILL and value is STILL[f".{name}"]
+        case ast.Call(func=ast.Attribute(attr="requires_grad_"), args=[ast.Constant(value=False)]):
+            return True
+    return False
 
 
 def _only(seen: Seen) -> str | None:

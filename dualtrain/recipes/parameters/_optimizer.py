@@ -66,6 +66,12 @@ def optimizer_part(seen: Seen) -> Part:
         part.fields["lr_multipliers"] = Found(None, "unknown", by_hand.place, why=why)
         part.fields["param_groups"] = Found(None, "unknown", by_hand.place, why=why)
         part.hazards.append(Hazard("param_groups", by_hand.place, why, "lr_multipliers"))
+    attribute = None if own else _attribute(seen)
+    if attribute is not None:
+        factor = number(attribute.kwargs["learning_rate"])
+        why = f"ParamAttr at {attribute.place} multiplies the rate of its parameters by {factor}"
+        part.fields["lr_multipliers"] = Found(None, "unknown", attribute.place, why=why)
+        part.hazards.append(Hazard("param_groups", attribute.place, why, "lr_multipliers"))
     part.hazards += _decay_hazards(seen, event, signature, values, part.fields)
     if _scaled(part.fields):
         text = f"the rate is not what is configured: {part.fields['lr'].why}"
@@ -82,6 +88,24 @@ def optimizer_part(seen: Seen) -> Part:
             )
         )
     return part
+
+
+def _attribute(seen: Seen) -> Event | None:
+    """Where the model's code gives parameters a multiple of the rate."""
+    for one in seen.program.events:
+        if one.path in ATTRIBUTES and one.context.real:
+            factor = number(one.kwargs.get("learning_rate", Known(1.0)))
+            if factor is not None and factor != 1:
+                return one
+    return None
+
+
+ATTRIBUTES = (
+    "paddle.ParamAttr",
+    "paddle.framework.ParamAttr",
+    "paddle.fluid.ParamAttr",
+    "paddle.fluid.param_attr.ParamAttr",
+)
 
 
 def _of_paddle(values: Mapping[str, Value]) -> dict[str, Value]:

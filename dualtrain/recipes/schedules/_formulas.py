@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from dualtrain.reading import Known, Unknown, Value
-from dualtrain.recipes.schedules._numeric import Key, NotANumber, Numbers, Rule, called, parts
+from dualtrain.recipes.schedules._numeric import Key, NotANumber, Numbers, Rule, called, key, parts
 
 __all__ = ["Formula", "recognised"]
 
@@ -61,6 +61,8 @@ class _Trial:
     scale: int
     """Steps of the clock in a unit of the rule's time."""
     known: dict[int, float] = field(default_factory=dict)
+    guessed: Sequence[Value] = ()
+    """What the rule asks for that is not known."""
     tried: int = 0
     """Curves that have been tried."""
 
@@ -88,6 +90,7 @@ def recognised(
     epoch: Key | None = None,
     in_epochs: bool = False,
     state: Sequence[Value] = (),
+    span: tuple[int, int] | None = None,
 ) -> Formula | None:
     """The formula of a rate; None if it is none of those known.
 
@@ -96,17 +99,35 @@ def recognised(
     epoch: what stands for the steps of an epoch.
     in_epochs: the rule counts epochs, in fractions.
     state: objects that may change as training goes on.
+    span: the first round and the one behind the last, where the clock counts those of a loop.
     """
     found: Formula | None = None
     for seed in (1, 2):
         trial = _trial(rate, clocks, fixed, epoch, in_epochs, state, seed)
         if trial is None:
             return None
-        now = _fitted(trial)
-        if now is None or (found is not None and now.schedule != found.schedule):
+        now = _fitted(trial) or (_table(trial, *span) if span is not None else None)
+        if now is None or _hides(now, trial) or (found is not None and not _agree(found, now)):
             return None
         found = found or now
     return found
+
+
+def _hides(formula: Formula, trial: _Trial) -> bool:
+    """Whether a rule asks for what is not known and its formula does not: it was tried with numbers
+    at which that part of the curve is not seen."""
+    named = {key(one) for value in formula.numbers.values() for one in parts(value)}
+    return formula.whole and any(key(one) not in named for one in trial.guessed)
+
+
+def _agree(one: Formula, other: Formula) -> bool:
+    """Whether two are alike: of a table its numbers too, since nothing else stands for them."""
+    ours, theirs = (*one.milestones, *one.values), (*other.milestones, *other.values)
+    return (
+        one.schedule == other.schedule
+        and len(ours) == len(theirs)
+        and all(map(_close, ours, theirs))
+    )
 
 
 def _trial(
@@ -140,7 +161,7 @@ def _trial(
         if not math.isfinite(number) or any(_same(one, v) for v, n in named if n == number):
             continue
         named.append((one, float(number)))
-    return _Trial(rule, named, steps if in_epochs else 1)
+    return _Trial(rule, named, steps if in_epochs else 1, guessed=numbers.guessed)
 
 
 def _same(a: Value, b: Value) -> bool:
@@ -430,6 +451,34 @@ def _piecewise(trial: _Trial) -> Formula | None:
     if peak is None or any(high > low for low, high in pairwise(values)):
         return None
     return Formula("piecewise", {"peak": peak}, 1.0, milestones=milestones, values=values)
+
+
+MOST_ROUNDS, MOST_BREAKS = 5_000, 8
+"""Rounds that are asked one by one, and how often the rate may fall in them."""
+
+
+def _table(trial: _Trial, first: int, end: int) -> Formula | None:
+    """What falls a few times in the rounds that there are, whatever it would do behind them."""
+    if not 2 <= end - first <= MOST_ROUNDS:
+        return None
+    try:
+        rates = [trial.at(t) for t in range(first, end)]
+    except NotANumber:
+        return None
+    breaks = [at for at in range(1, len(rates)) if not _close(rates[at - 1], rates[at])]
+    values = [rates[at] for at in (0, *breaks)]
+    peak = _peak(trial, values[0])
+    falls = all(high > low > 0 for high, low in pairwise(values))
+    few = 1 <= len(breaks) <= min(MOST_BREAKS, len(rates) // 4)
+    if peak is None or not falls or not few:
+        return None
+    numbers = {"peak": peak}
+    for gamma, n in _gammas(trial):
+        if all(_near(low, high * n) for high, low in pairwise(values)):
+            numbers["gamma"] = gamma
+            break
+    milestones = [float(first + at) for at in breaks]
+    return Formula("piecewise", numbers, 1.0, milestones=milestones, values=values)
 
 
 def _rise_only(trial: _Trial) -> Formula | None:

@@ -122,9 +122,10 @@ def length_of(seen: Seen, value: Value, per_epoch: bool | None = None) -> Found:
         kind = "epoch_units" if per_epoch or counts_epochs(seen, value) else "fixed_steps"
         return Found(kind, "stated", value.origin.place, "computed", why=rule)
     over = accumulated(seen, value)
-    if any(_chooses(one) for one in parts(value)):
+    examples = _samples(value) and not _rounded_up(value)
+    if any(_chooses(one) for one in parts(value)) and not (examples and isinstance(value, Unknown)):
         kind = "max_steps_or_epochs_over_accumulate" if over else "max_steps_or_epochs"
-    elif _samples(value) and not _rounded_up(value):
+    elif examples:
         kind = "examples"
     else:
         kind = "epochs_over_accumulate" if over else "epochs"

@@ -182,6 +182,8 @@ class Numbers:
         self._sizes: dict[int, int] = {}
         self._keys: dict[int, Key] = {}
         self._kept: list[Value] = []
+        self.guessed: list[Value] = []
+        """What is not known and was given a number."""
 
     def _key(self, value: Value) -> Key:
         self._kept.append(value)
@@ -291,6 +293,7 @@ class Numbers:
             raise NotANumber
         if at not in self._given:
             self._given[at] = self._random.randrange(30_011, 99_991)
+            self.guessed.append(value)
         known = self._given[at]
         return lambda t: known
 

@@ -21,7 +21,7 @@ from dualtrain.reading import (
     Value,
 )
 from dualtrain.recipes._base_rate import base_rate
-from dualtrain.recipes._clock import same_tree
+from dualtrain.recipes._clock import same_tree, unwrapped
 from dualtrain.recipes._found import described, found, number
 from dualtrain.recipes._record import Found
 from dualtrain.recipes._seen import Seen, inside
@@ -116,12 +116,33 @@ def of_writes(seen: Seen, stores: Sequence[Event]) -> Fields:
     if clocks and not _sometimes(event) and not _may_return(seen, event):
         for one in dict.fromkeys((unit, "steps")):
             formula = recognised(
-                value, clocks, {}, epoch, one == "epochs" and epoch is not None, state
+                value,
+                clocks,
+                {},
+                epoch,
+                one == "epochs" and epoch is not None,
+                state,
+                _span(event, value) if unit == "epochs" and epoch is None else None,
             )
             if formula is not None:
                 unit = one
                 break
     return _fields(seen, formula, event.place, unit, True, _first(value))
+
+
+def _span(event: Event, value: Value) -> tuple[int, int] | None:
+    """The first round and the one behind the last of the loop that a rate counts, where both are
+    known."""
+    indices = [one for one in parts(value) if isinstance(one, Unknown) and one.op == "index"]
+    loops = [one for one in event.context.loops if any(_of_loop(index, one) for index in indices)]
+    over = unwrapped(loops[0].over) if len(loops) == 1 else None
+    if not isinstance(over, Made) or over.path.rpartition(".")[2] not in ("range", "trange"):
+        return None
+    ends = [number(one) for one in ([Known(0), *over.args] if len(over.args) == 1 else over.args)]
+    match ends:
+        case [int(first), int(end)]:
+            return first, end
+    return None
 
 
 def _first(value: Value) -> int:

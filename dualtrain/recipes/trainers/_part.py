@@ -158,10 +158,20 @@ def trainer_part(seen: Seen, trainer: Event, root: Path) -> Part:
         fields |= {name: one for name, one in own_curve.items() if name in (*SCHEDULE, "lr")}
         odd = schedule_hazards(seen, schedule, own_curve)
         part.hazards += [one for one in odd if one.code in OF_A_CURVE]
+        part.hazards += _beside(own_curve.get("warmup"), given)
     part.fields = {**fields, **part.fields, **_own_way(trainer)}
     part.hazards += hazards
     part.hazards += _effective(seen, _values(_handed_arguments(trainer)) or {})
     return part
+
+
+def _beside(warmup: Found | None, given: Mapping[str, Found]) -> Iterator[Hazard]:
+    """A share of warmup beside the steps that the program's own schedule takes."""
+    ratio = given.get("warmup_ratio")
+    steps = (warmup.flag or "") if warmup is not None and warmup.value else ""
+    if steps.endswith("warmup_steps") and ratio is not None and ratio.value:
+        text = f"warmup_ratio {ratio.value} has no effect: the schedule takes warmup_steps"
+        yield Hazard("decoy_values", ratio.place, text)
 
 
 def _effective(seen: Seen, given: Mapping[str, Value]) -> Iterator[Hazard]:

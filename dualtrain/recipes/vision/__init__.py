@@ -8,7 +8,7 @@ from dualtrain.reading import Node
 from dualtrain.recipes._record import Found, Hazard
 from dualtrain.recipes.vision import _classification, _detection, _segmentation, _text, _video
 from dualtrain.recipes.vision._flags import applied
-from dualtrain.recipes.vision._reading import Reading, frozen
+from dualtrain.recipes.vision._reading import Claim, Reading, frozen
 
 __all__ = ["vision_recipe"]
 
@@ -43,17 +43,40 @@ def vision_recipe(
         if family.recognises(tree):
             reading = family.read(applied(tree, words, family.FLAGS))
             reading.hold(family.CLAIMS, code)
+            if "freeze" not in reading.fields:
+                _freeze(reading)
+            entry = _another(family.CLAIMS, code)
+            if entry:
+                reading.leave(entry)
             return _finish(reading)
     return None
 
 
+ENTRIES = ("tools/train.py", "train.py", "main.py")
+
+
+def _another(claims: Sequence[Claim], code: Callable[[str], str | None]) -> str:
+    """The script that trains in a repository that has none of a family's code, only a tree of its
+    shape; empty where the code is the family's, or not at hand."""
+    packages = {one.file.partition("/")[0] for one in claims if "/" in one.file} - {"tools"}
+    if any(code(one.file) is not None for one in claims if one.file not in ENTRIES):
+        return ""
+    for entry in ENTRIES:
+        text = code(entry)
+        if text is not None and not any(one in text for one in packages):
+            return entry
+    return ""
+
+
+def _freeze(reading: Reading) -> None:
+    still = frozen(reading.tree)
+    if still:
+        reading.state("freeze", still, still[0])
+    else:
+        reading.imply("freeze", [], "no key freezes anything")
+
+
 def _finish(reading: Reading) -> tuple[dict[str, Found], list[Hazard]]:
-    if "freeze" not in reading.fields:
-        still = frozen(reading.tree)
-        if still:
-            reading.state("freeze", still, still[0])
-        else:
-            reading.imply("freeze", [], "no key freezes anything")
     text = f"the numbers stand in YAML, what is made of them in {reading.code}'s code"
     reading.warn("spread_over_files", reading.tree.place, text)
     return reading.fields, reading.hazards

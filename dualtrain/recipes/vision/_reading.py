@@ -8,13 +8,30 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dualtrain.reading import Node, Place
-from dualtrain.recipes._record import Found, Hazard
+from dualtrain.recipes._record import ABSENT, Found, Hazard
 
 __all__ = ["Claim", "Reading", "frozen", "named", "number"]
 
 LARGE = 1e15
 """A number of this size is none that a recipe means; nor is one that is not finite."""
 STATED = ("stated", "configuration")
+CURVE = ("end_lr", "gamma", "step_size", "milestones", "values", "power", "num_cycles", "length")
+"""What a schedule's class decides, of one that is not known."""
+
+UNASKED = {
+    "accumulate": "(?i)accum|update_freq",
+    "amp": r"(?i)(^|_)amp(_|$)|fp16|bf16|^precision",
+    "betas": "^$",
+    "clip": "(?i)clip",
+    "eps": "^$",
+    "nesterov": "^$",
+}
+"""Field -> keys that would decide it in another repository: without any, it is as a plain loop or
+the framework's own class has it."""
+
+OF_CODE = ("sched_last_epoch_offset",)
+"""Hazards that rest on how a class is written."""
+
 LISTS = ("betas", "milestones", "values")
 REFUSED = "stays text, which Paddle refuses"
 
@@ -179,6 +196,21 @@ class Reading:
                 if found.certainty != "unknown" and (found.certainty, found.how) != STATED:
                     why = f"{claim.file} is not as {self.code} has it: read what it does"
                     self.doubt(name, why, found.flag)
+
+    def leave(self, entry: str) -> None:
+        """Doubt all that rests on code, of a repository that has other code."""
+        why = f"{entry} does not train with {self.code}: read what it does with the keys"
+        own = self.fields.get("schedule", ABSENT)
+        curve = CURVE if own.value == "custom" else ()
+        for name in (*self.fields, *(one for one in curve if one not in self.fields)):
+            found = self.fields.get(name, ABSENT)
+            about = UNASKED.get(name)
+            if about is not None and not any(True for _ in named(self.tree, about)):
+                continue
+            stated = (found.certainty, found.how) == STATED and found.value != "custom"
+            if found.certainty != "unknown" and not stated:
+                self.doubt(name, why, found.flag)
+        self.hazards = [one for one in self.hazards if one.code not in OF_CODE]
 
     def unreached(self, epochs: int | None) -> None:
         """Warn of milestones, in epochs, that training does not come to."""

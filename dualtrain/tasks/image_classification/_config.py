@@ -27,6 +27,8 @@ class CnnConfig(ModelConfig):
     """Channels that each stage gives; from the second on its stride is 2."""
     classes: int
     """Numbers out."""
+    dropout: float = 0.0
+    """Of the mean over the image."""
 
     @property
     def stages(self) -> list[tuple[int, int]]:
@@ -61,6 +63,8 @@ class VitConfig(ModelConfig):
     """Width of the feed-forward layer."""
     classes: int
     """Numbers out."""
+    dropout: float = 0.0
+    """Of hidden states and attention."""
 
     def tensors(self) -> Iterator[ExpectedParameter]:
         """Those of the embeddings, of each block, of the last norm, and the head's."""
@@ -85,7 +89,9 @@ def config_of(
     """What the words mean for images of this shape, (channels, height, width)."""
     inputs, height, width = shape
     if isinstance(model, Cnn):
-        return CnnConfig(inputs=inputs, channels=model.channels, classes=classes)
+        return CnnConfig(
+            inputs=inputs, channels=model.channels, classes=classes, dropout=model.dropout
+        )
     return VitConfig(
         inputs=inputs,
         patches=(height // model.patch_size) * (width // model.patch_size),
@@ -95,6 +101,7 @@ def config_of(
         heads=model.heads,
         intermediate_size=model.intermediate_size or 4 * model.hidden_size,
         classes=classes,
+        dropout=model.dropout,
     )
 
 

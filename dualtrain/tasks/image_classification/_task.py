@@ -124,12 +124,16 @@ class ImageClassification(Task):
         return score_classes(outputs, classes=len(data.classes), samples="images")
 
     def randomness(self) -> str | None:
-        """Nothing: the models have no dropout."""
-        return None
+        """Dropout."""
+        return f"dropout {self.model.dropout:g}" if self.model.dropout else None
 
     def without_randomness(self) -> ImageClassification:
-        """As it is."""
-        return self
+        """With dropout 0."""
+        return self.model_copy(update={"model": self.model.model_copy(update={"dropout": 0.0})})
+
+    def notes(self, config: CnnConfig | VitConfig) -> list[str]:
+        """That there is no dropout."""
+        return [] if config.dropout else ["dropout is 0: masks cannot match across frameworks"]
 
     def save(self, folder: Path, config: CnnConfig | VitConfig, data: PreparedImages) -> None:
         """images.json: the model, and how pixels become what it takes."""

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Discriminator, Field, ValidationInfo, field_validator
 
-from dualtrain.fields import Count, Part
+from dualtrain.fields import Count, Part, Proportion
 
 __all__ = ["AnyModel", "Cnn", "Vit"]
 
@@ -27,6 +27,9 @@ class Cnn(Part):
     """Architecture."""
     channels: Annotated[tuple[Count, ...], Field(strict=False, min_length=1)]
     """Channels that each stage gives; from the second on each halves the image."""
+    dropout: Proportion = 0.0
+    """For the mean over the image, before the linear layer. Parity runs set it to 0: masks cannot
+    match."""
 
     cures: ClassVar[Mapping[str, str]] = dict.fromkeys(
         ("widths", "filters", "hidden"), "write channels: VALUE"
@@ -52,8 +55,11 @@ class Vit(Part):
     """Attention heads."""
     intermediate_size: Count | None = None
     """Width of the feed-forward layer; 4 x hidden_size if absent."""
+    dropout: Proportion = 0.0
+    """For hidden states and attention. Parity runs set it to 0: masks cannot match."""
 
     cures: ClassVar[Mapping[str, str]] = {
+        "drop_rate": "write dropout: VALUE",
         "depth": "write layers: VALUE",
         "embed_dim": "write hidden_size: VALUE",
         "num_heads": "write heads: VALUE",

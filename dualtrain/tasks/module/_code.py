@@ -1,141 +1,158 @@
-"""The user's own code: `path.py:function`, run where a task needs it and nowhere else."""
+"""The user's own files of Python: found by their import statements, none of them run."""
 
 from __future__ import annotations
 
-import importlib.util
+import ast
+import hashlib
+import os
 import sys
-import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from functools import lru_cache
-from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+import sysconfig
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from importlib.machinery import PathFinder
+from importlib.util import decode_source
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
 
 from dualtrain.errors import DataError
-from dualtrain.files import irregular
+from dualtrain.files import read_bytes, reason
 
-__all__ = ["Own", "load_own", "split_reference"]
-
-REQUIRED, OPTIONAL = ("read", "model"), ("loss", "score", "predict")
+__all__ = ["Code", "SourceFile"]
 
 
-def split_reference(reference: str) -> tuple[str, str]:
-    """The file and the function of `path.py:function`. Raises `ValueError` for anything else."""
-    file, _, function = reference.rpartition(":")
-    if not file.endswith(".py") or not function.isidentifier():
-        rule = "must be path.py:function, a file of Python and what in it makes the task"
-        raise ValueError(f"{rule}. Received: {reference!r}")
-    return file, function
+class SourceFile(NamedTuple):
+    """A file of Python as it was read: what is run is what a run keeps."""
+
+    name: str
+    """From the folder that imports are looked up in, as `nets/mlp.py`."""
+    path: str
+    """Where it stands."""
+    text: str
+    """What it says."""
+
+    @property
+    def module(self) -> str:
+        """The name by which it is imported, as `nets.mlp`."""
+        parts = PurePosixPath(self.name).with_suffix("").parts
+        return ".".join(parts[:-1] if self.is_package else parts)
+
+    @property
+    def is_package(self) -> bool:
+        """Whether it is a package's `__init__.py`."""
+        return PurePosixPath(self.name).name == "__init__.py"
 
 
-class Own:
-    """The user's object, each of its methods told apart from dualtrain's own faults.
+@dataclass(frozen=True)
+class Code:
+    """A file of Python and what it imports of the files beside it, those of its package included.
 
-    Raises `DataError`, with the user's file and line, for a method that fails or gives what the
-    contract (`docs/tasks.md`) does not allow.
+    What an import statement names is in it, wherever in a file it stands: also what only the other
+    framework's model needs.
     """
 
-    def __init__(self, found: Any, path: Path, reference: str) -> None:
-        self._found, self._path, self._reference = found, path, reference
-        missing = [name for name in REQUIRED if not callable(getattr(found, name, None))]
-        if missing:
-            rule = f"what it gives must have the methods {' and '.join(REQUIRED)}"
-            received = f"a {type(found).__name__} without {' and '.join(missing)}"
-            raise DataError(f"{reference}: {rule}. Received: {received}")
+    module: str
+    """The name of the file that makes the task, as `nets.task`."""
+    files: tuple[SourceFile, ...]
+    """By name."""
 
-    def has(self, name: str) -> bool:
-        """Whether it has this method of those that may be left out."""
-        return callable(getattr(self._found, name, None))
+    @classmethod
+    def of(cls, file: Path) -> Code:
+        """Read a file, and all that it imports.
 
-    def read(self, path: Path) -> dict[str, NDArray[Any]]:
-        """The arrays of a data file, by name: the first axis is the samples.
-
-        Floats become float32, whole numbers and booleans int64, as both frameworks take them. The
-        file is not read where it may have no end: a folder is the user's matter.
+        Imports are looked up in its folder; of a package in the folder that the package is in.
+        Raises `DataError` for what is not there or is no Python.
         """
-        kind = irregular(path)
-        if kind not in (None, "a folder"):
-            raise DataError(f"{path}: data must be a file or a folder. Received: {kind}")
-        found = self._called("read", path)
-        if not isinstance(found, Mapping) or not found:
-            raise self._wrong("read", "give a mapping of names to arrays", type(found).__name__)
-        arrays = {str(name): np.asarray(array) for name, array in found.items()}
-        for name, array in arrays.items():
-            if array.dtype.kind not in "biuf" or array.ndim == 0:
-                shown = f"{name}: {array.dtype.name} of shape {array.shape}"
-                raise self._wrong("read", "give arrays of numbers, samples first", shown)
-        counts = {name: len(array) for name, array in arrays.items()}
-        if len(set(counts.values())) > 1 or 0 in counts.values():
-            shown = ", ".join(f"{name} of {count}" for name, count in counts.items())
-            raise self._wrong("read", "give as many samples in each array, one or more", shown)
-        return {
-            name: array.astype(np.float32 if array.dtype.kind == "f" else np.int64)
-            for name, array in arrays.items()
-        }
+        file = Path(os.path.abspath(file))  # noqa: PTH100 (a link stays, and `..` goes)
+        root, package = file.parent, ""
+        while (root / "__init__.py").is_file():
+            root, package = root.parent, f"{root.name}.{package}"
+        found: dict[Path, SourceFile] = {}
+        waiting = [file, *_files(root, package.rstrip("."))]
+        while waiting:
+            path = waiting.pop()
+            if path not in found:
+                found[path] = source = _read(path, root)
+                for imported in _imports(source):
+                    if _is_own(root, imported, package):
+                        waiting += _files(root, imported)
+        return cls(found[file].module, tuple(sorted(found.values())))
 
-    def model(self, backend: str) -> Any:
-        """The native model of a framework, `torch` or `paddle`."""
-        return self._called("model", backend)
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """Name of each file -> digest of what it says, 16 hex digits."""
+        digest = hashlib.blake2b
+        return {f.name: digest(f.text.encode(), digest_size=8).hexdigest() for f in self.files}
 
-    def loss(self, output: Any, labels: Any) -> Any:
-        """The sum of the losses, a scalar tensor."""
-        return self._called("loss", output, labels)
-
-    def score(self, output: NDArray[Any], labels: NDArray[Any]) -> dict[str, float]:
-        """Metrics of the whole held-out split, `loss` among them."""
-        found = self._called("score", output, labels)
-        if not isinstance(found, Mapping) or "loss" not in found:
-            rule = "give a mapping of metrics by name, loss among them"
-            raise self._wrong("score", rule, repr(found))
-        return {str(name): float(value) for name, value in found.items()}
-
-    def predict(self, output: NDArray[Any]) -> list[dict[str, Any]]:
-        """For each sample of a micro-batch what is predicted, by the names of columns."""
-        found = [dict(one) for one in self._called("predict", output)]
-        if len(found) != len(output):
-            rule = f"give one mapping for each sample, {len(output)}"
-            raise self._wrong("predict", rule, str(len(found)))
+    @cached_property
+    def by_module(self) -> dict[str, SourceFile | None]:
+        """The name of each module -> its file; of a folder without `__init__.py` there is none."""
+        found: dict[str, SourceFile | None] = {}
+        for file in self.files:
+            parts = file.module.split(".")
+            for end in range(1, len(parts)):
+                found.setdefault(".".join(parts[:end]), None)
+            found[file.module] = file
         return found
 
-    def _called(self, method: str, *arguments: Any) -> Any:
-        with _of_the_user(f"{self._reference}: {method}", self._path):
-            return getattr(self._found, method)(*arguments)
+    def facts(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return asdict(self)
 
-    def _wrong(self, method: str, rule: str, received: str) -> DataError:
-        return DataError(f"{self._reference}: {method} must {rule}. Received: {received}")
-
-
-@lru_cache
-def load_own(path: Path, function: str) -> Own:
-    """The object that a function of a file makes; the file is run once a process.
-
-    Raises `DataError` for what is not there or fails.
-    """
-    reference = f"{path}:{function}"
-    spec = importlib.util.spec_from_file_location(f"dualtrain_task_{path.stem}", path)
-    if spec is None or spec.loader is None or not path.is_file():
-        raise DataError(f"{path}: must be a file of Python. Received: none such")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where pickle and dataclasses look for it
-    with _of_the_user(str(path), path):
-        spec.loader.exec_module(module)
-    make: Callable[[], Any] | None = getattr(module, function, None)
-    if not callable(make):
-        raise DataError(f"{path}: must have a function {function!r}. Received: no such")
-    with _of_the_user(reference, path):
-        found = make()
-    return Own(found, path, reference)
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, Any]) -> Code:
+        """What gave these `facts`."""
+        return cls(facts["module"], tuple(SourceFile(*file) for file in facts["files"]))
 
 
-@contextmanager
-def _of_the_user(where: str, path: Path) -> Iterator[None]:
+def _read(path: Path, root: Path) -> SourceFile:
     try:
-        yield
-    except Exception as error:
-        frames = traceback.extract_tb(error.__traceback__)
-        last = next((f for f in reversed(frames) if f.filename == str(path)), frames[-1])
-        received = f"{type(error).__name__}: {error} ({last.filename}:{last.lineno})"
-        raise DataError(f"{where} must not fail. Received: {received}") from error
+        text = decode_source(read_bytes(path))
+        compile(text, path, "exec", dont_inherit=True)
+    except OSError as error:
+        rule = "must be a file of Python that can be read"
+        raise DataError(f"{path}: {rule}. Received: {reason(error)}") from None
+    except SyntaxError as error:
+        place = path if error.lineno is None else f"{path}:{error.lineno}"
+        received = f"{type(error).__name__}: {error.msg}"
+        raise DataError(f"{place}: must be Python. Received: {received}") from None
+    except (ValueError, RecursionError, MemoryError) as error:  # bytes that are no text; too deep
+        received = f"{type(error).__name__}: {error}"
+        raise DataError(f"{path}: must be Python. Received: {received}") from None
+    return SourceFile(path.relative_to(root).as_posix(), str(path), text)
+
+
+def _imports(source: SourceFile) -> Iterator[str]:
+    """The names of all modules that its statements may import; `a.b` may be a name in `a`."""
+    package = source.module.split(".")
+    if not source.is_package:
+        package.pop()
+    for node in ast.walk(ast.parse(source.text)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level <= len(package):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            base = [*base, *filter(None, [node.module])]
+            yield from (".".join([*base, alias.name]) for alias in node.names)
+
+
+def _files(root: Path, module: str) -> Iterator[Path]:
+    """The files that importing a module runs: its packages', then its own."""
+    place = root
+    for part in module.split("."):
+        place = place / part
+        candidates = (place / "__init__.py", place.with_name(f"{part}.py"))
+        yield from [file for file in candidates if file.is_file()][:1]
+
+
+def _is_own(root: Path, module: str, package: str) -> bool:
+    """Whether an import means what stands beside the file: not what Python or a library has."""
+    first = module.partition(".")[0]
+    if first == package.partition(".")[0]:
+        return True
+    if first in sys.stdlib_module_names or str(root) in sysconfig.get_paths().values():
+        return False
+    if any(_files(root, first)):
+        return True
+    installed = PathFinder.find_spec(first)  # a library goes before a folder without __init__.py
+    return installed is None or installed.origin is None

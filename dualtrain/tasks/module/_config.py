@@ -15,8 +15,8 @@ __all__ = ["ModuleConfig"]
 class ModuleConfig(ModelConfig):
     """A model that only a framework knows."""
 
-    build: Callable[[str], Any]
-    """Name of a framework -> its native model."""
+    build: Callable[[str, type[Any]], Any]
+    """Name of a framework, and the class of all its models -> the native model."""
 
     is_known: ClassVar[bool] = False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,25 +12,27 @@ from numpy.typing import NDArray
 from dualtrain.data import MicroBatch
 from dualtrain.errors import CheckpointError
 from dualtrain.tasks._predictor import Prediction, Predictor, Samples
-from dualtrain.tasks.module._code import Own, load_own
 from dualtrain.tasks.module._config import ModuleConfig
+from dualtrain.tasks.module._own import Own, load_own
 from dualtrain.tasks.module._prepared import ArraySplit
+from dualtrain.tasks.module._saved import read_code
 
-__all__ = ["COPY", "OwnPredictor"]
-
-COPY = "module.py"
-"""The copy of the user's file."""
+__all__ = ["OwnPredictor"]
 
 
 class OwnPredictor(Predictor):
     """What `predict` of the user's object makes of the model's output."""
 
     def __init__(self, folder: Path, function: str) -> None:
-        self._own = load_own((folder / COPY).absolute(), function)
+        self._own = load_own(read_code(folder), function)
         if not self._own.has("predict"):
             rule = "the object must have the method predict(output), to predict"
-            raise CheckpointError(f"{folder / COPY}:{function}: {rule}. Received: none")
+            raise CheckpointError(f"{folder}: {function}: {rule}. Received: none")
         self.config = ModuleConfig(build=self._own.model)
+
+    def running(self) -> AbstractContextManager[None]:
+        """That of the user's code."""
+        return self._own.running()
 
     def read(self, file: Path) -> Samples:
         """What `read` of the user's object gives; `labels` are not looked at."""

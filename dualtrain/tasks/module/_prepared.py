@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dualtrain.data import MicroBatch, PreparedData, Split
+from dualtrain.tasks.module._code import Code
 
 __all__ = ["ArraySplit", "PreparedArrays"]
 
@@ -36,8 +39,18 @@ class PreparedArrays(PreparedData[ArraySplit]):
 
     names: tuple[str, ...]
     """Of the arrays."""
-    file: str
-    """The user's file of Python, from the root."""
+    own: Mapping[str, Any]
+    """`Code.facts` of the user's code, as it was when it read them."""
+
+    @cached_property
+    def source(self) -> Code:
+        """The user's code."""
+        return Code.from_facts(self.own)
+
+    @property
+    def code(self) -> Mapping[str, str]:
+        """Of each of the user's files."""
+        return self.source.digests
 
     def batch(self, split: ArraySplit, indices: NDArray[np.int64]) -> MicroBatch:
         """These samples of each array."""

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator
 
-from dualtrain.aside import write_aside
 from dualtrain.data import MicroBatch
 from dualtrain.errors import DataError
 from dualtrain.tasks._classes import score_classes
 from dualtrain.tasks._model import ParameterLike, fresh_weights
 from dualtrain.tasks._score import Score
 from dualtrain.tasks._task import SampleLoss, Task, Text
-from dualtrain.tasks.module._code import Own, load_own, split_reference
+from dualtrain.tasks.module._code import Code
 from dualtrain.tasks.module._config import ModuleConfig
-from dualtrain.tasks.module._predictor import COPY, OwnPredictor
+from dualtrain.tasks.module._own import Own, load_own, split_reference
+from dualtrain.tasks.module._predictor import OwnPredictor
 from dualtrain.tasks.module._prepared import ArraySplit, PreparedArrays
+from dualtrain.tasks.module._saved import FILES, save_code
 
 __all__ = ["ModuleTask"]
 
@@ -48,7 +49,7 @@ class ModuleTask(Task):
     that makes the object; it is called without arguments."""
 
     measures: ClassVar[tuple[str, ...] | None] = None
-    files: ClassVar[tuple[str, ...]] = (COPY,)
+    files: ClassVar[tuple[str, ...]] = FILES
     has_batch_norm: ClassVar[bool] = True
     cures: ClassVar[Mapping[str, str]] = dict.fromkeys(
         ("path", "file", "code", "function"), "write module: path.py:function"
@@ -61,13 +62,21 @@ class ModuleTask(Task):
     def _file(self, folder: Path) -> Path:
         return folder / split_reference(self.module)[0]
 
-    def _own(self, folder: Path) -> Own:
-        return load_own(self._file(folder).absolute(), split_reference(self.module)[1])
+    def _own(self, code: Code) -> Own:
+        return load_own(code, split_reference(self.module)[1])
 
-    def own_loss(self, folder: Path) -> SampleLoss | None:
+    def _code(self, folder: Path, data: PreparedArrays | None) -> Code:
+        """What has read the data; without them, what the file says now."""
+        return Code.of(self._file(folder)) if data is None else data.source
+
+    def own_loss(self, folder: Path, data: PreparedArrays | None = None) -> SampleLoss | None:
         """The object's loss, if it has one."""
-        own = self._own(folder)
+        own = self._own(self._code(folder, data))
         return SampleLoss(name="your own", total=own.loss) if own.has("loss") else None
+
+    def running(self, data: PreparedArrays) -> AbstractContextManager[None]:
+        """That of the user's code."""
+        return self._own(data.source).running()
 
     def read(self, folder: Path) -> ArraySplit:
         """The train split, after both have been read."""
@@ -75,7 +84,8 @@ class ModuleTask(Task):
 
     def prepare(self, folder: Path) -> PreparedArrays:
         """The arrays of both files."""
-        own, splits = self._own(folder), list[ArraySplit]()
+        code = self._code(folder, None)
+        own, splits = self._own(code), list[ArraySplit]()
         for file in (self.train, self.eval):
             if file is not None:
                 arrays = own.read(folder / file)
@@ -94,7 +104,7 @@ class ModuleTask(Task):
                 )
         return PreparedArrays(
             names=tuple(train.arrays),
-            file=str(self._file(folder).absolute()),
+            own=code.facts(),
             train=train,
             eval=others[0] if others else None,
         )
@@ -105,7 +115,11 @@ class ModuleTask(Task):
 
     def config(self, folder: Path, data: PreparedArrays | None = None) -> ModuleConfig:
         """The object's own function."""
-        return ModuleConfig(build=lambda backend: self._own(folder).model(backend))
+
+        def build(backend: str, kind: type[Any]) -> Any:
+            return self._own(self._code(folder, data)).model(backend, kind)
+
+        return ModuleConfig(build=build)
 
     def initial_weights(
         self, folder: Path, config: ModuleConfig, parameters: Sequence[ParameterLike], *, seed: int
@@ -120,12 +134,12 @@ class ModuleTask(Task):
 
         Raises `DataError` for an object with a loss of its own and no score.
         """
-        own = load_own(Path(data.file), split_reference(self.module)[1])
+        own = self._own(data.source)
         found = list(outputs)
         if not own.has("score"):
             if own.has("loss"):
                 rule = "an object with a loss must have score(output, labels) too, for task.eval"
-                raise DataError(f"{data.file}: {rule}. Received: none")
+                raise DataError(f"{self.module}: {rule}. Received: none")
             return score_classes(found, classes=found[0][0].shape[-1], samples="samples")
         output = np.concatenate([one for one, _ in found])
         labels = np.concatenate([batch["labels"] for _, batch in found])
@@ -141,14 +155,13 @@ class ModuleTask(Task):
         return self
 
     def save(self, folder: Path, config: ModuleConfig, data: PreparedArrays) -> None:
-        """module.py, a copy of the user's file, by which `predict` builds the model again."""
-        with write_aside(folder / COPY) as temporary:
-            shutil.copyfile(data.file, temporary)
+        """module.json and the user's code, by which `predict` builds the model again."""
+        save_code(folder, data.source)
 
     def predictor(self, folder: Path) -> OwnPredictor:
-        """By module.py."""
+        """By module.json."""
         return OwnPredictor(folder, split_reference(self.module)[1])
 
 
-def _shapes(split: ArraySplit) -> dict[str, tuple[int, ...]]:
-    return {name: array.shape[1:] for name, array in split.arrays.items()}
+def _shapes(split: ArraySplit) -> dict[str, str]:
+    return {name: f"{a.dtype.name} {a.shape[1:]}" for name, a in split.arrays.items()}

@@ -158,3 +158,37 @@ def test_a_layers_bias_that_the_constructor_holds(
         "for x in loader():\n    model(x).backward()\n    optimizer.step()\n"
     )
     assert bool(recipe["freeze"].value) is frozen
+
+
+TABLE = """
+import torch
+class Still(torch.nn.Module):
+    def __init__(self, body):
+        super().__init__()
+        self.body = body
+        {held}
+class Other(torch.nn.Module):
+    pass
+KINDS = {{"a": {{"x": Still}}, "b": {{"x": Other}}}}
+model = KINDS[config.kind]["x"]{made}(body())
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for x in loader():
+    model(x).backward()
+    optimizer.step()
+"""
+
+
+@pytest.mark.parametrize("made", ["", ".from_pretrained"])
+@pytest.mark.parametrize(
+    ("held", "certainty"),
+    [
+        ("for p in self.body.parameters(): p.requires_grad = False", "unknown"),
+        ("self.body.requires_grad_(False)", "unknown"),
+        ("for p in self.body.parameters(): p.requires_grad = True", "stated"),
+    ],
+)
+def test_one_of_several_classes_that_may_hold_some(
+    reading: Reading, made: str, held: str, certainty: str
+) -> None:
+    recipe = reading(TABLE.format(made=made, held=held))
+    assert (recipe["freeze"].certainty, bool(recipe["freeze"].value)) == (certainty, False)

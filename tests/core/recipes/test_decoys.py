@@ -106,3 +106,50 @@ def test_a_flag_of_the_rate_that_nothing_reads(
     script = SCRIPT.format(lines=lines).replace("lr=0.01", f"lr={rate}")
     codes = [one.code for one in reading(script, {"other.py": "helper = 1\n"}).hazards]
     assert ("decoy_values" in codes) is found
+
+
+CHOICE = """
+import argparse, torch
+parser = argparse.ArgumentParser()
+parser.add_argument("--lr", type=float, default=0.1)
+parser.add_argument("--kind", default="adam")
+parser.add_argument("--decay_rate", type=float, default=0.5)
+parser.add_argument("--width", type=int, default=5)
+args = parser.parse_args()
+def train(model, lr={lr}, epochs={epochs}, width=4):
+    if args.kind == "{kind}":
+        optimizer = torch.optim.SGD(model.parameters(), lr={other})
+        fall(args.{flag})
+    else:
+        optimizer = torch.optim.Adam(model.parameters(), lr=lr)
+    for epoch in range(epochs):
+        for batch in loader:
+            model(batch).sum().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+train(torch.nn.Linear(2, 2), args.lr{epochs_given}, width=args.width)
+"""
+PLAIN = {
+    "lr": 0.1, "epochs": 3, "kind": "sgd", "other": "args.lr", "flag": "width", "epochs_given": "",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({}, None),
+        ({"other": "0.01"}, 11),
+        ({"other": "0.1"}, None),
+        ({"flag": "decay_rate"}, 6),
+        ({"lr": 0.3}, None),  # one default alone
+        ({"lr": 0.3, "epochs": 9, "epochs_given": ", 5"}, 9),
+        ({"lr": 0.3, "epochs": 9, "epochs_given": ", 9"}, None),
+    ],
+)
+def test_numbers_of_what_is_not_chosen(
+    reading: Reading, change: dict[str, object], line: int | None
+) -> None:
+    recipe = reading(CHOICE.format(**{**PLAIN, **change}))
+    found = [one.place for one in recipe.hazards if one.code == "decoy_values"]
+    assert (recipe["optimizer"].value, recipe["lr"].value) == ("adam", 0.1)
+    assert [one.line for one in found if one is not None] == ([] if line is None else [line])

@@ -129,3 +129,23 @@ def test_a_penalty_is_not_taken_for_the_decay_of_adamw(
     recipe = reading(text)
     assert recipe["weight_decay"].value == 1e-4
     assert [one.code for one in recipe.hazards if one.code == "coupled_decay"] == hazards
+
+
+ATTRIBUTE = """
+    import paddle
+    class Net(paddle.nn.Layer):
+        def __init__(self):
+            self.head = paddle.nn.Linear(2, 2, weight_attr=paddle.ParamAttr({words}))
+    model = Net()
+    optimizer = paddle.optimizer.Adam(0.1, parameters=model.parameters())
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [("learning_rate=2.0", True), ("learning_rate=1.0", False), ("name='head'", False)],
+)
+def test_a_rate_that_the_models_code_multiplies(reading: Reading, words: str, found: bool) -> None:
+    recipe = reading(ATTRIBUTE.format(words=words) + LOOP)
+    assert ("param_groups" in {one.code for one in recipe.hazards}) is found
+    assert (recipe["lr_multipliers"].certainty == "unknown") is found

@@ -408,3 +408,37 @@ for epoch in range(3):
         other.step()
 """
     assert reading(torch_script(first, both))["lr"].certainty == "stated"  # in one loop
+
+
+BRANCHES = """
+import argparse
+parser = argparse.ArgumentParser()
+parser.add_argument("--task", default="b")
+args = parser.parse_args()
+if args.task == "a":
+    from tasks.a import make
+elif {test}:
+    from tasks.b import make
+else:
+    raise ValueError(args.task)
+model, optimizer = make()
+"""
+TASK = "from tasks.common import build\n\ndef make():\n    return build({lr})\n"
+COMMON = """
+import torch
+torch.manual_seed(7)
+def build(lr):
+    model = torch.nn.Linear(2, 2)
+    return model, torch.optim.SGD(model.parameters(), lr=lr)
+"""
+
+
+@pytest.mark.parametrize("test", ['args.task == "b"', "torch.cuda.is_available()"])
+def test_a_module_that_is_imported_first_where_it_is_not_entered(
+    reading: Reading, test: str
+) -> None:
+    files = {"tasks/common.py": COMMON}
+    files |= {f"tasks/{name}.py": TASK.format(lr=lr) for name, lr in {"a": 0.5, "b": 0.25}.items()}
+    recipe = reading("import torch\n" + BRANCHES.format(test=test) + LOOP, files)
+    assert recipe["optimizer"].value == "sgd" and recipe["lr"].value == 0.25
+    assert recipe["seed"].value == (7 if "args" in test else None)  # if there is a GPU

@@ -165,3 +165,28 @@ def test_an_accumulation_that_is_the_quotient_of_two_batches(
 ) -> None:
     recipe = reading(TRAINER.format(steps=steps))
     assert ("batch_is_effective" in {one.code for one in recipe.hazards}) is found
+
+
+OWN_SCHEDULE = """
+from transformers import HfArgumentParser, Trainer, TrainingArguments, get_scheduler
+(args,) = HfArgumentParser((TrainingArguments,)).parse_args_into_dataclasses()
+optimizer = make(model, args.learning_rate)
+schedule = get_scheduler("linear", optimizer, {warmup}, 500)
+Trainer(model, args, optimizers=(optimizer, schedule)).train()
+"""
+
+
+@pytest.mark.parametrize(
+    ("warmup", "words", "found"),
+    [
+        ("args.warmup_steps", "--warmup_steps 30 --warmup_ratio 0.1", True),
+        ("args.warmup_steps", "--warmup_steps 30", False),
+        ("30", "--warmup_steps 30 --warmup_ratio 0.1", False),
+    ],
+)
+def test_a_share_of_warmup_beside_the_steps_that_are_taken(
+    reading: Reading, warmup: str, words: str, found: bool
+) -> None:
+    recipe = reading(OWN_SCHEDULE.format(warmup=warmup), run=f"python train.py {words}")
+    assert recipe["warmup"].value == 30
+    assert ("decoy_values" in {one.code for one in recipe.hazards}) is found

@@ -14,8 +14,9 @@ from transformers import get_linear_schedule_with_warmup
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--accumulate", type=int, default=1)
+parser.add_argument("--most", type=int, default=-1)
 args = parser.parse_args()
-SIZE, EPOCHS = 8, 3
+SIZE, EPOCHS, MOST = 8, 3, -1
 model = torch.nn.Linear(2, 2)
 table = pandas.read_csv("train.csv").reset_index(drop=True)
 rows = [line.split() for line in open("train.txt")]
@@ -42,6 +43,9 @@ for epoch in range(EPOCHS):
         ("int(len(table) / SIZE * EPOCHS)", "examples"),
         ("int(len(rows) / 8) * EPOCHS", "examples"),
         ("len(rows[:-100]) // SIZE * EPOCHS", "examples"),
+        ("MOST if MOST > 0 else len(rows) // SIZE * EPOCHS", "examples"),
+        ("args.most if args.most > 0 else len(loader) * EPOCHS", "max_steps_or_epochs"),
+        ("900 if args.most < 0 else len(rows) // SIZE * EPOCHS", "max_steps_or_epochs"),
         ("len(loader) // args.accumulate * EPOCHS", "epochs_over_accumulate"),
     ],
 )

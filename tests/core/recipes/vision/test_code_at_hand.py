@@ -50,3 +50,30 @@ def test_a_default_that_the_code_does_not_have(tmp_path: Path, word: str, certai
 
     assert recipe["amp"].certainty == certainty
     assert recipe["scheduler_step"].certainty == "implied"
+
+
+def test_a_repository_with_other_code_is_known_only_by_its_keys(tmp_path: Path) -> None:
+    words = "FP16: {level: O1}\nclip_grad: 5\n"
+    tree = TREE.replace("Cosine", "Own").replace("epochs:", "accum_steps: 2, epochs:") + words
+    recipe = said(tmp_path, tree, tools__train="from own.engine import Engine\n")
+    stated = {one for one, found in recipe.fields.items() if found.certainty == "stated"}
+
+    assert {"epochs", "batch_size", "optimizer"} <= stated
+    for name in (
+        "schedule",
+        "end_lr",
+        "length",
+        "scheduler_step",
+        "clip",
+        "freeze",
+        "accumulate",
+        "amp",
+    ):
+        assert recipe[name].certainty == "unknown", name
+        assert "tools/train.py does not train with PaddleClas" in recipe[name].why
+
+
+def test_the_familys_own_script_is_no_other_code(tmp_path: Path) -> None:
+    recipe = said(tmp_path, TREE, tools__train="from ppcls.engine.engine import Engine\n")
+
+    assert {found.certainty for found in recipe.fields.values()} <= {"stated", "implied"}
