@@ -11,7 +11,7 @@ Between two updates turns are taken (`_turn.py`): `_evaluations.py` scores the m
 takes a metric, and what they find may end the run.
 
 `_processes.py` shares each micro-batch among several processes, which know of each other by
-`_presence.py`, over the sockets of `_lines.py`.
+`_presence.py`, by a process beside each that runs `_sentinel.py`.
 
 `_states.py` leaves the states of a run, and `_follow.py` goes on from them, update by update, to
 show what another side makes of each: by `_passes.py` in the run's own types and by `_wide.py` in

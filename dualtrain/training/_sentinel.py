@@ -303,10 +303,10 @@ class _Sentinel:
 
     def _speak(self, lost: _Loss) -> None:
         told = self._told
-        is_said = told is not None and (told["has_named"] or not lost.is_sudden)
-        if not (self._has_spoken or is_said or lost.rank == self._rank):
-            sentence = f"process {self._rank} of {self._settings.size}: {lost.sentence}"
+        if not self._has_spoken and (told is None or (lost.is_sudden and not told["has_named"])):
+            own = f"process {self._rank} of {self._settings.size}: "
             with suppress(OSError):  # a terminal that is closed
+                sentence = lost.sentence if lost.rank == self._rank else own + lost.sentence
                 print(sentence, file=sys.stderr, flush=True)
         self._has_spoken = True
 

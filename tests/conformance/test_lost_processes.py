@@ -61,7 +61,7 @@ def test_the_others_end_and_name_it(
 ) -> None:
     act, sentence = CASES[case]
     if case == "stopped":
-        monkeypatch.setattr(_presence, "SILENCE", 8.0)
+        monkeypatch.setattr(_presence, "SILENCE", 12.0)
         monkeypatch.setattr(_presence, "GRACE", 2.0)
     statuses, told = ended(size, lambda: fitted(backend, act), limit=LIMIT)
     check_named(told, size, sentence)
