@@ -14,7 +14,8 @@ _HEAD = """# Planted faults
 Written by `make mutants`; the faults are in `benchmarks/mutants/faults/`. Each is one text for
 another in one file, chosen before a look at the tests and planted alone in a copy of the sources.
 The tests that are nearest by their names run first, then those of the room, then all; the first
-that fails is named. It passes without the fault. The seconds are those of all runs until then.
+that fails is named; of some faults only a few tests were run, named by hand (`--tests`). It passes
+without the fault. The seconds are those of all runs until then.
 """
 
 

@@ -42,6 +42,9 @@ class NativeModel(Protocol):
     """`()`: evaluation mode, likewise."""
     forward: Any
     """Whose signature says which of a batch's tensors it takes."""
+    weight: Any
+    """Of a batch norm; None where it has none; likewise:"""
+    bias: Any
     children: Any
     parameters: Any
     """`()`: all, and running statistics where the framework counts them."""

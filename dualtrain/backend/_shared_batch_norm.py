@@ -92,12 +92,17 @@ class _Forward:
         squares, _ = norms.summed((apart * apart).sum(others) * part, 0.0)
         variance = squares / n
         self._move(mean.detach(), variance.detach(), n)
-        y = apart * (variance + norms.eps(layer)).rsqrt().reshape(by_channel)
+        scale = (variance + norms.eps(layer)) ** -0.5
+        y = apart * scale.reshape(by_channel)
         if layer.weight is not None:
             y = y * layer.weight.reshape(by_channel)
         if layer.bias is not None:
             y = y + layer.bias.reshape(by_channel)
         return verbs.cast(y, own)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Of a copy of the layer its own forward pass: the copy is no part of the run."""
+        return getattr, (self._layer, "forward")
 
     def _move(self, mean: Any, variance: Any, n: Any) -> None:
         """Take a batch into the running statistics, by the rule: see `use_rule`."""

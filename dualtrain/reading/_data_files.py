@@ -1,4 +1,4 @@
-"""Configuration files in YAML and JSON, with the files that they build upon."""
+"""Configuration files in YAML, JSON and Python, with the files that they build upon."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dualtrain.files import read_bytes, reason
+from dualtrain.reading._config_scripts import python_node
 from dualtrain.reading._data_text import json_node, yaml_node
 from dualtrain.reading._node import Node
 from dualtrain.reading._place import Place
@@ -16,11 +17,12 @@ from dualtrain.reading._source import SourceError, decoded
 __all__ = ["read_data"]
 
 _BASES = ("_base_", "_BASE_", "BASE")
-_ENDS = (".yml", ".yaml", ".json")
+READERS = {".json": json_node, ".py": python_node}
+_ENDS = (".yml", ".yaml", ".json", ".py")
 
 
 def read_data(path: str | os.PathLike[str], root: str | os.PathLike[str] = ".") -> Node:
-    """What a `.yml`, `.yaml` or `.json` file says, over what the files say that it builds upon.
+    """What a `.yml`, `.yaml`, `.json` or `.py` file says, over what those say that it builds on.
 
     Those are named by `_base_`, `_BASE_` or `BASE`, one or a list, from the file's own folder.
     Mappings are merged key by key, anything else is replaced; a mapping that says
@@ -41,7 +43,7 @@ def _read(path: Path, root: Path, above: Sequence[Path]) -> Node:
     except OSError as fault:
         by = f", which {_named(above[-1], root)} builds upon" if above else ""
         raise SourceError(f"{name}{by}: cannot be read: {reason(fault)}") from None
-    read = json_node if path.suffix.lower() == ".json" else yaml_node
+    read = READERS.get(path.suffix.lower(), yaml_node)
     tree = read(text.removeprefix("\ufeff"), name)
     base = Node({}, Place(name, 1))
     for one in _bases(tree):

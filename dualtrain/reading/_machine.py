@@ -90,6 +90,8 @@ class Frame:
     globals: set[str] = field(default_factory=set)
     returns: list[tuple[tuple[Condition, ...], Value]] = field(default_factory=list)
     """What may be returned before the end, and when."""
+    passed: Condition | None = None
+    """Under what the rest of a block stands, where some rounds of its loop go on before it."""
     yields: list[Item] = field(default_factory=list)
 
 

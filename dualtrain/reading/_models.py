@@ -17,11 +17,13 @@ from dualtrain.reading import (
     _executed,
     _files,
     _functions,
+    _hparams,
     _hydra,
     _ini,
     _library_loops,
     _loaders,
     _methods,
+    _rates,
     _timm,
 )
 from dualtrain.reading._machine import Model
@@ -47,6 +49,8 @@ ALL_MODELS: Mapping[str, Model] = {
         _absl,
         _hydra,
         _ini,
+        _hparams,
+        _rates,
         _timm,
         _library_loops,
     )

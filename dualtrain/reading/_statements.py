@@ -23,6 +23,7 @@ from dualtrain.reading._values import (
     Origin,
     Unknown,
     Value,
+    leaves,
 )
 
 __all__ = ["block", "run"]
@@ -64,7 +65,8 @@ def _returned(condition: Condition, value: Value, otherwise: Value) -> Value:
 
 def block(machine: Machine, body: Iterable[ast.stmt], frame: Frame) -> str:
     """Statements one after another; gives how they end."""
-    for node in body:
+    rest = iter(body)
+    for node in rest:
         machine.burn()
         rule = RULES.get(type(node))
         if rule is None:
@@ -72,6 +74,10 @@ def block(machine: Machine, body: Iterable[ast.stmt], frame: Frame) -> str:
         ends = rule(machine, node, frame)
         if ends is not None and ends != NEXT:
             return ends
+        if frame.passed is not None:
+            passed, frame.passed = frame.passed, None
+            with machine.under(condition=passed):
+                return block(machine, rest, frame)
     return NEXT
 
 
@@ -172,15 +178,23 @@ def _if(machine: Machine, node: ast.If, frame: Frame) -> str | None:
     other = _branch(machine, node.orelse, frame, Condition(test, False, None, place))
     gone = (RETURN, RAISE, BREAK, CONTINUE)
     if then.ends in gone and other.ends not in gone:
+        frame.passed = _rounds_left(then, test, False, place)
         return None
     machine.back(since)
     if other.ends in gone and then.ends not in gone:
         _again(machine, then.changes)
+        frame.passed = _rounds_left(other, test, True, place)
         return None
     machine.merge(test, then.changes, other.changes)
     if then.ends in gone and other.ends in gone:
         return RETURN if RETURN in (then.ends, other.ends) else then.ends
     return None
+
+
+def _rounds_left(side: _Side, test: Value, holds: bool, place: Place) -> Condition | None:
+    """Behind `if step % n: continue`: the rounds that come so far, of a test that counts them."""
+    counts = any(isinstance(one, (Known, Unknown)) and one.op == "%" for one in leaves(test))
+    return Condition(test, holds, None, place) if side.ends == CONTINUE and counts else None
 
 
 def _again(machine: Machine, changes: list[Change]) -> None:

@@ -219,6 +219,15 @@ def _multipliers(recipe: Recipe) -> Iterator[Told]:
         yield Untold(("lr_multipliers",), why, found)
 
 
+def _own_betas(recipe: Recipe) -> Iterator[Told]:
+    """Groups with betas of their own."""
+    found = recipe["own_betas"]
+    if found.certainty == "unknown":
+        yield Untold(("own_betas",), found.why, found)
+    elif found.value:
+        yield Entry(("own_betas",), found.value, found)
+
+
 def _amp(recipe: Recipe) -> Iterator[Told]:
     amp = recipe["amp"]
     if amp.certainty == "unknown":
@@ -281,6 +290,7 @@ SECTIONS: tuple[Callable[[Recipe], Iterator[Told]], ...] = (
     horizon,
     _decay,
     _multipliers,
+    _own_betas,
     _clip,
     _batch,
     _loss,

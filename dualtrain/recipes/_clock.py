@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -34,6 +35,9 @@ __all__ = [
     "same_tree",
     "unwrapped",
 ]
+
+MICRO_BATCHES = re.compile(r"accum|update_(freq|every|interval|period)")
+"""Names of how many micro-batches an update has."""
 
 WRAPPERS = (
     "enumerate",
@@ -231,6 +235,8 @@ def _gate(test: Value, holds: bool) -> tuple[Value, int | None, bool, bool] | No
     match test.op:
         case "not":
             return _gate_of_not(test.operands[0], holds)
+        case "%":
+            return _gate_of_not(test, True) if not holds else None
         case "or" | "and":
             for one in test.operands:
                 found = _gate(one, holds)
@@ -290,7 +296,7 @@ def _modulo(a: Value, b: Value) -> tuple[Value, int | None, bool, bool] | None:
 
 def _reached(a: Value, b: Value) -> tuple[Value, int | None, bool, bool] | None:
     """A count of its own that is set back at each update, as its name says."""
-    if counted(a) and any("accum" in name or "update_freq" in name for name in names_of(b)):
+    if counted(a) and any(map(MICRO_BATCHES.search, names_of(b))):
         return (b, *_counting(a), False)
     return None
 

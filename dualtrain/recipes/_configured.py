@@ -115,7 +115,8 @@ def settled(value: Value, pattern: re.Pattern[str]) -> Value:
     itself where there is none, or where there are several."""
     named = [one for one in settings(value) if any(map(pattern.search, own_names(one)))]
     values = {repr(one.value) for one in named}
-    if len(values) == 1 and named[0].value is not None:
+    open_ = (one for one in reached(value) if isinstance(one, Unknown) and one.op == "parsed")
+    if len(values) == 1 and named[0].value is not None and not any(open_):
         return named[0]
     return configured(value)
 

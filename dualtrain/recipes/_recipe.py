@@ -22,6 +22,7 @@ from dualtrain.reading import (
     read_program,
     working_folder,
 )
+from dualtrain.reading._config_scripts import is_configuration
 from dualtrain.reading._data_files import read_data
 from dualtrain.reading._source import decoded
 from dualtrain.recipes._configured import settings
@@ -55,7 +56,7 @@ from dualtrain.recipes.schedules._part import schedule_part
 from dualtrain.recipes.trainers._models import trainer_models
 from dualtrain.recipes.trainers._part import trainer_of, trainer_part
 from dualtrain.recipes.trainers._tree import trainer_tree
-from dualtrain.recipes.vision import vision_recipe
+from dualtrain.recipes.vision import framework_of, vision_recipe
 
 __all__ = ["RecipeError", "read_recipe"]
 
@@ -116,6 +117,8 @@ def read_recipe(
             return _of_tree(sources.trees[0], top, run, overrides or {})
         sources.scripts.append(script_of(sources.pages, top))
     script = sources.scripts[0]
+    if (text := _code(script)) is not None and is_configuration(text, script.name):
+        return _of_tree(script, top, run, overrides or {})
     trees = [Path(config)] if config is not None else sources.trees
     command = _command(script, sources.pages, top, run, overrides or {})
     argv = _argv(command, overrides or {})
@@ -237,7 +240,7 @@ def _of_tree(path: Path, root: Path, run: str | None, overrides: Mapping[str, ob
             "it too"
         )
     fields, hazards = found
-    return Recipe(fields, tuple(hazards), (), "paddle", root)
+    return Recipe(fields, tuple(hazards), (), framework_of(tree), root)
 
 
 def _code(path: Path) -> str | None:

@@ -64,6 +64,7 @@ FIELDS = (
     "scheduler_step",  # per_batch per_update per_epoch on_eval never
     "param_groups",  # groups with numbers of their own
     "lr_multipliers",  # their rates, as patterns of names
+    "own_betas",  # their betas, as patterns of names
 )
 
 

@@ -52,6 +52,21 @@ def test_numbers_are_in_the_targets_own_unit(
     assert np.abs(errors).mean() == pytest.approx(score.metrics["mae"], rel=1e-5)
 
 
+@pytest.mark.parametrize("count", [1, 21])
+def test_the_last_micro_batch_may_be_short(backend: Backend, numbers: Path, count: int) -> None:
+    """Of 24 rows in micro-batches of 8 none is; each row has the prediction that it has there."""
+    train(number_spec(numbers), backend.NAME, output=numbers / "out")
+    lines = (numbers / "new.csv").read_text(encoding="utf-8").splitlines()[: count + 1]
+    (numbers / "few.csv").write_text("\n".join([*lines, ""]), encoding="utf-8")
+    few, whole = (predict(numbers / "out", numbers / f"{name}.csv") for name in ("few", "new"))
+    assert [row["line"] for row in few] == [row["line"] for row in whole[:count]]
+    np.testing.assert_allclose(
+        [row["prediction"] for row in few],
+        [row["prediction"] for row in whole[:count]],
+        rtol=1e-5,
+    )
+
+
 @pytest.mark.parametrize("pair", [None, "text"])
 def test_classes_are_those_of_the_score(backend: Backend, tmp_path: Path, pair: str | None) -> None:
     """Of fresh models of texts and of pairs; the spec, its data and its folder are gone."""

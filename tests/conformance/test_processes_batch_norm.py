@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -87,3 +88,16 @@ def test_the_image_task_trains_as_in_one_process(
             load_file(tmp_path / n / f"{file}.safetensors") for n in ("alone", "shared")
         )
         assert apart(shared, alone) < 1e-5
+
+
+def test_a_copy_of_the_model_is_no_part_of_the_run(backend: Backend) -> None:
+    """Such as a callback makes, to evaluate it in one process."""
+    model = backend.build_model(CONFIG)
+    undo = backend.share_batch_norm(model, "torch", lambda: True)
+    copied = backend.modules(copy.deepcopy(model))
+    for path, layer in backend.modules(model).items():
+        if path.endswith("norm"):
+            assert "forward" in vars(layer)
+            assert copied[path].forward.__self__ is copied[path]
+    undo()
+    assert all("forward" not in vars(layer) for layer in backend.modules(model).values())

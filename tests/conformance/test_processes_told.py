@@ -74,16 +74,17 @@ def test_buffers_are_those_of_the_first_process(backend: Backend, tmp_path: Path
 
     def fitted() -> None:
         model = backend.build_model(CnnConfig(inputs=1, channels=(2,), classes=2))
-        held = {**backend.dump_weights(model), **backend.dump_statistics(model)}
+        weights = {**backend.dump_weights(model), **backend.dump_statistics(model)}
         statistics = {n: a + rank() for n, a in backend.dump_statistics(model).items()}
-        backend.load_weights(model, held | statistics)
+        backend.load_weights(model, weights | statistics)
         model.train()
         for module in backend.modules(model).values():
             if "BatchNorm" in type(module).__name__:
                 module.eval()
         with pytest.warns(UserWarning, match="evaluation mode and stay so"):
             dualtrain.fit(spec_of(), model, [batch], loss=loss)
-        np.savez(tmp_path / f"{rank()}.npz", **backend.dump_statistics(model))
+        held: dict[str, Any] = {**backend.dump_statistics(model)}
+        np.savez(tmp_path / f"{rank()}.npz", **held)
 
     forked(2, fitted)
     first, second = (dict(np.load(tmp_path / f"{n}.npz")) for n in range(2))

@@ -98,7 +98,7 @@ UNSAID = {
         "no test of names",
     ),
     "another rate": ('{"params": model.head.parameters(), "lr": pick(0.01)}', "cannot be told"),
-    "betas": ('{"params": model.head.parameters(), "betas": (0.8, 0.9)}', "betas"),
+    "eps": ('{"params": model.head.parameters(), "eps": 1e-6}', "eps"),
     "chosen": ('{"params": choose(model), "lr": 0.01}', "which parameters"),
 }
 
@@ -195,3 +195,55 @@ def test_paddle_takes_no_lr_of_a_group(tmp_path: Path) -> None:
     codes = {one.code for one in recipe.hazards} & {"dead_flag", "param_groups"}
     assert (codes, recipe["lr_multipliers"].value) == ({"dead_flag"}, None)
     assert recipe["lr"].value == 0.001
+
+
+BETAS = {
+    "of a module": """
+        optimizer = torch.optim.AdamW([
+            {"params": model.bert.parameters(), "lr": 0.001},
+            {"params": model.head.parameters(), "betas": (0.8, 0.9)},
+        ], lr=0.01)
+        """,
+    "of names, and what decays": """
+        optimizer = torch.optim.AdamW([
+            {"params": [p for n, p in named if "head" in n], "betas": (0.8, 0.9)},
+            {"params": [p for n, p in named if "head" not in n], "weight_decay": 0.1},
+        ], lr=0.01, betas=(0.9, 0.98))
+        """,
+    "of one pair": """
+        optimizer = torch.optim.AdamW([
+            {"params": model.bert.parameters(), "betas": (0.9, 0.999), "lr": 0.001},
+            {"params": model.head.parameters()},
+        ], lr=0.01)
+        """,
+}
+
+
+@pytest.mark.parametrize("name", BETAS)
+def test_torch_has_the_betas_that_are_read(name: str, tmp_path: Path) -> None:
+    own = textwrap.dedent(BETAS[name])
+    recipe = read(tmp_path, HEAD + own + LOOP)
+    script: dict[str, Any] = {}
+    exec(HEAD + own, script)  # the optimizer as torch makes it
+
+    groups = script["optimizer"].param_groups
+    held = {id(p): list(group["betas"]) for group in groups for p in group["params"]}
+    native = {n: held[id(p)] for n, p in script["model"].named_parameters()}
+    said = words(recipe, "own_betas") or []
+    usual = recipe["betas"].value
+    read_back = {
+        n: next((one["betas"] for one in said if fnmatchcase(n, one["pattern"])), usual)
+        for n in native
+    }
+    assert recipe["own_betas"].certainty == "stated"
+    assert recipe["lr_multipliers"].certainty != "unknown"
+    assert read_back == native
+    assert bool(said) is (len({tuple(pair) for pair in native.values()}) > 1)
+
+
+def test_betas_of_a_group_that_cannot_be_told(tmp_path: Path) -> None:
+    own = '{"params": model.head.parameters(), "betas": pick(0.8)}'
+    lines = f"optimizer = torch.optim.AdamW([{own}], lr=0.01)\n"
+    recipe = read(tmp_path, HEAD + lines + LOOP)
+    assert recipe["own_betas"].certainty == "unknown"
+    assert "cannot be told" in recipe["own_betas"].why

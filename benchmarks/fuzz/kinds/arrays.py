@@ -63,7 +63,7 @@ class Arrays(Kind):
         draw = np.random.default_rng(0)
         grey = draw.integers(0, 256, (8, 4, 4)).astype(np.uint8)
         colour = draw.normal(size=(8, 4, 6, 3)).astype(np.float64)
-        tables = {
+        tables: dict[str, dict[str, Any]] = {
             "cnn": {"images": grey, "labels": np.array([10, 2] * 4)},
             "vit": {"images": colour, "labels": np.array(["ox", "cow"] * 4)},
             "own": {"x": colour[:, 0], "n": grey[:, 0, 0].astype("i2"), "labels": np.arange(8) % 2},
@@ -155,7 +155,7 @@ def _other_array(draw: Random, data: bytes) -> tuple[bytes, str]:
             arrays[name] = _ARRAYS[told](arrays[name])
             told = f"{name} {told}"
     written = io.BytesIO()
-    np.savez(written, **arrays)  # type: ignore[arg-type]
+    np.savez(written, **arrays)
     return written.getvalue(), told
 
 

@@ -35,8 +35,8 @@ MUTANTS = (
         name="images: one scale for all channels",
         breaks="each channel is divided by the deviation of all pixels",
         file=f"{_IMAGES}_prepared.py",
-        old="tuple(pixels.std(axis=(0, 2, 3)).tolist())",
-        new="(float(pixels.std()),) * channels",
+        old="deviations = pixels.std(axis=(0, 2, 3))",
+        new="deviations = np.full(channels, pixels.std())",
     ),
     Mutant(
         name="images: the last patch decides",

@@ -7,6 +7,7 @@ from benchmarks.mutants._mutant import Mutant
 __all__ = ["MUTANTS"]
 
 _AT = "dualtrain/training/"
+_SENTINEL = f"{_AT}_sentinel.py"
 _TORCH = "backends/dualtrain_torch/processes.py"
 _PADDLE = "backends/dualtrain_paddle/processes.py"
 
@@ -52,8 +53,8 @@ MUTANTS = (
         name="processes: averaged but for the last",
         breaks="of an accumulated update the last micro-batch is each process's own",
         file=f"{_AT}_processes.py",
-        old="if self._spread is None or is_last:",
-        new="if self._spread is None or not is_last:",
+        old="with nullcontext() if averages else",
+        new="with nullcontext() if not averages else",
     ),
     Mutant(
         name="processes: all drop out the same",
@@ -145,5 +146,40 @@ MUTANTS = (
         file=_PADDLE,
         old="        self._stage_1._sharding_sync_parameters()\n",
         new="        pass\n",
+    ),
+    Mutant(
+        name="presence: a meeting of the first to come",
+        breaks="nobody waits for a process that writes a checkpoint",
+        file=_SENTINEL,
+        old="here = min(peer.met for peer",
+        new="here = max(peer.met for peer",
+    ),
+    Mutant(
+        name="presence: who is done is lost",
+        breaks="of a run that ended well a process is said to be lost",
+        file=_SENTINEL,
+        old="if peer.is_done or rank in self._losses:",
+        new="if rank in self._losses:",
+    ),
+    Mutant(
+        name="presence: anybody is believed",
+        breaks="who calls the first sentinel without its word is taken for a process",
+        file=_SENTINEL,
+        old='elif message.get("word") == self._settings.word:',
+        new='elif "word" in message:',
+    ),
+    Mutant(
+        name="presence: the last that is lost",
+        breaks="named is a process that ended for another's sake",
+        file=_SENTINEL,
+        old="self._settle(min(self._losses.values()))",
+        new="self._settle(max(self._losses.values()))",
+    ),
+    Mutant(
+        name="presence: silence is borne",
+        breaks="a process that stands still is waited for as long as the framework waits",
+        file=_SENTINEL,
+        old="if peer.silent > self._settings.silence:",
+        new="if peer.silent > 1000 * self._settings.silence:",
     ),
 )

@@ -120,8 +120,8 @@ MUTANTS = (
         name="one too many is kept",
         breaks="`checkpoint.keep: 2` leaves three",
         file=f"{_FOLDER}_keeper.py",
-        old="*self._kept[:-keep]):",
-        new="*self._kept[: -keep - 1]):",
+        old="one in self._kept[-keep:]]",
+        new="one in self._kept[-keep - 1 :]]",
     ),
     Mutant(
         name="two runs in one folder",
@@ -134,7 +134,7 @@ MUTANTS = (
         name="damaged ones stay",
         breaks="a checkpoint that is damaged stays for good, and is warned of at each resume",
         file=f"{_FOLDER}_keeper.py",
-        old="for old in (*self._damaged, *self._kept[:-keep]):",
-        new="for old in self._kept[:-keep]:",
+        old="{*self._damaged, *self._kept}",
+        new="{*self._kept}",
     ),
 )

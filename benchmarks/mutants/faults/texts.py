@@ -131,7 +131,7 @@ MUTANTS = (
         name="tags: predicted from [CLS] on",
         breaks="each word is given the tag of the token before it",
         file=f"{_TAGS}_predictor.py",
-        old="class_predictions(logits[begins], self.classes)",
+        old="class_predictions(logits[list(begins.values())], self.classes)",
         new="class_predictions(logits[: len(begins)], self.classes)",
     ),
     Mutant(

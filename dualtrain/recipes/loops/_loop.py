@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dualtrain.recipes._clock import Clock, clock_of, counted
 from dualtrain.recipes._configured import configured, setting_of
 from dualtrain.recipes._found import stated
@@ -35,6 +37,9 @@ def loop_part(seen: Seen) -> Part:
         "scheduler_step": scheduler_step(clock),
     }
     fields |= {name: one for name, one in others.items() if one is not None}
+    count, stepped = fields["accumulate"], fields.get("scheduler_step")
+    if count.certainty == "unknown" and stepped is not None and stepped.value == "per_batch":
+        fields["scheduler_step"] = replace(stepped, value=None, certainty="unknown", why=count.why)
     return Part(fields, hazards(clock))
 
 

@@ -13,7 +13,7 @@ from dualtrain.recipes._seen import Part, Seen
 from dualtrain.recipes._signatures import Signature, given, parameters_of, signature_of
 from dualtrain.recipes.parameters._decay import regularized
 from dualtrain.recipes.parameters._groups import Group, groups_of
-from dualtrain.recipes.parameters._rates import Unsaid, rates_of
+from dualtrain.recipes.parameters._rates import Unsaid, betas_of, rates_of
 from dualtrain.recipes.schedules._driving import factors, writes
 
 __all__ = ["optimizer_part"]
@@ -60,6 +60,8 @@ def optimizer_part(seen: Seen) -> Part:
     part.fields["param_groups"] = Found(own, "stated", event.place)
     if own:
         part.fields["lr_multipliers"] = _multipliers(event, signature, groups, part.fields)
+    if any("betas" in one.values for one in groups):
+        part.fields["own_betas"] = _own_betas(event, groups, part.fields)
     by_hand = None if any(True for _ in factors(seen)) else _own_rates(seen)
     if by_hand is not None:
         why = "parameters are given rates of their own: optimize_attr is written"
@@ -134,6 +136,15 @@ def _multipliers(
     except Unsaid as reason:
         return Found(None, "unknown", event.place, why=str(reason))
     return Found(rates, "stated", event.place)
+
+
+def _own_betas(event: Event, groups: list[Group], fields: Mapping[str, Found]) -> Found:
+    """The betas of the groups, as patterns of names."""
+    try:
+        pairs = betas_of(groups, fields.get("betas", ABSENT).value)
+    except Unsaid as reason:
+        return Found(None, "unknown", event.place, why=str(reason))
+    return Found(pairs, "stated", event.place)
 
 
 def _of_all_groups(fields: Mapping[str, Found], groups: list[Group]) -> dict[str, Found]:

@@ -1,16 +1,16 @@
-"""Parameter groups that learn at rates of their own, as patterns of names."""
+"""Parameter groups with rates or betas of their own, as patterns of names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from dualtrain.reading import Known, ListValue, Made, Unknown, Value
+from dualtrain.reading import Known, ListValue, Made, Unknown, Value, plain
 from dualtrain.recipes._found import number
 from dualtrain.recipes.parameters._filters import Rule, rule_of, tests_of
 from dualtrain.recipes.parameters._groups import Group
 
-__all__ = ["Unsaid", "rates_of"]
+__all__ = ["Unsaid", "betas_of", "rates_of"]
 
 GLOBS = {"substring": "*{}*", "prefix": "{}*", "suffix": "*{}", "exact": "{}", "glob": "{}"}
 """Kind of a text -> the pattern that says it."""
@@ -18,12 +18,12 @@ GLOBS = {"substring": "*{}*", "prefix": "{}*", "suffix": "*{}", "exact": "{}", "
 OTHERS = "*"
 """The pattern of all that the others leave."""
 
-SAID = ("params", "weight_decay", "name", "names")
+SAID = ("params", "weight_decay", "betas", "name", "names")
 """What of a group is said elsewhere, or says nothing."""
 
 
 class Unsaid(Exception):
-    """No word says the rates of these groups; the reason."""
+    """No word says the rates or the betas of these groups; the reason."""
 
 
 def rates_of(groups: Sequence[Group], base: Any, *, multiples: bool) -> list[dict[str, Any]]:
@@ -37,18 +37,39 @@ def rates_of(groups: Sequence[Group], base: Any, *, multiples: bool) -> list[dic
     word, own = ("learning_rate", "multiplier") if multiples else ("lr", "lr")
     usual = 1.0 if multiples else base
     rates = [_rate(one, word, usual) for one in groups]
-    if all(rate == usual for rate in rates):
+    found = _by_pattern(groups, rates, usual)
+    return [{"pattern": pattern, own: rate} for pattern, rate in found]
+
+
+def betas_of(groups: Sequence[Group], base: Any) -> list[dict[str, Any]]:
+    """`own_betas` of the groups that torch's optimizer is given; empty where all have one pair.
+
+    base: the optimizer's own pair, as a list.
+
+    Raises `Unsaid`.
+    """
+    pairs = [_betas(one, base) for one in groups]
+    found = _by_pattern(groups, pairs, base)
+    return [{"pattern": pattern, "betas": pair} for pattern, pair in found]
+
+
+def _by_pattern(
+    groups: Sequence[Group], values: Sequence[Any], usual: Any
+) -> list[tuple[str, Any]]:
+    """The patterns of names that have another value than the usual one.
+
+    Raises `Unsaid`.
+    """
+    if all(value == usual for value in values):
         return []
     found: dict[str, Any] = {}
-    for group, rate in zip(groups, rates, strict=True):
-        for pattern in _patterns(group, _of_decay(groups, rates)):
-            if found.setdefault(pattern, rate) != rate:
-                raise Unsaid(f"groups of {pattern} have both {found[pattern]} and {rate}")
+    for group, value in zip(groups, values, strict=True):
+        for pattern in _patterns(group, _of_decay(groups, values)):
+            if found.setdefault(pattern, value) != value:
+                raise Unsaid(f"groups of {pattern} have both {found[pattern]} and {value}")
     others = found.pop(OTHERS, usual)
-    kept = {pattern: rate for pattern, rate in found.items() if rate != others}
-    if others != usual:
-        kept[OTHERS] = others
-    return [{"pattern": pattern, own: rate} for pattern, rate in kept.items()]
+    kept = [(pattern, value) for pattern, value in found.items() if value != others]
+    return kept if others == usual else [*kept, (OTHERS, others)]
 
 
 def _rate(group: Group, word: str, usual: Any) -> Any:
@@ -60,6 +81,15 @@ def _rate(group: Group, word: str, usual: Any) -> Any:
     if rate is None:
         raise Unsaid(f"the rate of a group cannot be told: {group.numbers}")
     return rate
+
+
+def _betas(group: Group, usual: Any) -> Any:
+    if "betas" not in group.values:
+        return usual
+    try:
+        return list(plain(group.values["betas"]))
+    except (ValueError, TypeError):
+        raise Unsaid(f"the betas of a group cannot be told: {group.numbers}") from None
 
 
 def _of_decay(groups: Sequence[Group], rates: Sequence[Any]) -> set[tuple[tuple[str, str], ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dualtrain.reading import Event, Instance, Known, Made, Unknown, Value, alternatives
+from dualtrain.recipes._found import number
 from dualtrain.recipes._seen import Seen, inside
 from dualtrain.recipes.schedules._names import is_schedule_path
 
@@ -146,8 +147,13 @@ def drives(seen: Seen, value: Value | None) -> bool:
 
 
 def writes(seen: Seen) -> list[Event]:
-    """Where the program writes the rate itself: into a group of the optimizer, or by `set_lr`."""
-    return [one for one in seen.program.events if _writes(seen, one)]
+    """Where the program writes the rate itself: into a group of the optimizer, or by `set_lr`; not
+    where all that it writes is the rate that the optimizer has anyway."""
+    found = [one for one in seen.program.events if _writes(seen, one)]
+    real = [one for one in found if one.context.real] or found
+    plain = number(rate(seen))
+    same = plain is not None and all(number(one.args[0]) == plain for one in real if one.args)
+    return [] if same else found
 
 
 def _writes(seen: Seen, event: Event) -> bool:

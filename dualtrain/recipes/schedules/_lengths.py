@@ -59,7 +59,10 @@ def _same_number(one: Value, other: Value) -> bool:
 
 
 def _modulos(seen: Seen) -> Iterator[Value]:
-    """What an update's number is compared with modulo."""
+    """What an update's number is compared with modulo, or an engine is told."""
+    for event in seen.program.events:
+        if event.kind == "call" and event.context.real:
+            yield from (one for name, one in event.kwargs.items() if ACCUMULATION.search(name))
     for event in seen.updates:
         for condition in event.context.conditions:
             for one in parts(condition.test):

@@ -6,13 +6,25 @@ from collections.abc import Callable, Sequence
 
 from dualtrain.reading import Node
 from dualtrain.recipes._record import Found, Hazard
-from dualtrain.recipes.vision import _classification, _detection, _segmentation, _text, _video
+from dualtrain.recipes.vision import (
+    _classification,
+    _detection,
+    _openmmlab,
+    _segmentation,
+    _text,
+    _video,
+)
 from dualtrain.recipes.vision._flags import applied
 from dualtrain.recipes.vision._reading import Claim, Reading, frozen
 
-__all__ = ["vision_recipe"]
+__all__ = ["framework_of", "vision_recipe"]
 
-FAMILIES = (_segmentation, _classification, _text, _detection, _video)
+FAMILIES = (_segmentation, _classification, _text, _detection, _video, _openmmlab)
+
+
+def framework_of(tree: Node) -> str:
+    """Whose optimizer a configuration of a known shape names."""
+    return "torch" if _openmmlab.recognises(tree) else "paddle"
 
 
 def no_code(path: str) -> None:
@@ -77,6 +89,6 @@ def _freeze(reading: Reading) -> None:
 
 
 def _finish(reading: Reading) -> tuple[dict[str, Found], list[Hazard]]:
-    text = f"the numbers stand in YAML, what is made of them in {reading.code}'s code"
+    text = f"the numbers stand in a configuration, what is made of them in {reading.code}'s code"
     reading.warn("spread_over_files", reading.tree.place, text)
     return reading.fields, reading.hazards

@@ -424,3 +424,36 @@ def test_an_end_of_zero_that_has_a_name(reading: Reading, name: str, end: int | 
     flags += f"parser.add_argument('--{name}', type=float, default=0)\nargs = parser.parse_args()"
     recipe = reading(f"{flags}\n{SHORT.format(epochs=9, rate=rate)}")
     assert (recipe["schedule"].value, recipe["end_lr"].value) == ("cosine", end)
+
+
+OF_OPTIMIZER = """
+import paddle
+model = paddle.nn.Linear(2, 2)
+optimizer = paddle.optimizer.{made}
+{before}
+schedule = paddle.optimizer.lr.MultiStepDecay(optimizer.get_lr(), milestones=[3], gamma=0.1)
+optimizer.set_lr_scheduler(schedule)
+for epoch in range(9):
+    for batch in paddle.io.DataLoader(data(), batch_size=4):
+        model(batch).backward()
+        optimizer.step()
+        optimizer.clear_grad()
+    schedule.step()
+"""
+
+
+@pytest.mark.parametrize(
+    ("made", "before", "lr"),
+    [
+        ("Adam(parameters=model.parameters(), learning_rate=0.25)", "", 0.25),
+        ("SGD(0.5, model.parameters())", "", 0.5),
+        ("SGD(0.5, model.parameters())", "optimizer.set_lr(read())", None),
+        ("SGD(read(), model.parameters())", "", None),
+    ],
+)
+def test_a_schedule_that_is_given_the_optimizers_rate(
+    reading: Reading, made: str, before: str, lr: float | None
+) -> None:
+    recipe = reading(OF_OPTIMIZER.format(made=made, before=before))
+    assert (recipe["schedule"].value, recipe["milestones"].value) == ("piecewise", [3])
+    assert recipe["lr"].value == lr
