@@ -280,7 +280,9 @@ def _hear(machine: Machine, made: DictValue, heard: Heard, words: Sequence[Known
         value = _converted(machine, argument, Known(text, origin))
         choices = argument.word("choices")
         if choices is not None and isinstance(value, Known) and value.value not in list(choices):
-            machine.note(f"{argument.place}: {argument.flag} does not take {text!r}")
+            why = f"{argument.flag} does not take {text!r}"
+            machine.note(f"{argument.place}: {why}")
+            return Unknown(why, origin, "flag", (Known(argument.flag),))
         return value
 
     values = heard.values

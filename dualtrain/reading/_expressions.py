@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from dualtrain.reading import _attributes, _calls, _imports
@@ -189,16 +190,25 @@ def _boolean(machine: Machine, node: ast.BoolOp, frame: Frame, place: Place) -> 
     op = "and" if isinstance(node.op, ast.And) else "or"
     open_ones: list[Value] = []
     last: Value = Known(op == "and")
+    first: Value | None = None
     for one in node.values:
-        last = evaluate(machine, one, frame)
+        first, last = (last if one is node.values[-1] else None), evaluate(machine, one, frame)
         known = truth(last)
         if known is None or known is (op == "or"):
             open_ones.append(last)
         if known is (op == "or"):
             break
     if not open_ones or open_ones[0] is last:
-        return last
+        return _instead(node, first, last) if first is not None else last
     return Unknown("", Origin("computed", place), op, tuple(open_ones))
+
+
+def _instead(node: ast.BoolOp, first: Value, last: Value) -> Value:
+    """Of `flag or number`, where the flag is not given: a choice, as `if` makes it."""
+    unset = isinstance(first, Known) and bool(first.origin.name) and first.value in (None, 0)
+    if isinstance(node.op, ast.Or) and unset and isinstance(last, Unknown) and last.op:
+        return replace(last, op="if", operands=(first, first, last))
+    return last
 
 
 def _compare(machine: Machine, node: ast.Compare, frame: Frame, place: Place) -> Value:

@@ -483,6 +483,15 @@ def _get_int(text: Any, *base: Any) -> int:
     return int(text, *base)
 
 
+def _strtobool(text: str) -> int:
+    """As distutils has it: 1 or 0."""
+    if text.lower() in ("y", "yes", "t", "true", "on", "1"):
+        return 1
+    if text.lower() in ("n", "no", "f", "false", "off", "0"):
+        return 0
+    raise ValueError(text)
+
+
 MODELS: dict[str, Callable[[Machine, Event], Value | None]] = {
     "builtins.len": _len,
     "builtins.any": _any_or_all("any"),
@@ -532,6 +541,8 @@ MODELS: dict[str, Callable[[Machine, Event], Value | None]] = {
     "numpy.array": _same,
     "numpy.cos": _pure("cos", math.cos),
     "numpy.sqrt": _pure("sqrt", math.sqrt),
+    "distutils.util.strtobool": _pure("strtobool", _strtobool),
+    "setuptools.distutils.util.strtobool": _pure("strtobool", _strtobool),
     "ast.literal_eval": _pure("literal_eval", lambda text: ast.literal_eval(text)),
     "builtins.eval": _pure("literal_eval", lambda text: ast.literal_eval(text)),
     "paddle.distributed.spawn": _spawn,

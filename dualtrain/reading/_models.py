@@ -23,6 +23,7 @@ from dualtrain.reading import (
     _library_loops,
     _loaders,
     _methods,
+    _omegaconf,
     _rates,
     _timm,
 )
@@ -50,6 +51,7 @@ ALL_MODELS: Mapping[str, Model] = {
         _hydra,
         _ini,
         _hparams,
+        _omegaconf,
         _rates,
         _timm,
         _library_loops,

@@ -38,7 +38,8 @@ def loop_part(seen: Seen) -> Part:
     }
     fields |= {name: one for name, one in others.items() if one is not None}
     count, stepped = fields["accumulate"], fields.get("scheduler_step")
-    if count.certainty == "unknown" and stepped is not None and stepped.value == "per_batch":
+    alike = clock.updates and count.certainty == "unknown"
+    if alike and stepped is not None and stepped.value == "per_batch":
         fields["scheduler_step"] = replace(stepped, value=None, certainty="unknown", why=count.why)
     return Part(fields, hazards(clock))
 

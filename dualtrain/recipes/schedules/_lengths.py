@@ -16,7 +16,7 @@ from dualtrain.recipes.schedules._numeric import NotANumber, Numbers, key, parts
 
 __all__ = ["epochs_of", "in_epochs", "length_of", "lengths_of", "share_of_epochs", "warmup_of"]
 
-ACCUMULATION = re.compile(r"accum|update_freq|grad_acc|ACCUM", re.I)
+ACCUMULATION = re.compile(r"accum|update_(freq|every|interval|period)|grad_acc", re.I)
 BATCH = re.compile(r"batch|\bbs\b", re.I)
 GIVES = re.compile(r"load|iter|batch|sampler|prepare|split", re.I)
 """Functions that may give batches, and not samples."""

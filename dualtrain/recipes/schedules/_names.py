@@ -478,6 +478,8 @@ def is_schedule_path(path: str) -> bool:
     if library_schedule(path) is not None:
         return True
     package, _, name = path.removesuffix(".__init__").rpartition(".")
+    if package == "torch.optim.swa_utils":
+        return name == "SWALR"
     if package.startswith("transformers") and name.startswith("get_"):
         return "_schedule" in name
     if package.startswith("paddle.fluid") or not name[:1].isupper():

@@ -122,7 +122,8 @@ def _of_all(seen: Seen, held: Value) -> Fields:
         rises = more["schedule"].value == "constant" and "warmup" in more
         if not rises or "warmup" in fields:
             why = f"{described(held)} and {described(made)} both move the rate"
-            return {"schedule": Found(None, "unknown", event.place, why=why)}
+            doubted = ("schedule", *(["lr"] if "lr" in {**fields, **more} else []))
+            return unknown(doubted, event.place, why)
         unit = more["warmup_unit"]
         if not more["warmup"].why and unit.value in ("steps", "epochs"):
             unit = replace(unit, value="epochs" if stepped_per_epoch(seen, made) else "steps")

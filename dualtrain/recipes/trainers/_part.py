@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -119,8 +120,23 @@ def _own_way(trainer: Event) -> dict[str, Found]:
             if isinstance(method, Function):
                 place = Place(one.module.file, method.node.lineno)
                 why = f"{one.name}.{name} decides it: look there"
-                doubts |= {field: Found(None, "unknown", place, why=why) for field in fields}
+                of_optimizer = _beyond(method.node) if "optimizer" in name else ()
+                every = (*fields, *of_optimizer)
+                doubts |= {field: Found(None, "unknown", place, why=why) for field in every}
     return doubts
+
+
+def _beyond(method: ast.AST) -> Iterator[str]:
+    """Further fields that a method decides which makes the optimizer: a rate that is not the
+    arguments' own, a momentum."""
+    for one in ast.walk(method):
+        if not isinstance(one, ast.keyword):
+            continue
+        plain = isinstance(one.value, ast.Attribute) and one.value.attr == "learning_rate"
+        if one.arg in ("lr", "learning_rate") and not plain:
+            yield "lr"
+        elif one.arg in ("momentum", "nesterov"):
+            yield one.arg
 
 
 def _groups(seen: Seen, trainer: Event) -> Place | None:
@@ -139,7 +155,8 @@ def trainer_part(seen: Seen, trainer: Event, root: Path) -> Part:
     part = Part()
     own, schedule = _handed(seen, trainer), _taken(_schedule(trainer))
     if own is not None:
-        for one in (optimizer_part(seen), decay_part(seen), clip_part(seen)):
+        clips = [] if family == "transformers" else [clip_part(seen)]  # it clips whatever it holds
+        for one in (optimizer_part(seen), decay_part(seen), *clips):
             part.fields |= one.fields
             part.hazards += one.hazards
     given = _given(trainer, family)
