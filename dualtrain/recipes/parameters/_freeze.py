@@ -103,7 +103,7 @@ def _picked_from(value: Value) -> Iterator[Class]:
     """The classes of a table that one is taken from by a key which is not known."""
     while isinstance(value, Unknown) and value.op == "item":
         value = value.operands[0]
-        stack = [value] if isinstance(value, DictValue) else []
+        stack: list[Value] = [value] if isinstance(value, DictValue) else []
         while stack:
             one = stack.pop()
             if isinstance(one, DictValue):
