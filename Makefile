@@ -18,8 +18,6 @@ EXAMPLE := examples/text_classification
 HALF := tests/parity
 # The sides share the cores, and one thread keeps the order of every sum.
 export OMP_NUM_THREADS := 1
-# The tests start hundreds of processes: the sources are compiled once, whatever the caller's is.
-unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-pythons lint docs kernels zoo fuzz mutants format parity-two-environments test-core test-wheel test-paddle-2.6 test-transformers-5 test-gpu wheels clean
@@ -31,7 +29,9 @@ demo: $(VENV)/ready $(EXAMPLE)/data/train.csv ## the main job: one spec, both fr
 	$(VENV)/bin/dualtrain parity $(EXAMPLE)/spec.yaml --report report
 
 # Two processes, of about the same length; what the first one says is printed behind the other's.
+# They start hundreds, which find the sources compiled, also where PYTHONDONTWRITEBYTECODE is set.
 test: $(VENV)/ready $(EXAMPLE)/data/train.csv ## all tests
+	@$(VENV)/bin/python -m compileall -q dualtrain backends benchmarks
 	@log=$$(mktemp); \
 	$(VENV)/bin/python -m pytest $(HALF) > "$$log" 2>&1 & half=$$!; \
 	$(VENV)/bin/python -m pytest $(HALF:%=--ignore=%); other=$$?; \

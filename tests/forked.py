@@ -10,7 +10,7 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -42,19 +42,17 @@ def statuses_of(
     work: Callable[[], object],
     *,
     limit: float = LIMIT,
-    left: Collection[int] = (),
     **environment: str,
 ) -> list[int | None]:
     """The status of each process, minus the signal that ended it; None of one that was left.
 
-    limit: seconds after which those that are left are killed. left: processes not waited for.
+    limit: seconds after which those that are left are killed.
     """
     port = _port()
     children = [_child(rank, size, port, work, environment) for rank in range(size)]
     statuses: dict[int, int | None] = dict.fromkeys(children)
     end = time.monotonic() + limit
-    awaited = [child for rank, child in enumerate(children) if rank not in left]
-    while any(statuses[child] is None for child in awaited) and time.monotonic() < end:
+    while None in statuses.values() and time.monotonic() < end:
         for child, status in statuses.items():
             if status is None:
                 found, ended = os.waitpid(child, os.WNOHANG)

@@ -99,6 +99,7 @@ class Spread(CoreSpread):
     def __init__(self, model: Any, optimizer: Any, device: Any, *, shard: Shard) -> None:
         self._optimizer, self._stage_1 = optimizer, None
         if shard == "full":
+            self.gives_state = False  # what each process keeps was never seen: not run on a GPU yet
             from paddle.distributed.sharding import group_sharded_parallel
 
             self.model, self._optimizer, _ = group_sharded_parallel(model, optimizer, "p_g_os")

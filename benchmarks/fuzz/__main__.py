@@ -73,6 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     unknown = [kind for kind in given.kinds if kind not in KINDS]
     if unknown or given.count < 1 or given.first < 0:
         parser.error(f"kinds are of {', '.join(KINDS)}, count is >= 1, first >= 0")
+    sys.dont_write_bytecode = True  # beside a module that lies in a mutant's folder
     tallies = {}
     with tempfile.TemporaryDirectory(prefix="dualtrain-fuzz-") as temporary:
         for name in given.kinds or KINDS:

@@ -25,7 +25,7 @@ def _header(header: dict[str, Any]) -> dict[str, Any]:
     plan = header["plan"]
     both = zip(header["parameters"], plan["decisions"], strict=True)
     return {
-        **_without(header, "computation", "parameters", "plan"),
+        **_without(header, "code", "computation", "parameters", "plan"),
         **_without(plan, "decisions"),
         "version": 2,
         "ledger": [

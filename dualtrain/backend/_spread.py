@@ -12,6 +12,8 @@ __all__ = ["Spread"]
 class Spread(ABC):
     """The framework's own engine; a backend's subclass holds it."""
 
+    gives_state: bool = True
+    """Whether the state of all processes can be gathered: checkpoints and states are made of it."""
     model: Any
     """What forward passes go through: a backward pass gives every process the mean of all
     gradients."""

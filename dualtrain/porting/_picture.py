@@ -26,6 +26,6 @@ def draw(ported: Ported, path: Path) -> None:
     axes.plot(ported.written, color="#0072B2", linewidth=1.2, label=f"{ported.to}, as written")
     axes.set_xlabel("update")
     axes.set_ylabel("learning rate")
-    axes.legend()
+    axes.legend(loc="best")  # by default it warns, too, where that takes a second
     with write_aside(path) as file:
         figure.savefig(file, format="png", dpi=120)

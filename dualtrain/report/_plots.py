@@ -169,7 +169,7 @@ def _label(axes: Axes, quantity: str) -> None:
     axes.set_ylabel(quantity)
     axes.grid(color="#EEEEEE")
     axes.set_axisbelow(True)
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="best")  # by default it warns, too, where that takes a second
 
 
 def _save(figure: Figure, path: Path) -> None:

@@ -142,6 +142,7 @@ def _header(old: Header2) -> Header:
         old,
         version=VERSION,
         computation=computation,
+        code={},
         parameters=tuple(_taken(ParameterFacts, entry, dtype=None) for entry in old.ledger),
         plan=_taken(
             PlanFacts,

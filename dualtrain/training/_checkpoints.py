@@ -27,6 +27,7 @@ class Checkpoints(Turn):
     """
 
     def __init__(self, run: Run, keeper: Keeper, stop: Stop | None) -> None:
+        run.processes.check_state()
         self._run, self._keeper, self._stop = run, keeper, stop
         self._every = run.plan.spec.checkpoint.every
         self._leaving: BaseException | None = None

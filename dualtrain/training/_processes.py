@@ -67,6 +67,18 @@ class Processes:
         if self.are_several:
             self._spread = self.backend.Spread(model, optimizer, device, shard=self.shard)
 
+    def check_state(self) -> None:
+        """Refuse to gather a state that the framework's engine does not give; before a run begins.
+
+        Raises `BackendError`.
+        """
+        if self._spread is not None and not self._spread.gives_state:
+            raise BackendError(
+                "checkpoints and states are of the whole run, which this framework does not gather "
+                "where it splits all: choose another shard, or leave them out. Received: "
+                f"{self.shard!r}"
+            )
+
     def release(self) -> None:
         """Let go of the engine, which must be gone before the group is left."""
         self._spread = None

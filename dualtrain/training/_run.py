@@ -356,8 +356,10 @@ class Run:
 
         Not in it: what is not the run's, such as numpy's and Python's own random state, or the
         workers of a DataLoader. Raises `PlanError` inside an accumulation group, whose gradients
-        would be lost, and inside `averaged()`.
+        would be lost, and inside `averaged()`; `BackendError` where the processes' parts of it
+        cannot be gathered.
         """
+        self.processes.check_state()
         return state_of(self)
 
     def save(self, folder: Path | str) -> Path:

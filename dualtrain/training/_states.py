@@ -148,5 +148,6 @@ def leading(run: Run, states: Path | str | None, every: int) -> Iterator[Leader 
     with ExitStack() as opened:
         leader = None
         if states is not None:
+            run.processes.check_state()
             leader = opened.enter_context(Leader(run, Path(states), every).open())
         yield leader

@@ -139,7 +139,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         },
     },
     "early stopping": {"early_stopping": {"patience": 2}, "best": {}},
-    "the highest is the best": {"best": {"mode": "max"}},
+    "the first is the best": {"best": {"mode": "max"}, "duration": {"epochs": 2}},
     "flush": {"batch": {"accumulate": 3, "tail": "flush"}},
     "drop": {"batch": {"accumulate": 3, "tail": "drop"}},
     "leak": {"batch": {"accumulate": 3, "tail": "leak"}},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,14 @@ from typing import Any
 import pytest
 
 from dualtrain.backend import Backend
-from dualtrain.errors import CheckpointError, DataError, TrainingWarning
+from dualtrain.errors import CheckpointError, DataError, DualtrainError, TrainingWarning
 from dualtrain.spec import Spec
 from dualtrain.tasks.module._code import Code
 from dualtrain.trace import read_trace
 from dualtrain.training import predict, train
 from tests.conformance.test_checkpoints import left_after
 from tests.conformance.test_module_task import OWN, PREDICT, spec_of, write
+from tests.forked import forked
 from tests.tasks import prepare
 
 READS = """
@@ -208,3 +210,18 @@ def test_a_run_goes_on_with_the_code_that_it_began_with(backend: Backend, tmp_pa
     trace = read_trace(tmp_path / "t.jsonl")
     assert "the updates before 4 were made by other code: nets.py" in trace.header.notes
     assert len(trace.updates) == 6
+
+
+def test_several_processes_have_one_code(backend: Backend, tmp_path: Path) -> None:
+    """Each machine has its own files: another one is refused before the first update."""
+    for rank in ("0", "1"):
+        write_layout(tmp_path / rank, "beside")
+    with (tmp_path / "1" / "nets.py").open("a", encoding="utf-8") as file:
+        file.write("\n# of yesterday\n")
+
+    def refused() -> None:
+        spec = spec_of(tmp_path / os.environ["RANK"], {"module": "task.py:Make"})
+        with pytest.raises(DualtrainError, match=r"the task.s code must be the same in each: give"):
+            train(spec, backend.NAME)
+
+    forked(2, refused)

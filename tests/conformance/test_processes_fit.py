@@ -192,6 +192,23 @@ def test_a_batch_norm_of_one_s_own_is_refused(backend: Backend, tmp_path: Path) 
     assert all(t.startswith(rule) and t.endswith(told) for t in refusals(tmp_path, 2, fitted))
 
 
+@pytest.mark.parametrize("word", ["checkpoints", "states"])
+def test_a_state_that_an_engine_does_not_give_is_refused_before_the_first_update(
+    backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    monkeypatch.setattr(backend.Spread, "gives_state", False)
+    batch = {"x": np.ones((4, 3), "float32"), "labels": np.arange(4) % 2}
+    more: Any = {word: tmp_path / "kept"}
+
+    def fitted() -> None:
+        model = backend.build_linear(3, 2)
+        dualtrain.fit(spec_of(), model, [batch], loss=entropy(backend), **more)
+
+    rule = "checkpoints and states are of the whole run, which this framework does not gather"
+    assert any(t.startswith(rule) for t in refusals(tmp_path, 2, fitted))
+    assert not any(path.is_file() for path in (tmp_path / "kept").glob("*.safetensors"))
+
+
 @pytest.mark.usefixtures("without_autocast")
 def test_an_overflow_in_one_process_skips_the_update_in_all(
     backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

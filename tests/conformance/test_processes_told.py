@@ -15,7 +15,7 @@ from dualtrain.loggers import JsonLines
 from dualtrain.tasks.image_classification import CnnConfig
 from dualtrain.training import Callback
 from tests.builders import spec_of
-from tests.forked import forked
+from tests.forked import SPLITS, forked
 
 
 def rank() -> int:
@@ -65,8 +65,12 @@ def test_callbacks_are_told_in_each_process_and_loggers_in_the_first(
     assert len(found["log.0"].splitlines()) == made > 0
 
 
-def test_buffers_are_those_of_the_first_process(backend: Backend, tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_split", [False, True])
+def test_buffers_are_those_of_the_first_process(
+    backend: Backend, tmp_path: Path, is_split: bool
+) -> None:
     """Running statistics that a batch norm in evaluation mode normalises by."""
+    shard: Any = SPLITS[backend.NAME] if is_split else "none"
     batch = {"images": np.ones((4, 1, 4, 4), "float32"), "labels": np.arange(4) % 2}
 
     def loss(model: Any, tensors: dict[str, Any]) -> Any:
@@ -82,7 +86,7 @@ def test_buffers_are_those_of_the_first_process(backend: Backend, tmp_path: Path
             if "BatchNorm" in type(module).__name__:
                 module.eval()
         with pytest.warns(UserWarning, match="evaluation mode and stay so"):
-            dualtrain.fit(spec_of(), model, [batch], loss=loss)
+            dualtrain.fit(spec_of(), model, [batch], loss=loss, shard=shard)
         held: dict[str, Any] = {**backend.dump_statistics(model)}
         np.savez(tmp_path / f"{rank()}.npz", **held)
 

@@ -9,8 +9,9 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
-from itertools import cycle
+from itertools import count, cycle
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -208,6 +209,17 @@ def test_a_name_is_shown_and_not_obeyed(name: str) -> None:
 def test_a_name_is_in_the_legend(name: str, tmp_path: Path) -> None:
     write_report(tmp_path, named(name))
     assert (tmp_path / "loss.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_slow_machine_draws_without_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """matplotlib warns of a legend whose place takes it more than a second."""
+    seconds = count(step=2)
+    clock = SimpleNamespace(perf_counter=lambda: next(seconds))
+    monkeypatch.setattr("matplotlib.legend.time", clock)
+    write_report(tmp_path, differing())
+    assert next(seconds) > 2
 
 
 def test_the_report_folder_holds_these_files(tmp_path: Path) -> None:
