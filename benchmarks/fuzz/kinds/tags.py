@@ -130,8 +130,10 @@ _BIO = re.compile("(?:O\0|B-([^\0]+)\0(?:I-\\1\0)*)*")
 
 
 def _read_conll(path: Path) -> Iterator[Sentence]:
-    for block in re.split(r"\n(?:[^\S\n]*\n)+", path.read_bytes().decode("utf-8-sig")):
-        rows = [line.split() for line in block.split("\n") if line.strip()]
+    """Columns are apart by spaces and tabs alone: a word may hold any other white space."""
+    for block in re.split(r"\n(?:[ \t\r]*\n)+", path.read_bytes().decode("utf-8-sig")):
+        rows = [re.findall(r"[^ \t]+", line.strip(" \t\r")) for line in block.split("\n")]
+        rows = [row for row in rows if row]
         if rows and [row[0] for row in rows] != ["-DOCSTART-"]:
             if min(map(len, rows)) < 2:
                 raise ValueError("a line without a tag")
