@@ -154,7 +154,8 @@ class Presence:
 
     def _lose_all(self, sentence: str) -> None:
         """Of what no sentinel tells."""
-        print(f"{self._world}: {sentence}", file=sys.stderr, flush=True)
+        with suppress(OSError):  # a terminal that is closed, or gone with the launcher
+            print(f"{self._world}: {sentence}", file=sys.stderr, flush=True)
         with self._changed:
             self._lost = sentence
             self._changed.notify_all()

@@ -43,7 +43,13 @@ def listener() -> Iterator[socket.socket]:
 
 
 def part(
-    folder: Path, listener: socket.socket, size: int, act: Act, wait: Wait
+    folder: Path,
+    listener: socket.socket,
+    size: int,
+    act: Act,
+    wait: Wait,
+    *,
+    is_launched: bool = False,
 ) -> Callable[[], None]:
     """What each of the processes does; process 1 acts, once all are there, the others wait."""
     file = folder / "told"
@@ -58,7 +64,8 @@ def part(
 
     def work() -> None:
         rank = int(os.environ["RANK"])
-        with Presence(World(rank=rank, size=size), told) as presence:
+        world = World(rank=rank, size=size, is_launched=is_launched)
+        with Presence(world, told) as presence:
             presence.meet()
             if rank == 1:
                 lines = [listener.accept()[0] for _ in range(size - 1)]
@@ -195,6 +202,25 @@ def test_a_sentinel_that_is_lost_ends_the_run(tmp_path: Path, listener: socket.s
     check_named(told, 2, CUT)
     assert "process 1 of 2: its sentinel has ended" in told
     assert all(statuses)
+
+
+def test_an_orphan_ends_whose_errors_nobody_reads(
+    tmp_path: Path, listener: socket.socket
+) -> None:
+    """The launcher is gone, and with it what read them."""
+    read, write = os.pipe()
+    os.close(read)
+
+    def orphan() -> None:
+        if os.fork():  # the launcher
+            time.sleep(2.0)
+            os._exit(7)
+        os.dup(2)  # by which `ended` sees that it has ended
+        os.dup2(write, 2)
+        part(tmp_path, listener, 2, lambda _: time.sleep(60.0), hang, is_launched=True)()
+
+    assert ended(2, orphan, limit=30.0) == ([7, 7], "")
+    os.close(write)
 
 
 def test_a_machine_that_stood_still_has_lost_nobody(
