@@ -76,7 +76,8 @@ class Presence:
         if kind is None:
             self._line.say({"done": True})
         else:
-            first = printable(f"{kind.__name__}: {error}").partition("\n")[0]
+            told = f"{kind.__name__}: {str(error).strip()}".removesuffix(": ")
+            first = printable(told.partition("\n")[0])
             has_named = self._lost is not None and self._lost in str(error)
             self._line.say({"ended": first, "has_named": has_named})
         self._thread.join()

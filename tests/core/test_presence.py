@@ -6,6 +6,7 @@ import ctypes
 import faulthandler
 import json
 import os
+import re
 import signal
 import socket
 import sys
@@ -144,6 +145,20 @@ def test_one_that_holds_pythons_lock_ends(tmp_path: Path, listener: socket.socke
     statuses, told = ended(2, part(tmp_path, listener, 2, act, hold), limit=30.0)
     check_named(told, 2, sentence)
     assert statuses == [-signal.SIGKILL, -signal.SIGKILL]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(KeyboardInterrupt(), "KeyboardInterrupt"), (OSError("\n\nfirst\nsecond"), "OSError: first")],
+)
+def test_an_error_is_told_by_its_first_words(
+    tmp_path: Path, listener: socket.socket, error: BaseException, said: str
+) -> None:
+    def interrupted(_: Presence) -> None:
+        raise error
+
+    _, told = ended(2, part(tmp_path, listener, 2, interrupted, hang), limit=30.0)
+    assert re.search(rf"process 1 of 2 \(.*\) has ended: {said}$", told, re.MULTILINE), told
 
 
 def test_nothing_is_said_of_a_run_that_ends_well(tmp_path: Path, listener: socket.socket) -> None:
