@@ -24,10 +24,10 @@ from dualtrain.trace import Header, TraceMark, differing_files, header_of_rows
 from dualtrain.training._checkpoints import Checkpoints, Stop, go_on
 from dualtrain.training._generators import is_kept
 from dualtrain.training._header import continued, describe
-from dualtrain.training._processes import Processes
 from dualtrain.training._run import Run
 from dualtrain.training._time_limit import TimeLimit
 from dualtrain.training._turn import Turn
+from dualtrain.training.processes import Processes
 from dualtrain.world import ALONE, World
 
 __all__ = ["Kept", "kept_in"]

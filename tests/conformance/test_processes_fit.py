@@ -177,9 +177,7 @@ def test_what_cannot_be_shared_is_refused(
 
 
 @pytest.mark.parametrize("whose", ["class", "layer"])
-def test_a_batch_norm_of_one_s_own_is_refused(
-    backend: Backend, tmp_path: Path, whose: str
-) -> None:
+def test_a_batch_norm_of_one_s_own_is_refused(backend: Backend, tmp_path: Path, whose: str) -> None:
     """Nobody knows what it computes: it may not be given the rows of all."""
     config = CnnConfig(inputs=1, channels=(2,), classes=2)
     batch = {"pixel_values": np.ones((4, 1, 4, 4), "float32"), "labels": np.arange(4) % 2}

@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from dualtrain.errors import BackendError
-from dualtrain.training import _presence, _sentinel
-from dualtrain.training._presence import Presence
+from dualtrain.training.processes import _presence, _sentinel
+from dualtrain.training.processes._presence import Presence
 from dualtrain.world import World
 from tests.forked import check_named, ended
 
@@ -219,9 +219,7 @@ def test_a_sentinel_that_is_lost_ends_the_run(tmp_path: Path, listener: socket.s
     assert all(statuses)
 
 
-def test_an_orphan_ends_whose_errors_nobody_reads(
-    tmp_path: Path, listener: socket.socket
-) -> None:
+def test_an_orphan_ends_whose_errors_nobody_reads(tmp_path: Path, listener: socket.socket) -> None:
     """The launcher is gone, and with it what read them."""
     read, write = os.pipe()
     os.close(read)

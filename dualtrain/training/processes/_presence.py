@@ -25,8 +25,8 @@ from typing import Any
 from dualtrain.errors import BackendError
 from dualtrain.files import reason
 from dualtrain.printable import printable
-from dualtrain.training import _sentinel
-from dualtrain.training._sentinel import Line, Settings
+from dualtrain.training.processes import _sentinel
+from dualtrain.training.processes._sentinel import Line, Settings
 from dualtrain.world import World
 
 __all__ = ["Presence"]
