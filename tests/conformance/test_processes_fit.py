@@ -210,7 +210,7 @@ def test_a_state_that_an_engine_does_not_give_is_refused_before_the_first_update
 
     rule = "checkpoints and states are of the whole run, which this framework does not gather"
     assert any(t.startswith(rule) for t in refusals(tmp_path, 2, fitted))
-    assert not any(path.is_file() for path in (tmp_path / "kept").glob("*.safetensors"))
+    assert not any(path.is_file() for path in (tmp_path / "kept").rglob("*.safetensors"))
 
 
 @pytest.mark.usefixtures("without_autocast")
