@@ -13,7 +13,7 @@ from dualtrain.recipes.loops._hazards import hazards
 from dualtrain.recipes.loops._length import lengths
 from dualtrain.recipes.loops._tails import tail
 from dualtrain.recipes.loops._weighing import weighing
-from dualtrain.recipes.schedules._counting import scheduler_step
+from dualtrain.recipes.schedules._counting import schedule_steps, scheduler_step
 
 __all__ = ["loop_part"]
 
@@ -40,7 +40,10 @@ def loop_part(seen: Seen) -> Part:
     count, stepped = fields["accumulate"], fields.get("scheduler_step")
     alike = clock.updates and count.certainty == "unknown"
     if alike and stepped is not None and stepped.value == "per_batch":
-        fields["scheduler_step"] = replace(stepped, value=None, certainty="unknown", why=count.why)
+        tests = {id(c) for c in clock.own(clock.updates[0]) if counted(c.test)}
+        with_it = all(tests & {id(c) for c in clock.own(one)} for one in schedule_steps(clock))
+        unsure = replace(stepped, value=None, certainty="unknown", why=count.why)
+        fields["scheduler_step"] = replace(stepped, value="per_update") if with_it else unsure
     return Part(fields, hazards(clock))
 
 

@@ -372,3 +372,10 @@ def test_words_that_the_text_does_not_tell(tmp_path: Path) -> None:
     value = value_of(reading(tmp_path, text), "lr")
     assert isinstance(value, Unknown)
     assert "which may have --lr, are not known" in value.why
+
+
+def test_a_word_that_is_none_of_the_choices_is_unknown(tmp_path: Path) -> None:
+    program = reading(tmp_path, KINDS, "--level {O1|O2}")
+    value = value_of(program, "level")
+    assert isinstance(value, Unknown)
+    assert value.why == "--level does not take '{O1|O2}'"

@@ -54,7 +54,7 @@ GOES_ON = "if {test}:\n            continue\n        if True:"
         ),
         (GOES_ON.format(test="torch.isnan(loss)"), 0, 1, "per_batch", "epochs"),
         (COUNTED.format(name="update_every"), 0, 4, "per_update", "epochs_over_accumulate"),
-        (COUNTED.format(name="max_steps"), 0, None, None, "epochs"),
+        (COUNTED.format(name="max_steps"), 0, None, "per_update", "epochs"),
         ("if True:", 0, 1, "per_batch", "epochs"),
     ],
 )
