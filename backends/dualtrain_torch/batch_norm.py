@@ -48,8 +48,8 @@ class NativeBatchNorms:
         return isinstance(layer, _BatchNorm) and type(layer).forward in own
 
     def takes_batch(self, layer: Any) -> bool:
-        """In training mode, always."""
-        return bool(layer.training)
+        """In training mode, always; without running statistics in evaluation mode, too."""
+        return bool(layer.training or layer.running_mean is None)
 
     def channel_axis(self, layer: Any) -> int:
         """The second."""

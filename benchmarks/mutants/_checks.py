@@ -18,7 +18,7 @@ _NEAR: tuple[tuple[str, str], ...] = (
     ("training/_kept", f"{_C}checkpoints.py {_C}processes_resumed.py"),
     ("training/_state", f"{_C}checkpoints.py {_P}resumed_elsewhere.py"),
     ("dualtrain_paddle/state", f"{_C}state.py {_P}resumed_elsewhere.py"),
-    ("training/_sentinel", f"{_CORE}presence.py {_C}lost_processes.py"),
+    ("processes/_sentinel", f"{_CORE}presence.py {_C}lost_processes.py"),
     ("processes", f"{_C}processes.py {_C}processes_fit.py {_CORE}world.py"),
     ("dualtrain/world", f"{_CORE}world.py {_C}processes.py"),
     ("_callbacks", f"{_C}callbacks.py {_C}processes_fit.py"),

@@ -32,9 +32,9 @@ def share_batch_norms(
     """
     norms, shared = verbs.batch_norms, []
     for path, layer in verbs.modules(model).items():
-        if norms.is_native(layer):
+        if norms.is_native(layer) and not _is_patched(layer):
             shared.append(layer)
-        elif "BatchNorm" in type(layer).__name__ and (layer.training or not model.training):
+        elif _may_train(verbs, layer, model):
             raise BackendError(
                 "with several processes a batch norm that trains must be the framework's own, for "
                 "its mean and variance are then those of all rows: take that, or put it into "
@@ -55,6 +55,19 @@ def is_shared(layer: Any) -> bool:
     """Whether the layer's forward pass of now is over the rows of all processes."""
     forward = layer.forward
     return isinstance(forward, _Forward) and forward.is_shared
+
+
+def _is_patched(layer: Any) -> bool:
+    """Whether somebody has given this layer alone another forward pass."""
+    return getattr(layer.forward, "__func__", None) is not type(layer).forward
+
+
+def _may_train(verbs: Verbs, layer: Any, model: Any) -> bool:
+    """Whether a layer is a batch norm that trains, by its name; not what only holds one."""
+    if "BatchNorm" not in type(layer).__name__ or (model.training and not layer.training):
+        return False
+    inner = (module for path, module in verbs.modules(layer).items() if path)
+    return not any(map(verbs.batch_norms.is_native, inner))
 
 
 class _Forward:

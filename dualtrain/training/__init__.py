@@ -10,8 +10,7 @@ with the random states of `_random.py`.
 Between two updates turns are taken (`_turn.py`): `_evaluations.py` scores the model, `_plateau.py`
 takes a metric, and what they find may end the run.
 
-`_processes.py` shares each micro-batch among several processes, which know of each other by
-`_presence.py`, by a process beside each that runs `_sentinel.py`.
+`processes/` shares each micro-batch among several processes, which know of each other.
 
 `_states.py` leaves the states of a run, and `_follow.py` goes on from them, update by update, to
 show what another side makes of each: by `_passes.py` in the run's own types and by `_wide.py` in

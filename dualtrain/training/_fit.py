@@ -24,13 +24,13 @@ from dualtrain.training._observer import Observer
 from dualtrain.training._outputs import check_outputs
 from dualtrain.training._plateau import Metric, PlateauMetric, check_metric
 from dualtrain.training._probe import probe
-from dualtrain.training._processes import check_same_run, device_of, joined
 from dualtrain.training._random import share_random
 from dualtrain.training._recorder import recorded
 from dualtrain.training._start import backend_for, begin
 from dualtrain.training._states import check_states, leading
 from dualtrain.training._turn import Turn
 from dualtrain.training._update import at
+from dualtrain.training.processes import check_same_run, device_of, joined
 from dualtrain.world import Shard, World
 
 __all__ = ["fit"]

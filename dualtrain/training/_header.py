@@ -76,8 +76,8 @@ def continued(header: Header, mark: TraceMark) -> Header:
     is_told = any(note.startswith(_made_by(mark, "")) for note in noted)
     if mark.updates and not is_told and old.backend != header.backend:
         noted.append(_made_by(mark, f"{old.backend} {version}"))
-    if others:
-        noted.append(_made_by(mark, f"other code: {listed(others)}"))
+    if mark.updates and others:
+        noted.append(f"{_MADE_BY}{mark.updates} were made with other code: {listed(others)}")
     return replace(
         header,
         initial_digest=old.initial_digest,

@@ -24,10 +24,10 @@ from dualtrain.trace import Header, TraceMark, differing_files, header_of_rows
 from dualtrain.training._checkpoints import Checkpoints, Stop, go_on
 from dualtrain.training._generators import is_kept
 from dualtrain.training._header import continued, describe
-from dualtrain.training._processes import Processes
 from dualtrain.training._run import Run
 from dualtrain.training._time_limit import TimeLimit
 from dualtrain.training._turn import Turn
+from dualtrain.training.processes import Processes
 from dualtrain.world import ALONE, World
 
 __all__ = ["Kept", "kept_in"]
@@ -46,7 +46,7 @@ class Kept:
     is_asked: bool = False
     """Whether it is to go on from the folder, if there is a checkpoint."""
     is_free: bool = False
-    """Whether spec and data may be others than those that the run began with."""
+    """Whether spec, data and code may be others than those that the run began with."""
 
     @property
     def resumed(self) -> Checkpoint | None:
@@ -86,7 +86,8 @@ class Kept:
     def stand(self, run: Run) -> Header | None:
         """Let a run that has not begun stand where it goes on; the header of its trace.
 
-        Raises `CheckpointError` where it would go on with other data than it began with.
+        Of several processes the first one reads the old header, which the others may not have.
+        Raises `CheckpointError` where it would go on with other data or code than it began with.
         """
         resumed = self.resumed
         assert resumed is not None, "the run goes on from a checkpoint"
@@ -112,7 +113,10 @@ class Kept:
                 raise CheckpointError(told)
             warnings.warn(f"the run goes on with another {listed(others)}", TrainingWarning, 3)
         go_on(run, resumed)
-        return None if self.rows is None else continued(describe(run), self.rows)
+        if self.rows is None:
+            return None
+        header = describe(run)  # in every process: each may hold a part
+        return continued(header, self.rows) if run.processes.world.leads else header
 
     def turns(self, run: Run) -> list[Turn]:
         """What is done between two updates after all else."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dualtrain.backend import Backend, backend_names, load_backend
 from dualtrain.state import Arrays
 from dualtrain.training._generators import set_states, states_of
-from dualtrain.training._processes import Processes
+from dualtrain.training.processes import Processes
 
 if TYPE_CHECKING:
     from dualtrain.training._run import Run

@@ -21,8 +21,8 @@ from dualtrain.training._checkpoints import checkpoint_of
 from dualtrain.training._journal import AppliedUpdate, Journal
 from dualtrain.training._loss import MicroLoss, check_loss, divisor_of
 from dualtrain.training._native import wire
-from dualtrain.training._processes import Processes, alone
 from dualtrain.training._state import averages_of, restore, state_of
+from dualtrain.training.processes import Processes, alone
 
 __all__ = ["Run"]
 

@@ -17,9 +17,9 @@ from dualtrain.training._header import describe
 from dualtrain.training._journal import Journal
 from dualtrain.training._kept import Kept, kept_in
 from dualtrain.training._outputs import check_outputs
-from dualtrain.training._processes import Processes, alone, device_of
 from dualtrain.training._recorder import recorded
 from dualtrain.training._run import Run
+from dualtrain.training.processes import Processes, alone, device_of
 
 __all__ = ["backend_for", "begin", "resume", "start"]
 

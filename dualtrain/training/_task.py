@@ -27,13 +27,13 @@ from dualtrain.training._observer import Observer
 from dualtrain.training._outputs import check_outputs, inputs_of
 from dualtrain.training._plateau import Metric, PlateauMetric, check_metric
 from dualtrain.training._probe import evaluation_logits, first_rows
-from dualtrain.training._processes import check_same_run, joined
 from dualtrain.training._recorder import recorded
 from dualtrain.training._run import Run
 from dualtrain.training._saved import TASK
 from dualtrain.training._states import check_states, leading
 from dualtrain.training._task_side import TaskSide, begin_task
 from dualtrain.training._turn import Turn
+from dualtrain.training.processes import check_same_run, joined
 from dualtrain.world import Shard, World
 
 __all__ = ["task_ledger", "train"]

@@ -17,11 +17,11 @@ from dualtrain.training._epochs import Epochs
 from dualtrain.training._nudge import nudge as move_weights
 from dualtrain.training._objective import LossSum, Objective, count_entries, objective_of
 from dualtrain.training._probe import evaluation_logits
-from dualtrain.training._processes import device_of
 from dualtrain.training._recorder import Save
 from dualtrain.training._run import Run
 from dualtrain.training._saved import with_task
 from dualtrain.training._start import backend_for
+from dualtrain.training.processes import device_of
 from dualtrain.world import ALONE, World
 
 __all__ = ["Start", "TaskSide", "begin_task"]

@@ -13,7 +13,7 @@ import pytest
 
 import dualtrain
 from dualtrain.backend import Backend
-from dualtrain.training import _presence
+from dualtrain.training.processes import _presence
 from tests.builders import spec_of
 from tests.forked import check_named, ended
 

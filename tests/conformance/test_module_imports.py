@@ -208,7 +208,7 @@ def test_a_run_goes_on_with_the_code_that_it_began_with(backend: Backend, tmp_pa
     with pytest.warns(TrainingWarning, match=r"goes on with another nets\.py"):
         train(spec, backend.NAME, **words, resume=True, allow_spec_change=True)
     trace = read_trace(tmp_path / "t.jsonl")
-    assert "the updates before 4 were made by other code: nets.py" in trace.header.notes
+    assert "the updates before 4 were made with other code: nets.py" in trace.header.notes
     assert len(trace.updates) == 6
 
 

@@ -90,6 +90,17 @@ def test_the_image_task_trains_as_in_one_process(
         assert apart(shared, alone) < 1e-5
 
 
+def test_what_holds_a_batch_norm_is_none(backend: Backend) -> None:
+    """Though its name says so: the layer in it has the rows of all."""
+    model = backend.build_model(CONFIG)
+    modules = backend.modules(model)
+    held = type(modules["stages.0"])
+    modules["stages.0"].__class__ = type("ConvBatchNormAct", (held,), {})
+    undo = backend.share_batch_norm(model, "torch", lambda: True)
+    assert "forward" in vars(modules["stages.0.norm"])
+    undo()
+
+
 def test_a_copy_of_the_model_is_no_part_of_the_run(backend: Backend) -> None:
     """Such as a callback makes, to evaluate it in one process."""
     model = backend.build_model(CONFIG)
@@ -101,3 +112,4 @@ def test_a_copy_of_the_model_is_no_part_of_the_run(backend: Backend) -> None:
             assert copied[path].forward.__self__ is copied[path]
     undo()
     assert all("forward" not in vars(layer) for layer in backend.modules(model).values())
+    backend.share_batch_norm(copied[""], "torch", lambda: True)()

@@ -176,7 +176,8 @@ def test_what_cannot_be_shared_is_refused(
     assert any(rule in text for text in refusals(tmp_path, 2, fitted))
 
 
-def test_a_batch_norm_of_one_s_own_is_refused(backend: Backend, tmp_path: Path) -> None:
+@pytest.mark.parametrize("whose", ["class", "layer"])
+def test_a_batch_norm_of_one_s_own_is_refused(backend: Backend, tmp_path: Path, whose: str) -> None:
     """Nobody knows what it computes: it may not be given the rows of all."""
     config = CnnConfig(inputs=1, channels=(2,), classes=2)
     batch = {"pixel_values": np.ones((4, 1, 4, 4), "float32"), "labels": np.arange(4) % 2}
@@ -184,7 +185,10 @@ def test_a_batch_norm_of_one_s_own_is_refused(backend: Backend, tmp_path: Path) 
     def fitted() -> None:
         model = backend.build_model(config)
         norm = backend.modules(model)["stages.0.norm"]
-        norm.__class__ = type("BatchNormOfMine", (type(norm),), {"forward": lambda self, x: x})
+        own = {"forward": lambda self, x: x} if whose == "class" else {}
+        norm.__class__ = type("BatchNormOfMine", (type(norm),), own)
+        if whose == "layer":
+            norm.forward = lambda x: x
         dualtrain.fit(spec_of(), model, [batch])
 
     rule = "with several processes a batch norm that trains must be the framework's own"
@@ -206,7 +210,7 @@ def test_a_state_that_an_engine_does_not_give_is_refused_before_the_first_update
 
     rule = "checkpoints and states are of the whole run, which this framework does not gather"
     assert any(t.startswith(rule) for t in refusals(tmp_path, 2, fitted))
-    assert not any(path.is_file() for path in (tmp_path / "kept").glob("*.safetensors"))
+    assert not any(path.is_file() for path in (tmp_path / "kept").rglob("*.safetensors"))
 
 
 @pytest.mark.usefixtures("without_autocast")

@@ -10,7 +10,8 @@ import pytest
 
 from dualtrain.backend import Backend
 from dualtrain.spec import Spec
-from dualtrain.training import train
+from dualtrain.trace import header_of_rows
+from dualtrain.training import _header, train
 from tests.forked import SPLITS, check_alike, forked
 from tests.tasks import small_spec, write_task
 
@@ -59,6 +60,19 @@ def test_a_run_goes_on_split_otherwise(backend: Backend, tmp_path: Path, is_firs
     split = SPLITS[backend.NAME]
     shards = (split, "none") if is_first else ("none", split)
     check_goes_on(backend, tmp_path, 2, 2, shards=shards)
+
+
+def test_the_trace_is_read_by_the_first_process(
+    backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which has written it: another machine may not have it."""
+
+    def read(*given: Any) -> Any:
+        assert os.environ.get("RANK", "0") == "0"
+        return header_of_rows(*given)
+
+    monkeypatch.setattr(_header, "header_of_rows", read)
+    check_goes_on(backend, tmp_path, 2, 2)
 
 
 def check_goes_on(

@@ -6,6 +6,7 @@ import ctypes
 import faulthandler
 import json
 import os
+import re
 import signal
 import socket
 import sys
@@ -17,8 +18,8 @@ from typing import Any
 import pytest
 
 from dualtrain.errors import BackendError
-from dualtrain.training import _presence, _sentinel
-from dualtrain.training._presence import Presence
+from dualtrain.training.processes import _presence, _sentinel
+from dualtrain.training.processes._presence import Presence
 from dualtrain.world import World
 from tests.forked import check_named, ended
 
@@ -43,7 +44,13 @@ def listener() -> Iterator[socket.socket]:
 
 
 def part(
-    folder: Path, listener: socket.socket, size: int, act: Act, wait: Wait
+    folder: Path,
+    listener: socket.socket,
+    size: int,
+    act: Act,
+    wait: Wait,
+    *,
+    is_launched: bool = False,
 ) -> Callable[[], None]:
     """What each of the processes does; process 1 acts, once all are there, the others wait."""
     file = folder / "told"
@@ -58,7 +65,8 @@ def part(
 
     def work() -> None:
         rank = int(os.environ["RANK"])
-        with Presence(World(rank=rank, size=size), told) as presence:
+        world = World(rank=rank, size=size, is_launched=is_launched)
+        with Presence(world, told) as presence:
             presence.meet()
             if rank == 1:
                 lines = [listener.accept()[0] for _ in range(size - 1)]
@@ -139,6 +147,20 @@ def test_one_that_holds_pythons_lock_ends(tmp_path: Path, listener: socket.socke
     assert statuses == [-signal.SIGKILL, -signal.SIGKILL]
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(KeyboardInterrupt(), "KeyboardInterrupt"), (OSError("\n\nfirst\nsecond"), "OSError: first")],
+)
+def test_an_error_is_told_by_its_first_words(
+    tmp_path: Path, listener: socket.socket, error: BaseException, said: str
+) -> None:
+    def interrupted(_: Presence) -> None:
+        raise error
+
+    _, told = ended(2, part(tmp_path, listener, 2, interrupted, hang), limit=30.0)
+    assert re.search(rf"process 1 of 2 \(.*\) has ended: {said}$", told, re.MULTILINE), told
+
+
 def test_nothing_is_said_of_a_run_that_ends_well(tmp_path: Path, listener: socket.socket) -> None:
     work = part(tmp_path, listener, 3, lambda _: time.sleep(1.0), lambda _, line: line.recv(1))
     assert ended(3, work, limit=30.0) == ([0, 0, 0], "")
@@ -195,6 +217,23 @@ def test_a_sentinel_that_is_lost_ends_the_run(tmp_path: Path, listener: socket.s
     check_named(told, 2, CUT)
     assert "process 1 of 2: its sentinel has ended" in told
     assert all(statuses)
+
+
+def test_an_orphan_ends_whose_errors_nobody_reads(tmp_path: Path, listener: socket.socket) -> None:
+    """The launcher is gone, and with it what read them."""
+    read, write = os.pipe()
+    os.close(read)
+
+    def orphan() -> None:
+        if os.fork():  # the launcher
+            time.sleep(2.0)
+            os._exit(7)
+        os.dup(2)  # by which `ended` sees that it has ended
+        os.dup2(write, 2)
+        part(tmp_path, listener, 2, lambda _: time.sleep(60.0), hang, is_launched=True)()
+
+    assert ended(2, orphan, limit=30.0) == ([7, 7], "")
+    os.close(write)
 
 
 def test_a_machine_that_stood_still_has_lost_nobody(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dualtrain.errors import BackendError
-from dualtrain.training._processes import device_of
+from dualtrain.training.processes import device_of
 from dualtrain.world import ALONE, World, check_shard
 from tests.builders import spec_of
 from tests.command import TASK, Run

@@ -18,6 +18,7 @@ import paddle
 import pytest
 import torch
 
+import dualtrain_torch
 from dualtrain import fit, start
 from dualtrain.backend import backend_of
 from dualtrain.errors import BackendError, DataError, LedgerError
@@ -283,3 +284,12 @@ def test_the_rules_are_apart(build: Any) -> None:
     """By more than any tolerance here: 6 elements of a channel."""
     variances = [statistics(build("2d"), batch_norm=rule)[1] for rule in RULES]
     assert (variances[1] / variances[0] > 1.02).all()
+
+
+@pytest.mark.parametrize("mode", ["train", "eval"])
+@pytest.mark.parametrize("settings", [{}, {"track_running_stats": False}])
+def test_which_pass_takes_the_batch_is_what_torch_does(settings: Any, mode: str) -> None:
+    """By which several processes know whether each would normalise by its own rows."""
+    layer = getattr(torch.nn.BatchNorm1d(CHANNELS, **settings), mode)()
+    mean = layer(torch.randn(8, CHANNELS) + 5.0).mean().item()
+    assert dualtrain_torch.batch_norms.takes_batch(layer) == (abs(mean) < 1e-4)

@@ -7,7 +7,8 @@ from benchmarks.mutants._mutant import Mutant
 __all__ = ["MUTANTS"]
 
 _AT = "dualtrain/training/"
-_SENTINEL = f"{_AT}_sentinel.py"
+_PROCESSES = f"{_AT}processes/_processes.py"
+_SENTINEL = f"{_AT}processes/_sentinel.py"
 _TORCH = "backends/dualtrain_torch/processes.py"
 _PADDLE = "backends/dualtrain_paddle/processes.py"
 
@@ -22,7 +23,7 @@ MUTANTS = (
     Mutant(
         name="processes: a mean for the sum",
         breaks="gradients are as many times too small as there are processes",
-        file=f"{_AT}_processes.py",
+        file=_PROCESSES,
         old="        return self.world.size\n",
         new="        return 1\n",
     ),
@@ -52,7 +53,7 @@ MUTANTS = (
     Mutant(
         name="processes: averaged but for the last",
         breaks="of an accumulated update the last micro-batch is each process's own",
-        file=f"{_AT}_processes.py",
+        file=_PROCESSES,
         old="with nullcontext() if averages else",
         new="with nullcontext() if not averages else",
     ),
@@ -66,14 +67,14 @@ MUTANTS = (
     Mutant(
         name="processes: the device of the whole",
         breaks="on a second machine processes ask for devices that it has not",
-        file=f"{_AT}_processes.py",
+        file=_PROCESSES,
         old='return f"cuda:{world.local_rank}"',
         new='return f"cuda:{world.rank}"',
     ),
     Mutant(
         name="processes: other batches in each",
         breaks="a loader that each process shuffles its own way is taken",
-        file=f"{_AT}_processes.py",
+        file=_PROCESSES,
         old="        if expected != value:\n",
         new="        if type(expected) is not type(value):\n",
     ),

@@ -25,8 +25,8 @@ from typing import Any
 from dualtrain.errors import BackendError
 from dualtrain.files import reason
 from dualtrain.printable import printable
-from dualtrain.training import _sentinel
-from dualtrain.training._sentinel import Line, Settings
+from dualtrain.training.processes import _sentinel
+from dualtrain.training.processes._sentinel import Line, Settings
 from dualtrain.world import World
 
 __all__ = ["Presence"]
@@ -76,7 +76,8 @@ class Presence:
         if kind is None:
             self._line.say({"done": True})
         else:
-            first = printable(f"{kind.__name__}: {error}").partition("\n")[0]
+            told = f"{kind.__name__}: {str(error).strip()}".removesuffix(": ")
+            first = printable(told.partition("\n")[0])
             has_named = self._lost is not None and self._lost in str(error)
             self._line.say({"ended": first, "has_named": has_named})
         self._thread.join()
@@ -154,7 +155,8 @@ class Presence:
 
     def _lose_all(self, sentence: str) -> None:
         """Of what no sentinel tells."""
-        print(f"{self._world}: {sentence}", file=sys.stderr, flush=True)
+        with suppress(OSError):  # a terminal that is closed, or gone with the launcher
+            print(f"{self._world}: {sentence}", file=sys.stderr, flush=True)
         with self._changed:
             self._lost = sentence
             self._changed.notify_all()

@@ -17,7 +17,7 @@ from dualtrain.backend import Backend, Spread
 from dualtrain.data import MicroBatch
 from dualtrain.errors import BackendError, DataError, DualtrainError
 from dualtrain.spec import Amp, BatchNormRule, Spec
-from dualtrain.training._presence import Presence
+from dualtrain.training.processes._presence import Presence
 from dualtrain.world import ALONE, Shard, World, check_shard
 
 __all__ = ["Processes", "alone", "check_same_run", "device_of", "joined"]

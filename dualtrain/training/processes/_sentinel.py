@@ -147,7 +147,8 @@ class _Sentinel:
         """Return once the process has ended, and what there is to say of it is said."""
         now = time.monotonic()
         while not self._is_over(now):
-            is_gone = os.getppid() != self._settings.process
+            is_open = self._peers[self._rank].line is not None
+            is_gone = is_open and os.getppid() != self._settings.process
             ready = self._selector.select(0.0 if is_gone else TICK)
             for key, _ in ready:
                 if key.data is not None:
