@@ -155,6 +155,8 @@ def test_what_was_read_is_what_is_run_and_kept(backend: Backend, tmp_path: Path)
         ("import bad", r"bad\.py:3: must be Python\. Received: "),
         ("import importlib\nimportlib.import_module('re' + 'ads')", r"by a statement.*'reads'.*:2"),
         ("import fails", r"task\.py must not fail\..*ZeroDivisionError: .*fails\.py:2\)"),
+        ("import sys\nsys.exit(0)", r"task\.py must not fail\. Received: SystemExit: 0 \(.*py:2\)"),
+        ("exit()", r"task\.py must not fail\. Received: SystemExit: None \(.*task\.py:1\)"),
         ("return", r"task\.py:1: must be Python\. Received: SyntaxError: 'return' outside"),
         ("\0", r"task\.py.*must be Python"),
     ],
@@ -168,6 +170,26 @@ def test_what_cannot_be_imported_is_told_with_its_line(
     (tmp_path / "task.py").write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=message):
         prepare(spec)
+
+
+def test_a_signal_that_comes_while_the_code_runs_ends_the_run(tmp_path: Path) -> None:
+    """With its status, as anywhere else."""
+    spec = write_layout(tmp_path, "beside")
+    (tmp_path / "task.py").write_text("raise SystemExit(128 + 15)", encoding="utf-8")
+    with pytest.raises(SystemExit, match="143"):
+        prepare(spec)
+
+
+@pytest.mark.parametrize("file", ["random.py", "types/__init__.py", "queue/task.py"])
+def test_a_file_called_as_one_of_pythons_own_is_refused(tmp_path: Path, file: str) -> None:
+    """All that it imports, the frameworks too, would find it in that one's place."""
+    path = tmp_path / file
+    path.parent.mkdir(exist_ok=True)
+    for each in (path.parent / "__init__.py" if "/" in file else path, path):
+        each.write_text("", encoding="utf-8")
+    name = file.partition("/")[0].removesuffix(".py")
+    with pytest.raises(DataError, match=rf"{file}: .*of Python's own\. Received: '{name}'$"):
+        Code.of(path)
 
 
 def test_a_library_is_not_taken_along(tmp_path: Path) -> None:

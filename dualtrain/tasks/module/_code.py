@@ -61,12 +61,14 @@ class Code:
         """Read a file, and all that it imports.
 
         Imports are looked up in its folder; of a package in the folder that the package is in.
-        Raises `DataError` for what is not there or is no Python.
+        Raises `DataError` for what is not there, is no Python, or has the name of a module of
+        Python's own, which all that the code imports would take for that.
         """
         file = Path(os.path.abspath(file))  # noqa: PTH100 (a link stays, and `..` goes)
         root, package = file.parent, ""
         while (root / "__init__.py").is_file():
             root, package = root.parent, f"{root.name}.{package}"
+        _check_name(file, package.partition(".")[0] or file.stem)
         found: dict[Path, SourceFile] = {}
         waiting = [file, *_files(root, package.rstrip("."))]
         while waiting:
@@ -103,6 +105,12 @@ class Code:
     def from_facts(cls, facts: Mapping[str, Any]) -> Code:
         """What gave these `facts`."""
         return cls(facts["module"], tuple(SourceFile(*file) for file in facts["files"]))
+
+
+def _check_name(file: Path, first: str) -> None:
+    if first in sys.stdlib_module_names:
+        rule = "the file, or the package that it is in, must not be called as a module of Python's own"
+        raise DataError(f"{file}: {rule}. Received: {first!r}")
 
 
 def _read(path: Path, root: Path) -> SourceFile:
