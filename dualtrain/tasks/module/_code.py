@@ -109,7 +109,7 @@ class Code:
 
 def _check_name(file: Path, first: str) -> None:
     if first in sys.stdlib_module_names:
-        rule = "the file, or the package that it is in, must not be called as a module of Python's own"
+        rule = "neither the file nor its package may be called as a module of Python's own"
         raise DataError(f"{file}: {rule}. Received: {first!r}")
 
 
