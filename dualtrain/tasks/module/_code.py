@@ -20,6 +20,9 @@ from dualtrain.files import read_bytes, reason
 
 __all__ = ["Code", "SourceFile"]
 
+TAKEN = sys.stdlib_module_names | {"dualtrain", "numpy", "pydantic", "safetensors"}
+"""Modules that are imported while own code runs, which finds its own of a name first."""
+
 
 class SourceFile(NamedTuple):
     """A file of Python as it was read: what is run is what a run keeps."""
@@ -61,8 +64,7 @@ class Code:
         """Read a file, and all that it imports.
 
         Imports are looked up in its folder; of a package in the folder that the package is in.
-        Raises `DataError` for what is not there, is no Python, or has the name of a module of
-        Python's own, which all that the code imports would take for that.
+        Raises `DataError` for what is not there, is no Python, or has a name of `TAKEN`.
         """
         file = Path(os.path.abspath(file))  # noqa: PTH100 (a link stays, and `..` goes)
         root, package = file.parent, ""
@@ -108,8 +110,10 @@ class Code:
 
 
 def _check_name(file: Path, first: str) -> None:
-    if first in sys.stdlib_module_names:
-        rule = "neither the file nor its package may be called as a module of Python's own"
+    if first in TAKEN:
+        rule = (
+            "neither the file nor its package may be called as what Python has or dualtrain needs"
+        )
         raise DataError(f"{file}: {rule}. Received: {first!r}")
 
 
@@ -158,7 +162,7 @@ def _is_own(root: Path, module: str, package: str) -> bool:
     first = module.partition(".")[0]
     if first == package.partition(".")[0]:
         return True
-    if first in sys.stdlib_module_names or str(root) in sysconfig.get_paths().values():
+    if first in TAKEN or str(root) in sysconfig.get_paths().values():
         return False
     if any(_files(root, first)):
         return True
