@@ -24,7 +24,7 @@ from dualtrain.outputs import DRAFT
 from dualtrain.printable import escaped, printable
 from dualtrain.spec import Spec
 
-__all__ = ["entries", "newest", "read", "write"]
+__all__ = ["check_holds_them", "entries", "newest", "read", "write"]
 
 _ARRAYS, _DOCUMENT = "state.safetensors", "checkpoint.json"
 _VERSION = 1
@@ -128,6 +128,7 @@ def newest(folder: Path | str) -> tuple[Path, Checkpoint]:
     Raises `CheckpointError` where none is whole, with what is wrong with each.
     """
     folder, damaged = Path(folder), list[str]()
+    check_holds_them(folder)
     for path in reversed(entries(folder)):
         try:
             found = read(path)
@@ -142,6 +143,13 @@ def newest(folder: Path | str) -> tuple[Path, Checkpoint]:
         f"{escaped(str(folder))}: a folder of checkpoints must have a whole one. "
         f"Received: {'; '.join(damaged) or 'none at all'}"
     )
+
+
+def check_holds_them(folder: Path) -> None:
+    """Raise `CheckpointError` for a checkpoint itself in place of the folder that it stands in."""
+    if (folder / _DOCUMENT).exists():
+        rule = f"name the folder that the checkpoints stand in, {folder.absolute().parent}"
+        raise _error(folder, rule, "one of them")
 
 
 def _sync(folder: Path) -> None:

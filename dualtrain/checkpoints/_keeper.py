@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dualtrain.checkpoints._checkpoint import Checkpoint
-from dualtrain.checkpoints._files import entries, newest, read, write
+from dualtrain.checkpoints._files import check_holds_them, entries, newest, read, write
 from dualtrain.errors import CheckpointError, OutputError
 from dualtrain.files import reason
 from dualtrain.outputs import DRAFT, check_folder, check_room, locked
@@ -104,11 +104,12 @@ def keeping(folder: Path | str, *, resume: bool) -> Iterator[Keeper]:
     resume: go on from its newest checkpoint, or begin where it has none. Without it a folder that
     has one is refused. A checkpoint that is damaged is passed over with a warning.
 
-    Raises `OutputError` for a place that is none or another run's, `CheckpointError` where all
-    checkpoints are damaged.
+    Raises `OutputError` for a place that is none or another run's, `CheckpointError` for a
+    checkpoint itself, and where all are damaged.
     """
     folder = Path(folder).absolute()
     check_folder(folder, _WHAT, ())
+    check_holds_them(folder)
     made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder, _WHAT):

@@ -26,7 +26,7 @@ def explain(spec: SpecFile, micro_batches: MicroBatches = None, as_json: AsJson 
     if as_json:
         print(json.dumps(explanation_as_dict(explanation)))
         return
-    for line in explanation_lines(explanation):
+    for line in list(explanation_lines(explanation)):  # all of it, or nothing is said
         print(escaped(line))
 
 

@@ -82,7 +82,7 @@ def _check_between_updates(run: Run, micro_batch: int, *, inside: bool) -> None:
     """Raise `PlanError` where there are averages in the model, or gradients of a group."""
     if run.shows_averages or inside:
         batch, count = run.plan.spec.batch, micro_batch or run.plan.micro_batches_per_epoch
-        where = f"{count % batch.accumulate} micro-batches after one"
+        where = f"{count % batch.accumulate} of a group's {batch.accumulate} micro-batches made"
         raise PlanError(
             "a run has a state between two updates, outside averaged(). "
             f"Received: {'a call in averaged()' if run.shows_averages else where}"

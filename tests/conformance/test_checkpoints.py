@@ -265,6 +265,25 @@ def test_what_has_checkpoints_is_gone_on_with_or_left_alone(
         job("run", resume=True)
 
 
+def test_a_checkpoint_in_place_of_its_folder_is_refused_with_the_folder(
+    backend: Backend, tmp_path: Path
+) -> None:
+    """A run that began anew in it would be the end of what it holds."""
+    job = Job(backend, spec_of(), micro_batches, tmp_path)
+    job("run")
+    folder = tmp_path / "run" / "kept"
+    one = next(folder.glob("update-*"))
+    rule = rf"{one.name}: name the folder .*stand in, {re.escape(str(folder))}\. Received: one of"
+    for call in (
+        lambda: resume(one, backend.build_linear(3, 2)),
+        lambda: newest(one),
+        lambda: keeping(one, resume=True).__enter__(),
+        lambda: keeping(one, resume=False).__enter__(),
+    ):
+        with pytest.raises(CheckpointError, match=rule):
+            call()
+
+
 @pytest.mark.parametrize("file", ["state.safetensors", "checkpoint.json"])
 @pytest.mark.parametrize("how", ["cut", "turned", "gone"])
 def test_a_damaged_checkpoint_is_passed_over(

@@ -155,6 +155,8 @@ def test_what_was_read_is_what_is_run_and_kept(backend: Backend, tmp_path: Path)
         ("import bad", r"bad\.py:3: must be Python\. Received: "),
         ("import importlib\nimportlib.import_module('re' + 'ads')", r"by a statement.*'reads'.*:2"),
         ("import fails", r"task\.py must not fail\..*ZeroDivisionError: .*fails\.py:2\)"),
+        ("import sys\nsys.exit(0)", r"task\.py must not fail\. Received: SystemExit: 0 \(.*py:2\)"),
+        ("exit()", r"task\.py must not fail\. Received: SystemExit: None \(.*task\.py:1\)"),
         ("return", r"task\.py:1: must be Python\. Received: SyntaxError: 'return' outside"),
         ("\0", r"task\.py.*must be Python"),
     ],
@@ -170,12 +172,36 @@ def test_what_cannot_be_imported_is_told_with_its_line(
         prepare(spec)
 
 
+def test_a_signal_that_comes_while_the_code_runs_ends_the_run(tmp_path: Path) -> None:
+    """With its status, as anywhere else."""
+    spec = write_layout(tmp_path, "beside")
+    (tmp_path / "task.py").write_text("raise SystemExit(128 + 15)", encoding="utf-8")
+    with pytest.raises(SystemExit, match="143"):
+        prepare(spec)
+
+
+@pytest.mark.parametrize(
+    "file", ["random.py", "types/__init__.py", "queue/task.py", "dualtrain.py"]
+)
+def test_a_file_called_as_what_others_import_is_refused(tmp_path: Path, file: str) -> None:
+    """The frameworks, and dualtrain itself, would find it in that one's place."""
+    path = tmp_path / file
+    path.parent.mkdir(exist_ok=True)
+    for each in (path.parent / "__init__.py" if "/" in file else path, path):
+        each.write_text("", encoding="utf-8")
+    name = file.partition("/")[0].removesuffix(".py")
+    with pytest.raises(DataError, match=rf"{file}: neither the file nor .*\. Received: '{name}'$"):
+        Code.of(path)
+
+
 def test_a_library_is_not_taken_along(tmp_path: Path) -> None:
     """Not one that is installed, though a folder has its name; not Python's own."""
-    for path in ("numpy/part.py", "json.py", "own.py", "own/part.py"):
+    for path in ("numpy/part.py", "json.py", "pydantic.py", "own.py", "own/part.py"):
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_text("import no_such", encoding="utf-8")
-    (tmp_path / "task.py").write_text("import json, numpy.part, own, re", encoding="utf-8")
+    (tmp_path / "task.py").write_text(
+        "import json, numpy.part, own, pydantic, re", encoding="utf-8"
+    )
     assert [file.name for file in Code.of(tmp_path / "task.py").files] == ["own.py", "task.py"]
 
 

@@ -154,6 +154,21 @@ def test_explain_tells_every_part_of_a_spec(run: Run) -> None:
     assert "  Loss scale: init 65536, growth_factor 2, backoff_factor 0.5" in out
 
 
+def test_a_task_of_ones_own_is_not_explained_without_its_file(run: Run, tmp_path: Path) -> None:
+    """Its loss may stand there. What needs the file refuses it; `check` needs the data first."""
+    own = 'task: {name: module, module: "own.py:Own", train: train.npz}'
+    text = SPEC.replace("{accumulate: 4}", "{size: 2}") + own
+    missing = f"{tmp_path / 'own.py'}: must be a file of Python that can be read. Received: "
+    for options in ((), ("--micro-batches", 10)):
+        status, out, err = run("explain", text, *options)
+        assert (status, out) == (2, "")
+        assert err.startswith(missing)
+    assert run("plan", text)[0] == 2
+    assert run("plan", text, "--micro-batches", 10)[0] == 0
+    status, out, _ = run("check", text)
+    assert (status, "not planned" in out) == (0, True)
+
+
 def test_explain_tells_of_a_single_micro_batch_that_is_left_out(run: Run) -> None:
     dropped = SPEC.replace("accumulate: 4", "accumulate: 4, tail: drop")
     _, out, _ = run("explain", dropped, "--micro-batches", 9)

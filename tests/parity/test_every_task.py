@@ -21,11 +21,12 @@ pytestmark = pytest.mark.filterwarnings("ignore:When training, we now always tra
 FRAMEWORKS = ("torch", "paddle")
 BAR = 1e-4
 """Of the norm of all weights: AdamW trains a key's bias on rounding, which is all its gradient."""
-UPDATES = {"duration": {"updates": 12}, "evaluation": {"every": {"updates": 3}}}
+UPDATES = {"duration": {"updates": 8}, "evaluation": {"every": {"updates": 2}}}
+"""Two epochs; left after five, the first of the second one."""
 
 
 def judged(metric: str, mode: str, **more: Any) -> dict[str, Any]:
-    """Words of a run that is judged by a metric every third update; its patience never ends."""
+    """Words of a run that is judged by a metric every other update; its patience never ends."""
     by = {"metric": metric, "mode": mode}
     return {**UPDATES, "early_stopping": by | {"patience": 9} | more, "best": by}
 
@@ -113,7 +114,7 @@ def test_both_end_and_keep_their_best_at_one_update(tmp_path: Path, task: str) -
         "schedule": {"name": "constant"},
         "warmup": None,
     }
-    words["duration"] = {"updates": 60}
+    words |= {"duration": {"updates": 60}, "evaluation": {"every": {"updates": 3}}}
     spec = one.made(tmp_path, **words)
     for backend in FRAMEWORKS:
         trace = trained(spec, backend, backend)

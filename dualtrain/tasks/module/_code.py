@@ -20,6 +20,9 @@ from dualtrain.files import read_bytes, reason
 
 __all__ = ["Code", "SourceFile"]
 
+TAKEN = sys.stdlib_module_names | {"dualtrain", "numpy", "pydantic", "safetensors"}
+"""Modules that are imported while own code runs, which finds its own of a name first."""
+
 
 class SourceFile(NamedTuple):
     """A file of Python as it was read: what is run is what a run keeps."""
@@ -61,12 +64,13 @@ class Code:
         """Read a file, and all that it imports.
 
         Imports are looked up in its folder; of a package in the folder that the package is in.
-        Raises `DataError` for what is not there or is no Python.
+        Raises `DataError` for what is not there, is no Python, or has a name of `TAKEN`.
         """
         file = Path(os.path.abspath(file))  # noqa: PTH100 (a link stays, and `..` goes)
         root, package = file.parent, ""
         while (root / "__init__.py").is_file():
             root, package = root.parent, f"{root.name}.{package}"
+        _check_name(file, package.partition(".")[0] or file.stem)
         found: dict[Path, SourceFile] = {}
         waiting = [file, *_files(root, package.rstrip("."))]
         while waiting:
@@ -103,6 +107,14 @@ class Code:
     def from_facts(cls, facts: Mapping[str, Any]) -> Code:
         """What gave these `facts`."""
         return cls(facts["module"], tuple(SourceFile(*file) for file in facts["files"]))
+
+
+def _check_name(file: Path, first: str) -> None:
+    if first in TAKEN:
+        rule = (
+            "neither the file nor its package may be called as what Python has or dualtrain needs"
+        )
+        raise DataError(f"{file}: {rule}. Received: {first!r}")
 
 
 def _read(path: Path, root: Path) -> SourceFile:
@@ -150,7 +162,7 @@ def _is_own(root: Path, module: str, package: str) -> bool:
     first = module.partition(".")[0]
     if first == package.partition(".")[0]:
         return True
-    if first in sys.stdlib_module_names or str(root) in sysconfig.get_paths().values():
+    if first in TAKEN or str(root) in sysconfig.get_paths().values():
         return False
     if any(_files(root, first)):
         return True

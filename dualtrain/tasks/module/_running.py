@@ -94,7 +94,9 @@ class Importer(MetaPathFinder):
             yield
         except DualtrainError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
+            if isinstance(error, SystemExit) and isinstance(error.code, int) and error.code > 128:
+                raise  # a signal's, which came while the code ran
             frames = traceback.extract_tb(error.__traceback__)
             for frame in frames:
                 if frame.filename in self._paths:
