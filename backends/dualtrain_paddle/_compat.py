@@ -25,12 +25,24 @@ from dualtrain.native import Refusal
 from dualtrain.native.optimizers import arguments_for, driving_row, words_of
 from dualtrain.optimizers import UpdateRule
 
-__all__ = ["native_call", "native_models", "native_schedules", "versions"]
+__all__ = ["check_fleet", "native_call", "native_models", "native_schedules", "versions"]
 
 
 def versions() -> dict[str, str]:
     """Installed versions of the framework and the packages that change its numbers."""
     return {"paddlepaddle": str(paddle.__version__), **installed("paddlenlp", "numpy")}
+
+
+def check_fleet(strategy: Any) -> None:
+    """`BackendError` where fleet cannot read its own settings: Paddle 2.6 with protobuf 7."""
+    try:
+        strategy.hybrid_configs  # noqa: B018
+    except AttributeError as error:
+        found = ", ".join(f"{n} {v}" for n, v in {**versions(), **installed("protobuf")}.items())
+        raise BackendError(
+            "to split an optimizer's state this Paddle needs an older protobuf: "
+            f"pip install 'protobuf<7'. Received: {found}"
+        ) from error
 
 
 def native_call(rule: UpdateRule, decay: float | None) -> tuple[Any, dict[str, Any]] | None:
