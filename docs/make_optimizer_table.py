@@ -56,7 +56,7 @@ anyway, and what is left is the formula.
 - **different**: another formula, which dualtrain does not use.
 
 asgd is refused: torch averages weights (Polyak), Paddle averages gradients over batches. Paddle
-2.6 lacks nadam, radam, rprop and amsgrad; there they are refused.
+2.6 lacks nadam, radam, rprop and amsgrad; there the rule itself is computed.
 
 """
 

@@ -25,7 +25,7 @@ from dualtrain.native import Refusal
 from dualtrain.native.optimizers import arguments_for, driving_row, words_of
 from dualtrain.optimizers import UpdateRule
 
-__all__ = ["native_call", "native_models", "native_schedules", "versions"]
+__all__ = ["check_fleet", "native_call", "native_models", "native_schedules", "versions"]
 
 
 def versions() -> dict[str, str]:
@@ -33,24 +33,33 @@ def versions() -> dict[str, str]:
     return {"paddlepaddle": str(paddle.__version__), **installed("paddlenlp", "numpy")}
 
 
-def native_call(rule: UpdateRule, decay: float | None) -> tuple[Any, dict[str, Any]]:
+def check_fleet(strategy: Any) -> None:
+    """`BackendError` where fleet cannot read its own settings: Paddle 2.6 with protobuf 7."""
+    try:
+        strategy.hybrid_configs  # noqa: B018
+    except AttributeError as error:
+        found = ", ".join(f"{n} {v}" for n, v in {**versions(), **installed("protobuf")}.items())
+        raise BackendError(
+            "to split an optimizer's state this Paddle needs an older protobuf: "
+            f"pip install 'protobuf<7'. Received: {found}"
+        ) from error
+
+
+def native_call(rule: UpdateRule, decay: float | None) -> tuple[Any, dict[str, Any]] | None:
     """The class of Paddle that computes a rule, and the arguments that say it.
 
-    Raises `BackendError` where the installed Paddle lacks it, or one of its arguments: NAdam,
-    RAdam, Rprop and amsgrad came with Paddle 3.
+    None where the installed Paddle has none that does: NAdam, RAdam, Rprop and amsgrad came with
+    Paddle 3.
     """
     row = driving_row("paddle", rule)
-    assert row is not None, "others are computed by the rule itself"
+    if row is None:
+        return None
     module, _, name = row.name.rpartition(".")
-    native, lacks = getattr(import_module(module), name, None), ""
+    native = getattr(import_module(module), name, None)
     if native is not None:
-        try:
+        with suppress(Refusal):  # an argument that the class came without
             return native, arguments_for(native, row, words_of(rule, decay))
-        except Refusal as missing:
-            lacks = f" with {missing}"
-    raise BackendError(
-        f"optimizer {name}{lacks} needs paddlepaddle 3. Received: {paddle.__version__}"
-    )
+    return None
 
 
 def native_models() -> Any:

@@ -16,7 +16,7 @@ import paddle
 from paddle.regularizer import L2Decay
 
 from dualtrain.ledger import LedgerRow
-from dualtrain.native.optimizers import driving_row, words_of
+from dualtrain.native.optimizers import words_of
 from dualtrain.optimizers import Arithmetic, UpdateRule
 from dualtrain_paddle._compat import native_call
 from dualtrain_paddle.clip import norm
@@ -29,16 +29,16 @@ def native_optimizer(
 ) -> Any:
     """The optimizer over trainable parameters, each with its row of the ledger.
 
-    Paddle's classes have one pair of betas for all; with others the rule itself is computed.
-    Raises `BackendError` where the installed Paddle lacks it.
+    Paddle's classes have one pair of betas for all; with others, and where the installed Paddle has
+    no class of the rule, the rule itself is computed.
     """
     decaying = {p.name: row.decay for p, row in rows if row.decay > 0.0}
     value = max(decaying.values(), default=0.0) if rule.decoupled else None
     betas = {p.name: row.betas for p, row in rows if row.betas is not None}
-    if betas or driving_row("paddle", rule) is None:
-        native, arguments = ByRule, {"learning_rate": words_of(rule)["optimizer.lr"], "rule": rule}
-    else:
-        native, arguments = native_call(rule, value)
+    native, arguments = (None if betas else native_call(rule, value)) or (
+        ByRule,
+        {"learning_rate": words_of(rule)["optimizer.lr"], "rule": rule},
+    )
     filters: dict[str, Callable[[Any], bool]] = {
         "apply_decay_param_fun": decaying.__contains__,
         "exclude_from_weight_decay_fn": lambda p: p.name not in decaying,
@@ -187,6 +187,11 @@ class ByRule(paddle.optimizer.Optimizer):
         paddle.assign(w, p)
 
 
+def _plus_number(a: Any, number: float) -> Any:
+    """As a tensor of the type, which Paddle 2.6 does not round to float32."""
+    return a + paddle.full([], number, a.dtype)
+
+
 VERBS = Arithmetic(
     zeros=paddle.zeros_like,
     sqrt=paddle.sqrt,
@@ -196,9 +201,10 @@ VERBS = Arithmetic(
     where=paddle.where,
     norm=norm,
     ratio=lambda a, b: paddle.where((a > 0) & (b > 0), a / b, paddle.ones_like(a)),
+    add=_plus_number,
     plus=lambda a, b, s: a + b * s,
     minus_square=lambda a, x: a - x * x,
-    add_=lambda a, b: a + b,
+    add_=_plus_number,
     multiply_=lambda a, b: a * b,
     divide_=lambda a, b: a / b,
     sqrt_=paddle.sqrt,

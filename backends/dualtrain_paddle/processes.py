@@ -16,6 +16,7 @@ from dualtrain.backend import Spread as CoreSpread
 from dualtrain.errors import BackendError
 from dualtrain.spec import Amp
 from dualtrain.world import Shard, World
+from dualtrain_paddle._compat import check_fleet
 from dualtrain_paddle.owners import set_owners
 from dualtrain_paddle.step import held
 
@@ -152,6 +153,7 @@ def _stage_1(optimizer: Any) -> Any:
 
     if not hasattr(fleet.fleet, "_user_defined_strategy"):  # which fleet.init leaves there
         fleet.fleet._user_defined_strategy = fleet.DistributedStrategy()
+    check_fleet(fleet.fleet._user_defined_strategy)
     with warnings.catch_warnings():  # of no NCCL
         warnings.simplefilter("ignore")
         return DygraphShardingOptimizer(copy.copy(optimizer), _OneGroup())

@@ -16,7 +16,11 @@ def widened(model: paddle.nn.Layer) -> paddle.nn.Layer:
 
     Its parameters have the names of the model's own, by which optimizers know them.
     """
-    copied = copy.deepcopy(model).double()
+    copied = copy.deepcopy(model)
+    for layer in copied.sublayers(
+        include_self=True
+    ):  # as `Layer.float`, of which `double` is no twin
+        layer._to_impl(dtype=paddle.float64, floating_only=True, include_sublayers=False)
     for own, twin in zip(model.parameters(), copied.parameters(), strict=True):
         twin.name = own.name
     return copied

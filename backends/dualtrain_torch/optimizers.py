@@ -88,6 +88,7 @@ VERBS = Arithmetic(
     where=torch.where,
     norm=norm,
     ratio=lambda a, b: torch.where((a > 0) & (b > 0), a / b, 1.0),
+    add=torch.add,
     plus=lambda a, b, s: a.add(b, alpha=s),
     minus_square=lambda a, x: a.addcmul(x, x, value=-1),
     add_=torch.Tensor.add_,

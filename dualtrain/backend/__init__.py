@@ -30,6 +30,7 @@ from dualtrain.backend._named import gradients_by_type as gradients_by_type
 from dualtrain.backend._named import type_of as type_of
 from dualtrain.backend._named import unwrapped as unwrapped
 from dualtrain.backend._named import wrapped_at as wrapped_at
+from dualtrain.backend._notes import dropping as dropping
 from dualtrain.backend._protocol import Backend as Backend
 from dualtrain.backend._refusals import NO_SPARSE_TABLE as NO_SPARSE_TABLE
 from dualtrain.backend._refusals import WHOLE_TENSORS as WHOLE_TENSORS

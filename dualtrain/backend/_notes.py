@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dualtrain.backend._batch_norm import running_variances
@@ -10,7 +10,7 @@ from dualtrain.backend._named import type_of
 from dualtrain.backend._verbs import Verbs
 from dualtrain.listing import listed
 
-__all__ = ["notes_of"]
+__all__ = ["dropping", "notes_of"]
 
 
 def notes_of(verbs: Verbs, model: Any) -> list[str]:
@@ -18,11 +18,15 @@ def notes_of(verbs: Verbs, model: Any) -> list[str]:
     return list(_notes(verbs, model))
 
 
+def dropping(modules: Mapping[str, Any]) -> list[str]:
+    """The paths of those layers that draw masks when they train."""
+    return [path or "the model" for path, module in modules.items() if _rate(module) > 0.0]
+
+
 def _notes(verbs: Verbs, model: Any) -> Iterator[str]:
     modules, tensors = verbs.modules(model), [f.tensor for f in verbs.named_tensors(model)]
-    dropping = [path or "the model" for path, module in modules.items() if _rate(module) > 0.0]
-    if dropping:
-        yield f"dropout is on, in {listed(dropping)}: masks cannot match across frameworks"
+    if layers := dropping(modules):
+        yield f"dropout is on, in {listed(layers)}: masks cannot match across frameworks"
     known = {id(tensor) for tensor in tensors}
     buffers = [
         f"{path}.{name}".removeprefix(".")

@@ -247,6 +247,7 @@ def arithmetic(precision: Precision, held: Callable[..., Any]) -> Arithmetic:
         "norm": _norm,
         "ratio": _ratio,
         "maximum_": _maximum,
+        "add": operator.add,
         "add_": operator.add,
         "multiply_": operator.mul,
         "divide_": operator.truediv,

@@ -28,11 +28,11 @@ class Adagrad(UpdateRule):
 
     def new_state(self, w: Any, *, verbs: Arithmetic = NUMPY) -> State:
         """s begins at `initial_accumulator`."""
-        return {"step": 0, "sum_of_squares": verbs.zeros(w) + self.initial_accumulator}
+        return {"step": 0, "sum_of_squares": verbs.add_(verbs.zeros(w), self.initial_accumulator)}
 
     def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Arithmetic) -> Any:
         s = state["sum_of_squares"] = state["sum_of_squares"] + g * g
-        return xp.plus_quotient_(w, g, xp.sqrt(s) + self.eps, -now.lr)
+        return xp.plus_quotient_(w, g, xp.add_(xp.sqrt(s), self.eps), -now.lr)
 
 
 class Adadelta(UpdateRule):
@@ -55,6 +55,6 @@ class Adadelta(UpdateRule):
     def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Arithmetic) -> Any:
         v = state["second_moment"] = xp.average_(state["second_moment"], self.rho, g * g)
         a = state["second_moment_of_updates"]
-        d = g * xp.sqrt(a + self.eps) / xp.sqrt(v + self.eps)
+        d = g * xp.sqrt_(xp.add(a, self.eps)) / xp.sqrt_(xp.add(v, self.eps))
         state["second_moment_of_updates"] = xp.average_(a, self.rho, d * d)
         return xp.plus_(w, d, -now.lr)

@@ -37,7 +37,7 @@ class _Adam(UpdateRule):
         if self.amsgrad:
             v = state["largest_second_moment"] = xp.maximum_(state["largest_second_moment"], v)
         b1k, b2k = xp.held("beta1", b1**now.k), xp.held("beta2", b2**now.k)
-        return (m / (1 - b1k)) / (xp.sqrt(v / (1 - b2k)) + self.eps)
+        return (m / (1 - b1k)) / xp.add_(xp.sqrt(v / (1 - b2k)), self.eps)
 
 
 class Adam(_Adam):

@@ -41,7 +41,7 @@ class Lars(UpdateRule):
         trust: Any = 1.0
         if now.decay:
             size, steep = xp.norm(w), xp.norm(g)
-            below = steep + size * now.decay + self.eps
+            below = xp.add(steep + size * now.decay, self.eps)
             trust = xp.where(steep > 0, xp.ratio(size * self.coefficient, below), 1.0)
             g = xp.plus(g, w, now.decay)
         b = xp.multiply_(state["velocity"], self.momentum)

@@ -46,5 +46,5 @@ class NAdam(UpdateRule):
         product = state["momentum_product"] = c * state["momentum_product"]
         step = g * (1 - c) / (1 - product) + m * following / (1 - product * following)
         return xp.plus_quotient_(
-            w, step, xp.sqrt(v / (1 - xp.held("beta2", b2**k))) + self.eps, -now.lr
+            w, step, xp.add_(xp.sqrt(v / (1 - xp.held("beta2", b2**k))), self.eps), -now.lr
         )

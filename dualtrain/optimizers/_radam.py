@@ -42,4 +42,4 @@ class RAdam(UpdateRule):
             return xp.plus_(w, h, -now.lr)
         rectified = ((p - 4) * (p - 2) * z / ((z - 4) * (z - 2) * p)) ** 0.5
         step = h * rectified * (1 - b2k) ** 0.5
-        return xp.plus_quotient_(w, step, xp.sqrt(v) + self.eps, -now.lr)
+        return xp.plus_quotient_(w, step, xp.add_(xp.sqrt(v), self.eps), -now.lr)

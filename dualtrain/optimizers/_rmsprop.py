@@ -46,7 +46,7 @@ class RMSProp(UpdateRule):
             a = state["first_moment"] = xp.average_(state["first_moment"], self.rho, g)
             v = xp.minus_square(v, a)
         b = xp.multiply_(state["velocity"], self.momentum)
-        b = state["velocity"] = xp.plus_quotient_(b, g, xp.sqrt_(v + self.eps), now.lr)
+        b = state["velocity"] = xp.plus_quotient_(b, g, xp.sqrt_(xp.add(v, self.eps)), now.lr)
         return xp.plus_(w, b, -1.0)
 
 

@@ -61,10 +61,10 @@ class Rprop(UpdateRule):
 
     def _moved(self, state: dict[str, Any], w: Any, g: Any, now: Numbers, xp: Arithmetic) -> Any:
         smallest, largest = self.step_sizes
-        size = state["step_size"] if now.k > 1 else xp.zeros(w) + now.lr
+        size = state["step_size"] if now.k > 1 else xp.add_(xp.zeros(w), now.lr)
         turn = xp.sign(g * state["last_gradient"])
         size = xp.where(turn > 0, xp.clip(size * self.etas[1], 0.0, largest), size)
         size = xp.where(turn < 0, xp.clip(size * self.etas[0], smallest, largest), size)
-        g = xp.where(turn < 0, 0.0, g)
+        g = xp.where(turn < 0, xp.zeros(g), g)
         state["step_size"], state["last_gradient"] = size, g
         return xp.plus_(w, size * xp.sign(g), -1.0)

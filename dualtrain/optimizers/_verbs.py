@@ -38,6 +38,8 @@ class Arithmetic:
     """sqrt of the sum of all squared elements, a scalar."""
     ratio: Callable[[Any, Any], Any]
     """a / b of two scalars where both are above 0; 1 elsewhere."""
+    add: Callable[[Array, float], Array]
+    """A number added to each element; `+` rounds it to float32 in Paddle 2.6."""
     plus: Callable[[Array, Array, float], Array]
     """(a, b, s): a + s b."""
     minus_square: Callable[[Array, Array], Array]
@@ -72,6 +74,7 @@ NUMPY = Arithmetic(
     where=np.where,
     norm=np.linalg.norm,
     ratio=lambda a, b: a / b if a > 0 and b > 0 else 1.0,
+    add=np.add,
     plus=_plus,
     minus_square=lambda a, x: a - x * x,
     add_=np.add,

@@ -6,8 +6,10 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from dualtrain.backend import dropping
 from dualtrain.checkpoints import Checkpoint, Keeper
 from dualtrain.errors import TrainingWarning
+from dualtrain.listing import listed
 from dualtrain.training._random import random_of, set_random
 from dualtrain.training._turn import Turn
 
@@ -73,7 +75,8 @@ def checkpoint_of(run: Run) -> Checkpoint:
 def go_on(run: Run, checkpoint: Checkpoint) -> None:
     """Let a run that has not begun stand where a checkpoint was written.
 
-    A framework of another version may round otherwise: a warning says so.
+    A framework of another version may round otherwise, and one whose random state cannot be read
+    draws other masks: a warning says so.
     """
     run.restore(checkpoint.state)
     run.epoch_random = checkpoint.epoch_random
@@ -85,3 +88,10 @@ def go_on(run: Run, checkpoint: Checkpoint) -> None:
     if others:
         told = "the run goes on in other versions, which may round otherwise: " + "; ".join(others)
         warnings.warn(told, TrainingWarning, stacklevel=2)
+    layers = dropping(run.backend.modules(run.model))
+    if layers and not run.backend.random_states(run.model):
+        framework = " ".join(next(iter(now.items())))
+        told = f"a checkpoint of {framework} has no random state, which cannot be read there"
+        warnings.warn(
+            f"dropout draws anew, in {listed(layers)}: {told}", TrainingWarning, stacklevel=2
+        )

@@ -196,6 +196,13 @@ def test_a_loader_that_shuffles_goes_on_where_it_was(
     assert job.held("left") == job.held("whole")
 
 
+def reads_randomness(backend: Backend) -> bool:
+    """Whether the framework's random state can be read: not that of paddlepaddle 2.6."""
+    states = backend.random_states(backend.build_linear(1, 1))
+    assert bool(states) != backend.versions().get("paddlepaddle", "").startswith("2.")
+    return bool(states)
+
+
 @pytest.mark.parametrize("made", [3, 4, 12])
 def test_a_task_with_dropout_goes_on_to_the_bit(
     backend: Backend, tmp_path: Path, made: int
@@ -221,7 +228,14 @@ def test_a_task_with_dropout_goes_on_to_the_bit(
             run("left", stop=left_after(made))
     else:
         run("left")
-    run("left", resume=True)
+    if reads_randomness(backend):
+        run("left", resume=True)
+    else:
+        with pytest.warns(TrainingWarning, match=r"^dropout draws anew, in .*paddlepaddle 2"):
+            run("left", resume=True)
+        if made < 12:
+            assert scores["left"] != scores["whole"]
+            return
     assert scores["left"] == scores["whole"]
     held = {}
     for name in scores:

@@ -331,7 +331,7 @@ def test_a_disk_without_room_is_told_at_the_first_update(
         next(made)
         return curved(model, batch)
 
-    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=10_000))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=2_000))
     with pytest.raises(OutputError, match=r"the states must have room"):
         led(backend, tmp_path, spec_in("adamw", "plain"), loss=counted)
     assert next(made) == 1

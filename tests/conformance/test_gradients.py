@@ -137,6 +137,17 @@ def test_a_copy_in_float64_is_apart(backend: Backend) -> None:
         np.testing.assert_array_equal(weight, before[name])
 
 
+def test_whole_numbers_stay_whole_in_a_copy_in_float64(backend: Backend) -> None:
+    """Such as the places by which an embedding is read."""
+    model = backend.build_linear(3, 2)
+    given = {"places": np.arange(4), "seen": np.ones(2, bool), "scale": np.ones(2, np.float32)}
+    for name, tensor in backend.to_device(given, backend.open_device("cpu")).items():
+        model.register_buffer(name, tensor)
+    wide = {name: type_of(buffer) for name, buffer in backend.widened(model).named_buffers()}
+    assert wide == {"places": "int64", "seen": "bool", "scale": "float64"}
+    assert type_of(model.scale) == "float32"
+
+
 def test_tensors_of_no_stated_type_are_float64_inside_only(backend: Backend) -> None:
     def default() -> str:
         return type_of(next(iter(backend.build_linear(2, 2).parameters())))

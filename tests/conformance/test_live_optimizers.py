@@ -13,7 +13,6 @@ from dualtrain.plan import Plan
 from tests.conformance.test_optimizers import case as case
 from tests.conformance.test_optimizers import (
     gradients,
-    pass_by_what_is_refused,
     spec_of,
     started,
     step,
@@ -52,7 +51,6 @@ def test_a_number_of_any_size_is_read_back_to_the_last_bit(
     backend: Backend, name: str, value: float
 ) -> None:
     """From an update in float32, and at the start of a warmup, where the rate is 0."""
-    pass_by_what_is_refused(backend, name)
     optimizer = spec_of(name)
     kind = "decoupled" if name in DECOUPLED or name.endswith("apart") else "coupled"
     spec = spec_of(
@@ -73,7 +71,6 @@ def test_a_number_of_any_size_is_read_back_to_the_last_bit(
 @pytest.mark.parametrize("name", ["adamw", "lamb", "lars", "adam", "sgd", "momentum, decay apart"])
 def test_each_decays_by_its_own_value(backend: Backend, name: str) -> None:
     """`values`, and a base rate of its own; the updates are those of the rule."""
-    pass_by_what_is_refused(backend, name)
     apart = name.endswith("apart")
     kind = "decoupled" if name in DECOUPLED or apart else "coupled"
     own = [{"role": "bias", "value": 0.0625}]

@@ -6,6 +6,8 @@ ten thousandth.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,7 @@ from numpy.typing import NDArray
 from dualtrain.backend import Backend
 from dualtrain.state import Arrays
 from tests import builders
-from tests.conformance.test_optimizers import CASES, case, pass_by_what_is_refused
+from tests.conformance.test_optimizers import CASES, case
 from tests.moves import beyond, judged, run_on, state_at
 
 __all__ = ["case"]
@@ -34,6 +36,14 @@ SIZES = {
 BETAS = ((0.9, 0.95), (0.9, 0.999), (0.99, 0.9999))
 PAIRS = [("plain", 1), ("tiny", 2), ("squares below float32", 1000), ("huge", 10000), ("mixed", 10)]
 """Which size at which update."""
+
+FLUSHED = {
+    ("paddlepaddle", "2.", case): {"squares below float32": {"sum_of_squares"}}
+    for case in ("adagrad", "adagrad, decay")
+}
+"""Package, how its version begins, case -> size -> what its native kernel takes for 0 below
+float32's normal numbers, so that it is told. An entry that is no longer needed fails.
+"""
 
 
 def spec_of(name: str, **changes: Any) -> Any:
@@ -64,7 +74,12 @@ def not_told(readings: list[Any]) -> list[Any]:
 
 
 def judge_all(
-    backend: Backend, spec: Any, *, scale: float | None = None, wide: bool = False
+    backend: Backend,
+    spec: Any,
+    *,
+    scale: float | None = None,
+    wide: bool = False,
+    flushed: Mapping[str, set[str]] = MappingProxyType({}),
 ) -> None:
     run = run_on(backend, spec, SHAPE, wide=wide)
     for size, k in PAIRS:
@@ -80,16 +95,22 @@ def judge_all(
             handed = {n: (g * scale).astype(g.dtype) for n, g in gradients.items()}
         given: dict[str, Any] = {"scale": scale, "averages": averages}
         state = state_at(spec.optimizer, k, weights, gradients, **given)
-        assert not_told(judged(run, state, handed)) == [], (size, k)
+        told = not_told(judged(run, state, handed))
+        assert {r[0] for r in told} == flushed.get(size, set()), (size, k, told)
 
 
 def test_every_optimizer_is_within_the_bars(backend: Backend, case: str) -> None:
-    judge_all(backend, spec_of(case))
+    versions = backend.versions()
+    (flushed,) = [
+        of
+        for (package, begins, name), of in FLUSHED.items()
+        if name == case and versions.get(package, "").startswith(begins)
+    ] or [{}]
+    judge_all(backend, spec_of(case), flushed=flushed)
 
 
 @pytest.mark.parametrize("name", ["adamw, decay", "adamax", "nadam", "radam", "lamb, decay"])
 def test_with_the_betas_of_recipes(backend: Backend, name: str) -> None:
-    pass_by_what_is_refused(backend, name)
     for betas in BETAS:
         judge_all(
             backend,
@@ -116,7 +137,6 @@ def test_what_a_spec_adds(backend: Backend, name: str, variant: str) -> None:
 
 @pytest.mark.parametrize("name", ["adamw, decay", "lamb, decay", "adamax", "nadam", "radam"])
 def test_betas_of_their_own(backend: Backend, name: str) -> None:
-    pass_by_what_is_refused(backend, name)
     judge_all(backend, spec_of(name, own_betas=[{"pattern": "bias", "betas": [0.5, 0.96]}]))
 
 

@@ -1,7 +1,7 @@
 """Every optimizer of the spec on every backend, update by update, against the rule in float64.
 
 The gradients are given, and the rate falls by a schedule; hyperparameters are no framework's
-defaults, and large enough to show. What a backend cannot do it must refuse by a `BackendError`.
+defaults, and large enough to show.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dualtrain import Spec, build_optimizer
+from dualtrain import Spec
 from dualtrain.backend import Backend
-from dualtrain.errors import BackendError
 from dualtrain.training import Run, start
 from tests import builders
 from tests.oracle.optimizers import Reference
@@ -93,15 +92,6 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
 }
 UPDATES = 12
 
-REFUSED = {
-    ("paddlepaddle", "2.", word): "came with Paddle 3"
-    for word in ("nadam", "radam", "rprop", "amsgrad")
-}
-"""What a backend refuses: package, how its version begins, word in a case's name -> reason.
-
-It must: an entry that is no longer needed fails.
-"""
-
 
 def spec_of(case: str, **changes: Any) -> Spec:
     optimizer, decay = CASES[case]
@@ -117,24 +107,10 @@ def spec_of(case: str, **changes: Any) -> Spec:
 
 
 @pytest.fixture(params=CASES)
-def case(request: pytest.FixtureRequest, backend: Backend) -> str:
-    """The name of a case, of those that the installed framework has."""
+def case(request: pytest.FixtureRequest) -> str:
+    """The name of a case."""
     name: str = request.param
-    pass_by_what_is_refused(backend, name)
     return name
-
-
-def pass_by_what_is_refused(backend: Backend, name: str) -> None:
-    """Skip a case of what the installed framework lacks, once that is refused as it must be."""
-    for (package, version, word), reason in REFUSED.items():
-        if word in name and backend.versions().get(package, "").startswith(version):
-            with pytest.raises(BackendError, match=rf"^optimizer .* {package} 3. Received: 2\."):
-                build_optimizer(spec_of(name), backend.build_linear(1, 1))
-            pytest.skip(reason)
-
-
-def test_what_is_refused_is_tested() -> None:
-    assert all(any(word in name for name in CASES) for _, _, word in REFUSED)
 
 
 def weights() -> Arrays:
@@ -268,7 +244,6 @@ def test_betas_of_their_own(backend: Backend, name: str) -> None:
 
     The norm of the clip is that of all gradients, however many groups there are.
     """
-    pass_by_what_is_refused(backend, name)
     limit, own = 0.5, (0.5, 0.8125)
     spec = spec_of(
         name,

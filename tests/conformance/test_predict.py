@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from dualtrain.backend import Backend, backend_names
+from dualtrain.backend import Backend
 from dualtrain.errors import CheckpointError, DataError
 from dualtrain.training import predict, train
 from tests.command import Run, run
+from tests.conformance.conftest import NAMES
 from tests.tasks import number_spec, small_spec, text_task, write_numbers, write_task
 
 __all__ = ["run"]
@@ -90,7 +91,7 @@ def test_classes_are_those_of_the_score(backend: Backend, tmp_path: Path, pair: 
     labels = column(tmp_path / "eval.csv", "label")
     by_backend = {
         name: predict(tmp_path / "out", tmp_path / "eval.csv", backend=name)
-        for name in {backend.NAME, *backend_names()}
+        for name in {backend.NAME, *NAMES}
     }
     mine = by_backend[backend.NAME]
     assert score is not None

@@ -17,6 +17,7 @@ TREES = ("dualtrain_torch", "dualtrain_paddle")
 EXCEPTIONS = {
     ("_compat.py", "fused_classes"): "only torch has a choice of AdamW kernels",
     ("_compat.py", "supports_fused"): "as above",
+    ("_compat.py", "check_fleet"): "torch's ZeRO reads no protobuf",
     ("_compat.py", "native_call"): "only Paddle's versions differ in their optimizers",
     ("clip.py", "StepClipper.__call__"): "an optimizer calls it with what it has",
     ("operators.py", ""): "Paddle's autocast takes a list of operators, torch's takes none",

@@ -20,7 +20,7 @@ class Outcome:
 
     verdict: Verdict
     refused: str | None = None
-    """What the backend said it cannot do: Paddle 2.6 lacks optimizers. Nothing was trained then."""
+    """What the backend said it cannot do. Nothing was trained then."""
 
     def trouble(self, case: Case, backend: str) -> str | None:
         """The first difference and the case that has it."""

@@ -7,9 +7,11 @@ import os
 from pathlib import Path
 
 import pytest
+from paddle.distributed import fleet
 
 import dualtrain_paddle
-from dualtrain_paddle.processes import Spread
+from dualtrain.errors import BackendError
+from dualtrain_paddle.processes import Spread, _stage_1
 from tests.conformance.test_processes_split import LAST, fit
 from tests.forked import forked
 
@@ -29,3 +31,16 @@ def test_no_state_is_kept_twice(tmp_path: Path, name: str, monkeypatch: pytest.M
     forked(3, lambda: fit(dualtrain_paddle, LAST[name], shard="optimizer"))
     kept = [json.loads((tmp_path / str(rank)).read_text("utf-8")) for rank in range(3)]
     assert sorted(kept) == [[], ["b_0"], ["w_0"]]
+
+
+def test_a_protobuf_that_fleet_cannot_read_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Paddle 2.6 comes to with protobuf 7."""
+
+    class Unread:
+        @property
+        def hybrid_configs(self) -> None:
+            raise AttributeError("'FieldDescriptor' object has no attribute 'label'")
+
+    monkeypatch.setattr(fleet.fleet, "_user_defined_strategy", Unread(), raising=False)
+    with pytest.raises(BackendError, match=r"'protobuf<7'. Received: paddlepaddle .*, protobuf \d"):
+        _stage_1(None)

@@ -13,7 +13,7 @@ MUTANTS = (
         name="Adam: eps inside the root",
         breaks="sqrt(v + eps^2) stands for sqrt(v) + eps",
         file=f"{_AT}_adam.py",
-        old="(xp.sqrt(v / (1 - b2k)) + self.eps)",
+        old="xp.add_(xp.sqrt(v / (1 - b2k)), self.eps)",
         new="xp.sqrt(v / (1 - b2k) + self.eps * self.eps)",
     ),
     Mutant(
@@ -55,7 +55,7 @@ MUTANTS = (
         name="RMSProp: eps outside the root",
         breaks="torch's rule stands for Paddle's",
         file=f"{_AT}_rmsprop.py",
-        old="xp.sqrt_(v + self.eps)",
+        old="xp.sqrt_(xp.add(v, self.eps))",
         new="xp.sqrt_(v + 0.0) + self.eps",
     ),
     Mutant(
@@ -76,21 +76,21 @@ MUTANTS = (
         name="Adadelta: eps of the numerator",
         breaks="sqrt(a) + eps stands for sqrt(a + eps)",
         file=f"{_AT}_adagrad.py",
-        old="xp.sqrt(a + self.eps)",
+        old="xp.sqrt_(xp.add(a, self.eps))",
         new="(xp.sqrt(a) + self.eps)",
     ),
     Mutant(
         name="Adagrad: the sum starts at 0",
         breaks="`initial_accumulator` is not heeded",
         file=f"{_AT}_adagrad.py",
-        old="verbs.zeros(w) + self.initial_accumulator",
+        old="verbs.add_(verbs.zeros(w), self.initial_accumulator)",
         new="verbs.zeros(w)",
     ),
     Mutant(
         name="Rprop: a turn counts",
         breaks="the weight moves in the update in which the gradient changes its sign",
         file=f"{_AT}_rprop.py",
-        old="        g = xp.where(turn < 0, 0.0, g)\n",
+        old="        g = xp.where(turn < 0, xp.zeros(g), g)\n",
         new="",
     ),
     Mutant(
