@@ -30,8 +30,7 @@ class NativeBatchNorms:
 
     def variance(self, layer: Any) -> Any:
         """The running variance, where a forward pass of now moves it; else None."""
-        moves = layer.training or getattr(layer, "_trainable_statistics", False)
-        return layer._variance if moves and not layer._use_global_stats else None
+        return layer._variance if self.takes_batch(layer) else None
 
     def share(self, layer: Any) -> float:
         """Paddle's momentum is the share of the old."""
@@ -52,8 +51,12 @@ class NativeBatchNorms:
         return is_known and type(layer).forward in own and getattr(layer, "_act", None) is None
 
     def takes_batch(self, layer: Any) -> bool:
-        """In training mode, but by the running statistics where it is built so."""
-        return bool(layer.training and not getattr(layer, "_use_global_stats", None))
+        """In training mode, or always, or never, as it is built."""
+        if isinstance(layer, nn.BatchNorm):
+            is_always = layer._trainable_statistics
+        else:
+            is_always = layer._use_global_stats is False
+        return bool((layer.training or is_always) and not layer._use_global_stats)
 
     def channel_axis(self, layer: Any) -> int:
         """By the layout of its inputs."""

@@ -18,6 +18,7 @@ import paddle
 import pytest
 import torch
 
+import dualtrain_paddle
 import dualtrain_torch
 from dualtrain import fit, start
 from dualtrain.backend import backend_of
@@ -293,3 +294,28 @@ def test_which_pass_takes_the_batch_is_what_torch_does(settings: Any, mode: str)
     layer = getattr(torch.nn.BatchNorm1d(CHANNELS, **settings), mode)()
     mean = layer(torch.randn(8, CHANNELS) + 5.0).mean().item()
     assert dualtrain_torch.batch_norms.takes_batch(layer) == (abs(mean) < 1e-4)
+
+
+@pytest.mark.parametrize("mode", ["train", "eval"])
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("BatchNorm1D", {}),
+        ("BatchNorm1D", {"use_global_stats": True}),
+        ("BatchNorm1D", {"use_global_stats": False}),
+        ("BatchNorm", {}),
+        ("BatchNorm", {"use_global_stats": True}),
+        ("BatchNorm", {"trainable_statistics": True}),
+    ],
+)
+def test_which_pass_takes_the_batch_is_what_paddle_does(
+    name: str, settings: Any, mode: str
+) -> None:
+    layer = getattr(paddle.nn, name)(CHANNELS, **settings)
+    getattr(layer, mode)()
+    before = layer._variance.numpy().copy()
+    mean = float(layer(paddle.randn([8, CHANNELS]) + 5.0).mean())
+    takes = dualtrain_paddle.batch_norms.takes_batch(layer)
+    assert takes == (abs(mean) < 1e-4)
+    moved = dualtrain_paddle.batch_norms.variance(layer) is not None
+    assert moved == bool((layer._variance.numpy() != before).any())
