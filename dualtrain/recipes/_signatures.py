@@ -47,6 +47,12 @@ PADDLE = {
     "AdamW": _paddle(
         "learning_rate beta1 beta2 epsilon parameters weight_decay", **BETAS, weight_decay=0.01
     ),
+    "AdamWDL": _paddle(
+        "learning_rate beta1 beta2 epsilon parameters weight_decay apply_decay_param_fun grad_clip "
+        "lazy_mode multi_precision layerwise_decay",
+        **BETAS,
+        weight_decay=0.01,
+    ),
     "Adamax": _paddle(
         "learning_rate beta1 beta2 epsilon parameters weight_decay grad_clip",
         **BETAS,

@@ -74,6 +74,11 @@ def optimizer_part(seen: Seen) -> Part:
         why = f"ParamAttr at {attribute.place} multiplies the rate of its parameters by {factor}"
         part.fields["lr_multipliers"] = Found(None, "unknown", attribute.place, why=why)
         part.hazards.append(Hazard("param_groups", attribute.place, why, "lr_multipliers"))
+    layers = values.get("layerwise_decay")
+    if layers is not None and number(layers) != 1:
+        why = f"each layer's rate is that of the next times layerwise_decay {described(layers)}"
+        part.fields["lr_multipliers"] = Found(None, "unknown", event.place, why=why)
+        part.hazards.append(Hazard("param_groups", event.place, why, "lr_multipliers"))
     part.hazards += _decay_hazards(seen, event, signature, values, part.fields)
     if _scaled(part.fields):
         text = f"the rate is not what is configured: {part.fields['lr'].why}"
