@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from dualtrain.reading import Event, Instance, Known, Made, Unknown, Value, alternatives
+from dualtrain.recipes._clock import deep
 from dualtrain.recipes._found import number
 from dualtrain.recipes._seen import Seen, inside
 from dualtrain.recipes.schedules._names import is_schedule_path
@@ -153,7 +155,17 @@ def writes(seen: Seen) -> list[Event]:
     real = [one for one in found if one.context.real] or found
     plain = number(rate(seen))
     same = plain is not None and all(number(one.args[0]) == plain for one in real if one.args)
-    return [] if same else found
+    return [] if same else found or list(_made_anew(seen))
+
+
+def _made_anew(seen: Seen) -> Iterator[Event]:
+    """The optimizer's construction as what writes its rate, where each round of a loop makes one
+    with the rate of that round."""
+    given = rate(seen)
+    if seen.optimizer is None or given is None or not seen.optimizer.context.loops:
+        return
+    if any(isinstance(one, Unknown) and one.op in ("index", "carried") for one in deep(given)):
+        yield replace(seen.optimizer, args=(given,))
 
 
 def _writes(seen: Seen, event: Event) -> bool:
