@@ -14,7 +14,7 @@ from dualtrain.recipes._signatures import Signature, given, parameters_of, signa
 from dualtrain.recipes.parameters._decay import regularized
 from dualtrain.recipes.parameters._groups import Group, groups_of
 from dualtrain.recipes.parameters._rates import Unsaid, betas_of, rates_of
-from dualtrain.recipes.schedules._driving import factors, writes
+from dualtrain.recipes.schedules._driving import decay_writes, factors, writes
 
 __all__ = ["optimizer_part"]
 
@@ -33,9 +33,6 @@ def optimizer_part(seen: Seen) -> Part:
     groups = groups_of(parameters_of(signature, values))
     part.fields["optimizer"] = _name(seen, event, values)
     part.fields.update(_numbers(event, signature, values))
-    if "lr" in part.fields and part.fields["lr"].value == 0 and writes(seen):
-        why = f"0 is replaced by what is written at {writes(seen)[0].place}"
-        part.fields["lr"] = replace(part.fields["lr"], value=None, certainty="unknown", why=why)
     if signature.library == "paddle":
         part.hazards += _unknown_rates(event, groups)
         groups = [replace(one, values=_of_paddle(one.values)) for one in groups]
@@ -47,8 +44,16 @@ def optimizer_part(seen: Seen) -> Part:
         part.fields["lr"] = base_rate(
             plain[0] if same else of_groups[0]
         )  # no group takes the library's
+    left = part.fields.get("lr", ABSENT)
+    if (left.value == 0 or left.certainty == "implied") and writes(seen):
+        why = f"{left.value} is replaced by what is written at {writes(seen)[0].place}"
+        part.fields["lr"] = replace(left, value=None, certainty="unknown", why=why)
     part.fields.update(_of_all_groups(part.fields, groups))
     part.fields["weight_decay"] = _decay(event, signature, values, groups)
+    moved = next(decay_writes(seen), None)
+    if moved is not None:
+        why = f"the loop writes a decay into the optimizer's groups: {described(moved.args[0])}"
+        part.fields["weight_decay"] = Found(None, "unknown", moved.place, why=why)
     if "decoupled_weight_decay" in values and seen.class_name != "adam":
         told = found(values["decoupled_weight_decay"])
         decoupled = "decoupled" if told.value else None

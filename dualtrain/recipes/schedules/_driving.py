@@ -16,6 +16,7 @@ __all__ = [
     "built",
     "constructed",
     "construction",
+    "decay_writes",
     "drives",
     "driving",
     "factors",
@@ -169,9 +170,22 @@ def _made_anew(seen: Seen) -> Iterator[Event]:
 
 
 def _writes(seen: Seen, event: Event) -> bool:
-    if event.kind == "store" and event.path == ".lr" and event.receiver is not None:
-        return any(_groups(seen, one) for one in _bases(event.receiver))
-    return event.kind == "call" and event.name == "set_lr" and seen.of_optimizer(event.receiver)
+    set_lr = event.kind == "call" and event.name == "set_lr"
+    return _into_groups(seen, event, ".lr") or (set_lr and seen.of_optimizer(event.receiver))
+
+
+def decay_writes(seen: Seen) -> Iterator[Event]:
+    """Where a loop writes the decay into the optimizer's groups."""
+    for event in seen.program.events:
+        looped = event.context.real and event.context.loops and event.args
+        if looped and _into_groups(seen, event, ".weight_decay"):
+            yield event
+
+
+def _into_groups(seen: Seen, event: Event, path: str) -> bool:
+    if event.kind != "store" or event.path != path or event.receiver is None:
+        return False
+    return any(_groups(seen, one) for one in _bases(event.receiver))
 
 
 def factors(seen: Seen) -> Iterator[Event]:
