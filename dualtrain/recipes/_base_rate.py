@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 from dualtrain.reading import Known, Unknown, Value, alternatives
+from dualtrain.recipes._clock import deep
 from dualtrain.recipes._found import described, found, number
 from dualtrain.recipes._record import Found
 
@@ -32,7 +33,8 @@ def base_rate(value: Value) -> Found:
         return replace(found(base), why=why, scaled=rate.value)
     for one in alternatives(followed(value)):
         factors = _factors(followed(one))
-        if len(factors) < 2:
+        moving = (f for factor in factors for f in deep(factor) if isinstance(f, Unknown))
+        if len(factors) < 2 or any(f.op in ("index", "carried") for f in moving):
             continue
         named = [f for f in factors if isinstance(f, Known) and RATE.search(f.origin.name)]
         small = [f for f in factors if isinstance(n := number(f), float) and 0 < n < 1]

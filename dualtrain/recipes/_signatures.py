@@ -8,7 +8,15 @@ from typing import Any
 
 from dualtrain.reading import DictValue, Event, Instance, Known, Made, Value
 
-__all__ = ["Signature", "given", "given_by", "is_copied", "parameters_of", "signature_of"]
+__all__ = [
+    "OLD_WORDS",
+    "Signature",
+    "given",
+    "given_by",
+    "is_copied",
+    "parameters_of",
+    "signature_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +54,12 @@ PADDLE = {
     ),
     "AdamW": _paddle(
         "learning_rate beta1 beta2 epsilon parameters weight_decay", **BETAS, weight_decay=0.01
+    ),
+    "AdamWDL": _paddle(
+        "learning_rate beta1 beta2 epsilon parameters weight_decay apply_decay_param_fun grad_clip "
+        "lazy_mode multi_precision layerwise_decay",
+        **BETAS,
+        weight_decay=0.01,
     ),
     "Adamax": _paddle(
         "learning_rate beta1 beta2 epsilon parameters weight_decay grad_clip",
@@ -202,9 +216,17 @@ def given(event: Event, signature: Signature) -> dict[str, Value]:
     values.update(event.kwargs)
     copied = _copied(event)
     if copied is not None:
-        handed = {key: one for key, one in copied.cells.items() if isinstance(key, str)}
+        handed = {
+            OLD_WORDS.get(key, key): one
+            for key, one in copied.cells.items()
+            if isinstance(key, str)
+        }
         return {"params": values.get("params", event.args[0]), **handed}
     return values
+
+
+OLD_WORDS = {"weight_decay_rate": "weight_decay"}
+"""What the first BertAdam calls a number, and its groups -> what all others do."""
 
 
 def given_by(names: Sequence[str], made: Made) -> dict[str, Value]:

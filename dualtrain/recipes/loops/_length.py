@@ -134,7 +134,18 @@ def _is_limit(rounds: Value, clock: Clock, loop: Loop) -> bool:
     if any("epoch" in name for name in names):
         return False
     line = line_of(clock.seen.program, loop.place).lower()
-    return "epoch" not in line and any(LIMIT.search(name) for name in names)
+    named = any(LIMIT.search(name) for name in names)
+    return "epoch" not in line and (named or _ends_batches(rounds, clock))
+
+
+def _ends_batches(rounds: Value, clock: Clock) -> bool:
+    """Whether the loop over the batches counts to the same number, and ends there."""
+    for one in stops(clock):
+        own = clock.own(one) if clock.within(one) else ()
+        for test in (test for condition in own for test in _tests(condition.test)):
+            if any(bound is rounds for bound in test.operands) and any(map(counted, test.operands)):
+                return True
+    return False
 
 
 def _rounds(loop: Loop) -> Value | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from dualtrain.reading import Event
 from dualtrain.recipes._clock import Clock, clock_of, counted
 from dualtrain.recipes._configured import configured, setting_of
 from dualtrain.recipes._found import stated
@@ -38,13 +39,19 @@ def loop_part(seen: Seen) -> Part:
     }
     fields |= {name: one for name, one in others.items() if one is not None}
     count, stepped = fields["accumulate"], fields.get("scheduler_step")
-    alike = clock.updates and count.certainty == "unknown"
+    steps = [_counts(clock, one) for one in schedule_steps(clock)]
+    alike = count.certainty == "unknown" and (clock.updates or any(steps))
     if alike and stepped is not None and stepped.value == "per_batch":
-        tests = {id(c) for c in clock.own(clock.updates[0]) if counted(c.test)}
-        with_it = all(tests & {id(c) for c in clock.own(one)} for one in schedule_steps(clock))
+        tests = _counts(clock, clock.updates[0]) if clock.updates else set()
+        with_it = all(tests & one for one in steps)
         unsure = replace(stepped, value=None, certainty="unknown", why=count.why)
         fields["scheduler_step"] = replace(stepped, value="per_update") if with_it else unsure
     return Part(fields, hazards(clock))
+
+
+def _counts(clock: Clock, event: Event) -> set[int]:
+    """The tests of a count that an event depends on, by identity."""
+    return {id(one) for one in clock.own(event) if counted(one.test)}
 
 
 def _accumulate(clock: Clock) -> Found:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dualtrain.reading import DictValue, Item, ListValue, Value, plain
+from dualtrain.recipes._signatures import OLD_WORDS
 from dualtrain.recipes.parameters._filters import Rule, rule_of, tests_of
 
 __all__ = ["Group", "groups_of"]
@@ -55,6 +56,6 @@ def groups_of(params: Value | None) -> list[Group]:
     for item in params.items:
         if not isinstance(item.value, DictValue) or "params" not in item.value.cells:
             continue
-        cells = dict(item.value.cells)
-        found.append(Group(cells.pop("params"), {str(k): v for k, v in cells.items()}))
+        cells = {OLD_WORDS.get(str(k), str(k)): v for k, v in item.value.cells.items()}
+        found.append(Group(cells.pop("params"), cells))
     return found

@@ -14,7 +14,7 @@ from dualtrain.recipes._signatures import Signature, given, parameters_of, signa
 from dualtrain.recipes.parameters._decay import regularized
 from dualtrain.recipes.parameters._groups import Group, groups_of
 from dualtrain.recipes.parameters._rates import Unsaid, betas_of, rates_of
-from dualtrain.recipes.schedules._driving import factors, writes
+from dualtrain.recipes.schedules._driving import decay_writes, factors, writes
 
 __all__ = ["optimizer_part"]
 
@@ -33,9 +33,6 @@ def optimizer_part(seen: Seen) -> Part:
     groups = groups_of(parameters_of(signature, values))
     part.fields["optimizer"] = _name(seen, event, values)
     part.fields.update(_numbers(event, signature, values))
-    if "lr" in part.fields and part.fields["lr"].value == 0 and writes(seen):
-        why = f"0 is replaced by what is written at {writes(seen)[0].place}"
-        part.fields["lr"] = replace(part.fields["lr"], value=None, certainty="unknown", why=why)
     if signature.library == "paddle":
         part.hazards += _unknown_rates(event, groups)
         groups = [replace(one, values=_of_paddle(one.values)) for one in groups]
@@ -47,8 +44,16 @@ def optimizer_part(seen: Seen) -> Part:
         part.fields["lr"] = base_rate(
             plain[0] if same else of_groups[0]
         )  # no group takes the library's
+    left = part.fields.get("lr", ABSENT)
+    if (left.value == 0 or left.certainty == "implied") and writes(seen):
+        why = f"{left.value} is replaced by what is written at {writes(seen)[0].place}"
+        part.fields["lr"] = replace(left, value=None, certainty="unknown", why=why)
     part.fields.update(_of_all_groups(part.fields, groups))
     part.fields["weight_decay"] = _decay(event, signature, values, groups)
+    moved = next(decay_writes(seen), None)
+    if moved is not None:
+        why = f"the loop writes a decay into the optimizer's groups: {described(moved.args[0])}"
+        part.fields["weight_decay"] = Found(None, "unknown", moved.place, why=why)
     if "decoupled_weight_decay" in values and seen.class_name != "adam":
         told = found(values["decoupled_weight_decay"])
         decoupled = "decoupled" if told.value else None
@@ -74,6 +79,11 @@ def optimizer_part(seen: Seen) -> Part:
         why = f"ParamAttr at {attribute.place} multiplies the rate of its parameters by {factor}"
         part.fields["lr_multipliers"] = Found(None, "unknown", attribute.place, why=why)
         part.hazards.append(Hazard("param_groups", attribute.place, why, "lr_multipliers"))
+    layers = values.get("layerwise_decay")
+    if layers is not None and number(layers) != 1:
+        why = f"each layer's rate is that of the next times layerwise_decay {described(layers)}"
+        part.fields["lr_multipliers"] = Found(None, "unknown", event.place, why=why)
+        part.hazards.append(Hazard("param_groups", event.place, why, "lr_multipliers"))
     part.hazards += _decay_hazards(seen, event, signature, values, part.fields)
     if _scaled(part.fields):
         text = f"the rate is not what is configured: {part.fields['lr'].why}"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from dualtrain.reading import Event, Instance, Known, Made, Unknown, Value, alternatives
+from dualtrain.recipes._clock import deep
 from dualtrain.recipes._found import number
 from dualtrain.recipes._seen import Seen, inside
 from dualtrain.recipes.schedules._names import is_schedule_path
@@ -14,6 +16,7 @@ __all__ = [
     "built",
     "constructed",
     "construction",
+    "decay_writes",
     "drives",
     "driving",
     "factors",
@@ -153,13 +156,36 @@ def writes(seen: Seen) -> list[Event]:
     real = [one for one in found if one.context.real] or found
     plain = number(rate(seen))
     same = plain is not None and all(number(one.args[0]) == plain for one in real if one.args)
-    return [] if same else found
+    return [] if same else found or list(_made_anew(seen))
+
+
+def _made_anew(seen: Seen) -> Iterator[Event]:
+    """The optimizer's construction as what writes its rate, where each round of a loop makes one
+    with the rate of that round."""
+    given = rate(seen)
+    if seen.optimizer is None or given is None or not seen.optimizer.context.loops:
+        return
+    if any(isinstance(one, Unknown) and one.op in ("index", "carried") for one in deep(given)):
+        yield replace(seen.optimizer, args=(given,))
 
 
 def _writes(seen: Seen, event: Event) -> bool:
-    if event.kind == "store" and event.path == ".lr" and event.receiver is not None:
-        return any(_groups(seen, one) for one in _bases(event.receiver))
-    return event.kind == "call" and event.name == "set_lr" and seen.of_optimizer(event.receiver)
+    set_lr = event.kind == "call" and event.name == "set_lr"
+    return _into_groups(seen, event, ".lr") or (set_lr and seen.of_optimizer(event.receiver))
+
+
+def decay_writes(seen: Seen) -> Iterator[Event]:
+    """Where a loop writes the decay into the optimizer's groups."""
+    for event in seen.program.events:
+        looped = event.context.real and event.context.loops and event.args
+        if looped and _into_groups(seen, event, ".weight_decay"):
+            yield event
+
+
+def _into_groups(seen: Seen, event: Event, path: str) -> bool:
+    if event.kind != "store" or event.path != path or event.receiver is None:
+        return False
+    return any(_groups(seen, one) for one in _bases(event.receiver))
 
 
 def factors(seen: Seen) -> Iterator[Event]:

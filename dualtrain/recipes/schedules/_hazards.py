@@ -49,6 +49,8 @@ def _in_loop(seen: Seen, fields: Fields) -> Iterator[Hazard]:
     elif stores:
         kind = fields["schedule"].value
         text = f"the loop writes the rate into the optimizer's groups itself: {kind}"
+        if seen.optimizer is not None and stores[-1].place == seen.optimizer.place:
+            text = f"each round makes the optimizer anew, without what it has gathered: {kind}"
         yield Hazard("sched_in_loop", stores[-1].place, text, "schedule")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from dualtrain.reading import (
     Class,
@@ -345,6 +346,9 @@ def _fields(
         fields["milestones"] = Found(times, "stated", place, "computed")
         if holds_lr:
             fields["values"] = Found(list(formula.values), "stated", place, "computed")
+            ratios = [round(b / a, 9) for a, b in pairwise(formula.values) if a]
+            if len(set(ratios)) == 1:
+                fields["gamma"] = Found(ratios[0], "stated", place, "computed")
     if unit == "epochs" and "length" not in fields and formula.schedule in ("step", "piecewise"):
         fields["length"] = Found("epoch_units", "stated", place, "computed")
     if holds_lr and "peak" in numbers:

@@ -283,3 +283,34 @@ def test_norms_are_missed_where_names_say_so(
     head, made = model
     recipe = reading(MISSES.format(head=head, model=made, no=strings))
     assert ("decay_misses_norm" in {one.code for one in recipe.hazards}) is missed
+
+
+BERT_ADAM = """
+import torch
+from torch.optim import Optimizer
+
+class BertAdam(Optimizer):
+    def __init__(self, params, lr, b1=0.9, b2=0.999, e=1e-6, weight_decay_rate=0.01):
+        defaults = dict(lr=lr, b1=b1, b2=b2, e=e, weight_decay_rate=weight_decay_rate)
+        super().__init__(params, defaults)
+
+model = f()
+named = list(model.named_parameters())
+still = ["bias", "gamma"]
+optimizer = BertAdam([
+    {"params": [p for n, p in named if not any(s in n for s in still)], "weight_decay_rate": 0.02},
+    {"params": [p for n, p in named if any(s in n for s in still)], "weight_decay_rate": 0.0},
+], 1e-4)
+for x in loader():
+    model(x).backward()
+    optimizer.step()
+"""
+
+
+def test_the_first_bert_adam_calls_its_decay_a_rate(reading: Reading) -> None:
+    recipe = reading(BERT_ADAM)
+
+    assert (recipe["weight_decay"].value, recipe["weight_decay"].certainty) == (0.02, "stated")
+    assert recipe["decay_exclude"].value == ["bias", "gamma"]
+    found = {one.code for one in recipe.hazards}
+    assert not found & {"framework_default_decay", "param_groups"}

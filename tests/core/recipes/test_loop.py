@@ -16,6 +16,7 @@ from dualtrain.recipes._seen import see
 from dualtrain.recipes.loops._amp import amp_part
 from dualtrain.recipes.loops._batches import batches_part
 from dualtrain.recipes.loops._loop import loop_part
+from tests.core.recipes.conftest import Reading
 from tests.core.recipes.recorder import BATCHES, Run, run_script
 
 HEAD = """
@@ -224,3 +225,30 @@ def _check_schedule(one: Choice, run: Run, said: object, gated: bool) -> None:
         assert said == "per_batch" and moved == run.count("backward")
     else:
         assert said == ("per_update" if gated else "per_batch") and moved == updates
+
+
+UNSEEN = """
+import torch
+model = torch.nn.Linear(2, 2)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 100)
+loader = torch.utils.data.DataLoader(data(), batch_size=8)
+every = number()
+for step, batch in enumerate(loader):
+    model(batch).backward()
+    {test}:
+        scheduler.step()
+        update()
+"""
+
+
+@pytest.mark.parametrize(
+    ("test", "wanted"), [("if (step + 1) % every == 0", None), ("if True", "per_batch")]
+)
+def test_a_schedule_that_a_count_holds_back_beside_no_update_seen(
+    reading: Reading, test: str, wanted: str | None
+) -> None:
+    stepped = reading(UNSEEN.format(test=test))["scheduler_step"]
+
+    assert stepped.value == wanted
+    assert (stepped.certainty == "unknown") is (wanted is None)

@@ -149,3 +149,22 @@ def test_a_rate_that_the_models_code_multiplies(reading: Reading, words: str, fo
     recipe = reading(ATTRIBUTE.format(words=words) + LOOP)
     assert ("param_groups" in {one.code for one in recipe.hazards}) is found
     assert (recipe["lr_multipliers"].certainty == "unknown") is found
+
+
+LAYERS = """
+    import paddle
+    from paddlenlp.ops.optimizer import AdamWDL
+    model = f()
+    optimizer = AdamWDL(1e-4, 0.8, epsilon=1e-6, parameters=model.parameters(), {words})
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "found"), [("layerwise_decay=0.8", True), ("layerwise_decay=1.0", False)]
+)
+def test_adamw_with_a_rate_for_each_layer(reading: Reading, words: str, found: bool) -> None:
+    recipe = reading(LAYERS.format(words=words) + LOOP)
+    names = ("optimizer", "lr", "betas", "eps", "weight_decay")
+    assert [recipe[one].value for one in names] == ["adamw", 1e-4, [0.8, 0.999], 1e-6, 0.01]
+    assert ("param_groups" in {one.code for one in recipe.hazards}) is found
+    assert (recipe["lr_multipliers"].certainty == "unknown") is found
