@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from dualtrain.reading import Event, Instance, Known, Made, Origin, Value
 from dualtrain.reading._machine import Machine, Model
 from dualtrain.recipes.trainers._defaults import DEFAULTS, default
 from dualtrain.recipes.trainers._releases import release_of
 
-__all__ = ["trainer_models"]
+__all__ = ["OWN", "trainer_models"]
 
 CLASSES: Mapping[str, tuple[str, ...]] = {
     "transformers": (
@@ -33,6 +34,11 @@ CLASSES: Mapping[str, tuple[str, ...]] = {
 }
 """Family -> its classes of arguments that share the defaults."""
 
+OWN: Mapping[str, Mapping[str, Any]] = {
+    "paddlenlp.trainer.CompressionArguments": {"warmup_ratio": 0.1},
+}
+"""What a class of arguments has otherwise, in all releases."""
+
 _RULES = (
     "decay_exclude",
     "decay_match",
@@ -51,8 +57,10 @@ def trainer_models(root: Path, near: str) -> dict[str, Model]:
     models: dict[str, Model] = {}
     for family, classes in CLASSES.items():
         release = release_of(root, family, near).value
-        model = _model(_defaults(family, release))
-        models |= {path + end: model for path in classes for end in ("", ".__init__")}
+        shared = _defaults(family, release)
+        for path in classes:
+            own = {name: Known(value, _of(path, name)) for name, value in OWN.get(path, {}).items()}
+            models |= dict.fromkeys((path, f"{path}.__init__"), _model({**shared, **own}))
     return models
 
 
@@ -61,9 +69,12 @@ def _defaults(family: str, release: str | None) -> dict[str, Known]:
     for name in DEFAULTS[family]:
         one = default(family, release, name)
         if name not in _RULES and not one.missing and not one.why:
-            origin = Origin(f"library default of {one.of}", None, f"--{name}")
-            found[name] = Known(one.value, origin)
+            found[name] = Known(one.value, _of(one.of, name))
     return found
+
+
+def _of(library: str, name: str) -> Origin:
+    return Origin(f"library default of {library}", None, f"--{name}")
 
 
 def _model(defaults: Mapping[str, Known]) -> Model:

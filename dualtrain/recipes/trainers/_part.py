@@ -32,6 +32,7 @@ from dualtrain.recipes.parameters._optimizer import optimizer_part
 from dualtrain.recipes.schedules._hazards import schedule_hazards
 from dualtrain.recipes.schedules._part import schedule_fields
 from dualtrain.recipes.trainers._defaults import DEFAULTS
+from dualtrain.recipes.trainers._models import OWN
 from dualtrain.recipes.trainers._releases import release_of
 from dualtrain.recipes.trainers._trainers import trainer_recipe
 
@@ -219,7 +220,8 @@ def _given(trainer: Event, family: str) -> dict[str, Found]:
         doubt = Found(None, "unknown", trainer.place, why=why)
         return dict.fromkeys(DEFAULTS[family], doubt)
     read = {name: found(_named(name, value)) for name, value in given.items()}
-    return {name: one for name, one in read.items() if one.certainty != "implied"}
+    of_class = [f"library default of {path}" for path in OWN]
+    return {n: one for n, one in read.items() if one.certainty != "implied" or one.how in of_class}
 
 
 def _handed_arguments(trainer: Event) -> Value | None:

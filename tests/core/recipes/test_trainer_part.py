@@ -186,3 +186,27 @@ def test_a_deepspeed_file_is_read_where_it_is_there(tmp_path: Path) -> None:
     assert (found["schedule"].certainty, found["optimizer"].value) == ("unknown", "adamw")
     assert found["schedule"].why.startswith("DeepSpeed's WarmupLR applies")
     assert (found["lr"].value, str(found["schedule"].place)) == (3e-5, "ds.json:1")
+
+
+@pytest.mark.parametrize(
+    ("line", "warmup"),
+    [
+        ("python tools/train.py", 0.1),
+        ("python tools/train.py --warmup_ratio 0.3", 0.3),
+        ("python tools/train.py --warmup_ratio 0", 0.0),
+    ],
+)
+def test_a_class_of_arguments_with_a_warmup_of_its_own(
+    tmp_path: Path, line: str, warmup: float
+) -> None:
+    (tmp_path / "tools").mkdir()
+    script = "import sys\n" + HEAD.format(inside="", handed="")
+    script = script.replace("TrainingArguments", "CompressionArguments")
+    (tmp_path / "tools/train.py").write_text(script, encoding="utf-8")
+    (tmp_path / "requirements.txt").write_text("paddlenlp==2.8.1\n", encoding="utf-8")
+    (tmp_path / "run.sh").write_text(line, encoding="utf-8")
+
+    found = read_recipe([tmp_path / "tools/train.py", tmp_path / "run.sh"], root=tmp_path)
+
+    assert found["warmup"].value == warmup
+    assert (found["lr"].value, found["schedule"].value) == (5e-5, "linear")
