@@ -199,4 +199,7 @@ def write_later(table: Table, words: Words, library: str) -> Call:
     later = {path: value for path, value in words.items() if not path.startswith("warmup.")}
     if UPDATES in words and "horizon" in words:  # else as long as the run, from there
         later[UPDATES] = words[UPDATES] - words.get(STEPS, 0)
-    return table.write(later, library).call
+    written = table.write(later, library)
+    if LR in words and written.row.rate(later) != words[LR]:
+        raise Refusal(f"{written.call} gives the optimizer another rate")
+    return written.call

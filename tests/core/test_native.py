@@ -94,6 +94,23 @@ def test_what_a_library_can_say_it_says_back(values: dict[str, Any]) -> None:
         assert close(meant(words), meant(said)), (str(written.call), words, said)
 
 
+def test_a_schedule_behind_warmup_has_the_rate_of_the_whole() -> None:
+    """torch's ConstantLR is given the second rate, 2; behind LinearLR one rate is for both."""
+    words = {
+        "schedule.name": "piecewise",
+        "schedule.boundaries": (1,),
+        "schedule.values": (1.0, 2.0),
+        "optimizer.name": "adamw",
+        "optimizer.lr": 1.0,
+        "duration.updates": 9,
+    }
+    written = NATIVE_SCHEDULES.write(words, "torch")
+    assert (written.call.short_name, written.row.rate(words)) == ("ConstantLR", 2.0)
+    rise = {"warmup.steps": 3, "warmup.start": 0.5, "warmup.counted": "before"}
+    with pytest.raises(Refusal):
+        NATIVE_SCHEDULES.write(words | rise, "torch")
+
+
 def meant(words: Mapping[str, Any]) -> dict[str, Any]:
     """Without what two ways of saying the same differ in."""
     left = dict(words)
