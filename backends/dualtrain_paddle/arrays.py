@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -14,6 +14,7 @@ from dualtrain.backend import check_real, no_such_device
 
 __all__ = [
     "inference",
+    "named_states",
     "numbers",
     "open_device",
     "place",
@@ -42,6 +43,22 @@ def open_device(name: str) -> Any:
 def seed_everything(seed: int) -> None:
     """Seed the framework's generators (dropout; the weights and the data order are the core's)."""
     paddle.seed(seed)
+    for number, _ in enumerate(named_states(), 1):
+        paddle.seed(seed + number)
+
+
+def named_states() -> Iterator[str]:
+    """The name of each random state beside the usual one, which each is in place of meanwhile.
+
+    Fleet's tracker has them, such as paddlenlp's `local_seed` after its `set_seed`: some models
+    draw their dropout from these.
+    """
+    from paddle.distributed.fleet.meta_parallel import get_rng_state_tracker
+
+    tracker = get_rng_state_tracker()
+    for name in sorted(tracker.states_):
+        with tracker.rng_state(name):
+            yield name
 
 
 def place(model: Any, device: Any) -> Any:

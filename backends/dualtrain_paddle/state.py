@@ -13,7 +13,7 @@ from paddle.base.layer_helper import LayerHelper
 
 from dualtrain.backend import NamedTensor, copied, type_of
 from dualtrain.state import Arrays, TensorState
-from dualtrain_paddle.arrays import to_array
+from dualtrain_paddle.arrays import named_states, to_array
 from dualtrain_paddle.optimizers import ByRule
 from dualtrain_paddle.owners import gathered, held_by, is_own
 from dualtrain_paddle.step import held
@@ -152,15 +152,26 @@ def saved_buffers(model: paddle.nn.Layer) -> Iterator[tuple[str, Any]]:
 
 
 def random_states(model: paddle.nn.Layer) -> dict[str, NDArray[Any]]:
-    """Paddle's random state, of the CPU and of the current CUDA device."""
-    return {name: _engine(generator) for name, generator in _generators().items()}
+    """Paddle's random states, of the CPU and of the current CUDA device, those with names too."""
+    generators = _generators()
+    states = {device: _engine(generator) for device, generator in generators.items()}
+    if generators:
+        for name in named_states():
+            states |= {f"{device}/{name}": _engine(one) for device, one in generators.items()}
+    return states
 
 
 def set_random_states(model: paddle.nn.Layer, states: Arrays) -> None:
     """Go on from random states, where they are there."""
-    for name, generator in _generators().items():
-        if name in states:
-            _set_engine(generator, states[name])
+    generators = _generators()
+    for device, generator in generators.items():
+        if device in states:
+            _set_engine(generator, states[device])
+    if generators:
+        for name in named_states():
+            for device, generator in generators.items():
+                if f"{device}/{name}" in states:
+                    _set_engine(generator, states[f"{device}/{name}"])
 
 
 def _neutral(optimizer: Any, found: NamedTensor, kept: Mapping[str, Any], updates: int) -> Arrays:

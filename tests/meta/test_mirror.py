@@ -19,6 +19,7 @@ EXCEPTIONS = {
     ("_compat.py", "supports_fused"): "as above",
     ("_compat.py", "check_fleet"): "torch's ZeRO reads no protobuf",
     ("_compat.py", "native_call"): "only Paddle's versions differ in their optimizers",
+    ("arrays.py", "named_states"): "only Paddle has random states with names",
     ("clip.py", "StepClipper.__call__"): "an optimizer calls it with what it has",
     ("operators.py", ""): "Paddle's autocast takes a list of operators, torch's takes none",
     **{

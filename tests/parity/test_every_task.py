@@ -21,9 +21,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:When training, we now always tra
 FRAMEWORKS = ("torch", "paddle")
 BAR = 1e-4
 """Of the norm of all weights: AdamW trains a key's bias on rounding, which is all its gradient."""
-ROUNDED = {("language", "paddle")}
-"""Not to the bit in every process: in two of three runs of all tests, never alone, gradients of the
-attention's weight came out otherwise in the second of two equal runs; why is not known."""
 UPDATES = {"duration": {"updates": 8}, "evaluation": {"every": {"updates": 2}}}
 """Two epochs; left after five, the first of the second one."""
 
@@ -60,14 +57,10 @@ def test_a_run_whose_folder_was_moved_goes_on_to_the_bit(
         trained(spec, backend, "left", checkpoints=here / "kept", stop=left_after(5))
     here.rename(there)
     trained(one.again(there, **words), backend, "left", checkpoints=there / "kept", resume=True)
-    if (task, backend) in ROUNDED:
-        for file in ("model.safetensors", "best.safetensors"):
-            assert apart(*(there / name / file for name in ("whole", "left"))) < BAR, file
-    else:
-        assert state_of(there / "kept") == state_of(there / "whole.kept")
-        assert files_of(there / "left") == files_of(there / "whole")
-        rows = [(there / f"{n}.jsonl").read_text(encoding="utf-8") for n in ("left", "whole")]
-        assert rows[0].splitlines()[1:-1] == rows[1].splitlines()[1:-1]
+    assert state_of(there / "kept") == state_of(there / "whole.kept")
+    assert files_of(there / "left") == files_of(there / "whole")
+    rows = [(there / f"{n}.jsonl").read_text(encoding="utf-8") for n in ("left", "whole")]
+    assert rows[0].splitlines()[1:-1] == rows[1].splitlines()[1:-1]
     expected = predict(there / "left", there / one.held_out, weights="best")
     (there / "left").rename(end)
     data = tmp_path / one.held_out

@@ -9,6 +9,7 @@ import numpy as np
 import paddle
 import pytest
 import torch
+from paddle.distributed.fleet.meta_parallel import get_rng_state_tracker
 
 from dualtrain.backend import load_backend
 from dualtrain.state import RunState
@@ -125,7 +126,25 @@ class Paddle(paddle.nn.Layer):
         return self.head(self.dropout(self.norm(self.convolution(x)).flatten(1)))
 
 
-@pytest.mark.parametrize("model", [Torch, Paddle])
+class Named(Paddle):
+    """Dropout by a random state of fleet's, as some models of paddlenlp have it."""
+
+    def forward(self, x: Any) -> Any:
+        with get_rng_state_tracker().rng_state("local_seed"):
+            return super().forward(x)
+
+
+@pytest.fixture
+def named_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What paddlenlp's `set_seed` leaves in a process."""
+    tracker = get_rng_state_tracker()
+    monkeypatch.setattr(tracker, "states_", {})
+    monkeypatch.setattr(tracker, "seeds_", set())
+    tracker.add("local_seed", 11)
+
+
+@pytest.mark.usefixtures("named_state")
+@pytest.mark.parametrize("model", [Torch, Paddle, Named])
 def test_statistics_counters_and_dropout_go_on_to_the_bit(model: Any) -> None:
     spec = spec_of("adamw", "ema")
     runs = [start(spec, model(), micro_batches_per_epoch=10) for _ in range(2)]
@@ -145,6 +164,19 @@ def test_statistics_counters_and_dropout_go_on_to_the_bit(model: Any) -> None:
         assert go(run, 3, 3) == expected
     counters = [n for n in state.tensors.own if n.startswith("buffer/")]
     assert counters == ["buffer/norm.num_batches_tracked" if model is Torch else "buffer/seen"]
+
+
+@pytest.mark.usefixtures("named_state")
+def test_the_seed_is_that_of_named_random_states_too() -> None:
+    """Two runs of one spec in one process drop out alike, and a state of its own is another one."""
+    x = paddle.ones([8, 3, 4, 4])
+    drawn: dict[Any, list[Any]] = {kind: [] for kind in (Paddle, Named)}
+    for _ in range(2):
+        for kind, masks in drawn.items():
+            with start(spec_of("adamw"), kind(), micro_batches_per_epoch=10) as run:
+                run.model.head = paddle.nn.Identity()
+                masks.append((run.model(x) == 0).tolist())
+    assert drawn[Paddle][0] == drawn[Paddle][1] != drawn[Named][0] == drawn[Named][1]
 
 
 @pytest.mark.parametrize("framework", ["torch", "paddle"])
