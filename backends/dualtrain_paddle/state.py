@@ -153,25 +153,14 @@ def saved_buffers(model: paddle.nn.Layer) -> Iterator[tuple[str, Any]]:
 
 def random_states(model: paddle.nn.Layer) -> dict[str, NDArray[Any]]:
     """Paddle's random states, of the CPU and of the current CUDA device, those with names too."""
-    generators = _generators()
-    states = {device: _engine(generator) for device, generator in generators.items()}
-    if generators:
-        for name in named_states():
-            states |= {f"{device}/{name}": _engine(one) for device, one in generators.items()}
-    return states
+    return {name: _engine(generator) for name, generator in _in_place()}
 
 
 def set_random_states(model: paddle.nn.Layer, states: Arrays) -> None:
     """Go on from random states, where they are there."""
-    generators = _generators()
-    for device, generator in generators.items():
-        if device in states:
-            _set_engine(generator, states[device])
-    if generators:
-        for name in named_states():
-            for device, generator in generators.items():
-                if f"{device}/{name}" in states:
-                    _set_engine(generator, states[f"{device}/{name}"])
+    for name, generator in _in_place():
+        if name in states:
+            _set_engine(generator, states[name])
 
 
 def _neutral(optimizer: Any, found: NamedTensor, kept: Mapping[str, Any], updates: int) -> Arrays:
@@ -246,6 +235,15 @@ def _generators() -> dict[str, Any]:
         found["cuda"] = core.default_cuda_generator(int(index))
     states = {name: generator.get_state().__getstate__() for name, generator in found.items()}
     return {name: found[name] for name, state in states.items() if isinstance(state[-1], list)}
+
+
+def _in_place() -> Iterator[tuple[str, Any]]:
+    """The name of each random state, and the generator that has it meanwhile."""
+    generators = _generators()
+    yield from generators.items()
+    for name in named_states() if generators else ():
+        for device, generator in generators.items():
+            yield f"{device}/{name}", generator
 
 
 def _engine(generator: Any) -> NDArray[np.uint8]:
