@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import ast
 import inspect
+import warnings
 from pathlib import Path
 from typing import Any
 
 import paddle.optimizer.lr
-import paddlenlp.transformers.optimization as paddlenlp
 import pytest
 import torch.optim.lr_scheduler
 import transformers.optimization as transformers
 
 from dualtrain.recipes import read_recipe
 from dualtrain.recipes.schedules._names import PADDLE, PADDLENLP, TORCH, TRANSFORMERS
+
+with warnings.catch_warnings():  # its dependencies', on import
+    warnings.simplefilter("ignore")
+    import paddlenlp.transformers.optimization as paddlenlp
 
 NATIVE: dict[str, tuple[Any, Any]] = {
     f"{library.__name__}.{name}": (table[name], getattr(library, name))
