@@ -27,6 +27,11 @@ def join(world: World, device: Any) -> bool:
     """Be one of the group's processes; whether it was made here, and is to be left."""
     if dist.is_initialized():
         return False
+    if ":" in world.address:
+        raise BackendError(
+            "Paddle's processes find the first one by a name or an IPv4 address, for Paddle cuts "
+            f"what it is told at each colon. Received: {world.address!r}"
+        )
     if "PADDLE_TRAINER_ENDPOINTS" not in os.environ:  # of another launcher: see `_endpoints`
         os.environ.update(_endpoints(world))
     group = dist.init_parallel_env()

@@ -28,6 +28,7 @@ Wait = Callable[[Presence, socket.socket], object]
 """What a process does that waits for process 1, by a line as a framework has one."""
 
 CUT = "has ended before the run"
+NEW = pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="a machine without IPv6")
 
 
 @pytest.fixture(autouse=True)
@@ -51,6 +52,7 @@ def part(
     wait: Wait,
     *,
     is_launched: bool = False,
+    address: str = "127.0.0.1",
 ) -> Callable[[], None]:
     """What each of the processes does; process 1 acts, once all are there, the others wait."""
     file = folder / "told"
@@ -65,7 +67,7 @@ def part(
 
     def work() -> None:
         rank = int(os.environ["RANK"])
-        world = World(rank=rank, size=size, is_launched=is_launched)
+        world = World(rank=rank, size=size, is_launched=is_launched, address=address)
         with Presence(world, told) as presence:
             presence.meet()
             if rank == 1:
@@ -253,6 +255,14 @@ def test_a_machine_that_stood_still_has_lost_nobody(
         presence.meet()
 
     assert ended(2, part(tmp_path, listener, 2, still, still), limit=30.0) == ([0, 0], "")
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "localhost", pytest.param("::1", marks=NEW)])
+def test_the_first_process_is_reached_by_each_of_its_addresses(
+    tmp_path: Path, listener: socket.socket, address: str
+) -> None:
+    work = part(tmp_path, listener, 2, lambda _: None, lambda *_: None, address=address)
+    assert ended(2, work, limit=30.0) == ([0, 0], "")
 
 
 def test_strangers_may_call(tmp_path: Path, listener: socket.socket) -> None:

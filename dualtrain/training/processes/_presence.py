@@ -170,7 +170,7 @@ class Presence:
 
 def _started(world: World, told: Tell) -> tuple[subprocess.Popen[str], Line]:
     """The sentinel, and the line to it."""
-    listener = socket.create_server(("", 0)) if world.leads else None
+    listener = _listener() if world.leads else None
     port = None if listener is None else listener.getsockname()[1]
     address, port, word = told((world.address, port, secrets.token_hex(16)))
     net = _connected(address, port) if listener is None else listener
@@ -209,6 +209,13 @@ def _started(world: World, told: Tell) -> tuple[subprocess.Popen[str], Line]:
     with suppress(BrokenPipeError), sentinel.stdin as begun:
         json.dump(asdict(settings), begun)
     return sentinel, Line(own, BEAT / 4)
+
+
+def _listener() -> socket.socket:
+    """On every address of this machine, old or new (IPv6)."""
+    if socket.has_dualstack_ipv6():
+        return socket.create_server(("", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+    return socket.create_server(("", 0))
 
 
 def _connected(address: str, port: int) -> socket.socket:
