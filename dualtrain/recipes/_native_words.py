@@ -32,9 +32,9 @@ RUNS = (1_000_003, 2_000_003)
 def optimizer_words(recipe: Recipe) -> dict[str, Any]:
     """The words of the optimizer, its rate and decay left out; none where its class has no row."""
     event = None if recipe.training is None else recipe.training.optimizer
-    signature = None if event is None else signature_of(event)
-    if event is None or signature is None:
+    if event is None:
         return {}
+    signature = signature_of(event)
     values = {k: v for k, v in given(event, signature).items() if k not in OF_PARAMETERS}
     rate = "learning_rate" if "learning_rate" in signature.names else "lr"
     values[rate] = Known(1.0)

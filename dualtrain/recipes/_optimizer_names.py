@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["OPTIMIZERS", "optimizer_class"]
+import re
+
+__all__ = ["OPTIMIZERS", "optimizer_class", "torch_class"]
 
 OPTIMIZERS = {
     "sgd": "sgd",
@@ -25,9 +27,6 @@ OPTIMIZERS = {
     "lion": "lion",
     "bertadam": "adamw",
     "openaiadam": "adamw",
-    "fusedadam": "adam",
-    "fusedlamb": "lamb",
-    "fusedsgd": "sgd",
     "adamoptimizer": "adam",
     "sgdoptimizer": "sgd",
     "momentumoptimizer": "momentum",
@@ -38,10 +37,14 @@ OPTIMIZERS = {
     "rmspropoptimizer": "rmsprop",
     "adamdeltaw": "adamw",
     "adamwdl": "adamw",
-    "adamw8bit": "adamw",
-    "pagedadamw": "adamw",
 }
 """Our name, by the class's in lower case."""
+
+FUSED = {"FusedAdam": "adamw", "DeepSpeedCPUAdam": "adamw", "FusedSGD": "sgd"}
+"""Of apex and DeepSpeed. Their LAMB clips by itself, and is none of ours."""
+
+BITS = re.compile(r"(Paged)?(Adam|AdamW|RMSprop|Adagrad|SGD)(8bit|32bit)?")
+"""Classes of bitsandbytes that have torch's rules and arguments, on states in fewer bits."""
 
 PACKAGES = (
     "paddle.optimizer",
@@ -53,13 +56,8 @@ PACKAGES = (
     "transformers",
     "pytorch_transformers",
     "pytorch_pretrained_bert",
-    "apex.optimizers",
-    "bitsandbytes.optim",
-    "timm.optim",
-    "torch_optimizer",
-    "deepspeed.ops",
 )
-"""Where such classes live; a class of that name elsewhere is not one of them."""
+"""Where such classes live; of that name elsewhere it may have another rule, as timm's RAdam has."""
 
 
 def optimizer_class(path: str) -> str | None:
@@ -69,5 +67,20 @@ def optimizer_class(path: str) -> str | None:
     ('adamw', None)
     """
     package, _, name = path.rpartition(".")
+    top = package.partition(".")[0]
+    if top in ("apex", "deepspeed"):
+        return FUSED.get(name)
+    if top == "bitsandbytes":
+        return OPTIMIZERS.get(torch_class(name).lower())
     inside = any(package == one or package.startswith(one + ".") for one in PACKAGES)
     return OPTIMIZERS.get(name.lower()) if inside else None
+
+
+def torch_class(name: str) -> str:
+    """Which of torch's classes one of bitsandbytes is like; empty where it is like none.
+
+    >>> torch_class("PagedAdamW8bit"), torch_class("LAMB")
+    ('AdamW', '')
+    """
+    found = BITS.fullmatch(name)
+    return found[2] if found else ""

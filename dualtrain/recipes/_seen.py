@@ -15,6 +15,7 @@ from dualtrain.reading import (
     Program,
     Unknown,
     Value,
+    leaves,
 )
 from dualtrain.recipes._optimizer_names import OPTIMIZERS, optimizer_class
 from dualtrain.recipes._record import Found, Hazard
@@ -55,7 +56,7 @@ class Seen:
 
     @property
     def class_name(self) -> str:
-        """Our name of the optimizer's class."""
+        """Our name of the optimizer's class; empty where it is none of ours."""
         return "" if self.optimizer is None else _class_of(self.optimizer) or ""
 
     @property
@@ -93,6 +94,27 @@ def _class_of(event: Event) -> str | None:
     return optimizer_class(path)
 
 
+def _is_optimizer(event: Event) -> bool:
+    path = event.path.removesuffix(".__init__")
+    derived = path in BASES and isinstance(event.receiver, Instance)
+    return derived or _class_of(event) is not None
+
+
+def _may_be_optimizer(event: Event) -> bool:
+    """Whether a class of another package is given parameters, as an optimizer is."""
+    package, _, name = event.path.rpartition(".")
+    is_class = isinstance(event.result, Made) and name[:1].isupper() and ".lr" not in package
+    if not is_class or (package.startswith(("torch.", "paddle.")) and ".optim" not in package):
+        return False
+    given = event.args[0] if event.args else event.kwargs.get("params")
+    given = event.kwargs.get("parameters") if given is None else given
+    parts = [] if given is None else [leaf for one in inside(given) for leaf in leaves(one)]
+    made = [one.path.rpartition(".")[2] for one in parts if isinstance(one, Made)]
+    return any(name in PARAMETERS for name in made)
+
+
+PARAMETERS = ("parameters", "named_parameters")
+
 BASES = (
     "torch.optim.Optimizer",
     "torch.optim.optimizer.Optimizer",
@@ -126,7 +148,7 @@ def inside(value: Value, depth: int = 0) -> Iterator[Value]:
 def see(program: Program) -> Seen:
     """Finds the training in what a program does."""
     events = [one for one in program.events if one.kind == "call"]
-    optimizers = [one for one in events if _class_of(one) is not None]
+    optimizers = [one for one in events if _is_optimizer(one) or _may_be_optimizer(one)]
     made: Mapping[int, Event] = {
         id(one.receiver if isinstance(one.receiver, Instance) else one.result): one
         for one in optimizers
@@ -146,6 +168,7 @@ def see(program: Program) -> Seen:
             target = next((t for t in map(of, one.args) if t is not None), None)
         if target is not None:
             updates.setdefault(id(target), []).append(one)
+    optimizers = [one for one in optimizers if _is_optimizer(one) or id(one) in updates]
     main = _main(optimizers, updates)
     trains = [one for one in events if one.name == "backward" and one.context.loops]
     if main is not None and not main.context.real and any(one.context.real for one in trains):
@@ -189,9 +212,9 @@ def _is_schedule(event: Event) -> bool:
 def _main(optimizers: Sequence[Event], updates: Mapping[int, Sequence[Event]]) -> Event | None:
     """The one that trains: entered before not entered, stepped in a loop before not stepped."""
 
-    def rank(one: Event) -> tuple[bool, bool, bool]:
+    def rank(one: Event) -> tuple[bool, ...]:
         steps = updates.get(id(one), [])
         looped = any(step.context.loops for step in steps)
-        return (one.context.real, looped, bool(steps))
+        return (one.context.real, looped, bool(steps), _class_of(one) is not None)
 
     return max(optimizers, key=rank, default=None)

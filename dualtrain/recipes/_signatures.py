@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dualtrain.reading import DictValue, Event, Instance, Known, Made, Value
+from dualtrain.recipes._optimizer_names import torch_class
 
 __all__ = [
+    "MODE",
     "OLD_WORDS",
     "Signature",
     "given",
@@ -26,6 +28,8 @@ class Signature:
     library: str
     names: tuple[str, ...]
     defaults: Mapping[str, Any]
+    is_known: bool = True
+    """Whether what is not given is known, too."""
 
 
 def _paddle(names: str, **defaults: Any) -> Signature:
@@ -145,6 +149,22 @@ TORCH = {
         weight_decay=0.0,
     ),
 }
+MODE = ("adam_w_mode", "adamw_mode")
+"""By which a fused Adam decouples its decay, as it does if it is not told otherwise."""
+FUSED_ADAM = {"lr": 0.001, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0}
+FUSED = {
+    "FusedAdam": Signature(
+        "apex",
+        ("params", "lr", "bias_correction", "betas", "eps", MODE[0], "weight_decay"),
+        FUSED_ADAM,
+    ),
+    "DeepSpeedCPUAdam": Signature(
+        "deepspeed",
+        ("params", "lr", "bias_correction", "betas", "eps", "weight_decay", "amsgrad", MODE[1]),
+        FUSED_ADAM,
+    ),
+    "FusedSGD": replace(TORCH["SGD"], library="apex"),
+}
 OLD_ADAMW = Signature(
     "transformers",
     ("params", "lr", "betas", "eps", "weight_decay", "correct_bias"),
@@ -173,11 +193,15 @@ BERT_ADAM = Signature(
 )
 
 
-def signature_of(event: Event) -> Signature | None:
-    """Of the optimizer's class that an event constructs; None where it is not known."""
+def signature_of(event: Event) -> Signature:
+    """Of the optimizer's class that an event constructs."""
     if isinstance(event.receiver, Instance) and _copied(event) is not None:
         return BERT_ADAM if event.receiver.of.name == "BertAdam" else COPIED
-    return _of_path(event.path)
+    package, _, name = event.path.removesuffix(".__init__").rpartition(".")
+    is_paddle = package.startswith("paddle")
+    library = "paddle" if is_paddle else package
+    names = ("learning_rate",) if is_paddle else ("params", "lr")
+    return _known(package, name) or Signature(library, names, {}, is_known=False)
 
 
 def parameters_of(signature: Signature, values: Mapping[str, Value]) -> Value | None:
@@ -199,15 +223,20 @@ def _copied(event: Event) -> DictValue | None:
     return handed if base and isinstance(handed, DictValue) else None
 
 
-def _of_path(path: str) -> Signature | None:
-    package, _, name = path.removesuffix(".__init__").rpartition(".")
+def _known(package: str, name: str) -> Signature | None:
+    top = package.partition(".")[0]
+    if top in ("apex", "deepspeed"):
+        return FUSED.get(name)
+    if top == "bitsandbytes":
+        like = TORCH.get(torch_class(name))
+        return None if like is None else replace(like, library=top)
     if name == "BertAdam":
         return BERT_ADAM
     if package.startswith("paddle"):
         return PADDLE.get(name.removesuffix("Optimizer"))
     if package.startswith(("transformers", "pytorch_transformers")):
         return OLD_ADAMW if name == "AdamW" else None
-    return TORCH.get(name)
+    return TORCH.get(name) if package.startswith("torch.optim") else None
 
 
 def given(event: Event, signature: Signature) -> dict[str, Value]:

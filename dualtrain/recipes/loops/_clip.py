@@ -127,9 +127,7 @@ def _all(event: Event) -> list[Value]:
 
 
 def _attached(event: Event) -> Value | None:
-    signature = signature_of(event)
-    values = dict(event.kwargs) if signature is None else given(event, signature)
-    clip = values.get("grad_clip")
+    clip = given(event, signature_of(event)).get("grad_clip")
     if clip is None or (isinstance(clip, Known) and clip.value is None):
         return None
     return clip

@@ -37,12 +37,10 @@ def clipped(event: Event, seen: Seen) -> Literal["tensor", "group", "part", "all
 def one_group(seen: Seen) -> bool | None:
     """Whether all that the optimizer trains is in one group; None where that cannot be told."""
     made = seen.optimizer
-    signature = None if made is None else signature_of(made)
-    params = (
-        None
-        if made is None or signature is None
-        else parameters_of(signature, given(made, signature))
-    )
+    params = None
+    if made is not None:
+        signature = signature_of(made)
+        params = parameters_of(signature, given(made, signature))
     if isinstance(params, ListValue):
         return len(groups_of(params)) < 2
     plain = isinstance(params, Made) and params.path.rpartition(".")[2] == "parameters"

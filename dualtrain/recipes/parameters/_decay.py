@@ -29,9 +29,9 @@ def decay_part(seen: Seen) -> Part:
     """decay_exclude and decay_match, with what is wrong about them."""
     part = Part()
     event = seen.optimizer
-    signature = None if event is None else signature_of(event)
-    if event is None or signature is None:
+    if event is None:
         return part
+    signature = signature_of(event)
     values = given(event, signature)
     keeps = values.get("apply_decay_param_fun")
     drops = values.get("exclude_from_weight_decay_fn")

@@ -125,9 +125,9 @@ def _holds(node: ast.AST) -> bool:
 def _only(seen: Seen) -> str | None:
     """The one part of a library's model that is handed to the optimizer; None where it is another
     thing, or the whole."""
-    signature = None if seen.optimizer is None else signature_of(seen.optimizer)
-    if seen.optimizer is None or signature is None:
+    if seen.optimizer is None:
         return None
+    signature = signature_of(seen.optimizer)
     params = parameters_of(signature, given(seen.optimizer, signature))
     sources = [
         one.receiver

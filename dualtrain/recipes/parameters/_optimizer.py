@@ -5,12 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from dualtrain.reading import Event, Known, ListValue, Made, Unknown, Value, alternatives, leaves
+from dualtrain.reading import (
+    Event,
+    Instance,
+    Known,
+    ListValue,
+    Made,
+    Unknown,
+    Value,
+    alternatives,
+    leaves,
+)
 from dualtrain.recipes._base_rate import SCALED, base_rate
 from dualtrain.recipes._found import described, found, implied, number
 from dualtrain.recipes._record import ABSENT, Found, Hazard
 from dualtrain.recipes._seen import Part, Seen
-from dualtrain.recipes._signatures import Signature, given, parameters_of, signature_of
+from dualtrain.recipes._signatures import (
+    MODE,
+    Signature,
+    given,
+    is_copied,
+    parameters_of,
+    signature_of,
+)
 from dualtrain.recipes.parameters._decay import regularized
 from dualtrain.recipes.parameters._groups import Group, groups_of
 from dualtrain.recipes.parameters._rates import Unsaid, betas_of, rates_of
@@ -26,9 +43,6 @@ def optimizer_part(seen: Seen) -> Part:
     if event is None:
         return part
     signature = signature_of(event)
-    if signature is None:
-        part.fields["optimizer"] = Found(seen.class_name, "stated", event.place, "literal")
-        return part
     values = given(event, signature)
     groups = groups_of(parameters_of(signature, values))
     part.fields["optimizer"] = _name(seen, event, values)
@@ -50,6 +64,8 @@ def optimizer_part(seen: Seen) -> Part:
         part.fields["lr"] = replace(left, value=None, certainty="unknown", why=why)
     part.fields.update(_of_all_groups(part.fields, groups))
     part.fields["weight_decay"] = _decay(event, signature, values, groups)
+    if not signature.is_known:
+        part.fields |= _unsaid(event, part.fields)
     moved = next(decay_writes(seen), None)
     if moved is not None:
         why = f"the loop writes a decay into the optimizer's groups: {described(moved.args[0])}"
@@ -58,6 +74,9 @@ def optimizer_part(seen: Seen) -> Part:
         told = found(values["decoupled_weight_decay"])
         decoupled = "decoupled" if told.value else None
         part.fields["decay_kind"] = replace(told, value=decoupled)
+    elif is_copied(event) or not seen.class_name:
+        why = f"how {_path(event)} decays is its own"
+        part.fields["decay_kind"] = Found(None, "unknown", event.place, why=why)
     each = regularized(seen)
     if each is not None and not part.fields["weight_decay"].value:
         part.fields["weight_decay"] = _regularizer(each.args[0], event, signature)
@@ -185,18 +204,40 @@ def _scaled(fields: Mapping[str, Found]) -> bool:
     return "lr" in fields and fields["lr"].why.startswith(SCALED)
 
 
+def _unsaid(event: Event, fields: Mapping[str, Found]) -> dict[str, Found]:
+    """What a class has by itself that is none of those whose arguments are known."""
+    why = f"it is not given, and what {_path(event)} has by itself is not known"
+    names = [one for one in OF_A_CLASS if fields.get(one, ABSENT).value is None]
+    stated = [one for one in names if fields.get(one, ABSENT).certainty == "unknown"]
+    return {one: Found(None, "unknown", event.place, why=why) for one in names if one not in stated}
+
+
+OF_A_CLASS = ("lr", "betas", "eps", "momentum", "weight_decay")
+
+
+def _path(event: Event) -> str:
+    if isinstance(event.receiver, Instance):
+        return event.receiver.of.name
+    return event.path.removesuffix(".__init__")
+
+
 def _name(seen: Seen, event: Event, values: Mapping[str, Value]) -> Found:
     name = seen.class_name
+    if not name:
+        why = f"{_path(event)} is no optimizer that is known"
+        return Found(None, "unknown", event.place, why=why)
     if name == "sgd" and "momentum" in values:
         momentum = number(values["momentum"])
         if momentum is None:
             return Found(None, "unknown", event.place, why="SGD with a momentum that is not known")
         name = "momentum" if momentum else "sgd"
-    apart = values.get("decoupled_weight_decay", Known(False))
-    if name == "adam" and not isinstance(apart, Known):
-        return Found(None, "unknown", event.place, why="adam whose decay is decoupled, or may be")
-    if name == "adam" and isinstance(apart, Known) and apart.value:
-        name = "adamw"
+    words = [one for one in ("decoupled_weight_decay", *MODE) if one in values]
+    if words and name in ("adam", "adamw"):
+        apart = values[words[0]]
+        if not isinstance(apart, Known):
+            why = "adam whose decay is decoupled, or may be"
+            return Found(None, "unknown", event.place, why=why)
+        name = "adamw" if apart.value else "adam"
     return Found(name, "stated", event.place, "literal")
 
 

@@ -390,6 +390,9 @@ else:
 """
     assert reading(torch_script(before.format("adam")))["optimizer"].value == "adam"
     other = reading(torch_script(before.format("lion")))
+    assert other["optimizer"].certainty == "unknown" and other["lr"].value == 0.5
+    hidden = before.replace("lion_pytorch.Lion(model.parameters(), lr=0.5)", "made(model)")
+    other = reading(torch_script(hidden.format("lion")))
     assert other["optimizer"].certainty == "unknown" and other["lr"].certainty == "unknown"
 
 
