@@ -12,6 +12,7 @@ _C, _P, _CORE, _META = (
 )
 
 _NEAR: tuple[tuple[str, str], ...] = (
+    ("checkpoints/_changed", f"{_CORE}changed.py"),
     ("dualtrain/checkpoints/", f"{_C}checkpoints.py {_C}kills.py"),
     ("training/_checkpoints", f"{_C}checkpoints.py {_C}processes_fit.py"),
     ("training/_drawn", f"{_C}checkpoints.py {_C}continued_loop.py {_C}processes_fit.py"),
