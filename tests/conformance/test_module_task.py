@@ -180,6 +180,12 @@ def test_data_without_an_end_are_not_read(tmp_path: Path) -> None:
         prepare(spec_of(tmp_path))
 
 
+def test_both_splits_have_arrays_of_one_shape(tmp_path: Path) -> None:
+    write(tmp_path, OWN.replace("table[:, :3]", 'table[:, : 2 + ("train" in str(path))]'))
+    with pytest.raises(DataError, match=r"eval\.csv: must have the train split's arrays"):
+        prepare(spec_of(tmp_path))
+
+
 def test_what_else_is_refused(backend: Backend, tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"task\.module: must be path\.py:function.*'task\.py'"):
         spec_of(tmp_path, {"module": "task.py"})

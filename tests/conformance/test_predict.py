@@ -70,7 +70,7 @@ def test_the_last_micro_batch_may_be_short(backend: Backend, numbers: Path, coun
 
 @pytest.mark.parametrize("pair", [None, "text"])
 def test_classes_are_those_of_the_score(backend: Backend, tmp_path: Path, pair: str | None) -> None:
-    """Of fresh models of texts and of pairs; the spec, its data and its folder are gone."""
+    """Of fresh models with dropout, of texts and of pairs; the spec and its data are gone."""
     source = tmp_path / "source"
     source.mkdir()
     write_task(source)
@@ -85,6 +85,7 @@ def test_classes_are_those_of_the_score(backend: Backend, tmp_path: Path, pair: 
             file.write_text("\n".join([head, *body]) + "\n", encoding="utf-8")
         changed |= {"text": "first", "pair": pair}
     task = text_task(small_spec(source)).model_dump() | changed
+    task["model"]["dropout"] = 0.5
     score = train(small_spec(source, task=task), backend.NAME, output=tmp_path / "out")
     shutil.move(source / "eval.csv", tmp_path / "eval.csv")
     shutil.rmtree(source)

@@ -208,6 +208,13 @@ def test_texts_of_a_column_end_one_by_one(tmp_path: Path) -> None:
         prepare(spec_of(tmp_path, task=task | {"text": None}))
 
 
+def test_the_tokens_are_learnt_of_the_train_split_alone(tmp_path: Path) -> None:
+    write_texts(tmp_path)
+    learnt = prepare(spec_of(tmp_path)).tokenizer
+    (tmp_path / "eval.txt").write_text("hippopotamus zygote " * 900, encoding="utf-8")
+    assert prepare(spec_of(tmp_path)).tokenizer == learnt
+
+
 def test_too_few_tokens_are_refused(tmp_path: Path) -> None:
     write_texts(tmp_path)
     (tmp_path / "eval.txt").write_text("the", encoding="utf-8")
