@@ -15,7 +15,7 @@ from dualtrain.optimizers import UpdateRule
 from dualtrain.state import Arrays, LossScaleState, RunState, TensorState
 from dualtrain.trace import Decision
 from dualtrain.training import Run, start
-from dualtrain.training._header import decisions_of
+from dualtrain.training.run._header import decisions_of
 
 __all__ = ["beyond", "decisions_of_run", "judged", "moved", "run_on", "state_at"]
 

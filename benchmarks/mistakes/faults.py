@@ -86,12 +86,12 @@ def swap_two_batches(patch: pytest.MonkeyPatch) -> None:
 
         return of
 
-    patch.setattr("dualtrain.training._task_side.batches_of_epoch", swapped)
+    patch.setattr("dualtrain.training.sides._task_side.batches_of_epoch", swapped)
 
 
 def divide_the_tail_by_the_full_count(patch: pytest.MonkeyPatch) -> None:
     """Divide by three what an epoch's last group has fewer of."""
     patch.setattr(
-        "dualtrain.training._update._divisors",
+        "dualtrain.training.loop._update._divisors",
         lambda normalise, counts: [count * 3 for count in counts],
     )

@@ -15,7 +15,8 @@ from dualtrain.errors import CallbackError
 from dualtrain.loggers import JsonLines
 from dualtrain.tasks import Score
 from dualtrain.trace import Update, read_trace
-from dualtrain.training import Run, _journal, train
+from dualtrain.training import Run, train
+from dualtrain.training.run import _journal
 from tests.builders import spec_of
 from tests.tasks import small_spec, write_task
 

@@ -12,14 +12,14 @@ import pytest
 from dualtrain.backend import Backend
 from dualtrain.state import Arrays, RunState
 from dualtrain.trace import Update
-from dualtrain.training._epochs import Epochs
-from dualtrain.training._loop import make_updates
-from dualtrain.training._objective import objective_of
-from dualtrain.training._observer import Observer
-from dualtrain.training._random import random_of, set_random
-from dualtrain.training._run import Run
-from dualtrain.training._start import begin
-from dualtrain.training._turn import Turn
+from dualtrain.training.loop._epochs import Epochs
+from dualtrain.training.loop._loop import make_updates
+from dualtrain.training.loop._objective import objective_of
+from dualtrain.training.run._observer import Observer
+from dualtrain.training.run._random import random_of, set_random
+from dualtrain.training.run._run import Run
+from dualtrain.training.sides._start import begin
+from dualtrain.training.turns._turn import Turn
 from tests.builders import spec_of
 
 

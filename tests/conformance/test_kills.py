@@ -16,7 +16,7 @@ import pytest
 
 from dualtrain.backend import Backend
 from dualtrain.checkpoints import _files, newest
-from dualtrain.training import _loop
+from dualtrain.training.loop import _loop
 from tests.builders import spec_of
 from tests.conformance.test_checkpoints import Job, micro_batches
 

@@ -24,8 +24,8 @@ from dualtrain.backend import Backend
 from dualtrain.checkpoints import newest
 from dualtrain.cli import main
 from dualtrain.trace import read_trace
-from dualtrain.training import _loop
-from dualtrain.training._update import make_update
+from dualtrain.training.loop import _loop
+from dualtrain.training.loop._update import make_update
 from tests.tasks import number_spec, write_numbers
 
 ENDLESS = {"duration": {"updates": 1_000_000}, "checkpoint": {"every": {"updates": 900_000}}}

@@ -11,7 +11,8 @@ import pytest
 from dualtrain.backend import Backend
 from dualtrain.spec import Spec
 from dualtrain.trace import header_of_rows
-from dualtrain.training import _header, train
+from dualtrain.training import train
+from dualtrain.training.run import _header
 from tests.forked import SPLITS, check_alike, forked
 from tests.tasks import small_spec, write_task
 

@@ -36,7 +36,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         raise AssertionError("a side was started")
 
     monkeypatch.setattr(_process, "_Worker", started)
-    monkeypatch.setattr("dualtrain.training._task.load_backend", started)
+    monkeypatch.setattr("dualtrain.training.sides._task.load_backend", started)
     return tmp_path
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dualtrain.trace import Header, TraceMark
-from dualtrain.training._header import continued
+from dualtrain.training.run._header import continued
 from tests.traces import make_trace, write_trace
 
 FIRST = replace(make_trace("torch").header, code={"nets.py": "0a"})

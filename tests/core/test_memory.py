@@ -79,8 +79,8 @@ def test_the_limit_is_eight_bytes_a_weight(folder: Path, monkeypatch: pytest.Mon
     spec = small_spec(folder)
     weights = sum(prod(p.shape) for p in parameters_of(task_of(spec).config(folder)))
     for memory in (8 * weights, None):  # None: the system does not say
-        monkeypatch.setattr("dualtrain.training._memory._memory", lambda m=memory: m)
+        monkeypatch.setattr("dualtrain.training.checks._memory._memory", lambda m=memory: m)
         check_before(spec)
-    monkeypatch.setattr("dualtrain.training._memory._memory", lambda: 8 * weights - 1)
+    monkeypatch.setattr("dualtrain.training.checks._memory._memory", lambda: 8 * weights - 1)
     with pytest.raises(SpecError, match=f"Received: {weights:,} weights, 0.0 GiB"):
         check_before(spec)

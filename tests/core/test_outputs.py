@@ -30,7 +30,7 @@ from dualtrain.outputs import (
     drafted,
     publish,
 )
-from dualtrain.training._outputs import check_outputs
+from dualtrain.training.checks._outputs import check_outputs
 from tests.limits import files_of_at_most
 
 

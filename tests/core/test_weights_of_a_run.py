@@ -17,7 +17,7 @@ from safetensors.numpy import load_file, save_file
 from dualtrain.errors import TraceError
 from dualtrain.parity import WeightSet, compare_files, read_weights
 from dualtrain.trace import read_trace, weight_digest, weights_digest
-from dualtrain.training._save import save_weights
+from dualtrain.training.observers._save import save_weights
 from tests.traces import make_trace, make_weights, write_run
 
 FILES = ("initial", "final", "ema")

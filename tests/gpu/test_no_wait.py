@@ -12,7 +12,7 @@ from torch.profiler import ProfilerActivity, profile, record_function
 
 from dualtrain import fit
 from dualtrain.backend import Backend
-from dualtrain.training import _journal
+from dualtrain.training.run import _journal
 from tests.builders import spec_of
 from tests.gpu.nets import Batches, batches, cnn, encoder
 

@@ -1,7 +1,8 @@
 """The rooms of the core stand on floors: each imports only from those below it.
 
-Lazy imports count. A room is a folder or a file under `dualtrain/`. What is imported inside a
-function, or for types alone, is imported: it must be there to be read.
+Lazy imports count. A room is a folder or a file under `dualtrain/`; those of `dualtrain/training/`
+stand on floors of their own. What is imported inside a function, or for types alone, is imported:
+it must be there to be read.
 """
 
 from __future__ import annotations
@@ -32,13 +33,33 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )
 """From the ground up; rooms of one floor do not know each other."""
 
+TRAINING: tuple[tuple[str, ...], ...] = (
+    ("processes", "checks"),
+    ("run",),
+    ("turns",),
+    ("loop", "observers"),
+    ("states",),
+    ("sides",),
+)
+"""The same of the rooms of a run."""
+
+HOUSES = pytest.mark.parametrize(
+    ("folder", "floors"), [(CORE, FLOORS), (CORE / "training", TRAINING)], ids=["core", "training"]
+)
+
 DOOR = ("__init__", "__main__")
 """The front door opens into every room; no room goes out through it."""
 
 
+def package_of(folder: Path) -> tuple[str, ...]:
+    """The names by which a folder is imported, the outermost first."""
+    above = package_of(folder.parent) if (folder.parent / "__init__.py").exists() else ()
+    return (*above, folder.name)
+
+
 def imports(folder: Path) -> Iterator[tuple[str, str, str]]:
     """(room, room that it imports, file and line) for every import inside the package."""
-    package = folder.name
+    package = package_of(folder)
     for file in sorted(folder.rglob("*.py")):
         own = file.relative_to(folder).with_suffix("").parts[0]
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
@@ -50,9 +71,9 @@ def imports(folder: Path) -> Iterator[tuple[str, str, str]]:
                 case _:
                     continue
             for name in whole:
-                first, *inner = name.split(".")
-                if first == package and inner[0] != own:
-                    yield own, inner[0], f"{file.relative_to(folder.parent)}:{node.lineno}"
+                *above, room = name.split(".")[: len(package) + 1]
+                if tuple(above) == package and room != own:
+                    yield own, room, f"{file.relative_to(folder.parent)}:{node.lineno}"
 
 
 def upward(folder: Path, floors: tuple[tuple[str, ...], ...]) -> list[str]:
@@ -65,14 +86,16 @@ def upward(folder: Path, floors: tuple[tuple[str, ...], ...]) -> list[str]:
     ]
 
 
-def test_every_room_has_its_floor() -> None:
-    rooms = {path.stem for path in CORE.iterdir() if path.suffix in ("", ".py")} - {"__pycache__"}
+@HOUSES
+def test_every_room_has_its_floor(folder: Path, floors: tuple[tuple[str, ...], ...]) -> None:
+    rooms = {path.stem for path in folder.iterdir() if path.suffix in ("", ".py")} - {"__pycache__"}
 
-    assert sorted(rooms - set(DOOR)) == sorted(room for floor in FLOORS for room in floor)
+    assert sorted(rooms - set(DOOR)) == sorted(room for floor in floors for room in floor)
 
 
-def test_imports_go_down() -> None:
-    assert upward(CORE, FLOORS) == []
+@HOUSES
+def test_imports_go_down(folder: Path, floors: tuple[tuple[str, ...], ...]) -> None:
+    assert upward(folder, floors) == []
 
 
 def test_the_map_names_every_room() -> None:
@@ -106,3 +129,21 @@ def test_the_check_can_fail(line: str, found: list[str], tmp_path: Path) -> None
     floors = (("ground",), ("lower", "beside"), ("upper",))
 
     assert upward(core, floors) == found
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("from core.room.upper import thing", ["room/lower.py:2: lower imports upper"]),
+        ("from core.room import upper", ["room/lower.py:2: lower imports upper"]),
+        ("from core.room import thing", ["room/lower.py:2: lower imports thing"]),
+        ("from core.room.ground import thing\nfrom core.upper import thing", []),
+    ],
+)
+def test_the_check_can_fail_in_a_room(line: str, found: list[str], tmp_path: Path) -> None:
+    room = tmp_path / "core" / "room"
+    room.mkdir(parents=True)
+    (room.parent / "__init__.py").touch()
+    (room / "lower.py").write_text(f'"""Lower."""\n{line}\n', encoding="utf-8")
+
+    assert upward(room, (("ground",), ("lower",), ("upper",))) == found

@@ -123,11 +123,11 @@ def learn_all_at_one_rate(patch: Patch, backend: str) -> None:
 def divide_the_tail_by_the_full_size(patch: Patch, backend: str) -> None:
     full = SPEC["batch"]["accumulate"]
     patch.setattr(
-        "dualtrain.training._update._divisors",
+        "dualtrain.training.loop._update._divisors",
         lambda normalise, counts: [count * full for count in counts],
     )
     patch.setattr(
-        "dualtrain.training._run.divisor_of",
+        "dualtrain.training.run._run.divisor_of",
         lambda divisor, size, normalise: float(divisor or full),
     )
 

@@ -24,7 +24,7 @@ from dualtrain.backend import load_backend
 from dualtrain.errors import BackendError
 from dualtrain.spec import Amp
 from dualtrain.training import Run, start
-from dualtrain.training._probe import evaluation_logits
+from dualtrain.training.observers._probe import evaluation_logits
 from tests import builders
 from tests.parity.ask_paddle_amp import Tracer
 

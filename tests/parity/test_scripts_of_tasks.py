@@ -21,7 +21,7 @@ from dualtrain import Spec, write_script
 from dualtrain.backend import load_backend
 from dualtrain.trace import read_trace
 from dualtrain.training import train
-from dualtrain.training._task_side import begin_task
+from dualtrain.training.sides._task_side import begin_task
 from tests.command import Run
 from tests.command import run as run
 from tests.oracle.specs import Case, draw

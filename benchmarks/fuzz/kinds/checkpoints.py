@@ -18,7 +18,7 @@ from benchmarks.fuzz._kind import Judgement, Kind, damage
 from benchmarks.fuzz.kinds.weights import changed_tensors, tensors_of
 from dualtrain.spec import load_spec
 from dualtrain.training import check_before
-from dualtrain.training._before import parameters_of
+from dualtrain.training.checks._before import parameters_of
 
 __all__ = ["Checkpoints"]
 

@@ -23,7 +23,7 @@ from benchmarks.fuzz.kinds.weights import changed_tensors
 from benchmarks.fuzz.runs import LEFT, OTHER, SPEC, A, make_left
 from dualtrain.spec import load_spec
 from dualtrain.trace import header_of_rows
-from dualtrain.training._kept import Kept, kept_in
+from dualtrain.training.turns._kept import Kept, kept_in
 
 __all__ = ["Left"]
 

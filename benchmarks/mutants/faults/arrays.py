@@ -118,21 +118,21 @@ MUTANTS = (
     Mutant(
         name="predict: whole micro-batches alone",
         breaks="the last rows of a file have no prediction",
-        file="dualtrain/training/_predict.py",
+        file="dualtrain/training/sides/_predict.py",
         old="range(0, len(samples), saved.batch)",
         new="range(0, max(1, len(samples) - saved.batch + 1), saved.batch)",
     ),
     Mutant(
         name="predict: the best are the last",
         breaks="`--weights best` takes the final weights",
-        file="dualtrain/training/_predict.py",
+        file="dualtrain/training/sides/_predict.py",
         old='"best": BEST,',
         new='"best": FINAL_WEIGHTS,',
     ),
     Mutant(
         name="predict: with dropout",
         breaks="predictions are drawn by chance",
-        file="dualtrain/training/_predict.py",
+        file="dualtrain/training/sides/_predict.py",
         old="    model = verbs.place(model, opened)\n",
         new="    model = verbs.place(model, opened)\n"
         "    model.train()\n"

@@ -30,7 +30,7 @@ MUTANTS = (
     Mutant(
         name="processes: a mean of means",
         breaks="each process divides by its own targets: uneven shares weigh alike",
-        file=f"{_AT}_update.py",
+        file=f"{_AT}loop/_update.py",
         old="applied = run.step(loss_sum, divisor=divisor)",
         new="own = max(1, objective.targets(share)) * run.processes.world.size\n"
         "                several = run.processes.are_several and len(batches) == 1\n"
@@ -39,14 +39,14 @@ MUTANTS = (
     Mutant(
         name="processes: rows of none count",
         breaks="a process without rows adds the first one once more",
-        file=f"{_AT}_update.py",
+        file=f"{_AT}loop/_update.py",
         old="loss_sum = loss_sum * 0.0",
         new="loss_sum = loss_sum * 1.0",
     ),
     Mutant(
         name="processes: the loss of one",
         breaks="the trace has the first process's part of each loss",
-        file=f"{_AT}_update.py",
+        file=f"{_AT}loop/_update.py",
         old="MicroLoss(run.processes.summed(loss_sum), divisor, count)",
         new="MicroLoss(loss_sum.detach(), divisor, count)",
     ),
@@ -60,7 +60,7 @@ MUTANTS = (
     Mutant(
         name="processes: all drop out the same",
         breaks="every process but the first has the same masks",
-        file=f"{_AT}_drawn.py",
+        file=f"{_AT}loop/_drawn.py",
         old="SeedSequence([run.plan.spec.seed, rank, run.attempts])",
         new="SeedSequence([run.plan.spec.seed, 1, run.attempts])",
     ),
@@ -81,7 +81,7 @@ MUTANTS = (
     Mutant(
         name="processes: callbacks of the first alone",
         breaks="a callback of the other processes is never called",
-        file=f"{_AT}_callbacks.py",
+        file=f"{_AT}observers/_callbacks.py",
         old="[one for one in callbacks if one.everywhere or run.processes.world.leads]",
         new="[one for one in callbacks if run.processes.world.leads]",
     ),
@@ -95,7 +95,7 @@ MUTANTS = (
     Mutant(
         name="processes: dropout's numbers for the batches",
         breaks="a run that goes on shuffles by what the first process drops out by",
-        file=f"{_AT}_checkpoints.py",
+        file=f"{_AT}run/_checkpoint.py",
         old="random=run.drawn_random or random_of(run),",
         new="random=random_of(run),",
     ),

@@ -13,14 +13,14 @@ MUTANTS = (
     Mutant(
         name="going on: skips are forgotten",
         breaks="the end of a run that went on tells of too few skipped updates",
-        file=f"{_AT}_state.py",
+        file=f"{_AT}run/_state.py",
         old="run.skipped, run.attempts = state.skipped, state.attempts",
         new="run.attempts = state.attempts",
     ),
     Mutant(
         name="going on: the best is forgotten",
         breaks="a run that went on behind its best evaluation has no best weights",
-        file=f"{_AT}_state.py",
+        file=f"{_AT}run/_state.py",
         old="    run.best = state.best\n",
         new="",
     ),
@@ -34,28 +34,28 @@ MUTANTS = (
     Mutant(
         name="going on: averages begin anew",
         breaks="the averages of a run that went on are its weights then",
-        file=f"{_AT}_state.py",
+        file=f"{_AT}run/_state.py",
         old="weights = {**tensors.weights, **state.averages}",
         new="weights = {**state.averages, **tensors.weights}",
     ),
     Mutant(
         name="going on: the plateau begins anew",
         breaks="a run that went on has its first rate again",
-        file=f"{_AT}_state.py",
+        file=f"{_AT}run/_state.py",
         old="        run.plateau.restore(state.plateau)\n",
         new="        pass\n",
     ),
     Mutant(
         name="going on: another's own state",
         breaks="a framework takes random state and powers that only the other can read",
-        file=f"{_AT}_state.py",
+        file=f"{_AT}run/_state.py",
         old="        tensors = replace(tensors, own={})\n",
         new="        pass\n",
     ),
     Mutant(
         name="going on: by the other data",
         breaks="data files that have changed are gone on with, and nobody is told",
-        file=f"{_AT}_kept.py",
+        file=f"{_AT}turns/_kept.py",
         old="if resumed.data != run.data_digest and not self.is_free:",
         new="if resumed.data is None and run.data_digest and not self.is_free:",
     ),
@@ -69,7 +69,7 @@ MUTANTS = (
     Mutant(
         name="going on: initial weights of then",
         breaks="the output of a run that went on has a checkpoint's weights for initial ones",
-        file=f"{_AT}_recorder.py",
+        file=f"{_AT}observers/_recorder.py",
         old="        if self._rows is None:\n            self._save(INITIAL_WEIGHTS)",
         new="        if self._rows is None or self._draft is not None:\n"
         "            self._save(INITIAL_WEIGHTS)",
@@ -77,7 +77,7 @@ MUTANTS = (
     Mutant(
         name="going on: rows counted from 0",
         breaks="what is left of a run that went on is told with too few updates",
-        file=f"{_AT}_recorder.py",
+        file=f"{_AT}observers/_recorder.py",
         old="self._written = 0 if rows is None else rows.updates",
         new="self._written = 0",
     ),

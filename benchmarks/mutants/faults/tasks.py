@@ -59,14 +59,14 @@ MUTANTS = (
     Mutant(
         name="an end that does not count skips",
         breaks="a trace says that no update was skipped",
-        file="dualtrain/training/_recorder.py",
+        file="dualtrain/training/observers/_recorder.py",
         old="skipped=self._run.skipped,",
         new="skipped=0,",
     ),
     Mutant(
         name="a run that is cut is done",
         breaks="a loop that is left early has a trace of a whole run",
-        file="dualtrain/training/_recorder.py",
+        file="dualtrain/training/observers/_recorder.py",
         old="return DONE if self._run.is_over else f",
         new="return DONE if self._run.attempts else f",
     ),
