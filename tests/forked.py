@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import select
 import signal
@@ -11,6 +12,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +50,7 @@ def statuses_of(
 
     limit: seconds after which those that are left are killed.
     """
-    port = _port()
+    port = _port(size)
     children = [_child(rank, size, port, work, environment) for rank in range(size)]
     statuses: dict[int, int | None] = dict.fromkeys(children)
     end = time.monotonic() + limit
@@ -146,9 +148,14 @@ def _child(
         os._exit(status)
 
 
-def _port() -> int:
-    """One that is free, with those behind it, which Paddle's processes take."""
-    with socket.socket() as opened:
-        opened.bind(("127.0.0.1", 0))
-        port: int = opened.getsockname()[1]
-    return port
+def _port(size: int) -> int:
+    """One that is free, with those behind it, which Paddle's processes take.
+
+    It is below those that a system gives to whoever asks for any, as tests beside this one do.
+    """
+    while True:
+        port = random.SystemRandom().randrange(20_000, 32_000)
+        with ExitStack() as opened, suppress(OSError):
+            for one in range(port, port + size + 1):
+                opened.enter_context(socket.create_server(("", one)))
+            return port

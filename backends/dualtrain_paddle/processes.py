@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import socket
 import warnings
 from contextlib import AbstractContextManager
 from typing import Any
@@ -14,6 +15,7 @@ from paddle.distributed.communication.group import _add_new_group
 
 from dualtrain.backend import Spread as CoreSpread
 from dualtrain.errors import BackendError
+from dualtrain.files import reason
 from dualtrain.spec import Amp
 from dualtrain.world import Shard, World
 from dualtrain_paddle._compat import check_fleet
@@ -34,6 +36,8 @@ def join(world: World, device: Any) -> bool:
         )
     if "PADDLE_TRAINER_ENDPOINTS" not in os.environ:  # of another launcher: see `_endpoints`
         os.environ.update(_endpoints(world))
+        if world.leads:
+            _check_free(world.port + 1)
     group = dist.init_parallel_env()
     if not dist.is_initialized():  # left before: Paddle has it by its name still, without a number
         _add_new_group(group)
@@ -53,6 +57,19 @@ def _endpoints(world: World) -> dict[str, str]:
         "PADDLE_CURRENT_ENDPOINT": ends[world.rank],
         "PADDLE_DISTRI_BACKEND": "gloo" if paddle.get_device() == "cpu" else "nccl",
     }
+
+
+def _check_free(port: int) -> None:
+    """Raise `BackendError` for a port that is taken: Paddle aborts the process there."""
+    try:
+        with socket.socket() as opened:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            opened.bind(("", port))
+    except OSError as error:
+        raise BackendError(
+            "under another launcher than its own Paddle's processes meet at the port behind "
+            f"MASTER_PORT: name one behind which that is free. Received: {port} ({reason(error)})"
+        ) from None
 
 
 def leave() -> None:
