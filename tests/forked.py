@@ -11,16 +11,26 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import numpy as np
 
+from dualtrain.backend import Backend
 from dualtrain.parity import compare_files
 from dualtrain.trace import read_trace
+from dualtrain.world import World
 
-__all__ = ["SPLITS", "check_alike", "check_named", "ended", "forked", "statuses_of"]
+__all__ = [
+    "SPLITS",
+    "check_alike",
+    "check_named",
+    "ended",
+    "forked",
+    "forked_as_one",
+    "statuses_of",
+]
 
 SPLITS = {"torch": "full", "paddle": "optimizer"}
 """What each framework splits on the CPU."""
@@ -37,6 +47,21 @@ def forked(size: int, work: Callable[[], object]) -> None:
     """
     statuses = statuses_of(size, work)
     assert statuses == [0] * size, statuses
+
+
+def forked_as_one(backend: Backend, size: int, works: Sequence[Callable[[], object]]) -> None:
+    """Do one work after another in the same processes, whose group is made once for all.
+
+    Raises `AssertionError` as `forked` does.
+    """
+
+    def begun() -> None:
+        backend.join(World.of(os.environ), backend.open_device("cpu"))
+        for work in works:
+            work()
+        backend.leave()
+
+    forked(size, begun)
 
 
 def statuses_of(
@@ -105,9 +130,9 @@ def check_named(told: str, size: int, sentence: str) -> None:
         assert what.startswith(sentence), told
 
 
-def check_alike(folder: Path, size: int) -> None:
-    """The run `shared` against `alone`: traces and outputs; size: its processes at first."""
-    files = [folder / f"{name}.jsonl" for name in ("alone", "shared")]
+def check_alike(folder: Path, size: int, name: str = "shared") -> None:
+    """The run `name` against `alone`: traces and outputs; size: its processes at first."""
+    files = [folder / f"{one}.jsonl" for one in ("alone", name)]
     compared = compare_files(*files)
     assert compared.agrees, compared
     alone, shared = map(read_trace, files)
@@ -116,10 +141,10 @@ def check_alike(folder: Path, size: int) -> None:
     assert [u.lr for u in shared.updates] == [u.lr for u in alone.updates]
     assert [u.batches for u in shared.updates] == [u.batches for u in alone.updates]
     assert shared.outcome == alone.outcome
-    for name in ("loss", "grad_norm", "clipped_norm"):
+    for number in ("loss", "grad_norm", "clipped_norm"):
         np.testing.assert_allclose(
-            [getattr(u, name) for u in shared.updates],
-            [getattr(u, name) for u in alone.updates],
+            [getattr(u, number) for u in shared.updates],
+            [getattr(u, number) for u in alone.updates],
             rtol=2e-5,
         )
 

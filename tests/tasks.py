@@ -18,8 +18,10 @@ __all__ = [
     "epochs",
     "number_spec",
     "prepare",
+    "short_spec",
     "small_spec",
     "text_task",
+    "write_few",
     "write_numbers",
     "write_task",
 ]
@@ -77,6 +79,11 @@ def write_task(folder: Path, *, train: int = 76, held_out: int = 24) -> None:
                 rows.writerow([" ".join(words), label])
 
 
+def write_few(folder: Path) -> None:
+    """28 samples: of `SMALL`'s 4 micro-batches (the last of 4), 2 updates an epoch (the last of 1)."""
+    write_task(folder, train=28)
+
+
 SMALL: dict[str, Any] = {
     "optimizer": {"name": "adamw", "lr": 5e-3},
     "schedule": {"name": "linear"},
@@ -101,6 +108,11 @@ def small_spec(folder: Path, **changes: Any) -> Spec:
         "model": {**model, "dropout": 0.0},
     }
     return spec_of(**{"task": task} | SMALL | changes).located(folder)
+
+
+def short_spec(folder: Path, **changes: Any) -> Spec:
+    """`small_spec` of the texts that `write_few` writes: half the updates, and as long a warm-up."""
+    return small_spec(folder, **{"warmup": {"proportion": 0.2}} | changes)
 
 
 def number_spec(folder: Path, **changes: Any) -> Spec:

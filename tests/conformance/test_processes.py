@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -11,96 +12,113 @@ import pytest
 from dualtrain.backend import Backend
 from dualtrain.lockstep import read_led
 from dualtrain.training import train
-from tests.forked import SPLITS, check_alike, forked
-from tests.tasks import small_spec, write_task
+from tests.forked import SPLITS, check_alike, forked_as_one
+from tests.tasks import short_spec, write_few
 
-SIZES = (2, 4)
-WORDS: dict[str, dict[str, Any]] = {
-    "plain": {},
-    "token_mean": {"batch": {"size": 8, "accumulate": 3, "normalise": "token_mean"}},
-    "leak": {"batch": {"size": 8, "accumulate": 3, "tail": "leak"}},
-    "averages": {"ema": {"decay": 0.9}},
-    "fewer rows than processes": {
-        "batch": {"size": 2, "accumulate": 1},
-        "duration": {"updates": 4},
-    },
-    "early stop": {"early_stopping": {"patience": 1, "threshold": 0.3}, "duration": {"epochs": 4}},
+
+class Case(NamedTuple):
+    """A run that one process makes, and several."""
+
+    sizes: tuple[int, ...]
+    """How many processes."""
+    words: dict[str, Any]
+    """Of its spec."""
+    is_split: bool = False
+    leads: bool = False
+    """Whether it leaves states, and not a trace."""
+
+
+UPDATES = {
+    "plain": Case((2, 3, 4), {}),
+    "token_mean": Case((3,), {"batch": {"size": 8, "accumulate": 3, "normalise": "token_mean"}}),
+    "leak": Case((3,), {"batch": {"size": 8, "accumulate": 3, "tail": "leak"}}),
+    "averages": Case((3,), {"ema": {"decay": 0.9}}),
+    "fewer rows than processes": Case(
+        (3,), {"batch": {"size": 2, "accumulate": 1}, "duration": {"updates": 4}}
+    ),
+    "early stop": Case(
+        (3,), {"early_stopping": {"patience": 1, "threshold": 0.3}, "duration": {"epochs": 4}}
+    ),
+    "sharded lamb": Case((2, 3), {"optimizer": {"name": "lamb", "lr": 5e-3, "eps": 1e-6}}, True),
+    "sharded plain": Case((2, 3), {}, True),
+    "sharded averages": Case(
+        (2, 3), {"ema": {"decay": 0.9}, "best": {"metric": "loss", "mode": "min"}}, True
+    ),
+    "sharded by value": Case((2, 3), {"clip": {"value": 1e-3}}, True),
+    "sharded by norm": Case((2, 3), {"clip": {"norm": 1e-3}}, True),
 }
+GRADIENTS = {
+    normalise: Case(
+        (2, 3, 4),
+        {
+            "batch": {"size": 8, "accumulate": 3, "normalise": normalise},
+            "duration": {"epochs": 1},
+        },
+        leads=True,
+    )
+    for normalise in ("micro_mean", "token_mean")
+}
+STATES = {"split states": Case((2,), {"duration": {"epochs": 2}}, is_split=True, leads=True)}
+CASES = UPDATES | {f"gradients {name}": case for name, case in GRADIENTS.items()} | STATES
 
 
-def trained(backend: Backend, folder: Path, name: str, shard: Any = "none", **words: Any) -> None:
-    spec = small_spec(folder, **words)
-    train(spec, backend.NAME, trace=folder / f"{name}.jsonl", output=folder / name, shard=shard)
+def trained(backend: Backend, folder: Path, case: str, name: str) -> None:
+    words, own = CASES[case].words, folder / case / name
+    is_split = CASES[case].is_split and name != "alone"
+    kept: dict[str, Any] = {"trace": own.with_suffix(".jsonl"), "output": own}
+    train(
+        short_spec(folder, **words),
+        backend.NAME,
+        shard=SPLITS[backend.NAME] if is_split else "none",
+        **({"states": own} if CASES[case].leads else kept),
+    )
 
 
-@pytest.mark.parametrize(
-    ("size", "case"), [*((size, "plain") for size in SIZES), *((3, case) for case in WORDS)]
-)
-def test_the_updates_are_those_of_one_process(
-    backend: Backend, tmp_path: Path, size: int, case: str
-) -> None:
-    words = WORDS[case]
-    write_task(tmp_path)
-    trained(backend, tmp_path, "alone", **words)
-    forked(size, lambda: trained(backend, tmp_path, "shared", **words))
-    check_alike(tmp_path, size)
+@pytest.fixture(scope="module")
+def made(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cases, each in a folder of its own: of one process, and of as many as it names."""
+    folder = tmp_path_factory.mktemp("processes")
+    write_few(folder)
+    for case in CASES:
+        (folder / case).mkdir()
+        trained(backend, folder, case, "alone")
+    for size in (2, 3, 4):
+        cases = [case for case in CASES if size in CASES[case].sizes]
+        works = [partial(trained, backend, folder, case, str(size)) for case in cases]
+        forked_as_one(backend, size, works)
+    return folder
 
 
-@pytest.mark.parametrize("size", [2, 3, 4])
-@pytest.mark.parametrize("normalise", ["micro_mean", "token_mean"])
-def test_gradients_are_those_of_one_process(
-    backend: Backend, tmp_path: Path, size: int, normalise: str
-) -> None:
+def sizes(cases: dict[str, Case]) -> pytest.MarkDecorator:
+    pairs = [(size, name) for name, case in cases.items() for size in case.sizes]
+    return pytest.mark.parametrize(("size", "case"), pairs)
+
+
+@sizes(UPDATES)
+def test_the_updates_are_those_of_one_process(made: Path, size: int, case: str) -> None:
+    check_alike(made / case, size, str(size))
+
+
+@sizes(GRADIENTS)
+def test_gradients_are_those_of_one_process(made: Path, size: int, case: str) -> None:
     """Of the first update, from the same weights, and of the last one of an epoch, of 4 samples."""
-    write_task(tmp_path)
-    words: dict[str, Any] = {
-        "batch": {"size": 8, "accumulate": 3, "normalise": normalise},
-        "duration": {"epochs": 1},
-    }
-    spec = small_spec(tmp_path, **words)
-    train(spec, backend.NAME, states=tmp_path / "alone")
-    forked(size, lambda: train(spec, backend.NAME, states=tmp_path / "shared"))
-    for attempt in (0, 3):
-        alone, shared = (
-            read_led(tmp_path / name, attempt).passed.gradients for name in ("alone", "shared")
+    for attempt in (0, 1):
+        one, several = (
+            read_led(made / f"gradients {case}" / name, attempt).passed.gradients
+            for name in ("alone", str(size))
         )
-        assert alone.keys() == shared.keys()
-        apart = np.sqrt(sum(((alone[n] - shared[n]) ** 2).sum() for n in alone))
-        whole = np.sqrt(sum((alone[n] ** 2).sum() for n in alone))
+        assert one.keys() == several.keys()
+        apart = np.sqrt(sum(((one[n] - several[n]) ** 2).sum() for n in one))
+        whole = np.sqrt(sum((one[n] ** 2).sum() for n in one))
         assert apart <= (1e-6 if attempt == 0 else 1e-4) * whole
 
 
-SHARDED: dict[str, dict[str, Any]] = {
-    "lamb": {"optimizer": {"name": "lamb", "lr": 5e-3, "eps": 1e-6}},
-    "plain": {},
-    "averages": {"ema": {"decay": 0.9}, "best": {"metric": "loss", "mode": "min"}},
-    "by value": {"clip": {"value": 1e-3}},
-    "by norm": {"clip": {"norm": 1e-3}},
-}
-
-
-@pytest.mark.parametrize("size", [2, 3])
-@pytest.mark.parametrize("case", SHARDED)
-def test_a_sharded_run_makes_the_same_updates(
-    backend: Backend, tmp_path: Path, size: int, case: str
-) -> None:
-    write_task(tmp_path)
-    trained(backend, tmp_path, "alone", **SHARDED[case])
-    shard = SPLITS[backend.NAME]
-    forked(size, lambda: trained(backend, tmp_path, "shared", shard, **SHARDED[case]))
-    check_alike(tmp_path, size)
-
-
-def test_a_split_run_leaves_whole_states(backend: Backend, tmp_path: Path) -> None:
-    write_task(tmp_path)
-    spec = small_spec(tmp_path, duration={"epochs": 1})
-    train(spec, backend.NAME, states=tmp_path / "alone")
-    shard: Any = SPLITS[backend.NAME]
-    forked(2, lambda: train(spec, backend.NAME, states=tmp_path / "shared", shard=shard))
+@sizes(STATES)
+def test_a_split_run_leaves_whole_states(made: Path, size: int, case: str) -> None:
     for attempt in (0, 3):
-        alone, shared = (read_led(tmp_path / name, attempt) for name in ("alone", "shared"))
-        expected, received = alone.after.tensors, shared.after.tensors
-        pairs = [(alone.passed.gradients, shared.passed.gradients)]
+        one, several = (read_led(made / case / name, attempt) for name in ("alone", str(size)))
+        expected, received = one.after.tensors, several.after.tensors
+        pairs = [(one.passed.gradients, several.passed.gradients)]
         pairs += [(expected.weights, received.weights)]
         pairs += [
             (expected.optimizer[name], received.optimizer[name]) for name in expected.optimizer

@@ -14,7 +14,7 @@ from dualtrain.trace import header_of_rows
 from dualtrain.training import train
 from dualtrain.training.run import _header
 from tests.forked import SPLITS, check_alike, forked
-from tests.tasks import small_spec, write_task
+from tests.tasks import short_spec, write_few
 
 WORDS = {"ema": {"decay": 0.9}, "checkpoint": {"every": {"updates": 2}, "keep": 2}}
 
@@ -84,8 +84,8 @@ def check_goes_on(
     *,
     shards: tuple[Any, Any] = ("none", "none"),
 ) -> None:
-    write_task(tmp_path)
-    spec = small_spec(tmp_path, **WORDS)
+    write_few(tmp_path)
+    spec = short_spec(tmp_path, **WORDS)
     trained(spec, backend, "alone", "none")
     folder = tmp_path / "checkpoints"
 
