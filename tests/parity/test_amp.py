@@ -119,13 +119,14 @@ def paddles(settings: LossScale, finite: Sequence[bool]) -> list[tuple[float, bo
         incr_every_n_steps=settings.growth_interval,
         decr_every_n_nan_or_inf=settings.backoff_interval,
     )
-    done = []
+    done, after = [], 0.0
     for gradient in gradients(finite):
-        scale, before = float(scaler._scale), float(weight)
+        scale, before = float(scaler._scale), after
         weight.grad = scaler.scale(paddle.to_tensor([gradient]))
         scaler.step(optimizer)
         scaler.update()
-        done.append((scale, float(weight) == before))
+        after = float(weight)
+        done.append((scale, after == before))
     return [*done, (float(scaler._scale), False)]
 
 
