@@ -120,14 +120,15 @@ def paddles(settings: LossScale, finite: Sequence[bool]) -> list[tuple[float, bo
         decr_every_n_nan_or_inf=settings.backoff_interval,
     )
     done, after = [], 0.0
+    tensors = {gradient: paddle.to_tensor([gradient]) for gradient in (1.0, *OVERFLOWS)}
     for gradient in gradients(finite):
-        scale, before = float(scaler._scale), after
-        weight.grad = scaler.scale(paddle.to_tensor([gradient]))
+        scale, before = scaler._scale.item(), after
+        weight.grad = scaler.scale(tensors[gradient])
         scaler.step(optimizer)
         scaler.update()
-        after = float(weight)
+        after = weight.item()
         done.append((scale, after == before))
-    return [*done, (float(scaler._scale), False)]
+    return [*done, (scaler._scale.item(), False)]
 
 
 @pytest.fixture
