@@ -12,7 +12,9 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 __all__ = ["FLOOR", "LEFT", "OTHER", "SPEC", "A", "B", "make_left", "make_runs"]
@@ -85,18 +87,26 @@ duration: {epochs: 4}
 
 def make_left(folder: Path) -> None:
     """A folder for each run that was left, with checkpoints, trace and spec."""
-    _in_a_process(folder, "--left")
+    _copied(folder, "--left")
 
 
 def make_runs(folder: Path) -> None:
     """A folder for each spec with both traces, and their weights in folders beside them."""
-    _in_a_process(folder)
+    _copied(folder)
 
 
-def _in_a_process(folder: Path, *more: str) -> None:
+def _copied(folder: Path, *more: str) -> None:
+    shutil.copytree(_in_a_process(*more).name, folder, dirs_exist_ok=True)
+
+
+@cache
+def _in_a_process(*more: str) -> tempfile.TemporaryDirectory[str]:
+    """Made once, for all kinds of input; removed at the end of this process."""
+    made = tempfile.TemporaryDirectory(prefix="dualtrain-fuzz-runs-")
     environment = {name: value for name, value in os.environ.items() if name != "USE_TORCH"}
-    command = [sys.executable, "-m", "benchmarks.fuzz.runs", str(folder), *more]
+    command = [sys.executable, "-m", "benchmarks.fuzz.runs", made.name, *more]
     subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
+    return made
 
 
 def main(folder: Path) -> None:

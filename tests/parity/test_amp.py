@@ -119,14 +119,16 @@ def paddles(settings: LossScale, finite: Sequence[bool]) -> list[tuple[float, bo
         incr_every_n_steps=settings.growth_interval,
         decr_every_n_nan_or_inf=settings.backoff_interval,
     )
-    done = []
+    done, after = [], 0.0
+    tensors = {gradient: paddle.to_tensor([gradient]) for gradient in (1.0, *OVERFLOWS)}
     for gradient in gradients(finite):
-        scale, before = float(scaler._scale), float(weight)
-        weight.grad = scaler.scale(paddle.to_tensor([gradient]))
+        scale, before = scaler._scale.item(), after
+        weight.grad = scaler.scale(tensors[gradient])
         scaler.step(optimizer)
         scaler.update()
-        done.append((scale, float(weight) == before))
-    return [*done, (float(scaler._scale), False)]
+        after = weight.item()
+        done.append((scale, after == before))
+    return [*done, (scaler._scale.item(), False)]
 
 
 @pytest.fixture

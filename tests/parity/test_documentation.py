@@ -59,7 +59,7 @@ MACHINE = "other-machine"
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warm: None) -> Path:
     """The reader's current folder."""
     here = tmp_path / "here"
     shutil.copytree(ROOT / "examples", here / "examples", ignore=shutil.ignore_patterns("data"))

@@ -22,6 +22,9 @@ ROOT = Path(__file__).parents[2]
 EPS = {"name": "adamw", "lr": 5e-3, "eps": 1e-6}
 
 
+pytestmark = pytest.mark.usefixtures("warm")
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     write_numbers(tmp_path)

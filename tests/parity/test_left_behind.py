@@ -16,7 +16,7 @@ import pytest
 
 from dualtrain.outputs import DRAFT
 from dualtrain.trace import read_trace
-from tests.tasks import small_spec, write_task
+from tests.tasks import number_spec, small_spec, write_numbers, write_task
 
 SOON = 60.0
 """Seconds; what takes longer has failed."""
@@ -24,9 +24,10 @@ SOON = 60.0
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """With a spec that trains for minutes."""
-    write_task(tmp_path)
-    spec = small_spec(tmp_path, duration={"updates": 100_000})
+    """With a spec that trains for minutes, and needs no more than its framework."""
+    write_numbers(tmp_path)
+    constant = {"schedule": {"name": "constant"}, "warmup": None}
+    spec = number_spec(tmp_path, duration={"updates": 100_000}, **constant)
     (tmp_path / "spec.json").write_text(spec.model_dump_json())
     return tmp_path
 
@@ -97,6 +98,7 @@ def test_workers_end_with_a_parent_that_was_killed(folder: Path, sign: str) -> N
 
 
 def test_a_report_in_a_checkpoint(folder: Path) -> None:
+    write_task(folder)
     spec = small_spec(folder).model_dump(mode="json")
     spec["task"]["model"] = {"path": "ckpt", "max_length": 16}
     (folder / "from.json").write_text(json.dumps(spec))
@@ -126,6 +128,7 @@ def test_two_parity_runs_into_one_report(folder: Path) -> None:
 
 def test_a_report_that_holds_what_a_side_reads(folder: Path) -> None:
     """The folder of an earlier side, say: publishing would remove it."""
+    write_task(folder)
     spec = small_spec(folder).model_dump(mode="json")
     spec["task"]["model"] = {"path": "report/torch", "max_length": 16}
     (folder / "again.json").write_text(json.dumps(spec))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,15 +21,19 @@ from dualtrain.workers._talk import Done, Go, Job, Progressed, Ready, Standing, 
 from tests.meta.third_backend import NAME, write_backend
 from tests.tasks import number_spec, prepare, small_spec, write_numbers, write_task
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 AGAIN = (Side("one", "torch"), Side("two", "torch"))
 
 
 @pytest.fixture(scope="module")
-def alike(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Comparison]:
+def alike(warm_python: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Comparison]:
     """A folder with data and a report, and what was compared: one run, made twice."""
     folder = tmp_path_factory.mktemp("alike")
     write_numbers(folder)
-    return folder, run_parity(number_spec(folder), report=folder / "report", sides=AGAIN)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "executable", str(warm_python))
+        return folder, run_parity(number_spec(folder), report=folder / "report", sides=AGAIN)
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ import dualtrain
 from dualtrain.errors import OutputError
 from tests.core.test_read_command import SCRIPT
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 TORCH = """\
 import torch
 from transformers import get_cosine_schedule_with_warmup

@@ -27,6 +27,8 @@ with warnings.catch_warnings():  # its dependencies', on import
     warnings.simplefilter("ignore")
     import paddlenlp.transformers  # noqa: F401
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 EXAMPLES = ROOT / "examples" / "port"
 RATE = re.compile(r"^lr (\S+) loss ", re.MULTILINE)
 

@@ -132,6 +132,7 @@ BATCHES = (
 )
 
 
+@pytest.mark.usefixtures("warm")
 @pytest.mark.parametrize("backend", ["torch", "paddle"])
 def test_the_command_writes_what_runs_alone(backend: str, tmp_path: Path, run: Run) -> None:
     (tmp_path / "spec.yaml").write_text(SPEC)

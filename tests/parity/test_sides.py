@@ -58,6 +58,7 @@ def on(**pythons: str | Path) -> tuple[Side, Side]:
     return torch, paddle
 
 
+@pytest.mark.usefixtures("warm")
 def test_an_interpreter_that_is_none(folder: Path) -> None:
     sides = on(paddle=folder / "no-python")
     message = refused(small_spec(folder), folder, WorkerError, sides=sides)
@@ -67,6 +68,7 @@ def test_an_interpreter_that_is_none(folder: Path) -> None:
     )
 
 
+@pytest.mark.usefixtures("warm")
 def test_an_interpreter_without_dualtrain(folder: Path) -> None:
     python = script(folder, "echo No module named dualtrain >&2", "exit 1")
     message = refused(small_spec(folder), folder, WorkerError, sides=on(paddle=python))
@@ -80,6 +82,7 @@ def test_a_script_around_the_interpreter_may_print(folder: Path) -> None:
     assert (folder / "report" / "torch.trace.jsonl").exists()
 
 
+@pytest.mark.usefixtures("warm")
 def test_an_interpreter_in_the_current_folder(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -93,12 +96,14 @@ HELLO = f"""echo '{encode(Hello())}'"""
 FAILED = f"""echo '{encode(Failed("it is ill"))}'"""
 
 
+@pytest.mark.usefixtures("warm")
 def test_a_side_that_is_killed_in_the_middle_of_a_line(folder: Path) -> None:
     python = script(folder, HELLO, """printf '{"say": "ready", "head'""", "kill -9 $$")
     message = refused(small_spec(folder), folder, WorkerError, sides=on(paddle=python))
     assert message.startswith("the paddle side could not start: exit status -9")
 
 
+@pytest.mark.usefixtures("warm")
 @pytest.mark.parametrize(
     ("said", "received"),
     [
@@ -125,6 +130,7 @@ def test_a_side_with_another_version_of_dualtrain(
     )
 
 
+@pytest.mark.usefixtures("warm")
 def test_a_side_that_does_not_heed_its_end(folder: Path) -> None:
     """It is ended with all that it has started, and soon."""
     python = script(folder, "trap '' TERM", "sleep 600 &", HELLO, FAILED, "wait")
@@ -158,6 +164,7 @@ def test_a_report_among_folders_of_the_users(folder: Path) -> None:
     assert str(error.value) == f"{rule}which it does not name"
 
 
+@pytest.mark.usefixtures("warm")
 def test_what_a_report_leaves_the_next_one_replaces(folder: Path) -> None:
     """By what the summary names, whatever the sides were called; what is not its own stays."""
     report = folder / "report"
@@ -184,6 +191,7 @@ def test_a_rule_that_matches_nothing(folder: Path) -> None:
     assert "matches none of the model's 25 parameters" in message
 
 
+@pytest.mark.usefixtures("warm")
 def test_a_rule_by_the_names_of_the_other_side(folder: Path) -> None:
     """Only Paddle's worker can know: it says so in its own name, with the line of the spec."""
     spec = small_spec(folder, weight_decay={"value": 0.1, "exclude_substrings": ["LayerNorm"]})
@@ -211,6 +219,7 @@ def test_warmup_that_is_as_long_as_training(folder: Path) -> None:
     )
 
 
+@pytest.mark.usefixtures("warm")
 def test_amp_on_the_cpu_is_refused_by_paddle(folder: Path) -> None:
     message = refused(small_spec(folder, amp={"dtype": "bfloat16"}), folder, WorkerError)
     assert message.startswith("the paddle side could not start: amp: Paddle's auto_cast")
@@ -268,6 +277,7 @@ def trained(folder: Path, **loss_scale: float) -> subprocess.CompletedProcess[st
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
 
 
+@pytest.mark.usefixtures("warm")
 def test_train_says_how_many_updates_were_skipped(folder: Path) -> None:
     """A scale of 2^40 overflows, and 2^10 after it does not."""
     done = trained(folder, init=2.0**40, ceiling=2.0**40, backoff_factor=2.0**-30)
@@ -275,6 +285,7 @@ def test_train_says_how_many_updates_were_skipped(folder: Path) -> None:
     assert "warning" not in done.stderr
 
 
+@pytest.mark.usefixtures("warm")
 def test_train_warns_if_it_made_no_update(folder: Path) -> None:
     done = trained(folder, init=2.0**100, floor=2.0**100, ceiling=2.0**100)
     assert "\n12 of 12 updates skipped: their gradients were not finite\n" in done.stdout
@@ -283,6 +294,7 @@ def test_train_warns_if_it_made_no_update(folder: Path) -> None:
     assert told[0].startswith("warning: no update was made: all 12 were skipped")
 
 
+@pytest.mark.usefixtures("warm")
 def test_parity_runs_have_no_dropout(folder: Path) -> None:
     """The models that they save have: that of the spec."""
     spec = small_spec(folder, duration={"updates": 1})
