@@ -20,6 +20,7 @@ from dualtrain.errors import DualtrainError
 from dualtrain.tasks.image_classification import CnnConfig
 from dualtrain.trace import read_trace
 from tests.builders import plateau_spec, spec_of
+from tests.conformance.test_checkpoints import left_after
 from tests.forked import SPLITS, forked
 
 SPEC = spec_of(batch={"accumulate": 2}, duration={"epochs": 3}, clip={"global_norm": 0.01})
@@ -90,6 +91,35 @@ def test_micro_batches_are_drawn_as_by_one_process(backend: Backend, tmp_path: P
         )
     told = {(tmp_path / f"shared.{n}").read_text(encoding="utf-8") for n in range(3)}
     assert told == {json.dumps([u.loss for u in shared.updates])}
+
+
+def test_a_run_that_goes_on_draws_the_same_micro_batches(backend: Backend, tmp_path: Path) -> None:
+    """Not by the numbers that its dropout draws, though it draws all of them from one stream."""
+    kept = tmp_path / "checkpoints"
+
+    def loss(model: Any, tensors: dict[str, Any]) -> Any:
+        backend.build_linear(4, 4)
+        random.random()
+        np.random.rand()
+        return entropy(backend)(model, tensors)
+
+    def fitted(name: str, **words: Any) -> None:
+        random.seed(rank())
+        np.random.seed(rank())
+        backend.seed_everything(rank())
+        model, trace = backend.build_linear(3, 2), tmp_path / f"{name}.jsonl"
+        dualtrain.fit(SPEC, model, Shuffled(), loss=loss, trace=trace, **words)
+
+    def left() -> None:
+        with pytest.raises(SystemExit):
+            fitted("left", checkpoints=kept, stop=left_after(4))
+
+    forked(2, lambda: fitted("whole"))
+    forked(2, left)
+    forked(2, lambda: fitted("left", checkpoints=kept, resume=True))
+    whole, went_on = (read_trace(tmp_path / f"{name}.jsonl") for name in ("whole", "left"))
+    assert len(went_on.updates) == len(whole.updates) == 9
+    assert [u.batches for u in went_on.updates] == [u.batches for u in whole.updates]
 
 
 def test_dropout_draws_other_masks_in_each_process(backend: Backend, tmp_path: Path) -> None:
