@@ -21,7 +21,7 @@ from dualtrain.tasks.image_classification import CnnConfig
 from dualtrain.trace import read_trace
 from tests.builders import plateau_spec, spec_of
 from tests.conformance.test_checkpoints import left_after
-from tests.forked import SPLITS, forked
+from tests.forked import SPLITS, forked, forked_as_one
 
 SPEC = spec_of(batch={"accumulate": 2}, duration={"epochs": 3}, clip={"global_norm": 0.01})
 
@@ -96,6 +96,7 @@ def test_micro_batches_are_drawn_as_by_one_process(backend: Backend, tmp_path: P
 def test_a_run_that_goes_on_draws_the_same_micro_batches(backend: Backend, tmp_path: Path) -> None:
     """Not by the numbers that its dropout draws, though it draws all of them from one stream."""
     kept = tmp_path / "checkpoints"
+    kept.mkdir()
 
     def loss(model: Any, tensors: dict[str, Any]) -> Any:
         backend.build_linear(4, 4)
@@ -110,16 +111,18 @@ def test_a_run_that_goes_on_draws_the_same_micro_batches(backend: Backend, tmp_p
         model, trace = backend.build_linear(3, 2), tmp_path / f"{name}.jsonl"
         dualtrain.fit(SPEC, model, Shuffled(), loss=loss, trace=trace, **words)
 
-    def left() -> None:
+    def left(made: int) -> None:
         with pytest.raises(SystemExit):
-            fitted("left", checkpoints=kept, stop=left_after(4))
+            fitted(f"left {made}", checkpoints=kept / str(made), stop=left_after(made))
+        fitted(f"left {made}", checkpoints=kept / str(made), resume=True)
 
-    forked(2, lambda: fitted("whole"))
-    forked(2, left)
-    forked(2, lambda: fitted("left", checkpoints=kept, resume=True))
-    whole, went_on = (read_trace(tmp_path / f"{name}.jsonl") for name in ("whole", "left"))
-    assert len(went_on.updates) == len(whole.updates) == 9
-    assert [u.batches for u in went_on.updates] == [u.batches for u in whole.updates]
+    left_at = (3, 4)  # between two epochs, and within one
+    forked_as_one(backend, 2, [partial(fitted, "whole"), *(partial(left, n) for n in left_at)])
+    whole = read_trace(tmp_path / "whole.jsonl").updates
+    assert len(whole) == 9
+    for made in left_at:
+        went_on = read_trace(tmp_path / f"left {made}.jsonl").updates
+        assert [u.batches for u in went_on] == [u.batches for u in whole]
 
 
 def test_dropout_draws_other_masks_in_each_process(backend: Backend, tmp_path: Path) -> None:
