@@ -80,7 +80,7 @@ def write_task(folder: Path, *, train: int = 76, held_out: int = 24) -> None:
 
 
 def write_few(folder: Path) -> None:
-    """28 samples: 4 of `SMALL`'s micro-batches, the last of 4; so 2 updates, the last of one."""
+    """28 samples: of `SMALL`'s 4 micro-batches (the last of 4), 2 updates an epoch (of 3 and 1)."""
     write_task(folder, train=28)
 
 
@@ -111,7 +111,7 @@ def small_spec(folder: Path, **changes: Any) -> Spec:
 
 
 def short_spec(folder: Path, **changes: Any) -> Spec:
-    """`small_spec` of the texts that `write_few` writes: half the updates, as long a warmup."""
+    """`small_spec` for what `write_few` writes: half the updates, and as long a warm-up."""
     return small_spec(folder, **{"warmup": {"proportion": 0.2}} | changes)
 
 

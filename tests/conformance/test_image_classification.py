@@ -38,10 +38,10 @@ CONFIGS: dict[str, CnnConfig | VitConfig] = {
 KINDS = ("low", "middle", "top")
 
 
-def write_images(folder: Path) -> None:
+def write_images(folder: Path, *, train: int = 76) -> None:
     """train.npz and eval.npz: 6 x 4 pixels, two channels; a label says which rows are bright."""
     draw = np.random.RandomState(4)
-    for name, count in (("train", 76), ("eval", 24)):
+    for name, count in (("train", train), ("eval", 24)):
         labels = draw.randint(0, 3, count)
         images = draw.randint(0, 90, (count, 6, 4, 2)).astype(np.uint8)
         for image, label in zip(images, labels, strict=True):

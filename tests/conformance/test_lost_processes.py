@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -21,14 +20,14 @@ LIMIT = 60.0
 """Seconds in which all must have ended: torch would wait for half an hour."""
 
 
-def fitted(backend: Backend, at_update: Callable[[], None]) -> None:
-    """A run that is long enough; `at_update` is called in process 1 in the middle of it."""
+def fitted(backend: Backend, at_update: Callable[[], object], *, ranks: str = "1") -> None:
+    """A run that is long enough; `at_update` is called in the middle of it, in those processes."""
     calls = 0
 
     def loss(model: Any, tensors: dict[str, Any]) -> Any:
         nonlocal calls
         calls += 1
-        if calls == 5 and os.environ["RANK"] == "1":
+        if calls == 5 and os.environ["RANK"] in ranks:
             at_update()
         return backend.cross_entropy_sum(model(tensors["x"]), tensors["labels"])
 
@@ -61,8 +60,8 @@ def test_the_others_end_and_name_it(
 ) -> None:
     act, sentence = CASES[case]
     if case == "stopped":
-        monkeypatch.setattr(_presence, "SILENCE", 12.0)
-        monkeypatch.setattr(_presence, "GRACE", 2.0)
+        for name, seconds in {"BEAT": 1.0, "SILENCE": 6.0, "GRACE": 2.0}.items():
+            monkeypatch.setattr(_presence, name, seconds)
     statuses, told = ended(size, lambda: fitted(backend, act), limit=LIMIT)
     check_named(told, size, sentence)
     assert 0 not in (status for rank, status in enumerate(statuses) if rank != 1)
@@ -72,11 +71,11 @@ def test_orphans_end(backend: Backend) -> None:
     """The launcher is gone: nobody would end them, or show what they say."""
 
     def begun() -> None:
-        launcher = os.fork()
-        if launcher:  # each process has one, which ends while the process runs
-            time.sleep(4.0)
+        read, write = os.pipe()
+        if os.fork():  # each process has a launcher, which ends while the process runs
+            os.read(read, 1)
             os._exit(7)
-        fitted(backend, lambda: None)
+        fitted(backend, lambda: os.write(write, b"."), ranks="01")
 
     statuses, told = ended(2, begun, limit=LIMIT, TORCHELASTIC_RUN_ID="of a test")
     assert statuses == [7, 7]

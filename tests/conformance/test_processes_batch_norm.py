@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,14 @@ from safetensors.numpy import load_file
 
 import dualtrain
 from dualtrain.backend import Backend
-from dualtrain.lockstep import Pass, read_led
+from dualtrain.lockstep import read_led
+from dualtrain.spec import BatchNormRule
 from dualtrain.tasks.image_classification import CnnConfig
 from dualtrain.training import train
 from tests.builders import spec_of
 from tests.conformance.test_image_classification import CNN, write_images
-from tests.forked import SPLITS, check_alike, forked
-from tests.tasks import small_spec
+from tests.forked import SPLITS, check_alike, forked_as_one
+from tests.tasks import short_spec
 
 CONFIG = CnnConfig(inputs=2, channels=(4, 6), classes=3)
 
@@ -37,56 +40,81 @@ def batch(rows: int, seed: int = 2) -> dict[str, Any]:
     return {"images": images, "labels": draw.integers(0, 3, rows)}
 
 
-def passes(backend: Backend, folder: Path, size: int, *given: Any, **words: Any) -> list[Pass]:
-    """The first pass of one process, and that of several."""
+SHARES = [(2, 8), (3, 7), (3, 2), (2, 1)]
+"""How many processes, and the rows of a micro-batch: even and uneven shares, and of none."""
+RULES: tuple[BatchNormRule, ...] = ("torch", "paddle")
+
+
+def fitted(
+    backend: Backend, folder: Path, weights: Any, rows: int, rule: BatchNormRule, name: str
+) -> None:
+    own = backend.build_model(CONFIG)
+    backend.load_weights(own, weights)
+    given = [batch(rows), batch(rows, 3)]
+    spec = spec_of(batch={"accumulate": len(given)}, duration={"epochs": 1}, batch_norm=rule)
+    dualtrain.fit(spec, own, given, states=folder / f"{rows} {rule} {name}")
+
+
+@pytest.fixture(scope="module")
+def passed(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The states that one process leaves, and those that several leave."""
+    folder = tmp_path_factory.mktemp("passed")
     backend.seed_everything(6)
     weights = backend.dump_weights(backend.build_model(CONFIG))
-
-    def fitted(name: str, **more: Any) -> None:
-        own = backend.build_model(CONFIG)
-        backend.load_weights(own, weights)
-        spec = spec_of(batch={"accumulate": len(given)}, duration={"epochs": 1}, **words)
-        dualtrain.fit(spec, own, list(given), states=folder / name, **more)
-
-    fitted("alone")
-    forked(size, lambda: fitted("shared"))
-    return [read_led(folder / name, 0).passed for name in ("alone", "shared")]
+    for size in (2, 3):
+        several = []
+        for rows, rule in product([rows for count, rows in SHARES if count == size], RULES):
+            fitted(backend, folder, weights, rows, rule, "alone")
+            several.append(partial(fitted, backend, folder, weights, rows, rule, "shared"))
+        forked_as_one(backend, size, several)
+    return folder
 
 
-@pytest.mark.parametrize("rule", ["torch", "paddle"])
-@pytest.mark.parametrize(("size", "rows"), [(2, 8), (3, 7), (3, 2), (2, 1)])
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize(("size", "rows"), SHARES)
 def test_gradients_and_statistics_are_those_of_one_process(
-    backend: Backend, tmp_path: Path, size: int, rows: int, rule: str
+    passed: Path, size: int, rows: int, rule: str
 ) -> None:
     """Of even and of uneven shares, of none, and over two micro-batches."""
-    alone, shared = passes(backend, tmp_path, size, batch(rows), batch(rows, 3), batch_norm=rule)
+    alone, shared = (
+        read_led(passed / f"{rows} {rule} {name}", 0).passed for name in ("alone", "shared")
+    )
     assert apart(shared.gradients, alone.gradients) < 1e-6
     assert apart(shared.statistics, alone.statistics) < 1e-6
     assert shared.losses == pytest.approx(alone.losses, rel=1e-6)
 
 
-@pytest.mark.parametrize("shard", ["none", "split"])
-@pytest.mark.parametrize("size", [2, 3])
-def test_the_image_task_trains_as_in_one_process(
-    backend: Backend, tmp_path: Path, size: int, shard: Any
-) -> None:
-    write_images(tmp_path)
+def trained(backend: Backend, folder: Path, name: str, shard: Any) -> None:
     files = {"train": "train.npz", "eval": "eval.npz"}
     task = {"name": "image_classification", "model": CNN, **files}
-    spec = small_spec(tmp_path, task=task, ema={"decay": 0.9, "statistics": True})
-    shard = SPLITS[backend.NAME] if shard == "split" else shard
+    spec = short_spec(folder, task=task, ema={"decay": 0.9, "statistics": True})
+    trace = folder / f"{name}.jsonl"
+    train(spec, backend.NAME, trace=trace, output=folder / name, shard=shard)
 
-    def trained(name: str, shard: Any = "none") -> None:
-        trace = tmp_path / f"{name}.jsonl"
-        train(spec, backend.NAME, trace=trace, output=tmp_path / name, shard=shard)
 
-    trained("alone")
-    forked(size, lambda: trained("shared", shard))
-    check_alike(tmp_path, size)
+@pytest.fixture(scope="module")
+def images(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The task as one process trains it, and as two and three do, whole and split."""
+    folder = tmp_path_factory.mktemp("images")
+    write_images(folder, train=28)
+    trained(backend, folder, "alone", "none")
+    shards = {"none": "none", "split": SPLITS[backend.NAME]}
+    for size in (2, 3):
+        works = [
+            partial(trained, backend, folder, f"{size} {name}", shard)
+            for name, shard in shards.items()
+        ]
+        forked_as_one(backend, size, works)
+    return folder
+
+
+@pytest.mark.parametrize("shard", ["none", "split"])
+@pytest.mark.parametrize("size", [2, 3])
+def test_the_image_task_trains_as_in_one_process(images: Path, size: int, shard: str) -> None:
+    name = f"{size} {shard}"
+    check_alike(images, size, name)
     for file in ("model", "ema"):
-        alone, shared = (
-            load_file(tmp_path / n / f"{file}.safetensors") for n in ("alone", "shared")
-        )
+        alone, shared = (load_file(images / n / f"{file}.safetensors") for n in ("alone", name))
         assert apart(shared, alone) < 1e-5
 
 

@@ -239,8 +239,10 @@ def test_an_orphan_ends_whose_errors_nobody_reads(tmp_path: Path, listener: sock
 
 
 def test_a_machine_that_stood_still_has_lost_nobody(
-    tmp_path: Path, listener: socket.socket
+    tmp_path: Path, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(_presence, "SILENCE", 2.0)
+
     def still(presence: Presence, *_: object) -> None:
         (tmp_path / os.environ["RANK"]).write_text(f"{os.getpid()} {sentinel_of(presence)}")
         presence.meet()

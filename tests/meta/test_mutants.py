@@ -72,7 +72,7 @@ command.AREAS = (
     ),
 )
 command.disowned = lambda *_: ["tests/core/test_any.py::test_any"]
-raise SystemExit(command.main(["--checks", "1"]))
+raise SystemExit(command.main(["--tests", "tests/core/test_curves.py"]))
 """
 
 
