@@ -17,6 +17,7 @@ __all__ = [
     "PlanError",
     "Problem",
     "SideError",
+    "SourceError",
     "SpecError",
     "StatesError",
     "TraceError",
@@ -105,6 +106,10 @@ class MetricError(DualtrainError):
 
 class TraceError(DualtrainError):
     """A trace file is not one, is cut short, or is of another format."""
+
+
+class SourceError(DualtrainError):
+    """A file that is read as a recipe cannot be read as what its name says it is."""
 
 
 class StatesError(DualtrainError):

@@ -7,7 +7,6 @@ from dualtrain.reading._machine import Event, Machine, Model
 from dualtrain.reading._node import Node
 from dualtrain.reading._place import Place
 from dualtrain.reading._program import Program, read_program
-from dualtrain.reading._source import SourceError
 from dualtrain.reading._values import (
     Class,
     Condition,
@@ -52,7 +51,6 @@ __all__ = [
     "Origin",
     "Place",
     "Program",
-    "SourceError",
     "Unknown",
     "Value",
     "alternatives",

@@ -6,9 +6,10 @@ import ast
 import operator
 from collections.abc import Callable, Iterable, Mapping
 
+from dualtrain.errors import SourceError
 from dualtrain.reading._node import Node
 from dualtrain.reading._place import Place
-from dualtrain.reading._source import SourceError, tree
+from dualtrain.reading._source import tree
 
 __all__ = ["is_configuration", "python_node"]
 

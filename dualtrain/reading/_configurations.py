@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from dualtrain.errors import SourceError
 from dualtrain.reading import _methods
 from dualtrain.reading._data_text import json_node, yaml_node
 from dualtrain.reading._files import text_of
@@ -14,7 +15,6 @@ from dualtrain.reading._flags import flags_of
 from dualtrain.reading._machine import Event, Machine, Model
 from dualtrain.reading._node import Node
 from dualtrain.reading._place import Place
-from dualtrain.reading._source import SourceError
 from dualtrain.reading._values import (
     DictValue,
     Item,

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from dualtrain.errors import SourceError
 from dualtrain.files import read_bytes, reason
 from dualtrain.reading._config_scripts import python_node
 from dualtrain.reading._data_text import json_node, yaml_node
 from dualtrain.reading._node import Node
 from dualtrain.reading._place import Place
-from dualtrain.reading._source import SourceError, decoded
+from dualtrain.reading._source import decoded
 
 __all__ = ["read_data"]
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import yaml
 
+from dualtrain.errors import SourceError
 from dualtrain.files import parse_json
 from dualtrain.reading._node import Node
 from dualtrain.reading._place import Place
-from dualtrain.reading._source import SourceError
 
 __all__ = ["json_node", "yaml_node"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dualtrain.errors import SourceError
 from dualtrain.reading import _imports, _statements
 from dualtrain.reading._config_nodes import merge
 from dualtrain.reading._configurations import load
@@ -9,7 +10,7 @@ from dualtrain.reading._files import find, folder, text_of
 from dualtrain.reading._flags import labelled
 from dualtrain.reading._machine import Event, Frame, Machine, Model
 from dualtrain.reading._place import Place
-from dualtrain.reading._source import SourceError, tree
+from dualtrain.reading._source import tree
 from dualtrain.reading._values import (
     DictValue,
     Item,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from dualtrain.errors import SourceError
 from dualtrain.reading import _attributes, _calls, _imports
 from dualtrain.reading._flags import enclosed, labelled, passed, read, uses_by_name
 from dualtrain.reading._machine import Frame, Machine, either
@@ -20,7 +21,7 @@ from dualtrain.reading._operators import (
     truth,
 )
 from dualtrain.reading._place import Place
-from dualtrain.reading._source import SourceError, tree
+from dualtrain.reading._source import tree
 from dualtrain.reading._values import (
     Class,
     Condition,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from dualtrain.errors import SourceError
 from dualtrain.reading import _argparse
 from dualtrain.reading._config_nodes import merge
 from dualtrain.reading._configurations import load, of_node
@@ -11,7 +12,6 @@ from dualtrain.reading._data_text import yaml_node
 from dualtrain.reading._flags import labelled
 from dualtrain.reading._machine import Event, Machine, Model
 from dualtrain.reading._place import Place
-from dualtrain.reading._source import SourceError
 from dualtrain.reading._values import (
     DictValue,
     Function,

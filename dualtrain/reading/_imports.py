@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dualtrain.errors import SourceError
 from dualtrain.reading import _statements
 from dualtrain.reading._machine import Frame, Machine
-from dualtrain.reading._source import SourceError, parsed
+from dualtrain.reading._source import parsed
 from dualtrain.reading._values import Known, Library, Module, Origin, Value
 
 EXPORTED = {

@@ -8,9 +8,9 @@ import shlex
 import warnings
 from collections.abc import Iterator
 
+from dualtrain.errors import SourceError
 from dualtrain.reading._data_text import json_node
 from dualtrain.reading._node import Node
-from dualtrain.reading._source import SourceError
 
 __all__ = ["python_of", "shell_of"]
 

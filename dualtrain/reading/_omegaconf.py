@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dualtrain.errors import SourceError
 from dualtrain.reading._argparse import words_of
 from dualtrain.reading._config_nodes import merge
 from dualtrain.reading._configurations import of_node
@@ -9,7 +10,6 @@ from dualtrain.reading._data_text import yaml_node
 from dualtrain.reading._flags import labelled
 from dualtrain.reading._machine import Event, Machine, Model
 from dualtrain.reading._methods import attributes_of, copied
-from dualtrain.reading._source import SourceError
 from dualtrain.reading._values import DictValue, Known, Origin, Value
 
 __all__ = ["MODELS"]

@@ -9,10 +9,10 @@ import tokenize
 import warnings
 from pathlib import Path
 
-from dualtrain.errors import DualtrainError
+from dualtrain.errors import SourceError
 from dualtrain.files import read_bytes
 
-__all__ = ["SourceError", "decoded", "parsed"]
+__all__ = ["decoded", "parsed"]
 
 OLD = 400
 """Lines of Python 2 that are rewritten in one file, at most."""
@@ -31,10 +31,6 @@ REWRITTEN = (
     (re.compile(r"`([^`]*)`"), r"repr(\1)"),
 )
 """What Python 2 writes otherwise; printing computes nothing, so it is left out."""
-
-
-class SourceError(DualtrainError):
-    """A file cannot be read as what its name says it is."""
 
 
 def decoded(data: bytes) -> str:

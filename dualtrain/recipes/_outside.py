@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from dualtrain.errors import SourceError
 from dualtrain.files import read_bytes
 from dualtrain.reading import Place
-from dualtrain.reading._source import SourceError, decoded
+from dualtrain.reading._source import decoded
 from dualtrain.recipes._record import Found, Hazard
 
 __all__ = ["outside"]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 from typing import Any
 
+from dualtrain.errors import SourceError
 from dualtrain.files import read_bytes
-from dualtrain.reading import Loop, Place, Program, SourceError
+from dualtrain.reading import Loop, Place, Program
 from dualtrain.reading._source import decoded, parsed
 
 __all__ = ["ends_inside", "function_at", "line_of", "module_of", "text_of"]

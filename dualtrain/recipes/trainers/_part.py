@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from dualtrain.errors import SourceError
 from dualtrain.reading import (
     Event,
     Function,
@@ -15,7 +16,6 @@ from dualtrain.reading import (
     Made,
     Node,
     Place,
-    SourceError,
     Unknown,
     Value,
     read_data,

@@ -9,7 +9,8 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dualtrain.reading import SourceError, choose, commands, json_node, yaml_node
+from dualtrain.errors import SourceError
+from dualtrain.reading import choose, commands, json_node, yaml_node
 
 SHELL = (
     "python run.py", "--lr", "$lr", "${x:-1}", '"$@"', "lr=5e-5", "a=(1 2)", "for i in 1 2; do",

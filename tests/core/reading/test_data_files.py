@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dualtrain.reading import SourceError, json_node, read_data, yaml_node
+from dualtrain.errors import SourceError
+from dualtrain.reading import json_node, read_data, yaml_node
 
 YAML = """# a recipe
 lr: 1e-4
