@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 
 from dualtrain.reading import _calls, _statements
 from dualtrain.reading._machine import Event, Frame, Machine, Model
@@ -25,13 +26,19 @@ def models(
     """
 
     def called(machine: Machine, event: Event) -> Value:
-        tree = ast.parse(text)
-        for node in ast.walk(tree):
-            if isinstance(node, (ast.stmt, ast.expr)):
-                node.lineno = node.end_lineno = event.place.line
         module = Module("a library", event.place.file)
-        _statements.block(machine, tree.body, Frame(module.cells, module))
+        body = _standing_in(text, event.place.line)
+        _statements.block(machine, body, Frame(module.cells, module))
         words = {**event.kwargs, **(more(event) if more is not None else {})}
         return _calls.call(machine, module.cells[event.name], list(event.args), words, event.place)
 
     return {f"{place}.{name}": called for place in places for name in names}
+
+
+@lru_cache
+def _standing_in(text: str, line: int) -> list[ast.stmt]:
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.stmt, ast.expr)):
+            node.lineno = node.end_lineno = line
+    return tree.body

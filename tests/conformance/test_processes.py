@@ -65,11 +65,12 @@ CASES = UPDATES | {f"gradients {name}": case for name, case in GRADIENTS.items()
 def trained(backend: Backend, folder: Path, case: str, name: str) -> None:
     words, own = CASES[case].words, folder / case / name
     is_split = CASES[case].is_split and name != "alone"
+    shard: Any = SPLITS[backend.NAME] if is_split else "none"
     kept: dict[str, Any] = {"trace": own.with_suffix(".jsonl"), "output": own}
     train(
         short_spec(folder, **words),
         backend.NAME,
-        shard=SPLITS[backend.NAME] if is_split else "none",
+        shard=shard,
         **({"states": own} if CASES[case].leads else kept),
     )
 

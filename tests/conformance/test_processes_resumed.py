@@ -54,12 +54,13 @@ def name_of(case: Case) -> str:
 
 
 def trained(backend: Backend, folder: Path, name: str, is_split: bool, **words: Any) -> None:
+    shard: Any = SPLITS[backend.NAME] if is_split else "none"
     train(
         short_spec(folder, **WORDS),
         backend.NAME,
         trace=folder / f"{name}.jsonl",
         output=folder / name,
-        shard=SPLITS[backend.NAME] if is_split else "none",
+        shard=shard,
         **words,
     )
 

@@ -167,16 +167,17 @@ def fuzzed() -> Iterator[Callable[[str, str], tuple[int, str]]]:
     """The status of a code for a kind, and what it said; in a process that has no pytest in it."""
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen([sys.executable, "-c", FUZZER], **pipes) as fuzzer:
-        assert fuzzer.stdin is not None
-        assert fuzzer.stdout is not None
+        to, back = fuzzer.stdin, fuzzer.stdout
+        assert to is not None
+        assert back is not None
 
         def ask(kind: str, code: str) -> tuple[int, str]:
-            print(json.dumps([kind, code]), file=fuzzer.stdin, flush=True)
-            status, said = json.loads(fuzzer.stdout.readline())
+            print(json.dumps([kind, code]), file=to, flush=True)
+            status, said = json.loads(back.readline())
             return status, said
 
         yield ask
-        fuzzer.stdin.close()
+        to.close()
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -426,6 +426,7 @@ PLACES = (
 """Modules of schedules: a class there that is not in the tables is one of its own kind."""
 
 
+@lru_cache(4096)
 def library_schedule(path: str) -> LibrarySchedule | None:
     """What the class or function at a path builds; None if it is none of those known.
 
@@ -469,6 +470,7 @@ def _is_none(value: Value) -> bool:
     return isinstance(value, Known) and value.value is None
 
 
+@lru_cache(4096)
 def is_schedule_path(path: str) -> bool:
     """Whether the class at a path is a schedule, known by its parameters or not.
 
