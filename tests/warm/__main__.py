@@ -28,7 +28,6 @@ IMPORTED = (
     "dualtrain_torch",
     "dualtrain.cli",
     "dualtrain.workers._work",
-    "matplotlib.pyplot",
 )
 
 Asked = tuple[list[str], str, dict[str, str]]
