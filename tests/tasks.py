@@ -15,6 +15,7 @@ from dualtrain.training import task_of
 from tests.builders import spec_of
 
 __all__ = [
+    "bare_spec",
     "epochs",
     "number_spec",
     "prepare",
@@ -127,3 +128,9 @@ def number_spec(folder: Path, **changes: Any) -> Spec:
     }
     decay = {"value": 0.1, "exclude": ["bias"]}
     return spec_of(**SMALL | {"task": task, "weight_decay": decay} | changes).located(folder)
+
+
+def bare_spec(folder: Path, **changes: Any) -> Spec:
+    """The same by a schedule that each framework has itself: nothing beside it is imported."""
+    schedule = {"name": "multistep", "milestones": [2], "gamma": 0.1, "per": "epoch"}
+    return number_spec(folder, **{"schedule": schedule, "warmup": None} | changes)

@@ -16,7 +16,7 @@ import pytest
 
 from dualtrain.outputs import DRAFT
 from dualtrain.trace import read_trace
-from tests.tasks import number_spec, small_spec, write_numbers, write_task
+from tests.tasks import bare_spec, small_spec, write_numbers, write_task
 
 SOON = 60.0
 """Seconds; what takes longer has failed."""
@@ -24,10 +24,9 @@ SOON = 60.0
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """With a spec that trains for minutes, and needs no more than its framework."""
+    """With a spec that trains for minutes, and needs no more than a framework."""
     write_numbers(tmp_path)
-    constant = {"schedule": {"name": "constant"}, "warmup": None}
-    spec = number_spec(tmp_path, duration={"updates": 100_000}, **constant)
+    spec = bare_spec(tmp_path, duration={"updates": 100_000})
     (tmp_path / "spec.json").write_text(spec.model_dump_json())
     return tmp_path
 

@@ -21,7 +21,7 @@ from dualtrain.spec import Source
 from dualtrain.trace import read_trace
 from dualtrain.workers import DEFAULT_SIDES, Side, run_parity
 from dualtrain.workers._talk import TALK, Done, Failed, Go, Hello, encode
-from tests.tasks import number_spec, small_spec, write_numbers, write_task
+from tests.tasks import bare_spec, small_spec, write_numbers, write_task
 
 PYTHON = sys.executable
 """The interpreter itself, also where `warm` has put another in its place."""
@@ -81,7 +81,8 @@ def test_an_interpreter_without_dualtrain(folder: Path) -> None:
 @pytest.mark.usefixtures("warm")
 def test_a_script_around_the_interpreter_may_print(folder: Path) -> None:
     python = script(folder, "echo Loading module; echo 42", f'exec {PYTHON} "$@"')
-    spec = small_spec(folder, duration={"updates": 1})
+    write_numbers(folder)
+    spec = bare_spec(folder, duration={"updates": 1})
     run_parity(spec, report=folder / "report", sides=on(torch=python), nudges=0)
     assert (folder / "report" / "torch.trace.jsonl").exists()
 
@@ -261,8 +262,7 @@ def test_nothing_is_left_when_the_command_is_ended(
 def test_a_run_that_was_told_to_outlive_its_terminal_does(folder: Path) -> None:
     """As `nohup` tells it: the signal is ignored when the command begins."""
     write_numbers(folder)
-    constant: dict[str, Any] = {"schedule": {"name": "constant"}, "warmup": None}
-    (folder / "spec.json").write_text(number_spec(folder, **constant).model_dump_json())
+    (folder / "spec.json").write_text(bare_spec(folder).model_dump_json())
     command = [sys.executable, "-m", "dualtrain", "train", "spec.json", "--backend", "torch"]
     with subprocess.Popen(
         [*command, "--trace", "trace.jsonl"],
