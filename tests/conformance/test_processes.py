@@ -67,12 +67,9 @@ def trained(backend: Backend, folder: Path, case: str, name: str) -> None:
     is_split = CASES[case].is_split and name != "alone"
     shard: Any = SPLITS[backend.NAME] if is_split else "none"
     kept: dict[str, Any] = {"trace": own.with_suffix(".jsonl"), "output": own}
-    train(
-        short_spec(folder, **words),
-        backend.NAME,
-        shard=shard,
-        **({"states": own} if CASES[case].leads else kept),
-    )
+    if CASES[case].leads:
+        kept = {"states": own}
+    train(short_spec(folder, **words), backend.NAME, shard=shard, **kept)
 
 
 @pytest.fixture(scope="module")

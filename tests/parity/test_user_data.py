@@ -283,11 +283,11 @@ Named = namedtuple("Named", ["labels", "input"])
 class OwnWord(torch.nn.Module):
     """A model that calls itself by another name than self."""
 
-    def __init__(this) -> None:
+    def __init__(this) -> None:  # pyright: ignore[reportSelfClsParameterName]
         super().__init__()
         this.layers = torch_model()
 
-    def forward(this, x: Any, labels: Any = None) -> Any:
+    def forward(this, x: Any, labels: Any = None) -> Any:  # pyright: ignore[reportSelfClsParameterName]
         return this.layers(x)
 
 
