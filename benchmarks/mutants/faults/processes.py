@@ -112,6 +112,8 @@ MUTANTS = (
         file=_PADDLE,
         old="for tensor in (*model.parameters(), *model.buffers()):",
         new="for tensor in model.parameters():",
+        survives="`paddle.DataParallel`, in which every Paddle run of several processes is, sends "
+        "the first one's buffers by itself; torch's `fully_shard` does not",
     ),
     Mutant(
         name="torch: sums in the low type",
