@@ -83,6 +83,7 @@ test-core: .venv-core/ready $(EXAMPLE)/data/train.csv ## the tests that need no 
 	.venv-core/bin/python -m pytest tests/core tests/meta/test_compare.py tests/meta/test_mirror.py
 
 # A copy of the tests, so that what they import is what was installed and not what stands beside them.
+# What recipes are read with is in tests/core/reading; the recipes themselves need nothing more.
 test-wheel: $(EXAMPLE)/data/train.csv ## the wheel alone, in an environment with its hard dependencies only
 	rm -rf .venv-wheel
 	$(PYTHON) -m venv .venv-wheel
@@ -91,7 +92,7 @@ test-wheel: $(EXAMPLE)/data/train.csv ## the wheel alone, in an environment with
 	mkdir .venv-wheel/elsewhere
 	tar --exclude=__pycache__ -cf - tests docs examples benchmarks requirements Makefile pyproject.toml *.md \
 		| tar -xf - -C .venv-wheel/elsewhere
-	cd .venv-wheel/elsewhere && DUALTRAIN_BARE=1 ../bin/python -m pytest tests/wheel.py tests/core tests/meta/test_compare.py
+	cd .venv-wheel/elsewhere && DUALTRAIN_BARE=1 ../bin/python -m pytest tests/wheel.py tests/core tests/meta/test_compare.py --ignore=tests/core/recipes
 
 test-paddle-2.6: .venv-paddle-2.6/ready ## the conformance suite on paddlepaddle 2.6.2
 	DUALTRAIN_BACKENDS=paddle .venv-paddle-2.6/bin/python -m pytest tests/conformance

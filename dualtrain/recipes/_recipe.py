@@ -386,9 +386,13 @@ def _recipe(
     if seen.optimizer is None and trainer is None:
         why = f"no optimizer is seen in {program.entry.file}"
         fields = {name: Found(None, "unknown", why=why) for name in FIELDS} | fields
-    elif seen.optimizer is not None and is_copied(seen.optimizer):
+    elif seen.optimizer is not None and (is_copied(seen.optimizer) or not seen.class_name):
         why = "a class of the program's own, which may move its rate by itself"
-        for name in ("schedule", "warmup", "warmup_unit", "length"):
+        names = ["schedule", "warmup", "warmup_unit", "length"]
+        if not seen.class_name:
+            why = "a class that is not known, which may move its rate and clip by itself"
+            names += ["clip"]
+        for name in names:
             if fields.get(name, ABSENT).value in (None, "none"):
                 fields[name] = Found(None, "unknown", seen.optimizer.place, why=why)
     elif trainer is None and not seen.updates and fields.get("epochs", ABSENT).value is None:

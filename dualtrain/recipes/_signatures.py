@@ -160,7 +160,16 @@ FUSED = {
     ),
     "DeepSpeedCPUAdam": Signature(
         "deepspeed",
-        ("params", "lr", "bias_correction", "betas", "eps", "weight_decay", "amsgrad", MODE[1]),
+        (
+            "model_params",
+            "lr",
+            "bias_correction",
+            "betas",
+            "eps",
+            "weight_decay",
+            "amsgrad",
+            MODE[1],
+        ),
         FUSED_ADAM,
     ),
     "FusedSGD": replace(TORCH["SGD"], library="apex"),
@@ -198,10 +207,7 @@ def signature_of(event: Event) -> Signature:
     if isinstance(event.receiver, Instance) and _copied(event) is not None:
         return BERT_ADAM if event.receiver.of.name == "BertAdam" else COPIED
     package, _, name = event.path.removesuffix(".__init__").rpartition(".")
-    is_paddle = package.startswith("paddle")
-    library = "paddle" if is_paddle else package
-    names = ("learning_rate",) if is_paddle else ("params", "lr")
-    return _known(package, name) or Signature(library, names, {}, is_known=False)
+    return _known(package, name) or _outside(package, isinstance(event.receiver, Instance))
 
 
 def parameters_of(signature: Signature, values: Mapping[str, Value]) -> Value | None:
@@ -237,6 +243,14 @@ def _known(package: str, name: str) -> Signature | None:
     if package.startswith(("transformers", "pytorch_transformers")):
         return OLD_ADAMW if name == "AdamW" else None
     return TORCH.get(name) if package.startswith("torch.optim") else None
+
+
+def _outside(package: str, is_derived: bool) -> Signature:
+    """Of a class that is not known. A program's own gives its base more than is seen there."""
+    is_paddle = package.startswith("paddle")
+    names = "learning_rate" if is_paddle else "params" if is_derived else "params lr"
+    library = "paddle" if is_paddle else package
+    return Signature(library, tuple(names.split()), {}, is_known=False)
 
 
 def given(event: Event, signature: Signature) -> dict[str, Value]:

@@ -102,6 +102,48 @@ def test_of_others_the_numbers_that_are_given(
     assert recipe["epochs"].value == 30
 
 
+PLAIN = """
+import torch
+{imports}
+model = torch.nn.Linear(2, 2)
+{made}
+for epoch in range(30):
+    for x in loader():
+        model(x).backward()
+        optimizer.step()
+"""
+
+
+@pytest.mark.parametrize(
+    ("imports", "made", "certainty"),
+    [
+        ("import apex", "apex.optimizers.FusedLAMB(model.parameters(), 1e-3)", "unknown"),
+        ("import ranger21", "ranger21.Ranger21(model.parameters(), lr=1e-3)", "unknown"),
+        ("import apex", "apex.optimizers.FusedAdam(model.parameters(), 1e-3)", "stated"),
+    ],
+)
+def test_what_a_class_may_do_by_itself(
+    reading: Reading, imports: str, made: str, certainty: str
+) -> None:
+    """FusedLAMB clips the joint norm to 1, Ranger21 has a warmup of its own."""
+    recipe = reading(PLAIN.format(imports=imports, made=f"optimizer = {made}"))
+    assert {recipe[name].certainty for name in ("schedule", "clip")} == {certainty}
+
+
+def test_what_a_base_is_given_and_nobody_sees_is_unknown(reading: Reading) -> None:
+    own = OWN.replace("dict(lr=lr, eps=eps)", "made(lr)")
+    recipe = reading(PLAIN.format(imports="", made=own))
+    assert {recipe[name].certainty for name in ("lr", "eps", "betas")} == {"unknown"}
+
+
+def test_the_parameters_by_the_name_that_deepspeed_has(reading: Reading) -> None:
+    made = """
+from deepspeed.ops.adam import DeepSpeedCPUAdam
+optimizer = DeepSpeedCPUAdam(model_params=[{"params": model.parameters(), "weight_decay": 0.5}])
+"""
+    assert reading(PLAIN.format(imports="", made=made))["weight_decay"].value == 0.5
+
+
 def test_of_the_program_s_own_what_it_hands_to_its_base(reading: Reading) -> None:
     recipe = reading(script("", OWN))
     assert (recipe["lr"].value, recipe["eps"].value) == (0.25, 1e-5)
