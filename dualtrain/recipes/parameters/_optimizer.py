@@ -207,9 +207,8 @@ def _scaled(fields: Mapping[str, Found]) -> bool:
 def _unsaid(event: Event, fields: Mapping[str, Found]) -> dict[str, Found]:
     """What a class has by itself that is none of those whose arguments are known."""
     why = f"it is not given, and what {_path(event)} has by itself is not known"
-    names = [one for one in OF_A_CLASS if fields.get(one, ABSENT).value is None]
-    stated = [one for one in names if fields.get(one, ABSENT).certainty == "unknown"]
-    return {one: Found(None, "unknown", event.place, why=why) for one in names if one not in stated}
+    names = [one for one in OF_A_CLASS if fields.get(one, ABSENT).certainty == ABSENT.certainty]
+    return {one: Found(None, "unknown", event.place, why=why) for one in names}
 
 
 OF_A_CLASS = ("lr", "betas", "eps", "momentum", "weight_decay")
